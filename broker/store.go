@@ -1,0 +1,101 @@
+package broker
+
+import (
+	"time"
+
+	"switchyard/commit"
+)
+
+// NamespaceRecord is a namespace as the store keeps it.
+type NamespaceRecord struct {
+	ID   NamespaceID
+	Name string
+	// Definition is the namespace's own configuration, encoded by the broker.
+	Definition []byte
+}
+
+// EntityRecord is a queue as the store keeps it.
+type EntityRecord struct {
+	ID        EntityID
+	Namespace NamespaceID
+	Path      string
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	// Definition is the entity's configuration, encoded by the broker.
+	Definition []byte
+}
+
+// Counters are the durable totals of one sub-queue, written with every unit
+// that changes them.
+type Counters struct {
+	NextSequence int64 // the number the next accepted message gets
+	LowWater     int64 // every message below is gone: scans start here
+	Messages     int64 // all messages, whatever their state
+	Deferred     int64
+	Bytes        int64 // sum of the sizes of the sections
+}
+
+// Store keeps namespaces, entities and messages durably. The Put and Delete
+// methods only add records to a unit: they do no I/O and can't fail. Reads see
+// what has been committed, so a caller that needs to read its own writes syncs
+// them first.
+//
+// A message is one immutable record (content, sequence number, times) and,
+// only while it differs from the zero [Status], one status record: a message
+// that is sent, locked and completed costs one set, one set and two deletes.
+type Store interface {
+	// Catalogue returns every namespace and entity, in the order of their
+	// numbers, and the greatest number ever given to either.
+	Catalogue() (Catalogue, error)
+	PutNamespace(u *commit.Unit, r NamespaceRecord)
+	DeleteNamespace(u *commit.Unit, id NamespaceID)
+	PutEntity(u *commit.Unit, r EntityRecord)
+	// DeleteEntity removes the entity with all sub-queues and messages as one
+	// range.
+	DeleteEntity(u *commit.Unit, id EntityID)
+
+	// PutMessage writes the immutable record and, if ExpiresAt is set, the
+	// expiry index. It does not write the status.
+	PutMessage(u *commit.Unit, q QueueID, m *Message)
+	PutStatus(u *commit.Unit, q QueueID, seq int64, s *Status)
+	DeleteStatus(u *commit.Unit, q QueueID, seq int64)
+	// DeleteMessage removes the message, its expiry entry and its status.
+	// Only SequenceNumber and ExpiresAt of m are read.
+	DeleteMessage(u *commit.Unit, q QueueID, m *Message)
+	PutCounters(u *commit.Unit, q QueueID, c Counters)
+
+	// Counters returns the totals, the zero value for a queue never written.
+	Counters(q QueueID) (Counters, error)
+	// Statuses calls f for every status record in the order of sequence numbers.
+	Statuses(q QueueID, f func(seq int64, s *Status) error) error
+	// Message reads one message with content and status. The error wraps
+	// [ErrMessageNotFound] if it is not there.
+	Message(q QueueID, seq int64) (*Message, error)
+	// Scan reads up to limit messages with sequence numbers >= from, in order,
+	// with their statuses. Without content, Sections is nil and Size tells its
+	// length.
+	Scan(q QueueID, from int64, limit int, content bool) ([]Scanned, error)
+	// Expired reads the sequence numbers and expiry times of up to limit
+	// messages in the order of expiry, the earliest first.
+	Expired(q QueueID, limit int) ([]Expiry, error)
+}
+
+// Catalogue is what [Store.Catalogue] returns.
+type Catalogue struct {
+	Namespaces    []NamespaceRecord
+	Entities      []EntityRecord
+	LastNamespace NamespaceID
+	LastEntity    EntityID
+}
+
+// Scanned is a message read by [Store.Scan].
+type Scanned struct {
+	*Message
+	Size int // length of the sections
+}
+
+// Expiry is one entry of the expiry index.
+type Expiry struct {
+	SequenceNumber int64
+	ExpiresAt      time.Time
+}

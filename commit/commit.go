@@ -1,0 +1,129 @@
+// Package commit is what rooms share so that they can be atomic together: a
+// [Unit] of records that becomes durable as a whole or not at all, the [Log]
+// that orders and commits units, and the [Effect] that lets one room add its
+// records to another room's unit.
+//
+// The order that everything in this program keeps is: decide, submit, unlock,
+// sync, answer. Whoever changes memory submits the unit before it releases the
+// lock that guards that memory, so what is durable is always a prefix of what
+// was decided; nothing that was decided leaves the process before the unit that
+// records it is durable.
+//
+// The package imports nothing of ours and does no I/O.
+package commit
+
+import "context"
+
+// OpKind says what an [Op] does to the keys it names.
+type OpKind uint8
+
+const (
+	// OpSet writes Value under Key.
+	OpSet OpKind = iota
+	// OpDelete removes Key; removing an absent key is not an error.
+	OpDelete
+	// OpDeleteRange removes every key from Key (inclusive) to To (exclusive).
+	OpDeleteRange
+)
+
+// An Op is one change of a [Unit], applied in the order in which it was added.
+type Op struct {
+	Kind  OpKind
+	Key   []byte
+	Value []byte // OpSet only
+	To    []byte // OpDeleteRange only
+}
+
+// A Unit is a list of records that become durable together, with the callbacks
+// to run once they are. The zero value is an empty unit, ready to use. A Unit
+// belongs to one goroutine until it is submitted and to the [Log] afterwards.
+type Unit struct {
+	ops     []Op
+	then    []func()
+	bytes   int
+	relaxed bool
+	ticket  any
+}
+
+// Set adds a record. The unit keeps key and value: the caller must not change
+// them afterwards.
+func (u *Unit) Set(key, value []byte) {
+	u.ops = append(u.ops, Op{Kind: OpSet, Key: key, Value: value})
+	u.bytes += len(key) + len(value)
+}
+
+// Delete adds the removal of one key.
+func (u *Unit) Delete(key []byte) {
+	u.ops = append(u.ops, Op{Kind: OpDelete, Key: key})
+	u.bytes += len(key)
+}
+
+// DeleteRange adds the removal of every key in [from, to).
+func (u *Unit) DeleteRange(from, to []byte) {
+	u.ops = append(u.ops, Op{Kind: OpDeleteRange, Key: from, To: to})
+	u.bytes += len(from) + len(to)
+}
+
+// Then adds a callback that runs after the unit is durable. Callbacks of all
+// units run one after the other, in submit order; they never run if the sync
+// failed. A callback must not block, must not take a lock that is held while a
+// unit is submitted, and must not call the [Log].
+func (u *Unit) Then(f func()) { u.then = append(u.then, f) }
+
+// Relax says that the unit may be committed in its place in the order without
+// waiting for the disk: it survives a killed process but perhaps not a power
+// cut. Only records whose loss is harmless may be relaxed (a link's peek lock,
+// whose loss is an early redelivery). A relaxed unit that is committed together
+// with an unrelaxed one is as durable as that one.
+func (u *Unit) Relax() { u.relaxed = true }
+
+// Relaxed reports whether [Unit.Relax] was called.
+func (u *Unit) Relaxed() bool { return u.relaxed }
+
+// Empty reports whether the unit holds neither records nor callbacks.
+func (u *Unit) Empty() bool { return len(u.ops) == 0 && len(u.then) == 0 }
+
+// Ops returns the changes in the order in which they were added. It is for
+// implementations of [Log] and for tests.
+func (u *Unit) Ops() []Op { return u.ops }
+
+// Callbacks returns what [Unit.Then] collected, in order. It is for
+// implementations of [Log].
+func (u *Unit) Callbacks() []func() { return u.then }
+
+// Bytes returns the size of all keys and values in the unit.
+func (u *Unit) Bytes() int { return u.bytes }
+
+// SetTicket keeps a value of the log's own with the unit, from Submit to Sync.
+func (u *Unit) SetTicket(t any) { u.ticket = t }
+
+// Ticket returns what [Unit.SetTicket] kept, nil before Submit.
+func (u *Unit) Ticket() any { return u.ticket }
+
+// A Log commits units in the order in which they were submitted.
+type Log interface {
+	// Admit waits until the log can take about that many more bytes: it is the
+	// back-pressure and the disk watermark. It is called before any lock is
+	// taken. It fails if ctx ends or the store refuses writes (disk full).
+	Admit(ctx context.Context, bytes int) error
+
+	// Submit gives the unit its place in the order. It is called under the
+	// locks of what the unit changes, does no I/O and does not fail. A unit is
+	// submitted once.
+	Submit(u *Unit)
+
+	// Sync returns when the submitted unit and all before it are durable and
+	// their callbacks have run. It is called outside all locks. The first waiter
+	// commits for all, so an idle system needs no other goroutine. A failed
+	// commit stops the process: memory is then ahead of the disk.
+	Sync(u *Unit)
+}
+
+// An Effect is what another room may add to a unit. Stage locks what it
+// changes, checks that the change is still allowed, applies it to memory and
+// writes its records into u. The caller submits u and then calls release, which
+// unlocks and never fails. If Stage fails it has changed nothing, holds nothing
+// and has added nothing to u; release is nil.
+type Effect interface {
+	Stage(u *Unit) (release func(), err error)
+}
