@@ -1,0 +1,84 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Settings is the table of everything that can be set.
+var Settings = []Setting{
+	{Name: "data", Default: ".switchyard", Usage: "data directory; created if it does not exist"},
+	{Name: "ephemeral", Kind: Bool, Default: "false", Usage: "keep everything in memory and forget it at the end"},
+	{Name: "amqp-address", Default: "127.0.0.1:5672", Usage: "address of the Service Bus endpoint; if the default port is taken and nothing else was asked for, a free one is used"},
+	{Name: "http-address", Default: "127.0.0.1:5300", Usage: "address of the HTTP endpoints; if the default port is taken and nothing else was asked for, a free one is used"},
+	{Name: "grace", Kind: Duration, Default: "20s", Usage: "how long running activities may take to finish after the first signal"},
+	{Name: "strict", Kind: Bool, Default: "true", Usage: "refuse definitions that name something this version does not run"},
+	{Name: "log-level", Default: "info", Usage: "debug, info, warn or error; the log goes to standard error"},
+	{Name: "log-format", Default: "text", Usage: "text or json"},
+	{Name: "key-file", Default: "", Usage: "file with the 32-byte key that seals secrets, hex or base64; without it one is made inside the data directory"},
+	{Name: "connection-string", Default: "", Usage: "Service Bus connection string; without it, that of the Switchyard running on the data directory"},
+
+	{Name: "config", Default: FileName, Usage: "settings file", FlagOnly: true},
+	{Name: "output", Default: "text", Usage: "text or json", FlagOnly: true},
+	{Name: "parameters", Default: "", Usage: "pipeline parameters: a JSON object, or @FILE", FlagOnly: true},
+	{Name: "keep", Kind: Bool, Default: "false", Usage: "stay up after the demonstration", FlagOnly: true},
+	{Name: "dead-letter", Kind: Bool, Default: "false", Usage: "take the queue's dead-letter sub-queue", FlagOnly: true},
+	{Name: "count", Kind: Int, Default: "10", Usage: "how many messages at most", FlagOnly: true},
+	{Name: "wait", Kind: Duration, Default: "5s", Usage: "how long to wait for the first message", FlagOnly: true},
+	{Name: "content-type", Default: "", Usage: "content type of the message", FlagOnly: true},
+	{Name: "subject", Default: "", Usage: "subject of the message", FlagOnly: true},
+	{Name: "message-id", Default: "", Usage: "id of the message", FlagOnly: true},
+	{Name: "property", Default: "", Usage: "application properties: a JSON object", FlagOnly: true},
+	{Name: "factory", Default: "", Usage: "name of the data factory; not needed when there is only one", FlagOnly: true},
+	{Name: "run", Default: "", Usage: "one run, with its activities", FlagOnly: true},
+}
+
+// Lookup finds a setting by its name.
+func Lookup(name string) (Setting, bool) {
+	for _, s := range Settings {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Setting{}, false
+}
+
+// FlagHelp is the part of a command's help text that lists its flags.
+func FlagHelp(names []string) string {
+	var b strings.Builder
+	for _, n := range names {
+		s, ok := Lookup(n)
+		if !ok {
+			continue
+		}
+		flag := "--" + s.Name
+		if s.Kind != Bool {
+			flag += " " + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
+		}
+		fmt.Fprintf(&b, "  %s\n        %s", flag, s.Usage)
+		if s.Default != "" && s.Default != "false" {
+			fmt.Fprintf(&b, " (default %s)", s.Default)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// Markdown is docs/configuration.md: the table for people.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString("# Settings\n\nA flag beats an environment variable, which beats `" + FileName +
+		"` in the working directory, which beats the default. This page is made from `config/settings.go`.\n\n" +
+		"| flag and key | variable | default | meaning |\n|---|---|---|---|\n")
+	for _, s := range Settings {
+		env, def := s.Env(), s.Default
+		if env != "" {
+			env = "`" + env + "`"
+		}
+		if def != "" {
+			def = "`" + def + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Name, env, def, s.Usage)
+	}
+	return b.String()
+}

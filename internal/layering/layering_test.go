@@ -1,0 +1,210 @@
+// Package layering states which package may import which, and keeps it so.
+package layering
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// arrows says what each room may import of ours, beside packages below itself.
+// A room that is not listed fails the test: whoever builds one states its
+// arrows here. "x/..." stands for x and everything below it.
+var arrows = map[string][]string{
+	"commit":   {},
+	"expr":     {},
+	"language": {},
+	"listen":   {},
+	"config":   {},
+	"auth":     {},
+
+	"amqp":          {"amqp/..."},
+	"amqp/encoding": {},
+	"amqp/frames":   {"amqp/encoding"},
+	"amqp/sasl":     {"amqp/encoding", "amqp/frames"},
+	"amqp/amqpnet":  {"amqp", "amqp/..."},
+
+	"broker":            {"commit", "broker/entity"},
+	"broker/entity":     {"commit"},
+	"broker/brokertest": {"broker", "broker/entity", "commit"},
+
+	"servicebus": {"amqp/...", "broker", "auth", "commit"},
+
+	"expr/exprtest":              {"expr"},
+	"pipeline":                   {"expr"},
+	"pipeline/run":               {"expr", "pipeline"},
+	"pipeline/activity":          {"expr", "pipeline", "commit"},
+	"pipeline/trigger":           {"expr", "pipeline", "pipeline/engine", "pipeline/run", "commit"},
+	"pipeline/engine":            {"expr", "pipeline", "pipeline/run", "pipeline/activity", "commit"},
+	"pipeline/engine/enginetest": {"expr", "pipeline", "pipeline/run", "pipeline/activity", "pipeline/engine", "commit"},
+
+	"deploy": {"broker", "expr", "pipeline"},
+	"store":  {"commit", "broker", "pipeline/engine"},
+	"system": {"..."},
+
+	"examples":       {},
+	"cmd/switchyard": {"system", "config", "deploy", "expr", "expr/exprtest", "pipeline", "examples", "auth"},
+}
+
+// onlyFrom lists rooms that few may import: the wiring stays in one place.
+var onlyFrom = map[string][]string{
+	"store":      {"system"},
+	"servicebus": {"system"},
+	"console":    {"system"},
+	"system":     {"cmd/switchyard", "switchyardtest", "bench"},
+}
+
+// cores are pure: values in, values out.
+var cores = []string{"amqp", "amqp/encoding", "amqp/frames", "amqp/sasl", "broker/entity", "broker/filter", "expr", "pipeline", "pipeline/run", "pipeline/recurrence"}
+
+// impure are the standard packages that a core does not import.
+var impure = []string{"net", "net/http", "os", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand", "os/exec", "syscall", "sync"}
+
+// sharedCaches may import sync: their only goroutine-safe state is a bounded
+// cache of parsed expressions, which changes no result.
+var sharedCaches = []string{"expr"}
+
+const root = "../.."
+
+type file struct {
+	pkg, name string
+	ast       *ast.File
+	imports   []string
+}
+
+func sources(t *testing.T) []file {
+	t.Helper()
+	var files []file
+	fset := token.NewFileSet()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if path == root {
+				return nil
+			}
+			if n := d.Name(); strings.HasPrefix(n, ".") || n == "testdata" || n == "node_modules" {
+				return filepath.SkipDir
+			}
+			if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil {
+				return filepath.SkipDir // a module of its own
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		entry := file{pkg: filepath.ToSlash(rel), name: filepath.ToSlash(path), ast: f}
+		for _, im := range f.Imports {
+			p, err := strconv.Unquote(im.Path.Value)
+			if err != nil {
+				return err
+			}
+			entry.imports = append(entry.imports, p)
+		}
+		files = append(files, entry)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 10 {
+		t.Fatalf("found %d source files: the test looks in the wrong place", len(files))
+	}
+	return files
+}
+
+func allowed(from, to string) bool {
+	if from == to || strings.HasPrefix(to, from+"/internal/") {
+		return true
+	}
+	for _, a := range arrows[from] {
+		if base, ok := strings.CutSuffix(a, "..."); ok && (strings.HasPrefix(to, base) || to == strings.TrimSuffix(base, "/")) || a == to {
+			return true
+		}
+	}
+	return false
+}
+
+func TestArrows(t *testing.T) {
+	for _, f := range sources(t) {
+		if _, ok := arrows[f.pkg]; !ok {
+			t.Errorf("%s: package %s has no arrows; state them in this test", f.name, f.pkg)
+			continue
+		}
+		for _, im := range f.imports {
+			to, ours := strings.CutPrefix(im, "switchyard/")
+			if !ours {
+				continue
+			}
+			if !allowed(f.pkg, to) {
+				t.Errorf("%s: %s must not import %s", f.name, f.pkg, to)
+			}
+			if by, limited := onlyFrom[to]; limited && !slices.Contains(by, f.pkg) {
+				t.Errorf("%s: only %v may import %s", f.name, by, to)
+			}
+		}
+	}
+}
+
+func TestCoresArePure(t *testing.T) {
+	for _, f := range sources(t) {
+		if !slices.Contains(cores, f.pkg) {
+			continue
+		}
+		for _, im := range f.imports {
+			if im == "sync" && slices.Contains(sharedCaches, f.pkg) {
+				continue
+			}
+			if slices.Contains(impure, im) {
+				t.Errorf("%s: the core %s imports %s", f.name, f.pkg, im)
+			}
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			if _, ok := n.(*ast.GoStmt); ok {
+				t.Errorf("%s: the core %s starts a goroutine", f.name, f.pkg)
+			}
+			return true
+		})
+	}
+}
+
+// TestOneClock: what needs the time is given a clock; only system and the
+// command make a real one.
+func TestOneClock(t *testing.T) {
+	for _, f := range sources(t) {
+		if f.pkg == "system" || strings.HasPrefix(f.pkg, "cmd/") {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			sel, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == "time" && (sel.Sel.Name == "Now" || sel.Sel.Name == "Since" || sel.Sel.Name == "Until") {
+				t.Errorf("%s: %s calls time.%s; take a clock instead", f.name, f.pkg, sel.Sel.Name)
+			}
+			return true
+		})
+	}
+}

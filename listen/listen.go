@@ -1,0 +1,206 @@
+// Package listen owns the program's ports: it opens them (on a free one where
+// a default is taken), tells by the first byte of a connection which protocol
+// the client speaks, so that one port serves AMQP and HTTP alike, and guards the
+// HTTP planes against requests that a browser was tricked into sending.
+package listen
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// An AddressInUseError says which address is taken.
+type AddressInUseError struct {
+	Address string
+	Err     error
+}
+
+func (e *AddressInUseError) Error() string {
+	return fmt.Sprintf("address %s is in use by another program: stop it, or choose another address", e.Address)
+}
+
+// Unwrap returns the error of the operating system.
+func (e *AddressInUseError) Unwrap() error { return e.Err }
+
+// Open listens on a TCP address. If the port is taken and fallback is true, it
+// takes a free port of the same host instead.
+func Open(address string, fallback bool) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		return l, nil
+	}
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	if !fallback {
+		return nil, &AddressInUseError{address, err}
+	}
+	host, _, splitErr := net.SplitHostPort(address)
+	if splitErr != nil {
+		return nil, fmt.Errorf("listen on %s: %w", address, splitErr)
+	}
+	l, err = net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		return nil, fmt.Errorf("listen on a free port of %s: %w", host, err)
+	}
+	return l, nil
+}
+
+// IsLoopback reports whether an address to listen on can be reached from this
+// machine only.
+func IsLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// Protocol is what a client speaks, told by its first byte (section 1 of the
+// AMQP specification).
+type Protocol uint8
+
+// The protocols that one port can serve.
+const (
+	AMQP Protocol = iota // 'A' of "AMQP"
+	HTTP                 // an upper-case letter of a method
+	TLS                  // a TLS handshake record
+)
+
+// A Mux accepts the connections of one port and hands each to the listener of
+// its protocol. Connections of a protocol without listener are closed.
+type Mux struct {
+	l       net.Listener
+	timeout time.Duration
+	now     func() time.Time
+	outs    [3]*queue
+	wg      sync.WaitGroup // connections whose first byte is awaited; owned by Serve
+}
+
+// NewMux wraps a listener. A client has timeout to send its first byte; now is
+// the wall clock, from which deadlines of sockets are reckoned.
+func NewMux(l net.Listener, timeout time.Duration, now func() time.Time) *Mux {
+	return &Mux{l: l, timeout: timeout, now: now}
+}
+
+// Addr returns the address of the port.
+func (m *Mux) Addr() net.Addr { return m.l.Addr() }
+
+// Listener returns the listener for one protocol. It is called before Serve.
+func (m *Mux) Listener(p Protocol) net.Listener {
+	if m.outs[p] == nil {
+		m.outs[p] = &queue{addr: m.l.Addr(), conns: make(chan net.Conn), done: make(chan struct{})}
+	}
+	return m.outs[p]
+}
+
+// Serve accepts until ctx ends or the listener fails, then closes the port and
+// the protocols' listeners and waits for its goroutines.
+func (m *Mux) Serve(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { m.l.Close() })
+	defer stop()
+	var err error
+	for {
+		var c net.Conn
+		if c, err = m.l.Accept(); err != nil {
+			if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
+				continue
+			}
+			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+				// Out of file descriptors: connections that end will free some.
+				select {
+				case <-time.After(50 * time.Millisecond):
+					continue
+				case <-ctx.Done():
+				}
+			}
+			break
+		}
+		m.wg.Go(func() { m.route(c) })
+	}
+	m.l.Close()
+	for _, q := range m.outs {
+		if q != nil {
+			q.Close()
+		}
+	}
+	m.wg.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (m *Mux) route(c net.Conn) {
+	c.SetReadDeadline(m.now().Add(m.timeout))
+	r := bufio.NewReaderSize(c, 16)
+	first, err := r.Peek(1)
+	if err != nil {
+		c.Close()
+		return
+	}
+	c.SetReadDeadline(time.Time{})
+	p := HTTP
+	switch {
+	case first[0] == 0x16:
+		p = TLS
+	case first[0] == 'A':
+		p = AMQP
+	}
+	q := m.outs[p]
+	if q == nil {
+		c.Close()
+		return
+	}
+	buffered, _ := r.Peek(r.Buffered())
+	select {
+	case q.conns <- &peeked{Conn: c, head: append([]byte(nil), buffered...)}:
+	case <-q.done:
+		c.Close()
+	}
+}
+
+// queue is the listener of one protocol.
+type queue struct {
+	addr  net.Addr
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func (q *queue) Accept() (net.Conn, error) {
+	select {
+	case c := <-q.conns:
+		return c, nil
+	case <-q.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (q *queue) Close() error   { q.once.Do(func() { close(q.done) }); return nil }
+func (q *queue) Addr() net.Addr { return q.addr }
+
+// peeked is a connection whose first bytes were read already.
+type peeked struct {
+	net.Conn
+	head []byte // owned by the reader
+}
+
+func (p *peeked) Read(b []byte) (int, error) {
+	if len(p.head) > 0 {
+		n := copy(b, p.head)
+		p.head = p.head[n:]
+		return n, nil
+	}
+	return p.Conn.Read(b)
+}
