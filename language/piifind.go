@@ -68,7 +68,7 @@ var finders = []*finder{
 	{category: "Email", hint: "@", form: 0.05, names: []string{"mail", "correo", "courriel"}, check: noCheck,
 		pattern: pattern(`[A-Za-z0-9](?:[A-Za-z0-9._%+\-]*[A-Za-z0-9_])?@(?:[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,24}`)},
 	{category: "URL", hint: ":.", form: 0.02, names: []string{"http", "link", "site", "seite"}, check: noCheck, cut: cutURL,
-		pattern: pattern(`(?i)(?:https?://|ftp://|www\.)[^\s<>"'“”»«]{3,}`)},
+		pattern: pattern(`(?i)(?:https?://|ftp://|www\.)[^\s<>"'“”»«\x00-\x1f\x7f-\x9f\x{fffe}\x{ffff}]{3,}`)},
 	{category: "InternationalBankingAccountNumber", hint: anyDigit, form: 0.1, names: []string{"iban", "konto", "compte", "cuenta", "account"}, check: checkIBAN, cut: cutIBAN,
 		pattern: pattern(`[A-Z]{2}[0-9]{2}(?:[ \x{a0}]?[A-Z0-9]){11,30}`)},
 	{category: "CreditCardNumber", hint: anyDigit, form: 0.3, names: []string{"card", "karte", "carte", "tarjeta", "visa", "mastercard", "amex"}, check: checkCard,
