@@ -25,16 +25,6 @@ type EntityRecord struct {
 	Definition []byte
 }
 
-// Counters are the durable totals of one sub-queue, written with every unit
-// that changes them.
-type Counters struct {
-	NextSequence int64 // the number the next accepted message gets
-	LowWater     int64 // every message below is gone: scans start here
-	Messages     int64 // all messages, whatever their state
-	Deferred     int64
-	Bytes        int64 // sum of the sizes of the sections
-}
-
 // Store keeps namespaces, entities and messages durably. The Put and Delete
 // methods only add records to a unit: they do no I/O and can't fail. Reads see
 // what has been committed, so a caller that needs to read its own writes syncs
@@ -75,9 +65,10 @@ type Store interface {
 	// with their statuses. Without content, Sections is nil and Size tells its
 	// length.
 	Scan(q QueueID, from int64, limit int, content bool) ([]Scanned, error)
-	// Expired reads the sequence numbers and expiry times of up to limit
-	// messages in the order of expiry, the earliest first.
-	Expired(q QueueID, limit int) ([]Expiry, error)
+	// Expired reads up to limit entries of the expiry index that come strictly
+	// after the given one, in the order of time and then sequence number. The
+	// zero Expiry comes before every entry.
+	Expired(q QueueID, after Expiry, limit int) ([]Expiry, error)
 }
 
 // Catalogue is what [Store.Catalogue] returns.
@@ -86,16 +77,4 @@ type Catalogue struct {
 	Entities      []EntityRecord
 	LastNamespace NamespaceID
 	LastEntity    EntityID
-}
-
-// Scanned is a message read by [Store.Scan].
-type Scanned struct {
-	*Message
-	Size int // length of the sections
-}
-
-// Expiry is one entry of the expiry index.
-type Expiry struct {
-	SequenceNumber int64
-	ExpiresAt      time.Time
 }

@@ -1,0 +1,193 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"switchyard/broker/entity"
+	"switchyard/commit"
+)
+
+const defaultCacheBytes = 64 << 20
+
+// A Broker holds namespaces and their queues. Its methods are safe for
+// concurrent use.
+type Broker struct {
+	store  Store
+	log    commit.Log
+	clock  Clock
+	logger *slog.Logger
+	events EventListener
+
+	mark   atomic.Int64 // the latest time used, in Unix nanoseconds
+	behind atomic.Bool  // the wall clock is far behind mark, and that was logged
+	cached atomic.Int64 // bytes of content in memory
+	budget int64
+	tokens *tokenSource
+	timers *timers
+	pool   *pool
+	// ctx ends with Close: it bounds waits for the log's admission.
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu            sync.RWMutex
+	namespaces    map[string]*namespace // by lower-case name
+	lastNamespace NamespaceID
+	lastEntity    EntityID
+}
+
+// New loads the catalogue from the store and opens every queue. What a queue
+// holds is read when somebody asks for it; only locks and counters are read now.
+func New(o Options) (*Broker, error) {
+	if o.Store == nil || o.Log == nil || o.Clock == nil || o.Rand == nil {
+		return nil, fmt.Errorf("new broker: %w: Store, Log, Clock and Rand are required", ErrInvalidArgument)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	switch {
+	case o.CacheBytes == 0:
+		o.CacheBytes = defaultCacheBytes
+	case o.CacheBytes < 0:
+		o.CacheBytes = 0
+	}
+	b := &Broker{store: o.Store, log: o.Log, clock: o.Clock, logger: o.Logger, events: o.Events,
+		budget: o.CacheBytes, tokens: &tokenSource{rand: o.Rand}, namespaces: map[string]*namespace{}}
+	b.ctx, b.cancel = context.WithCancel(context.Background())
+	if !o.ClockMark.IsZero() {
+		b.mark.Store(o.ClockMark.UnixNano())
+	}
+	b.pool = newPool()
+	b.timers = newTimers(b)
+	if err := b.load(); err != nil {
+		return nil, fmt.Errorf("open broker: %w", err)
+	}
+	return b, nil
+}
+
+func (b *Broker) load() error {
+	c, err := b.store.Catalogue()
+	if err != nil {
+		return err
+	}
+	b.lastNamespace, b.lastEntity = c.LastNamespace, c.LastEntity
+	byID := map[NamespaceID]*namespace{}
+	for _, r := range c.Namespaces {
+		n, err := openNamespace(r)
+		if err != nil {
+			return err
+		}
+		b.namespaces[strings.ToLower(r.Name)] = n
+		byID[r.ID] = n
+	}
+	for _, r := range c.Entities {
+		n := byID[r.Namespace]
+		if n == nil {
+			return fmt.Errorf("queue %q is in namespace %d, which does not exist", r.Path, r.Namespace)
+		}
+		e, err := openHost(b, n, r)
+		if err != nil {
+			return fmt.Errorf("queue %q: %w", r.Path, err)
+		}
+		n.queues[strings.ToLower(r.Path)] = e
+	}
+	return nil
+}
+
+// Start starts the broker's goroutines. They end with ctx or with Close.
+func (b *Broker) Start(ctx context.Context) {
+	context.AfterFunc(ctx, b.cancel)
+	b.pool.start(b.ctx)
+	b.timers.start(b.ctx)
+	for _, e := range b.hosts() {
+		e.mu.Lock()
+		e.settleDown(b.Now())
+		e.mu.Unlock()
+	}
+}
+
+// Close ends the broker's goroutines and waits for them. Sends fail from now on;
+// nothing that was acknowledged is lost.
+func (b *Broker) Close() {
+	b.cancel()
+	b.timers.wait()
+	b.pool.wait()
+}
+
+// Now returns the broker's time, UTC: the greater of the clock and the latest
+// time used before, so that it never goes backwards.
+func (b *Broker) Now() time.Time {
+	wall := b.clock.Now().UnixNano()
+	for {
+		mark := b.mark.Load()
+		if wall <= mark {
+			if far := mark-wall > int64(time.Minute); far != b.behind.Load() && b.behind.CompareAndSwap(!far, far) && far {
+				b.logger.Warn("the clock went back; broker time stands still until it has caught up", "behind", time.Duration(mark-wall))
+			}
+			return time.Unix(0, mark).UTC()
+		}
+		if b.mark.CompareAndSwap(mark, wall) {
+			return time.Unix(0, wall).UTC()
+		}
+	}
+}
+
+// Sync waits until u is durable and its callbacks have run. A nil unit is no
+// work.
+func (b *Broker) Sync(u *commit.Unit) {
+	if u != nil {
+		b.log.Sync(u)
+	}
+}
+
+// hosts returns every entity, in the order of their numbers.
+func (b *Broker) hosts() []*host {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	var all []*host
+	for _, n := range b.namespaces {
+		for _, e := range n.queues {
+			all = append(all, e)
+		}
+	}
+	slices.SortFunc(all, func(a, b *host) int { return cmp.Compare(a.id, b.id) })
+	return all
+}
+
+// RunLocks returns every message that a run holds, by run, in the order of
+// queues and sequence numbers. It is for start: who holds what.
+func (b *Broker) RunLocks() map[RunID][]RunLock {
+	locks := map[RunID][]RunLock{}
+	for _, e := range b.hosts() {
+		e.mu.Lock()
+		e.q.RunLocks(func(run RunID, sub SubQueue, seq int64, token LockToken) {
+			locks[run] = append(locks[run], RunLock{Queue: QueueID{Entity: e.id, Sub: sub}, SequenceNumber: seq, LockToken: token})
+		})
+		e.mu.Unlock()
+	}
+	return locks
+}
+
+// ReleaseRun returns the effect that frees every message the run holds, with its
+// delivery count unchanged.
+func (b *Broker) ReleaseRun(run RunID) commit.Effect {
+	f := &effect{b: b}
+	for _, e := range b.hosts() {
+		for _, sub := range [...]SubQueue{MainQueue, DeadLetterQueue} {
+			e.mu.Lock()
+			held := len(e.q.HeldBy(sub, run)) > 0
+			e.mu.Unlock()
+			if held {
+				f.add(e, entity.RunSettle{Sub: sub, Run: run, Outcome: Outcome{Kind: Release}})
+			}
+		}
+	}
+	return f
+}

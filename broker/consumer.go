@@ -1,0 +1,144 @@
+package broker
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"switchyard/broker/entity"
+	"switchyard/commit"
+)
+
+// ConsumerOptions is what [Queue.NewConsumer] needs.
+type ConsumerOptions struct {
+	Mode ReceiveMode
+	// Deliver gets messages once their lock, or their removal, is recorded. It
+	// runs in the goroutine that syncs and must not block or call the broker: it
+	// posts to the loop of the connection.
+	Deliver func([]Delivery)
+	// Closed, which may be nil, is called once if the consumer ends without
+	// Close: the entity was deleted or disabled. The same rules hold.
+	Closed func(error)
+}
+
+// A Consumer receives messages of one sub-queue, as many as its credit allows.
+// Consumers of the same sub-queue take turns.
+type Consumer struct {
+	e      *host
+	sub    SubQueue
+	o      ConsumerOptions
+	c      *entity.Consumer
+	closed atomic.Bool
+	drains []func() // guarded by host.mu
+}
+
+// NewConsumer opens a consumer without credit. Errors: [ErrEntityDisabled],
+// [ErrEntityDeleted].
+func (q *Queue) NewConsumer(o ConsumerOptions) (*Consumer, error) {
+	e := q.e
+	if o.Deliver == nil || o.Mode > ReceiveAndDelete {
+		return nil, fmt.Errorf("receive from queue %q: %w: no Deliver or unknown mode", e.path, ErrInvalidArgument)
+	}
+	c := &Consumer{e: e, sub: q.sub, o: o}
+	c.c = &entity.Consumer{Sub: q.sub, Mode: o.Mode, Data: c}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.alive(); err != nil {
+		return nil, err
+	}
+	if err := e.q.CanReceive(q.sub); err != nil {
+		return nil, fmt.Errorf("queue %q: %w", e.path, err)
+	}
+	e.consumers[c] = struct{}{}
+	return c, nil
+}
+
+// AddCredit lets the consumer have n more messages. What is at hand is locked and
+// delivered by the unit, which the caller must sync and which may be nil; the
+// rest follows when it has come or was read.
+func (c *Consumer) AddCredit(n int) *commit.Unit {
+	return c.do(nil, entity.AddCredit{Consumer: c.c, N: n})
+}
+
+// Drain lets the consumer have what the queue holds and then takes its credit
+// away. done runs after every delivery made before. The caller must sync the
+// unit, which may be nil.
+func (c *Consumer) Drain(done func()) *commit.Unit {
+	c.e.mu.Lock()
+	if !c.closed.Load() && !c.e.deleted {
+		c.drains = append(c.drains, done)
+		defer c.e.mu.Unlock()
+		return c.e.commit(c.e.env(), nil, entity.Drain{Consumer: c.c})
+	}
+	c.e.mu.Unlock()
+	return c.e.tell(done)
+}
+
+// takeDrains returns what tells those who wait for the drain, nil if nobody
+// does. It is called with host.mu held.
+func (c *Consumer) takeDrains() func() {
+	drains := c.drains
+	c.drains = nil
+	if len(drains) == 0 {
+		return nil
+	}
+	return func() {
+		for _, f := range drains {
+			f()
+		}
+	}
+}
+
+// Close ends the consumer. Deliver is not called any more, except by a unit that
+// is being synced at that moment. Locks stay until they are settled or end (AMQP
+// section 7.3), but what was locked for the consumer and not delivered is
+// released. The caller must sync the unit, which may be nil.
+func (c *Consumer) Close() *commit.Unit {
+	if c.closed.Swap(true) {
+		return nil
+	}
+	e := c.e
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.consumers, c)
+	if e.deleted {
+		return nil
+	}
+	drains := c.takeDrains()
+	return e.commit(e.env(), drains, entity.CloseConsumer{Consumer: c.c})
+}
+
+func (c *Consumer) do(then func(), op entity.Op) *commit.Unit {
+	e := c.e
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.deleted {
+		return nil
+	}
+	return e.commit(e.env(), then, op)
+}
+
+// deliver runs when the unit that locked the messages is durable.
+func (c *Consumer) deliver(batch []Delivery) {
+	if !c.closed.Load() {
+		c.o.Deliver(batch)
+		return
+	}
+	if c.o.Mode == ReceiveAndDelete {
+		return // gone with the link (AMQP section 7.3)
+	}
+	tokens := make([]LockToken, len(batch))
+	for i, d := range batch {
+		tokens[i] = d.LockToken
+	}
+	c.Return(tokens)
+}
+
+// Return gives back deliveries that never left, because the link was gone before
+// the transfer: they are released with their delivery count unchanged. It may be
+// called from Deliver; the release follows in the background.
+func (c *Consumer) Return(tokens []LockToken) {
+	q := Queue{e: c.e, sub: c.sub}
+	c.e.b.pool.add(func() {
+		c.e.b.Sync(q.Settle(tokens, Outcome{Kind: Release}, nil))
+	})
+}

@@ -1,0 +1,219 @@
+package broker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"switchyard/broker/entity"
+	"switchyard/commit"
+)
+
+// An Op is one part of an effect. The set is closed: [SendOp], [RunSettleOp].
+type Op interface{ plan(f *effect) error }
+
+// SendOp sends messages to a queue.
+type SendOp struct {
+	Queue    *Queue
+	Messages []*Message
+}
+
+// RunSettleOp settles messages that a run holds in a queue. With SequenceNumbers
+// nil it settles all that the run still holds there, which may be none; otherwise
+// the effect fails with [ErrMessageLockLost] if one is not held by the run.
+type RunSettleOp struct {
+	Queue           *Queue
+	Run             RunID
+	SequenceNumbers []int64
+	Outcome         Outcome
+}
+
+func (o SendOp) plan(f *effect) error {
+	if err := o.Queue.canSend(); err != nil {
+		return err
+	}
+	f.add(o.Queue.e, entity.Send{Messages: o.Messages})
+	return nil
+}
+
+func (o RunSettleOp) plan(f *effect) error {
+	f.add(o.Queue.e, entity.RunSettle{Sub: o.Queue.sub, Run: o.Run, Seqs: o.SequenceNumbers, Outcome: o.Outcome, Contents: f.part(o.Queue.e).contents})
+	return nil
+}
+
+// Effect returns the effect that applies the operations atomically, over as many
+// queues as they name. It reads now what it can be known to need then, so it
+// must not be called under a lock.
+//
+// A unit may hold one effect of the broker only: it holds locks until it is
+// released. Use [Broker.Join] for more.
+func (b *Broker) Effect(ops ...Op) commit.Effect {
+	f := &effect{b: b}
+	for _, op := range ops {
+		if err := op.plan(f); err != nil {
+			f.err = err
+			return f
+		}
+	}
+	f.prepare()
+	return f
+}
+
+// Join returns one effect that is several effects of this broker, in order.
+func (b *Broker) Join(effects ...commit.Effect) commit.Effect {
+	f := &effect{b: b}
+	for _, x := range effects {
+		e, ok := x.(*effect)
+		if !ok {
+			f.err = fmt.Errorf("join effects: %w: %T is not the broker's", ErrInvalidArgument, x)
+			return f
+		}
+		if f.err == nil {
+			f.err = e.err
+		}
+		for _, p := range e.parts {
+			own := f.part(p.host)
+			for _, op := range p.ops {
+				if settle, ok := op.(entity.RunSettle); ok {
+					settle.Contents = own.contents
+					op = settle
+				}
+				own.ops = append(own.ops, op)
+			}
+			for seq, c := range p.contents {
+				own.contents[seq] = c
+			}
+		}
+	}
+	return f
+}
+
+// effect is a list of operations by entity.
+type effect struct {
+	b     *Broker
+	parts []*part // in the order of entity numbers
+	err   error
+}
+
+type part struct {
+	host     *host
+	ops      []entity.Op
+	contents map[int64]*Content // read for the operations
+}
+
+// part returns the entity's part of the effect.
+func (f *effect) part(e *host) *part {
+	i, found := slices.BinarySearchFunc(f.parts, e.id, func(p *part, id EntityID) int { return cmp.Compare(p.host.id, id) })
+	if !found {
+		f.parts = slices.Insert(f.parts, i, &part{host: e, contents: map[int64]*Content{}})
+	}
+	return f.parts[i]
+}
+
+func (f *effect) add(e *host, op entity.Op) {
+	p := f.part(e)
+	if settle, ok := op.(entity.RunSettle); ok && settle.Contents == nil {
+		settle.Contents = p.contents
+		op = settle
+	}
+	p.ops = append(p.ops, op)
+}
+
+// prepare reads contents that the operations would need now. What it can't find
+// out is left to Stage.
+func (f *effect) prepare() {
+	for _, p := range f.parts {
+		p.host.mu.Lock()
+		var need []int64
+		if !p.host.deleted {
+			need, _ = p.host.q.Check(p.host.env(), p.ops...)
+		}
+		lastPut := p.host.lastPut
+		p.host.mu.Unlock()
+		if len(need) > 0 {
+			f.b.Sync(lastPut)
+			if err := p.host.readContents(need, p.contents); err != nil {
+				f.err = err
+				return
+			}
+		}
+	}
+}
+
+// Stage implements [commit.Effect]. It locks the entities in the order of their
+// numbers. Only if contents that prepare did not read are needed now, it unlocks,
+// reads them and starts again.
+func (f *effect) Stage(u *commit.Unit) (release func(), err error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	hosts := make([]*host, len(f.parts))
+	for i, p := range f.parts {
+		hosts[i] = p.host
+	}
+	for {
+		unlock := lockHosts(hosts)
+		now := f.b.Now()
+		needs, err := f.check(now)
+		if err != nil {
+			unlock()
+			return nil, err
+		}
+		if needs == nil {
+			for _, p := range f.parts {
+				p.host.apply(u, entity.Env{Now: now, Token: f.b.tokens.next}, p.ops...)
+				p.host.accessed = now
+			}
+			return func() {
+				for _, e := range hosts {
+					e.settleDown(f.b.Now())
+				}
+				unlock()
+			}, nil
+		}
+		unlock()
+		for _, n := range needs {
+			f.b.Sync(n.lastPut)
+			if err := n.part.host.readContents(n.seqs, n.part.contents); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+type partNeed struct {
+	part    *part
+	seqs    []int64
+	lastPut *commit.Unit
+}
+
+// check checks every part under the locks of all.
+func (f *effect) check(now time.Time) (needs []partNeed, err error) {
+	for _, p := range f.parts {
+		if err := p.host.alive(); err != nil {
+			return nil, err
+		}
+		need, err := p.host.q.Check(entity.Env{Now: now}, p.ops...)
+		if err != nil {
+			return nil, fmt.Errorf("queue %q: %w", p.host.path, err)
+		}
+		if len(need) > 0 {
+			needs = append(needs, partNeed{p, need, p.host.lastPut})
+		}
+	}
+	return needs, nil
+}
+
+// lockHosts locks entities in the order of their numbers. It sorts the slice.
+func lockHosts(hosts []*host) (unlock func()) {
+	slices.SortFunc(hosts, func(a, b *host) int { return cmp.Compare(a.id, b.id) })
+	for _, e := range hosts {
+		e.mu.Lock()
+	}
+	return func() {
+		for _, e := range slices.Backward(hosts) {
+			e.mu.Unlock()
+		}
+	}
+}

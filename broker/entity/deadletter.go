@@ -1,0 +1,44 @@
+package entity
+
+import (
+	"fmt"
+	"time"
+)
+
+// exhausted is why a message goes to the dead-letter queue whose delivery count
+// has reached the limit.
+func exhausted(it *item, own *DeadLetterInfo) DeadLetterInfo {
+	if own != nil {
+		return *own
+	}
+	return DeadLetterInfo{Reason: ReasonMaxDeliveryCount, Description: fmt.Sprintf(DescriptionMaxDeliveryCount, it.status.DeliveryCount)}
+}
+
+// bury moves an unlocked message of the main queue to the dead-letter queue. It
+// keeps its number, enqueued time and delivery count; it has no time to live
+// there (section 2.4).
+func (s *sub) bury(it *item, why DeadLetterInfo, c *Content, d *Decision) {
+	if c == nil {
+		c = it.content
+	}
+	if c == nil {
+		panic(fmt.Sprintf("entity: message %d is dead-lettered without its content", it.seq))
+	}
+	m := it.message(c)
+	m.ExpiresAt = time.Time{}
+	m.Status = Status{
+		DeliveryCount: it.status.DeliveryCount,
+		Properties:    merge(it.status.Properties, why.Properties, true),
+	}
+	var reasons []Property
+	if why.Reason != "" {
+		reasons = append(reasons, Property{PropertyDeadLetterReason, why.Reason})
+	}
+	if why.Description != "" {
+		reasons = append(reasons, Property{PropertyDeadLetterDescription, why.Description})
+	}
+	m.Properties = merge(m.Properties, reasons, true)
+	s.remove(it, d)
+	dlq := s.q.dlq()
+	dlq.accept(m, len(dlq.consumers) > 0, d)
+}

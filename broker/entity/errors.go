@@ -1,0 +1,28 @@
+package entity
+
+import "errors"
+
+// Errors by meaning (section 11 of the broker semantics). The dialects map each
+// to a condition or a status once.
+var (
+	ErrMessageNotFound = errors.New("message not found")
+	ErrMessageLockLost = errors.New("message lock lost")
+	ErrEntityDisabled  = errors.New("entity disabled")
+	ErrEntityDeleted   = errors.New("entity deleted")
+	ErrEntityInUse     = errors.New("pipeline runs hold messages of the entity")
+	ErrQuotaExceeded   = errors.New("entity size quota exceeded")
+	ErrMessageTooLarge = errors.New("message too large")
+	ErrInvalidArgument = errors.New("invalid argument")
+	ErrNotAllowed      = errors.New("not allowed")
+	// ErrNotSupported is what a [NotSupportedError] unwraps to.
+	ErrNotSupported = errors.New("not supported")
+)
+
+// A NotSupportedError names the feature of Service Bus that this broker does
+// not have.
+type NotSupportedError struct{ What string }
+
+func (e *NotSupportedError) Error() string { return e.What + " is not supported" }
+
+// Unwrap makes errors.Is(err, ErrNotSupported) true.
+func (e *NotSupportedError) Unwrap() error { return ErrNotSupported }

@@ -1,0 +1,139 @@
+package entity
+
+import "time"
+
+// sweepBatch is how many entries of the expiry index are read at once.
+const sweepBatch = 64
+
+// sweep is a read of the expiry index that is under way, with what was learned
+// since it began.
+type sweep struct {
+	due     time.Time // the earliest expiry of what was sent since
+	rewound *Expiry
+}
+
+// before orders expiry entries as the index does.
+func (e Expiry) before(f Expiry) bool {
+	if e.ExpiresAt.Equal(f.ExpiresAt) {
+		return e.SequenceNumber < f.SequenceNumber
+	}
+	return e.ExpiresAt.Before(f.ExpiresAt)
+}
+
+// expiresBy notes that something expires at t.
+func (s *sub) expiresBy(t time.Time) {
+	if s.sweep != nil {
+		s.sweep.due = earlier(s.sweep.due, t)
+	} else {
+		s.expiryDue = earlier(s.expiryDue, t)
+	}
+}
+
+// rewind makes the sweep look again at a message that it passed over because it
+// was held: it is free now.
+func (s *sub) rewind(it *item) {
+	if it.expires.IsZero() {
+		return
+	}
+	at := Expiry{it.seq - 1, it.expires}
+	switch {
+	case s.sweep != nil:
+		if s.sweep.rewound == nil || at.before(*s.sweep.rewound) {
+			s.sweep.rewound = &at
+		}
+	case at.before(s.swept):
+		s.swept = at
+		s.expiryDue = earlier(s.expiryDue, it.expires)
+	}
+}
+
+func (s *sub) wantsSweep(now time.Time) bool {
+	return s.sweep == nil && !s.expiryDue.IsZero() && !s.expiryDue.After(now)
+}
+
+func (s *sub) startSweep() Expiry {
+	s.sweep = &sweep{}
+	return s.swept
+}
+
+// Sweep takes away messages whose time to live has ended (section 2.3): Rows are
+// the entries of the expiry index after what [Work] named, Messages what the
+// store holds of those that are over.
+type Sweep struct {
+	Sub      SubQueue
+	Rows     []Expiry
+	Messages map[int64]*Message
+	// More is set if the read stopped at its limit.
+	More bool
+}
+
+func (o Sweep) check(q *Queue, c *checker) error { return nil }
+
+func (o Sweep) apply(q *Queue, env Env, d *Decision) {
+	s := q.subs[o.Sub]
+	sw := s.sweep
+	s.sweep, s.expiryDue = nil, time.Time{}
+	if o.More {
+		s.expiryDue = o.Rows[len(o.Rows)-1].ExpiresAt
+	}
+	for _, row := range o.Rows {
+		if row.ExpiresAt.After(env.Now) {
+			s.expiryDue = row.ExpiresAt
+			break
+		}
+		s.swept = row
+		s.expire(row.SequenceNumber, o.Messages[row.SequenceNumber], d)
+	}
+	s.expiryDue = earlier(s.expiryDue, sw.due)
+	if r := sw.rewound; r != nil {
+		s.expiryDue = earlier(s.expiryDue, r.ExpiresAt)
+		if r.before(s.swept) {
+			s.swept = *r
+		}
+	}
+}
+
+// expire takes an expired message away, unless it is locked, reserved or
+// deferred. m is what the store held of it before this decision: it is the truth
+// only of what is not in memory.
+func (s *sub) expire(seq int64, m *Message, d *Decision) {
+	it := s.known[seq]
+	switch {
+	case m == nil:
+		return
+	case it == nil:
+		if m.State != Active || m.Owner != NoOwner {
+			return
+		}
+		it = &item{sub: s, seq: seq, size: len(m.Sections), enqueued: m.EnqueuedAt, expires: m.ExpiresAt, status: m.Status, index: -1}
+	case it.place == locked || it.place == reserved:
+		return
+	}
+	s.takeExpired(it, &m.Content, d)
+}
+
+func (s *sub) takeExpired(it *item, c *Content, d *Decision) {
+	if s.q.config.DeadLetterOnExpiration && s.id == MainQueue {
+		s.bury(it, DeadLetterInfo{Reason: ReasonExpired, Description: DescriptionExpired}, c, d)
+		d.buried(ReasonExpired)
+		return
+	}
+	s.remove(it, d)
+	d.Dropped++
+}
+
+// passExpired takes the expired head out of the window: it must not be
+// delivered. It is dropped at once if nothing needs its content and no sweep is
+// under way that may have read it; otherwise the sweep takes it.
+func (s *sub) passExpired(it *item, d *Decision) {
+	switch {
+	case it.content != nil && s.sweep == nil:
+		s.takeExpired(it, it.content, d)
+	case !s.q.config.DeadLetterOnExpiration && s.sweep == nil:
+		s.takeExpired(it, nil, d)
+	default:
+		s.unwindow(it)
+		s.hold(it, expired)
+		s.expiresBy(it.expires)
+	}
+}

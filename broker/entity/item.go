@@ -1,0 +1,83 @@
+package entity
+
+import "time"
+
+// place says where an item is and so which structures hold it.
+type place uint8
+
+const (
+	absent   place = iota // not in memory: in the store only, or removed
+	ready                 // in the window
+	locked                // in tokens and due (link) or in runs
+	waiting               // in due until NotBefore
+	reserved              // held by a Reservation
+	expired               // out of the window, for the sweep to take away
+)
+
+// item is what is in memory of one message.
+type item struct {
+	sub      *sub
+	seq      int64
+	size     int
+	enqueued time.Time
+	expires  time.Time
+	status   Status
+	content  *Content // nil: only in the store
+	// token is the lock token of a reserved message: it becomes the run's.
+	token LockToken
+
+	place   place
+	dirty   bool // in Decision.dirty
+	removed bool // its DeleteMessage is in the decision
+	inOut   bool // in sub.out
+	due     time.Time
+	index   int // in sub.due, -1 if not
+}
+
+func (it *item) expiredAt(now time.Time) bool {
+	return !it.expires.IsZero() && !it.expires.After(now)
+}
+
+// message returns the message as it is handed out.
+func (it *item) message(c *Content) *Message {
+	m := &Message{SequenceNumber: it.seq, EnqueuedAt: it.enqueued, ExpiresAt: it.expires, Status: it.status}
+	if c != nil {
+		m.Content = *c
+	}
+	return m
+}
+
+// IsZero reports whether s is the status of a message that was sent and never
+// touched, which has no status record.
+func (s *Status) IsZero() bool {
+	return s.State == Active && s.DeliveryCount == 0 && s.Owner == NoOwner && s.NotBefore.IsZero() &&
+		len(s.Properties) == 0 && s.DeadLetterSource == ""
+}
+
+// unlock clears what belongs to a lock.
+func (s *Status) unlock() {
+	s.Owner, s.LockToken, s.LockedUntil, s.Run = NoOwner, LockToken{}, time.Time{}, ""
+}
+
+// merge returns old with the properties of add set. It never changes old, which
+// deliveries may share.
+func merge(old, add []Property, skipNil bool) []Property {
+	if len(add) == 0 {
+		return old
+	}
+	merged := append(make([]Property, 0, len(old)+len(add)), old...)
+next:
+	for _, p := range add {
+		if skipNil && p.Value == nil {
+			continue
+		}
+		for i := range merged {
+			if merged[i].Name == p.Name {
+				merged[i].Value = p.Value
+				continue next
+			}
+		}
+		merged = append(merged, p)
+	}
+	return merged
+}

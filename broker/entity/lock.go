@@ -1,0 +1,114 @@
+package entity
+
+import "time"
+
+// tickBatch bounds how many messages one Tick moves to the dead-letter queue,
+// and so the content it needs in memory.
+const tickBatch = 64
+
+// lock gives an item to a link.
+func (s *sub) lock(it *item, env Env, d *Decision) {
+	it.status.Owner = LinkOwner
+	it.status.LockToken = env.Token()
+	it.status.LockedUntil = s.q.lockEnd(env.Now)
+	it.status.NotBefore = time.Time{}
+	s.hold(it, locked)
+	s.tokens[it.status.LockToken] = it
+	it.due = it.status.LockedUntil
+	s.due.push(it)
+	d.touch(it)
+}
+
+func (q *Queue) lockEnd(now time.Time) time.Time {
+	return now.Add(q.config.LockDuration).UTC().Truncate(time.Millisecond)
+}
+
+// Renew prolongs locks of links, all or none. Until is when they end now.
+type Renew struct {
+	Sub    SubQueue
+	Tokens []LockToken
+	Until  time.Time
+}
+
+func (o *Renew) check(q *Queue, c *checker) error {
+	for _, t := range o.Tokens {
+		if _, err := q.subs[o.Sub].lockedBy(t, c.env.Now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *Renew) apply(q *Queue, env Env, d *Decision) {
+	s := q.subs[o.Sub]
+	o.Until = q.lockEnd(env.Now)
+	for _, t := range o.Tokens {
+		it := s.tokens[t]
+		s.due.remove(it)
+		it.status.LockedUntil, it.due = o.Until, o.Until
+		s.due.push(it)
+		d.touch(it)
+	}
+}
+
+func (s *sub) dueAt(now time.Time) bool { return len(s.due) > 0 && !s.due[0].due.After(now) }
+
+// Tick ends the locks and backoffs whose time has come. A message whose last
+// delivery ended needs its content, for the dead-letter queue; those without
+// stay for the next Tick.
+type Tick struct{ Contents map[int64]*Content }
+
+func (o Tick) check(q *Queue, c *checker) error {
+	for _, s := range q.subs {
+		s.overdue(c.env.Now, func(it *item) bool {
+			if it.place == locked {
+				s.need(c, it, Outcome{Kind: Abandon}, o.Contents)
+			}
+			return len(c.need) < tickBatch
+		})
+	}
+	return nil
+}
+
+func (o Tick) apply(q *Queue, env Env, d *Decision) {
+	for _, s := range q.subs {
+		var items []*item
+		s.overdue(env.Now, func(it *item) bool {
+			items = append(items, it)
+			return true
+		})
+		for _, it := range items {
+			if it.place == waiting {
+				s.due.remove(it)
+				s.makeReady(it, d)
+				continue
+			}
+			last := s.exhausts(it)
+			if last && it.content == nil && o.Contents[it.seq] == nil {
+				continue
+			}
+			s.letGo(it)
+			if s.id == MainQueue {
+				it.status.DeliveryCount++
+			}
+			if last && s.id == MainQueue {
+				s.bury(it, exhausted(it, nil), o.Contents[it.seq], d)
+				d.buried(ReasonMaxDeliveryCount)
+				continue
+			}
+			s.unlocked(it, env, d)
+		}
+	}
+}
+
+// overdue calls f for the items of the heap that are due, until f returns false.
+func (s *sub) overdue(now time.Time, f func(*item) bool) {
+	var walk func(i int) bool
+	walk = func(i int) bool {
+		if i >= len(s.due) || s.due[i].due.After(now) {
+			return true
+		}
+		return f(s.due[i]) && walk(2*i+1) && walk(2*i+2)
+	}
+	walk(0)
+}

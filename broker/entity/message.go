@@ -1,0 +1,240 @@
+package entity
+
+import (
+	"strings"
+	"time"
+)
+
+// A NamespaceID numbers a namespace. Numbers are never re-used.
+type NamespaceID uint32
+
+// An EntityID numbers a top-level entity (a queue, or a topic). Numbers are
+// never re-used, so a re-created queue sees nothing of the old one.
+type EntityID uint64
+
+// A SubQueue names one message list of a queue or subscription.
+type SubQueue uint8
+
+// The sub-queues that Service Bus gives every queue.
+const (
+	MainQueue SubQueue = iota
+	DeadLetterQueue
+)
+
+// Suffix returns what stands behind the entity's path in the sub-queue's
+// address: "" or "/$DeadLetterQueue".
+func (s SubQueue) Suffix() string {
+	if s == DeadLetterQueue {
+		return "/$DeadLetterQueue"
+	}
+	return ""
+}
+
+// SplitPath separates an address into the entity's path and its sub-queue.
+// Suffixes are compared ignoring case.
+func SplitPath(path string) (entity string, sub SubQueue) {
+	const dlq = "/$deadletterqueue"
+	if len(path) > len(dlq) && strings.EqualFold(path[len(path)-len(dlq):], dlq) {
+		return path[:len(path)-len(dlq)], DeadLetterQueue
+	}
+	return path, MainQueue
+}
+
+// A QueueID names one sub-queue in the store.
+type QueueID struct {
+	Entity EntityID
+	Sub    SubQueue
+}
+
+// A LockToken identifies one peek lock: an RFC 4122 UUID in its own byte order.
+type LockToken [16]byte
+
+// A RunID names the pipeline run that owns a lock. The broker only compares it.
+type RunID string
+
+// A Property is one application property that the broker or a settlement adds
+// to a message: DeadLetterReason, or what an abandon asks to modify. Value is
+// nil, bool, int64, float64, string, or [Encoded] for what only the dialect
+// that received it can read.
+type Property struct {
+	Name  string
+	Value any
+}
+
+// Encoded is a property value in the encoding of the dialect that received it
+// (for AMQP: constructor and data).
+type Encoded []byte
+
+// MessageState is the state of section 2 of the broker semantics. Locked is not
+// a state there: a locked message is active.
+type MessageState uint8
+
+// The states of a message.
+const (
+	Active MessageState = iota
+	Deferred
+	Scheduled
+)
+
+// LockOwner says who holds a lock and so what ends it.
+type LockOwner uint8
+
+const (
+	// NoOwner means that the message is not locked.
+	NoOwner LockOwner = iota
+	// LinkOwner is an AMQP link, or a token handed out by a request: the lock
+	// ends at a deadline.
+	LinkOwner
+	// RunOwner is a pipeline run: the lock has no deadline and ends by a
+	// settlement or by the commit that ends the run.
+	RunOwner
+)
+
+// Content is the part of a message that never changes after it was accepted.
+type Content struct {
+	// Sections is the encoded message exactly as it came, in the encoding of
+	// the dialect that received it.
+	Sections []byte
+	// The following are read from Sections by the dialect, because the broker
+	// needs them to decide.
+	MessageID    string
+	SessionID    string
+	PartitionKey string
+	TimeToLive   time.Duration // 0: the entity's default
+	// ScheduledFor is the time before which the message must not be seen.
+	ScheduledFor time.Time
+}
+
+// A Message is a message in a queue: what was sent, and what the broker knows
+// of it.
+type Message struct {
+	Content
+
+	SequenceNumber int64
+	EnqueuedAt     time.Time // millisecond precision, UTC
+	ExpiresAt      time.Time // zero: never
+	Status
+}
+
+// Status is the part of a message that changes while it is in a queue.
+type Status struct {
+	State         MessageState
+	DeliveryCount uint32
+	// NotBefore is the time before which an abandoned message is not delivered
+	// again: zero, or set by an outcome with a backoff. An extension of ours.
+	NotBefore time.Time
+	// Properties were added by settlements and dead-lettering; the dialect merges
+	// them into the application properties of what it delivers.
+	Properties []Property
+	// DeadLetterSource is the path of the entity that dead-lettered the message.
+	DeadLetterSource string
+
+	Owner       LockOwner
+	LockToken   LockToken
+	LockedUntil time.Time // LinkOwner only
+	Run         RunID     // RunOwner only
+}
+
+// A Delivery is a message handed to a consumer.
+type Delivery struct {
+	*Message
+}
+
+// An OutcomeKind is what becomes of a locked message.
+type OutcomeKind uint8
+
+// The outcomes, with the delivery-count rules of section 7.4 of the AMQP
+// specification.
+const (
+	Complete   OutcomeKind = iota // removed
+	Abandon                       // unlocked, delivery count + 1
+	Release                       // unlocked at its place, delivery count unchanged
+	Defer                         // deferred, delivery count + 1
+	DeadLetter                    // moved to the dead-letter queue
+)
+
+// Reasons and descriptions that the broker itself gives a message it
+// dead-letters (section 2.4 of the broker semantics).
+const (
+	ReasonMaxDeliveryCount      = "MaxDeliveryCountExceeded"
+	DescriptionMaxDeliveryCount = "Message could not be consumed after %d delivery attempts."
+	ReasonExpired               = "TTLExpiredException"
+	DescriptionExpired          = "The message expired and was dead lettered."
+)
+
+// Names of the application properties that dead-lettering adds.
+const (
+	PropertyDeadLetterReason      = "DeadLetterReason"
+	PropertyDeadLetterDescription = "DeadLetterErrorDescription"
+)
+
+// An Outcome settles a message.
+type Outcome struct {
+	Kind OutcomeKind
+	// Reason and Description become DeadLetterReason and
+	// DeadLetterErrorDescription of a message that is dead-lettered.
+	Reason, Description string
+	// Properties are merged into the message's application properties.
+	Properties []Property
+	// Backoff delays the next delivery after an abandon.
+	Backoff Backoff
+	// Exhausted replaces the broker's own reason when an abandon reaches
+	// MaxDeliveryCount.
+	Exhausted *DeadLetterInfo
+}
+
+// DeadLetterInfo is why a message went to the dead-letter queue.
+type DeadLetterInfo struct {
+	Reason, Description string
+	Properties          []Property
+}
+
+// A Backoff is an exponential delay: First after the first failed delivery,
+// twice as much after each further one, at most Max. Zero means no delay.
+type Backoff struct {
+	First, Max time.Duration
+}
+
+// Counters are the durable totals of one sub-queue, written with every unit
+// that changes them.
+type Counters struct {
+	NextSequence int64 // the number the next accepted message gets
+	LowWater     int64 // every message below is gone: scans start here
+	Messages     int64 // all messages, whatever their state
+	Deferred     int64
+	Bytes        int64 // sum of the sizes of the sections
+}
+
+// Scanned is a message read from the store without its content, and Size the
+// length of its sections. With content, Sections is set and Size is its length.
+type Scanned struct {
+	*Message
+	Size int
+}
+
+// Expiry is one entry of the expiry index. Entries are ordered by time, then by
+// sequence number.
+type Expiry struct {
+	SequenceNumber int64
+	ExpiresAt      time.Time
+}
+
+// RunLock is a message that a run holds.
+type RunLock struct {
+	Queue          QueueID
+	SequenceNumber int64
+	LockToken      LockToken
+}
+
+// ReceiveMode says what happens to a message when it is handed out.
+type ReceiveMode uint8
+
+// The receive modes.
+const (
+	PeekLock         ReceiveMode = iota // locked until settled or the deadline
+	ReceiveAndDelete                    // removed
+)
+
+// Forever is the duration that stands for "never" in time-to-live and idle
+// settings (Azure's P10675199DT2H48M5.4775807S does not fit a Duration).
+const Forever time.Duration = 1<<63 - 1

@@ -1,0 +1,194 @@
+package entity
+
+import (
+	"math"
+	"time"
+)
+
+// Config is what the state machine needs to know of the entity's options.
+type Config struct {
+	LockDuration              time.Duration
+	DefaultTimeToLive         time.Duration // Forever: never
+	MaxDeliveryCount          uint32
+	DeadLetterOnExpiration    bool
+	MaxBytes, MaxMessageBytes int64
+	Status                    EntityStatus
+}
+
+// Env is what an operation may know of the world.
+type Env struct {
+	Now time.Time
+	// Token draws a new lock token.
+	Token func() LockToken
+}
+
+// State is what is read from the store to open a queue. The index is the
+// sub-queue.
+type State struct {
+	Counters [2]Counters
+	// Held are the messages that are locked or whose NotBefore is set; content
+	// is not needed.
+	Held [2][]Scanned
+	// LowestDeferred is the lowest sequence number of a deferred message, 0 if
+	// there is none.
+	LowestDeferred [2]int64
+	// NextExpiry is the first time in the expiry index, zero if it is empty.
+	NextExpiry [2]time.Time
+}
+
+// A Queue is one top-level entity: the main queue and its dead-letter queue. It
+// is not safe for concurrent use: the shell's lock guards it.
+type Queue struct {
+	config  Config
+	subs    [2]*sub
+	held    int64 // bytes of content in items
+	watches map[*DeferredRead]struct{}
+}
+
+// New returns the queue that the store describes.
+func New(c Config, s State) *Queue {
+	q := &Queue{config: c, watches: map[*DeferredRead]struct{}{}}
+	for i := range q.subs {
+		q.subs[i] = newSub(q, SubQueue(i), s.Counters[i])
+		if s.LowestDeferred[i] > 0 {
+			q.subs[i].deferredLow = s.LowestDeferred[i]
+		}
+		q.subs[i].expiryDue = s.NextExpiry[i]
+		for _, h := range s.Held[i] {
+			q.subs[i].adopt(h)
+		}
+	}
+	if main := q.subs[MainQueue]; main.counters.NextSequence < 1 {
+		main.counters.NextSequence = 1
+	}
+	return q
+}
+
+// SetConfig changes the configuration: it holds for what happens from now on.
+func (q *Queue) SetConfig(c Config) { q.config = c }
+
+// Config returns the configuration.
+func (q *Queue) Config() Config { return q.config }
+
+// Counters returns the totals of a sub-queue.
+func (q *Queue) Counters(s SubQueue) Counters {
+	c := q.subs[s].counters
+	c.LowWater = q.subs[s].lowWater()
+	return c
+}
+
+// Locked counts the messages of a sub-queue that links and runs hold.
+func (q *Queue) Locked(s SubQueue) int {
+	n := len(q.subs[s].tokens)
+	for _, held := range q.subs[s].runs {
+		n += len(held)
+	}
+	return n
+}
+
+// ContentBytes returns how much content the queue keeps in memory.
+func (q *Queue) ContentBytes() int64 { return q.held }
+
+// InMemory returns how many messages of both sub-queues have something in
+// memory.
+func (q *Queue) InMemory() int { return len(q.subs[0].known) + len(q.subs[1].known) }
+
+// Deadline returns when Apply of a [Tick] has something to do or [Queue.Work]
+// has a sweep; zero if no time is set.
+func (q *Queue) Deadline() time.Time {
+	var t time.Time
+	for _, s := range q.subs {
+		if len(s.due) > 0 {
+			t = earlier(t, s.due[0].due)
+		}
+		if s.sweep == nil {
+			t = earlier(t, s.expiryDue)
+		}
+	}
+	return t
+}
+
+// earlier returns the earlier of two times, of which zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}
+
+// An Op changes a queue. The set is closed.
+type Op interface {
+	check(q *Queue, c *checker) error
+	apply(q *Queue, env Env, d *Decision)
+}
+
+// checker collects what the operations of one Check need together.
+type checker struct {
+	env   Env
+	bytes int64
+	need  []int64
+	taken map[*item]bool
+}
+
+// take claims an item for one of the operations that are checked together.
+func (c *checker) take(it *item) bool {
+	if c.taken[it] {
+		return false
+	}
+	if c.taken == nil {
+		c.taken = map[*item]bool{}
+	}
+	c.taken[it] = true
+	return true
+}
+
+// Check reports whether the operations may be applied together, now. need are
+// sequence numbers of messages of the main queue whose content must be supplied
+// in the operation's Contents first.
+func (q *Queue) Check(env Env, ops ...Op) (need []int64, err error) {
+	c := checker{env: env}
+	for _, op := range ops {
+		if err := op.check(q, &c); err != nil {
+			return nil, err
+		}
+	}
+	return c.need, nil
+}
+
+// Apply applies operations that Check has just let pass, and hands out what
+// consumers wait for.
+func (q *Queue) Apply(env Env, d *Decision, ops ...Op) {
+	for _, op := range ops {
+		op.apply(q, env, d)
+	}
+	for _, s := range q.subs {
+		s.pump(env, d)
+	}
+	for _, it := range d.dirty {
+		it.dirty = false
+		switch {
+		case it.removed:
+		case it.status.IsZero():
+			d.Records = append(d.Records, Record{Kind: DeleteStatus, Sub: it.sub.id, SequenceNumber: it.seq})
+		default:
+			d.Records = append(d.Records, Record{Kind: PutStatus, Sub: it.sub.id, SequenceNumber: it.seq, Status: &it.status})
+		}
+	}
+	for i, s := range q.subs {
+		if d.count[i] {
+			d.Durable = true
+			c := s.counters
+			c.LowWater = s.lowWater()
+			d.Records = append(d.Records, Record{Kind: PutCounters, Sub: s.id, Counters: c})
+		}
+		d.Ready[i] = d.moved[i] && s.available()
+	}
+}
+
+func (q *Queue) dlq() *sub  { return q.subs[DeadLetterQueue] }
+func (q *Queue) main() *sub { return q.subs[MainQueue] }
+
+// end is a number above that of every message of the entity.
+func (q *Queue) end() int64 { return q.main().counters.NextSequence }
+
+const beyond = math.MaxInt64

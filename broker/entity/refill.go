@@ -1,0 +1,179 @@
+package entity
+
+import (
+	"slices"
+	"time"
+)
+
+// refill is a read of headers behind the cursor that is under way.
+type refill struct {
+	from int64
+	// overlay holds what changed at or behind the cursor since the read began: the
+	// ready item, or nil for a message that is gone.
+	overlay map[int64]*item
+	// cut is the first message sent since that is not in the overlay, because
+	// that may not grow without bound; 0: none.
+	cut int64
+}
+
+// note tells a refill under way of a change.
+func (s *sub) note(seq int64, it *item) {
+	if s.refill != nil && seq >= s.refill.from {
+		s.refill.overlay[seq] = it
+	}
+}
+
+// noteSent tells a refill under way of a message that was sent behind the cursor.
+func (s *sub) noteSent(it *item) {
+	r := s.refill
+	if r == nil || r.cut != 0 {
+		return
+	}
+	if len(r.overlay) >= WindowSize {
+		r.cut = it.seq
+		return
+	}
+	r.overlay[it.seq] = it
+}
+
+// wantsRefill reports whether consumers will soon want what the window lacks.
+func (s *sub) wantsRefill() bool {
+	return s.refill == nil && s.cursor != beyond && len(s.window) < refillBelow && len(s.consumers) > 0
+}
+
+// StartRefill begins a refill of the window: the shell reads up to limit headers
+// from the given number on, and applies a [Refill]. It reports false if there is
+// nothing to read or a refill is under way.
+func (q *Queue) StartRefill(id SubQueue) (from int64, limit int, ok bool) {
+	s := q.subs[id]
+	if s.refill != nil || s.cursor == beyond || len(s.window) >= WindowSize {
+		return 0, 0, false
+	}
+	s.refill = &refill{from: s.cursor, overlay: map[int64]*item{}}
+	return s.cursor, WindowSize, true
+}
+
+// Refill brings the headers that were read after [Queue.StartRefill].
+type Refill struct {
+	Sub  SubQueue
+	Rows []Scanned
+	// More is set if the read stopped at its limit.
+	More bool
+}
+
+func (o Refill) check(q *Queue, c *checker) error { return nil }
+
+func (o Refill) apply(q *Queue, env Env, d *Decision) {
+	s := q.subs[o.Sub]
+	r := s.refill
+	s.refill = nil
+	if r == nil || r.from != s.cursor {
+		return // the window overflowed in between: what was read is not next
+	}
+	next := int64(beyond)
+	switch {
+	case o.More && len(o.Rows) > 0:
+		next = o.Rows[len(o.Rows)-1].SequenceNumber + 1
+	case r.cut != 0:
+		next = r.cut
+	}
+	var items []*item
+	for seq, it := range r.overlay {
+		if it != nil && seq < next {
+			items = append(items, it)
+		}
+	}
+	for _, row := range o.Rows {
+		if _, changed := r.overlay[row.SequenceNumber]; changed || row.SequenceNumber >= next {
+			continue
+		}
+		if s.known[row.SequenceNumber] != nil || row.State != Active || row.Owner != NoOwner {
+			continue
+		}
+		items = append(items, &item{sub: s, seq: row.SequenceNumber, size: row.Size, enqueued: row.EnqueuedAt,
+			expires: row.ExpiresAt, status: row.Status, index: -1})
+	}
+	slices.SortFunc(items, func(a, b *item) int { return int(min(max(a.seq-b.seq, -1), 1)) })
+	s.cursor = next
+	for _, it := range items {
+		s.makeReady(it, d)
+	}
+}
+
+// Work is something to read for the queue, outside the shell's lock.
+type Work struct {
+	Kind WorkKind
+	Sub  SubQueue
+	// From is the first sequence number and Limit the most rows to read (Refill,
+	// Load).
+	From  int64
+	Limit int
+	// After is where in the expiry index to read on (Sweep).
+	After Expiry
+}
+
+// WorkKind says which operation a [Work] leads to.
+type WorkKind uint8
+
+// The kinds of work.
+const (
+	NoWork     WorkKind = iota
+	RefillWork          // read headers, apply Refill
+	LoadWork            // read messages with content, apply Load
+	SweepWork           // read the expiry index and its messages, apply Sweep
+	TickWork            // check Tick, read what it needs, apply it
+)
+
+// HasWork reports whether [Queue.Work] would return something.
+func (q *Queue) HasWork(now time.Time) bool {
+	for _, s := range q.subs {
+		if s.dueAt(now) || s.wantsRefill() || s.wantsLoad(now) || s.wantsSweep(now) {
+			return true
+		}
+	}
+	return false
+}
+
+// Work names what should be read next and marks a refill or sweep as begun: the
+// shell must apply its operation. One worker at a time may call it.
+func (q *Queue) Work(now time.Time) (w Work) {
+	for id, s := range q.subs {
+		w.Sub = SubQueue(id)
+		switch {
+		case s.dueAt(now):
+			w.Kind = TickWork
+		case s.wantsLoad(now):
+			w.Kind = LoadWork
+			w.From, w.Limit = s.load()
+		case s.wantsRefill():
+			w.Kind = RefillWork
+			w.From, w.Limit, _ = q.StartRefill(w.Sub)
+		case s.wantsSweep(now):
+			w.Kind = SweepWork
+			w.After, w.Limit = s.startSweep(), sweepBatch
+		default:
+			continue
+		}
+		return w
+	}
+	return Work{}
+}
+
+// Failed gives up a [Work] whose read failed, so that it can be tried again.
+type Failed struct{ Work Work }
+
+func (o Failed) check(q *Queue, c *checker) error { return nil }
+
+func (o Failed) apply(q *Queue, env Env, d *Decision) {
+	switch s := q.subs[o.Work.Sub]; o.Work.Kind {
+	case RefillWork:
+		s.refill = nil
+	case SweepWork:
+		sw := s.sweep
+		s.sweep = nil
+		s.expiryDue = earlier(s.expiryDue, sw.due)
+		if sw.rewound != nil && sw.rewound.before(s.swept) {
+			s.swept = *sw.rewound
+		}
+	}
+}

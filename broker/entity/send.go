@@ -1,0 +1,105 @@
+package entity
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
+
+// maxIDLength bounds message, session and partition ids (section 1.5).
+const maxIDLength = 128
+
+// Send accepts messages into the main queue, all or none. It numbers them, sets
+// their times and clears their status.
+type Send struct {
+	Messages []*Message
+	// Keep lets the queue keep the content in memory until it is delivered.
+	Keep bool
+}
+
+func (o Send) check(q *Queue, c *checker) error {
+	if !q.config.Status.CanSend() {
+		return fmt.Errorf("send: %w: status is %s", ErrEntityDisabled, q.config.Status)
+	}
+	if len(o.Messages) == 0 {
+		return fmt.Errorf("send: %w: no message", ErrInvalidArgument)
+	}
+	for _, m := range o.Messages {
+		if size := int64(len(m.Sections)); size > q.config.MaxMessageBytes {
+			return fmt.Errorf("send: %w: %d bytes, the limit is %d", ErrMessageTooLarge, size, q.config.MaxMessageBytes)
+		}
+		for _, id := range [...]struct{ name, value string }{{"message", m.MessageID}, {"session", m.SessionID}, {"partition", m.PartitionKey}} {
+			if len(id.value) > maxIDLength && utf8.RuneCountInString(id.value) > maxIDLength {
+				return fmt.Errorf("send: %w: %s id is longer than %d characters", ErrInvalidArgument, id.name, maxIDLength)
+			}
+		}
+		if m.SessionID != "" && m.PartitionKey != "" && m.SessionID != m.PartitionKey {
+			return fmt.Errorf("send: %w: partition key and session id must be equal", ErrNotAllowed)
+		}
+		if m.TimeToLive < 0 {
+			return fmt.Errorf("send: %w: negative time to live", ErrInvalidArgument)
+		}
+		if m.ScheduledFor.After(c.env.Now) {
+			return &NotSupportedError{What: "a scheduled message (ScheduledEnqueueTimeUtc in the future)"}
+		}
+		c.bytes += int64(len(m.Sections))
+	}
+	if total := q.main().counters.Bytes + q.dlq().counters.Bytes + c.bytes; total > q.config.MaxBytes {
+		return fmt.Errorf("send: %w: %d bytes would exceed %d", ErrQuotaExceeded, total, q.config.MaxBytes)
+	}
+	return nil
+}
+
+func (o Send) apply(q *Queue, env Env, d *Decision) {
+	s := q.main()
+	now := env.Now.UTC().Truncate(time.Millisecond)
+	for _, m := range o.Messages {
+		m.SequenceNumber = s.counters.NextSequence
+		s.counters.NextSequence++
+		m.EnqueuedAt = now
+		m.ExpiresAt = q.expiry(now, m.TimeToLive)
+		m.Status = Status{}
+		s.accept(m, o.Keep, d)
+	}
+}
+
+// expiry returns when a message accepted now ends: its own time to live, but not
+// longer than the entity's (section 2.3).
+func (q *Queue) expiry(now time.Time, ttl time.Duration) time.Time {
+	if ttl == 0 || ttl > q.config.DefaultTimeToLive {
+		ttl = q.config.DefaultTimeToLive
+	}
+	if ttl == Forever {
+		return time.Time{}
+	}
+	return now.Add(ttl)
+}
+
+// accept puts a new message into the sub-queue.
+func (s *sub) accept(m *Message, keep bool, d *Decision) {
+	s.counters.Messages++
+	s.counters.Bytes += int64(len(m.Sections))
+	d.count[s.id] = true
+	d.Put = true
+	d.Records = append(d.Records, Record{Kind: PutMessage, Sub: s.id, SequenceNumber: m.SequenceNumber, Message: m})
+	if !m.ExpiresAt.IsZero() {
+		s.expiresBy(m.ExpiresAt)
+	}
+	it := &item{sub: s, seq: m.SequenceNumber, size: len(m.Sections), enqueued: m.EnqueuedAt, expires: m.ExpiresAt, status: m.Status, index: -1}
+	if !it.status.IsZero() {
+		d.touch(it)
+	}
+	if it.seq >= s.cursor {
+		d.moved[s.id] = true
+		if s.id == MainQueue {
+			s.noteSent(it)
+		} else {
+			s.note(it.seq, it)
+		}
+		return
+	}
+	if keep {
+		s.setContent(it, &m.Content)
+	}
+	s.makeReady(it, d)
+}

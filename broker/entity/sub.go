@@ -1,0 +1,234 @@
+package entity
+
+import (
+	"sort"
+	"time"
+)
+
+// WindowSize is how many ready messages of a sub-queue are in memory at most.
+const WindowSize = 1024
+
+// refillBelow is the fill of the window at which more is read while consumers
+// wait, so that they don't stand still for the read.
+const refillBelow = WindowSize / 4
+
+// sub is one sub-queue.
+type sub struct {
+	q        *Queue
+	id       SubQueue
+	counters Counters // LowWater is computed when written
+	known    map[int64]*item
+	window   []*item // place ready, in the order of sequence numbers
+	// cursor: ready messages from here on are only in the store; beyond if
+	// there are none.
+	cursor int64
+	refill *refill
+	tokens map[LockToken]*item
+	runs   map[RunID]map[int64]*item
+	due    dueHeap
+	out    seqHeap
+
+	// deferredLow is not above the lowest deferred message.
+	deferredLow int64
+	// expiryDue is not after the first expiry that the sweep has not handled;
+	// zero: none.
+	expiryDue time.Time
+	swept     Expiry
+	sweep     *sweep
+
+	consumers []*Consumer // those with credit
+	turn      int         // whose turn it is
+}
+
+func newSub(q *Queue, id SubQueue, c Counters) *sub {
+	s := &sub{q: q, id: id, counters: c, known: map[int64]*item{}, tokens: map[LockToken]*item{}, runs: map[RunID]map[int64]*item{},
+		cursor: beyond, deferredLow: beyond}
+	if c.Messages > 0 {
+		s.cursor = max(c.LowWater, 1)
+	}
+	return s
+}
+
+// adopt takes over a message that the store says is locked or waiting.
+func (s *sub) adopt(m Scanned) {
+	it := &item{sub: s, seq: m.SequenceNumber, size: m.Size, enqueued: m.EnqueuedAt, expires: m.ExpiresAt, status: m.Status, index: -1}
+	switch {
+	case it.status.Owner == LinkOwner:
+		s.hold(it, locked)
+		s.tokens[it.status.LockToken] = it
+		it.due = it.status.LockedUntil
+		s.due.push(it)
+	case it.status.Owner == RunOwner:
+		s.hold(it, locked)
+		s.ownedBy(it.status.Run)[it.seq] = it
+	case it.status.State == Active && !it.status.NotBefore.IsZero():
+		s.hold(it, waiting)
+		it.due = it.status.NotBefore
+		s.due.push(it)
+	}
+}
+
+func (s *sub) ownedBy(r RunID) map[int64]*item {
+	held := s.runs[r]
+	if held == nil {
+		held = map[int64]*item{}
+		s.runs[r] = held
+	}
+	return held
+}
+
+// hold puts an item that is not in the window into memory.
+func (s *sub) hold(it *item, p place) {
+	it.place = p
+	s.known[it.seq] = it
+	if !it.inOut {
+		it.inOut = true
+		s.out.push(it)
+	}
+}
+
+// letGo takes a locked item out of the structures of its lock.
+func (s *sub) letGo(it *item) {
+	s.due.remove(it)
+	switch it.status.Owner {
+	case LinkOwner:
+		delete(s.tokens, it.status.LockToken)
+	case RunOwner:
+		held := s.runs[it.status.Run]
+		delete(held, it.seq)
+		if len(held) == 0 {
+			delete(s.runs, it.status.Run)
+		}
+	}
+	it.status.unlock()
+}
+
+// forget drops an item from memory; the store keeps the message.
+func (s *sub) forget(it *item) {
+	it.place = absent
+	s.dropContent(it)
+	delete(s.known, it.seq)
+}
+
+// remove takes a message away for good.
+func (s *sub) remove(it *item, d *Decision) {
+	if it.place == ready {
+		s.unwindow(it)
+	}
+	s.due.remove(it)
+	s.forget(it)
+	it.removed = true
+	s.counters.Messages--
+	s.counters.Bytes -= int64(it.size)
+	if it.status.State == Deferred {
+		s.counters.Deferred--
+		if s.counters.Deferred == 0 {
+			s.deferredLow = beyond
+		}
+		s.q.deferredChanged(s.id, it.seq)
+	}
+	s.note(it.seq, nil)
+	d.count[s.id] = true
+	d.Durable = true
+	d.Records = append(d.Records, Record{Kind: DeleteMessage, Sub: s.id, SequenceNumber: it.seq, ExpiresAt: it.expires})
+}
+
+// makeReady puts an unlocked active message at its place in the order: into the
+// window, or, from the cursor on, into the store alone.
+func (s *sub) makeReady(it *item, d *Decision) {
+	d.moved[s.id] = true
+	if it.seq >= s.cursor {
+		s.forget(it)
+		s.note(it.seq, it)
+		return
+	}
+	it.place = ready
+	s.known[it.seq] = it
+	if n := len(s.window); n == 0 || s.window[n-1].seq < it.seq {
+		s.window = append(s.window, it)
+	} else {
+		i := s.position(it.seq)
+		s.window = append(s.window, nil)
+		copy(s.window[i+1:], s.window[i:])
+		s.window[i] = it
+	}
+	if n := len(s.window); n > WindowSize {
+		last := s.window[n-1]
+		s.window[n-1] = nil
+		s.window = s.window[:n-1]
+		s.cursor = last.seq
+		s.forget(last)
+	}
+}
+
+func (s *sub) position(seq int64) int {
+	return sort.Search(len(s.window), func(i int) bool { return s.window[i].seq >= seq })
+}
+
+// unwindow takes an item out of the window.
+func (s *sub) unwindow(it *item) {
+	if s.window[0] == it {
+		s.window[0] = nil
+		s.window = s.window[1:]
+		return
+	}
+	i := s.position(it.seq)
+	copy(s.window[i:], s.window[i+1:])
+	s.window[len(s.window)-1] = nil
+	s.window = s.window[:len(s.window)-1]
+}
+
+func (s *sub) setContent(it *item, c *Content) {
+	if it.content == nil {
+		it.content = c
+		s.q.held += int64(it.size)
+	}
+}
+
+func (s *sub) dropContent(it *item) {
+	if it.content != nil {
+		it.content = nil
+		s.q.held -= int64(it.size)
+	}
+}
+
+// available reports whether a ready message is, or may be, there to be taken.
+func (s *sub) available() bool { return len(s.window) > 0 || s.cursor != beyond }
+
+// lowWater returns a number below which there is no message. It is exact but for
+// deferred messages and what is only in the store, of which a lower bound is
+// known.
+func (s *sub) lowWater() int64 {
+	low := s.cursor
+	if low == beyond {
+		low = s.q.end()
+	}
+	if len(s.window) > 0 {
+		low = min(low, s.window[0].seq)
+	}
+	if s.counters.Deferred > 0 {
+		low = min(low, s.deferredLow)
+	}
+	// Items that are no longer out may hide below a long-held one: rebuild
+	// before they outnumber the others.
+	if outside := len(s.known) - len(s.window); len(s.out) > 2*outside+64 {
+		old := s.out
+		s.out = make(seqHeap, 0, outside)
+		for _, it := range old {
+			if it.place == absent || it.place == ready {
+				it.inOut = false
+			} else {
+				s.out.push(it)
+			}
+		}
+	}
+	for len(s.out) > 0 {
+		it := s.out[0]
+		if it.place != absent && it.place != ready {
+			return min(low, it.seq)
+		}
+		it.inOut = false
+		s.out.pop()
+	}
+	return low
+}

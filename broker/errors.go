@@ -1,0 +1,29 @@
+package broker
+
+import (
+	"errors"
+
+	"switchyard/broker/entity"
+)
+
+// Errors by meaning (section 11 of the broker semantics).
+var (
+	ErrNamespaceNotFound = errors.New("namespace not found")
+	ErrEntityNotFound    = errors.New("entity not found")
+	ErrClosed            = errors.New("broker closed")
+
+	ErrMessageNotFound = entity.ErrMessageNotFound
+	ErrMessageLockLost = entity.ErrMessageLockLost
+	ErrEntityDisabled  = entity.ErrEntityDisabled
+	ErrEntityDeleted   = entity.ErrEntityDeleted
+	ErrEntityInUse     = entity.ErrEntityInUse
+	ErrQuotaExceeded   = entity.ErrQuotaExceeded
+	ErrMessageTooLarge = entity.ErrMessageTooLarge
+	ErrInvalidArgument = entity.ErrInvalidArgument
+	ErrNotAllowed      = entity.ErrNotAllowed
+	ErrNotSupported    = entity.ErrNotSupported
+)
+
+// A NotSupportedError names the feature of Service Bus that this broker does
+// not have; it unwraps to [ErrNotSupported].
+type NotSupportedError = entity.NotSupportedError

@@ -1,0 +1,354 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"switchyard/broker/entity"
+	"switchyard/commit"
+)
+
+// host is one top-level entity: its state machine with the lock that guards it.
+type host struct {
+	b         *Broker
+	id        EntityID
+	namespace *namespace
+	path      string // as created
+	created   time.Time
+
+	// work is held by whoever reads for the entity, over the read and the
+	// operation that follows. It is taken before mu.
+	work sync.Mutex
+
+	mu        sync.Mutex
+	q         *entity.Queue
+	options   QueueOptions
+	updated   time.Time
+	accessed  time.Time
+	deleted   bool
+	decision  entity.Decision
+	last      *commit.Unit // the last unit that changed the entity
+	lastPut   *commit.Unit // the last that wrote content
+	consumers map[*Consumer]struct{}
+	watchers  [2][]*watcher
+	armed     time.Time // the earliest alarm that is set
+	queued    bool      // in the pool
+	paused    time.Time // no reads before: one has failed
+}
+
+// watcher is one caller of OnReady.
+type watcher struct {
+	f         func()
+	cancelled atomic.Bool
+}
+
+func (w *watcher) fire() {
+	if !w.cancelled.Load() {
+		w.f()
+	}
+}
+
+// openHost opens an entity that is in the store, or is about to be.
+func openHost(b *Broker, n *namespace, r EntityRecord) (*host, error) {
+	o, err := decodeDefinition[QueueOptions](r.Definition)
+	if err != nil {
+		return nil, err
+	}
+	var s entity.State
+	for sub := range s.Counters {
+		if err := readState(b.store, QueueID{Entity: r.ID, Sub: SubQueue(sub)}, sub, &s); err != nil {
+			return nil, err
+		}
+	}
+	return newHost(b, n, r, o, s), nil
+}
+
+func newHost(b *Broker, n *namespace, r EntityRecord, o QueueOptions, s entity.State) *host {
+	return &host{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt, options: o,
+		q: entity.New(o.config(), s), consumers: map[*Consumer]struct{}{}}
+}
+
+func readState(store Store, q QueueID, i int, s *entity.State) (err error) {
+	if s.Counters[i], err = store.Counters(q); err != nil {
+		return err
+	}
+	if s.Counters[i].Messages == 0 {
+		return nil
+	}
+	var held []int64
+	err = store.Statuses(q, func(seq int64, st *Status) error {
+		if st.State == Deferred && s.LowestDeferred[i] == 0 {
+			s.LowestDeferred[i] = seq
+		}
+		if st.Owner != NoOwner || st.State == Active && !st.NotBefore.IsZero() {
+			held = append(held, seq)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, seq := range held {
+		rows, err := store.Scan(q, seq, 1, false)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 || rows[0].SequenceNumber != seq {
+			return fmt.Errorf("message %d has a status but is not there", seq)
+		}
+		s.Held[i] = append(s.Held[i], rows[0])
+	}
+	due, err := store.Expired(q, Expiry{}, 1)
+	if len(due) > 0 {
+		s.NextExpiry[i] = due[0].ExpiresAt
+	}
+	return err
+}
+
+func (e *host) queueID(s SubQueue) QueueID { return QueueID{Entity: e.id, Sub: s} }
+
+func (e *host) env() entity.Env { return entity.Env{Now: e.b.Now(), Token: e.b.tokens.next} }
+
+// apply decides the checked operations and adds what follows to u. It is called
+// with mu held.
+func (e *host) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (durable bool) {
+	d := &e.decision
+	d.Reset()
+	before := e.q.ContentBytes()
+	e.q.Apply(env, d, ops...)
+	if delta := e.q.ContentBytes() - before; delta != 0 {
+		e.b.cached.Add(delta)
+	}
+	store := e.b.store
+	for i := range d.Records {
+		r := &d.Records[i]
+		q := e.queueID(r.Sub)
+		switch r.Kind {
+		case entity.PutMessage:
+			store.PutMessage(u, q, r.Message)
+		case entity.DeleteMessage:
+			store.DeleteMessage(u, q, &Message{SequenceNumber: r.SequenceNumber, ExpiresAt: r.ExpiresAt})
+		case entity.PutStatus:
+			store.PutStatus(u, q, r.SequenceNumber, r.Status)
+		case entity.DeleteStatus:
+			store.DeleteStatus(u, q, r.SequenceNumber)
+		case entity.PutCounters:
+			store.PutCounters(u, q, r.Counters)
+		}
+	}
+	if len(d.Records) > 0 {
+		e.last = u
+	}
+	if d.Put {
+		e.lastPut = u
+	}
+	for _, h := range d.Handouts {
+		e.accessed = env.Now
+		c := h.Consumer.Data.(*Consumer)
+		u.Then(func() { c.deliver(h.Deliveries) })
+	}
+	for _, c := range d.Drained {
+		if f := c.Data.(*Consumer).takeDrains(); f != nil {
+			u.Then(f)
+		}
+	}
+	for sub, ready := range d.Ready {
+		if ready {
+			for _, w := range e.watchers[sub] {
+				u.Then(w.fire)
+			}
+		}
+	}
+	e.report(u, d)
+	return d.Durable
+}
+
+// report tells the listener of what the broker did with messages by itself.
+func (e *host) report(u *commit.Unit, d *entity.Decision) {
+	if f := e.b.events.DeadLettered; f != nil {
+		for _, x := range d.Buried {
+			u.Then(func() { f(e.namespace.name, e.path, x.Reason, x.Messages) })
+		}
+	}
+	if f := e.b.events.Expired; f != nil && d.Dropped > 0 {
+		n := d.Dropped
+		u.Then(func() { f(e.namespace.name, e.path, n) })
+	}
+}
+
+// commit applies checked operations as a unit of their own and submits it. It
+// returns nil if there is nothing to write and nobody to tell. then, if not nil,
+// is run after the deliveries. It is called with mu held.
+func (e *host) commit(env entity.Env, then func(), ops ...entity.Op) *commit.Unit {
+	u := &commit.Unit{}
+	durable := e.apply(u, env, ops...)
+	if then != nil {
+		u.Then(then)
+	}
+	e.settleDown(env.Now)
+	if u.Empty() {
+		return nil
+	}
+	if !durable {
+		u.Relax()
+	}
+	e.b.log.Submit(u)
+	return u
+}
+
+// settleDown makes sure that the entity will be served when it next needs to be.
+// It is called with mu held.
+func (e *host) settleDown(now time.Time) {
+	if e.deleted {
+		return
+	}
+	if e.q.HasWork(now) && !e.paused.After(now) {
+		if !e.queued {
+			e.queued = true
+			e.b.pool.add(e.serve)
+		}
+		return
+	}
+	if next := e.q.Deadline(); !next.IsZero() && (e.armed.IsZero() || next.Before(e.armed)) {
+		e.armed = next
+		e.b.timers.set(e, next)
+	}
+}
+
+// wake is called when an alarm that was set has gone off.
+func (e *host) wake() { e.b.pool.add(e.serve) }
+
+// alive fails if the entity has been deleted. It is called with mu held.
+func (e *host) alive() error {
+	if e.deleted {
+		return fmt.Errorf("queue %q: %w", e.path, ErrEntityDeleted)
+	}
+	return nil
+}
+
+// serve does the entity's work until there is none.
+func (e *host) serve() {
+	e.mu.Lock()
+	e.queued = false
+	e.mu.Unlock()
+	e.work.Lock()
+	defer e.work.Unlock()
+	for e.step() {
+	}
+}
+
+// step does one piece of work. work is held.
+func (e *host) step() (more bool) {
+	e.mu.Lock()
+	now := e.b.Now()
+	if !e.armed.After(now) {
+		e.armed = time.Time{}
+	}
+	if e.deleted {
+		e.mu.Unlock()
+		return false
+	}
+	w := e.q.Work(now)
+	if w.Kind == entity.NoWork {
+		e.settleDown(now)
+		e.mu.Unlock()
+		return false
+	}
+	var need []int64
+	if w.Kind == entity.TickWork {
+		need, _ = e.q.Check(entity.Env{Now: now}, entity.Tick{})
+	}
+	last, lastPut := e.last, e.lastPut
+	e.mu.Unlock()
+
+	op, err := e.read(w, now, need, last, lastPut)
+	if err != nil {
+		op = entity.Failed{Work: w}
+		e.b.logger.Error("reading messages failed", "queue", e.path, "error", err)
+	}
+	e.mu.Lock()
+	if e.deleted {
+		e.mu.Unlock()
+		return false
+	}
+	if err != nil {
+		e.paused = now.Add(readRetry)
+		e.b.timers.set(e, e.paused)
+	}
+	u := e.commit(e.env(), nil, op)
+	e.mu.Unlock()
+	e.b.Sync(u)
+	return err == nil
+}
+
+// readRetry is how long to wait after a read of the store has failed.
+const readRetry = time.Second
+
+// read does the reading for a piece of work and returns the operation that it
+// leads to. It first syncs what it must see: of content, what was written; of
+// the rest, everything.
+func (e *host) read(w entity.Work, now time.Time, need []int64, last, lastPut *commit.Unit) (entity.Op, error) {
+	q := e.queueID(w.Sub)
+	switch w.Kind {
+	case entity.LoadWork:
+		e.b.Sync(lastPut)
+		rows, err := e.b.store.Scan(q, w.From, w.Limit, true)
+		return entity.Load{Sub: w.Sub, From: w.From, Rows: rows}, err
+	case entity.RefillWork:
+		e.b.Sync(last)
+		rows, err := e.b.store.Scan(q, w.From, w.Limit, false)
+		return entity.Refill{Sub: w.Sub, Rows: rows, More: len(rows) >= w.Limit}, err
+	case entity.SweepWork:
+		e.b.Sync(last)
+		return e.readExpired(w, q, now)
+	default:
+		contents := map[int64]*Content{}
+		if len(need) == 0 {
+			return entity.Tick{}, nil
+		}
+		e.b.Sync(lastPut)
+		err := e.readContents(need, contents)
+		return entity.Tick{Contents: contents}, err
+	}
+}
+
+func (e *host) readExpired(w entity.Work, q QueueID, now time.Time) (entity.Op, error) {
+	rows, err := e.b.store.Expired(q, w.After, w.Limit)
+	if err != nil {
+		return nil, err
+	}
+	op := entity.Sweep{Sub: w.Sub, Rows: rows, Messages: map[int64]*Message{}, More: len(rows) >= w.Limit}
+	for _, row := range rows {
+		if row.ExpiresAt.After(now) {
+			break
+		}
+		m, err := e.b.store.Message(q, row.SequenceNumber)
+		if errors.Is(err, ErrMessageNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		op.Messages[row.SequenceNumber] = m
+	}
+	return op, nil
+}
+
+// readContents reads the contents of messages of the main queue. A message that
+// is gone is left out: whoever asked checks again.
+func (e *host) readContents(seqs []int64, into map[int64]*Content) error {
+	for _, seq := range seqs {
+		m, err := e.b.store.Message(e.queueID(MainQueue), seq)
+		if errors.Is(err, ErrMessageNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read message %d of queue %q: %w", seq, e.path, err)
+		}
+		into[seq] = &m.Content
+	}
+	return nil
+}

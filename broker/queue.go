@@ -1,0 +1,297 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"switchyard/broker/entity"
+	"switchyard/commit"
+)
+
+// A Queue is one sub-queue of an entity. It stays usable when the entity's
+// options change; after the entity was deleted every method answers
+// [ErrEntityDeleted], even if a queue of the same name was created since.
+type Queue struct {
+	e   *host
+	sub SubQueue
+}
+
+// Namespace returns the name of the namespace.
+func (q *Queue) Namespace() string { return q.e.namespace.name }
+
+// Path returns the entity's path as it was created, without sub-queue.
+func (q *Queue) Path() string { return q.e.path }
+
+// SubQueue returns which of the entity's sub-queues this is.
+func (q *Queue) SubQueue() SubQueue { return q.sub }
+
+// ID returns the store's name of the sub-queue.
+func (q *Queue) ID() QueueID { return q.e.queueID(q.sub) }
+
+// Info describes the entity.
+func (q *Queue) Info() (QueueInfo, error) { return q.e.info() }
+
+// Send accepts messages, all or none, and sets their sequence numbers and times;
+// the caller must not change them afterwards. If it fails nothing happened and
+// done is never called. Otherwise done, which may be nil, runs once the messages
+// are durable: the caller must sync the unit.
+//
+// It waits while the log is full, and fails with what [commit.Log] Admit fails
+// with. Errors: [ErrEntityDisabled], [ErrQuotaExceeded], [ErrMessageTooLarge],
+// [ErrInvalidArgument], [ErrNotAllowed], [ErrNotSupported], [ErrEntityDeleted].
+func (q *Queue) Send(msgs []*Message, done func(error)) (*commit.Unit, error) {
+	if err := q.canSend(); err != nil {
+		return nil, err
+	}
+	size := 0
+	for _, m := range msgs {
+		size += len(m.Sections) + messageOverhead
+	}
+	e := q.e
+	if err := e.b.log.Admit(e.b.ctx, size); err != nil {
+		return nil, fmt.Errorf("send to queue %q: %w", e.path, err)
+	}
+	op := entity.Send{Messages: msgs, Keep: e.b.cached.Load() < e.b.budget}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	env := e.env()
+	if err := e.check(env, op); err != nil {
+		return nil, err
+	}
+	e.accessed = env.Now
+	var then func()
+	if done != nil {
+		then = func() { done(nil) }
+	}
+	return e.commit(env, then, op), nil
+}
+
+// messageOverhead is what a message's records cost beside its sections.
+const messageOverhead = 256
+
+func (q *Queue) canSend() error {
+	if q.sub == DeadLetterQueue {
+		return fmt.Errorf("send to the dead-letter queue of %q: %w", q.e.path, ErrNotAllowed)
+	}
+	return nil
+}
+
+// check checks operations that need no content. It is called with mu held.
+func (e *host) check(env entity.Env, ops ...entity.Op) error {
+	if err := e.alive(); err != nil {
+		return err
+	}
+	if _, err := e.q.Check(env, ops...); err != nil {
+		return fmt.Errorf("queue %q: %w", e.path, err)
+	}
+	return nil
+}
+
+// Settle settles messages that links hold, by token, in one unit. done, which
+// may be nil, gets an error for each token, once the settlement is durable:
+// [ErrMessageLockLost] if the token no longer holds, [ErrNotAllowed] for
+// dead-lettering from a dead-letter queue. Those that hold are settled whatever
+// becomes of the others. The caller must sync the unit.
+func (q *Queue) Settle(tokens []LockToken, out Outcome, done func(errs []error)) *commit.Unit {
+	e := q.e
+	op := &entity.Settle{Sub: q.sub, Tokens: tokens, Outcome: out, Contents: map[int64]*Content{}}
+	then := func() {
+		if done != nil {
+			done(op.Errs)
+		}
+	}
+	for {
+		e.mu.Lock()
+		env := e.env()
+		err := e.alive()
+		var need []int64
+		if err == nil {
+			need, _ = e.q.Check(env, op) // its errors are in op.Errs
+		} else {
+			op.Errs = repeat(err, len(tokens))
+		}
+		if len(need) == 0 {
+			defer e.mu.Unlock()
+			if err != nil {
+				return e.tell(then)
+			}
+			return e.commit(env, then, op)
+		}
+		lastPut := e.lastPut
+		e.mu.Unlock()
+		e.b.Sync(lastPut)
+		if err := e.readContents(need, op.Contents); err != nil {
+			op.Errs = repeat(err, len(tokens))
+			return e.tell(then)
+		}
+	}
+}
+
+// tell submits a unit that holds only a callback: it runs in its turn.
+func (e *host) tell(f func()) *commit.Unit {
+	u := &commit.Unit{}
+	u.Then(f)
+	u.Relax()
+	e.b.log.Submit(u)
+	return u
+}
+
+func repeat(err error, n int) []error {
+	errs := make([]error, n)
+	for i := range errs {
+		errs[i] = err
+	}
+	return errs
+}
+
+// Renew prolongs locks of links, all or none, and returns when each ends. The
+// caller must sync the unit before it tells anybody. Errors:
+// [ErrMessageLockLost], [ErrEntityDeleted].
+func (q *Queue) Renew(tokens []LockToken) ([]time.Time, *commit.Unit, error) {
+	e := q.e
+	op := &entity.Renew{Sub: q.sub, Tokens: tokens}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	env := e.env()
+	if err := e.check(env, op); err != nil {
+		return nil, nil, err
+	}
+	u := e.commit(env, nil, op)
+	until := make([]time.Time, len(tokens))
+	for i := range until {
+		until[i] = op.Until
+	}
+	return until, u, nil
+}
+
+// maxPeek bounds what one Peek returns (AMQP section 9.3).
+const maxPeek = 250
+
+// Peek returns up to limit messages, at most 250, with sequence numbers >= from,
+// in order and whatever their state. It changes nothing. Errors:
+// [ErrEntityDisabled], [ErrEntityDeleted].
+func (q *Queue) Peek(from int64, limit int) ([]*Message, error) {
+	e := q.e
+	e.mu.Lock()
+	err := e.alive()
+	if err == nil {
+		err = e.q.CanReceive(q.sub)
+	}
+	from = max(from, e.q.Counters(q.sub).LowWater)
+	last := e.last
+	e.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if limit <= 0 {
+		return nil, fmt.Errorf("peek queue %q: %w: %d messages", e.path, ErrInvalidArgument, limit)
+	}
+	e.b.Sync(last)
+	rows, err := e.b.store.Scan(q.ID(), from, min(limit, maxPeek), true)
+	if err != nil {
+		return nil, fmt.Errorf("peek queue %q: %w", e.path, err)
+	}
+	msgs := make([]*Message, len(rows))
+	for i, r := range rows {
+		msgs[i] = r.Message
+	}
+	return msgs, nil
+}
+
+// ReceiveDeferred receives deferred messages by sequence number, all or none.
+// If it fails nothing happened and done is never called: [ErrMessageNotFound] if
+// one is not there, not deferred or locked. Otherwise done gets the messages, in
+// the order asked for, once what was decided is durable; or ErrMessageNotFound
+// if one had expired and was taken away instead. The caller must sync the unit.
+func (q *Queue) ReceiveDeferred(seqs []int64, mode ReceiveMode, done func([]*Message, error)) (*commit.Unit, error) {
+	e := q.e
+	if len(seqs) == 0 {
+		return nil, fmt.Errorf("receive deferred from queue %q: %w: no sequence number", e.path, ErrInvalidArgument)
+	}
+	for {
+		u, retry, err := q.receiveDeferred(seqs, mode, done)
+		if err != nil {
+			return nil, fmt.Errorf("queue %q: %w", e.path, err)
+		}
+		if !retry {
+			return u, nil
+		}
+	}
+}
+
+func (q *Queue) receiveDeferred(seqs []int64, mode ReceiveMode, done func([]*Message, error)) (u *commit.Unit, retry bool, err error) {
+	e := q.e
+	e.mu.Lock()
+	err = e.alive()
+	if err == nil {
+		err = e.q.CanReceive(q.sub)
+	}
+	var watch *entity.DeferredRead
+	if err == nil {
+		watch, err = e.q.WatchDeferred(q.sub, seqs)
+	}
+	last := e.last
+	e.mu.Unlock()
+	if err != nil {
+		return nil, false, err
+	}
+	e.b.Sync(last)
+	op := &entity.ReceiveDeferred{Sub: q.sub, Mode: mode}
+	for _, seq := range seqs {
+		var m *Message
+		if m, err = e.b.store.Message(q.ID(), seq); err != nil {
+			break
+		}
+		op.Messages = append(op.Messages, m)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	changed := e.q.Unwatch(watch)
+	if gone := e.alive(); gone != nil {
+		return nil, false, gone
+	}
+	if changed && (err == nil || errors.Is(err, ErrMessageNotFound)) {
+		return nil, true, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	env := e.env()
+	if err := e.check(env, op); err != nil {
+		return nil, false, err
+	}
+	e.accessed = env.Now
+	return e.commit(env, func() {
+		switch {
+		case done == nil:
+		case op.Expired:
+			done(nil, fmt.Errorf("queue %q: deferred message expired: %w", e.path, ErrMessageNotFound))
+		default:
+			done(op.Received, nil)
+		}
+	}, op), false, nil
+}
+
+// OnReady asks to be called when messages may have become available to a
+// [Queue.Reserve], and when the queue is deleted. f must not block and may be
+// called once more after cancel.
+func (q *Queue) OnReady(f func()) (cancel func()) {
+	e := q.e
+	w := &watcher{f: f}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.watchers[q.sub] = append(e.watchers[q.sub][:len(e.watchers[q.sub]):len(e.watchers[q.sub])], w)
+	return func() {
+		w.cancelled.Store(true)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		var rest []*watcher
+		for _, x := range e.watchers[q.sub] {
+			if x != w {
+				rest = append(rest, x)
+			}
+		}
+		e.watchers[q.sub] = rest
+	}
+}
