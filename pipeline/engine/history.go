@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"errors"
+	"time"
+
+	"switchyard/commit"
+)
+
+// ErrNotInHistory is wrapped by the errors of [History] reads that name a run
+// or a payload that is not there.
+var ErrNotInHistory = errors.New("not in the history")
+
+// A RunRecord is what [History] knows of a run without reading its events.
+type RunRecord struct {
+	ID       string
+	Pipeline string
+	Factory  string
+	// Start orders [History.Runs]. It is the same in every record of a run.
+	Start time.Time
+	// Active is true until the run has ended: [History.ActiveRuns] finds it.
+	Active bool
+	// Summary is the engine's own encoding of what a list of runs shows.
+	Summary []byte
+}
+
+// A History keeps the events of pipeline runs durably. Methods that take a unit
+// only add records to it; they can't fail. Reads see what has been committed, so
+// a caller that needs to read its own writes syncs them first.
+//
+// Slices that are given are copied before the method returns; slices that are
+// returned or passed to a callback belong to the receiver.
+type History interface {
+	// AppendEvents adds events numbered from, from+1, … to the run. The numbers
+	// of a run are consecutive and written once.
+	AppendEvents(u *commit.Unit, run string, from uint64, events [][]byte)
+	// Events calls f for every event of the run in the order of their numbers,
+	// and stops with the error that f returns. A run without events, known or
+	// not, is no error; a gap in the numbers is.
+	Events(run string, f func(n uint64, e []byte) error) error
+
+	// PutPayload keeps a value that is too large for an event under a number
+	// that the run chose and an event names.
+	PutPayload(u *commit.Unit, run string, n uint64, b []byte)
+	// Payload reads a value. The error wraps [ErrNotInHistory] if there is none.
+	Payload(run string, n uint64) ([]byte, error)
+
+	// PutRun writes the run's record, in place of an older one of the same ID.
+	PutRun(u *commit.Unit, r RunRecord)
+	// Run reads a run's record. The error wraps [ErrNotInHistory] if there is none.
+	Run(id string) (RunRecord, error)
+	// ActiveRuns returns the records with Active set, oldest start first. Its
+	// cost depends on their number, not on the length of the history.
+	ActiveRuns() ([]RunRecord, error)
+	// Runs calls f for every record, newest start first, until f returns false
+	// or an error, which Runs returns.
+	Runs(f func(RunRecord) (more bool, err error)) error
+
+	// DeleteRun removes the run's committed record with all its events and
+	// payloads.
+	DeleteRun(u *commit.Unit, id string)
+}

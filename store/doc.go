@@ -1,0 +1,114 @@
+// Package store keeps everything that must survive in one Pebble database: it
+// implements commit.Log, broker.Store and engine.History, a small key/value
+// table for the program's own facts, and the sealing of secrets. It decides
+// nothing: what is in a record was decided by the room that wrote it.
+//
+// The package starts no goroutine of its own. The first caller that waits in
+// [Store.Sync] commits for all that wait; Pebble flushes and compacts in
+// goroutines that it owns and stops in [Store.Close].
+//
+// # Directory
+//
+//	format        "switchyard store <n>": the directory is initialised; written last
+//	secret.key    the sealing key (mode 0600), unless it is given in Options
+//	clean         list of the database's files, only after a clean stop
+//	db/           the Pebble database; db/LOCK is held while the store is open
+//
+// # Keys
+//
+// The first byte is the table. Numbers are big-endian, so that keys sort as
+// numbers do; i64 is a signed number with its sign bit flipped; time is i64
+// seconds and u32 nanoseconds; ~time is its complement, so that later sorts
+// first.
+//
+//	00 name                            format version, key check (names: "format", "key")
+//	01 name                            what PutMeta keeps
+//	02 ns:u32                          namespace
+//	03 ns:u32                          number of a deleted namespace, no value
+//	04 entity:u64                      number of a deleted entity, no value
+//	10 entity:u64 00                   entity
+//	10 entity:u64 01 sub:u8 00         counters of a sub-queue
+//	10 entity:u64 01 sub:u8 01 seq:i64 message
+//	10 entity:u64 01 sub:u8 02 seq:i64 status of a message
+//	10 entity:u64 01 sub:u8 03 expires:time seq:i64   expiry index, no value
+//	10 entity:u64 01 sub:u8 04 seq:i64 sections of a message, above 4 KiB
+//	20 run 00                          start time of a run
+//	20 run 01 n:u64                    event
+//	20 run 02 n:u64                    payload
+//	21 start:~time run                 run record, newest first
+//	22 start:time run                  active run, oldest first, no value
+//
+// All of an entity lies in [10 entity, 10 entity+1): deleting it is one range.
+// The same holds for the events and payloads of a run. Numbers are never
+// re-used because a deletion leaves the number behind, in the same unit, in
+// table 03 or 04; opening keeps only the greatest of each.
+//
+// A run is 01 and 16 bytes if its ID is a UUID in lower-case text form, else 02,
+// a u16 length and the text.
+//
+// Sections above 4 KiB have a record of their own, so that reading the headers
+// of a queue never reads large bodies.
+//
+// # Values
+//
+// Every value that is not empty is
+//
+//	version:u8 payload crc:u32
+//
+// where crc (CRC-32C, little-endian) covers the key, the version and the
+// payload: a value under a wrong key is as much an error as a damaged one.
+// Payloads are sequences of
+//
+//	uvarint, varint   as in encoding/binary
+//	bytes             uvarint length, then the bytes
+//	time              varint Unix seconds, uvarint nanoseconds
+//	flags             uvarint; each bit says that an optional field follows
+//
+// and end where the last field ends. An unknown version, an unknown flag and a
+// byte too many are errors that name the key. The fields stand in the encoders,
+// each beside its decoder.
+//
+//	counters  next:varint low:varint messages:varint deferred:varint bytes:varint
+//	namespace name:bytes definition:bytes
+//	entity    ns:uvarint path:bytes flags [created:time] [updated:time] definition:bytes
+//	message   flags [enqueued:time] [expires:time] [ttl:varint] [scheduled:time]
+//	          [id:bytes] [session:bytes] [partition:bytes] size:uvarint [sections, size bytes]
+//	status    flags state:u8 deliveries:uvarint [not before:time] [properties]
+//	          [source:bytes] [owner:u8 token:16 bytes] [locked until:time] [run:bytes]
+//	run       flags id:bytes pipeline:bytes factory:bytes [start:time] summary:bytes
+//	start     flags [start:time]
+//	event, payload, sections, meta   the bytes as given
+//
+// # Versions
+//
+// The format version is in a record of the database and, for a reader that can't
+// open it, in the file format. Opening an older directory upgrades it step by
+// step, each step and its version record in one synced batch. Opening a newer
+// one is [ErrNewerVersion] and changes nothing. The number rises with every
+// change of the layout above and with the Pebble format that is pinned in
+// options.go.
+//
+// # Durability
+//
+// A unit is durable when its group's write-ahead log is synced. A group of
+// relaxed units is written and its sync started, but not waited for: it
+// survives a killed process, perhaps not a power cut. After a crash, what is
+// there is a prefix of what was submitted that contains all that was
+// acknowledged.
+//
+// # Damage
+//
+// After a clean stop every file is accounted for: a missing file, a file of
+// another length and any change in the manifest or the write-ahead log are
+// [ErrCorrupt] when the store opens. After a crash the following are: a missing
+// database, manifest or table, a table of another length, a manifest or
+// write-ahead log with a bad record before a good one. A damaged table block, found by its
+// checksum, is [ErrCorrupt] when it is first read.
+//
+// What can't be detected: after a crash, damage to the last record of the
+// write-ahead log or of the manifest looks like a write that the crash cut
+// short, and is recovered from as such.
+//
+// A lost key file, or another key than the one the directory was made with, is
+// [ErrKey] when the store opens.
+package store

@@ -1,0 +1,41 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors by meaning. Those of [Open] name the directory.
+var (
+	// ErrLocked: another process has the directory open.
+	ErrLocked = errors.New("in use by another process")
+	// ErrNewerVersion: a newer program wrote the directory.
+	ErrNewerVersion = errors.New("written by a newer version")
+	// ErrCorrupt: files are missing, damaged or do not belong together. Nothing
+	// was changed or repaired.
+	ErrCorrupt = errors.New("data is damaged")
+	// ErrKey: the sealing key is lost, unreadable, or not the directory's own.
+	ErrKey = errors.New("sealing key is missing or wrong")
+	// ErrSealed: a sealed value was changed, or sealed with another key.
+	ErrSealed = errors.New("sealed value can't be opened")
+	// ErrDiskFull: less than Options.MinFree is left; only what frees space is
+	// admitted.
+	ErrDiskFull = errors.New("disk is nearly full")
+	// ErrClosed: the store was closed, or stopped after a failed commit.
+	ErrClosed = errors.New("store closed")
+	// ErrNotFound is wrapped by reads of [Store.Meta] that find nothing.
+	ErrNotFound = errors.New("not found")
+)
+
+// A CorruptError says what is damaged. It is [ErrCorrupt] to errors.Is.
+type CorruptError struct {
+	Where string // the file, directory or record
+	Err   error  // what is wrong with it
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("%s: %v: %v", e.Where, ErrCorrupt, e.Err)
+}
+
+// Unwrap gives errors.Is both the meaning and the cause.
+func (e *CorruptError) Unwrap() []error { return []error{ErrCorrupt, e.Err} }

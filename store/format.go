@@ -1,0 +1,97 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// formatVersion is the version of the layout that doc.go draws.
+const formatVersion = 1
+
+// Names in the system table.
+const (
+	formatKeyName   = "format"
+	keyCheckKeyName = "key"
+)
+
+// An upgrade turns a database of one version into the next one by adding to b,
+// which is synced together with the new version.
+type upgrade func(r pebble.Reader, b *pebble.Batch) error
+
+// A format is a version and the way to it.
+type format struct {
+	version int
+	// upgrades[i] leads from version i+1 to version i+2.
+	upgrades []upgrade
+}
+
+var currentFormat = format{version: formatVersion}
+
+// initialise writes the first records of an empty database.
+func (f format) initialise(db *pebble.DB, s *sealer, sync *pebble.WriteOptions) error {
+	b := db.NewBatch()
+	defer b.Close()
+	if err := setSystem(b, keyCheckKeyName, s.seal(keyCheck)); err != nil {
+		return err
+	}
+	if err := setSystem(b, formatKeyName, binary.AppendUvarint(nil, uint64(f.version))); err != nil {
+		return err
+	}
+	return b.Commit(sync)
+}
+
+func setSystem(b *pebble.Batch, name string, value []byte) error {
+	key := systemKey(name)
+	return b.Set(key, record(key, value), nil)
+}
+
+// upgrade brings a database of version from to the format's own.
+func (f format) upgrade(db *pebble.DB, from int, sync *pebble.WriteOptions) error {
+	for v := from; v < f.version; v++ {
+		b := db.NewBatch()
+		err := f.upgrades[v-1](db, b)
+		if err == nil {
+			err = setSystem(b, formatKeyName, binary.AppendUvarint(nil, uint64(v+1)))
+		}
+		if err == nil {
+			err = b.Commit(sync)
+		}
+		b.Close()
+		if err != nil {
+			return fmt.Errorf("upgrade from format %d to %d: %w", v, v+1, err)
+		}
+	}
+	return nil
+}
+
+// systemRecord reads a record of the system table; nil if it is absent.
+func systemRecord(db *pebble.DB, name string) ([]byte, error) {
+	key := systemKey(name)
+	value, closer, err := db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer closer.Close()
+	b, err := payload(key, value)
+	return append([]byte{}, b...), err
+}
+
+// recordedVersion reads the version record; 0 if there is none.
+func recordedVersion(db *pebble.DB) (int, error) {
+	b, err := systemRecord(db, formatKeyName)
+	if b == nil || err != nil {
+		return 0, err
+	}
+	d := decoder{b: b}
+	n := d.uint32()
+	if err := d.done(); err != nil || n == 0 {
+		return 0, damaged(systemKey(formatKeyName), errNumber)
+	}
+	return int(n), nil
+}

@@ -1,0 +1,238 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"switchyard/commit"
+	"switchyard/pipeline/engine"
+)
+
+// Flags of a run record and of a run's start record.
+const (
+	runHasStart = 1 << iota
+	runIsActive
+	runFlags = 1<<iota - 1
+)
+
+func appendRunRecord(b []byte, r engine.RunRecord) []byte {
+	flags := bitIf(!r.Start.IsZero(), runHasStart) | bitIf(r.Active, runIsActive)
+	b = binary.AppendUvarint(b, flags)
+	b = appendBytes(b, r.ID)
+	b = appendBytes(b, r.Pipeline)
+	b = appendBytes(b, r.Factory)
+	if flags&runHasStart != 0 {
+		b = appendTime(b, r.Start)
+	}
+	return appendBytes(b, r.Summary)
+}
+
+func decodeRunRecord(b []byte) (engine.RunRecord, error) {
+	d := decoder{b: b}
+	flags := d.flags(runFlags)
+	r := engine.RunRecord{ID: d.string(), Pipeline: d.string(), Factory: d.string(), Active: flags&runIsActive != 0}
+	if flags&runHasStart != 0 {
+		r.Start = d.time()
+	}
+	r.Summary = d.clone()
+	return r, d.done()
+}
+
+func appendRunStart(b []byte, t time.Time) []byte {
+	if t.IsZero() {
+		return binary.AppendUvarint(b, 0)
+	}
+	return appendTime(binary.AppendUvarint(b, runHasStart), t)
+}
+
+func decodeRunStart(b []byte) (t time.Time, err error) {
+	d := decoder{b: b}
+	if d.flags(runHasStart) != 0 {
+		t = d.time()
+	}
+	return t, d.done()
+}
+
+// AppendEvents implements [engine.History].
+func (s *Store) AppendEvents(u *commit.Unit, run string, from uint64, events [][]byte) {
+	for i, e := range events {
+		key := runItemKey(run, runEvent, from+uint64(i))
+		u.Set(key, record(key, e))
+	}
+}
+
+// Events implements [engine.History].
+func (s *Store) Events(run string, f func(n uint64, e []byte) error) error {
+	prefix := runKey(run, runEvent)
+	first, want := true, uint64(0)
+	return s.scan(prefix, end(prefix), func(key, value []byte) error {
+		if len(key) != len(prefix)+8 {
+			return damaged(key, errShort)
+		}
+		n := binary.BigEndian.Uint64(key[len(prefix):])
+		if !first && n != want {
+			return damaged(key, fmt.Errorf("event %d is missing before it", want))
+		}
+		first, want = false, n+1
+		b, err := payload(key, value)
+		if err != nil {
+			return err
+		}
+		return f(n, bytes.Clone(b))
+	})
+}
+
+// PutPayload implements [engine.History].
+func (s *Store) PutPayload(u *commit.Unit, run string, n uint64, b []byte) {
+	key := runItemKey(run, runPayload, n)
+	u.Set(key, record(key, b))
+}
+
+// Payload implements [engine.History].
+func (s *Store) Payload(run string, n uint64) ([]byte, error) {
+	b, err := s.get(runItemKey(run, runPayload, n))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, fmt.Errorf("payload %d of run %s: %w", n, run, engine.ErrNotInHistory)
+	}
+	return b, err
+}
+
+// PutRun implements [engine.History].
+func (s *Store) PutRun(u *commit.Unit, r engine.RunRecord) {
+	start := runKey(r.ID, runStart)
+	u.Set(start, finish(start, appendRunStart(newRecord(timeSize+1), r.Start)))
+	key := runByStartKey(r.Start, r.ID)
+	size := 32 + timeSize + len(r.ID) + len(r.Pipeline) + len(r.Factory) + len(r.Summary)
+	u.Set(key, finish(key, appendRunRecord(newRecord(size), r)))
+	if active := activeRunKey(r.Start, r.ID); r.Active {
+		u.Set(active, nil)
+	} else {
+		u.Delete(active)
+	}
+}
+
+// runStart reads when a run started, which says where its record is.
+func (v *view) runStart(id string) (time.Time, error) {
+	key := runKey(id, runStart)
+	b, err := v.get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return time.Time{}, fmt.Errorf("run %s: %w", id, engine.ErrNotInHistory)
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, err := decodeRunStart(b)
+	if err != nil {
+		return time.Time{}, damaged(key, err)
+	}
+	return t, nil
+}
+
+func (s *Store) runStart(id string) (time.Time, error) {
+	v, err := s.view()
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer v.close()
+	return v.runStart(id)
+}
+
+// run reads a run's record where its start says that it is.
+func (v *view) run(start time.Time, id string) (r engine.RunRecord, err error) {
+	key := runByStartKey(start, id)
+	err = v.read(key, func(key, value []byte) error {
+		r, err = readRun(key, value)
+		return err
+	})
+	if errors.Is(err, pebble.ErrNotFound) {
+		err = damaged(key, errors.New("record is missing"))
+	}
+	return r, err
+}
+
+func readRun(key, value []byte) (engine.RunRecord, error) {
+	b, err := payload(key, value)
+	if err != nil {
+		return engine.RunRecord{}, err
+	}
+	r, err := decodeRunRecord(b)
+	if err != nil {
+		return engine.RunRecord{}, damaged(key, err)
+	}
+	return r, nil
+}
+
+// Run implements [engine.History].
+func (s *Store) Run(id string) (engine.RunRecord, error) {
+	v, err := s.view()
+	if err != nil {
+		return engine.RunRecord{}, err
+	}
+	defer v.close()
+	start, err := v.runStart(id)
+	if err != nil {
+		return engine.RunRecord{}, err
+	}
+	return v.run(start, id)
+}
+
+// ActiveRuns implements [engine.History].
+func (s *Store) ActiveRuns() ([]engine.RunRecord, error) {
+	v, err := s.view()
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	var out []engine.RunRecord
+	err = v.scan([]byte{tableActiveRun}, []byte{tableActiveRun + 1}, func(key, _ []byte) error {
+		if len(key) < 1+timeLen {
+			return damaged(key, errShort)
+		}
+		id, rest, ok := cutRun(key[1+timeLen:])
+		if !ok || len(rest) > 0 {
+			return damaged(key, errShort)
+		}
+		r, err := v.run(keyTime(key[1:]), id)
+		out = append(out, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Runs implements [engine.History].
+func (s *Store) Runs(f func(engine.RunRecord) (more bool, err error)) error {
+	return s.scan([]byte{tableRunByStart}, []byte{tableRunByStart + 1}, func(key, value []byte) error {
+		r, err := readRun(key, value)
+		if err != nil {
+			return err
+		}
+		more, err := f(r)
+		if err == nil && !more {
+			return errStop
+		}
+		return err
+	})
+}
+
+// DeleteRun implements [engine.History]. It reads where the record is; the
+// record of a run that can't be read stays in the list.
+func (s *Store) DeleteRun(u *commit.Unit, id string) {
+	start, err := s.runStart(id)
+	switch {
+	case err == nil:
+		u.Delete(runByStartKey(start, id))
+		u.Delete(activeRunKey(start, id))
+	case !errors.Is(err, engine.ErrNotInHistory):
+		s.opts.Logger.Error("run stays in the list", "run", id, "err", err)
+	}
+	prefix := appendRun([]byte{tableRun}, id)
+	u.DeleteRange(prefix, end(prefix))
+}

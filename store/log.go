@@ -1,0 +1,404 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"switchyard/commit"
+)
+
+const (
+	// maxBatch is the size from which on a group is written in several batches;
+	// only the last one is synced, and with it those before.
+	maxBatch = 1 << 20
+	// unitOverhead is what a unit and each of its operations cost beside keys and
+	// values, for the count of bytes in flight.
+	unitOverhead, opOverhead = 64, 48
+	// maxUnsynced is how many relaxed groups may be on their way to the disk.
+	maxUnsynced = 64
+	// spaceCheck is how many bytes or calls are admitted between two looks at the
+	// disk's free space.
+	spaceCheckBytes, spaceCheckCalls = 1 << 20, 256
+)
+
+// A group is the units that are committed together. Units join the open group;
+// a leader takes it, commits it and hands the lead to a waiter of the next one.
+type group struct {
+	units   []*commit.Unit // guarded by log.mu until taken, then the leader's
+	bytes   int            // guarded by log.mu
+	waiters int            // guarded by log.mu; without the leader
+	done    bool           // guarded by log.mu: durable, callbacks have run
+	// wake takes one value if a waiter shall lead, and is closed when the group
+	// is done or never will be.
+	wake chan struct{}
+}
+
+func newGroup() *group { return &group{wake: make(chan struct{}, 1)} }
+
+// log is the commit.Log of a store.
+type log struct {
+	s *Store
+
+	mu       sync.Mutex
+	open     *group
+	taken    *group        // what the leader commits; nil if nobody does
+	leading  bool          // somebody commits, or was woken to
+	inFlight int           // bytes submitted and not done
+	room     chan struct{} // closed when inFlight falls; nil if nobody waits
+	dead     bool          // closed, or a commit failed
+
+	fatalOnce sync.Once
+
+	// The following belong to the leader.
+	commits  uint64
+	unsynced []*pebble.Batch // relaxed, written, their sync not waited for
+
+	spaceMu    sync.Mutex
+	spaceBytes int  // admitted since the last look
+	spaceCalls int  // calls since the last look
+	low        bool // what the last look found
+}
+
+func (l *log) init(s *Store) {
+	l.s = s
+	l.open = newGroup()
+	l.spaceCalls = spaceCheckCalls
+}
+
+// Admit implements [commit.Log]. With 0 bytes it waits like any other but passes
+// when the disk is nearly full: what only deletes must go on. The error wraps
+// [ErrDiskFull] or [ErrClosed], or is that of ctx.
+func (s *Store) Admit(ctx context.Context, bytes int) error {
+	if bytes > 0 {
+		if err := s.log.space(bytes); err != nil {
+			return err
+		}
+	}
+	return s.log.admit(ctx, bytes)
+}
+
+// Submit implements [commit.Log].
+func (s *Store) Submit(u *commit.Unit) { s.log.submit(u) }
+
+// Sync implements [commit.Log].
+func (s *Store) Sync(u *commit.Unit) { s.log.sync(u) }
+
+func (l *log) admit(ctx context.Context, bytes int) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		if l.dead {
+			l.mu.Unlock()
+			return fmt.Errorf("admit: %w", ErrClosed)
+		}
+		if l.inFlight == 0 || l.inFlight+bytes <= l.s.opts.MaxInFlight {
+			l.mu.Unlock()
+			return nil
+		}
+		if !l.leading {
+			// What is in flight waits for somebody who syncs: that is us.
+			l.leading = true
+			l.mu.Unlock()
+			l.lead()
+			continue
+		}
+		if l.room == nil {
+			l.room = make(chan struct{})
+		}
+		room := l.room
+		l.mu.Unlock()
+		select {
+		case <-room:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// space looks at the disk now and then, and each time while it is nearly full.
+func (l *log) space(bytes int) error {
+	o := l.s.opts
+	if o.MinFree < 0 {
+		return nil
+	}
+	l.spaceMu.Lock()
+	defer l.spaceMu.Unlock()
+	l.spaceBytes += bytes
+	l.spaceCalls++
+	if l.low || l.spaceBytes >= spaceCheckBytes || l.spaceCalls >= spaceCheckCalls {
+		l.spaceBytes, l.spaceCalls = 0, 0
+		usage, err := o.FS.GetDiskUsage(l.s.dir)
+		// A file system that does not tell is not limited here.
+		l.low = err == nil && usage.AvailBytes < uint64(o.MinFree)
+	}
+	if l.low {
+		return fmt.Errorf("data directory %s: %w: less than %d MiB are free", l.s.dir, ErrDiskFull, o.MinFree>>20)
+	}
+	return nil
+}
+
+func cost(u *commit.Unit) int { return unitOverhead + len(u.Ops())*opOverhead + u.Bytes() }
+
+func (l *log) submit(u *commit.Unit) {
+	if u.Ticket() != nil {
+		panic("store: unit submitted twice")
+	}
+	n := cost(u)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.open
+	u.SetTicket(g)
+	if l.dead {
+		return
+	}
+	g.units = append(g.units, u)
+	g.bytes += n
+	l.inFlight += n
+}
+
+func (l *log) sync(u *commit.Unit) {
+	g, ok := u.Ticket().(*group)
+	if !ok {
+		panic("store: sync of a unit that was not submitted")
+	}
+	l.mu.Lock()
+	switch {
+	case g.done:
+		l.mu.Unlock()
+		return
+	case l.dead:
+		l.mu.Unlock()
+		runtime.Goexit()
+	case !l.leading:
+		// Nobody commits, so the group is the open one.
+		l.leading = true
+		l.mu.Unlock()
+		l.lead()
+		return
+	}
+	if !l.wait(g) {
+		runtime.Goexit()
+	}
+}
+
+// wait returns when the group is done, which it may have to see to itself, or
+// reports that it never will be. The caller holds mu, which wait unlocks; somebody
+// else leads.
+func (l *log) wait(g *group) (done bool) {
+	g.waiters++
+	l.mu.Unlock()
+	if _, lead := <-g.wake; lead {
+		l.lead()
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return g.done
+}
+
+// lead commits the open group. The caller has set leading.
+func (l *log) lead() {
+	l.mu.Lock()
+	g := l.open
+	l.taken, l.open = g, newGroup()
+	l.mu.Unlock()
+
+	finished := false
+	defer func() {
+		if finished {
+			return
+		}
+		// A panic of a callback, or the end of its goroutine. Passed on, it might
+		// end one connection and leave the log without a leader.
+		if p := recover(); p != nil {
+			l.fatal(fmt.Errorf("commit: panic: %v\n%s", p, debug.Stack()))
+		}
+		l.fatal(errors.New("commit: a callback ended its goroutine"))
+	}()
+	if err := l.commit(g.units); err != nil {
+		l.fatal(fmt.Errorf("commit to %s: %w", l.s.dir, err))
+	}
+	l.commits++
+	if f := l.s.opts.AfterCommit; f != nil {
+		f(l.commits)
+	}
+	for _, u := range g.units {
+		for _, f := range u.Callbacks() {
+			f()
+		}
+	}
+	finished = true
+	l.finish(g)
+}
+
+// finish wakes those that waited and passes the lead on.
+func (l *log) finish(g *group) {
+	l.mu.Lock()
+	if l.dead {
+		l.mu.Unlock()
+		runtime.Goexit()
+	}
+	g.done = true
+	g.units, l.taken = nil, nil
+	l.inFlight -= g.bytes
+	l.wakeAdmitted()
+	if l.open.waiters > 0 {
+		l.open.waiters--
+		l.open.wake <- struct{}{}
+	} else {
+		l.leading = false
+	}
+	l.mu.Unlock()
+	close(g.wake)
+}
+
+func (l *log) wakeAdmitted() {
+	if l.room != nil {
+		close(l.room)
+		l.room = nil
+	}
+}
+
+// fatal stops the log and the process: what was submitted can't be made durable.
+// It ends the goroutine if Options.Fatal returns. It may be called by the leader
+// and by the database in goroutines of its own.
+func (l *log) fatal(err error) {
+	l.fatalOnce.Do(func() {
+		l.mu.Lock()
+		l.die()
+		l.mu.Unlock()
+		l.s.opts.Fatal(err)
+	})
+	runtime.Goexit()
+}
+
+// die lets everybody who waits see that there will be no more commits. The
+// caller holds mu.
+func (l *log) die() {
+	l.dead = true
+	l.wakeAdmitted()
+	for _, g := range []*group{l.taken, l.open} {
+		if g != nil {
+			close(g.wake)
+		}
+	}
+	l.taken = nil
+}
+
+// close commits what was submitted and refuses what comes later. It reports
+// whether the database is in order.
+func (l *log) close() bool {
+	for {
+		l.mu.Lock()
+		switch {
+		case l.dead:
+			l.mu.Unlock()
+			return false
+		case l.leading:
+			l.wait(l.open)
+		case len(l.open.units) > 0:
+			l.leading = true
+			l.mu.Unlock()
+			l.lead()
+		default:
+			l.die()
+			l.mu.Unlock()
+			if err := l.settle(0); err != nil {
+				l.fatal(fmt.Errorf("commit to %s: %w", l.s.dir, err))
+			}
+			return true
+		}
+	}
+}
+
+// commit makes the units durable in their order, or written if all are relaxed.
+func (l *log) commit(units []*commit.Unit) error {
+	db := l.s.db
+	relaxed := true
+	b := db.NewBatch()
+	for _, u := range units {
+		relaxed = relaxed && u.Relaxed()
+		if b.Len() >= maxBatch && len(u.Ops()) > 0 {
+			if err := closeBatch(b, b.Commit(pebble.NoSync)); err != nil {
+				return err
+			}
+			b = db.NewBatch()
+		}
+		if err := apply(b, u.Ops()); err != nil {
+			return err
+		}
+	}
+	switch {
+	case l.s.opts.InMemory:
+		return closeBatch(b, b.Commit(pebble.NoSync))
+	case b.Empty():
+		b.Close()
+	case relaxed:
+		return l.write(b)
+	default:
+		if err := closeBatch(b, b.Commit(pebble.Sync)); err != nil {
+			return err
+		}
+	}
+	if relaxed {
+		return nil
+	}
+	return l.settle(0)
+}
+
+// write hands a batch to the operating system and starts its sync. Without a
+// sync Pebble would keep it in a buffer of the process, which a killed process
+// loses.
+func (l *log) write(b *pebble.Batch) error {
+	if err := l.s.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
+		return err
+	}
+	l.unsynced = append(l.unsynced, b)
+	return l.settle(maxUnsynced)
+}
+
+// settle waits until at most keep batches are on their way to the disk. After a
+// sync there is nothing to wait for, since syncs are done in order.
+func (l *log) settle(keep int) error {
+	for len(l.unsynced) > keep {
+		b := l.unsynced[0]
+		l.unsynced = append(l.unsynced[:0], l.unsynced[1:]...)
+		if err := closeBatch(b, b.SyncWait()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func apply(b *pebble.Batch, ops []commit.Op) (err error) {
+	for _, op := range ops {
+		switch op.Kind {
+		case commit.OpSet:
+			err = b.Set(op.Key, op.Value, nil)
+		case commit.OpDelete:
+			err = b.Delete(op.Key, nil)
+		case commit.OpDeleteRange:
+			err = b.DeleteRange(op.Key, op.To, nil)
+		default:
+			err = fmt.Errorf("unknown operation %d", op.Kind)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func closeBatch(b *pebble.Batch, err error) error {
+	if err == nil {
+		err = b.Close()
+	}
+	return err
+}

@@ -1,0 +1,381 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"switchyard/commit"
+)
+
+// Callbacks run once each, one after the other, in submit order, after the
+// commit, and before Sync returns.
+func TestLogOrder(t *testing.T) {
+	const goroutines, units = 16, 200
+	var commits atomic.Uint64
+	s := openTest(t, "data", Options{FS: vfs.NewMem(), AfterCommit: func(n uint64) {
+		if commits.Add(1) != n {
+			t.Errorf("commit %d came as number %d", commits.Load(), n)
+		}
+	}})
+	defer closeTest(t, s)
+	var (
+		mu        sync.Mutex // guards order of decisions, as an entity's lock does
+		next      int
+		ran       []int
+		inside    atomic.Int32
+		wg        sync.WaitGroup
+		wantSum   = goroutines * units
+		callbacks atomic.Int64
+	)
+	for g := range goroutines {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(1, uint64(g)))
+			for range units {
+				if err := s.Admit(t.Context(), 100); err != nil {
+					t.Error(err)
+				}
+				var u commit.Unit
+				done := false
+				mu.Lock()
+				n := next
+				next++
+				s.PutMeta(&u, fmt.Sprintf("n/%06d", n), nil)
+				u.Then(func() {
+					if inside.Add(1) != 1 {
+						t.Error("two callbacks at a time")
+					}
+					ran = append(ran, n)
+					done = true
+					callbacks.Add(1)
+					inside.Add(-1)
+				})
+				if rng.IntN(3) == 0 {
+					u.Relax()
+				}
+				s.Submit(&u)
+				mu.Unlock()
+				s.Sync(&u)
+				if !done {
+					t.Errorf("Sync of unit %d returned before its callback", n)
+				}
+				s.Sync(&u) // again: returns at once
+			}
+		})
+	}
+	wg.Wait()
+	if int(callbacks.Load()) != wantSum || len(ran) != wantSum {
+		t.Fatalf("%d callbacks ran, want %d", callbacks.Load(), wantSum)
+	}
+	for i, n := range ran {
+		if i != n {
+			t.Fatalf("callback %d ran at place %d", n, i)
+		}
+	}
+	got := 0
+	if err := s.Metas("n/", func(string, []byte) error { got++; return nil }); err != nil || got != wantSum {
+		t.Errorf("%d records, %v, want %d", got, err, wantSum)
+	}
+	if commits.Load() > uint64(wantSum) {
+		t.Errorf("%d commits for %d units", commits.Load(), wantSum)
+	}
+}
+
+// One waiter commits what all others have submitted.
+func TestLogGathers(t *testing.T) {
+	var commits []uint64
+	s := openTest(t, "data", Options{FS: vfs.NewMem(), AfterCommit: func(n uint64) { commits = append(commits, n) }})
+	defer closeTest(t, s)
+	units := make([]commit.Unit, 10)
+	for i := range units {
+		s.PutMeta(&units[i], fmt.Sprint(i), nil)
+		s.Submit(&units[i])
+	}
+	s.Sync(&units[9])
+	for i := range units {
+		s.Sync(&units[i])
+		wantMeta(t, s, fmt.Sprint(i), "")
+	}
+	if len(commits) != 1 {
+		t.Errorf("commits %v, want one", commits)
+	}
+}
+
+func TestLogLaterOpsWin(t *testing.T) {
+	s := memory(t)
+	do(s, func(u *commit.Unit) {
+		s.PutMeta(u, "a", []byte("1"))
+		s.DeleteMeta(u, "a")
+		s.PutMeta(u, "b", []byte("1"))
+		u.DeleteRange(metaKey("a"), metaKey("z"))
+		s.PutMeta(u, "c", []byte("1"))
+	})
+	for _, name := range []string{"a", "b"} {
+		if _, err := s.Meta(name); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Meta(%s) = %v, want ErrNotFound", name, err)
+		}
+	}
+	wantMeta(t, s, "c", "1")
+}
+
+func TestLogEmptyUnit(t *testing.T) {
+	s := openTest(t, "data", Options{FS: vfs.NewMem()})
+	defer closeTest(t, s)
+	ran := false
+	do(s, func(u *commit.Unit) { u.Then(func() { ran = true }) })
+	if !ran {
+		t.Error("the callback of a unit without records did not run")
+	}
+}
+
+// A group larger than a batch and a unit larger than a memory table are written
+// whole.
+func TestLogLargeUnits(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	s := openTest(t, "data", Options{FS: fs, MemTableSize: 1 << 20})
+	big := strings.Repeat("x", 3<<20)
+	units := make([]commit.Unit, 5)
+	for i := range units {
+		s.PutMeta(&units[i], fmt.Sprint(i), []byte(big))
+		s.Submit(&units[i])
+	}
+	var last commit.Unit // nothing to write after what was written in parts
+	s.Submit(&last)
+	s.Sync(&last)
+	crashed := fs.CrashClone(vfs.CrashCloneCfg{})
+	closeTest(t, s)
+	s = openTest(t, "data", Options{FS: crashed})
+	defer closeTest(t, s)
+	for i := range units {
+		if got, err := s.Meta(fmt.Sprint(i)); err != nil || string(got) != big {
+			t.Errorf("unit %d after a crash: %d bytes, %v, want %d", i, len(got), err, len(big))
+		}
+	}
+}
+
+func TestAdmitBackPressure(t *testing.T) {
+	s := openTest(t, "data", Options{FS: vfs.NewMem(), MaxInFlight: 1000})
+	defer closeTest(t, s)
+	if err := s.Admit(t.Context(), 5000); err != nil {
+		t.Fatalf("Admit of more than the limit with nothing in flight = %v", err)
+	}
+	var u commit.Unit
+	s.PutMeta(&u, "x", make([]byte, 5000))
+	s.Submit(&u)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.Admit(ctx, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("Admit with an ended context = %v, want it to say so", err)
+	}
+	// Nobody syncs what is in flight, so who waits does it.
+	if err := s.Admit(t.Context(), 1); err != nil {
+		t.Fatalf("Admit = %v", err)
+	}
+	wantMeta(t, s, "x", string(make([]byte, 5000)))
+}
+
+// An Admit that waits behind a commit goes on when it is done, or when its
+// context ends.
+func TestAdmitWaits(t *testing.T) {
+	gate, entered := make(chan struct{}), make(chan struct{}, 1)
+	s := openTest(t, "data", Options{FS: vfs.NewMem(), MaxInFlight: 1000, AfterCommit: func(uint64) {
+		entered <- struct{}{}
+		<-gate
+	}})
+	var wg sync.WaitGroup
+	wg.Go(func() { do(s, func(u *commit.Unit) { s.PutMeta(u, "x", make([]byte, 5000)) }) })
+	<-entered
+	ctx, cancel := context.WithCancel(t.Context())
+	wg.Go(func() {
+		if err := s.Admit(ctx, 1); !errors.Is(err, context.Canceled) {
+			t.Errorf("Admit of a cancelled context = %v", err)
+		}
+	})
+	admitted := make(chan error, 1)
+	wg.Go(func() { admitted <- s.Admit(t.Context(), 1) })
+	cancel()
+	select {
+	case err := <-admitted:
+		t.Errorf("Admit = %v while more than the limit is in flight", err)
+	default:
+	}
+	close(gate)
+	if err := <-admitted; err != nil {
+		t.Errorf("Admit = %v", err)
+	}
+	wg.Wait()
+	closeTest(t, s)
+}
+
+func TestAdmitDiskFull(t *testing.T) {
+	fs := vfs.NewMem()
+	s := openTest(t, "data", Options{FS: fs, MinFree: 1000})
+	defer closeTest(t, s)
+	if err := s.Admit(t.Context(), 1); err != nil {
+		t.Errorf("Admit on a file system that does not tell its size = %v", err)
+	}
+	fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 999, TotalBytes: 5000})
+	if err := s.Admit(t.Context(), spaceCheckBytes); !errors.Is(err, ErrDiskFull) || !strings.Contains(err.Error(), "data") {
+		t.Errorf("Admit on a full disk = %v, want ErrDiskFull naming the directory", err)
+	}
+	if err := s.Admit(t.Context(), 0); err != nil {
+		t.Errorf("Admit of a deletion on a full disk = %v", err)
+	}
+	fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 1000, TotalBytes: 5000})
+	if err := s.Admit(t.Context(), 1); err != nil {
+		t.Errorf("Admit after space was freed = %v", err)
+	}
+}
+
+// doomed opens a store whose commits fail once fail is set, and returns what
+// Fatal was given.
+func doomed(t *testing.T) (s *Store, fail *atomic.Bool, fatal *atomic.Pointer[error]) {
+	fail, fatal = new(atomic.Bool), new(atomic.Pointer[error])
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if fail.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite && strings.HasSuffix(op.Path, ".log") {
+			return errors.New("no medium")
+		}
+		return nil
+	}))
+	s = openTest(t, "data", Options{FS: fs, Fatal: func(err error) {
+		if !fatal.CompareAndSwap(nil, &err) {
+			t.Errorf("Fatal called again: %v", err)
+		}
+	}})
+	return s, fail, fatal
+}
+
+// ended runs f in a goroutine and reports whether f returned.
+func ended(f func()) (returned bool) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+		returned = true
+	}()
+	<-done
+	return returned
+}
+
+func TestFailedCommit(t *testing.T) {
+	for _, relaxed := range []bool{false, true} {
+		s, fail, fatal := doomed(t)
+		putMeta(s, "before", "1")
+		fail.Store(true)
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if ended(func() {
+					do(s, func(u *commit.Unit) {
+						s.PutMeta(u, "lost", nil)
+						u.Then(func() {
+							if !relaxed {
+								t.Error("a callback ran though its commit failed")
+							}
+						})
+						if relaxed {
+							u.Relax()
+						}
+					})
+				}) && !relaxed {
+					t.Error("Sync returned though the commit failed")
+				}
+			})
+		}
+		wg.Wait()
+		// A relaxed unit does not wait for the failure; whoever comes next meets it.
+		if ended(func() { do(s, func(u *commit.Unit) { s.PutMeta(u, "after", nil) }) }) {
+			t.Error("Sync returned after a commit had failed")
+		}
+		if err := s.Admit(t.Context(), 1); !errors.Is(err, ErrClosed) {
+			t.Errorf("Admit after a failed commit = %v, want ErrClosed", err)
+		}
+		if err := fatal.Load(); err == nil || !strings.Contains((*err).Error(), "no medium") {
+			t.Errorf("Fatal was given %v, want the cause", err)
+		}
+		if err := s.Close(); !errors.Is(err, ErrClosed) {
+			t.Errorf("Close after a failed commit = %v, want ErrClosed", err)
+		}
+	}
+}
+
+func TestCallbackPanics(t *testing.T) {
+	s, _, fatal := doomed(t)
+	if ended(func() { do(s, func(u *commit.Unit) { u.Then(func() { panic("oops") }) }) }) {
+		t.Error("Sync returned though a callback panicked")
+	}
+	if err := fatal.Load(); err == nil || !strings.Contains((*err).Error(), "oops") {
+		t.Errorf("Fatal was given %v, want the panic", err)
+	}
+}
+
+func TestCloseCommits(t *testing.T) {
+	fs := vfs.NewMem()
+	s := openTest(t, "data", Options{FS: fs})
+	var u, relaxed commit.Unit
+	s.PutMeta(&u, "u", nil)
+	s.PutMeta(&relaxed, "relaxed", nil)
+	relaxed.Relax()
+	s.Submit(&u)
+	s.Submit(&relaxed)
+	closeTest(t, s)
+	s.Sync(&u) // was committed: returns
+	if ended(func() { do(s, func(u *commit.Unit) { s.PutMeta(u, "late", nil) }) }) {
+		t.Error("Sync of a unit submitted after Close returned")
+	}
+	s = openTest(t, "data", Options{FS: fs})
+	defer closeTest(t, s)
+	wantMeta(t, s, "u", "")
+	wantMeta(t, s, "relaxed", "")
+}
+
+func TestCloseWhileBusy(t *testing.T) {
+	s := openTest(t, "data", Options{FS: vfs.NewMem()})
+	var wg sync.WaitGroup
+	var synced atomic.Int64
+	for g := range 8 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for i := 0; ; i++ {
+				do(s, func(u *commit.Unit) { s.PutMeta(u, fmt.Sprint(g, i), nil) })
+				synced.Add(1)
+			}
+		}()
+	}
+	for synced.Load() < 100 {
+		s.Meta("x")
+	}
+	closeTest(t, s)
+	wg.Wait() // all goroutines have ended: none was answered after Close
+}
+
+func TestMisuse(t *testing.T) {
+	s := memory(t)
+	var u commit.Unit
+	for name, f := range map[string]func(){
+		"Sync before Submit": func() { s.Sync(&u) },
+		"Submit twice": func() {
+			var u commit.Unit
+			s.Submit(&u)
+			s.Submit(&u)
+		},
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			f()
+		}()
+	}
+}

@@ -1,0 +1,45 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"switchyard/commit"
+)
+
+// PutMeta keeps a small value under a name. It is for facts of the program
+// itself: issuer keys (sealed by the caller), the clock mark, identities. Names
+// are paths like "issuer/key"; they are compared byte by byte.
+func (s *Store) PutMeta(u *commit.Unit, name string, value []byte) {
+	key := metaKey(name)
+	u.Set(key, record(key, value))
+}
+
+// DeleteMeta removes a name; an absent one is no error.
+func (s *Store) DeleteMeta(u *commit.Unit, name string) { u.Delete(metaKey(name)) }
+
+// Meta returns the committed value of a name. The error wraps [ErrNotFound] if
+// there is none.
+func (s *Store) Meta(name string) ([]byte, error) {
+	b, err := s.get(metaKey(name))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, fmt.Errorf("%s: %w", name, ErrNotFound)
+	}
+	return b, err
+}
+
+// Metas calls f for every committed name that starts with prefix, in order,
+// until f returns an error, which Metas returns.
+func (s *Store) Metas(prefix string, f func(name string, value []byte) error) error {
+	from := metaKey(prefix)
+	return s.scan(from, end(from), func(key, value []byte) error {
+		b, err := payload(key, value)
+		if err != nil {
+			return err
+		}
+		return f(string(key[1:]), bytes.Clone(b))
+	})
+}

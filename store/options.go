@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// Options says how a store works. The zero value is a store on disk with the
+// defaults that the fields name.
+type Options struct {
+	// Logger receives upgrades, slow disks, damage and the line before Fatal.
+	// Nil: slog.Default().
+	Logger *slog.Logger
+	// InMemory keeps everything in memory. Dir is only a name then, and nothing
+	// is written ahead.
+	InMemory bool
+	// FS replaces the disk, for tests of crashes and faults. Nil: the disk.
+	FS vfs.FS
+	// Key is the sealing key, 32 bytes. Nil: the file secret.key in the
+	// directory, made when the directory is made.
+	Key []byte
+
+	// MaxInFlight is how many bytes may be submitted and not yet durable before
+	// Admit waits. 0: 64 MiB.
+	MaxInFlight int
+	// MinFree is how many bytes must be free on the disk for Admit to allow
+	// more. 0: 256 MiB; negative: not checked.
+	MinFree int64
+	// CacheSize is the size of the block cache in bytes. 0: 8 MiB.
+	CacheSize int64
+	// MemTableSize is the size to which a memory table grows, in bytes. 0: 16 MiB.
+	MemTableSize uint64
+
+	// AfterCommit is called with the number of the commit, from 1 for each Open,
+	// once it is durable and before its callbacks run. For tests of crashes.
+	AfterCommit func(n uint64)
+	// Fatal is called once when a commit failed: memory is then ahead of the
+	// disk. Nil: log one line and exit with status 1. If it returns, which only a
+	// test's should, every goroutine that waits in Sync ends, now and later:
+	// nothing may be answered.
+	Fatal func(err error)
+}
+
+// pebbleFormat is the version of Pebble's own files. Changing it changes
+// formatVersion. It is the first with checksums in table footers, and newer than
+// the one from which on damage in the middle of a write-ahead log is told from
+// its end.
+const pebbleFormat = pebble.FormatTableFormatV6
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.FS == nil {
+		if o.InMemory {
+			o.FS = vfs.NewMem()
+		} else {
+			o.FS = vfs.Default
+		}
+	}
+	if o.MaxInFlight == 0 {
+		o.MaxInFlight = 64 << 20
+	}
+	if o.MinFree == 0 {
+		o.MinFree = 256 << 20
+	}
+	if o.CacheSize == 0 {
+		o.CacheSize = 8 << 20
+	}
+	if o.MemTableSize == 0 {
+		o.MemTableSize = 16 << 20
+	}
+	if o.Fatal == nil {
+		logger := o.Logger
+		o.Fatal = func(err error) {
+			logger.Error("stopping: what was decided can't be written", "err", err)
+			os.Exit(1)
+		}
+	}
+	return o
+}
+
+// pebble returns the database's options. fatal ends the goroutine that calls it.
+func (o Options) pebble(lock *pebble.Lock, fatal func(error)) *pebble.Options {
+	return &pebble.Options{
+		FS:                          o.FS,
+		Lock:                        lock,
+		Logger:                      pebbleLogger{o.Logger, fatal},
+		FormatMajorVersion:          pebbleFormat,
+		DisableWAL:                  o.InMemory,
+		CacheSize:                   o.CacheSize,
+		MemTableSize:                o.MemTableSize,
+		MemTableStopWritesThreshold: 4,
+		MaxOpenFiles:                256,
+		// A manifest is read whole by every Open.
+		MaxManifestFileSize: 4 << 20,
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { o.Logger.Warn("database background work failed", "err", err) },
+			DiskSlow: func(i pebble.DiskSlowInfo) {
+				o.Logger.Warn("disk is slow", "file", i.Path, "op", i.OpType.String(), "for", i.Duration)
+			},
+			DataCorruption: func(i pebble.DataCorruptionInfo) {
+				o.Logger.Error("data is damaged", "file", i.Path, "err", i.Details)
+			},
+		},
+	}
+}
+
+// pebbleLogger drops what is only informative.
+type pebbleLogger struct {
+	logger *slog.Logger
+	fatal  func(error)
+}
+
+func (l pebbleLogger) Infof(string, ...any) {}
+
+func (l pebbleLogger) Errorf(format string, args ...any) {
+	l.logger.Warn("database: " + fmt.Sprintf(format, args...))
+}
+
+func (l pebbleLogger) Fatalf(format string, args ...any) {
+	l.fatal(fmt.Errorf(format, args...))
+}
+
+func (pebbleLogger) Eventf(context.Context, string, ...any) {}
+
+func (pebbleLogger) IsTracingEnabled(context.Context) bool { return false }

@@ -1,0 +1,327 @@
+package store
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/broker"
+	"switchyard/commit"
+	"switchyard/pipeline/engine"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write testdata anew")
+
+// dump returns every record of a database.
+func dump(t testing.TB, s *Store) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	if err := s.scan(nil, nil, func(key, value []byte) error {
+		all[string(key)] = string(value)
+		return nil
+	}); err != nil {
+		t.Fatalf("scan: %v", err)
+	}
+	return all
+}
+
+// A codec is a decoder and its encoder, for values of any type.
+type codec struct {
+	name   string
+	decode func([]byte) (any, error)
+	encode func(any) []byte
+	full   any // a value with every field set
+}
+
+func codecs() []codec {
+	run := engine.RunRecord{ID: "r", Pipeline: "p", Factory: "f", Start: epoch.Add(1), Active: true, Summary: []byte("s")}
+	return []codec{
+		{"message",
+			func(b []byte) (any, error) {
+				m, err := decodeMessage(b)
+				if err == nil && !m.apart {
+					m.Sections = m.here
+				} else if err == nil {
+					m.Sections = make([]byte, m.size%(1<<20)+inlineSections+1)
+				}
+				return m.Message, err
+			},
+			func(v any) []byte { return appendMessage(nil, v.(*broker.Message)) },
+			func() any { m := fullMessage(); m.SequenceNumber = 0; return m }()},
+		{"status",
+			func(b []byte) (any, error) { return decodeStatus(b) },
+			func(v any) []byte { s := v.(broker.Status); return appendStatus(nil, &s) },
+			fullStatus()},
+		{"counters",
+			func(b []byte) (any, error) { return decodeCounters(b) },
+			func(v any) []byte { return appendCounters(nil, v.(broker.Counters)) },
+			broker.Counters{NextSequence: 5, LowWater: -4, Messages: 3, Deferred: 2, Bytes: 1 << 60}},
+		{"namespace",
+			func(b []byte) (any, error) { return decodeNamespace(b) },
+			func(v any) []byte { return appendNamespace(nil, v.(broker.NamespaceRecord)) },
+			broker.NamespaceRecord{Name: "n", Definition: []byte("{}")}},
+		{"entity",
+			func(b []byte) (any, error) { return decodeEntity(b) },
+			func(v any) []byte { return appendEntity(nil, v.(broker.EntityRecord)) },
+			broker.EntityRecord{Namespace: 7, Path: "q", CreatedAt: epoch, UpdatedAt: epoch.Add(5), Definition: []byte("{}")}},
+		{"run",
+			func(b []byte) (any, error) { return decodeRunRecord(b) },
+			func(v any) []byte { return appendRunRecord(nil, v.(engine.RunRecord)) },
+			run},
+		{"start",
+			func(b []byte) (any, error) { return decodeRunStart(b) },
+			func(v any) []byte { return appendRunStart(nil, v.(time.Time)) },
+			epoch},
+	}
+}
+
+func TestCodecs(t *testing.T) {
+	for _, c := range codecs() {
+		b := c.encode(c.full)
+		got, err := c.decode(b)
+		if err != nil || !reflect.DeepEqual(got, c.full) {
+			t.Errorf("%s: decode(encode(%+v)) = %+v, %v", c.name, c.full, got, err)
+		}
+		for i := range b {
+			if got, err := c.decode(b[:i]); err == nil && c.name != "message" {
+				t.Errorf("%s: the first %d of %d bytes decode to %+v", c.name, i, len(b), got)
+			}
+		}
+		if got, err := c.decode(append(bytes.Clone(b), 0)); err == nil {
+			t.Errorf("%s: with a byte too many it decodes to %+v", c.name, got)
+		}
+	}
+}
+
+func fuzz(f *testing.F, name string) {
+	codecs := codecs()
+	c := codecs[slices.IndexFunc(codecs, func(c codec) bool { return c.name == name })]
+	f.Add(c.encode(c.full))
+	f.Add([]byte{})
+	f.Add(bytes.Repeat([]byte{0xff}, 20))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		v, err := c.decode(b)
+		if err != nil {
+			return
+		}
+		again, err := c.decode(c.encode(v))
+		if err != nil || fmt.Sprintf("%#v", again) != fmt.Sprintf("%#v", v) && !reflect.DeepEqual(again, v) {
+			t.Errorf("decode(%x) = %+v, and that encoded and decoded is %+v, %v", b, v, again, err)
+		}
+	})
+}
+
+func FuzzMessage(f *testing.F)   { fuzz(f, "message") }
+func FuzzStatus(f *testing.F)    { fuzz(f, "status") }
+func FuzzCounters(f *testing.F)  { fuzz(f, "counters") }
+func FuzzNamespace(f *testing.F) { fuzz(f, "namespace") }
+func FuzzEntity(f *testing.F)    { fuzz(f, "entity") }
+func FuzzRun(f *testing.F)       { fuzz(f, "run") }
+func FuzzRunStart(f *testing.F)  { fuzz(f, "start") }
+
+// FuzzKey names any key without a panic, and runs in keys come back.
+func FuzzKey(f *testing.F) {
+	f.Add(messageKey(broker.QueueID{Entity: 1}, kindMessage, 2))
+	f.Add(runItemKey(runUUID, runEvent, 2))
+	f.Add(activeRunKey(epoch, "r"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if describe(b) == "" {
+			t.Errorf("describe(%x) is empty", b)
+		}
+		if id, rest, ok := cutRun(b); ok {
+			if got := append(appendRun(nil, id), rest...); !bytes.Equal(got, b) && b[0] != runIsText {
+				t.Errorf("run %q of %x encodes to %x", id, b, got)
+			}
+		}
+	})
+}
+
+func FuzzCheckChunks(f *testing.F) {
+	f.Add([]byte{})
+	f.Add(make([]byte, 100))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if err := checkChunks(b); err == nil && len(b) < chunkHeader {
+			t.Errorf("checkChunks(%x) finds a record in %d bytes", b, len(b))
+		}
+	})
+}
+
+// A value that was changed, cut, or stands under another key is an error that
+// names the key.
+func TestDamagedRecord(t *testing.T) {
+	q := broker.QueueID{Entity: 12}
+	key, other := messageKey(q, kindMessage, 34), messageKey(q, kindMessage, 35)
+	good := finish(key, appendMessage(newRecord(0), fullMessage()))
+	check := func(what string, key, value []byte) {
+		t.Helper()
+		s := memory(t)
+		do(s, func(u *commit.Unit) { u.Set(key, value) })
+		_, err := s.Scan(q, 0, 10, true)
+		var damage *CorruptError
+		if !errors.Is(err, ErrCorrupt) || !errors.As(err, &damage) || !strings.HasPrefix(damage.Where, "message 3") || !strings.Contains(damage.Where, "entity 12") {
+			t.Errorf("%s: Scan = %v, want ErrCorrupt that names the message", what, err)
+		}
+	}
+	for i := range good {
+		b := bytes.Clone(good)
+		b[i] ^= 0x10
+		check(fmt.Sprintf("byte %d changed", i), key, b)
+	}
+	check("cut", key, good[:len(good)-1])
+	check("empty", key, nil)
+	check("under another key", other, good)
+	future := bytes.Clone(good[:len(good)-crcLen])
+	future[0]++
+	check("version 2", key, finish(key, future))
+}
+
+func TestDescribe(t *testing.T) {
+	q := broker.QueueID{Entity: 3, Sub: broker.DeadLetterQueue}
+	for _, c := range []struct {
+		key  []byte
+		want string
+	}{
+		{systemKey("format"), `system record "format"`},
+		{metaKey("a"), `meta record "a"`},
+		{namespaceKey(tableNamespace, 4), "namespace 4"},
+		{entityKey(tableRetiredEntity, 4), "entity 4"},
+		{append(entityKey(tableEntity, 4), entityRecord), "entity 4"},
+		{queueKey(q, kindCounters), "counters of sub-queue 1 of entity 3"},
+		{messageKey(q, kindMessage, -5), "message -5 in sub-queue 1 of entity 3"},
+		{messageKey(q, kindStatus, 5), "status 5 in sub-queue 1 of entity 3"},
+		{messageKey(q, kindSections, 5), "sections 5 in sub-queue 1 of entity 3"},
+		{expiryKey(q, epoch, 5), "expiry of message 5 in sub-queue 1 of entity 3"},
+		{runKey("r", runStart), "start of run r"},
+		{runItemKey(runUUID, runEvent, 6), "event 6 of run " + runUUID},
+		{runItemKey("r", runPayload, 6), "payload 6 of run r"},
+		{runByStartKey(epoch, "r"), "run r"},
+		{activeRunKey(epoch, "r"), "run r"},
+		{[]byte{0x77, 1}, "record 7701"},
+	} {
+		if got := describe(c.key); got != c.want {
+			t.Errorf("describe(%x) = %q, want %q", c.key, got, c.want)
+		}
+	}
+}
+
+// fillAll writes one of every kind of record.
+func fillAll(s *Store, u *commit.Unit) {
+	q := broker.QueueID{Entity: 2, Sub: broker.DeadLetterQueue}
+	m, st := fullMessage(), fullStatus()
+	s.PutMessage(u, q, m)
+	s.PutStatus(u, q, m.SequenceNumber, &st)
+	large := fullMessage()
+	large.SequenceNumber, large.Sections = 8, bytes.Repeat([]byte{'s'}, inlineSections+1)
+	s.PutMessage(u, q, large)
+	s.PutCounters(u, q, broker.Counters{NextSequence: 9, LowWater: 7, Messages: 2, Deferred: 1, Bytes: 5000})
+	s.PutNamespace(u, broker.NamespaceRecord{ID: 1, Name: "sb", Definition: []byte("{}")})
+	s.PutEntity(u, broker.EntityRecord{ID: 2, Namespace: 1, Path: "orders", CreatedAt: epoch, UpdatedAt: epoch.Add(1), Definition: []byte("{}")})
+	s.DeleteNamespace(u, 5)
+	s.DeleteEntity(u, 6)
+	s.PutMeta(u, "clock", []byte("mark"))
+	s.AppendEvents(u, runUUID, 1, [][]byte{[]byte("created")})
+	s.AppendEvents(u, "named", 1, [][]byte{[]byte("created")})
+	s.PutPayload(u, runUUID, 1, []byte("payload"))
+	s.PutRun(u, engine.RunRecord{ID: runUUID, Pipeline: "p", Factory: "f", Start: epoch, Active: true, Summary: []byte("s")})
+	s.PutRun(u, engine.RunRecord{ID: "named", Pipeline: "p", Factory: "f", Start: epoch})
+}
+
+// TestFormat1 compares what is written with what format 1 is: a difference is a
+// new format, which needs an upgrade. And what is in the file must be readable.
+func TestFormat1(t *testing.T) {
+	s := memory(t)
+	do(s, func(u *commit.Unit) { fillAll(s, u) })
+	all := dump(t, s)
+	delete(all, string(systemKey(keyCheckKeyName))) // differs each time
+	var b strings.Builder
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		fmt.Fprintf(&b, "%x %x\n", k, all[k])
+	}
+	name := filepath.Join("testdata", "format1.txt")
+	if *rewrite {
+		if err := os.WriteFile(name, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != string(want) {
+		t.Errorf("the records are\n%s\nwant those of %s\n%s", b.String(), name, want)
+	}
+
+	loaded := memory(t)
+	do(loaded, func(u *commit.Unit) { loadRecords(t, u, string(want)) })
+	readAll(t, loaded)
+	if got, want := fmt.Sprint(readAll(t, loaded)), fmt.Sprint(readAll(t, s)); got != want {
+		t.Errorf("the file reads as\n%s\nwant\n%s", got, want)
+	}
+}
+
+func loadRecords(t testing.TB, u *commit.Unit, text string) {
+	for line := range strings.Lines(text) {
+		var kv [2][]byte
+		for i, f := range strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 2) {
+			b, err := hex.DecodeString(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			kv[i] = b
+		}
+		u.Set(kv[0], kv[1])
+	}
+}
+
+// readAll reads everything that fillAll writes through the methods that read it.
+func readAll(t testing.TB, s *Store) []any {
+	t.Helper()
+	out, err := tryReadAll(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func tryReadAll(s *Store) (out []any, err error) {
+	add := func(v any, e error) { out, err = append(out, fmt.Sprintf("%+v", v)), errors.Join(err, e) }
+	c, e := s.Catalogue()
+	add(c, e)
+	for _, entity := range c.Entities {
+		for sub := broker.MainQueue; sub <= broker.DeadLetterQueue; sub++ {
+			q := broker.QueueID{Entity: entity.ID, Sub: sub}
+			counters, e := s.Counters(q)
+			add(counters, e)
+			ms, e := s.Scan(q, 0, 1<<30, true)
+			add(len(ms), e)
+			for _, m := range ms {
+				add(*m.Message, nil)
+			}
+			expired, e := s.Expired(q, broker.Expiry{}, 1<<30)
+			add(expired, e)
+			add(nil, s.Statuses(q, func(seq int64, st *broker.Status) error { add(*st, nil); return nil }))
+		}
+	}
+	add(nil, s.Runs(func(r engine.RunRecord) (bool, error) {
+		add(r, nil)
+		add(nil, s.Events(r.ID, func(n uint64, e []byte) error { add(string(e), nil); return nil }))
+		if b, err := s.Payload(r.ID, 1); err == nil || !errors.Is(err, engine.ErrNotInHistory) {
+			add(string(b), err)
+		}
+		return true, nil
+	}))
+	active, e := s.ActiveRuns()
+	add(active, e)
+	add(nil, s.Metas("", func(name string, value []byte) error { add(name+"="+string(value), nil); return nil }))
+	return out, err
+}

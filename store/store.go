@@ -1,0 +1,275 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"switchyard/broker"
+	"switchyard/commit"
+	"switchyard/pipeline/engine"
+)
+
+// A Store is an open data directory. Its methods may be called from any
+// goroutine. After Close, reads and Admit fail with [ErrClosed], Submit does
+// nothing and Sync ends its goroutine.
+type Store struct {
+	dir    string
+	opts   Options
+	files  directory
+	lock   *pebble.Lock
+	db     *pebble.DB
+	sealer *sealer
+	log    log
+
+	mu     sync.Mutex
+	idle   sync.Cond // signalled when readers falls to 0
+	reads  int       // views that are open
+	closed bool
+}
+
+var (
+	_ commit.Log     = (*Store)(nil)
+	_ broker.Store   = (*Store)(nil)
+	_ engine.History = (*Store)(nil)
+)
+
+// Open opens the data directory dir, or makes it if it is absent or empty. The
+// errors are [ErrLocked], [ErrNewerVersion], [ErrCorrupt], [ErrKey] or that of
+// the file system; each names the directory or the file.
+func Open(dir string, o Options) (*Store, error) { return open(dir, o, currentFormat) }
+
+func open(dir string, o Options, f format) (_ *Store, err error) {
+	s := &Store{dir: dir, opts: o.withDefaults()}
+	s.idle.L = &s.mu
+	s.log.init(s)
+	s.files = directory{s.opts.FS, dir}
+	if err := s.files.database().make(); err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	if s.lock, err = s.files.lock(); err != nil {
+		return nil, lockError(dir, err)
+	}
+	defer func() {
+		if err != nil {
+			s.release()
+		}
+	}()
+	initialised, err := s.check(f)
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	if err := s.openDatabase(initialised); err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	if err := s.prepare(f, initialised); err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", dir, s.readError(err))
+	}
+	return s, nil
+}
+
+// lockError tells a lock that is held from a directory that can't be written.
+func lockError(dir string, err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) || isNotExist(err) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EROFS) {
+		return fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	return fmt.Errorf("data directory %s: %w", dir, ErrLocked)
+}
+
+// check looks at the files before the database does. It reports whether the
+// directory was initialised before.
+func (s *Store) check(f format) (initialised bool, err error) {
+	version, err := s.files.format()
+	if err != nil {
+		return false, err
+	}
+	if version > f.version {
+		return false, newerVersion(version, f.version)
+	}
+	if err := s.files.takeClean(); err != nil {
+		return false, err
+	}
+	exists, err := s.files.checkManifest()
+	if err != nil {
+		return false, err
+	}
+	if !exists {
+		tables, err := s.files.hasTables()
+		if err != nil {
+			return false, err
+		}
+		if version > 0 || tables {
+			return false, &CorruptError{Where: s.files.database().path, Err: errors.New("the manifest of the database is lost")}
+		}
+	}
+	return version > 0, nil
+}
+
+func newerVersion(got, known int) error {
+	return fmt.Errorf("%w of this program: format %d, this one knows %d", ErrNewerVersion, got, known)
+}
+
+// openDatabase opens Pebble. Of an initialised directory every failure that is
+// not the file system's is damage, and so is a panic.
+func (s *Store) openDatabase(initialised bool) (err error) {
+	o := s.opts.pebble(s.lock, s.log.fatal)
+	o.ErrorIfNotExists = initialised
+	damage := func(err error) error {
+		return &CorruptError{Where: s.files.database().path, Err: err}
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = damage(fmt.Errorf("%v", p))
+		}
+	}()
+	s.db, err = pebble.Open(s.files.database().path, o)
+	var errno syscall.Errno
+	switch {
+	case err == nil:
+		return nil
+	case pebble.IsCorruptionError(err), isNotExist(err):
+		return damage(err)
+	case errors.As(err, &errno), !initialised:
+		return err
+	}
+	return damage(err)
+}
+
+// prepare reads the version and the key check, and makes or upgrades what is
+// not there yet.
+func (s *Store) prepare(f format, initialised bool) error {
+	version, err := recordedVersion(s.db)
+	if err != nil {
+		return err
+	}
+	check, err := systemRecord(s.db, keyCheckKeyName)
+	if err != nil {
+		return err
+	}
+	switch {
+	case version > f.version:
+		return newerVersion(version, f.version)
+	case version > 0 && check == nil:
+		return damaged(systemKey(keyCheckKeyName), errors.New("record is missing"))
+	case version == 0 && (initialised || check != nil):
+		return damaged(systemKey(formatKeyName), errors.New("record is missing"))
+	}
+	if s.sealer, err = loadSealer(s.files, s.opts.Key, check); err != nil {
+		return err
+	}
+	sync := pebble.Sync
+	if s.opts.InMemory {
+		sync = pebble.NoSync // there is no write-ahead log to sync
+	}
+	if version == 0 {
+		err = f.initialise(s.db, s.sealer, sync)
+	} else if version < f.version {
+		s.opts.Logger.Info("upgrading data directory", "dir", s.dir, "from", version, "to", f.version)
+		err = f.upgrade(s.db, version, sync)
+	}
+	if err != nil {
+		return err
+	}
+	if written, err := s.files.format(); err != nil || written != f.version {
+		if err := s.files.writeFormat(f.version); err != nil {
+			return err
+		}
+	}
+	return s.forgetRetired()
+}
+
+// forgetRetired removes the numbers of deleted entities and namespaces that a
+// greater one covers.
+func (s *Store) forgetRetired() error {
+	b := s.db.NewBatch()
+	defer b.Close()
+	for _, table := range []byte{tableRetiredNamespace, tableRetiredEntity} {
+		it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{table}, UpperBound: []byte{table + 1}})
+		if err != nil {
+			return err
+		}
+		first := it.First()
+		from := append([]byte{}, it.Key()...)
+		if first && it.Last() && string(it.Key()) != string(from) {
+			b.DeleteRange(from, it.Key(), nil)
+		}
+		if err := it.Close(); err != nil {
+			return err
+		}
+	}
+	if b.Empty() {
+		return nil
+	}
+	return b.Commit(pebble.NoSync)
+}
+
+// enter counts a reader, so that Close waits for it.
+func (s *Store) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	s.reads++
+	return nil
+}
+
+func (s *Store) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reads--; s.reads == 0 {
+		s.idle.Broadcast()
+	}
+}
+
+// flushAtClose is the size of the write-ahead log from which on Close writes
+// tables instead of leaving the log for the next Open to read.
+const flushAtClose = 1 << 20
+
+// Close commits what was submitted, waits for readers and closes the database.
+// It must not be called from a callback. A second call does nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	if !s.log.close() {
+		// Pebble's state is unknown after a failed commit; only the process's end
+		// is safe. The directory is as after a crash.
+		s.lock.Close()
+		return ErrClosed
+	}
+	s.mu.Lock()
+	for s.reads > 0 {
+		s.idle.Wait()
+	}
+	s.mu.Unlock()
+	return s.release()
+}
+
+// release closes the database and the lock.
+func (s *Store) release() error {
+	var err error
+	if s.db != nil {
+		if s.closed && !s.opts.InMemory && s.db.Metrics().WAL.Size > flushAtClose {
+			err = s.db.Flush()
+		}
+		err = errors.Join(err, s.db.Close())
+		if err == nil && s.closed && !s.opts.InMemory {
+			err = s.files.writeClean()
+		}
+	}
+	err = errors.Join(err, s.lock.Close())
+	if err != nil {
+		return fmt.Errorf("close %s: %w", s.dir, err)
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+// errStop ends a scan early without an error.
+var errStop = errors.New("stop")
+
+// A view reads the database as it was at one moment. Several reads that must
+// agree with each other share one.
+type view struct {
+	s    *Store
+	snap *pebble.Snapshot
+}
+
+// view fails with [ErrClosed] once the store is closing. Close waits for it.
+func (s *Store) view() (*view, error) {
+	if err := s.enter(); err != nil {
+		return nil, err
+	}
+	return &view{s: s, snap: s.db.NewSnapshot()}, nil
+}
+
+func (v *view) close() {
+	v.snap.Close()
+	v.s.leave()
+}
+
+// read calls f with a key's value, which is valid until f returns. The error is
+// [pebble.ErrNotFound] if the key is absent.
+func (v *view) read(key []byte, f func(key, value []byte) error) error {
+	value, closer, err := v.snap.Get(key)
+	if err != nil {
+		return v.s.readError(err)
+	}
+	defer closer.Close()
+	return f(key, value)
+}
+
+// get returns a copy of a key's payload.
+func (v *view) get(key []byte) (b []byte, err error) {
+	err = v.read(key, func(key, value []byte) error {
+		p, err := payload(key, value)
+		b = bytes.Clone(p)
+		return err
+	})
+	return b, err
+}
+
+func (v *view) iterator(from, to []byte) (*pebble.Iterator, error) {
+	it, err := v.snap.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+	if err != nil {
+		return nil, v.s.readError(err)
+	}
+	return it, nil
+}
+
+// scan calls f for every key in [from, to) in order. Key and value are valid
+// until f returns. An error of f ends the scan; errStop is none.
+func (v *view) scan(from, to []byte, f func(key, value []byte) error) error {
+	it, err := v.iterator(from, to)
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return v.s.readError(err)
+		}
+		if err := f(it.Key(), value); err == errStop {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return v.s.readError(it.Error())
+}
+
+func (s *Store) get(key []byte) ([]byte, error) {
+	v, err := s.view()
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	return v.get(key)
+}
+
+func (s *Store) scan(from, to []byte, f func(key, value []byte) error) error {
+	v, err := s.view()
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	return v.scan(from, to, f)
+}
+
+// readError tells damage from other failures of the database.
+func (s *Store) readError(err error) error {
+	switch {
+	case err == nil, errors.Is(err, pebble.ErrNotFound):
+		return err
+	case pebble.IsCorruptionError(err):
+		return &CorruptError{Where: s.dir, Err: err}
+	}
+	return fmt.Errorf("read %s: %w", s.dir, err)
+}
