@@ -1,0 +1,152 @@
+// Package activity is what activities do: the only part of the factory that
+// talks to the world. An [Executor] gets a [Call] whose inputs are resolved and
+// answers with a [Result]; it knows nothing of runs, retries or history, which
+// are the engine's, and starts no goroutine that outlives Execute.
+//
+// The package implements section 5.15 of the engine specification (Web) and the
+// extensions ServiceBusSend and ServiceBusSettle. An executor never changes
+// another room itself: what it wants to have sent or settled is the
+// [commit.Effect] of its result, which the run's owner stages together with the
+// record that the activity has finished, so that both become durable or neither.
+package activity
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"switchyard/commit"
+	"switchyard/expr"
+)
+
+// Timer is a timer of a [Clock], with the meaning of [time.Timer] since Go 1.23:
+// after Stop or Reset no stale value is received from C.
+type Timer = interface {
+	C() <-chan time.Time
+	Stop() bool
+	Reset(d time.Duration) bool
+}
+
+// Clock tells and measures time. The types are aliases, so that a clock made for
+// another room fits as well.
+type Clock = interface {
+	Now() time.Time
+	NewTimer(d time.Duration) Timer
+}
+
+// A Call is one attempt of one activity: everything an executor may know.
+type Call struct {
+	RunID, PipelineName, Factory string
+	ActivityName, ActivityType   string
+	Path                         string // for example Loop[17]/Call
+	Attempt                      int    // 1 for the first
+	// ActivityRunID is the same when the attempt has to be made again because
+	// the process died: what it is sent to can recognise it.
+	ActivityRunID string
+	// Input holds the resolved typeProperties. It may contain secrets.
+	Input *expr.Object
+	// LinkedService is the resolved linked service, nil if the activity names
+	// none.
+	LinkedService *LinkedService
+	// Binding names what started the run, in the words of its trigger; nil if
+	// the run was not started by messages.
+	Binding json.RawMessage
+	Now     time.Time
+	// Queued is how long the attempt waited for its turn.
+	Queued time.Duration
+}
+
+// LinkedService is a linked service with every expression of its
+// typeProperties resolved (section 7). It may contain secrets.
+type LinkedService struct {
+	Name, Type     string
+	TypeProperties *expr.Object
+}
+
+// Result is the outcome of an attempt: a failure if Err is not nil, otherwise a
+// success. A failure may have an output too.
+type Result struct {
+	Output *expr.Object
+	// Effect is staged in the unit that records the success, nil if there is
+	// none. If it refuses, the attempt has failed with [ErrorFrom] its error.
+	Effect commit.Effect
+	Err    *Error
+}
+
+// Error is why an attempt failed, in the terms of section 4.
+type Error struct {
+	Code        string
+	Message     string
+	FailureType string     // UserError or SystemError
+	Details     expr.Value // nil reads as an empty array
+}
+
+// Values of [Error.FailureType].
+const (
+	UserError   = "UserError"
+	SystemError = "SystemError"
+)
+
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// ErrorFrom is err as an activity's error: itself if it is one, otherwise a
+// UserError with the given code and its text.
+func ErrorFrom(code string, err error) *Error {
+	if e, ok := err.(*Error); ok {
+		return e
+	}
+	return &Error{Code: code, Message: err.Error(), FailureType: UserError}
+}
+
+func failf(code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...), FailureType: UserError}
+}
+
+// An Executor makes attempts of one activity type. It is called from many
+// goroutines at once. When ctx ends (timeout, cancellation, shutdown) it returns
+// soon; what it returns then is ignored.
+type Executor interface {
+	Execute(ctx context.Context, c *Call) Result
+}
+
+// ExecutorFunc makes an [Executor] of a function.
+type ExecutorFunc func(ctx context.Context, c *Call) Result
+
+// Execute calls f.
+func (f ExecutorFunc) Execute(ctx context.Context, c *Call) Result { return f(ctx, c) }
+
+// Registry finds the executor of an activity type. Types are compared ignoring
+// case (section 2). It is filled before the engine starts and only read
+// afterwards.
+type Registry struct {
+	executors map[string]Executor
+}
+
+// NewRegistry returns an empty registry.
+func NewRegistry() *Registry { return &Registry{executors: map[string]Executor{}} }
+
+// Register makes x the executor of an activity type.
+func (r *Registry) Register(activityType string, x Executor) {
+	r.executors[strings.ToLower(activityType)] = x
+}
+
+// Supports reports whether the type has an executor.
+func (r *Registry) Supports(activityType string) bool {
+	_, ok := r.executors[strings.ToLower(activityType)]
+	return ok
+}
+
+// Execute calls the executor of the call's activity type. A type without one
+// fails with an error that names it.
+func (r *Registry) Execute(ctx context.Context, c *Call) Result {
+	x, ok := r.executors[strings.ToLower(c.ActivityType)]
+	if !ok {
+		return Result{Err: failf(codeNotSupported, "The activity type '%s' is not supported by Switchyard.", c.ActivityType)}
+	}
+	return x.Execute(ctx, c)
+}
+
+// codeNotSupported is the error code of everything Azure has and we don't.
+const codeNotSupported = "NotSupported"

@@ -1,0 +1,253 @@
+package activity
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchyard/expr"
+)
+
+// Tokens gives access tokens of the factory's managed identity.
+type Tokens interface {
+	// Token returns a bearer token for a resource (for example
+	// https://management.azure.com/). Credential names a user-assigned identity,
+	// empty is the factory's own.
+	Token(ctx context.Context, factory, credential, resource string) (string, error)
+}
+
+// WebOptions are what a [Web] needs.
+type WebOptions struct {
+	Clock Clock
+	// Tokens is for the authentication type MSI, which fails without it.
+	Tokens Tokens
+	// Authority is where service principals get their tokens, default
+	// https://login.microsoftonline.com.
+	Authority string
+	// Location is shown in the integration runtime's name, default Local.
+	Location string
+	// MaxConnections is how many idle connections are kept to one host, default
+	// 256: a parallel ForEach of several runs re-uses its connections.
+	MaxConnections int
+	// Transport replaces the one that is made, for both values of
+	// disableCertValidation. It is for tests.
+	Transport http.RoundTripper
+}
+
+// Web executes WebActivity: section 5.15 of the engine specification. It keeps
+// one pool of connections for all calls.
+type Web struct {
+	o       WebOptions
+	checked *http.Client
+	lax     *http.Client // without certificate validation
+	tokens  tokenCache
+}
+
+// Limits of section 5.15.
+const (
+	maxWebResponse    = 4 << 20
+	defaultWebTimeout = time.Minute
+	maxWebTimeout     = 10 * time.Minute
+	maxPollInterval   = 10 * time.Second
+)
+
+// The error codes of section 5.15 and of the public troubleshooting pages.
+const (
+	codeEndpoint = "2108" // the endpoint answered with an error
+	codeNoAnswer = "2128" // no answer: connection, DNS, TLS or timeout
+	codeTooLarge = "2001" // more than 4 MB
+	codeNoToken  = "2403" // no token for the factory's identity
+)
+
+// NewWeb returns an executor for WebActivity.
+func NewWeb(o WebOptions) *Web {
+	if o.Authority == "" {
+		o.Authority = "https://login.microsoftonline.com"
+	}
+	if o.Location == "" {
+		o.Location = "Local"
+	}
+	if o.MaxConnections == 0 {
+		o.MaxConnections = 256
+	}
+	transport := func(lax bool) http.RoundTripper {
+		if o.Transport != nil {
+			return o.Transport
+		}
+		return &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			ForceAttemptHTTP2:     true,
+			MaxIdleConns:          4 * o.MaxConnections,
+			MaxIdleConnsPerHost:   o.MaxConnections,
+			IdleConnTimeout:       90 * time.Second,
+			TLSHandshakeTimeout:   10 * time.Second,
+			ExpectContinueTimeout: time.Second,
+			TLSClientConfig:       &tls.Config{InsecureSkipVerify: lax}, //nolint:gosec // disableCertValidation asks for it
+		}
+	}
+	return &Web{
+		o:       o,
+		checked: &http.Client{Transport: transport(false)},
+		lax:     &http.Client{Transport: transport(true)},
+		tokens:  tokenCache{clock: o.Clock},
+	}
+}
+
+// Close drops idle connections.
+func (w *Web) Close() {
+	w.checked.CloseIdleConnections()
+	w.lax.CloseIdleConnections()
+}
+
+// webRequest is the resolved input of a Web activity.
+type webRequest struct {
+	method  string
+	url     *url.URL
+	header  http.Header
+	host    string
+	body    []byte
+	timeout time.Duration
+	async   bool
+	lax     bool
+}
+
+// Execute sends the request and waits for the answer.
+func (w *Web) Execute(ctx context.Context, c *Call) Result {
+	start := w.o.Clock.Now()
+	out := &expr.Object{}
+	fail := w.execute(ctx, c, out)
+	if fail != nil {
+		// A failed call has neither status code nor body in its output.
+		out = &expr.Object{}
+	}
+	runtimeMembers(out, w.o.Location, w.o.Clock.Now().Sub(start), c.Queued)
+	return Result{Output: out, Err: fail}
+}
+
+func (w *Web) execute(ctx context.Context, c *Call, out *expr.Object) *Error {
+	r, fail := parseWebRequest(c)
+	if fail != nil {
+		return fail
+	}
+	authorization, fail := w.authorization(ctx, c, r)
+	if fail != nil {
+		return fail
+	}
+	resp, fail := w.send(ctx, r, r.method, r.url, r.body, authorization)
+	if fail != nil {
+		return fail
+	}
+	for wait := time.Second; r.async && resp.status == http.StatusAccepted && resp.header.Get("Location") != ""; {
+		next, err := resp.url.Parse(resp.header.Get("Location"))
+		if err != nil || (next.Scheme != "http" && next.Scheme != "https") {
+			return failf(codeEndpoint, "The endpoint '%s' answered with a Location that is no URL.", safeURL(r.url))
+		}
+		if fail := w.sleep(ctx, retryAfter(resp.header, &wait)); fail != nil {
+			return fail
+		}
+		// Credentials go only to the host they were meant for.
+		auth := authorization
+		if next.Scheme != r.url.Scheme || next.Host != r.url.Host {
+			auth = ""
+		}
+		if resp, fail = w.send(ctx, r, http.MethodGet, next, nil, auth); fail != nil {
+			return fail
+		}
+	}
+	if resp.status < 200 || resp.status > 299 {
+		return endpointError(r.url, resp)
+	}
+	webOutput(out, resp)
+	return nil
+}
+
+// retryAfter is how long to wait before the next poll: what the endpoint asks
+// for in whole seconds, otherwise wait, which doubles up to a bound.
+func retryAfter(h http.Header, wait *time.Duration) time.Duration {
+	if s, err := strconv.Atoi(h.Get("Retry-After")); err == nil && s >= 0 && s <= 3600 {
+		return time.Duration(s) * time.Second
+	}
+	d := *wait
+	*wait = min(2*d, maxPollInterval)
+	return d
+}
+
+func (w *Web) sleep(ctx context.Context, d time.Duration) *Error {
+	t := w.o.Clock.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C():
+		return nil
+	case <-ctx.Done():
+		return noAnswer(ctx.Err())
+	}
+}
+
+// webResponse is an answer that has been read to its end.
+type webResponse struct {
+	url    *url.URL // after redirects
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (w *Web) send(ctx context.Context, r *webRequest, method string, u *url.URL, body []byte, authorization string) (*webResponse, *Error) {
+	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	defer cancel()
+	var content io.Reader
+	if body != nil {
+		content = strings.NewReader(string(body)) // a reader that redirects can rewind
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), content)
+	if err != nil {
+		return nil, failf(codeInvalid, "The request can't be made: %s", err)
+	}
+	req.Header = r.header.Clone()
+	if body == nil {
+		req.Header.Del("Content-Type")
+	}
+	if r.host != "" && u.Host == r.url.Host {
+		req.Host = r.host
+	}
+	if u.Host != r.url.Host || u.Scheme != r.url.Scheme {
+		dropCredentials(req.Header)
+	}
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
+	client := w.checked
+	if r.lax {
+		client = w.lax
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, noAnswer(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxWebResponse+1))
+	if err != nil {
+		return nil, noAnswer(err)
+	}
+	if len(b) > maxWebResponse {
+		return nil, failf(codeTooLarge, "The length of execution output is over limit (around 4MB currently).")
+	}
+	return &webResponse{url: resp.Request.URL, status: resp.StatusCode, header: resp.Header, body: b}, nil
+}
+
+// noAnswer is the error of a request that got no answer. A URL can hold a key,
+// so what net/http says of it is left out.
+func noAnswer(err error) *Error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err
+	}
+	return failf(codeNoAnswer, "No response from the endpoint. Possible causes: network connectivity, DNS failure, server certificate validation or timeout. More details: %s", err)
+}

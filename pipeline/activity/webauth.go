@@ -1,0 +1,205 @@
+package activity
+
+import (
+	"context"
+	"encoding/base64"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"switchyard/expr"
+)
+
+// authorization returns the value of the Authorization header that the
+// activity's authentication asks for, empty for none. It is added when a request
+// is sent and is in no event.
+func (w *Web) authorization(ctx context.Context, c *Call, r *webRequest) (string, *Error) {
+	a, fail := object(c.Input, "authentication")
+	if fail != nil || a == nil {
+		return "", fail
+	}
+	kind, ok, fail := text(a, "type")
+	if fail != nil {
+		return "", fail
+	}
+	if !ok {
+		// Older definitions name no type when they mean Basic or MSI.
+		kind = "Basic"
+		if _, ok := a.Lookup("resource"); ok {
+			kind = "MSI"
+		}
+	}
+	switch strings.ToLower(kind) {
+	case "basic":
+		return basicAuthorization(a)
+	case "msi", "userassignedmanagedidentity":
+		return w.identityToken(ctx, c, a)
+	case "serviceprincipal":
+		return w.principalToken(ctx, a, r)
+	}
+	return "", failf(codeNotSupported, "The authentication type '%s' of a Web activity is not supported.", kind)
+}
+
+func basicAuthorization(a *expr.Object) (string, *Error) {
+	if fail := only(a, "Basic authentication", "type", "username", "password"); fail != nil {
+		return "", fail
+	}
+	user, _, fail := text(a, "username")
+	if fail != nil {
+		return "", fail
+	}
+	password, fail := secret(a, "password")
+	if fail != nil {
+		return "", fail
+	}
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password)), nil
+}
+
+func (w *Web) identityToken(ctx context.Context, c *Call, a *expr.Object) (string, *Error) {
+	if fail := only(a, "MSI authentication", "type", "resource", "credential"); fail != nil {
+		return "", fail
+	}
+	resource, ok, fail := text(a, "resource")
+	if fail != nil {
+		return "", fail
+	}
+	if !ok || resource == "" {
+		return "", failf(codeInvalid, "The property 'resource' of MSI authentication is required.")
+	}
+	credential := ""
+	if ref, fail := object(a, "credential"); fail != nil {
+		return "", fail
+	} else if ref != nil {
+		if credential, _, fail = text(ref, "referenceName"); fail != nil {
+			return "", fail
+		}
+	}
+	if w.o.Tokens == nil {
+		return "", failf(codeNotSupported, "The authentication type 'MSI' is not supported: there is no managed identity.")
+	}
+	token, err := w.o.Tokens.Token(ctx, c.Factory, credential, resource)
+	if err != nil {
+		return "", failf(codeNoToken, "Get access token from MSI failed for Datafactory %s. Please verify resource url is valid and try again. More details: %s", c.Factory, err)
+	}
+	return "Bearer " + token, nil
+}
+
+// principalToken gets a token with the client credentials of a service
+// principal.
+func (w *Web) principalToken(ctx context.Context, a *expr.Object, r *webRequest) (string, *Error) {
+	if fail := only(a, "ServicePrincipal authentication", "type", "tenant", "userTenant",
+		"servicePrincipalId", "username", "servicePrincipalKey", "password", "resource"); fail != nil {
+		return "", fail
+	}
+	first := func(names ...string) (string, *Error) {
+		for _, n := range names {
+			if s, ok, fail := text(a, n); fail != nil || ok {
+				return s, fail
+			}
+		}
+		return "", failf(codeInvalid, "The property '%s' of ServicePrincipal authentication is required.", names[0])
+	}
+	tenant, fail := first("userTenant", "tenant")
+	if fail != nil {
+		return "", fail
+	}
+	id, fail := first("username", "servicePrincipalId")
+	if fail != nil {
+		return "", fail
+	}
+	resource, fail := first("resource")
+	if fail != nil {
+		return "", fail
+	}
+	key, fail := secret(a, "password", "servicePrincipalKey")
+	if fail != nil {
+		return "", fail
+	}
+	cacheKey := strings.Join([]string{tenant, id, key, resource}, "\x00")
+	if t := w.tokens.get(cacheKey); t != "" {
+		return "Bearer " + t, nil
+	}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {key}, "resource": {resource}}
+	token, lifetime, fail := w.requestToken(ctx, w.o.Authority+"/"+url.PathEscape(tenant)+"/oauth2/token", form, r.timeout)
+	if fail != nil {
+		return "", fail
+	}
+	w.tokens.put(cacheKey, token, lifetime)
+	return "Bearer " + token, nil
+}
+
+// maxTokenResponse bounds what the authority may answer.
+const maxTokenResponse = 64 << 10
+
+func (w *Web) requestToken(ctx context.Context, endpoint string, form url.Values, timeout time.Duration) (string, time.Duration, *Error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", 0, failf(codeInvalid, "The address of the authority is invalid.")
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := w.checked.Do(req)
+	if err != nil {
+		return "", 0, noAnswer(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxTokenResponse))
+	if err != nil {
+		return "", 0, noAnswer(err)
+	}
+	v, _ := expr.ParseJSON(b)
+	o, _ := v.(*expr.Object)
+	token, _ := o.Get("access_token")
+	s, _ := token.(string)
+	if resp.StatusCode != http.StatusOK || s == "" {
+		why, _ := o.Get("error_description")
+		if why == nil {
+			why, _ = o.Get("error")
+		}
+		return "", 0, failf(codeEndpoint, "The authority gave no token for the service principal. Response status code: '%d'. More details: %s", resp.StatusCode, expr.Text(why))
+	}
+	lifetime := 5 * time.Minute
+	if e, ok := o.Get("expires_in"); ok {
+		if d, err := time.ParseDuration(expr.Text(e) + "s"); err == nil && d > 0 {
+			lifetime = d
+		}
+	}
+	return s, lifetime, nil
+}
+
+// tokenCache keeps service principals' tokens until shortly before they expire,
+// so that a loop of a thousand calls asks the authority once.
+type tokenCache struct {
+	clock Clock
+	mu    sync.Mutex
+	m     map[string]cachedToken // guarded by mu
+}
+
+type cachedToken struct {
+	token string
+	until time.Time
+}
+
+const maxCachedTokens = 256
+
+func (c *tokenCache) get(key string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t, ok := c.m[key]; ok && c.clock.Now().Before(t.until) {
+		return t.token
+	}
+	return ""
+}
+
+func (c *tokenCache) put(key, token string, lifetime time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m == nil || len(c.m) >= maxCachedTokens {
+		c.m = map[string]cachedToken{}
+	}
+	c.m[key] = cachedToken{token, c.clock.Now().Add(lifetime - min(lifetime/5, 5*time.Minute))}
+}

@@ -1,0 +1,115 @@
+package activity
+
+import (
+	"bytes"
+	"math"
+	"mime"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"switchyard/expr"
+)
+
+// webOutput fills the output of a call that succeeded: a JSON object's members,
+// or the content under Response; then status code and headers.
+func webOutput(out *expr.Object, r *webResponse) {
+	content := r.content()
+	if o, ok := content.(*expr.Object); ok {
+		for _, m := range o.Members() {
+			out.Set(m.Name, m.Value)
+		}
+	} else {
+		out.Set("Response", content)
+	}
+	out.Set("ADFHttpStatusCodeInResponse", strconv.Itoa(r.status))
+	headers := &expr.Object{}
+	names := make([]string, 0, len(r.header))
+	for name := range r.header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		headers.Set(name, strings.ToValidUTF8(strings.Join(r.header[name], ","), "\uFFFD"))
+	}
+	out.Set("ADFWebActivityResponseHeaders", headers)
+}
+
+// content is the body as a value: JSON objects and arrays whatever the content
+// type says, scalars if it says JSON, otherwise text.
+func (r *webResponse) content() expr.Value {
+	b := bytes.TrimPrefix(r.body, []byte("\ufeff"))
+	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) > 0 && (t[0] == '{' || t[0] == '[' || r.isJSON()) {
+		if v, err := expr.ParseJSON(b); err == nil {
+			return v
+		}
+	}
+	if utf8.Valid(b) {
+		return string(b)
+	}
+	return strings.ToValidUTF8(string(b), "\uFFFD")
+}
+
+func (r *webResponse) isJSON() bool {
+	t, _, err := mime.ParseMediaType(r.header.Get("Content-Type"))
+	return err == nil && (t == "application/json" || strings.HasSuffix(t, "+json"))
+}
+
+// maxErrorDetail bounds how much of a plain-text answer an error message shows.
+const maxErrorDetail = 4096
+
+func endpointError(u *url.URL, r *webResponse) *Error {
+	switch c := r.content().(type) {
+	case *expr.Object:
+		return failf(codeEndpoint, "%s", expr.AppendJSON(nil, c))
+	case string:
+		if c != "" {
+			if len(c) > maxErrorDetail {
+				c = strings.ToValidUTF8(c[:maxErrorDetail], "")
+			}
+			return failf(codeEndpoint, "Error calling the endpoint '%s'. Response status code: '%d'. More details: %s", safeURL(u), r.status, c)
+		}
+	}
+	return failf(codeEndpoint, "Error calling the endpoint '%s'. Response status code: '%d'", safeURL(u), r.status)
+}
+
+// safeURL is the URL as an error may show it: without password and without the
+// query values that usually are keys.
+func safeURL(u *url.URL) string {
+	c := *u
+	if c.User != nil {
+		c.User = url.User(c.User.Username())
+	}
+	parts := strings.Split(c.RawQuery, "&")
+	for i, p := range parts {
+		name, _, ok := strings.Cut(p, "=")
+		switch strings.ToLower(name) {
+		case "sig", "code", "key", "api-key", "apikey", "subscription-key", "token", "access_token", "password", "secret":
+			if ok {
+				parts[i] = name + "=" + Mask
+			}
+		}
+	}
+	c.RawQuery = strings.Join(parts, "&")
+	return c.String()
+}
+
+// runtimeMembers adds what every activity of an integration runtime carries
+// (section 4), billed as an external activity.
+func runtimeMembers(out *expr.Object, location string, took, queued time.Duration) {
+	out.Set("effectiveIntegrationRuntime", "AutoResolveIntegrationRuntime ("+location+")")
+	out.Set("executionDuration", int64(took/time.Second))
+	out.Set("durationInQueue", expr.NewObject(expr.Member{Name: "integrationRuntimeQueue", Value: int64(queued / time.Second)}))
+	minutes := max(1, math.Ceil(took.Minutes()))
+	out.Set("billingReference", expr.NewObject(
+		expr.Member{Name: "activityType", Value: "ExternalActivity"},
+		expr.Member{Name: "billableDuration", Value: expr.Array{expr.NewObject(
+			expr.Member{Name: "meterType", Value: "AzureIR"},
+			expr.Member{Name: "duration", Value: minutes / 60},
+			expr.Member{Name: "unit", Value: "Hours"},
+		)}},
+	))
+}

@@ -1,0 +1,171 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"switchyard/expr"
+	"switchyard/pipeline/activity"
+	"switchyard/pipeline/run"
+)
+
+// ActivityRun is the record of one attempt of an activity, section 5 of the REST
+// specification. Secrets in it are masked; secure inputs and outputs are absent.
+type ActivityRun struct {
+	run.ActivityRecord
+	PipelineRunID, Pipeline string
+}
+
+// JSON is the record as the REST API shows it; id is its resource path.
+func (a *ActivityRun) JSON(id string) *expr.Object {
+	o := &expr.Object{}
+	o.Set("id", strings.ToUpper(id))
+	o.Set("activityRunEnd", timeOrNull(a.End))
+	o.Set("activityName", a.Name)
+	o.Set("activityRunStart", formatTime(a.Start))
+	o.Set("activityType", a.Type)
+	o.Set("durationInMs", durationOrNull(a.Start, a.End))
+	o.Set("retryAttempt", nil)
+	if a.Attempt > 1 {
+		o.Set("retryAttempt", int64(a.Attempt-1))
+	}
+	o.Set("error", a.errorObject())
+	o.Set("activityRunId", a.ID)
+	o.Set("iterationHash", a.IterationHash)
+	o.Set("input", orEmpty(a.Input))
+	o.Set("linkedServiceName", a.LinkedService)
+	o.Set("output", a.Output)
+	if a.Output == nil {
+		o.Set("output", &expr.Object{})
+	}
+	o.Set("userProperties", orEmpty(a.UserProperties))
+	o.Set("pipelineName", a.Pipeline)
+	o.Set("pipelineRunId", a.PipelineRunID)
+	o.Set("status", a.Status.String())
+	o.Set("recoveryStatus", "None")
+	o.Set("integrationRuntimeNames", nil)
+	o.Set("executionDetails", nil)
+	if a.Execution {
+		o.Set("integrationRuntimeNames", expr.Array{"defaultintegrationruntime"})
+		o.Set("executionDetails", expr.NewObject(expr.Member{Name: "integrationRuntime", Value: expr.Array{expr.NewObject(
+			expr.Member{Name: "name", Value: "DefaultIntegrationRuntime"},
+			expr.Member{Name: "type", Value: "Managed"},
+			expr.Member{Name: "location", Value: "Local"},
+			expr.Member{Name: "nodes", Value: nil})}}))
+	}
+	return o
+}
+
+// errorObject is always there: with empty texts unless the activity failed. A
+// cancelled one has a failure type.
+func (a *ActivityRun) errorObject() *expr.Object {
+	var e run.ActivityError
+	details := expr.Value("")
+	switch {
+	case a.Status == run.Failed && a.Error != nil:
+		e = *a.Error
+		if details = e.Details; details == nil {
+			details = ""
+			if a.Execution {
+				details = expr.Array{}
+			}
+		}
+	case a.Status == run.Cancelled:
+		e.FailureType = activity.UserError
+	}
+	return expr.NewObject(
+		expr.Member{Name: "errorCode", Value: e.Code},
+		expr.Member{Name: "message", Value: e.Message},
+		expr.Member{Name: "failureType", Value: e.FailureType},
+		expr.Member{Name: "target", Value: a.Name},
+		expr.Member{Name: "details", Value: details})
+}
+
+// ActivityRuns returns the records of a run's activities in the order of their
+// start. Skipped activities have none.
+func (e *Engine) ActivityRuns(runID string) ([]*ActivityRun, error) {
+	var records []run.ActivityRecord
+	var pipelineName string
+	look := func(s *run.State) {
+		records, pipelineName = s.Activities(), s.Created().PipelineName
+	}
+	if r := e.find(runID); r != nil {
+		i := &inspection{look: look, done: make(chan struct{})}
+		if r.mail.post(i) {
+			<-i.done
+			return activityRuns(runID, pipelineName, records), nil
+		}
+	}
+	if _, err := e.o.History.Run(runID); err != nil {
+		return nil, fmt.Errorf("activity runs of run %s: %w", runID, notFound(err))
+	}
+	r, err := e.read(runID)
+	if err != nil {
+		return nil, fmt.Errorf("activity runs of run %s: %w", runID, err)
+	}
+	look(r.state)
+	return activityRuns(runID, pipelineName, records), nil
+}
+
+func activityRuns(runID, pipelineName string, records []run.ActivityRecord) []*ActivityRun {
+	out := make([]*ActivityRun, 0, len(records))
+	for i := range records {
+		a := &ActivityRun{ActivityRecord: records[i], PipelineRunID: runID, Pipeline: pipelineName}
+		if a.Input != nil {
+			a.Input = activity.MaskInput(a.Input)
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// QueryActivityRuns selects a run's activity records (REST section 5).
+func (e *Engine) QueryActivityRuns(runID string, q Query) ([]*ActivityRun, string, error) {
+	if err := q.check(activityOperands, activityOrders); err != nil {
+		return nil, "", err
+	}
+	all, err := e.ActivityRuns(runID)
+	if err != nil {
+		return nil, "", err
+	}
+	all = slices.DeleteFunc(all, func(a *ActivityRun) bool {
+		updated := a.End
+		if updated.IsZero() {
+			updated = a.Start
+		}
+		return !q.updated(updated) || !q.matches(a.operand)
+	})
+	q.sort(len(all), func(i int, name string) string { return all[i].operand(name) },
+		func(order []int) { all = permute(all, order) })
+	return page(all, q.ContinuationToken)
+}
+
+var (
+	activityOperands = []string{"ActivityName", "ActivityRunStart", "ActivityRunEnd", "ActivityType", "Status"}
+	activityOrders   = []string{"ActivityName", "ActivityRunStart", "ActivityRunEnd", "Status"}
+)
+
+func (a *ActivityRun) operand(name string) string {
+	switch name {
+	case "ActivityName":
+		return a.Name
+	case "ActivityRunStart":
+		return formatTime(a.Start)
+	case "ActivityRunEnd":
+		return textOrEmpty(a.End)
+	case "ActivityType":
+		return a.Type
+	case "Status":
+		return a.Status.String()
+	}
+	return ""
+}
+
+func textOrEmpty(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return formatTime(t)
+}

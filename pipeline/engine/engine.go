@@ -1,0 +1,260 @@
+// Package engine runs pipelines: it owns goroutines, timers, history and
+// concurrency slots, and drives the pure state machine of package run with the
+// executors of package activity.
+//
+// Every run that is active has one owner goroutine, the only one that touches
+// its state. Whatever happens to the run (an activity has finished, a timer is
+// due, somebody cancels it) is put into its mailbox. The owner drains the
+// mailbox, lets the state decide, writes what happened and what was decided to
+// the history, syncs it, and only then starts what was decided. So nothing is
+// executed that is not on disk, and a restart is a fold of the events.
+//
+// An effect of another room keeps that room's locks until its unit is submitted.
+// It is therefore staged in a small unit of its own, together with the one event
+// that depends on it; no two effects are staged at once, and no expression is
+// evaluated under their locks. The units of one turn are synced once, with the
+// last of them: the log is first in, first out.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"switchyard/expr"
+	"switchyard/pipeline"
+)
+
+// Errors of the engine. They are wrapped with the operation and its subject.
+var (
+	ErrRunNotFound       = errors.New("pipeline run not found")
+	ErrPipelineNotFound  = errors.New("pipeline not found")
+	ErrTooManyQueuedRuns = errors.New("too many queued runs")
+	ErrRunFinished       = errors.New("pipeline run has finished")
+	ErrRunExists         = errors.New("pipeline run exists")
+	// ErrStopping is the error of an engine that is not started, or stopping.
+	ErrStopping = errors.New("engine is not running")
+)
+
+// Engine runs pipelines.
+type Engine struct {
+	o    Options
+	turn chan struct{} // one element for each activity that executes
+
+	// executing is the parent of every attempt's context; abort ends it.
+	executing context.Context
+	abort     context.CancelFunc
+
+	quit    chan struct{} // closed by Stop: attempts that wait for their turn give up
+	aborted atomic.Bool   // what attempts answer no longer counts
+
+	mu        sync.Mutex
+	started   bool                      // guarded by mu
+	stopping  bool                      // guarded by mu
+	runs      map[string]*runner        // active runs by id; guarded by mu
+	slots     map[string]*slots         // by slotKey; guarded by mu
+	arrivals  uint64                    // number of the run that was queued last; guarded by mu
+	listeners map[int]func(FinishedRun) // guarded by mu
+	listener  int                       // guarded by mu
+
+	wg sync.WaitGroup // owners and attempts
+}
+
+// New returns an engine that does nothing until Start.
+func New(o Options) (*Engine, error) {
+	if o.History == nil || o.Log == nil || o.Clock == nil || o.Registry == nil {
+		return nil, errors.New("engine: history, log, clock and registry are required")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxActivities <= 0 {
+		o.MaxActivities = 256
+	}
+	if o.MaxQueuedRuns <= 0 {
+		o.MaxQueuedRuns = 100
+	}
+	e := &Engine{
+		o:         o,
+		turn:      make(chan struct{}, o.MaxActivities),
+		quit:      make(chan struct{}),
+		runs:      map[string]*runner{},
+		slots:     map[string]*slots{},
+		listeners: map[int]func(FinishedRun){},
+	}
+	e.executing, e.abort = context.WithCancel(context.Background())
+	return e, nil
+}
+
+// Start folds the runs that are active in the history and resumes them. A run
+// that can't be folded is an error that names it, and nothing is started. An
+// engine is started once.
+func (e *Engine) Start(ctx context.Context) error {
+	records, err := e.o.History.ActiveRuns()
+	if err != nil {
+		return fmt.Errorf("start engine: %w", err)
+	}
+	var runners []*runner
+	for _, rec := range records {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r, err := e.fold(rec)
+		if err != nil {
+			return fmt.Errorf("start engine: resume run %s of pipeline %s: %w", rec.ID, rec.Pipeline, err)
+		}
+		runners = append(runners, r)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.started || e.stopping {
+		return errors.New("engine: started twice")
+	}
+	e.started = true
+	e.resume(runners)
+	return nil
+}
+
+// Stop ends the engine: no new runs, and attempts get grace to end. What is left
+// stays in flight in the history and is resumed by the next engine. Stop returns
+// when every goroutine of the engine has ended.
+func (e *Engine) Stop(grace time.Duration) {
+	e.mu.Lock()
+	if !e.stopping {
+		e.stopping = true
+		close(e.quit)
+	}
+	for _, r := range e.runs {
+		r.mail.post(stopping{})
+	}
+	e.mu.Unlock()
+
+	ended := make(chan struct{})
+	go func() { // ends with the wait below
+		e.wg.Wait()
+		close(ended)
+	}()
+	t := e.o.Clock.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case <-ended:
+	case <-t.C():
+		e.aborted.Store(true)
+		e.mu.Lock()
+		for _, r := range e.runs {
+			r.mail.post(stopping{})
+		}
+		e.mu.Unlock()
+	}
+	e.abort()
+	<-ended
+}
+
+// CreateRun starts a run, or queues it if the pipeline's concurrency is used up,
+// and returns its id when it is durable. Errors wrap [ErrPipelineNotFound],
+// [ErrTooManyQueuedRuns], [ErrStopping], [ErrRunExists], a *[run.ParameterError],
+// or what the effect refused with.
+func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineName string, params *expr.Object, o RunOptions) (string, error) {
+	r, err := e.newRun(f, pipelineName, params, o)
+	if err != nil {
+		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
+	}
+	if err := e.o.Log.Admit(ctx, admitSize+len(r.created.Definition)); err != nil {
+		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
+	}
+	if err := e.enter(r); err != nil {
+		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
+	}
+	durable := make(chan error, 1)
+	go r.own(&creation{effect: o.Effect, done: durable})
+	if err := <-durable; err != nil {
+		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
+	}
+	return r.id, nil
+}
+
+// Cancel asks a run to stop and returns when that is durable. Cancelling a run
+// that is being cancelled changes nothing; one that has ended is
+// [ErrRunFinished]. There are no child runs, so recursive changes nothing.
+func (e *Engine) Cancel(runID string, recursive bool) error {
+	done := make(chan error, 1)
+	if r := e.find(runID); r != nil && r.mail.post(&cancellation{done}) {
+		if err := <-done; err != nil {
+			return fmt.Errorf("cancel run %s: %w", runID, err)
+		}
+		return nil
+	}
+	if _, err := e.o.History.Run(runID); err != nil {
+		return fmt.Errorf("cancel run %s: %w", runID, notFound(err))
+	}
+	return fmt.Errorf("cancel run %s: %w", runID, ErrRunFinished)
+}
+
+// notFound turns the history's not-found into the engine's.
+func notFound(err error) error {
+	if errors.Is(err, ErrNotInHistory) {
+		return ErrRunNotFound
+	}
+	return err
+}
+
+// find returns the owner of a run that is active and durable.
+func (e *Engine) find(runID string) *runner {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r := e.runs[runID]; r != nil && r.view.Load() != nil {
+		return r
+	}
+	return nil
+}
+
+// OnFinished asks for f to be called after the end of a run is durable. f
+// doesn't block and doesn't call the engine. The run no longer counts as active
+// when f is called.
+func (e *Engine) OnFinished(f func(FinishedRun)) (cancel func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.listener++
+	id := e.listener
+	e.listeners[id] = f
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.listeners, id)
+	}
+}
+
+func (e *Engine) tell(f FinishedRun) {
+	e.mu.Lock()
+	fs := make([]func(FinishedRun), 0, len(e.listeners))
+	for _, l := range e.listeners {
+		fs = append(fs, l)
+	}
+	e.mu.Unlock()
+	for _, l := range fs {
+		l(f)
+	}
+}
+
+// Wait returns the run's status once it has ended.
+func (e *Engine) Wait(ctx context.Context, runID string) (Status, error) {
+	if r := e.find(runID); r != nil {
+		select {
+		case <-r.ended:
+		case <-ctx.Done():
+			return "", fmt.Errorf("wait for run %s: %w", runID, ctx.Err())
+		}
+	}
+	p, err := e.PipelineRun(runID)
+	if err != nil {
+		return "", fmt.Errorf("wait for run %s: %w", runID, err)
+	}
+	if !p.Status.Ended() {
+		return p.Status, fmt.Errorf("wait for run %s: %w", runID, ErrStopping)
+	}
+	return p.Status, nil
+}

@@ -1,0 +1,190 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"switchyard/pipeline/run"
+)
+
+// An event in the history is a frame:
+//
+//	+---------+-------+----------------------+------------------------+
+//	| version | flags | payload table, if any | event of package run   |
+//	+---------+-------+----------------------+------------------------+
+//	  1 byte   1 byte   \___ sealed as a whole if the flags say so ___/
+//
+// The payload table, present with the flag frameNamed, says where values are
+// missing in the event: a uvarint count, and for each the payload's number, the
+// length of its place and the place, all uvarints. A place is the number of the
+// field (in the order of fieldsOf) followed by the positions of members and
+// elements on the way down. In the event itself a null stands there.
+//
+// A payload is a frame too, around a [run.VariableAppended] that has nothing but
+// its value, because the encoding of values belongs to package run.
+const frameVersion = 1
+
+const (
+	frameSealed = 1 << iota
+	frameNamed
+	frameFlags = frameSealed | frameNamed
+)
+
+var (
+	errMalformedFrame = errors.New("malformed history frame")
+	errSealedFrame    = errors.New("history frame is sealed and there is no key")
+)
+
+// frames encodes and decodes the events of one run. It belongs to the run's
+// owner.
+type frames struct {
+	sealer Sealer // nil: nothing is sealed
+	sealed bool   // every frame of this run is
+	next   uint64 // number of the next payload
+	// known holds the payloads that are written, by the hash of their frame.
+	known map[[sha256.Size]byte]uint64
+}
+
+// A payload is a value that is written beside the event that names it.
+type payload struct {
+	n     uint64
+	frame []byte
+}
+
+// encode returns the frame of an event and those of the payloads it names that
+// have not been returned before. Secure frames are sealed.
+func (f *frames) encode(e run.Event, secure bool) ([]byte, []payload) {
+	secure = (secure || f.sealed) && f.sealer != nil
+	b := run.EncodeEvent(newFrame(), e)
+	if len(b) <= maxInline {
+		return f.seal(b, secure), nil
+	}
+	var payloads []payload
+	var table []ref
+	e = withFields(e)
+	for i, field := range fieldsOf(e) {
+		v, refs := f.shrink(field.get(), secure, &payloads)
+		if len(refs) > 0 {
+			field.set(v)
+			table = appendRefs(table, i, refs)
+		}
+	}
+	if len(table) == 0 {
+		return f.seal(b, secure), nil
+	}
+	return f.seal(run.EncodeEvent(appendTable(newFrame(), table), e), secure), payloads
+}
+
+func newFrame() []byte { return append(make([]byte, 0, 512), frameVersion, 0) }
+
+func (f *frames) seal(b []byte, secure bool) []byte {
+	if !secure {
+		return b
+	}
+	return append([]byte{b[0], b[1] | frameSealed}, f.sealer.Seal(b[2:])...)
+}
+
+func (f *frames) open(b []byte) ([]byte, error) {
+	if len(b) < 2 || b[1]&^frameFlags != 0 {
+		return nil, errMalformedFrame
+	}
+	if b[0] != frameVersion {
+		return nil, fmt.Errorf("%w: version %d, this program reads %d", errMalformedFrame, b[0], frameVersion)
+	}
+	if b[1]&frameSealed == 0 {
+		return b, nil
+	}
+	if f.sealer == nil {
+		return nil, errSealedFrame
+	}
+	plain, err := f.sealer.Open(b[2:])
+	if err != nil {
+		return nil, err
+	}
+	return append([]byte{b[0], b[1] &^ frameSealed}, plain...), nil
+}
+
+// decode reads the frame of an event; load reads the frame of a payload.
+func (f *frames) decode(b []byte, load *loader) (run.Event, error) {
+	b, err := f.open(b)
+	if err != nil {
+		return nil, err
+	}
+	table, rest, err := readTable(b)
+	if err != nil {
+		return nil, err
+	}
+	e, err := run.DecodeEvent(rest)
+	if err != nil {
+		return nil, err
+	}
+	if err := load.fill(e, table); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// A ref is a place in a value or event and the payload that belongs there.
+type ref struct {
+	n     uint64
+	place []int
+}
+
+// appendRefs adds refs that are relative to the i-th part of a whole.
+func appendRefs(table []ref, i int, refs []ref) []ref {
+	for _, r := range refs {
+		table = append(table, ref{r.n, append([]int{i}, r.place...)})
+	}
+	return table
+}
+
+func appendTable(b []byte, table []ref) []byte {
+	if len(table) == 0 {
+		return b
+	}
+	b[1] |= frameNamed
+	b = binary.AppendUvarint(b, uint64(len(table)))
+	for _, r := range table {
+		b = binary.AppendUvarint(b, r.n)
+		b = binary.AppendUvarint(b, uint64(len(r.place)))
+		for _, p := range r.place {
+			b = binary.AppendUvarint(b, uint64(p))
+		}
+	}
+	return b
+}
+
+// readTable splits an open frame into its payload table and the event.
+func readTable(b []byte) (table []ref, event []byte, err error) {
+	flags, b := b[1], b[2:]
+	if flags&frameNamed == 0 {
+		return nil, b, nil
+	}
+	next := func() uint64 {
+		v, n := binary.Uvarint(b)
+		if n <= 0 {
+			err = errMalformedFrame
+			return 0
+		}
+		b = b[n:]
+		return v
+	}
+	count := next()
+	if count > uint64(len(b)) {
+		return nil, nil, errMalformedFrame
+	}
+	for range count {
+		r := ref{n: next()}
+		length := next()
+		if err != nil || length == 0 || length > uint64(len(b)) {
+			return nil, nil, errMalformedFrame
+		}
+		for range length {
+			r.place = append(r.place, int(min(next(), 1<<31-1)))
+		}
+		table = append(table, r)
+	}
+	return table, b, err
+}

@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"switchyard/commit"
+	"switchyard/pipeline/run"
+)
+
+// A journal writes the history of one run: units of events in order, submitted
+// one after the other and synced once. It belongs to the run's owner.
+type journal struct {
+	e      *Engine
+	run    string
+	frames frames
+	next   uint64 // number of the next event
+
+	unit   *commit.Unit // being filled, nil when there is nothing
+	events [][]byte     // of unit
+	last   *commit.Unit // submitted last since the last sync
+}
+
+// add puts an event at the end of the unit that is being filled.
+func (j *journal) add(e run.Event) { j.put(j.encode(e)) }
+
+// encoded is an event ready to be written.
+type encoded struct {
+	frame    []byte
+	payloads []payload
+}
+
+func (j *journal) encode(e run.Event) encoded {
+	frame, payloads := j.frames.encode(e, sensitive(e))
+	return encoded{frame, payloads}
+}
+
+func (j *journal) put(e encoded) {
+	j.fill()
+	j.keep(e.payloads)
+	j.events = append(j.events, e.frame)
+}
+
+// keep writes payloads. An event that was encoded and is not written after all
+// leaves payloads that later events may name.
+func (j *journal) keep(payloads []payload) {
+	for _, p := range payloads {
+		j.e.o.History.PutPayload(j.fill(), j.run, p.n, p.frame)
+	}
+}
+
+func (j *journal) record(r RunRecord) { j.e.o.History.PutRun(j.fill(), r) }
+
+func (j *journal) fill() *commit.Unit {
+	if j.unit == nil {
+		j.unit = new(commit.Unit)
+	}
+	return j.unit
+}
+
+// stage submits what has been added so far, and then a unit of its own with the
+// effect and what write adds. Nothing is evaluated or encoded under the locks of
+// the effect, and no two effects are ever staged at once. If the effect refuses,
+// write is not called.
+func (j *journal) stage(effect commit.Effect, write func()) error {
+	j.submit()
+	u := new(commit.Unit)
+	release, err := effect.Stage(u)
+	if err != nil {
+		return err
+	}
+	j.unit = u
+	write()
+	j.submit()
+	release()
+	return nil
+}
+
+// submit gives the unit that is being filled its place in the order.
+func (j *journal) submit() {
+	if j.unit == nil {
+		return
+	}
+	if len(j.events) > 0 {
+		j.e.o.History.AppendEvents(j.unit, j.run, j.next, j.events)
+		j.next += uint64(len(j.events))
+		j.events = j.events[:0]
+	}
+	j.e.o.Log.Submit(j.unit)
+	j.last, j.unit = j.unit, nil
+}
+
+// sync makes everything durable that has been added.
+func (j *journal) sync() {
+	j.submit()
+	if j.last != nil {
+		j.e.o.Log.Sync(j.last)
+		j.last = nil
+	}
+}

@@ -1,0 +1,260 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"switchyard/commit"
+)
+
+// Memory is a [commit.Log] and a [History] that live as long as the process: for
+// a run without a data directory, and for tests. It applies any unit, so other
+// rooms' records may share it, but only a History reads them.
+type Memory struct {
+	mu      sync.Mutex
+	pending []*commit.Unit // submitted, not committed; guarded by mu
+
+	// committing is held while units are applied and their callbacks run, so
+	// that callbacks run one after the other and in order.
+	committing sync.Mutex
+	committed  func(u *commit.Unit) // set before use
+
+	data sync.RWMutex
+	m    map[string][]byte    // guarded by data
+	runs map[string]RunRecord // guarded by data
+	// bounds holds the numbers of a run's first and last event; guarded by data.
+	bounds map[string]eventBounds
+}
+
+type eventBounds struct{ first, last uint64 }
+
+// NewMemory returns an empty history. Committed, if not nil, is called with
+// every unit after it is applied and before its callbacks run.
+func NewMemory(committed func(u *commit.Unit)) *Memory {
+	return &Memory{m: map[string][]byte{}, runs: map[string]RunRecord{}, bounds: map[string]eventBounds{}, committed: committed}
+}
+
+// memoryTicket tells Sync that a unit is committed.
+type memoryTicket struct{ done bool } // guarded by Memory.committing
+
+// Admit never waits.
+func (m *Memory) Admit(ctx context.Context, _ int) error { return ctx.Err() }
+
+// Submit puts the unit at the end of the order.
+func (m *Memory) Submit(u *commit.Unit) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	u.SetTicket(&memoryTicket{})
+	m.pending = append(m.pending, u)
+}
+
+// Sync applies everything that has been submitted.
+func (m *Memory) Sync(u *commit.Unit) {
+	m.committing.Lock()
+	defer m.committing.Unlock()
+	if t, ok := u.Ticket().(*memoryTicket); ok && t.done {
+		return
+	}
+	m.mu.Lock()
+	units := m.pending
+	m.pending = nil
+	m.mu.Unlock()
+	for _, u := range units {
+		m.Apply(u)
+		if m.committed != nil {
+			m.committed(u)
+		}
+		for _, f := range u.Callbacks() {
+			f()
+		}
+		u.Ticket().(*memoryTicket).done = true
+	}
+}
+
+// Apply makes the unit's changes without its callbacks. It is for tests that
+// make a history out of recorded units.
+func (m *Memory) Apply(u *commit.Unit) {
+	m.data.Lock()
+	defer m.data.Unlock()
+	for _, op := range u.Ops() {
+		switch op.Kind {
+		case commit.OpSet:
+			m.m[string(op.Key)] = op.Value
+			m.index(op.Key, op.Value)
+		case commit.OpDelete:
+			delete(m.m, string(op.Key))
+			m.index(op.Key, nil)
+		case commit.OpDeleteRange:
+			for k := range m.m {
+				if k >= string(op.Key) && k < string(op.To) {
+					delete(m.m, k)
+					m.index([]byte(k), nil)
+				}
+			}
+		}
+	}
+}
+
+// Keys of a history in memory. A run's id never contains a zero byte.
+//
+//	r <run>                 its record
+//	e <run> 00 <8 bytes>    an event
+//	p <run> 00 <8 bytes>    a payload
+func memoryKey(kind byte, run string, n uint64) []byte {
+	b := append([]byte{kind}, run...)
+	if kind != 'r' {
+		b = binary.BigEndian.AppendUint64(append(b, 0), n)
+	}
+	return b
+}
+
+// index keeps runs and bounds in step with a change of m. A value of nil is a
+// removal.
+func (m *Memory) index(key, value []byte) {
+	if len(key) == 0 {
+		return
+	}
+	switch id := string(key[1:]); key[0] {
+	case 'r':
+		var r RunRecord
+		if value != nil && json.Unmarshal(value, &r) == nil {
+			m.runs[id] = r
+		} else {
+			delete(m.runs, id)
+		}
+	case 'e':
+		id, n, ok := strings.Cut(id, "\x00")
+		if !ok || len(n) != 8 {
+			return
+		}
+		if value == nil {
+			delete(m.bounds, id) // events are only removed all at once
+			return
+		}
+		at, ok := m.bounds[id]
+		k := binary.BigEndian.Uint64([]byte(n))
+		if !ok {
+			at = eventBounds{k, k}
+		}
+		m.bounds[id] = eventBounds{min(at.first, k), max(at.last, k)}
+	}
+}
+
+// AppendEvents implements [History].
+func (m *Memory) AppendEvents(u *commit.Unit, run string, from uint64, events [][]byte) {
+	for i, e := range events {
+		u.Set(memoryKey('e', run, from+uint64(i)), slices.Clone(e))
+	}
+}
+
+// Events implements [History].
+func (m *Memory) Events(run string, f func(n uint64, e []byte) error) error {
+	m.data.RLock()
+	at, ok := m.bounds[run]
+	m.data.RUnlock()
+	if !ok {
+		return nil
+	}
+	for n := at.first; n <= at.last; n++ {
+		m.data.RLock()
+		e, ok := m.m[string(memoryKey('e', run, n))]
+		m.data.RUnlock()
+		if !ok {
+			return fmt.Errorf("run %s: event %d is missing", run, n)
+		}
+		if err := f(n, slices.Clone(e)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PutPayload implements [History].
+func (m *Memory) PutPayload(u *commit.Unit, run string, n uint64, b []byte) {
+	u.Set(memoryKey('p', run, n), slices.Clone(b))
+}
+
+// Payload implements [History].
+func (m *Memory) Payload(run string, n uint64) ([]byte, error) {
+	m.data.RLock()
+	defer m.data.RUnlock()
+	b, ok := m.m[string(memoryKey('p', run, n))]
+	if !ok {
+		return nil, fmt.Errorf("run %s: payload %d: %w", run, n, ErrNotInHistory)
+	}
+	return slices.Clone(b), nil
+}
+
+// PutRun implements [History].
+func (m *Memory) PutRun(u *commit.Unit, r RunRecord) {
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // a struct of texts, a time and bytes
+	}
+	u.Set(memoryKey('r', r.ID, 0), b)
+}
+
+// Run implements [History].
+func (m *Memory) Run(id string) (RunRecord, error) {
+	m.data.RLock()
+	defer m.data.RUnlock()
+	r, ok := m.runs[id]
+	if !ok {
+		return RunRecord{}, fmt.Errorf("run %s: %w", id, ErrNotInHistory)
+	}
+	return r, nil
+}
+
+// sorted returns the records oldest first.
+func (m *Memory) sorted(keep func(RunRecord) bool) []RunRecord {
+	m.data.RLock()
+	defer m.data.RUnlock()
+	var rs []RunRecord
+	for _, r := range m.runs {
+		if keep(r) {
+			rs = append(rs, r)
+		}
+	}
+	slices.SortFunc(rs, func(a, b RunRecord) int {
+		if c := a.Start.Compare(b.Start); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return rs
+}
+
+// ActiveRuns implements [History].
+func (m *Memory) ActiveRuns() ([]RunRecord, error) {
+	return m.sorted(func(r RunRecord) bool { return r.Active }), nil
+}
+
+// Runs implements [History].
+func (m *Memory) Runs(f func(RunRecord) (bool, error)) error {
+	rs := m.sorted(func(RunRecord) bool { return true })
+	for i := len(rs) - 1; i >= 0; i-- {
+		if more, err := f(rs[i]); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteRun implements [History].
+func (m *Memory) DeleteRun(u *commit.Unit, id string) {
+	u.Delete(memoryKey('r', id, 0))
+	for _, kind := range []byte{'e', 'p'} {
+		from := append([]byte{kind}, id...)
+		u.DeleteRange(append(slices.Clone(from), 0), append(slices.Clone(from), 1))
+	}
+}
+
+var (
+	_ commit.Log = (*Memory)(nil)
+	_ History    = (*Memory)(nil)
+)

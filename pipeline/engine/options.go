@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"switchyard/commit"
+	"switchyard/expr"
+	"switchyard/pipeline"
+	"switchyard/pipeline/activity"
+)
+
+// Clock and Timer are those of the activities.
+type (
+	Clock = activity.Clock
+	Timer = activity.Timer
+)
+
+// Sealer encrypts what must not be readable in the history.
+type Sealer interface {
+	Seal(plain []byte) []byte
+	Open(sealed []byte) ([]byte, error)
+}
+
+// Options are what an [Engine] needs.
+type Options struct {
+	History  History
+	Log      commit.Log
+	Clock    Clock
+	Logger   *slog.Logger // default: none
+	Registry *activity.Registry
+	// Sealer protects secure values in the history. Without one they are kept
+	// readable, which is for tests and for histories in memory only.
+	Sealer Sealer
+	// Finish returns what settles the messages that started a run, given
+	// the Binding of its [RunOptions]; it may return nil. It is staged in the
+	// run's last unit. A run ends even if it fails.
+	Finish func(binding json.RawMessage, run string, o Outcome) (commit.Effect, error)
+	// LinkedService finds a linked service of a factory.
+	LinkedService func(factory, name string) (*pipeline.LinkedService, error)
+	// MaxActivities is how many activities execute at once in the whole engine,
+	// default 256. Others wait for their turn.
+	MaxActivities int
+	// MaxQueuedRuns is how many runs of a pipeline wait for its concurrency,
+	// default 100 (section 3.4).
+	MaxQueuedRuns int
+}
+
+// Status is a status of a pipeline run (section 3.3).
+type Status string
+
+// The statuses of a pipeline run.
+const (
+	Queued     Status = "Queued"
+	InProgress Status = "InProgress"
+	Succeeded  Status = "Succeeded"
+	Failed     Status = "Failed"
+	Canceling  Status = "Canceling"
+	Cancelled  Status = "Cancelled"
+)
+
+// Ended reports whether a run of this status has ended.
+func (s Status) Ended() bool { return s == Succeeded || s == Failed || s == Cancelled }
+
+// TriggerInfo is what started a run, as pipeline().TriggerId and the others
+// tell it.
+type TriggerInfo struct {
+	ID, Name, Type string
+	Time           time.Time
+	// Outputs is what the trigger handed over, for records; may be nil.
+	Outputs expr.Value
+}
+
+// InvokedBy is the member of the same name of a pipeline run.
+type InvokedBy struct {
+	ID   string
+	Name string
+	Type string
+	// Of a child run: the run that started it.
+	PipelineName  string `json:",omitempty"`
+	PipelineRunID string `json:",omitempty"`
+}
+
+// RunOptions are the facts of a new run beside its pipeline and parameters.
+type RunOptions struct {
+	ID        string       // default: a new GUID
+	Trigger   *TriggerInfo // default: started by hand
+	InvokedBy *InvokedBy   // default: by Trigger, or Manual
+	// Binding names what has to be settled when the run ends, in the words of
+	// the trigger. It is passed to Options.Finish and to activities.
+	Binding json.RawMessage
+	// Effect becomes durable together with the run, for example the locks on
+	// the messages that start it. If it refuses there is no run.
+	Effect commit.Effect
+}
+
+// Outcome is how a run ended.
+type Outcome struct {
+	Status  Status
+	Message string // the run's message, empty on success
+	// FailedActivity and Error tell the first failure of a Failed run.
+	FailedActivity string
+	Error          *activity.Error
+}
+
+// A FinishedRun is what [Engine.OnFinished] tells.
+type FinishedRun struct {
+	ID, Factory, Pipeline, Trigger string
+	Outcome
+}

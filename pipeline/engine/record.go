@@ -1,0 +1,308 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"switchyard/expr"
+	"switchyard/pipeline/activity"
+	"switchyard/pipeline/run"
+)
+
+// PipelineRun is the record of a run, section 5 of the REST specification.
+// Secrets in it are masked.
+type PipelineRun struct {
+	RunID, Pipeline, Factory string
+	Parameters               *expr.Object // every value as text
+	RunDimensions            *expr.Object // values are text; may be nil
+	InvokedBy                InvokedBy
+	Annotations              expr.Array
+	Start, End, LastUpdated  time.Time // End is zero while the run goes on
+	Status                   Status
+	Message                  string
+}
+
+// timeFormat is how the REST API writes times: UTC with seven digits.
+const timeFormat = "2006-01-02T15:04:05.0000000Z"
+
+func formatTime(t time.Time) string { return t.UTC().Format(timeFormat) }
+
+// JSON is the record as the REST API shows it; id is its resource path.
+func (p *PipelineRun) JSON(id string) *expr.Object {
+	o := &expr.Object{}
+	o.Set("id", id)
+	o.Set("runId", p.RunID)
+	o.Set("debugRunId", nil)
+	o.Set("runGroupId", p.RunID)
+	o.Set("pipelineName", p.Pipeline)
+	o.Set("parameters", orEmpty(p.Parameters))
+	by := expr.NewObject(
+		expr.Member{Name: "id", Value: p.InvokedBy.ID},
+		expr.Member{Name: "name", Value: p.InvokedBy.Name},
+		expr.Member{Name: "invokedByType", Value: p.InvokedBy.Type})
+	if p.InvokedBy.PipelineRunID != "" {
+		by.Set("pipelineName", p.InvokedBy.PipelineName)
+		by.Set("pipelineRunId", p.InvokedBy.PipelineRunID)
+	}
+	o.Set("invokedBy", by)
+	o.Set("runStart", formatTime(p.Start))
+	o.Set("runEnd", timeOrNull(p.End))
+	o.Set("durationInMs", durationOrNull(p.Start, p.End))
+	o.Set("status", string(p.Status))
+	o.Set("message", p.Message)
+	o.Set("lastUpdated", formatTime(p.LastUpdated))
+	annotations := p.Annotations
+	if annotations == nil {
+		annotations = expr.Array{}
+	}
+	o.Set("annotations", annotations)
+	o.Set("runDimension", orEmpty(p.RunDimensions))
+	o.Set("isLatest", true) // there are no recovery runs
+	return o
+}
+
+func orEmpty(o *expr.Object) *expr.Object {
+	if o == nil {
+		return &expr.Object{}
+	}
+	return o
+}
+
+func timeOrNull(t time.Time) expr.Value {
+	if t.IsZero() {
+		return nil
+	}
+	return formatTime(t)
+}
+
+// durationOrNull is the time between in whole milliseconds, cut and not rounded.
+func durationOrNull(start, end time.Time) expr.Value {
+	if end.IsZero() {
+		return nil
+	}
+	return end.Sub(start).Milliseconds()
+}
+
+// baseRecord is what never changes of a run's record.
+func baseRecord(s *run.State) PipelineRun {
+	c := s.Created()
+	p := PipelineRun{
+		RunID: c.ID, Pipeline: c.PipelineName, Factory: c.Factory,
+		Parameters:    texts(s.MaskedParameters()),
+		RunDimensions: c.RunDimensions,
+		InvokedBy:     InvokedBy(c.InvokedBy),
+		Annotations:   s.Pipeline().Annotations,
+		Start:         c.At,
+	}
+	return p
+}
+
+// texts renders every value as text: scalars as the language does, arrays and
+// objects as JSON.
+func texts(o *expr.Object) *expr.Object {
+	out := &expr.Object{}
+	for _, m := range o.Members() {
+		switch m.Value.(type) {
+		case expr.Array, *expr.Object:
+			out.Set(m.Name, string(expr.AppendJSON(nil, m.Value)))
+		default:
+			out.Set(m.Name, expr.Text(m.Value))
+		}
+	}
+	return out
+}
+
+// record is the run's record as of now.
+func (r *runner) record() *PipelineRun {
+	p := r.base
+	p.LastUpdated = r.changed
+	p.Status = Status(r.state.Status().String())
+	if r.queued {
+		p.Status = Queued
+	}
+	if end, ok := r.state.Result(); ok {
+		p.Message, p.End = end.Message, end.End
+	}
+	return &p
+}
+
+// outcome tells how the run ended, and for a failed one which activity failed
+// first.
+func (r *runner) outcome() Outcome {
+	p := r.record()
+	o := Outcome{Status: p.Status, Message: p.Message}
+	if o.Status != Failed {
+		return o
+	}
+	var first *run.ActivityRecord
+	records := r.state.Activities()
+	for i := range records {
+		// Of those that ended at the same time the innermost comes first.
+		if a := &records[i]; a.Status == run.Failed && (first == nil || a.End.Before(first.End) ||
+			a.End.Equal(first.End) && len(a.Path) > len(first.Path)) {
+			first = a
+		}
+	}
+	if first != nil {
+		o.FailedActivity = first.Name
+		if e := first.Error; e != nil {
+			o.Error = &activity.Error{Code: e.Code, Message: e.Message, FailureType: e.FailureType, Details: e.Details}
+		}
+	}
+	return o
+}
+
+// summary is RunRecord.Summary: JSON with a version.
+type summary struct {
+	Version int
+	Status  Status
+	Arrival uint64    `json:",omitempty"` // place among the queued runs
+	Message string    `json:",omitempty"`
+	End     time.Time `json:",omitzero"`
+	Updated time.Time
+	Invoked InvokedBy
+	// Parameters is absent when it is large: the run's first event has it.
+	Parameters  json.RawMessage `json:",omitempty"`
+	Dimensions  json.RawMessage `json:",omitempty"`
+	Annotations json.RawMessage `json:",omitempty"`
+}
+
+const summaryVersion = 1
+
+func (r *runner) runRecord(p *PipelineRun) RunRecord {
+	s := summary{Version: summaryVersion, Status: p.Status, Arrival: r.arrival, Message: p.Message, End: p.End, Updated: p.LastUpdated, Invoked: p.InvokedBy}
+	if sizeOf(p.Parameters, maxInline) <= maxInline {
+		s.Parameters = expr.AppendJSON(nil, p.Parameters)
+	}
+	if p.RunDimensions.Len() > 0 {
+		s.Dimensions = expr.AppendJSON(nil, p.RunDimensions)
+	}
+	if len(p.Annotations) > 0 {
+		s.Annotations = expr.AppendJSON(nil, p.Annotations)
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(fmt.Sprintf("engine: %v", err)) // a struct of texts, times and JSON of our own
+	}
+	return RunRecord{ID: p.RunID, Pipeline: p.Pipeline, Factory: p.Factory, Start: p.Start, Active: !p.Status.Ended(), Summary: b}
+}
+
+func decodeSummary(b []byte) (summary, error) {
+	var s summary
+	if err := json.Unmarshal(b, &s); err != nil {
+		return s, fmt.Errorf("run summary: %w", err)
+	}
+	if s.Version != summaryVersion {
+		return s, fmt.Errorf("run summary has version %d, this program reads %d", s.Version, summaryVersion)
+	}
+	return s, nil
+}
+
+// fromRecord makes the record of a run that is not active here.
+func (e *Engine) fromRecord(r RunRecord) (*PipelineRun, error) {
+	s, err := decodeSummary(r.Summary)
+	if err != nil {
+		return nil, err
+	}
+	p := &PipelineRun{RunID: r.ID, Pipeline: r.Pipeline, Factory: r.Factory, Start: r.Start.UTC(),
+		InvokedBy: s.Invoked, End: s.End, LastUpdated: s.Updated, Status: s.Status, Message: s.Message}
+	if s.Parameters == nil {
+		if p.Parameters, err = e.parametersOf(r.ID); err != nil {
+			return nil, err
+		}
+	} else if v, err := expr.ParseJSON(s.Parameters); err != nil {
+		return nil, err
+	} else {
+		p.Parameters, _ = v.(*expr.Object)
+	}
+	if s.Dimensions != nil {
+		v, err := expr.ParseJSON(s.Dimensions)
+		if err != nil {
+			return nil, err
+		}
+		p.RunDimensions, _ = v.(*expr.Object)
+	}
+	if s.Annotations != nil {
+		v, err := expr.ParseJSON(s.Annotations)
+		if err != nil {
+			return nil, err
+		}
+		p.Annotations, _ = v.(expr.Array)
+	}
+	return p, nil
+}
+
+// errEnough ends the reading of a run's events.
+var errEnough = errors.New("enough")
+
+// parametersOf reads a run's parameters from its first event.
+func (e *Engine) parametersOf(id string) (*expr.Object, error) {
+	f := frames{sealer: e.o.Sealer}
+	load := loader{f: &f, read: func(n uint64) ([]byte, error) { return e.o.History.Payload(id, n) }}
+	var p *expr.Object
+	err := e.o.History.Events(id, func(_ uint64, b []byte) error {
+		event, err := f.decode(b, &load)
+		if err != nil {
+			return err
+		}
+		if c, ok := event.(*run.Created); ok {
+			masked := c.Parameters.Clone()
+			for _, name := range c.Secure {
+				masked.Set(name, activity.Mask)
+			}
+			p = texts(masked)
+		}
+		return errEnough
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	return p, nil
+}
+
+// PipelineRun returns the record of a run.
+func (e *Engine) PipelineRun(runID string) (*PipelineRun, error) {
+	if r := e.find(runID); r != nil {
+		return r.view.Load(), nil
+	}
+	rec, err := e.o.History.Run(runID)
+	if err != nil {
+		return nil, fmt.Errorf("run %s: %w", runID, notFound(err))
+	}
+	return e.fromRecord(rec)
+}
+
+// timeOf returns when an event happened.
+func timeOf(e run.Event) (time.Time, bool) {
+	switch e := e.(type) {
+	case *run.Created:
+		return e.At, true
+	case *run.ActivityStarted:
+		return e.At, true
+	case *run.ContainerStarted:
+		return e.At, true
+	case *run.IterationStarted:
+		return e.At, true
+	case *run.ActivityFinished:
+		return e.At, true
+	case *run.ActivitySkipped:
+		return e.At, true
+	case *run.RetryScheduled:
+		return e.At, true
+	case *run.TimerStarted:
+		return e.At, true
+	case *run.TimerFired:
+		return e.At, true
+	case *run.VariableSet:
+		return e.At, true
+	case *run.VariableAppended:
+		return e.At, true
+	case *run.CancelRequested:
+		return e.At, true
+	case *run.Finished:
+		return e.At, true
+	}
+	return time.Time{}, false
+}

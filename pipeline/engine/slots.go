@@ -1,0 +1,121 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// slots is who runs and who waits of one pipeline: its concurrency of section
+// 3.4. It is guarded by Engine.mu. What it holds follows from the records of the
+// active runs, so a restart makes it anew.
+type slots struct {
+	limit  int // of the newest definition that started a run; 0: none
+	active map[*runner]bool
+	queue  []*runner // in order of arrival
+}
+
+func slotKey(factory, pipelineName string) string {
+	return strings.ToLower(factory) + "\x00" + strings.ToLower(pipelineName)
+}
+
+func (e *Engine) slotsOf(factory, pipelineName string) *slots {
+	key := slotKey(factory, pipelineName)
+	s := e.slots[key]
+	if s == nil {
+		s = &slots{active: map[*runner]bool{}}
+		e.slots[key] = s
+	}
+	return s
+}
+
+func (s *slots) full() bool { return s.limit > 0 && len(s.active) >= s.limit }
+
+// grant gives free slots to those who wait longest.
+func (s *slots) grant() {
+	for len(s.queue) > 0 && !s.full() {
+		next := s.queue[0]
+		s.queue = s.queue[1:]
+		s.active[next] = true
+		next.mail.post(granted{})
+	}
+}
+
+// enter gives the run a slot, or a place in the queue.
+func (e *Engine) enter(r *runner) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopping || !e.started {
+		return ErrStopping
+	}
+	if e.runs[r.id] != nil {
+		return ErrRunExists
+	}
+	s := e.slotsOf(r.factory, r.pipeline)
+	s.limit = r.concurrency
+	s.grant() // the limit may have risen
+	if s.full() {
+		if len(s.queue) >= e.o.MaxQueuedRuns {
+			return fmt.Errorf("%w: %d are waiting for the concurrency %d", ErrTooManyQueuedRuns, len(s.queue), s.limit)
+		}
+		e.arrivals++
+		r.queued, r.arrival = true, e.arrivals
+		s.queue = append(s.queue, r)
+	} else {
+		s.active[r] = true
+	}
+	e.runs[r.id] = r
+	e.wg.Add(1)
+	return nil
+}
+
+// leave frees the run's slot or place and grants what has become free.
+func (e *Engine) leave(r *runner) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.runs, r.id)
+	s := e.slotsOf(r.factory, r.pipeline)
+	delete(s.active, r)
+	s.queue = slices.DeleteFunc(s.queue, func(q *runner) bool { return q == r })
+	if !e.stopping {
+		s.grant()
+	}
+	if len(s.active) == 0 && len(s.queue) == 0 {
+		delete(e.slots, slotKey(r.factory, r.pipeline))
+	}
+}
+
+// CanStart reports whether a new run of the pipeline would start at once rather
+// than be queued. It knows the concurrency of the newest run that is active.
+func (e *Engine) CanStart(factory, pipelineName string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.slots[slotKey(factory, pipelineName)]
+	return e.started && !e.stopping && (s == nil || !s.full() && len(s.queue) == 0)
+}
+
+// ActiveRuns counts the runs of a pipeline that have not ended, queued ones
+// included.
+func (e *Engine) ActiveRuns(factory, pipelineName string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.slots[slotKey(factory, pipelineName)]
+	if s == nil {
+		return 0
+	}
+	return len(s.active) + len(s.queue)
+}
+
+// TriggeredRuns counts the runs that a trigger has started and that have not
+// ended, those resumed after a restart included.
+func (e *Engine) TriggeredRuns(factory, trigger string) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	n := 0
+	for _, r := range e.runs {
+		if strings.EqualFold(r.factory, factory) && strings.EqualFold(r.trigger, trigger) {
+			n++
+		}
+	}
+	return n
+}
