@@ -58,7 +58,7 @@ func (b *Broker) putQueue(u *commit.Unit, ns, path string, o QueueOptions) (crea
 	e.q.SetConfig(o.config())
 	b.store.PutEntity(u, EntityRecord{ID: e.id, Namespace: n.id, Path: e.path, CreatedAt: e.created, UpdatedAt: now, Definition: encodeDefinition(o)})
 	if err := e.q.CanReceive(MainQueue); err != nil {
-		for c := range e.consumers {
+		for _, c := range slices.Clone(e.consumers) {
 			if c.sub == MainQueue {
 				e.end(u, c, err)
 			}
@@ -123,7 +123,7 @@ func (e *host) runs() []RunID {
 func (e *host) drop(u *commit.Unit) {
 	e.deleted = true
 	err := e.alive()
-	for c := range e.consumers {
+	for _, c := range slices.Clone(e.consumers) {
 		e.end(u, c, err)
 	}
 	e.b.cached.Add(-e.q.ContentBytes())
@@ -141,7 +141,7 @@ func (e *host) drop(u *commit.Unit) {
 
 // end closes a consumer that did not ask for it. It is called with mu held.
 func (e *host) end(u *commit.Unit, c *Consumer, err error) {
-	delete(e.consumers, c)
+	e.forget(c)
 	e.apply(u, e.env(), entity.CloseConsumer{Consumer: c.c})
 	drains := c.takeDrains()
 	u.Then(func() {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"switchyard/broker/entity"
@@ -48,7 +49,7 @@ func (q *Queue) NewConsumer(o ConsumerOptions) (*Consumer, error) {
 	if err := e.q.CanReceive(q.sub); err != nil {
 		return nil, fmt.Errorf("queue %q: %w", e.path, err)
 	}
-	e.consumers[c] = struct{}{}
+	e.consumers = append(e.consumers, c)
 	return c, nil
 }
 
@@ -99,12 +100,19 @@ func (c *Consumer) Close() *commit.Unit {
 	e := c.e
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.consumers, c)
+	e.forget(c)
 	if e.deleted {
 		return nil
 	}
 	drains := c.takeDrains()
 	return e.commit(e.env(), drains, entity.CloseConsumer{Consumer: c.c})
+}
+
+// forget takes a consumer off the list. It is called with mu held.
+func (e *host) forget(c *Consumer) {
+	if i := slices.Index(e.consumers, c); i >= 0 {
+		e.consumers = slices.Delete(e.consumers, i, i+1)
+	}
 }
 
 func (c *Consumer) do(then func(), op entity.Op) *commit.Unit {

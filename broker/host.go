@@ -32,7 +32,7 @@ type host struct {
 	decision  entity.Decision
 	last      *commit.Unit // the last unit that changed the entity
 	lastPut   *commit.Unit // the last that wrote content
-	consumers map[*Consumer]struct{}
+	consumers []*Consumer  // in the order in which they were opened
 	watchers  [2][]*watcher
 	armed     time.Time // the earliest alarm that is set
 	queued    bool      // in the pool
@@ -68,7 +68,7 @@ func openHost(b *Broker, n *namespace, r EntityRecord) (*host, error) {
 
 func newHost(b *Broker, n *namespace, r EntityRecord, o QueueOptions, s entity.State) *host {
 	return &host{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt, options: o,
-		q: entity.New(o.config(), s), consumers: map[*Consumer]struct{}{}}
+		q: entity.New(o.config(), s)}
 }
 
 func readState(store Store, q QueueID, i int, s *entity.State) (err error) {

@@ -182,7 +182,7 @@ func (q *Queue) Peek(from int64, limit int) ([]*Message, error) {
 	last := e.last
 	e.mu.Unlock()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("peek queue %q: %w", e.path, err)
 	}
 	if limit <= 0 {
 		return nil, fmt.Errorf("peek queue %q: %w: %d messages", e.path, ErrInvalidArgument, limit)

@@ -24,6 +24,7 @@ type Store struct {
 	next    uint64         // number of the next submitted unit
 	done    uint64         // units that are durable
 	syncing bool
+	last    broker.Catalogue // the greatest numbers only
 	changed *sync.Cond
 
 	// Committed, if set, is called with each unit after it is durable, before its
@@ -163,18 +164,12 @@ func expiryKey(q broker.QueueID, e broker.Expiry) []byte {
 func (m *Store) Catalogue() (broker.Catalogue, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var c broker.Catalogue
+	c := m.last
 	for n := m.keys.seek("e"); n != nil && n.key[0] == 'e'; n = n.next[0] {
 		c.Entities = append(c.Entities, n.value.(broker.EntityRecord))
 	}
 	for n := m.keys.seek("n"); n != nil && n.key[0] == 'n'; n = n.next[0] {
 		c.Namespaces = append(c.Namespaces, n.value.(broker.NamespaceRecord))
-	}
-	if v, ok := m.keys.get("ln"); ok {
-		c.LastNamespace = v.(broker.NamespaceID)
-	}
-	if v, ok := m.keys.get("le"); ok {
-		c.LastEntity = v.(broker.EntityID)
 	}
 	return c, nil
 }
@@ -182,7 +177,9 @@ func (m *Store) Catalogue() (broker.Catalogue, error) {
 // PutNamespace implements [broker.Store].
 func (m *Store) PutNamespace(u *commit.Unit, r broker.NamespaceRecord) {
 	m.set(u, idKey('n', uint64(r.ID)), r)
-	m.set(u, []byte("ln"), r.ID)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.last.LastNamespace = max(m.last.LastNamespace, r.ID)
 }
 
 // DeleteNamespace implements [broker.Store].
@@ -193,7 +190,9 @@ func (m *Store) DeleteNamespace(u *commit.Unit, id broker.NamespaceID) {
 // PutEntity implements [broker.Store].
 func (m *Store) PutEntity(u *commit.Unit, r broker.EntityRecord) {
 	m.set(u, idKey('e', uint64(r.ID)), r)
-	m.set(u, []byte("le"), r.ID)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.last.LastEntity = max(m.last.LastEntity, r.ID)
 }
 
 // DeleteEntity implements [broker.Store].
