@@ -1,0 +1,211 @@
+package servicebus
+
+import (
+	"fmt"
+	"strings"
+
+	"switchyard/amqp"
+	"switchyard/amqp/encoding"
+	"switchyard/amqp/frames"
+	"switchyard/auth"
+	"switchyard/broker"
+)
+
+const (
+	sessionFilter       = "com.microsoft:session-filter"
+	transferDestination = "com.microsoft:transfer-destination-address"
+	maxBatchSize        = "com.microsoft:max-message-batch-size"
+)
+
+// attach answers an attach (sections 3.3 to 3.5).
+func (c *conn) attach(l *amqp.Link) {
+	a, f := c.target(l)
+	if f == nil {
+		switch {
+		case a.node == tokenNode:
+			f = c.attachToken(l)
+		case a.node == managementNode:
+			f = c.attachManagement(l, a)
+		case l.Role() == amqp.RoleReceiver:
+			f = c.attachSender(l, a)
+		default:
+			f = c.attachReceiver(l, a)
+		}
+	}
+	if f != nil {
+		l.Refuse(c.amqpError(f, a, trackingID(l.Properties())))
+	}
+}
+
+// target reads where a link goes and refuses what no link may ask for.
+func (c *conn) target(l *amqp.Link) (address, *fault) {
+	if c.ns == "" {
+		return address{}, &fault{frames.ErrNotFound, 404, "The connection has no namespace."}
+	}
+	if _, ok := l.Target().(*frames.Coordinator); ok {
+		return address{}, notImplemented("Transactions are")
+	}
+	source, target := l.Source(), asTarget(l.Target())
+	var text string
+	if l.Role() == amqp.RoleReceiver {
+		if target == nil || target.Dynamic {
+			return address{}, notImplemented("Links without a target, and dynamic targets, are")
+		}
+		text = target.Address.Or("")
+		if l.Properties().Has(transferDestination) {
+			return address{}, notImplemented("Send-via (" + transferDestination + ") is")
+		}
+	} else {
+		if source == nil || source.Dynamic {
+			return address{}, notImplemented("Links without a source, and dynamic sources, are")
+		}
+		text = source.Address.Or("")
+		if source.DistributionMode == "copy" {
+			return address{}, notImplemented("The distribution mode 'copy' is")
+		}
+		for _, p := range pairs(source.Filter) {
+			if name := fmt.Sprint(p.Key); name == sessionFilter {
+				return address{}, notImplemented("A sessionful message receiver cannot be created on an entity that does not require sessions. Message sessions (" + sessionFilter + ") are")
+			} else {
+				return address{}, notImplemented("The source filter '" + name + "' is")
+			}
+		}
+	}
+	a, err := parseAddress(text)
+	if err != nil {
+		return address{}, faultOf(err)
+	}
+	if a.transfer {
+		return a, notImplemented("The transfer dead-letter queue is")
+	}
+	return a, nil
+}
+
+// authorize checks that any of the rights is granted on the address.
+func (c *conn) authorize(a address, rights auth.Rights) *fault {
+	if c.allowed(a, rights) {
+		return nil
+	}
+	claims := strings.ReplaceAll(rights.String(), ",", "' or '")
+	return &fault{frames.ErrUnauthorizedAccess, 401, fmt.Sprintf(
+		"Unauthorized access. '%s' claim(s) are required to perform this operation. Resource: '%s'.", claims, c.uri(a.path()))}
+}
+
+// queue finds the queue of an address.
+func (c *conn) queue(a address) (*broker.Queue, *fault) {
+	q, err := c.h.broker.Queue(c.ns, a.queue())
+	if err != nil {
+		f := faultOf(err)
+		if f.status == 404 {
+			f = c.entityNotFound(a)
+		}
+		return nil, f
+	}
+	return q, nil
+}
+
+// entityNotFound has the text by which clients tell a missing entity from
+// other reasons (section 10).
+func (c *conn) entityNotFound(a address) *fault {
+	return &fault{frames.ErrNotFound, 404, fmt.Sprintf(
+		"The messaging entity '%s' could not be found. To know more visit https://aka.ms/sbResourceMgrExceptions. ", c.uri(a.queue()))}
+}
+
+func (c *conn) attachSender(l *amqp.Link, a address) *fault {
+	if f := c.authorize(a, auth.Send); f != nil {
+		return f
+	}
+	if a.sub == broker.DeadLetterQueue {
+		return &fault{frames.ErrNotAllowed, 400, "Messages cannot be sent to the dead-letter queue '" + c.uri(a.queue()) + "'."}
+	}
+	q, f := c.queue(a)
+	if f != nil {
+		return f
+	}
+	info, err := q.Info()
+	if err != nil {
+		return faultOf(err)
+	}
+	if !info.Options.Status.CanSend() {
+		return faultOf(broker.ErrEntityDisabled)
+	}
+	properties := new(encoding.Map)
+	properties.Set(encoding.Symbol(maxBatchSize), c.maxBatchSize())
+	if id := trackingID(l.Properties()); id != "" {
+		properties.Set(encoding.Symbol(trackingProperty), id)
+	}
+	s := &sender{link: link{c: c, l: l, addr: a, rights: auth.Send}, queue: q, maxSize: info.Options.MaxMessageSize}
+	c.add(l, s)
+	l.Accept(amqp.AcceptOptions{
+		Source: sourceOf(l), MaxMessageSize: uint64(info.Options.MaxMessageSize), Properties: properties, Credit: senderCredit,
+	})
+	return nil
+}
+
+// maxBatchSize is what the service reports for the namespace's tier, whatever
+// the entity's own limit (section 3.3).
+func (c *conn) maxBatchSize() uint64 {
+	if o, err := c.h.broker.Namespace(c.ns); err == nil && strings.EqualFold(o.SKU, "Premium") {
+		return 1 << 20
+	}
+	return 256 << 10
+}
+
+func (c *conn) attachReceiver(l *amqp.Link, a address) *fault {
+	if f := c.authorize(a, auth.Listen); f != nil {
+		return f
+	}
+	q, f := c.queue(a)
+	if f != nil {
+		return f
+	}
+	r := &receiver{link: link{c: c, l: l, addr: a, rights: auth.Listen}, queue: q}
+	if l.SndSettleMode() == frames.SenderSettled {
+		r.mode = broker.ReceiveAndDelete
+	}
+	consumer, err := q.NewConsumer(broker.ConsumerOptions{Mode: r.mode, Deliver: r.deliver, Closed: r.entityClosed})
+	if err != nil {
+		return faultOf(err)
+	}
+	r.consumer = consumer
+	c.add(l, r)
+	l.Accept(amqp.AcceptOptions{Target: targetOf(l)})
+	return nil
+}
+
+func asTarget(t frames.TargetLike) *frames.Target {
+	target, _ := t.(*frames.Target)
+	return target
+}
+
+// sourceOf and targetOf return what the answer echoes. The answer must have
+// both even if the client sent none: an absent one means refusal.
+func sourceOf(l *amqp.Link) *frames.Source {
+	if s := l.Source(); s != nil {
+		return s
+	}
+	return &frames.Source{Address: frames.Some(l.Name())}
+}
+
+func targetOf(l *amqp.Link) frames.TargetLike {
+	if t := asTarget(l.Target()); t != nil {
+		return t
+	}
+	return &frames.Target{Address: frames.Some(l.Name())}
+}
+
+func pairs(m *encoding.Map) []encoding.Pair {
+	if m == nil {
+		return nil
+	}
+	return m.Pairs
+}
+
+func trackingID(properties *encoding.Map) string {
+	v, _ := properties.Get(trackingProperty)
+	id, _ := v.(string)
+	if len(id) > 128 {
+		return ""
+	}
+	return id
+}

@@ -1,0 +1,107 @@
+package servicebus
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"switchyard/amqp/encoding"
+	"switchyard/amqp/frames"
+	"switchyard/broker"
+)
+
+var errMessage = errors.New("invalid message")
+
+// errEmptyBatch is the fault that detaches the link of a client that sends a
+// batch without messages.
+var errEmptyBatch = &fault{condArgumentError, 400, "The link received a batch message with no data in it."}
+
+// Message annotations (section 8).
+const (
+	annEnqueuedTime          = "x-opt-enqueued-time"
+	annSequenceNumber        = "x-opt-sequence-number"
+	annLockedUntil           = "x-opt-locked-until"
+	annPartitionKey          = "x-opt-partition-key"
+	annScheduledEnqueueTime  = "x-opt-scheduled-enqueue-time"
+	annEnqueueSequenceNumber = "x-opt-enqueue-sequence-number"
+	annMessageState          = "x-opt-message-state"
+	annDeadLetterSource      = "x-opt-deadletter-source"
+	annPartitionID           = "x-opt-partition-id"
+	annLockToken             = "x-opt-lock-token" // a delivery annotation
+)
+
+// decodeContent reads from an encoded message what the broker needs to know of
+// it (section 8). The message itself stays as the bytes that came. Errors wrap
+// errMessage or are faults.
+func decodeContent(payload []byte, now time.Time) (broker.Content, error) {
+	m, err := frames.ParseMessage(payload)
+	if err != nil {
+		return broker.Content{}, fmt.Errorf("%w: %w", errMessage, err)
+	}
+	if _, err := m.ApplicationProperties(); err != nil {
+		return broker.Content{}, fmt.Errorf("%w: application properties: %w", errMessage, err)
+	}
+	c := broker.Content{Sections: payload, TimeToLive: timeToLive(m, now)}
+	var sessionSet bool
+	if p := m.Properties; p != nil {
+		c.MessageID = idText(p.MessageID)
+		c.SessionID, sessionSet = p.GroupID.Value, p.GroupID.Set
+	}
+	if v, ok := m.MessageAnnotations.Get(annPartitionKey); ok && v != nil {
+		key, isString := v.(string)
+		if !isString {
+			return broker.Content{}, fmt.Errorf("%w: %s must be a string", errMessage, annPartitionKey)
+		}
+		if sessionSet && key != c.SessionID {
+			return broker.Content{}, &fault{frames.ErrNotAllowed, 400, "PartitionKey and SessionId must be equal when both are set."}
+		}
+		c.PartitionKey = key
+	}
+	if v, ok := m.MessageAnnotations.Get(annScheduledEnqueueTime); ok {
+		at, isTime := v.(time.Time)
+		switch {
+		case !isTime:
+			return broker.Content{}, &fault{frames.ErrNotAllowed, 400, annScheduledEnqueueTime + " must be a timestamp."}
+		case at.After(now):
+			return broker.Content{}, notImplemented("Scheduled messages (" + annScheduledEnqueueTime + ") are")
+		}
+	}
+	return c, nil
+}
+
+// timeToLive is the header's ttl. Beyond what its 32 bits hold, and without a
+// header, it is derived from the absolute expiry time. 0 means the entity's
+// default.
+func timeToLive(m *frames.Message, now time.Time) time.Duration {
+	var ttl frames.Opt[uint32]
+	if m.Header != nil {
+		ttl = m.Header.TTL
+	}
+	p := m.Properties
+	if ttl.Set && ttl.Value != math.MaxUint32 || p == nil || p.AbsoluteExpiryTime.IsZero() {
+		return time.Duration(ttl.Or(0)) * time.Millisecond
+	}
+	from := now
+	if !p.CreationTime.IsZero() {
+		from = p.CreationTime
+	}
+	return max(p.AbsoluteExpiryTime.Sub(from), time.Millisecond)
+}
+
+// idText makes text of a message id of any of its four types.
+func idText(id any) string {
+	switch id := id.(type) {
+	case string:
+		return id
+	case uint64:
+		return strconv.FormatUint(id, 10)
+	case encoding.UUID:
+		return id.String()
+	case []byte:
+		return hex.EncodeToString(id)
+	}
+	return ""
+}

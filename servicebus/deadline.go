@@ -1,0 +1,116 @@
+package servicebus
+
+import (
+	"fmt"
+	"time"
+
+	"switchyard/amqp/frames"
+	"switchyard/broker"
+)
+
+// An alarm posts a call to a connection's loop at a time. Its fields are owned
+// by the loop; its goroutine starts with the first deadline and ends with stop.
+type alarm struct {
+	at    time.Time
+	timer broker.Timer
+	quit  chan struct{}
+}
+
+// set moves the alarm. Zero turns it off.
+func (a *alarm) set(at time.Time, clock broker.Clock, ring func()) {
+	if at.Equal(a.at) {
+		return
+	}
+	a.at = at
+	switch {
+	case at.IsZero():
+		a.timer.Stop()
+	case a.timer == nil:
+		a.timer, a.quit = clock.NewTimer(at.Sub(clock.Now())), make(chan struct{})
+		go func(timer broker.Timer, quit chan struct{}) {
+			for {
+				select {
+				case <-timer.C():
+					ring()
+				case <-quit:
+					return
+				}
+			}
+		}(a.timer, a.quit)
+	default:
+		a.timer.Reset(at.Sub(clock.Now()))
+	}
+}
+
+func (a *alarm) stop() {
+	if a.timer != nil {
+		a.timer.Stop()
+		close(a.quit)
+		a.timer = nil
+	}
+}
+
+// schedule sets the alarm to the next time at which something on the connection
+// ends by itself.
+func (c *conn) schedule() {
+	next := c.grants.Next()
+	sooner := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+	}
+	if d := c.emptyLimit(); d > 0 && len(c.links) == 0 {
+		sooner(c.empty.Add(d))
+	}
+	if d := c.h.idle.Link; d > 0 {
+		for _, p := range c.links {
+			sooner(p.base().active.Add(d))
+		}
+	}
+	c.alarm.set(next, c.h.clock, func() { c.post(c.ring) })
+}
+
+func (c *conn) emptyLimit() time.Duration {
+	if c.had {
+		return c.h.idle.LastLink
+	}
+	return c.h.idle.Connection
+}
+
+// ring ends what is over: links whose token has expired (section 4.3), idle
+// links and idle connections (section 3.6).
+func (c *conn) ring() {
+	c.alarm.at = time.Time{} // it has fired: the same time must be set again
+	now := c.h.clock.Now()
+	if c.grants.Expire(now) > 0 {
+		for _, p := range c.links {
+			if k := p.base(); k.rights != 0 && !c.allowed(k.addr, k.rights) {
+				k.fail(&fault{frames.ErrUnauthorizedAccess, 401,
+					"ExpiredToken: The token is expired. Expiration time: " + now.UTC().Format(time.RFC1123) + ". Resource: '" + c.uri(k.addr.path()) + "'."})
+			}
+		}
+	}
+	if d := c.h.idle.Link; d > 0 {
+		for _, p := range c.links {
+			if k := p.base(); now.Sub(k.active) >= d {
+				k.active = now
+				k.fail(&fault{frames.ErrDetachForced, 400, idleText(k.l.Role(), k.l.Name(), d)})
+			}
+		}
+	}
+	if d := c.emptyLimit(); d > 0 && len(c.links) == 0 && now.Sub(c.empty) >= d {
+		c.empty = now
+		c.nc.AMQP().Close(&frames.Error{Condition: frames.ErrConnectionForced, Description: fmt.Sprintf(
+			"The connection was inactive for more than the allowed %d milliseconds and is closed by container 'LinkTracker'.", d.Milliseconds())})
+	}
+	c.schedule()
+}
+
+func idleText(role frames.Role, name string, d time.Duration) string {
+	code, class := "publisher", "AmqpMessagePublisher"
+	if role == frames.RoleSender {
+		code, class = "consumer", "AmqpMessageConsumer"
+	}
+	return fmt.Sprintf("The link '%s' is force detached. Code: %s(link1). Details: %s.IdleTimerExpired: Idle timeout: %02d:%02d:%02d.",
+		name, code, class, int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
+}

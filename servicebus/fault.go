@@ -1,0 +1,98 @@
+package servicebus
+
+import (
+	"errors"
+
+	"switchyard/amqp/encoding"
+	"switchyard/amqp/frames"
+	"switchyard/auth"
+	"switchyard/broker"
+)
+
+// The conditions of Service Bus beside those of AMQP (section 10).
+const (
+	condDeadLetter         encoding.Symbol = "com.microsoft:dead-letter" // an outcome, not a fault
+	condMessageLockLost    encoding.Symbol = "com.microsoft:message-lock-lost"
+	condMessageNotFound    encoding.Symbol = "com.microsoft:message-not-found"
+	condEntityDisabled     encoding.Symbol = "com.microsoft:entity-disabled"
+	condArgumentError      encoding.Symbol = "com.microsoft:argument-error"
+	condArgumentOutOfRange encoding.Symbol = "com.microsoft:argument-out-of-range"
+	condServerBusy         encoding.Symbol = "com.microsoft:server-busy"
+)
+
+// A fault is an error as a client sees it: a condition on links, dispositions
+// and responses, a status code in responses (section 9.2), and a text.
+type fault struct {
+	condition encoding.Symbol
+	status    int32
+	text      string
+}
+
+func (f *fault) Error() string { return string(f.condition) + ": " + f.text }
+
+// The texts that client libraries and log parsers know.
+const (
+	textLockLost = "The lock supplied is invalid. Either the lock expired, or the message has already been removed from the queue, or was received by a different receiver instance."
+	textNotFound = "Failed to lock one or more specified messages. The message does not exist."
+	textDisabled = "The messaging entity is disabled for this operation."
+	textFull     = "The maximum entity size has been reached or exceeded."
+)
+
+// faults is the one table from the errors of other rooms to what clients see.
+// An empty text means the error's own.
+var faults = []struct {
+	err       error
+	condition encoding.Symbol
+	status    int32
+	text      string
+}{
+	{broker.ErrNamespaceNotFound, frames.ErrNotFound, 404, ""},
+	{broker.ErrEntityNotFound, frames.ErrNotFound, 404, ""},
+	{broker.ErrEntityDeleted, frames.ErrNotFound, 404, ""},
+	{broker.ErrEntityDisabled, condEntityDisabled, 400, textDisabled},
+	{broker.ErrEntityInUse, frames.ErrNotAllowed, 400, ""},
+	{broker.ErrMessageNotFound, condMessageNotFound, 404, textNotFound},
+	{broker.ErrMessageLockLost, condMessageLockLost, 410, textLockLost},
+	{broker.ErrQuotaExceeded, frames.ErrResourceLimitExceeded, 403, textFull},
+	{broker.ErrMessageTooLarge, frames.ErrMessageSizeExceeded, 403, ""},
+	{broker.ErrInvalidArgument, condArgumentError, 400, ""},
+	{broker.ErrNotAllowed, frames.ErrNotAllowed, 400, ""},
+	{broker.ErrNotSupported, frames.ErrNotImplemented, 501, ""},
+	{broker.ErrClosed, condServerBusy, 503, "The service is shutting down."},
+
+	{auth.ErrExpired, frames.ErrUnauthorizedAccess, 401, ""},
+	{auth.ErrSignature, frames.ErrUnauthorizedAccess, 401, textSignature},
+	{auth.ErrUnknownKey, frames.ErrUnauthorizedAccess, 401, textSignature},
+	{auth.ErrScope, frames.ErrUnauthorizedAccess, 401, ""},
+	{auth.ErrMalformed, frames.ErrUnauthorizedAccess, 401, ""},
+	{auth.ErrRuleNotFound, frames.ErrNotFound, 404, ""},
+	{auth.ErrInvalidRule, condArgumentError, 400, ""},
+	{auth.ErrTooManyRules, frames.ErrResourceLimitExceeded, 403, ""},
+	{auth.ErrConnectionString, condArgumentError, 400, ""},
+
+	{errAddress, frames.ErrNotFound, 404, ""},
+	{errMessage, condArgumentError, 400, ""},
+}
+
+// faultOf translates an error. An error that no row names is an internal one.
+func faultOf(err error) *fault {
+	if f, ok := errors.AsType[*fault](err); ok {
+		return f
+	}
+	for _, row := range faults {
+		if errors.Is(err, row.err) {
+			text := row.text
+			if text == "" {
+				text = err.Error()
+			}
+			return &fault{row.condition, row.status, text}
+		}
+	}
+	return &fault{frames.ErrInternalError, 500, "The service was unable to process the request: " + err.Error()}
+}
+
+// notImplemented is the fault for what this server does not have. What names
+// it: "Message sessions", "Operation com.microsoft:…".
+func notImplemented(what string) *fault {
+	return &fault{frames.ErrNotImplemented, 501, what + " not supported by this server."}
+}

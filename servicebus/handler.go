@@ -1,0 +1,205 @@
+package servicebus
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"switchyard/amqp"
+	"switchyard/amqp/amqpnet"
+	"switchyard/auth"
+	"switchyard/broker"
+)
+
+// Authority verifies what clients present. [*auth.Authority] is one.
+type Authority interface {
+	// VerifySAS verifies a token for an audience.
+	VerifySAS(ns, token, audience string, now time.Time) (auth.Grant, error)
+	// VerifyKey verifies the name and the key of a rule of the namespace.
+	VerifyKey(ns, keyName, key string) (auth.Grant, error)
+}
+
+// Options are what [NewHandler] needs. Broker, Auth and Clock are required.
+type Options struct {
+	Broker *broker.Broker
+	Auth   Authority
+	Clock  broker.Clock
+	Logger *slog.Logger // default: discards
+	Rand   io.Reader    // source of tracking ids; default crypto/rand
+	// Namespace tells which namespace a client means by the hostname of its
+	// open, in lower case and without port. Default: the namespace whose name is
+	// the first label, else the only namespace there is.
+	Namespace func(hostname string) (ns string, ok bool)
+	Idle      Idle
+}
+
+// Idle are the rules of section 3.6 for connections and links that do nothing.
+// Zero turns a rule off, as emulators do.
+type Idle struct {
+	// Connection closes a connection that has had no link since it was opened;
+	// the service's value is 60 s.
+	Connection time.Duration
+	// LastLink closes a connection that long after its last link is gone; the
+	// service's value is 300 s.
+	LastLink time.Duration
+	// Link detaches a link without activity; the service's value is 10 min.
+	Link time.Duration
+}
+
+// A Handler answers AMQP connections as Service Bus does. It implements
+// [amqpnet.Handler] and serves any number of connections.
+type Handler struct {
+	broker    *broker.Broker
+	auth      Authority
+	clock     broker.Clock
+	log       *slog.Logger
+	rand      io.Reader
+	namespace func(hostname string) (string, bool)
+	idle      Idle
+
+	mu    sync.Mutex
+	conns map[*conn]struct{} // guarded by mu
+}
+
+// NewHandler returns a handler.
+func NewHandler(o Options) *Handler {
+	h := &Handler{broker: o.Broker, auth: o.Auth, clock: o.Clock, log: o.Logger, rand: o.Rand, namespace: o.Namespace, idle: o.Idle, conns: map[*conn]struct{}{}}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	if h.rand == nil {
+		h.rand = rand.Reader
+	}
+	if h.namespace == nil {
+		h.namespace = h.defaultNamespace
+	}
+	return h
+}
+
+func (h *Handler) defaultNamespace(hostname string) (string, bool) {
+	label, _, _ := strings.Cut(hostname, ".")
+	names := h.broker.Namespaces()
+	if i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, label) }); i >= 0 {
+		return names[i], true
+	}
+	if len(names) == 1 {
+		return names[0], true
+	}
+	return "", false
+}
+
+// Serve drives one connection until it is over, as [amqpnet.Serve] does, with
+// SASL PLAIN against the namespaces' authorization rules. Used directly as an
+// [amqpnet.Handler], a Handler has no PLAIN.
+func (h *Handler) Serve(ctx context.Context, nc net.Conn, o amqpnet.Options) error {
+	s := &plainHandler{h: h}
+	o.AMQP.Authenticate = s.authenticate
+	return amqpnet.Serve(ctx, nc, s, o)
+}
+
+// A plainHandler is the handler of one connection that may use SASL PLAIN. The
+// key arrives before the open tells the namespace, so it is kept until then.
+type plainHandler struct {
+	h        *Handler
+	used     bool
+	name     string
+	password string
+}
+
+// authenticate accepts a key that is good for any namespace. Whether it is good
+// for the one that the client opens is decided there.
+func (s *plainHandler) authenticate(_, _, user, password string) error {
+	err := error(auth.ErrUnknownKey)
+	for _, ns := range s.h.broker.Namespaces() {
+		if _, err = s.h.auth.VerifyKey(ns, user, password); err == nil {
+			s.used, s.name, s.password = true, user, password
+			return nil
+		}
+	}
+	return err
+}
+
+func (s *plainHandler) Handle(nc *amqpnet.Conn, ev amqp.Event) {
+	s.h.Handle(nc, ev)
+	if _, ok := ev.(amqp.Opened); ok && s.used {
+		s.h.conn(nc).plain(s.name, s.password)
+		s.password = ""
+	}
+}
+
+func (s *plainHandler) Flush(nc *amqpnet.Conn) { s.h.Flush(nc) }
+func (s *plainHandler) Gone(nc *amqpnet.Conn)  { s.h.Gone(nc) }
+
+// conn returns the state of a connection, made when it is first asked for.
+func (h *Handler) conn(nc *amqpnet.Conn) *conn {
+	if c, ok := nc.Data.(*conn); ok {
+		return c
+	}
+	c := newConn(h, nc)
+	nc.Data = c
+	h.mu.Lock()
+	h.conns[c] = struct{}{}
+	h.mu.Unlock()
+	return c
+}
+
+// EntityChanged detaches all links of a queue, its dead-letter queue and their
+// $management nodes, as the service does whenever a queue is updated or deleted
+// (section 3.6). Whoever changes queues calls it when the change is durable. It
+// does not wait: links end on the loops of their connections. Clients attach
+// again by themselves.
+func (h *Handler) EntityChanged(ns, path string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.conns {
+		c.post(func() { c.entityChanged(ns, path) })
+	}
+}
+
+// Handle answers one event of a connection.
+func (h *Handler) Handle(nc *amqpnet.Conn, ev amqp.Event) {
+	c := h.conn(nc)
+	switch ev := ev.(type) {
+	case amqp.Opened:
+		c.opened(ev.Open)
+	case amqp.Attached:
+		c.attach(ev.Link)
+	case amqp.Delivered:
+		if n, ok := ev.Link.Data.(incoming); ok {
+			n.used()
+			n.delivered(ev.Delivery)
+		}
+	case amqp.Flowed:
+		if n, ok := ev.Link.Data.(outgoing); ok {
+			n.used()
+			n.flowed(ev.Credit, ev.Drain)
+		}
+	case amqp.Settled:
+		if n, ok := ev.Link.Data.(*receiver); ok {
+			n.used()
+			n.settled(ev)
+		}
+	case amqp.Detached:
+		c.detached(ev.Link)
+	case amqp.Closed:
+	}
+}
+
+// Flush makes durable what has been submitted since the last call, and so
+// causes the answers.
+func (h *Handler) Flush(nc *amqpnet.Conn) { h.conn(nc).flush() }
+
+// Gone ends what belongs to a connection.
+func (h *Handler) Gone(nc *amqpnet.Conn) {
+	c := h.conn(nc)
+	h.mu.Lock()
+	delete(h.conns, c)
+	h.mu.Unlock()
+	c.gone()
+}

@@ -1,0 +1,243 @@
+package servicebus
+
+import (
+	"bytes"
+	"fmt"
+
+	"switchyard/amqp"
+	"switchyard/amqp/encoding"
+	"switchyard/auth"
+	"switchyard/broker"
+)
+
+const (
+	// maxPeek is how many messages one peek returns at most (section 9.3).
+	maxPeek = 250
+	// maxPeekBytes ends a peek early; one message is always returned.
+	maxPeekBytes = 256 << 10
+)
+
+// attachManagement answers an attach to an entity's $management node.
+func (c *conn) attachManagement(l *amqp.Link, a address) *fault {
+	const rights = auth.Send | auth.Listen
+	if f := c.authorize(a, rights); f != nil {
+		return f
+	}
+	queue, f := c.queue(a)
+	if f != nil {
+		return f
+	}
+	if l.Role() == amqp.RoleSender {
+		c.addReplyLink(l, a, rights)
+		return nil
+	}
+	q := &requestLink{link: link{c: c, l: l, addr: a, rights: rights}, encode: managementResponse}
+	q.serve = func(req *request, respond func(response)) {
+		m := &managementRequest{requestLink: q, queue: queue, request: req, respond: respond}
+		if err := m.serve(); err != nil {
+			m.refuse(err)
+		}
+	}
+	c.addRequestLink(l, q)
+	return nil
+}
+
+// A managementRequest is one operation on an entity under way.
+type managementRequest struct {
+	*requestLink
+	*request
+	queue   *broker.Queue
+	args    arguments
+	respond func(response)
+}
+
+// operations are those that are supported, with the right that each needs. An
+// operation answers by itself, or returns an error and has done nothing.
+var operations = map[string]struct {
+	right auth.Rights
+	run   func(m *managementRequest) error
+}{
+	"com.microsoft:renew-lock":                 {auth.Listen, (*managementRequest).renewLock},
+	"com.microsoft:peek-message":               {auth.Listen, (*managementRequest).peekMessage},
+	"com.microsoft:receive-by-sequence-number": {auth.Listen, (*managementRequest).receiveBySequenceNumber},
+	"com.microsoft:update-disposition":         {auth.Listen, (*managementRequest).updateDisposition},
+}
+
+func (m *managementRequest) serve() error {
+	if name := m.text("associated-link-name"); name != "" {
+		m.c.touch(name)
+	}
+	op, ok := operations[m.operation]
+	if !ok {
+		return notImplemented(fmt.Sprintf("The operation '%.80s' is", m.operation))
+	}
+	if f := m.c.authorize(m.addr, op.right); f != nil {
+		return f
+	}
+	body, ok := m.body.(*encoding.Map)
+	if !ok {
+		return &fault{condArgumentError, 400, "The body of the request must be a map."}
+	}
+	m.args = arguments{body}
+	if id, ok := body.Get("session-id"); ok && id != nil {
+		return notImplemented("Message sessions ('session-id') are")
+	}
+	return op.run(m)
+}
+
+// touch notes activity of the named link of the connection (section 3.6).
+func (c *conn) touch(name string) {
+	if c.h.idle.Link == 0 {
+		return
+	}
+	for l, p := range c.links {
+		if l.Name() == name {
+			p.base().used()
+		}
+	}
+}
+
+func (m *managementRequest) refuse(err error) { m.respond(m.failure(faultOf(err), m.request)) }
+
+func (m *managementRequest) succeed(body *encoding.Map) {
+	m.respond(response{status: 200, description: "OK", body: body})
+}
+
+// renewLock prolongs locks: all of them or none.
+func (m *managementRequest) renewLock() error {
+	tokens, err := m.args.tokens("lock-tokens")
+	if err != nil {
+		return err
+	}
+	until, unit, err := m.queue.Renew(tokens)
+	if err != nil {
+		return err
+	}
+	m.c.submitted(unit)
+	m.c.whenDurable(func() {
+		m.succeed(&encoding.Map{Pairs: []encoding.Pair{{Key: "expirations", Value: until}}})
+	})
+	return nil
+}
+
+// peekMessage shows messages in the order of their numbers, whatever their
+// state, and changes nothing.
+func (m *managementRequest) peekMessage() error {
+	from, err := m.args.number("from-sequence-number")
+	if err != nil {
+		return err
+	}
+	count, err := m.args.number("message-count")
+	if err != nil {
+		return err
+	}
+	if count < 1 {
+		return &fault{condArgumentOutOfRange, 400, fmt.Sprintf("message-count must be positive, not %d.", count)}
+	}
+	v := viewPeek
+	if omit, _ := m.args.Get("omit-message-body"); omit == true {
+		v.body = false
+	}
+	msgs, err := m.queue.Peek(from, int(min(count, maxPeek)))
+	if err != nil {
+		return err
+	}
+	list, size := encoding.List{}, 0
+	for _, msg := range msgs {
+		b, err := encodeMessage(msg, v)
+		if err != nil {
+			return err
+		}
+		if size += len(b); size > maxPeekBytes && len(list) > 0 {
+			break
+		}
+		list = append(list, &encoding.Map{Pairs: []encoding.Pair{{Key: "message", Value: b}}})
+	}
+	m.messages(list)
+	return nil
+}
+
+// messages responds with a list of messages, or with "no content".
+func (m *managementRequest) messages(list encoding.List) {
+	if len(list) == 0 {
+		m.respond(response{status: 204, description: "NoContent"})
+		return
+	}
+	m.succeed(&encoding.Map{Pairs: []encoding.Pair{{Key: "messages", Value: list}}})
+}
+
+func encodeMessage(msg *broker.Message, v view) ([]byte, error) {
+	sections, err := encodeDelivery(msg, v)
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Join(sections, nil), nil
+}
+
+// receiveBySequenceNumber hands out deferred messages: all of them or none.
+func (m *managementRequest) receiveBySequenceNumber() error {
+	seqs, err := m.args.numbers("sequence-numbers")
+	if err != nil {
+		return err
+	}
+	settleMode, err := m.args.number("receiver-settle-mode")
+	if err != nil {
+		return err
+	}
+	mode, v := broker.PeekLock, viewDeferred
+	switch settleMode {
+	case 0:
+		mode, v = broker.ReceiveAndDelete, viewDeferredDelete
+	case 1:
+	default:
+		return &fault{condArgumentOutOfRange, 400, fmt.Sprintf("receiver-settle-mode must be 0 or 1, not %d.", settleMode)}
+	}
+	unit, err := m.queue.ReceiveDeferred(seqs, mode, func(msgs []*broker.Message, err error) {
+		m.c.post(func() { m.received(msgs, v, err) })
+	})
+	m.c.submitted(unit)
+	return err
+}
+
+func (m *managementRequest) received(msgs []*broker.Message, v view, err error) {
+	list := encoding.List{}
+	for _, msg := range msgs {
+		var b []byte
+		if b, err = encodeMessage(msg, v); err != nil {
+			break
+		}
+		list = append(list, &encoding.Map{Pairs: []encoding.Pair{
+			{Key: "lock-token", Value: encoding.UUID(msg.LockToken)}, {Key: "message", Value: b},
+		}})
+	}
+	if err != nil {
+		m.refuse(err)
+		return
+	}
+	m.messages(list)
+}
+
+// updateDisposition settles messages by their lock tokens.
+func (m *managementRequest) updateDisposition() error {
+	tokens, err := m.args.tokens("lock-tokens")
+	if err != nil {
+		return err
+	}
+	out, err := m.args.outcome()
+	if err != nil {
+		return err
+	}
+	unit := m.queue.Settle(tokens, out, func(errs []error) {
+		m.c.post(func() {
+			for _, err := range errs {
+				if err != nil {
+					m.refuse(err)
+					return
+				}
+			}
+			m.succeed(nil)
+		})
+	})
+	m.c.submitted(unit)
+	return nil
+}

@@ -1,0 +1,208 @@
+package servicebus
+
+import (
+	"encoding/binary"
+	"sync"
+
+	"switchyard/amqp"
+	"switchyard/amqp/frames"
+	"switchyard/broker"
+)
+
+// A receiver is a link on which a client receives messages of a queue.
+//
+// The link's credit belongs to the client; the consumer's is what of it the
+// broker may use. Both are brought together whenever the client's flow changes.
+// The broker can be given more at any time, but takes it back only as a whole
+// (Drain), so a smaller credit is a drain followed by a new grant.
+type receiver struct {
+	link
+	queue    *broker.Queue
+	consumer *broker.Consumer
+	mode     broker.ReceiveMode
+
+	granted     uint32 // credit the broker may still use
+	withdrawing bool   // the broker's credit is being taken back
+	drain       bool   // the client waits for the answer to its drain
+	over        bool
+
+	mu     sync.Mutex
+	inbox  []broker.Delivery // guarded by mu; from the broker, not yet sent
+	posted bool              // guarded by mu; a call of send is on its way
+}
+
+// deliver takes messages from the broker, on any goroutine.
+func (r *receiver) deliver(ds []broker.Delivery) {
+	r.mu.Lock()
+	r.inbox = append(r.inbox, ds...)
+	first := !r.posted
+	r.posted = true
+	r.mu.Unlock()
+	if first && !r.c.post(r.send) {
+		r.giveBack(r.take())
+	}
+}
+
+func (r *receiver) take() []broker.Delivery {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ds := r.inbox
+	r.inbox, r.posted = nil, false
+	return ds
+}
+
+// send sends what the broker has delivered. What can't leave goes back.
+func (r *receiver) send() {
+	ds := r.take()
+	if r.over {
+		r.giveBack(ds)
+		return
+	}
+	r.granted -= min(r.granted, uint32(len(ds)))
+	r.used()
+	for i, d := range ds {
+		out, err := r.outgoing(d)
+		if err != nil {
+			// It stays locked and comes back when the lock expires, so that a
+			// message nobody can read ends in the dead-letter queue.
+			r.c.h.log.Error("message can't be encoded", "queue", r.addr.queue(), "sequenceNumber", d.SequenceNumber, "error", err)
+			continue
+		}
+		if err := r.l.Send(out); err != nil {
+			r.giveBack(ds[i:])
+			return
+		}
+	}
+	r.reconcile()
+}
+
+func (r *receiver) outgoing(d broker.Delivery) (*amqp.Outgoing, error) {
+	v, tag := viewPeekLock, lockTag(d.LockToken)
+	if r.mode == broker.ReceiveAndDelete {
+		v = viewReceiveAndDelete
+		tag = binary.BigEndian.AppendUint64(make([]byte, 8, 16), uint64(d.SequenceNumber))
+	}
+	payload, err := encodeDelivery(d.Message, v)
+	if err != nil {
+		return nil, err
+	}
+	return &amqp.Outgoing{Tag: tag, Payload: payload, Settled: r.mode == broker.ReceiveAndDelete, Data: d.LockToken}, nil
+}
+
+// giveBack returns deliveries that never left, on any goroutine. Those of
+// receive-and-delete are gone, as they are in Azure (section 7.3).
+func (r *receiver) giveBack(ds []broker.Delivery) {
+	if len(ds) == 0 || r.mode == broker.ReceiveAndDelete {
+		return
+	}
+	tokens := make([]broker.LockToken, len(ds))
+	for i, d := range ds {
+		tokens[i] = d.LockToken
+	}
+	r.consumer.Return(tokens)
+}
+
+func (r *receiver) flowed(_ uint32, drain bool) {
+	r.drain = r.drain || drain
+	r.reconcile()
+}
+
+// reconcile gives the broker the credit that the client has given us.
+func (r *receiver) reconcile() {
+	if r.over || r.withdrawing {
+		return
+	}
+	credit := r.l.Credit()
+	if credit > r.granted {
+		n := credit - r.granted
+		r.granted = credit
+		r.c.submitted(r.consumer.AddCredit(int(n)))
+	}
+	if r.drain || credit < r.granted {
+		r.withdrawing = true
+		r.c.submitted(r.consumer.Drain(func() { r.c.post(r.withdrawn) }))
+	}
+}
+
+// withdrawn runs when the broker has given its credit back and everything that
+// it delivered before has been sent.
+func (r *receiver) withdrawn() {
+	r.withdrawing, r.granted = false, 0
+	if r.over {
+		return
+	}
+	if r.drain {
+		r.drain = false
+		r.l.Drained()
+	}
+	r.reconcile()
+}
+
+// settled settles deliveries as the client says (section 7).
+func (r *receiver) settled(ev amqp.Settled) {
+	out, reply, err := settlement(ev.State)
+	switch {
+	case err != nil:
+		f := faultOf(err)
+		r.acknowledge(ev, nil, func(int) *fault { return f })
+		return
+	case reply == nil && ev.Settled:
+		// The client has forgotten deliveries without saying what became of
+		// them: they are as good as released.
+		out = broker.Outcome{Kind: broker.Release}
+	case reply == nil:
+		return
+	}
+	tokens := make([]broker.LockToken, 0, len(ev.Deliveries))
+	for _, d := range ev.Deliveries {
+		tokens = append(tokens, d.Data.(broker.LockToken))
+	}
+	unit := r.queue.Settle(tokens, out, func(errs []error) {
+		r.c.post(func() {
+			r.acknowledge(ev, reply, func(i int) *fault {
+				if i >= len(errs) || errs[i] == nil {
+					return nil
+				}
+				return faultOf(errs[i])
+			})
+		})
+	})
+	r.c.submitted(unit)
+}
+
+// acknowledge answers dispositions that the client has not settled itself.
+func (r *receiver) acknowledge(ev amqp.Settled, reply frames.State, failed func(i int) *fault) {
+	if ev.Settled {
+		return
+	}
+	for i, d := range ev.Deliveries {
+		if f := failed(i); f != nil {
+			d.Settle(frames.Rejected{Error: r.c.amqpError(f, r.addr, trackingID(r.l.Properties()))})
+			continue
+		}
+		d.Settle(reply)
+	}
+}
+
+// entityClosed is told that the entity was deleted or disabled, on any
+// goroutine.
+func (r *receiver) entityClosed(err error) {
+	r.c.post(func() {
+		if r.over {
+			return
+		}
+		f := faultOf(err)
+		if f.status == 404 {
+			f = r.c.entityNotFound(r.addr)
+		}
+		r.fail(f)
+	})
+}
+
+// gone stops deliveries. Locks stay (section 7.3); what was delivered and never
+// sent goes back once the last delivery must have arrived.
+func (r *receiver) gone() {
+	r.over = true
+	r.c.submitted(r.consumer.Close())
+	r.c.whenDurable(func() { r.giveBack(r.take()) })
+}

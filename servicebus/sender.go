@@ -1,0 +1,99 @@
+package servicebus
+
+import (
+	"errors"
+	"fmt"
+
+	"switchyard/amqp"
+	"switchyard/amqp/frames"
+	"switchyard/broker"
+)
+
+// senderCredit is how many messages a client may send ahead. It is replenished
+// when half is used.
+const senderCredit = 1000
+
+// batchFormat is the message format of a batch (section 8.1).
+const batchFormat = 0x80013700
+
+// A sender is a link on which a client sends messages to a queue.
+type sender struct {
+	link
+	queue    *broker.Queue
+	maxSize  int64
+	answered uint32 // since credit was last added
+}
+
+func (s *sender) gone() {}
+
+// delivered sends a message or a batch. The client hears "accepted" once it is
+// durable.
+func (s *sender) delivered(d *amqp.Incoming) {
+	msgs, err := s.messages(d)
+	if errors.Is(err, errEmptyBatch) {
+		s.fail(faultOf(err))
+		return
+	}
+	var done bool
+	if err == nil {
+		unit, sendErr := s.queue.Send(msgs, func(err error) { s.c.post(func() { s.answer(d, err) }) })
+		s.c.submitted(unit)
+		done, err = sendErr == nil, sendErr
+	}
+	if !done {
+		s.answer(d, err)
+	}
+}
+
+// answer tells the client what became of a message. Credit comes back with
+// answers, not with arrivals: what is not yet durable counts as in use.
+func (s *sender) answer(d *amqp.Incoming, err error) {
+	switch {
+	case err == nil:
+		d.Settle(frames.Accepted{})
+	case errors.Is(err, broker.ErrEntityDeleted), errors.Is(err, broker.ErrEntityNotFound):
+		s.fail(s.c.entityNotFound(s.addr))
+		return
+	default:
+		d.Settle(frames.Rejected{Error: s.c.amqpError(faultOf(err), s.addr, trackingID(s.l.Properties()))})
+	}
+	if s.answered++; s.answered >= senderCredit/2 {
+		s.l.AddCredit(s.answered)
+		s.answered = 0
+	}
+}
+
+// messages reads what a transfer holds.
+func (s *sender) messages(d *amqp.Incoming) ([]*broker.Message, error) {
+	if state, ok := d.State.(frames.TransactionalState); ok {
+		return nil, notImplemented(fmt.Sprintf("Transactions (transaction id %x) are", state.TxnID))
+	}
+	if s.maxSize > 0 && int64(len(d.Payload)) > s.maxSize {
+		return nil, &fault{frames.ErrMessageSizeExceeded, 403, fmt.Sprintf(
+			"The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.", d.ID(), len(d.Payload), s.maxSize)}
+	}
+	payloads := [][]byte{d.Payload}
+	switch d.Format {
+	case 0:
+	case batchFormat:
+		var err error
+		if payloads, err = frames.ParseBatch(d.Payload); err != nil {
+			return nil, fmt.Errorf("%w: batch: %w", errMessage, err)
+		}
+		if len(payloads) == 0 {
+			return nil, errEmptyBatch
+		}
+	default:
+		return nil, notImplemented(fmt.Sprintf("The message format 0x%08x is", d.Format))
+	}
+	now := s.c.h.clock.Now()
+	msgs := make([]*broker.Message, len(payloads))
+	for i, p := range payloads {
+		content, err := decodeContent(p, now)
+		if err != nil {
+			return nil, err
+		}
+		msgs[i] = &broker.Message{Content: content}
+	}
+	return msgs, nil
+}

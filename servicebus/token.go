@@ -1,0 +1,114 @@
+package servicebus
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"switchyard/amqp"
+	"switchyard/amqp/frames"
+	"switchyard/auth"
+)
+
+const typeSAS = "servicebus.windows.net:sastoken"
+
+const textSignature = "InvalidSignature: The token has an invalid signature."
+
+// tokenLinks is the pair of links to $cbs that a connection may have.
+type tokenLinks struct {
+	requests, replies *amqp.Link
+}
+
+// attachToken answers an attach to $cbs. A second link of the same role is
+// refused, even from another session (section 4.1): a client that lost track of
+// its own pair learns from it that it must start again.
+func (c *conn) attachToken(l *amqp.Link) *fault {
+	held := &c.tokens.requests
+	if l.Role() == amqp.RoleSender {
+		held = &c.tokens.replies
+	}
+	if *held != nil && c.links[*held] != nil {
+		return &fault{frames.ErrNotAllowed, 400, "Only one link of each role to $cbs is allowed per connection."}
+	}
+	*held = l
+	a := address{node: tokenNode}
+	if l.Role() == amqp.RoleSender {
+		c.addReplyLink(l, a, 0)
+		return nil
+	}
+	q := &requestLink{link: link{c: c, l: l, addr: a}, encode: tokenResponse}
+	q.serve = func(req *request, respond func(response)) {
+		if f := c.putToken(req); f != nil {
+			respond(q.failure(f, req))
+			return
+		}
+		respond(response{status: 202, description: "Accepted"})
+	}
+	c.addRequestLink(l, q)
+	return nil
+}
+
+// putToken verifies a token and keeps what it grants (sections 4.2 to 4.4).
+func (c *conn) putToken(req *request) *fault {
+	bad := func(text string) *fault { return &fault{condArgumentError, 400, text} }
+	if req.operation != "put-token" {
+		return bad(fmt.Sprintf("The operation '%.80s' is not known to $cbs.", req.operation))
+	}
+	audience := req.text("name")
+	if audience == "" || len(audience) > maxAddress {
+		return bad("The request needs a 'name' with the audience of the token.")
+	}
+	var token string
+	switch body := req.body.(type) {
+	case string:
+		token = body
+	case []byte:
+		token = string(body)
+	default:
+		return bad("The body of the request must be the token.")
+	}
+	switch kind := req.text("type"); kind {
+	case typeSAS:
+	case "jwt", "amqp:jwt", "amqp:swt":
+		return &fault{frames.ErrUnauthorizedAccess, 401, fmt.Sprintf(
+			"InvalidToken: Tokens of type '%s' are not supported by this server; use a shared access signature ('%s').", kind, typeSAS)}
+	default:
+		return bad(fmt.Sprintf("The token type '%.80s' is not known.", kind))
+	}
+
+	now := c.h.clock.Now()
+	grant, err := c.h.auth.VerifySAS(c.ns, token, audience, now)
+	if err != nil {
+		return tokenFault(err)
+	}
+	// A client learns of a missing entity here: only this failure has a status
+	// (404) that its library recognises.
+	if grant.Path != "" {
+		a, err := splitAddress(grant.Path)
+		if err != nil {
+			return faultOf(err)
+		}
+		if _, f := c.queue(a); f != nil {
+			return f
+		}
+	}
+	if !c.grants.Put(grant, maxGrants) {
+		return &fault{frames.ErrResourceLimitExceeded, 403, fmt.Sprintf("The connection holds tokens for %d audiences already.", maxGrants)}
+	}
+	c.schedule()
+	return nil
+}
+
+// tokenFault adds to the table's translation the words by which the service
+// tells the reasons apart.
+func tokenFault(err error) *fault {
+	f := faultOf(err)
+	if expired, ok := errors.AsType[*auth.ExpiredError](err); ok {
+		f.text = "ExpiredToken: The token is expired. Expiration time: '" + expired.Expires.UTC().Format(time.RFC1123) + "'."
+	} else if errors.Is(err, auth.ErrScope) {
+		f.text = "InvalidAudience: The token's audience does not cover the resource: " + err.Error() + "."
+	} else if errors.Is(err, auth.ErrMalformed) {
+		f.text = "MalformedToken: " + err.Error() + "."
+	}
+	return f
+}
