@@ -1,0 +1,72 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Severity says whether a [Diagnostic] stops a definition from being used.
+type Severity uint8
+
+// The severities.
+const (
+	SeverityError Severity = iota
+	SeverityWarning
+)
+
+// String returns "error" or "warning".
+func (s Severity) String() string {
+	if s == SeverityWarning {
+		return "warning"
+	}
+	return "error"
+}
+
+// A Diagnostic is one thing wrong with a definition.
+type Diagnostic struct {
+	File     string
+	Path     string // JSON path in the file: $.properties.activities[2].typeProperties.items
+	Message  string
+	Severity Severity
+}
+
+// String returns file, path, severity and message on one line.
+func (d Diagnostic) String() string {
+	return fmt.Sprintf("%s: %s: %s: %s", d.File, d.Path, d.Severity, d.Message)
+}
+
+// Diagnostics is all that was found, in the order of the files. As an error it
+// reads as one line for each; [Diagnostics.Err] tells whether it is one.
+type Diagnostics []Diagnostic
+
+// Error returns one line for each diagnostic.
+func (ds Diagnostics) Error() string {
+	var b strings.Builder
+	for i, d := range ds {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(d.String())
+	}
+	return b.String()
+}
+
+// Errors returns the diagnostics that are not mere warnings.
+func (ds Diagnostics) Errors() Diagnostics {
+	var out Diagnostics
+	for _, d := range ds {
+		if d.Severity == SeverityError {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// Err returns the errors among the diagnostics as an error, nil if there are
+// none.
+func (ds Diagnostics) Err() error {
+	if e := ds.Errors(); len(e) > 0 {
+		return e
+	}
+	return nil
+}

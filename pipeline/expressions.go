@@ -1,0 +1,122 @@
+package pipeline
+
+import (
+	"slices"
+	"strings"
+
+	"switchyard/expr"
+)
+
+// An environment is what the expressions of one place can refer to.
+type environment struct {
+	place    string
+	context  []string        // names of the reference functions that exist here
+	pipeline bool            // a pipeline's activity: pipeline, activity, variables and, with item, item
+	visible  map[string]bool // activities, lower case
+	item     bool
+
+	parameters []*Parameter // of the dataset or linked service
+}
+
+// contextFunctions are those whose result depends on the place, section 3 of the
+// expression specification.
+var contextFunctions = []string{"pipeline", "activity", "variables", "item", "dataset", "linkedService", "trigger", "triggerBody"}
+
+func (e *environment) has(function string) bool {
+	names := e.context
+	if e.pipeline {
+		names = []string{"pipeline", "activity", "variables", "item"}
+	}
+	return containsFold(names, function)
+}
+
+// eachText calls f for every string below a value that may be an expression.
+func eachText(v expr.Value, at string, f func(text, at string)) {
+	switch v := v.(type) {
+	case string:
+		if isExpression(v) {
+			f(v, at)
+		}
+	case expr.Array:
+		for i := range v {
+			eachText(v[i], index(at, i), f)
+		}
+	case *expr.Object:
+		if text, ok := expr.ExpressionText(v); ok {
+			eachText(text, at, f)
+			return
+		}
+		for _, m := range v.Members() {
+			eachText(m.Value, at+"."+m.Name, f)
+		}
+	}
+}
+
+// activityExpressions checks every expression of an activity but those of its
+// children.
+func (v *validator) activityExpressions(a *Activity, env *environment) {
+	tp := a.Path + ".typeProperties"
+	for _, m := range typePropertiesOf(a).Members() {
+		inner := *env
+		switch {
+		case a.Is("Filter") && equalFold(m.Name, "condition"):
+			inner.item = true
+		case a.Until != nil && equalFold(m.Name, "expression"):
+			for _, child := range a.Until.Activities {
+				inner.visible[strings.ToLower(child.Name)] = true
+			}
+		case SetsReturnValue(a) && equalFold(m.Name, "value"):
+			eachReturnExpression(m.Value, tp+".value", func(x expr.Value, at string) { v.expressions(x, at, &inner) })
+			continue
+		}
+		v.expressions(m.Value, tp+"."+m.Name, &inner)
+		if a.Until != nil {
+			for _, child := range a.Until.Activities {
+				delete(inner.visible, strings.ToLower(child.Name))
+			}
+		}
+	}
+	v.expressions(a.Policy.Timeout, a.Path+".policy.timeout", env)
+	v.expressions(a.Policy.Retry, a.Path+".policy.retry", env)
+	for i, u := range a.UserProperties {
+		v.expressions(u.Value, index(a.Path+".userProperties", i)+".value", env)
+	}
+	for _, ref := range slices.Concat([]*Reference{a.LinkedService}, a.Inputs, a.Outputs) {
+		if ref != nil && ref.Parameters != nil {
+			v.expressions(ref.Parameters, ref.Path+".parameters", env)
+		}
+	}
+}
+
+// eachReturnExpression calls f for the content of every Expression in the typed
+// list of a pipeline return value.
+func eachReturnExpression(v expr.Value, at string, f func(x expr.Value, at string)) {
+	switch v := v.(type) {
+	case expr.Array:
+		for i := range v {
+			eachReturnExpression(v[i], index(at, i), f)
+		}
+	case *expr.Object:
+		t, _ := v.Lookup("type")
+		if name, ok := t.(string); ok && equalFold(name, "Expression") {
+			content, _ := v.Lookup("content")
+			f(content, at+".content")
+			return
+		}
+		for _, m := range v.Members() {
+			eachReturnExpression(m.Value, at+"."+m.Name, f)
+		}
+	}
+}
+
+// expressions checks every expression below a value.
+func (v *validator) expressions(value expr.Value, at string, env *environment) {
+	eachText(value, at, func(text, at string) {
+		t, err := expr.Parse(text)
+		if err != nil {
+			v.errorf(at, "%v", err)
+			return
+		}
+		v.template(t, at, env)
+	})
+}

@@ -1,0 +1,108 @@
+package pipeline
+
+import (
+	"slices"
+	"strings"
+
+	"switchyard/expr"
+)
+
+// RefersToVariable reports whether an expression below a value names the
+// variable, ignoring case. A name that is computed is not seen.
+func RefersToVariable(v expr.Value, name string) bool {
+	found := false
+	eachText(v, "", func(text, _ string) {
+		t, err := expr.Parse(text)
+		if err != nil {
+			return // reported where it is evaluated or validated
+		}
+		for _, r := range t.References().Variables {
+			found = found || equalFold(r.Name, name)
+		}
+	})
+	return found
+}
+
+// systemVariables are the members of pipeline(), section 3 of the expression
+// specification.
+var systemVariables = []string{
+	"DataFactory", "Pipeline", "RunId", "TriggerId", "TriggerName", "TriggerTime", "TriggerType", "GroupId",
+	"parameters", "globalParameters", "TriggeredByPipelineName", "TriggeredByPipelineRunId",
+}
+
+func containsFold(list []string, name string) bool {
+	return slices.ContainsFunc(list, func(s string) bool { return equalFold(s, name) })
+}
+
+// template checks what one parsed string refers to.
+func (v *validator) template(t *expr.Template, at string, env *environment) {
+	refs := t.References()
+	for _, call := range refs.Calls {
+		v.call(call, at, env)
+	}
+	if env.pipeline {
+		v.pipelineReferences(refs, at, env)
+	}
+	if env.has("dataset") {
+		v.declared(refs.DatasetParameters, env.parameters, at)
+	}
+	if env.has("linkedService") {
+		v.declared(refs.LinkedServiceParameters, env.parameters, at)
+	}
+}
+
+// call checks that a function exists, here, and gets as many arguments as it
+// takes.
+func (v *validator) call(call expr.CallReference, at string, env *environment) {
+	f, known := expr.LookupFunction(call.Name)
+	switch {
+	case !known:
+		v.errorf(at, "function %q is not known", call.Name)
+	case call.Args < f.MinArgs:
+		v.errorf(at, "function %q has %d arguments, want at least %d", call.Name, call.Args, f.MinArgs)
+	case f.MaxArgs >= 0 && call.Args > f.MaxArgs:
+		v.errorf(at, "function %q has %d arguments, want at most %d", call.Name, call.Args, f.MaxArgs)
+	case !containsFold(contextFunctions, call.Name):
+	case !env.has(call.Name):
+		v.errorf(at, "%s() is not available in %s", f.Name, env.place)
+	case equalFold(call.Name, "item") && !env.item:
+		v.errorf(at, "item() is used outside a ForEach and a Filter's condition")
+	}
+}
+
+func (v *validator) pipelineReferences(refs expr.References, at string, env *environment) {
+	for _, r := range refs.Activities {
+		name := strings.ToLower(r.Name)
+		switch {
+		case env.visible[name]:
+		case v.names[name] == nil:
+			v.errorf(at, "activity %q does not exist", r.Name)
+		default:
+			v.errorf(at, "activity %q is not upstream of this activity", r.Name)
+		}
+	}
+	for _, r := range refs.Variables {
+		if v.pipeline.Variable(r.Name) == nil {
+			v.errorf(at, "variable %q is not declared", r.Name)
+		}
+	}
+	v.declared(refs.Parameters, v.pipeline.Parameters, at)
+	for _, r := range refs.GlobalParameters {
+		if _, ok := v.factory.GlobalParameters.Lookup(r.Name); !ok {
+			v.errorf(at, "global parameter %q does not exist", r.Name)
+		}
+	}
+	for _, r := range refs.SystemVariables {
+		if !containsFold(systemVariables, r.Name) {
+			v.errorf(at, "pipeline() has no member %q", r.Name)
+		}
+	}
+}
+
+func (v *validator) declared(refs []expr.Reference, parameters []*Parameter, at string) {
+	for _, r := range refs {
+		if parameterByName(parameters, r.Name) == nil {
+			v.errorf(at, "parameter %q is not declared", r.Name)
+		}
+	}
+}

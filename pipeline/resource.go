@@ -1,0 +1,93 @@
+package pipeline
+
+import (
+	"time"
+
+	"switchyard/expr"
+)
+
+// A LinkedService is the definition in one file of the folder linkedService/,
+// section 7.
+type LinkedService struct {
+	Name           string
+	File           string
+	Type           string
+	Parameters     []*Parameter
+	Annotations    expr.Array
+	ConnectVia     *Reference
+	TypeProperties *expr.Object // never nil; may hold linkedService() expressions
+	// ServiceBus is set for the type AzureServiceBus.
+	ServiceBus *ServiceBusConnection
+	Raw        *expr.Object
+}
+
+// Is reports whether the linked service has the type, ignoring case.
+func (l *LinkedService) Is(serviceType string) bool { return equalFold(l.Type, serviceType) }
+
+// A ServiceBusConnection is what a linked service of type AzureServiceBus, an
+// extension, points at: one of its two members is set.
+type ServiceBusConnection struct {
+	// FullyQualifiedNamespace is connected to with the factory's identity.
+	FullyQualifiedNamespace expr.Value
+	// ConnectionString is text or a SecureString object.
+	ConnectionString expr.Value
+}
+
+// A Dataset is the definition in one file of the folder dataset/, section 7.
+type Dataset struct {
+	Name           string
+	File           string
+	Type           string
+	LinkedService  *Reference
+	Parameters     []*Parameter
+	Annotations    expr.Array
+	TypeProperties *expr.Object // never nil; may hold dataset() expressions
+	Raw            *expr.Object
+}
+
+// A Trigger is the definition in one file of the folder trigger/, section 6.
+type Trigger struct {
+	Name           string
+	File           string
+	Type           string
+	Description    string
+	Annotations    expr.Array
+	Started        bool // runtimeState is Started
+	Pipelines      []TriggeredPipeline
+	TypeProperties *expr.Object // never nil
+	// ServiceBus is set for the type ServiceBusTrigger.
+	ServiceBus *ServiceBusTrigger
+	Raw        *expr.Object
+}
+
+// Is reports whether the trigger has the type, ignoring case.
+func (t *Trigger) Is(triggerType string) bool { return equalFold(t.Type, triggerType) }
+
+// A TriggeredPipeline is a pipeline that a trigger starts, with the arguments it
+// passes: literals or expressions of trigger() and triggerBody().
+type TriggeredPipeline struct {
+	Pipeline   *Reference
+	Parameters *expr.Object // never nil
+}
+
+// A ServiceBusTrigger, an extension, starts one run for a batch of messages of a
+// queue.
+type ServiceBusTrigger struct {
+	LinkedService     *Reference
+	QueueName         string
+	MaxMessages       int           // 1 to 1,000
+	MaxWaitTime       time.Duration // how long a batch waits to be full
+	MaxConcurrentRuns int           // 1 or more
+	// FirstDelay and MaxDelay bound the wait after a failed run before the next.
+	FirstDelay, MaxDelay time.Duration
+}
+
+// Defaults and limits of a [ServiceBusTrigger].
+const (
+	MaxTriggerMessages  = 1000
+	DefaultFirstDelay   = 5 * time.Second
+	DefaultMaxDelay     = 5 * time.Minute
+	MaxConcurrentRuns   = 1000
+	maxTriggerBatchWait = time.Hour
+	maxTriggerRetryWait = 24 * time.Hour
+)

@@ -1,0 +1,165 @@
+package run
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"switchyard/expr"
+	"switchyard/pipeline"
+)
+
+// maxUntilIterations stops an Until whose body does nothing that takes time: the
+// service has no such limit, but there no iteration is free.
+const maxUntilIterations = 100_000
+
+// container is the start of a container: its record shows no input.
+func (n *node) container(branch string, user *expr.Object, now time.Time) *ContainerStarted {
+	return &ContainerStarted{Path: n.path, At: now, Input: &expr.Object{}, Branch: branch, Queues: 1, UserProperties: user}
+}
+
+func unexpected(format string, args ...any) *ActivityError {
+	return &ActivityError{Code: CodeInvalidTemplate, FailureType: FailureUser, Message: fmt.Sprintf(format, args...)}
+}
+
+// condition evaluates an expression that must be a boolean; the texts true and
+// false are taken too, section 5.3.
+func condition(c *expr.Context, v expr.Value) (bool, *ActivityError) {
+	v, err := c.Evaluate(v)
+	if err != nil {
+		return false, invalid(err)
+	}
+	switch b := v.(type) {
+	case bool:
+		return b, nil
+	case string:
+		if b, ok := parseBool(b); ok {
+			return b, nil
+		}
+	}
+	return false, unexpected("The expression of the activity must evaluate to a value of type 'Boolean'. The result is of type '%s'.", pipeline.TypeName(v))
+}
+
+func startIf(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+	yes, aerr := condition(c, n.step.def.If.Expression)
+	if aerr != nil {
+		return nil, aerr
+	}
+	branch := pipeline.BranchFalse
+	if yes {
+		branch = pipeline.BranchTrue
+	}
+	return n.container(branch, user, now), nil
+}
+
+// startSwitch compares text with text, with case, section 5.4.
+func startSwitch(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+	def := n.step.def.Switch
+	v, err := c.Evaluate(def.On)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	switch v.(type) {
+	case string, int64, bool:
+	default:
+		return nil, unexpected("The expression of the Switch activity must evaluate to a value of type 'String' or 'Integer'. The result is of type '%s'.", pipeline.TypeName(v))
+	}
+	text := expr.Text(v)
+	for i := range def.Cases {
+		if def.Cases[i].Value == text {
+			return n.container(pipeline.BranchCase(i), user, now), nil
+		}
+	}
+	return n.container(pipeline.BranchDefault, user, now), nil
+}
+
+func startForEach(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+	def := n.step.def.ForEach
+	items, aerr := itemsOf(c, def.Items)
+	if aerr != nil {
+		return nil, aerr
+	}
+	if len(items) > pipeline.MaxForEachItems {
+		return nil, unexpected("The items of the ForEach activity are %d, at most %d are allowed.", len(items), pipeline.MaxForEachItems)
+	}
+	e := n.container(pipeline.BranchBody, user, now)
+	if e.Items = items; !def.Sequential {
+		e.Queues = def.BatchCount
+	}
+	return e, nil
+}
+
+// itemsOf evaluates the items of a ForEach or Filter.
+func itemsOf(c *expr.Context, v expr.Value) (expr.Array, *ActivityError) {
+	v, err := c.Evaluate(v)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	items, ok := v.(expr.Array)
+	switch _, isText := v.(string); {
+	case ok:
+		return items, nil
+	case isText:
+		return nil, unexpected("The items must evaluate to a value of type 'Array'. The result is of type 'String'.")
+	}
+	return nil, unexpected("The function 'length' expects its parameter to be an array or a string. The provided value is of type '%s'.", pipeline.TypeName(v))
+}
+
+func startUntil(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+	d, err := timeout(c, n.step.def.Until.Timeout, pipeline.DefaultUntilTimeout, pipeline.MaxUntilTimeout)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	e := n.container(pipeline.BranchBody, user, now)
+	e.Deadline = now.Add(d)
+	return e, nil
+}
+
+// end decides what becomes of a container whose children are done, or of a Wait.
+func (s *State) end(n *node, now time.Time) Event {
+	ok := &ActivityFinished{Path: n.path, Attempt: n.attempt, Status: Succeeded, Output: &expr.Object{}, At: now}
+	switch {
+	case n.children == nil:
+		return ok
+	case n.step.kind == kindUntil:
+		return s.endIteration(n, ok, now)
+	case n.children.failed:
+		return n.fail(now, n.children.failure())
+	}
+	return ok
+}
+
+// failure is the error of a container, sections 5.2 and 5.3.
+func (c *children) failure() *ActivityError {
+	e := &ActivityError{Code: CodeActionFailed, FailureType: FailureUser, Message: "Activity failed because an inner activity failed"}
+	if c.culprit != nil {
+		e.Message += fmt.Sprintf("; Inner activity name: %s, Error: %s", c.culprit.step.def.Name, c.culprit.reason())
+	}
+	return e
+}
+
+// endIteration evaluates the expression of an Until after an iteration, whose
+// activities it can see. A failed iteration does not stop the loop; that of the
+// last one decides how the loop ends, section 5.5.
+func (s *State) endIteration(n *node, ok *ActivityFinished, now time.Time) Event {
+	c := s.context(n, now)
+	last := n.children.last
+	c.Activity = func(name string) (expr.Value, bool) {
+		if i, found := last.graph.byName[strings.ToLower(name)]; found {
+			return s.activity(last.nodes[i].ran())
+		}
+		return s.activity(n.find(name))
+	}
+	stop, aerr := condition(c, n.step.def.Until.Expression)
+	switch {
+	case aerr != nil:
+		return n.fail(now, aerr)
+	case stop && n.children.failed:
+		return n.fail(now, n.children.failure())
+	case stop:
+		return ok
+	case last.iteration >= maxUntilIterations:
+		return n.fail(now, unexpected("The Until activity ended after %d iterations, the limit here.", maxUntilIterations))
+	}
+	return &IterationStarted{Path: n.path, Iteration: last.iteration + 1, At: now}
+}

@@ -1,0 +1,300 @@
+package run
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchyard/expr"
+	"switchyard/pipeline"
+)
+
+func parseBool(s string) (value, ok bool) {
+	switch s = strings.TrimSpace(s); {
+	case strings.EqualFold(s, "true"):
+		return true, true
+	case strings.EqualFold(s, "false"):
+		return false, true
+	}
+	return false, false
+}
+
+// typeProperty returns an unevaluated member of typeProperties.
+func (n *node) typeProperty(name string) (expr.Value, bool) {
+	return n.step.def.TypeProperties.Lookup(name)
+}
+
+// variable resolves variableName.
+func (s *State) variable(n *node, c *expr.Context) (*pipeline.Variable, *ActivityError) {
+	raw, _ := n.typeProperty("variableName")
+	v, err := c.Evaluate(raw)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	name, _ := v.(string)
+	def := s.def.Variable(name)
+	if def == nil {
+		return nil, unexpected("The template variable '%s' cannot be found.", name)
+	}
+	return def, nil
+}
+
+// setVariable is section 5.7.
+func (s *State) setVariable(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+	raw, _ := n.typeProperty("value")
+	e := &VariableSet{Path: n.path, At: now, UserProperties: user,
+		SecureInput: n.step.def.Policy.SecureInput, SecureOutput: n.step.def.Policy.SecureOutput}
+	if pipeline.SetsReturnValue(n.step.def) {
+		o, aerr := returnValue(c, raw)
+		if aerr != nil {
+			return nil, aerr
+		}
+		e.Name, e.Value, e.System = pipeline.ReturnValueVariable, o, true
+		return e, nil
+	}
+	def, aerr := s.variable(n, c)
+	if aerr != nil {
+		return nil, aerr
+	}
+	if pipeline.RefersToVariable(raw, def.Name) {
+		return nil, unexpected("The variable '%s' cannot be used in the value it is set to: self-referencing is not allowed.", def.Name)
+	}
+	v, err := c.Evaluate(raw)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	if v, err = def.Convert(v); err != nil {
+		return nil, invalid(err)
+	}
+	e.Name, e.Value = def.Name, v
+	return e, nil
+}
+
+// appendVariable is section 5.8: an array is appended as one nested element.
+func (s *State) appendVariable(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+	def, aerr := s.variable(n, c)
+	if aerr != nil {
+		return nil, aerr
+	}
+	if def.Type != pipeline.VariableArray {
+		return nil, unexpected("The variable '%s' of type '%s' cannot be appended to: only variables of type 'Array' can.", def.Name, def.Type)
+	}
+	raw, _ := n.typeProperty("value")
+	v, err := c.Evaluate(raw)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	return &VariableAppended{Path: n.path, Name: def.Name, Value: v, At: now, UserProperties: user}, nil
+}
+
+// filter is section 5.9.
+func filter(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+	rawItems, _ := n.typeProperty("items")
+	items, aerr := itemsOf(c, rawItems)
+	if aerr != nil {
+		return nil, aerr
+	}
+	cond, _ := n.typeProperty("condition")
+	outer := c.Item
+	defer func() { c.Item = outer }()
+	kept := expr.Array{}
+	for _, item := range items {
+		c.Item = func() (expr.Value, bool) { return item, true }
+		v, err := c.Evaluate(cond)
+		if err != nil {
+			return nil, invalid(err)
+		}
+		keep, ok := v.(bool)
+		if !ok {
+			return nil, unexpected("The condition of the Filter activity must evaluate to a value of type 'Boolean'. The result is of type '%s'.", pipeline.TypeName(v))
+		}
+		if keep {
+			kept = append(kept, item)
+		}
+	}
+	return &ActivityFinished{
+		Path: n.path, Attempt: 1, Status: Succeeded, At: now, UserProperties: user,
+		Input: expr.NewObject(member("items", items), member("condition", cond)),
+		Output: expr.NewObject(
+			member("ItemsCount", int64(len(items))),
+			member("FilteredItemsCount", int64(len(kept))),
+			member("Value", kept),
+		),
+	}, nil
+}
+
+// startWait is section 5.6.
+func startWait(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+	raw, _ := n.typeProperty("waitTimeInSeconds")
+	v, err := c.Evaluate(raw)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	var seconds int64
+	switch v := v.(type) {
+	case int64:
+		seconds = v
+	case float64:
+		if v == math.Trunc(v) && v <= math.MaxInt32 {
+			seconds = int64(v)
+		}
+	case string:
+		seconds, _ = strconv.ParseInt(strings.TrimSpace(v), 10, 64) // 0 if it is no number
+	}
+	if seconds < 1 || seconds > math.MaxInt32 {
+		return nil, unexpected("The waitTimeInSeconds of the Wait activity is %s, want an integer from 1 to %d.", expr.AppendJSON(nil, v), math.MaxInt32)
+	}
+	return &TimerStarted{
+		Path: n.path, At: now, FireAt: now.Add(time.Duration(seconds) * time.Second), UserProperties: user,
+		Input: expr.NewObject(member("waitTimeInSeconds", seconds)),
+	}, nil
+}
+
+// failActivity is section 5.10 with its table of edge cases.
+func failActivity(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+	message, mstate, aerr := failText(n, c, "message")
+	if aerr != nil {
+		return nil, aerr
+	}
+	code, cstate, aerr := failText(n, c, "errorCode")
+	if aerr != nil {
+		return nil, aerr
+	}
+	name := n.step.def.Name
+	if cstate != textFine {
+		code = CodeErrorCodeNotString
+	}
+	switch {
+	case mstate == textFine:
+	case cstate != textFine, mstate == textBlank:
+		message = "Failed to interpret " + name + " fail message or error code"
+	case mstate == textMissing:
+		message = "Fail message was not provided"
+	case mstate == textOther:
+		message = name + " fail message parameter could not be interpreted as a string"
+	}
+	f := n.fail(now, &ActivityError{Code: code, Message: message, FailureType: FailureUser})
+	f.Input = expr.NewObject(member("message", message), member("errorCode", code))
+	f.UserProperties = user
+	return f, nil
+}
+
+type textState uint8
+
+const (
+	textFine    textState = iota
+	textMissing           // no such member
+	textBlank             // null or white space
+	textOther             // not text
+)
+
+func failText(n *node, c *expr.Context, name string) (string, textState, *ActivityError) {
+	raw, ok := n.typeProperty(name)
+	if !ok {
+		return "", textMissing, nil
+	}
+	v, err := c.Evaluate(raw)
+	if err != nil {
+		return "", 0, invalid(err)
+	}
+	s, isText := v.(string)
+	switch {
+	case v == nil, isText && strings.TrimSpace(s) == "":
+		return "", textBlank, nil
+	case !isText:
+		return "", textOther, nil
+	}
+	return s, textFine, nil
+}
+
+// maxReturnValue bounds the pipeline's return value as JSON text, section 8.
+const maxReturnValue = 4 << 20
+
+// returnValue evaluates the typed list of a SetVariable that sets the pipeline's
+// return value, section 5.7.
+func returnValue(c *expr.Context, raw expr.Value) (*expr.Object, *ActivityError) {
+	o, aerr := returnMembers(c, raw, 0)
+	if aerr != nil {
+		return nil, aerr
+	}
+	if n := len(expr.AppendJSON(nil, o)); n > maxReturnValue {
+		return nil, unexpected("The pipeline return value has %d bytes, at most %d are allowed.", n, maxReturnValue)
+	}
+	return o, nil
+}
+
+const maxReturnDepth = 64
+
+func returnMembers(c *expr.Context, raw expr.Value, depth int) (*expr.Object, *ActivityError) {
+	list, ok := raw.(expr.Array)
+	if !ok || depth > maxReturnDepth {
+		return nil, unexpected("The pipeline return value must be a list of keys and values. It is of type '%s'.", pipeline.TypeName(raw))
+	}
+	o := &expr.Object{}
+	for _, x := range list {
+		pair, _ := x.(*expr.Object)
+		key, _ := pair.Lookup("key")
+		name, ok := key.(string)
+		if !ok {
+			return nil, unexpected("An element of the pipeline return value has no key.")
+		}
+		typed, _ := pair.Lookup("value")
+		v, aerr := returnContent(c, name, typed, depth)
+		if aerr != nil {
+			return nil, aerr
+		}
+		o.Set(name, v)
+	}
+	return o, nil
+}
+
+func returnContent(c *expr.Context, key string, typed expr.Value, depth int) (expr.Value, *ActivityError) {
+	o, _ := typed.(*expr.Object)
+	t, _ := o.Lookup("type")
+	content, _ := o.Lookup("content")
+	typeName, _ := t.(string)
+	switch strings.ToLower(typeName) {
+	case "expression":
+		v, err := c.Evaluate(content)
+		if err != nil {
+			return nil, invalid(err)
+		}
+		return v, nil
+	case "string":
+		return returnScalar(key, content, pipeline.TypeString)
+	case "int":
+		return returnScalar(key, content, pipeline.TypeInt)
+	case "float":
+		return returnScalar(key, content, pipeline.TypeFloat)
+	case "boolean":
+		return returnScalar(key, content, pipeline.TypeBool)
+	case "null":
+		return nil, nil
+	case "object":
+		return returnMembers(c, content, depth+1)
+	case "array":
+		list, ok := content.(expr.Array)
+		if !ok || depth > maxReturnDepth {
+			return nil, unexpected("The content of the return value '%s' is of type '%s', want a list.", key, pipeline.TypeName(content))
+		}
+		out := make(expr.Array, 0, len(list))
+		for _, x := range list {
+			v, aerr := returnContent(c, key, x, depth+1)
+			if aerr != nil {
+				return nil, aerr
+			}
+			out = append(out, v)
+		}
+		return out, nil
+	}
+	return nil, unexpected("The return value '%s' has the unknown type '%s'.", key, typeName)
+}
+
+func returnScalar(key string, content expr.Value, t pipeline.ParameterType) (expr.Value, *ActivityError) {
+	v, err := (&pipeline.Parameter{Name: key, Type: t}).Convert(content)
+	if err != nil {
+		return nil, unexpected("The content of the return value '%s' of type '%s' is of type '%s'.", key, t, pipeline.TypeName(content))
+	}
+	return v, nil
+}

@@ -1,0 +1,183 @@
+package run
+
+import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"strconv"
+	"time"
+
+	"switchyard/expr"
+	"switchyard/pipeline"
+)
+
+// A Timer is armed until it fires or is no longer wanted.
+type Timer struct {
+	Path    string
+	Attempt int
+	Kind    TimerKind
+	FireAt  time.Time
+}
+
+// Fired returns the event that reports the timer.
+func (t Timer) Fired(at time.Time) *TimerFired {
+	return &TimerFired{Path: t.Path, Attempt: t.Attempt, Timer: t.Kind, At: at}
+}
+
+// TimerOf returns the timer that a decision arms: the engine arms it when the
+// decision is durable. After a restart [State.Timers] lists those still armed.
+func TimerOf(e Event) (Timer, bool) {
+	switch e := e.(type) {
+	case *ActivityStarted:
+		return Timer{e.Path, e.Attempt, TimerAttempt, e.At.Add(e.Timeout)}, true
+	case *RetryScheduled:
+		return Timer{e.Path, e.Attempt, TimerRetry, e.FireAt}, true
+	case *TimerStarted:
+		return Timer{e.Path, 1, TimerWait, e.FireAt}, true
+	case *ContainerStarted:
+		if !e.Deadline.IsZero() {
+			return Timer{e.Path, 1, TimerUntil, e.Deadline}, true
+		}
+	}
+	return Timer{}, false
+}
+
+// timer returns the kind of timer that runs for the node, 0 if none does.
+func (n *node) timer() TimerKind {
+	switch {
+	case n.phase == backoff:
+		return TimerRetry
+	case n.phase != running:
+	case n.started != nil:
+		return TimerAttempt
+	case n.step.kind == kindWait:
+		return TimerWait
+	case n.step.kind == kindUntil:
+		return TimerUntil
+	}
+	return 0
+}
+
+// Wanted reports whether the attempt of an execution activity is in flight: its
+// outcome would be taken.
+func (s *State) Wanted(path string, attempt int) bool {
+	n := s.live[path]
+	return n != nil && n.phase == running && n.started != nil && n.attempt == attempt && s.status == InProgress && !n.aborted()
+}
+
+// TimerWanted reports whether the timer is still armed.
+func (s *State) TimerWanted(t Timer) bool {
+	n := s.live[t.Path]
+	return n != nil && n.attempt == t.Attempt && n.timer() == t.Kind && s.status == InProgress && !n.aborted()
+}
+
+// InFlight returns the attempts to execute, in the order in which they started:
+// after a restart, all of them again.
+func (s *State) InFlight() []*ActivityStarted {
+	var out []*ActivityStarted
+	for _, n := range s.flight {
+		if n != nil && n.started != nil && s.Wanted(n.path, n.attempt) {
+			out = append(out, n.started)
+		}
+	}
+	return out
+}
+
+// Timers returns the timers that are armed, in the order in which their
+// activities started.
+func (s *State) Timers() []Timer {
+	var out []Timer
+	for _, n := range s.flight {
+		if n == nil {
+			continue
+		}
+		if t := (Timer{n.path, n.attempt, n.timer(), n.fireAt}); t.Kind != 0 && s.TimerWanted(t) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// A Call is what an executor needs to know beside the [ActivityStarted].
+type Call struct {
+	// Activity is the definition.
+	Activity *pipeline.Activity
+	// ActivityRunID is the same whenever this attempt is executed: outgoing
+	// requests carry it, so that a repetition can be recognised.
+	ActivityRunID string
+	// LinkedService is the reference with its parameters resolved; nil when the
+	// activity has none.
+	LinkedService *pipeline.Reference
+	// Inputs and Outputs are the dataset references with their parameters
+	// resolved.
+	Inputs, Outputs []*pipeline.Reference
+	Seed            uint64
+}
+
+// Call describes an attempt that [State.Decide] started or [State.InFlight]
+// returned.
+func (s *State) Call(e *ActivityStarted) Call {
+	c := Call{ActivityRunID: activityRunID(s.created.ID, e.Path, e.Attempt), Seed: seed(s.created.ID, e.Path, e.Attempt)}
+	n := s.live[e.Path]
+	if n == nil {
+		return c
+	}
+	c.Activity = n.step.def
+	if ref := c.Activity.LinkedService; ref != nil {
+		resolved := *ref
+		resolved.Parameters = e.LinkedServiceParameters
+		c.LinkedService = &resolved
+	}
+	c.Inputs = resolvedReferences(c.Activity.Inputs, e.Inputs)
+	c.Outputs = resolvedReferences(c.Activity.Outputs, e.Outputs)
+	return c
+}
+
+func resolvedReferences(refs []*pipeline.Reference, parameters expr.Array) []*pipeline.Reference {
+	var out []*pipeline.Reference
+	for i, ref := range refs {
+		resolved := *ref
+		if i < len(parameters) {
+			resolved.Parameters, _ = parameters[i].(*expr.Object)
+		}
+		out = append(out, &resolved)
+	}
+	return out
+}
+
+// Key names one attempt within a run: "Loop[17]/Call#1".
+func Key(path string, attempt int) string { return path + "#" + strconv.Itoa(attempt) }
+
+// activityRunID is the UUID version 5 of the key in the name space of the run.
+func activityRunID(run ID, path string, attempt int) string {
+	h := sha1.New()
+	if ns, err := hex.DecodeString(stripDashes(run)); err == nil && len(ns) == 16 {
+		h.Write(ns)
+	} else {
+		h.Write([]byte(run))
+	}
+	h.Write([]byte(Key(path, attempt)))
+	var u [16]byte
+	copy(u[:], h.Sum(nil))
+	u[6] = u[6]&0x0f | 0x50
+	u[8] = u[8]&0x3f | 0x80
+	s := hex.EncodeToString(u[:])
+	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+}
+
+func stripDashes(s string) string {
+	b := make([]byte, 0, len(s))
+	for i := range len(s) {
+		if s[i] != '-' {
+			b = append(b, s[i])
+		}
+	}
+	return string(b)
+}
+
+// seed determines what guid() and rand() return in an attempt.
+func seed(run ID, path string, attempt int) uint64 {
+	h := sha256.Sum256([]byte(run + "\x00" + Key(path, attempt)))
+	return binary.BigEndian.Uint64(h[:8])
+}

@@ -1,0 +1,224 @@
+package run
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"switchyard/expr"
+	"switchyard/pipeline"
+)
+
+// Mask stands for a value that records do not show.
+const Mask = "**********"
+
+// An ActivityRecord is one attempt of an activity, as monitoring shows it
+// (section 6 of the REST specification). Skipped activities have none.
+type ActivityRecord struct {
+	Name, Type string
+	Path       string
+	Attempt    int    // from 1
+	ID         string // activityRunId
+	// Execution is true for activities that the engine executes: their records
+	// have an integration runtime and an array for error details.
+	Execution      bool
+	LinkedService  string // "" when none
+	Status         Status
+	Start, End     time.Time // End is zero while the attempt is in flight
+	Input          *expr.Object
+	Output         expr.Value
+	Error          *ActivityError // nil unless failed
+	UserProperties *expr.Object
+	// IterationHash is equal for all activities of one iteration, "" outside
+	// loops.
+	IterationHash             string
+	SecureInput, SecureOutput bool
+
+	loop string // path of the iteration
+}
+
+// begin adds the record of an attempt.
+func (s *State) begin(n *node, at time.Time, input, user *expr.Object, secureInput, secureOutput bool) *ActivityRecord {
+	r := &ActivityRecord{
+		Name: n.step.def.Name, Type: n.step.def.Type, Path: n.path, Attempt: n.attempt,
+		Execution: n.step.kind == kindExecution,
+		Status:    InProgress, Start: at, Input: input, UserProperties: user,
+		SecureInput: secureInput, SecureOutput: secureOutput,
+	}
+	for sc := n.scope; sc.owner != nil; sc = sc.owner.scope {
+		if k := sc.owner.step.kind; k == kindForEach || k == kindUntil {
+			r.loop = sc.prefix
+			break
+		}
+	}
+	n.record = r
+	s.records = append(s.records, r)
+	return r
+}
+
+// Activities returns the records of all attempts in the order in which they
+// started, for showing: secure inputs and outputs are left out (nil), and
+// secrets in inputs and outputs are masked.
+func (s *State) Activities() []ActivityRecord {
+	m := s.masker()
+	out := make([]ActivityRecord, len(s.records))
+	for i, r := range s.records {
+		c := *r
+		c.ID = activityRunID(s.created.ID, r.Path, r.Attempt)
+		if r.loop != "" {
+			h := sha256.Sum256([]byte(s.created.ID + "/" + r.loop))
+			c.IterationHash = hex.EncodeToString(h[:16])
+		}
+		if c.SecureInput {
+			c.Input = nil
+		}
+		if c.SecureOutput {
+			c.Output = nil
+		}
+		c.Input, _ = m.value(c.Input).(*expr.Object)
+		c.Output = m.value(c.Output)
+		c.UserProperties, _ = m.value(c.UserProperties).(*expr.Object)
+		if c.Error != nil {
+			e := *c.Error
+			e.Message, e.Details = m.text(e.Message), m.value(e.Details)
+			c.Error = &e
+		}
+		out[i] = c
+	}
+	return out
+}
+
+// A masker replaces secrets in what is shown: the value of SecureString objects,
+// and the run's SecureString parameters wherever they occur in a text.
+type masker struct{ secrets []string }
+
+func (s *State) masker() masker {
+	var m masker
+	for _, name := range s.created.Secure {
+		if v, ok := s.created.Parameters.Lookup(name); ok {
+			if text, ok := v.(string); ok && text != "" {
+				m.secrets = append(m.secrets, text)
+			}
+		}
+	}
+	// Longer ones first: one secret may be part of another.
+	slices.SortFunc(m.secrets, func(a, b string) int { return len(b) - len(a) })
+	return m
+}
+
+func (m masker) text(s string) string {
+	for _, secret := range m.secrets {
+		s = strings.ReplaceAll(s, secret, Mask)
+	}
+	return s
+}
+
+// value returns v with its secrets masked: v itself if it holds none.
+func (m masker) value(v expr.Value) expr.Value {
+	switch v := v.(type) {
+	case string:
+		return m.text(v)
+	case expr.Array:
+		var out expr.Array
+		for i, x := range v {
+			if y := m.value(x); out != nil {
+				out[i] = y
+			} else if !same(x, y) {
+				out = slices.Clone(v)
+				out[i] = y
+			}
+		}
+		if out != nil {
+			return out
+		}
+	case *expr.Object:
+		if v == nil {
+			return v
+		}
+		if _, secure := pipeline.SecureString(v); secure {
+			return expr.NewObject(expr.Member{Name: "type", Value: "SecureString"}, expr.Member{Name: "value", Value: Mask})
+		}
+		var out *expr.Object
+		for _, x := range v.Members() {
+			if y := m.value(x.Value); !same(x.Value, y) {
+				if out == nil {
+					out = v.Clone()
+				}
+				out.Set(x.Name, y)
+			}
+		}
+		if out != nil {
+			return out
+		}
+	}
+	return v
+}
+
+// same reports whether value returned its argument.
+func same(a, b expr.Value) bool {
+	switch a := a.(type) {
+	case expr.Array:
+		b, ok := b.(expr.Array)
+		return ok && len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+	case *expr.Object:
+		b, ok := b.(*expr.Object)
+		return ok && a == b
+	case string:
+		return a == b
+	}
+	return true // masking leaves the other types alone
+}
+
+// MaskedParameters returns the run's parameters for showing.
+func (s *State) MaskedParameters() *expr.Object {
+	out := s.created.Parameters.Clone()
+	for _, name := range s.created.Secure {
+		out.Set(name, Mask)
+	}
+	return out
+}
+
+// Created returns the run's first event.
+func (s *State) Created() *Created { return s.created }
+
+// Pipeline returns the definition that the run follows.
+func (s *State) Pipeline() *pipeline.Pipeline { return s.def }
+
+// Status returns InProgress, Canceling or a final status. That a run is Queued
+// is the engine's to know.
+func (s *State) Status() Status { return s.status }
+
+// Finished reports whether the run has ended.
+func (s *State) Finished() bool { return s.status.Final() }
+
+// A Result is how a run ended.
+type Result struct {
+	Status  Status
+	Message string // empty on success; secrets are masked
+	End     time.Time
+	// ReturnValue is the pipeline's return value: the members that SetVariable
+	// activities gave it, an empty object if there are none.
+	ReturnValue *expr.Object
+}
+
+// Result returns how the run ended; ok is false while it goes on.
+func (s *State) Result() (r Result, ok bool) {
+	if !s.Finished() {
+		return Result{}, false
+	}
+	return Result{s.status, s.masker().text(s.message), s.finished, s.returnValue}, true
+}
+
+// Variable returns the current value of a variable, looked up ignoring case.
+func (s *State) Variable(name string) (expr.Value, bool) {
+	i, ok := s.byName[strings.ToLower(name)]
+	if !ok {
+		return nil, false
+	}
+	if a, ok := s.variables[i].value.(expr.Array); ok {
+		return slices.Clip(a), true // nobody but variableAppended may grow it
+	}
+	return s.variables[i].value, true
+}

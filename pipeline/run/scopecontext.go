@@ -1,0 +1,155 @@
+package run
+
+import (
+	"errors"
+	"time"
+
+	"switchyard/expr"
+	"switchyard/pipeline"
+)
+
+// timeFormat is how expressions and records write times: UTC with seven digits.
+const timeFormat = "2006-01-02T15:04:05.0000000Z"
+
+func formatTime(t time.Time) string { return t.UTC().Format(timeFormat) }
+
+func member(name string, v expr.Value) expr.Member { return expr.Member{Name: name, Value: v} }
+
+// pipelineObject is pipeline(), section 3 of the expression specification.
+func pipelineObject(c *Created) *expr.Object {
+	o := expr.NewObject(
+		member("DataFactory", c.Factory),
+		member("Pipeline", c.PipelineName),
+		member("RunId", c.ID),
+		member("TriggerId", c.Trigger.ID),
+		member("TriggerName", c.Trigger.Name),
+		member("TriggerTime", formatTime(c.Trigger.Time)),
+		member("TriggerType", c.Trigger.Type),
+		member("GroupId", c.GroupID),
+		member("parameters", orEmpty(c.Parameters)),
+		member("globalParameters", orEmpty(c.GlobalParameters)),
+	)
+	if c.InvokedBy.PipelineRunID != "" {
+		o.Set("TriggeredByPipelineName", c.InvokedBy.PipelineName)
+		o.Set("TriggeredByPipelineRunId", c.InvokedBy.PipelineRunID)
+	}
+	return o
+}
+
+func orEmpty(o *expr.Object) *expr.Object {
+	if o == nil {
+		return &expr.Object{}
+	}
+	return o
+}
+
+// context is what the expressions of a node can refer to.
+func (s *State) context(n *node, now time.Time) *expr.Context {
+	return &expr.Context{
+		Now:       now,
+		Seed:      seed(s.created.ID, n.path, n.attempt),
+		Pipeline:  s.pipeline,
+		Variables: s.Variable,
+		Activity:  func(name string) (expr.Value, bool) { return s.activity(n.find(name)) },
+		Item:      n.scope.current,
+	}
+}
+
+// current is item(): the element of the innermost ForEach around the scope.
+func (sc *scope) current() (expr.Value, bool) {
+	for sc != nil {
+		if sc.hasItem {
+			return sc.item, true
+		}
+		if sc.owner == nil {
+			break
+		}
+		sc = sc.owner.scope
+	}
+	return nil, false
+}
+
+// activity is activity('…') of a node that is done, section 4.
+func (s *State) activity(n *node) (expr.Value, bool) {
+	if n == nil || n.record == nil {
+		return nil, false
+	}
+	if n.object == nil {
+		n.object = s.activityObject(n.record)
+	}
+	return n.object, true
+}
+
+func (s *State) activityObject(r *ActivityRecord) *expr.Object {
+	o := expr.NewObject(
+		member("PipelineName", s.created.PipelineName),
+		member("PipelineRunId", s.created.ID),
+		member("JobId", s.created.ID),
+		member("ActivityRunId", activityRunID(s.created.ID, r.Path, r.Attempt)),
+		member("ExecutionStartTime", formatTime(r.Start)),
+		member("ExecutionEndTime", formatTime(r.End)),
+		member("Status", r.Status.String()),
+	)
+	if r.Status == Inactive {
+		// Without Error and Output: section 2.2.
+		o.Set("ActivityType", r.Type)
+		return o
+	}
+	code, status := int64(200), "Pass"
+	if r.Status != Succeeded {
+		code, status = 400, "Fail"
+	}
+	o.Set("Error", errorObject(r))
+	o.Set("Output", r.Output)
+	o.Set("ExecutionDetails", nil)
+	o.Set("StatusCode", code)
+	o.Set("ExecutionStatus", status)
+	o.Set("Duration", pipeline.FormatTimespan(r.End.Sub(r.Start)))
+	o.Set("RecoveryStatus", "None")
+	o.Set("ActivityType", r.Type)
+	return o
+}
+
+// errorObject is the Error member: null after a success.
+func errorObject(r *ActivityRecord) expr.Value {
+	if r.Error == nil {
+		return nil
+	}
+	details := r.Error.Details
+	if details == nil {
+		if details = ""; r.Execution {
+			details = expr.Array{}
+		}
+	}
+	return expr.NewObject(
+		member("errorCode", r.Error.Code),
+		member("message", r.Error.Message),
+		member("failureType", r.Error.FailureType),
+		member("target", r.Name),
+		member("details", details),
+	)
+}
+
+// Failure types of an [ActivityError].
+const (
+	FailureUser   = "UserError"
+	FailureSystem = "SystemError"
+)
+
+// Error codes of failures that are decided here.
+const (
+	CodeInvalidTemplate    = expr.CodeInvalidTemplate
+	CodeActionFailed       = "ActionFailed"   // a container one of whose activities failed
+	CodeActionTimedOut     = "ActionTimedOut" // an attempt or an Until
+	CodeErrorCodeNotString = "ErrorCodeNotString"
+	CodeNotSupported       = "NotSupported"
+)
+
+// invalid is the error of an activity whose own properties can't be resolved.
+func invalid(err error) *ActivityError {
+	var e *expr.Error
+	if errors.As(err, &e) {
+		return &ActivityError{Code: e.Code, Message: e.Message, FailureType: FailureUser}
+	}
+	return &ActivityError{Code: CodeInvalidTemplate, Message: err.Error(), FailureType: FailureUser}
+}

@@ -1,0 +1,286 @@
+package pipeline
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"switchyard/expr"
+)
+
+// ValidatePipeline checks one pipeline against the factory.
+func (f *Factory) ValidatePipeline(p *Pipeline) Diagnostics {
+	v := &validator{factory: f, reader: reader{file: p.File}, pipeline: p, names: map[string]*Activity{}}
+	count := 0
+	p.Walk(func(a *Activity) {
+		count++
+		name := strings.ToLower(a.Name)
+		if first := v.names[name]; first != nil && name != "" {
+			v.errorf(a.Path+".name", "activity name %q is used at %s already", a.Name, first.Path)
+			return
+		}
+		v.names[name] = a
+	})
+	if count > maxActivities {
+		v.errorf("$.properties.activities", "%d activities, at most %d are allowed", count, maxActivities)
+	}
+	if n := len(expr.AppendJSON(nil, p.Raw)); n > maxPipelineBytes {
+		v.errorf("$", "the definition has %d bytes, at most %d are allowed", n, maxPipelineBytes)
+	}
+	if p.RunDimensions != nil {
+		v.expressions(p.RunDimensions, "$.properties.runDimensions", &environment{place: "a run dimension", context: []string{"pipeline"}})
+	}
+	v.scope(p.Activities, nil, nil, false)
+	return v.diags
+}
+
+// scope checks a list of activities. around are the containers it stands in,
+// outermost first; visible are the activities that it can refer to from there.
+func (v *validator) scope(activities []*Activity, around []*Activity, visible map[string]bool, item bool) {
+	upstream := v.dependencies(activities)
+	for i, a := range activities {
+		v.nesting(a, around)
+		if a.Inactive {
+			continue // not validated, section 2.2
+		}
+		env := &environment{place: "a pipeline", visible: maps.Clone(visible), item: item, pipeline: true}
+		if env.visible == nil {
+			env.visible = map[string]bool{}
+		}
+		for name := range upstream[i] {
+			env.visible[name] = true
+		}
+		v.activity(a, env)
+		for _, s := range a.Scopes() {
+			v.scope(s.Activities, append(slices.Clone(around), a), env.visible, item || a.ForEach != nil)
+		}
+	}
+}
+
+// dependencies checks dependsOn and returns, for each activity, the lower-case
+// names of those upstream of it.
+func (v *validator) dependencies(activities []*Activity) []map[string]bool {
+	byName := make(map[string]int, len(activities))
+	for i, a := range activities {
+		byName[strings.ToLower(a.Name)] = i
+	}
+	parents := make([][]int, len(activities))
+	for i, a := range activities {
+		completed, other := map[int]bool{}, map[int]bool{}
+		for k, d := range a.DependsOn {
+			at := index(a.Path+".dependsOn", k) + ".activity"
+			j, ok := byName[strings.ToLower(d.Activity)]
+			switch {
+			case d.Activity == "": // reported when it was read
+			case !ok && v.names[strings.ToLower(d.Activity)] != nil:
+				v.errorf(at, "activity %q stands in another scope; only activities beside this one can be depended on", d.Activity)
+			case !ok:
+				v.errorf(at, "activity %q does not exist", d.Activity)
+			case i == j:
+				v.errorf(at, "activity %q depends on itself", d.Activity)
+			default:
+				parents[i] = append(parents[i], j)
+				for _, c := range d.Conditions {
+					if c == OnCompleted {
+						completed[j] = true
+					} else if c != OnSkipped {
+						other[j] = true
+					}
+				}
+				if completed[j] && other[j] {
+					v.warnf(at, "an upon-completion condition on %q makes the others without effect", d.Activity)
+				}
+			}
+		}
+	}
+	upstream := make([]map[string]bool, len(activities))
+	state := make([]uint8, len(activities)) // 0 new, 1 under way, 2 done
+	var visit func(i int)
+	visit = func(i int) {
+		if state[i] != 0 {
+			return
+		}
+		state[i] = 1
+		up := map[string]bool{}
+		for _, j := range parents[i] {
+			if state[j] == 1 {
+				v.errorf(activities[i].Path+".dependsOn", "the dependency on %q closes a cycle", activities[j].Name)
+				continue
+			}
+			visit(j)
+			up[strings.ToLower(activities[j].Name)] = true
+			if u := activities[j].Until; u != nil {
+				// Published definitions read the last iteration after the loop.
+				for _, child := range u.Activities {
+					up[strings.ToLower(child.Name)] = true
+				}
+			}
+			maps.Copy(up, upstream[j])
+		}
+		upstream[i], state[i] = up, 2
+	}
+	for i := range activities {
+		visit(i)
+	}
+	return upstream
+}
+
+// nesting applies the rules of section 5.1.
+func (v *validator) nesting(a *Activity, around []*Activity) {
+	if len(around) == 0 || v.factory.Lenient {
+		return
+	}
+	loop := a.ForEach != nil || a.Until != nil
+	choice := a.If != nil || a.Switch != nil
+	if a.Is("Validation") {
+		v.errorf(a.Path+".type", "a Validation activity must not stand in a container")
+	}
+	for _, o := range around {
+		switch inLoop := o.ForEach != nil || o.Until != nil; {
+		case loop && inLoop:
+			v.errorf(a.Path+".type", "a %s activity must not stand in the %s activity %q; call a pipeline instead", a.Type, o.Type, o.Name)
+		case loop:
+			v.errorf(a.Path+".type", "a %s activity must not stand in the %s activity %q", a.Type, o.Type, o.Name)
+		case choice && !inLoop:
+			v.errorf(a.Path+".type", "a %s activity must not stand in the %s activity %q", a.Type, o.Type, o.Name)
+		}
+	}
+}
+
+func (v *validator) activity(a *Activity, env *environment) {
+	supports := v.factory.Supports
+	if supports == nil {
+		supports = SupportedActivity
+	}
+	t := lookupActivityType(a.Type)
+	switch {
+	case a.Type == "": // reported when it was read
+	case supports(a.Type):
+	case t == nil:
+		v.unsupported(a.Path+".type", "activity type %q is not known", a.Type)
+	default:
+		v.unsupported(a.Path+".type", "activities of type %q are not supported", a.Type)
+	}
+	if t != nil && t.control && (a.Policy.Timeout != nil || a.Policy.Retry != nil && a.Policy.Retry != int64(0)) {
+		v.warnf(a.Path+".policy", "%s activities have neither timeout nor retry; the policy has no effect", a.Type)
+	}
+	if t != nil && t.extension {
+		v.serviceBus(a.LinkedService)
+	} else {
+		v.reference(a.LinkedService, a.Path+".linkedServiceName")
+	}
+	for _, ref := range slices.Concat(a.Inputs, a.Outputs) {
+		v.reference(ref, ref.Path)
+	}
+	v.references(typePropertiesOf(a), a.Path+".typeProperties")
+	switch {
+	case a.Is("SetVariable"), a.Is("AppendVariable"):
+		v.assignment(a)
+	case a.Is("ExecutePipeline"):
+		v.executePipeline(a)
+	}
+	v.activityExpressions(a, env)
+}
+
+// childMembers are the members of typeProperties that hold child activities.
+var childMembers = []string{BranchBody, BranchTrue, BranchFalse, BranchDefault, "cases"}
+
+// typePropertiesOf returns typeProperties without the child activities, which
+// are checked on their own.
+func typePropertiesOf(a *Activity) *expr.Object {
+	if a.Scopes() == nil {
+		return a.TypeProperties
+	}
+	o := &expr.Object{}
+	for _, m := range a.TypeProperties.Members() {
+		if !slices.ContainsFunc(childMembers, func(name string) bool { return equalFold(name, m.Name) }) {
+			o.Set(m.Name, m.Value)
+		}
+	}
+	return o
+}
+
+// references checks every reference object below a value.
+func (v *validator) references(value expr.Value, at string) {
+	switch x := value.(type) {
+	case expr.Array:
+		for i := range x {
+			v.references(x[i], index(at, i))
+		}
+	case *expr.Object:
+		name, _ := x.Lookup("referenceName")
+		kind, _ := x.Lookup("type")
+		if text, ok := name.(string); ok {
+			if k, ok := kind.(string); ok && strings.HasSuffix(strings.ToLower(k), "reference") {
+				args, _ := x.Lookup("parameters")
+				o, _ := args.(*expr.Object)
+				v.reference(&Reference{Name: text, Type: k, Parameters: o}, at)
+				return
+			}
+		}
+		for _, m := range x.Members() {
+			v.references(m.Value, at+"."+m.Name)
+		}
+	}
+}
+
+// ReturnValueVariable is the system variable that holds a pipeline's return
+// value, section 5.7.
+const ReturnValueVariable = "pipelineReturnValue"
+
+// SetsReturnValue reports whether a SetVariable activity sets the pipeline's
+// return value instead of a variable.
+func SetsReturnValue(a *Activity) bool {
+	system, _ := a.TypeProperties.Lookup("setSystemVariable")
+	yes, _ := system.(bool)
+	if s, ok := system.(string); ok {
+		yes, _ = parseBool(s)
+	}
+	return yes && a.Is("SetVariable")
+}
+
+func (v *validator) assignment(a *Activity) {
+	at := a.Path + ".typeProperties.variableName"
+	raw, _ := a.TypeProperties.Lookup("variableName")
+	name, ok := raw.(string)
+	if !ok || isExpression(name) {
+		return
+	}
+	if SetsReturnValue(a) {
+		if name != ReturnValueVariable {
+			v.errorf(at, "is %q; the only system variable is %s", name, ReturnValueVariable)
+		}
+		return
+	}
+	def := v.pipeline.Variable(name)
+	if def == nil {
+		v.errorf(at, "variable %q is not declared", name)
+		return
+	}
+	value, _ := a.TypeProperties.Lookup("value")
+	switch {
+	case a.Is("AppendVariable") && def.Type != VariableArray:
+		v.errorf(at, "variable %q is of type %s; only an Array can be appended to", name, def.Type)
+	case a.Is("SetVariable") && RefersToVariable(value, name):
+		v.errorf(a.Path+".typeProperties.value", "uses the variable %q that it sets", name)
+	}
+}
+
+func (v *validator) executePipeline(a *Activity) {
+	raw, _ := a.TypeProperties.Lookup("pipeline")
+	ref, _ := raw.(*expr.Object)
+	name, _ := ref.Lookup("referenceName")
+	text, _ := name.(string)
+	target := v.factory.Pipeline(text)
+	at := a.Path + ".typeProperties"
+	if equalFold(text, v.pipeline.Name) {
+		v.errorf(at+".pipeline", "pipeline %q calls itself", text)
+		return
+	}
+	if target == nil {
+		return // reported as a reference
+	}
+	raw, _ = a.TypeProperties.Lookup("parameters")
+	args, _ := raw.(*expr.Object)
+	v.arguments(target.Parameters, args, at+".parameters")
+}
