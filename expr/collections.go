@@ -1,0 +1,257 @@
+package expr
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// The functions of section 6.
+
+func fnContains(c *call) (Value, error) {
+	switch v := c.args[0].(type) {
+	case string:
+		search, ok := c.args[1].(string)
+		if !ok {
+			return nil, c.wrong(1, "a string")
+		}
+		return strings.Contains(v, search), nil
+	case Array:
+		for _, e := range v {
+			if Equal(e, c.args[1]) {
+				return true, nil
+			}
+		}
+		return false, nil
+	case *Object:
+		key, ok := c.args[1].(string)
+		if !ok {
+			return nil, c.wrong(1, "a string")
+		}
+		_, found := v.Lookup(key)
+		return found, nil
+	}
+	return nil, errorf("The function 'contains' expects its first argument 'collection' to be a dictionary (object), an array or a string. The provided value is of type '%s'.", typeName(c.args[0]))
+}
+
+func fnEmpty(c *call) (Value, error) {
+	switch v := c.args[0].(type) {
+	case nil:
+		return true, nil
+	case string:
+		return v == "", nil
+	case Array:
+		return len(v) == 0, nil
+	case *Object:
+		return v.Len() == 0, nil
+	}
+	return nil, c.wrong(0, "an object, an array or a string")
+}
+
+// fnFirst and fnLast return a whole character even where it takes two UTF-16
+// code units: half of it could not be written as text.
+func fnFirst(c *call) (Value, error) {
+	switch v := c.args[0].(type) {
+	case string:
+		_, n := utf8.DecodeRuneInString(v)
+		return v[:n], nil
+	case Array:
+		if len(v) == 0 {
+			return nil, nil
+		}
+		return v[0], nil
+	}
+	return nil, c.wrong(0, "an array or a string")
+}
+
+func fnLast(c *call) (Value, error) {
+	switch v := c.args[0].(type) {
+	case string:
+		_, n := utf8.DecodeLastRuneInString(v)
+		return v[len(v)-n:], nil
+	case Array:
+		if len(v) == 0 {
+			return nil, nil
+		}
+		return v[len(v)-1], nil
+	}
+	return nil, c.wrong(0, "an array or a string")
+}
+
+func fnLength(c *call) (Value, error) {
+	switch v := c.args[0].(type) {
+	case string:
+		return int64(units(v)), nil
+	case Array:
+		return int64(len(v)), nil
+	}
+	return nil, c.wrong(0, "an array or a string")
+}
+
+func fnSkip(c *call) (Value, error) { return c.cut(func(n, count int) (int, int) { return count, n }) }
+
+func fnTake(c *call) (Value, error) { return c.cut(func(_, count int) (int, int) { return 0, count }) }
+
+// cut returns part of an array or string; bounds turns the length and the
+// count, which is not greater, into start and end.
+func (c *call) cut(bounds func(n, count int) (start, end int)) (Value, error) {
+	text, isText := c.args[0].(string)
+	a, isArray := c.args[0].(Array)
+	if !isText && !isArray {
+		return nil, c.wrong(0, "an array or a string")
+	}
+	count, err := c.integer(1)
+	if err != nil {
+		return nil, err
+	}
+	if count < 0 {
+		return nil, errorf("The function '%s' expects its second parameter to be a non-negative integer. The provided value is '%d'.", c.name, count)
+	}
+	n := len(a)
+	if isText {
+		n = units(text)
+	}
+	start, end := bounds(n, int(min(count, int64(n))))
+	if isText {
+		return sliceUnits(text, start, end), nil
+	}
+	return a[start:end:end], nil
+}
+
+func fnJoin(c *call) (Value, error) {
+	a, ok := c.args[0].(Array)
+	if !ok {
+		return nil, c.wrong(0, "an array")
+	}
+	delimiter, err := c.text(1)
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	for i, v := range a {
+		text := Text(v)
+		if b.Len()+len(delimiter)+len(text) > MaxText {
+			return nil, errTooLong("the function 'join'")
+		}
+		if i > 0 {
+			b.WriteString(delimiter)
+		}
+		b.WriteString(text)
+	}
+	return c.result(b.String())
+}
+
+// kinds reports whether all arguments are arrays; it is an error if they are
+// neither all arrays nor all objects.
+func (c *call) kinds() (arrays bool, err error) {
+	_, arrays = c.args[0].(Array)
+	for i, v := range c.args {
+		switch v.(type) {
+		case Array:
+			if arrays {
+				continue
+			}
+		case *Object:
+			if !arrays {
+				continue
+			}
+		}
+		if i == 0 {
+			return false, c.wrong(0, "an array or an object")
+		}
+		return false, errorf("The function '%s' expects parameters of the same type, all arrays or all objects. The function was invoked with values of type '%s' and '%s'.", c.name, typeName(c.args[0]), typeName(v))
+	}
+	return arrays, nil
+}
+
+// key returns the set key of v, charging for its length.
+func (c *call) key(buf []byte, v Value) ([]byte, error) {
+	buf = appendKey(buf[:0], v)
+	return buf, c.ev.charge(len(buf) + elementCost)
+}
+
+func fnUnion(c *call) (Value, error) {
+	arrays, err := c.kinds()
+	if err != nil {
+		return nil, err
+	}
+	if !arrays {
+		out := &Object{}
+		for _, v := range c.args {
+			o := v.(*Object)
+			if err := c.ev.charge(o.Len() * elementCost); err != nil {
+				return nil, err
+			}
+			for _, m := range o.Members() {
+				out.Set(m.Name, m.Value)
+			}
+		}
+		return out, nil
+	}
+	out := Array{}
+	seen := map[string]bool{}
+	var buf []byte
+	for _, v := range c.args {
+		for _, e := range v.(Array) {
+			if buf, err = c.key(buf, e); err != nil {
+				return nil, err
+			}
+			if !seen[string(buf)] {
+				seen[string(buf)] = true
+				out = append(out, e)
+			}
+		}
+	}
+	return out, nil
+}
+
+func fnIntersection(c *call) (Value, error) {
+	arrays, err := c.kinds()
+	if err != nil {
+		return nil, err
+	}
+	if !arrays {
+		return c.commonMembers()
+	}
+	// count holds, for every element, how many of the arguments so far have it
+	// without a gap.
+	count := map[string]int{}
+	var buf []byte
+	for i := len(c.args) - 1; i > 0; i-- {
+		round := len(c.args) - 1 - i
+		for _, e := range c.args[i].(Array) {
+			if buf, err = c.key(buf, e); err != nil {
+				return nil, err
+			}
+			if count[string(buf)] == round {
+				count[string(buf)] = round + 1
+			}
+		}
+	}
+	out := Array{}
+	for _, e := range c.args[0].(Array) {
+		if buf, err = c.key(buf, e); err != nil {
+			return nil, err
+		}
+		if count[string(buf)] == len(c.args)-1 {
+			count[string(buf)] = 0
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+// commonMembers keeps the members whose name and value occur in every argument.
+func (c *call) commonMembers() (Value, error) {
+	out := &Object{}
+next:
+	for _, m := range c.args[0].(*Object).Members() {
+		for _, v := range c.args[1:] {
+			other, ok := v.(*Object).Get(m.Name)
+			if !ok || !Equal(m.Value, other) {
+				continue next
+			}
+		}
+		out.Set(m.Name, m.Value)
+	}
+	return out, nil
+}

@@ -1,0 +1,189 @@
+package expr
+
+import (
+	"strconv"
+	"strings"
+)
+
+// The functions of section 8 that convert between types.
+
+func fnArray(c *call) (Value, error) {
+	if a, ok := c.args[0].(Array); ok {
+		return a, nil
+	}
+	return fnCreateArray(c)
+}
+
+func fnCreateArray(c *call) (Value, error) {
+	a := append(make(Array, 0, len(c.args)), c.args...)
+	if err := c.ev.chargeValue(a); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func fnString(c *call) (Value, error) {
+	if s, ok := c.args[0].(string); ok {
+		return s, nil
+	}
+	return c.result(Text(c.args[0]))
+}
+
+func (c *call) notConvertible() error {
+	return errorf("The function '%s' was invoked with a parameter that is not valid. The value cannot be converted to the target type.", c.name)
+}
+
+func fnBool(c *call) (Value, error) {
+	switch v := c.args[0].(type) {
+	case bool:
+		return v, nil
+	case int64:
+		return v != 0, nil
+	case float64:
+		return v != 0, nil
+	case string:
+		switch strings.ToLower(strings.TrimSpace(v)) {
+		case "true":
+			return true, nil
+		case "false":
+			return false, nil
+		}
+	}
+	return nil, c.notConvertible()
+}
+
+func fnInt(c *call) (Value, error) {
+	switch v := c.args[0].(type) {
+	case int64:
+		return v, nil
+	case bool:
+		if v {
+			return int64(1), nil
+		}
+		return int64(0), nil
+	case float64:
+		if i, ok := integral(v); ok {
+			return i, nil
+		}
+	case string:
+		if i, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64); err == nil {
+			return i, nil
+		}
+	}
+	return nil, c.notConvertible()
+}
+
+// fnFloat reads a decimal number as .NET does with the invariant culture:
+// commas between the digits before the point are ignored.
+func fnFloat(c *call) (Value, error) {
+	if len(c.args) == 2 {
+		if err := c.locale(1); err != nil {
+			return nil, err
+		}
+	}
+	switch v := c.args[0].(type) {
+	case float64:
+		return v, nil
+	case int64:
+		return float64(v), nil
+	case string:
+		text := strings.TrimSpace(v)
+		if !isDecimal(text) {
+			break
+		}
+		f, err := strconv.ParseFloat(strings.ReplaceAll(text, ",", ""), 64)
+		if err != nil {
+			break
+		}
+		return finite(c.name, f)
+	}
+	return nil, c.notConvertible()
+}
+
+// isDecimal reports whether s is a sign, digits with commas between them, a
+// point and digits, and an exponent, each of them optional but not all digits.
+func isDecimal(s string) bool {
+	i := 0
+	sign := func() {
+		if i < len(s) && (s[i] == '-' || s[i] == '+') {
+			i++
+		}
+	}
+	digits := func(comma bool) int {
+		n := 0
+		for i < len(s) && (isDigit(s[i]) || comma && n > 0 && s[i] == ',') {
+			if s[i] != ',' {
+				n++
+			}
+			i++
+		}
+		return n
+	}
+	sign()
+	n := digits(true)
+	if i < len(s) && s[i] == '.' {
+		i++
+		n += digits(false)
+	}
+	if n == 0 {
+		return false
+	}
+	if i < len(s) && s[i]|0x20 == 'e' {
+		i++
+		sign()
+		if digits(false) == 0 {
+			return false
+		}
+	}
+	return i == len(s)
+}
+
+// locale checks an optional locale argument: the language knows the format of
+// en-US and of the invariant culture only.
+func (c *call) locale(i int) error {
+	name, err := c.text(i)
+	if err != nil {
+		return err
+	}
+	if name == "" || strings.EqualFold(name, "en-US") || strings.EqualFold(name, "en") {
+		return nil
+	}
+	return errorf("The function '%s' does not support the locale '%s'; only 'en-US' is supported.", c.name, name)
+}
+
+// fnJSON parses JSON text or converts XML. Unlike the service, which is lax in
+// its own ways, it accepts exactly the JSON of RFC 8259.
+func fnJSON(c *call) (Value, error) {
+	text := ""
+	switch v := c.args[0].(type) {
+	case string:
+		text = v
+	case Array:
+		return v, nil
+	case *Object:
+		content, ok := contentOf(v)
+		if !ok {
+			return v, nil
+		}
+		text = content.text()
+		if content.isXML() {
+			root, err := c.parseXML(text)
+			if err != nil {
+				return nil, err
+			}
+			v := xmlToJSON(root)
+			return v, c.ev.chargeValue(v)
+		}
+	default:
+		return nil, c.wrong(0, "a string or an XML")
+	}
+	if err := c.ev.charge(2 * len(text)); err != nil {
+		return nil, err
+	}
+	p := jsonParser{b: []byte(text), maxDepth: MaxValueDepth}
+	v, err := p.parse()
+	if err != nil {
+		return nil, errorf("The function 'json' parameter is not valid. The provided value cannot be parsed: %s.", err)
+	}
+	return v, nil
+}

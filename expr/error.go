@@ -1,0 +1,41 @@
+package expr
+
+import "fmt"
+
+// CodeInvalidTemplate is the error code an activity fails with when one of its
+// expressions cannot be parsed or evaluated (section 4 of the language).
+const CodeInvalidTemplate = "InvalidTemplate"
+
+// An Error says why an expression could not be parsed or evaluated. It is the
+// only type of error that [Parse] and the methods of [Context] return. Message
+// is a full sentence in the wording of the service, because it is shown as the
+// message of the failed activity; tests and callers should rely on Code.
+type Error struct {
+	Code       string // always CodeInvalidTemplate
+	Message    string
+	Expression string // the text of the expression, without its "@" or "@{ }"
+	Offset     int    // bytes from the start of the JSON string to the part that failed
+}
+
+// Error returns the message.
+func (e *Error) Error() string { return e.Message }
+
+// errorf makes an error that does not know its place yet; the evaluator fills
+// in the expression and the offset.
+func errorf(format string, args ...any) *Error {
+	return &Error{Code: CodeInvalidTemplate, Message: fmt.Sprintf(format, args...), Offset: -1}
+}
+
+// A SyntaxError says where and why a text is not JSON. Line and Column count
+// from 1; Column and Offset are in bytes.
+type SyntaxError struct {
+	Offset int
+	Line   int
+	Column int
+	Msg    string
+}
+
+// Error returns the position and the reason.
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Msg)
+}

@@ -1,0 +1,334 @@
+package expr
+
+import (
+	"math"
+	"strings"
+)
+
+// An evaluation is one call of Evaluate: it carries the work that is left and
+// the expression that errors refer to.
+type evaluation struct {
+	ctx     *Context
+	work    int64
+	current *expression
+}
+
+// walk evaluates v and what it holds. It reports whether the result differs
+// from v, so that values without expressions are never copied.
+func (ev *evaluation) walk(v Value, depth int) (Value, bool, error) {
+	switch v := v.(type) {
+	case string:
+		if strings.IndexByte(v, '@') < 0 {
+			return v, false, nil
+		}
+		return ev.walkString(v)
+	case Array:
+		if depth >= MaxValueDepth {
+			return nil, false, errTooDeep()
+		}
+		for i, e := range v {
+			r, changed, err := ev.walk(e, depth+1)
+			if err != nil {
+				return nil, false, err
+			}
+			if changed {
+				return ev.walkArrayFrom(v, i, r, depth)
+			}
+		}
+	case *Object:
+		if s, ok := ExpressionText(v); ok {
+			r, _, err := ev.walkString(s)
+			return r, true, err
+		}
+		if depth >= MaxValueDepth {
+			return nil, false, errTooDeep()
+		}
+		var clone *Object
+		for _, m := range v.Members() {
+			r, changed, err := ev.walk(m.Value, depth+1)
+			if err != nil {
+				return nil, false, err
+			}
+			if changed {
+				if clone == nil {
+					clone = v.Clone()
+				}
+				clone.Set(m.Name, r)
+			}
+		}
+		if clone != nil {
+			return clone, true, nil
+		}
+	}
+	return v, false, nil
+}
+
+// walkArrayFrom continues a walk whose i-th element became r.
+func (ev *evaluation) walkArrayFrom(v Array, i int, r Value, depth int) (Value, bool, error) {
+	out := make(Array, len(v))
+	copy(out, v[:i])
+	out[i] = r
+	for i++; i < len(v); i++ {
+		var err error
+		if out[i], _, err = ev.walk(v[i], depth+1); err != nil {
+			return nil, false, err
+		}
+	}
+	return out, true, nil
+}
+
+func (ev *evaluation) walkString(s string) (Value, bool, error) {
+	t, err := cachedParse(s)
+	if err != nil {
+		return nil, false, err
+	}
+	v, err := ev.template(t)
+	if err != nil {
+		return nil, false, err
+	}
+	if r, ok := v.(string); ok && r == s {
+		return v, false, nil
+	}
+	return v, true, nil
+}
+
+func (ev *evaluation) template(t *Template) (Value, error) {
+	switch {
+	case t.whole != nil:
+		return ev.expression(t.whole)
+	case t.parts == nil:
+		return t.literal, nil
+	}
+	var b strings.Builder
+	for _, p := range t.parts {
+		text := p.text
+		if p.expr != nil {
+			v, err := ev.expression(p.expr)
+			if err != nil {
+				return nil, err
+			}
+			text = Text(v)
+		}
+		if b.Len()+len(text) > MaxText {
+			return nil, ev.place(errTooLong("string interpolation"), 0)
+		}
+		b.WriteString(text)
+	}
+	if err := ev.charge(b.Len()); err != nil {
+		return nil, ev.place(err, 0)
+	}
+	return b.String(), nil
+}
+
+func (ev *evaluation) expression(x *expression) (Value, error) {
+	outer := ev.current
+	ev.current = x
+	v, err := ev.eval(x.root)
+	if err != nil {
+		return nil, ev.place(err, x.offset)
+	}
+	ev.current = outer
+	return v, nil
+}
+
+// place completes an error with the current expression and an offset, unless it
+// has them already.
+func (ev *evaluation) place(err error, offset int) error {
+	e, ok := err.(*Error)
+	if !ok {
+		e = errorf("%s", err)
+	}
+	if e.Offset < 0 {
+		e.Offset = offset
+		if ev.current != nil {
+			e.Expression = ev.current.text
+		}
+	}
+	return e
+}
+
+// eval evaluates n. Its recursion is bounded by the depth the parser accepts.
+func (ev *evaluation) eval(n *node) (Value, error) {
+	v := n.value
+	if n.call {
+		var err error
+		if v, err = ev.invoke(n); err != nil {
+			return nil, ev.place(err, n.offset)
+		}
+	}
+	for i := range n.accessors {
+		var err error
+		if v, err = ev.access(v, &n.accessors[i]); err != nil {
+			return nil, ev.place(err, n.accessors[i].offset)
+		}
+	}
+	return v, nil
+}
+
+// invoke checks the function and the number of arguments before it evaluates
+// any of them (section 4).
+func (ev *evaluation) invoke(n *node) (Value, error) {
+	f := n.fn
+	if f == nil {
+		return nil, errorf("The template function '%s' is not defined or not valid.", n.name)
+	}
+	least := f.min
+	if f.lenientMin > 0 && ev.ctx.Lenient {
+		least = f.lenientMin
+	}
+	if len(n.args) < least || f.max >= 0 && len(n.args) > f.max {
+		return nil, errArgumentCount(f, len(n.args))
+	}
+	if f.lazy != nil {
+		return f.lazy(ev, n.args)
+	}
+	c := call{ev: ev, name: f.name}
+	if len(n.args) <= len(c.buf) {
+		c.args = c.buf[:len(n.args)]
+	} else {
+		c.args = make([]Value, len(n.args))
+	}
+	for i, a := range n.args {
+		var err error
+		if c.args[i], err = ev.eval(a); err != nil {
+			return nil, err
+		}
+	}
+	return f.strict(&c)
+}
+
+// access applies one accessor (section 2.3).
+func (ev *evaluation) access(v Value, a *accessor) (Value, error) {
+	name := a.name
+	var key Value = name
+	if a.index != nil {
+		var err error
+		if key, err = ev.eval(a.index); err != nil {
+			return nil, err
+		}
+		name, _ = key.(string)
+	}
+	switch v := v.(type) {
+	case *Object:
+		if _, ok := key.(string); !ok {
+			return nil, ev.cannot("property '%s' cannot be selected. Properties of an object can only be selected using a string.", Text(key))
+		}
+		m, ok := v.Lookup(name)
+		if ok || a.safe {
+			return m, nil
+		}
+		return nil, ev.cannot("property '%s' doesn't exist, available properties are '%s'.", name, memberNames(v))
+	case Array:
+		i, ok := key.(int64)
+		if f, isFloat := key.(float64); isFloat {
+			i, ok = integral(f)
+		}
+		switch {
+		case !ok:
+			return nil, ev.cannot("property '%s' cannot be selected. Array elements can only be selected using an integer index.", Text(key))
+		case i >= 0 && i < int64(len(v)):
+			return v[i], nil
+		case a.safe:
+			return nil, nil
+		case len(v) == 0:
+			return nil, ev.cannot("array index '%d' cannot be selected from empty array.", i)
+		}
+		return nil, ev.cannot("array index '%d' is outside bounds (0, %d) of array.", i, len(v)-1)
+	case nil:
+		if a.safe {
+			return nil, nil
+		}
+		return nil, ev.cannot("property '%s' cannot be selected.", Text(key))
+	}
+	return nil, ev.cannot("property '%s' cannot be selected. Property selection is not supported on values of type '%s'.", Text(key), typeName(v))
+}
+
+// memberNames lists the names of o for an error message, not more than fit one.
+func memberNames(o *Object) string {
+	var b strings.Builder
+	for i, m := range o.Members() {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if b.Len() > 1024 {
+			b.WriteString("…")
+			break
+		}
+		b.WriteString(m.Name)
+	}
+	return b.String()
+}
+
+// cannot makes the error of an expression that cannot be evaluated, in Data
+// Factory's wording.
+func (ev *evaluation) cannot(format string, args ...any) *Error {
+	text := ""
+	if ev.current != nil {
+		text = ev.current.text
+	}
+	if len(text) > 256 {
+		text = strings.ToValidUTF8(text[:256], "") + "…"
+	}
+	return errorf("The expression '%s' cannot be evaluated because "+format, append([]any{text}, args...)...)
+}
+
+// charge takes n bytes from the work that is left.
+func (ev *evaluation) charge(n int) error {
+	if ev.work -= int64(n); ev.work < 0 {
+		return errorf("The expression produces more than the limit of %d bytes of intermediate results.", maxWork)
+	}
+	return nil
+}
+
+// elementCost is what one array element or object member is charged.
+const elementCost = 24
+
+// chargeValue charges a value that was built from others and checks how deeply
+// it nests. Values share their parts, so what is small in memory can be huge as
+// text: the cost is that of the text.
+func (ev *evaluation) chargeValue(v Value) error { return ev.chargeNested(v, 0) }
+
+func (ev *evaluation) chargeNested(v Value, depth int) error {
+	switch v := v.(type) {
+	case string:
+		return ev.charge(len(v) + elementCost)
+	case Array:
+		if depth >= MaxValueDepth {
+			return errTooDeep()
+		}
+		for _, e := range v {
+			if err := ev.chargeNested(e, depth+1); err != nil {
+				return err
+			}
+		}
+	case *Object:
+		if depth >= MaxValueDepth {
+			return errTooDeep()
+		}
+		for _, m := range v.Members() {
+			if err := ev.charge(len(m.Name)); err != nil {
+				return err
+			}
+			if err := ev.chargeNested(m.Value, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return ev.charge(elementCost)
+}
+
+func errTooDeep() *Error {
+	return errorf("The value nests deeper than the limit of %d levels.", MaxValueDepth)
+}
+
+func errTooLong(what string) *Error {
+	return errorf("The result of %s is longer than the limit of %d characters.", what, MaxText)
+}
+
+// finite turns a float that JSON cannot hold into an error.
+func finite(name string, f float64) (Value, error) {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return nil, errorf("The result of the function '%s' is out of range.", name)
+	}
+	return f, nil
+}

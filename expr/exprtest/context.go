@@ -1,0 +1,119 @@
+// Package exprtest evaluates expressions against contexts written as JSON, in
+// the format of section 12 of the language: for test vectors and for the
+// command that evaluates an expression by hand. It starts no goroutine.
+package exprtest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"switchyard/expr"
+)
+
+// Names of the members of a context, as section 12 lists them.
+const (
+	memberParameters       = "parameters"
+	memberGlobalParameters = "globalParameters"
+	memberVariables        = "variables"
+	memberActivities       = "activities"
+	memberItem             = "item"
+	memberDataset          = "dataset"
+	memberLinkedService    = "linkedService"
+	memberPipeline         = "pipeline"
+	memberTrigger          = "trigger"
+	memberTriggerBody      = "triggerBody"
+	memberNow              = "now"
+)
+
+// NewContext turns a context object into a Context. A nil object is an empty
+// context. If the object has no member now, the present is the argument; guid
+// and rand come from seed. A member of an unknown name or of the wrong type is
+// an error.
+func NewContext(o *expr.Object, now time.Time, seed uint64) (*expr.Context, error) {
+	c := &expr.Context{Now: now, Seed: seed}
+	pipeline := &expr.Object{}
+	parameters, globals := expr.Value(&expr.Object{}), expr.Value(&expr.Object{})
+	for _, m := range o.Members() {
+		object, isObject := m.Value.(*expr.Object)
+		var err error
+		switch m.Name {
+		case memberItem:
+			c.Item = func() (expr.Value, bool) { return m.Value, true }
+			continue
+		case memberTriggerBody:
+			c.TriggerBody = m.Value
+			continue
+		case memberNow:
+			if c.Now, err = parseNow(m.Value); err != nil {
+				return nil, err
+			}
+			continue
+		case memberParameters:
+			parameters = object
+		case memberGlobalParameters:
+			globals = object
+		case memberPipeline:
+			pipeline = object
+		case memberVariables:
+			c.Variables = lookup(object)
+		case memberActivities:
+			c.Activity = lookup(object)
+		case memberDataset:
+			c.Dataset = object
+		case memberLinkedService:
+			c.LinkedService = object
+		case memberTrigger:
+			c.Trigger = object
+		default:
+			return nil, fmt.Errorf("context: unknown member %q", m.Name)
+		}
+		if !isObject {
+			return nil, fmt.Errorf("context: member %q is not an object", m.Name)
+		}
+	}
+	pipeline = pipeline.Clone()
+	pipeline.Set(memberParameters, parameters)
+	pipeline.Set(memberGlobalParameters, globals)
+	c.Pipeline = pipeline
+	return c, nil
+}
+
+// lookup finds members ignoring case, as variable and activity names compare.
+func lookup(o *expr.Object) func(string) (expr.Value, bool) {
+	return func(name string) (expr.Value, bool) { return o.Lookup(name) }
+}
+
+func parseNow(v expr.Value) (time.Time, error) {
+	s, ok := v.(string)
+	if !ok {
+		return time.Time{}, fmt.Errorf("context: member %q is not a string", memberNow)
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil && !strings.Contains(s, "T") {
+		t, err = time.Parse(time.DateOnly, s)
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("context: member %q: %q is not an ISO 8601 time with a zone", memberNow, s)
+	}
+	return t, nil
+}
+
+// Evaluate evaluates v, usually a string with its "@", and returns the object
+// {"value": …} or {"error": {"errorCode", "message", "expression", "offset"}}.
+// The offset counts bytes in the string.
+func Evaluate(c *expr.Context, v expr.Value) *expr.Object {
+	r, err := c.Evaluate(v)
+	if err == nil {
+		return expr.NewObject(expr.Member{Name: "value", Value: r})
+	}
+	o := expr.NewObject(
+		expr.Member{Name: "errorCode", Value: expr.CodeInvalidTemplate},
+		expr.Member{Name: "message", Value: err.Error()},
+	)
+	if e, ok := err.(*expr.Error); ok {
+		o.Set("expression", e.Expression)
+		o.Set("offset", int64(e.Offset))
+	}
+	return expr.NewObject(expr.Member{Name: "error", Value: o})
+}

@@ -1,0 +1,167 @@
+package expr
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+)
+
+func TestParseJSON(t *testing.T) {
+	tests := []struct{ in, want string }{
+		{` [ 1 , -0 , 1.0, 1e2 ,-1.5E-3] `, `[1,0,1.0,100.0,-0.0015]`},
+		{`{"b":1,"a":{"z":null,"y":[true,false]}}`, `{"b":1,"a":{"z":null,"y":[true,false]}}`},
+		{`{"a":1,"b":2,"a":3}`, `{"a":3,"b":2}`},
+		{`"\u0041\ud83d\ude00\/\b\f\n\r\t\u0001\"\\"`, `"A😀/\b\f\n\r\t\u0001\"\\"`},
+		{`"\ud83d x \ude00 \ud83d\u0041"`, "\"\uFFFD x \uFFFD \uFFFDA\""},
+		{`"<a href='x'>&\u2028"`, "\"<a href='x'>&\u2028\""},
+		{`9223372036854775807`, `9223372036854775807`},
+		{`-9223372036854775808`, `-9223372036854775808`},
+		{`9223372036854775808`, `9223372036854776000.0`},
+		{`1e21`, `1e+21`},
+		{`0.000001`, `0.000001`},
+		{`1e-7`, `1e-07`},
+		{`[]`, `[]`},
+		{`{}`, `{}`},
+	}
+	for _, tt := range tests {
+		v, err := ParseJSON([]byte(tt.in))
+		if err != nil {
+			t.Errorf("ParseJSON(%s): %v", tt.in, err)
+			continue
+		}
+		if got := string(AppendJSON(nil, v)); got != tt.want {
+			t.Errorf("ParseJSON(%s): got %s, want %s", tt.in, got, tt.want)
+		}
+	}
+}
+
+func TestParseJSONErrors(t *testing.T) {
+	tests := []struct {
+		in           string
+		line, column int
+	}{
+		{"", 1, 1},
+		{"[1,\n 2,\n  x]", 3, 3},
+		{"[1,]", 1, 4},
+		{"[1 2]", 1, 4},
+		{"{\"a\" 1}", 1, 6},
+		{"{a:1}", 1, 2},
+		{"{\"a\":1,}", 1, 8},
+		{"\"abc", 1, 1},
+		{"\"a\nb\"", 1, 3},
+		{"\"\\x\"", 1, 2},
+		{"\"\\u12g4\"", 1, 2},
+		{"\"\xff\"", 1, 2},
+		{"01", 1, 1},
+		{"1.", 1, 3},
+		{"-", 1, 2},
+		{"1e+", 1, 4},
+		{"1e999", 1, 1},
+		{"nul", 1, 1},
+		{"1 1", 1, 3},
+		{"\ufeff1", 1, 1},
+		{"'a'", 1, 1},
+		{strings.Repeat("[", MaxDepth+1), 1, MaxDepth + 1},
+		{strings.Repeat(`{"":`, MaxDepth+1), 1, 4*MaxDepth + 1},
+	}
+	for _, tt := range tests {
+		v, err := ParseJSON([]byte(tt.in))
+		var e *SyntaxError
+		if !errors.As(err, &e) {
+			t.Errorf("ParseJSON(%q): got %v, %v, want a SyntaxError", tt.in, v, err)
+			continue
+		}
+		if e.Line != tt.line || e.Column != tt.column {
+			t.Errorf("ParseJSON(%q): got %q, want line %d, column %d", tt.in, err, tt.line, tt.column)
+		}
+	}
+	deep := strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth)
+	if _, err := ParseJSON([]byte(deep)); err != nil {
+		t.Errorf("ParseJSON of %d levels: %v", MaxDepth, err)
+	}
+}
+
+func TestAppendJSONOfWhatJSONCannotHold(t *testing.T) {
+	v := Array{math.NaN(), math.Inf(-1), "\xff"}
+	if got, want := string(AppendJSON(nil, v)), "[null,null,\"\uFFFD\"]"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("AppendJSON of an int did not panic: it is not a Value")
+		}
+	}()
+	AppendJSON(nil, Array{1})
+}
+
+func TestEqual(t *testing.T) {
+	object := func(s string) Value {
+		v, err := ParseJSON([]byte(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	tests := []struct {
+		a, b string
+		want bool
+	}{
+		{`1`, `1.0`, true},
+		{`9007199254740993`, `9007199254740992.0`, false},
+		{`{"a":1,"b":[1,{"c":null}]}`, `{"b":[1.0,{"c":null}],"a":1}`, true},
+		{`{"a":1}`, `{"A":1}`, false},
+		{`{"a":null}`, `{"b":null}`, false},
+		{`[1,2]`, `[2,1]`, false},
+		{`"1"`, `1`, false},
+		{`true`, `1`, false},
+		{`null`, `false`, false},
+		{`[]`, `{}`, false},
+		{`["a,b"]`, `["a","b"]`, false},
+	}
+	for _, tt := range tests {
+		a, b := object(tt.a), object(tt.b)
+		if got := Equal(a, b); got != tt.want {
+			t.Errorf("Equal(%s, %s): got %v, want %v", tt.a, tt.b, got, tt.want)
+		}
+		if got := Equal(b, a); got != tt.want {
+			t.Errorf("Equal(%s, %s): got %v, want %v", tt.b, tt.a, got, tt.want)
+		}
+		if got := bytes.Equal(appendKey(nil, a), appendKey(nil, b)); got != tt.want {
+			t.Errorf("keys of %s and %s: equal is %v, want %v", tt.a, tt.b, got, tt.want)
+		}
+	}
+}
+
+// FuzzParseJSON checks that what parses is what the standard library takes for
+// JSON, and that writing and reading it again changes nothing.
+func FuzzParseJSON(f *testing.F) {
+	for _, s := range []string{
+		`{"a":[1,-2.5e3,"x\u00e4\n",null,true],"b":{}}`, `[9223372036854775808,1e-7]`, `"\ud83d\ude00\ud800"`, ` 0 `, "[[[[", `{"a":1,"a":2}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		v, err := ParseJSON(b)
+		if err != nil {
+			var e *SyntaxError
+			if !errors.As(err, &e) || e.Offset < 0 || e.Offset > len(b) || e.Line < 1 || e.Column < 1 {
+				t.Fatalf("ParseJSON(%q): got error %#v", b, err)
+			}
+			return
+		}
+		if !json.Valid(b) {
+			t.Fatalf("ParseJSON(%q): got %v for what is not JSON", b, v)
+		}
+		text := AppendJSON(nil, v)
+		again, err := ParseJSON(text)
+		if err != nil || !Equal(v, again) {
+			t.Fatalf("ParseJSON(%q) wrote %q, which reads as %v, %v", b, text, again, err)
+		}
+		if second := AppendJSON(nil, again); !bytes.Equal(text, second) {
+			t.Fatalf("ParseJSON(%q) wrote %q and then %q", b, text, second)
+		}
+	})
+}

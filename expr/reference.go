@@ -1,0 +1,72 @@
+package expr
+
+// The functions of section 3: they read the Context.
+
+func notHere(name string) (Value, error) {
+	return nil, errorf("The template function '%s' is not expected at this location.", name)
+}
+
+func isNil(v Value) bool {
+	o, ok := v.(*Object)
+	return v == nil || ok && o == nil
+}
+
+func contextValue(name string, v Value) (Value, error) {
+	if isNil(v) {
+		return notHere(name)
+	}
+	return v, nil
+}
+
+func fnPipeline(c *call) (Value, error) { return contextValue("pipeline", c.ev.ctx.Pipeline) }
+
+func fnDataset(c *call) (Value, error) { return contextValue("dataset", c.ev.ctx.Dataset) }
+
+func fnLinkedService(c *call) (Value, error) {
+	return contextValue("linkedService", c.ev.ctx.LinkedService)
+}
+
+func fnTrigger(c *call) (Value, error) { return contextValue("trigger", c.ev.ctx.Trigger) }
+
+func fnTriggerBody(c *call) (Value, error) {
+	ctx := c.ev.ctx
+	if isNil(ctx.TriggerBody) && !isNil(ctx.Trigger) {
+		return nil, nil
+	}
+	return contextValue("triggerBody", ctx.TriggerBody)
+}
+
+func fnActivity(c *call) (Value, error) {
+	name, err := c.text(0)
+	if err != nil {
+		return nil, err
+	}
+	if c.ev.ctx.Activity != nil {
+		if v, ok := c.ev.ctx.Activity(name); ok {
+			return v, nil
+		}
+	}
+	return nil, c.ev.cannot("the template action '%s' is not defined at current scope.", name)
+}
+
+func fnVariables(c *call) (Value, error) {
+	name, err := c.text(0)
+	if err != nil {
+		return nil, err
+	}
+	if c.ev.ctx.Variables != nil {
+		if v, ok := c.ev.ctx.Variables(name); ok {
+			return v, nil
+		}
+	}
+	return nil, c.ev.cannot("the template variable '%s' cannot be found.", name)
+}
+
+func fnItem(c *call) (Value, error) {
+	if c.ev.ctx.Item != nil {
+		if v, ok := c.ev.ctx.Item(); ok {
+			return v, nil
+		}
+	}
+	return notHere("item")
+}

@@ -1,0 +1,342 @@
+package expr
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+)
+
+// The XML document model behind xml, xpath and json: small, with limits, and
+// keeping the prefixes and the order that the JSON conversion needs.
+
+type xmlKind uint8
+
+const (
+	xmlRoot xmlKind = iota
+	xmlElement
+	xmlText
+	xmlCDATA
+	xmlComment
+	xmlInstruction
+)
+
+// An xmlNode is a node of a document. Name is the target of an instruction,
+// "xml" for the declaration.
+type xmlNode struct {
+	kind       xmlKind
+	prefix     string
+	name       string
+	text       string
+	attrs      []xmlAttr
+	parent     *xmlNode
+	children   []*xmlNode
+	index      int  // position among the parent's children
+	selfClosed bool // written as <a/>
+}
+
+type xmlAttr struct{ prefix, name, value string }
+
+const (
+	xmlNamespace = "http://www.w3.org/XML/1998/namespace"
+	maxXMLDepth  = 100
+	xmlNodeCost  = 200
+)
+
+func (n *xmlNode) qualified() string { return qualifiedName(n.prefix, n.name) }
+
+func qualifiedName(prefix, name string) string {
+	if prefix == "" {
+		return name
+	}
+	return prefix + ":" + name
+}
+
+// declaration returns the namespace that a itself declares for a prefix.
+func (a xmlAttr) declares(prefix string) bool {
+	if prefix == "" {
+		return a.prefix == "" && a.name == "xmlns"
+	}
+	return a.prefix == "xmlns" && a.name == prefix
+}
+
+// namespace returns what a prefix means at n.
+func (n *xmlNode) namespace(prefix string) (string, bool) {
+	if prefix == "xml" {
+		return xmlNamespace, true
+	}
+	for e := n; e != nil; e = e.parent {
+		for _, a := range e.attrs {
+			if a.declares(prefix) {
+				return a.value, true
+			}
+		}
+	}
+	return "", prefix == ""
+}
+
+func (n *xmlNode) add(child *xmlNode) {
+	child.parent, child.index = n, len(n.children)
+	n.children = append(n.children, child)
+}
+
+// value returns the string value of n as XPath defines it.
+func (n *xmlNode) value() string {
+	switch n.kind {
+	case xmlRoot, xmlElement:
+		var b strings.Builder
+		n.appendText(&b)
+		return b.String()
+	}
+	return n.text
+}
+
+func (n *xmlNode) appendText(b *strings.Builder) {
+	for _, c := range n.children {
+		switch c.kind {
+		case xmlElement:
+			c.appendText(b)
+		case xmlText, xmlCDATA:
+			b.WriteString(c.text)
+		}
+	}
+}
+
+// parseXML parses a well-formed document with one root element. White space
+// between elements is dropped; document type declarations are refused.
+func (c *call) parseXML(text string) (*xmlNode, error) {
+	if err := c.ev.charge(len(text)); err != nil {
+		return nil, err
+	}
+	root, err := readXML(text, c.ev.charge)
+	if err != nil {
+		if e, ok := err.(*Error); ok {
+			return nil, e
+		}
+		return nil, errorf("The function '%s' parameter is not valid. The provided value cannot be parsed as XML: %s.", c.name, err)
+	}
+	return root, nil
+}
+
+func readXML(text string, charge func(int) error) (*xmlNode, error) {
+	d := xml.NewDecoder(strings.NewReader(text))
+	// The text is decoded already, whatever encoding it declares.
+	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
+	root := &xmlNode{kind: xmlRoot}
+	at, depth := root, 0
+	for {
+		before := d.InputOffset()
+		tok, err := d.RawToken()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := charge(xmlNodeCost); err != nil {
+			return nil, err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			if depth++; depth > maxXMLDepth {
+				return nil, errors.New("elements nest too deeply")
+			}
+			e := &xmlNode{kind: xmlElement, prefix: t.Name.Space, name: t.Name.Local}
+			for _, a := range t.Attr {
+				e.attrs = append(e.attrs, xmlAttr{a.Name.Space, a.Name.Local, a.Value})
+			}
+			if err := charge(len(t.Attr) * xmlNodeCost); err != nil {
+				return nil, err
+			}
+			at.add(e)
+			if err := e.check(); err != nil {
+				return nil, err
+			}
+			at = e
+		case xml.EndElement:
+			if at == root || at.prefix != t.Name.Space || at.name != t.Name.Local {
+				return nil, errors.New("the end tag " + qualifiedName(t.Name.Space, t.Name.Local) + " has no start tag")
+			}
+			at.selfClosed = before == d.InputOffset()
+			at, depth = at.parent, depth-1
+		case xml.CharData:
+			// The decoder does not tell a CDATA section from text; the source does.
+			cdata := strings.HasPrefix(text[before:], "<![CDATA[")
+			if err := at.addText(string(t), cdata); err != nil {
+				return nil, err
+			}
+		case xml.Comment:
+			at.add(&xmlNode{kind: xmlComment, text: string(t)})
+		case xml.ProcInst:
+			if strings.EqualFold(t.Target, "xml") && (t.Target != "xml" || before != 0) {
+				return nil, errors.New("the XML declaration is not at the beginning")
+			}
+			at.add(&xmlNode{kind: xmlInstruction, name: t.Target, text: string(t.Inst)})
+		case xml.Directive:
+			return nil, errors.New("document type declarations are not supported")
+		}
+	}
+	if at != root {
+		return nil, errors.New("the element " + at.qualified() + " has no end tag")
+	}
+	if root.element() == nil {
+		return nil, errors.New("there is no root element")
+	}
+	return root, nil
+}
+
+func (n *xmlNode) addText(text string, cdata bool) error {
+	switch {
+	case cdata && n.kind == xmlElement:
+		n.add(&xmlNode{kind: xmlCDATA, text: text})
+	case strings.Trim(text, " \t\r\n\ufeff") == "":
+	case n.kind == xmlRoot:
+		return errors.New("there is text outside the root element")
+	default:
+		n.add(&xmlNode{kind: xmlText, text: text})
+	}
+	return nil
+}
+
+// element returns the root element of a document.
+func (n *xmlNode) element() *xmlNode {
+	for _, c := range n.children {
+		if c.kind == xmlElement {
+			return c
+		}
+	}
+	return nil
+}
+
+// check refuses what the decoder lets through: a second root, repeated
+// attributes and prefixes that are not declared.
+func (n *xmlNode) check() error {
+	if n.parent.kind == xmlRoot && n.parent.element() != n {
+		return errors.New("there is more than one root element")
+	}
+	if _, ok := n.namespace(n.prefix); !ok {
+		return errors.New("the prefix " + n.prefix + " is not declared")
+	}
+	seen := make(map[string]bool, len(n.attrs))
+	for _, a := range n.attrs {
+		name := qualifiedName(a.prefix, a.name)
+		if seen[name] {
+			return errors.New("the attribute " + name + " occurs twice")
+		}
+		seen[name] = true
+		if a.prefix == "" || a.prefix == "xmlns" {
+			continue
+		}
+		if _, ok := n.namespace(a.prefix); !ok {
+			return errors.New("the prefix " + a.prefix + " is not declared")
+		}
+	}
+	return nil
+}
+
+// An xmlWriter writes nodes as .NET's OuterXml does.
+type xmlWriter struct {
+	b     strings.Builder
+	scope []xmlAttr // namespaces declared around the current node, in the output
+}
+
+// outer returns the text of n alone: a namespace that n inherits and uses is
+// declared on it.
+func (n *xmlNode) outer() string {
+	var w xmlWriter
+	w.node(n)
+	return w.b.String()
+}
+
+func (w *xmlWriter) node(n *xmlNode) {
+	switch n.kind {
+	case xmlRoot:
+		for _, c := range n.children {
+			w.node(c)
+		}
+	case xmlElement:
+		w.element(n)
+	case xmlText:
+		escapeXML(&w.b, n.text, false)
+	case xmlCDATA:
+		w.b.WriteString("<![CDATA[" + strings.ReplaceAll(n.text, "]]>", "]]]]><![CDATA[>") + "]]>")
+	case xmlComment:
+		w.b.WriteString("<!--" + n.text + "-->")
+	case xmlInstruction:
+		w.b.WriteString("<?" + n.name)
+		if n.text != "" {
+			w.b.WriteString(" " + n.text)
+		}
+		w.b.WriteString("?>")
+	}
+}
+
+func (w *xmlWriter) element(n *xmlNode) {
+	mark := len(w.scope)
+	name := n.qualified()
+	w.b.WriteString("<" + name)
+	for _, a := range n.attrs {
+		w.attribute(a)
+	}
+	w.declare(n, n.prefix)
+	for _, a := range n.attrs {
+		if a.prefix != "" && a.prefix != "xmlns" && a.prefix != "xml" {
+			w.declare(n, a.prefix)
+		}
+	}
+	if len(n.children) == 0 && n.selfClosed {
+		w.b.WriteString(" />")
+	} else {
+		w.b.WriteString(">")
+		for _, c := range n.children {
+			w.node(c)
+		}
+		w.b.WriteString("</" + name + ">")
+	}
+	w.scope = w.scope[:mark]
+}
+
+func (w *xmlWriter) attribute(a xmlAttr) {
+	w.b.WriteString(" " + qualifiedName(a.prefix, a.name) + `="`)
+	escapeXML(&w.b, a.value, true)
+	w.b.WriteString(`"`)
+	if a.prefix == "xmlns" || a.prefix == "" && a.name == "xmlns" {
+		w.scope = append(w.scope, a)
+	}
+}
+
+// declare writes the declaration of a prefix that n uses, unless the output has
+// it in scope.
+func (w *xmlWriter) declare(n *xmlNode, prefix string) {
+	want, _ := n.namespace(prefix)
+	if prefix == "xml" {
+		return
+	}
+	have := ""
+	for _, a := range w.scope {
+		if a.declares(prefix) {
+			have = a.value
+		}
+	}
+	if have == want {
+		return
+	}
+	if prefix == "" {
+		w.attribute(xmlAttr{"", "xmlns", want})
+	} else {
+		w.attribute(xmlAttr{"xmlns", prefix, want})
+	}
+}
+
+var (
+	xmlTextEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#xD;")
+	xmlAttrEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\t", "&#x9;", "\n", "&#xA;", "\r", "&#xD;")
+)
+
+func escapeXML(b *strings.Builder, s string, attribute bool) {
+	if attribute {
+		_, _ = xmlAttrEscapes.WriteString(b, s)
+		return
+	}
+	_, _ = xmlTextEscapes.WriteString(b, s)
+}

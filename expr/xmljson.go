@@ -1,0 +1,320 @@
+package expr
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// The conversion between XML and JSON that .NET's common JSON library defines
+// (section 8), and the functions xml and json that use it.
+
+const xmlType = "application/xml;charset=utf-8"
+
+// fnXML checks XML text, or writes an object with one root member as XML.
+func fnXML(c *call) (Value, error) {
+	text := ""
+	switch v := c.args[0].(type) {
+	case string:
+		text = v
+	case *Object:
+		if content, ok := contentOf(v); ok {
+			text = content.text()
+			break
+		}
+		var err error
+		if text, err = jsonToXML(v); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, c.wrong(0, "a string or an object")
+	}
+	if _, err := c.parseXML(text); err != nil {
+		return nil, err
+	}
+	return c.binary(xmlType, []byte(text))
+}
+
+// xmlToJSON converts a document.
+func xmlToJSON(root *xmlNode) Value {
+	o := &Object{}
+	for _, n := range root.children {
+		switch n.kind {
+		case xmlElement:
+			o.Set(decodeXMLName(n.qualified()), elementToJSON(n))
+		case xmlInstruction:
+			o.Set("?"+n.name, instructionToJSON(n))
+		}
+	}
+	return o
+}
+
+func instructionToJSON(n *xmlNode) Value {
+	if n.name != "xml" {
+		return n.text
+	}
+	o := &Object{}
+	for _, name := range []string{"version", "encoding", "standalone"} {
+		if v, ok := pseudoAttribute(n.text, name); ok {
+			o.Set("@"+name, v)
+		}
+	}
+	return o
+}
+
+// pseudoAttribute reads name="value" from an XML declaration.
+func pseudoAttribute(text, name string) (string, bool) {
+	_, rest, ok := strings.Cut(text, name)
+	if !ok {
+		return "", false
+	}
+	rest, ok = strings.CutPrefix(strings.TrimLeft(rest, " \t\r\n"), "=")
+	rest = strings.TrimLeft(rest, " \t\r\n")
+	if !ok || rest == "" || rest[0] != '"' && rest[0] != '\'' {
+		return "", false
+	}
+	value, _, ok := strings.Cut(rest[1:], rest[:1])
+	return value, ok
+}
+
+func elementToJSON(n *xmlNode) Value {
+	content := n.children[:len(n.children):len(n.children)]
+	if len(n.attrs) == 0 {
+		if len(content) == 0 {
+			return nil
+		}
+		if len(content) == 1 && content[0].kind == xmlText {
+			return content[0].text
+		}
+	}
+	o := &Object{}
+	for _, a := range n.attrs {
+		o.Set("@"+decodeXMLName(qualifiedName(a.prefix, a.name)), a.value)
+	}
+	// What has the same name goes into one array, in the place of the first.
+	groups := map[string]Array{}
+	for _, c := range content {
+		name, v := "", Value(nil)
+		switch c.kind {
+		case xmlElement:
+			name, v = decodeXMLName(c.qualified()), elementToJSON(c)
+		case xmlText:
+			name, v = "#text", c.text
+		case xmlCDATA:
+			name, v = "#cdata-section", c.text
+		case xmlInstruction:
+			name, v = "?"+c.name, c.text
+		default:
+			continue
+		}
+		group := append(groups[name], v)
+		groups[name] = group
+		if len(group) == 1 {
+			o.Set(name, v)
+		} else {
+			o.Set(name, group)
+		}
+	}
+	if o.Len() == 0 { // comments only
+		return nil
+	}
+	return o
+}
+
+// jsonToXML writes an object as a document: one root member and, if there is
+// one, the XML declaration.
+func jsonToXML(o *Object) (string, error) {
+	var w jsonXMLWriter
+	roots := 0
+	for _, m := range o.Members() {
+		switch {
+		case m.Name == "?xml":
+			w.declaration(m.Value)
+			continue
+		case strings.HasPrefix(m.Name, "?"), m.Name == "#comment":
+			continue
+		}
+		if roots++; roots > 1 {
+			break
+		}
+		if _, ok := m.Value.(Array); ok {
+			return "", errorf("The function 'xml' expects the root property of its parameter not to be an array.")
+		}
+		w.element(m.Name, m.Value)
+	}
+	if roots != 1 {
+		return "", errorf("The function 'xml' expects its parameter to be an object with exactly one root property.")
+	}
+	return w.b.String(), nil
+}
+
+type jsonXMLWriter struct{ b strings.Builder }
+
+func (w *jsonXMLWriter) declaration(v Value) {
+	o, ok := v.(*Object)
+	if !ok {
+		return
+	}
+	w.b.WriteString("<?xml")
+	for _, name := range []string{"version", "encoding", "standalone"} {
+		if a, ok := o.Get("@" + name); ok {
+			w.attribute(name, a)
+		}
+	}
+	w.b.WriteString("?>")
+}
+
+func (w *jsonXMLWriter) attribute(name string, v Value) {
+	w.b.WriteString(" " + name + `="`)
+	escapeXML(&w.b, xmlScalar(v), true)
+	w.b.WriteString(`"`)
+}
+
+// element writes a member; an array becomes elements of the same name.
+func (w *jsonXMLWriter) element(name string, v Value) {
+	encoded := encodeXMLName(name)
+	switch v := v.(type) {
+	case Array:
+		for _, e := range v {
+			w.element(name, e)
+		}
+	case nil:
+		w.b.WriteString("<" + encoded + " />")
+	case *Object:
+		w.object(encoded, v)
+	default:
+		w.b.WriteString("<" + encoded + ">")
+		escapeXML(&w.b, xmlScalar(v), false)
+		w.b.WriteString("</" + encoded + ">")
+	}
+}
+
+func (w *jsonXMLWriter) object(name string, o *Object) {
+	w.b.WriteString("<" + name)
+	inner := 0
+	for _, m := range o.Members() {
+		if strings.HasPrefix(m.Name, "@") && isScalar(m.Value) {
+			w.attribute(encodeXMLName(m.Name[1:]), m.Value)
+		} else {
+			inner++
+		}
+	}
+	if inner == 0 {
+		w.b.WriteString(" />")
+		return
+	}
+	w.b.WriteString(">")
+	for _, m := range o.Members() {
+		w.member(m)
+	}
+	w.b.WriteString("</" + name + ">")
+}
+
+func (w *jsonXMLWriter) member(m Member) {
+	special := func(write func(string)) {
+		a, ok := m.Value.(Array)
+		if !ok {
+			a = Array{m.Value}
+		}
+		for _, v := range a {
+			write(xmlScalar(v))
+		}
+	}
+	switch {
+	case m.Name == "#text":
+		special(func(s string) { escapeXML(&w.b, s, false) })
+	case m.Name == "#cdata-section":
+		special(func(s string) { w.b.WriteString((&xmlNode{kind: xmlCDATA, text: s}).outer()) })
+	case strings.HasPrefix(m.Name, "?"):
+		special(func(s string) { w.b.WriteString((&xmlNode{kind: xmlInstruction, name: m.Name[1:], text: s}).outer()) })
+	case strings.HasPrefix(m.Name, "@") && isScalar(m.Value):
+	default:
+		w.element(m.Name, m.Value)
+	}
+}
+
+func isScalar(v Value) bool {
+	switch v.(type) {
+	case Array, *Object:
+		return false
+	}
+	return true
+}
+
+// xmlScalar is the text of a value inside XML: as section 2.5, but with the
+// booleans of XML.
+func xmlScalar(v Value) string {
+	if b, ok := v.(bool); ok {
+		return strconv.FormatBool(b)
+	}
+	return Text(v)
+}
+
+// encodeXMLName escapes the characters of a member name that an XML name cannot
+// have as _xHHHH_, as .NET does. One colon, between prefix and name, stays.
+func encodeXMLName(name string) string {
+	var b strings.Builder
+	colon := false
+	for i, r := range name {
+		start := i == 0 || strings.HasSuffix(name[:i], ":")
+		switch {
+		case r == ':' && i > 0 && i < len(name)-1 && !colon:
+			colon = true
+			b.WriteByte(':')
+		case isXMLNameRune(r, start) && !(r == '_' && isXMLEscape(name[i:])):
+			b.WriteRune(r)
+		case r > 0xFFFF:
+			fmt.Fprintf(&b, "_x%08X_", r)
+		default:
+			fmt.Fprintf(&b, "_x%04X_", r)
+		}
+	}
+	if b.Len() == 0 {
+		return "_"
+	}
+	return b.String()
+}
+
+func isXMLNameRune(r rune, start bool) bool {
+	switch {
+	case r == utf8.RuneError:
+		return false
+	case isNameStart(r):
+		return true
+	case start:
+		return false
+	}
+	return isNamePart(r) || r == '-' || r == '.' || r == '·'
+}
+
+// isXMLEscape reports whether s begins with _xHHHH_.
+func isXMLEscape(s string) bool {
+	if len(s) < 7 || s[1] != 'x' || s[6] != '_' {
+		return false
+	}
+	for _, c := range []byte(s[2:6]) {
+		if unhex(c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func decodeXMLName(name string) string {
+	if !strings.Contains(name, "_x") {
+		return name
+	}
+	var b strings.Builder
+	for i := 0; i < len(name); {
+		if name[i] == '_' && isXMLEscape(name[i:]) {
+			r, _ := strconv.ParseUint(name[i+2:i+6], 16, 16)
+			b.WriteRune(rune(r))
+			i += 7
+			continue
+		}
+		b.WriteByte(name[i])
+		i++
+	}
+	return b.String()
+}
