@@ -32,7 +32,7 @@ const (
 	trigramFull = 60
 	trigramRare = 120  // letters from which rare languages are considered
 	letterShare = 0.7  // of a word, for a letter that tells languages apart
-	hintWeight  = 0.3  // of the language of the countryHint
+	hintWeight  = 0.5  // of the language of the countryHint
 	doubt       = 0.35 // evidence for "something else", in the denominator
 )
 

@@ -42,6 +42,9 @@ func keyPhrases(s string, stop map[string]bool) []string {
 	index := map[string]*candidate{}
 	freq, degree := map[string]int{}, map[string]int{}
 	tokens := tokenize(s)
+	for i := range tokens {
+		elide(&tokens[i], s, stop)
+	}
 	for i := 0; i < len(tokens); {
 		if !contentWord(tokens, i, stop) {
 			i++
@@ -83,14 +86,23 @@ func keyPhrases(s string, stop map[string]bool) []string {
 	return out
 }
 
+// elide takes an elided stop word off a word: l'application, qu'il.
+func elide(t *token, s string, stop map[string]bool) {
+	k := strings.IndexByte(t.lower, '\'')
+	if k < 0 || stop[t.lower] || !stop[t.lower[:k+1]] {
+		return
+	}
+	t.lower = t.lower[k+1:]
+	n := strings.IndexAny(s[t.from:t.to], "'’")
+	_, size := utf8.DecodeRuneInString(s[t.from+n:])
+	t.from += n + size
+}
+
 // contentWord reports whether the token at i can be part of a phrase: a word of
 // two letters or more that is no stop word and no piece of an address.
 func contentWord(tokens []token, i int, stop map[string]bool) bool {
 	t := tokens[i]
 	if t.mark != 0 || utf8.RuneCountInString(t.lower) < 2 || stop[t.lower] {
-		return false
-	}
-	if k := strings.IndexByte(t.lower, '\''); k >= 0 && (stop[t.lower[:k+1]] || stop[t.lower[:k]]) {
 		return false
 	}
 	if strings.IndexFunc(t.lower, unicode.IsLetter) < 0 {
@@ -165,7 +177,7 @@ var stopWords = map[string]string{
 		étais était étant été êtes être eu fait faire faites fois font ici il ils j'ai je jusqu'à jusque l'on la laquelle le lequel les leur leurs lors lorsque lui là ma madame maintenant mais malgré me même mêmes merci mes messieurs mettre mieux mis
 		moi moins mon monsieur n'a n'ai n'est ne ni non nos notre nous nouveau on ont ou où par parce pas pendant peu peut peuvent peux plus plusieurs plutôt pour pourquoi pourrait pouvez pouvoir premier presque puis puisque qu'elle qu'il qu'on quand
 		que quel quelle quelles quelque quelques quels qui quoi rien s'il sa salut sans se sera serait ses seulement si sinon soit sommes son sont sous souvent suis sur ta tant te tel telle tellement tes toi ton toujours tous tout toute toutes très
-		trop tu un une va vais vers veuillez veut veux voici voilà voudrais vont vos votre vous vraiment vu y l' d' j' n' m' s' t' c' qu' lorsqu' puisqu' marche fonctionne hier jour jours svp plaît`,
+		trop tu un une va vais vers veuillez veut veux voici voilà voudrais vont vos votre vous vraiment vu y l' d' j' n' m' s' t' c' qu' jusqu' lorsqu' puisqu' marche fonctionne hier jour jours svp plaît`,
 	"es": `a acá ahí ahora al algo alguien algún alguna algunas alguno algunos allí ambos ante antes aquel aquella aquellos aquí así aún aunque ayer bajo bien buen buena buenas bueno buenos cada casi como cómo con contra cosa cosas cual cuál cuales
 		cualquier cuando cuándo cuanto cuya da dado dan de debe deben decir del demás dentro desde después día días dice dijo donde dónde dos durante e el él ella ellas ellos en entonces entre era eran eres es esa esas ese eso esos está estaba están
 		estar estas este esto estos estoy favor fue fueron gracias ha haber había hace hacer hacia hago han has hasta hay he hemos hola hoy iba igual ir la las le les lo los luego mal manera más me mediante mejor menos mi mía mientras mío mis mismo

@@ -17,6 +17,7 @@ type lexicon struct {
 	boosters       map[string]bool
 	dampeners      map[string]bool
 	contrast       map[string]bool
+	courtesies     map[string]bool // words, or pairs joined by _, that make praise a greeting
 }
 
 // A lexiconEntry is a strength from -3 to 3, and the one it takes when negated
@@ -33,6 +34,7 @@ type lexiconSource struct {
 	reachBack                          int
 	negatorSuffix                      string
 	boosters, dampeners, contrast      string
+	courtesies                         string
 }
 
 // lexiconLanguages are the languages of SentimentAnalysis.
@@ -53,7 +55,7 @@ func (s *lexiconSource) build() *lexicon {
 	l := &lexicon{
 		words: map[string]lexiconEntry{}, prefixes: map[string]lexiconEntry{},
 		negators: wordSet(s.negators), negatorsBehind: wordSet(s.negatorsBehind), reachBack: s.reachBack, negatorSuffix: s.negatorSuffix,
-		boosters: wordSet(s.boosters), dampeners: wordSet(s.dampeners), contrast: wordSet(s.contrast),
+		boosters: wordSet(s.boosters), dampeners: wordSet(s.dampeners), contrast: wordSet(s.contrast), courtesies: wordSet(s.courtesies),
 	}
 	for _, g := range []struct {
 		list  string
@@ -111,11 +113,11 @@ var english = &lexiconSource{
 	pos2: `good great happy glad pleased satisfied nice lovely helpful friendly fast smooth smoothly impressed impressive recommend recommended enjoy enjoyed enjoying grateful thankful
 		reliable easy pleasant polite professional efficient delight kind thrilling superior appreciat* congratulations bravo well-made`,
 	pos1: `thanks thank fine okay clean comfortable useful quick quickly better improved improvement solved resolved fixed cheap affordable clear neat cool safe convenient intuitive succeed* success* kudos positive`,
-	neg1: `slow slowly late delay delayed delays confusing confused unclear expensive overpriced missing wrong incorrect issue issues problem problems trouble difficult hard unable complicated inconvenient
+	neg1: `slow slowly late delay delayed delays confusing confused unclear expensive overpriced missing wrong incorrect issue issues problem problems trouble difficult hard blocked blocks complicated inconvenient
 		waiting waited concerned concern worried worry sorry unexpected unexpectedly strange dirty noisy mistake mistakes error errors bug bugs glitch* crash crashes crashed crashing freezes freezing lost lose outdated lacking lacks
 		cancel stuck overcharged twice unfortunately sadly complaint complain still-waiting scratched stopped lags lagging`,
 	neg2: `bad poor poorly broken damaged defective faulty fail fails failed failing failure disappoint* frustrat* annoy* angry upset unhappy dissatisf* unsatisf* rude unhelpful unreliable unprofessional ignored ignoring
-		useless waste wasted hate hated hates cheated ripped refuse refused refuses unfair misleading mislead sick tired mess nonsense ridiculous leaking leaks leaked cracked unresolved unsafe fraud* unusable unwilling complaints disgrace*
+		useless waste wasted hate hated hates cheated ripped refuse refused refuses unfair misleading mislead sick tired mess nonsense ridiculous leaking leaks leaked cracked unresolved unsafe fraud* unusable unable unwilling complaints disgrace*
 		complained overcharging lied lies lie`,
 	neg3: `terrible horrible awful worst unacceptable outrageous disgusting appalling scam scammed scammers scandalous pathetic furious atrocious dreadful disaster catastroph* nightmare garbage rubbish trash crap abysmal horrendous theft stolen stole inexcusable`,
 	whenNegated: `work works working worked arrive arrived received receive receiving respond responds responded response answered answer answers reply replied help helps helped helping load loads loading
@@ -125,13 +127,14 @@ var english = &lexiconSource{
 	boosters:      `very really extremely absolutely totally completely so too incredibly utterly highly super such truly deeply most`,
 	dampeners:     `slightly somewhat little bit fairly kinda rather quite mildly partly`,
 	contrast:      `but however although though yet except`,
+	courtesies:    `morning afternoon evening day night regards wishes`,
 }
 
 var german = &lexiconSource{
 	pos3: `ausgezeichnet* hervorragend* fantastisch* wunderbar* perfekt* großartig* exzellent* liebe geliebt begeister* genial* super klasse spitze toll tolle tolles toller tollen traumhaft* beste besten bester bestes einwandfrei* phänomenal*`,
 	pos2: `gut gute guter gutes guten schön schöne schöner schönes glücklich* zufrieden* freundlich* hilfreich* schnell schnelle schneller schnellen empfehl* empfohlen freue freut gefreut gefällt gefallen angenehm* zuverlässig*
 		einfach kompetent* professionell* reibungslos* beeindruck* dankbar* lob höflich* erfreu* sympathisch* prima lecker*`,
-	pos1: `danke dank vielen ok okay sauber* bequem* nützlich* besser* verbessert* gelöst behoben günstig* preiswert* klar* sicher praktisch* pünktlich* erfolg* positiv* nett* interessant*`,
+	pos1: `danke dank vielen ok okay sauber* bequem* nützlich* besser* verbessert* gelöst behoben günstig* preiswert* klar klare praktisch* pünktlich* erfolg* positiv* nett* interessant*`,
 	neg1: `langsam* spät* verspät* verzöger* verwirr* unklar* teuer* überteuert* fehlt fehlen fehlend* falsch* problem* schwierig* kompliziert* umständlich* warte warten gewartet besorgt sorge sorgen leider
 		seltsam* komisch schmutzig* fehler* absturz abstürz* stürzt hängt verloren veraltet* mangel* kündig* doppelt beschwer* unerwartet* zerkratzt* vergeblich* störung* schade verlier* müde`,
 	neg2: `schlecht* kaputt* beschädigt* defekt* mangelhaft* enttäusch* frustrier* ärger* verärger* genervt nervt nervig* sauer unzufrieden* unfreundlich* unhöflich* unzuverlässig* ignorier* nutzlos* unbrauchbar* verschwend*
@@ -145,6 +148,7 @@ var german = &lexiconSource{
 	boosters:       `sehr wirklich extrem absolut total völlig so zu unglaublich höchst überaus echt besonders äußerst ganz vollkommen`,
 	dampeners:      `etwas ein-wenig bisschen ziemlich leicht eher teilweise halbwegs`,
 	contrast:       `aber jedoch obwohl allerdings trotzdem doch außer`,
+	courtesies:     `tag morgen abend nacht grüße grüßen gruß tage`,
 }
 
 var french = &lexiconSource{
@@ -153,7 +157,7 @@ var french = &lexiconSource{
 		poli polie plaisir bravo sympa sympathique* impressionn* reconnaissant* aime aimé joli* souriant*`,
 	pos1: `merci remercie remercier ok correct* propre* confortable* mieux amélior* résolu* réglé* réparé* clair* pratique* sûr réussi* succès positif* positive* félicit* accueillant*`,
 	neg1: `lent lente lents lentement retard* tard confus* compliqué* cher chère trop manque manquant* manquante erroné* incorrect* faux fausse problème* souci soucis difficile* impossible* attends attend attendons attendu attente inquiet*
-		inquiète* bizarre* étrange* sale erreur* bug bugs plante planté bloqué* perdu* perdue obsolète* malheureusement annuler plainte regrett* hélas double rayé* dommage`,
+		inquiète* bizarre* étrange* sale erreur* bug bugs plante planté bloqué* perdu* perdue obsolète* malheureusement annuler plainte regrett* hélas rayé* dommage`,
 	neg2: `mauvais* cassé* abîmé* endommagé* défectueu* défaillant* panne déçu* décevant* déception frustr* énerv* agac* fâché* colère mécontent* insatisf* impoli* désagréable* inutile* inutilisable* ignor* gâch* perte déteste détesté
 		refus* injuste* trompeu* trompé* ridicule* fuit fuite fissuré* lamentable* bâclé* incompétent* échec échoue échoué ment menti mensong* incapable* incompréhensible*`,
 	neg3: `terrible* horrible* affreu* pire inacceptable* scandaleu* honteu* honte dégoût* arnaque* escroqu* catastroph* cauchemar* nul nulle nuls furieu* épouvantable* inadmissible* désastr* abominable* exécrable* volé volée voleurs intolérable*`,
@@ -165,6 +169,7 @@ var french = &lexiconSource{
 	boosters:       `très vraiment extrêmement absolument totalement complètement si tellement incroyablement hautement super trop fort particulièrement`,
 	dampeners:      `peu légèrement assez plutôt un-peu quelque`,
 	contrast:       `mais cependant pourtant toutefois sauf malgré`,
+	courtesies:     `journée soirée soir nuit salutations sentiments merci_de merci_d'avance`,
 }
 
 var spanish = &lexiconSource{
@@ -172,7 +177,7 @@ var spanish = &lexiconSource{
 	pos2: `bien buen bueno buena buenos feliz felices contento contenta contentos satisfech* amable* útil* rápid* rápidamente recomiend* recomendar recomendable* agradable* fiable* fácil fáciles fácilmente eficiente* eficaz*
 		profesional* educado gusta gustó gustado placer bonit* impresion* agradecid* alegr* simpátic* atent*`,
 	pos1: `gracias agradezco ok vale limpi* cómod* mejorado mejoró resuelto resuelta solucionad* solucionó arreglad* barat* clar* práctic* segur* éxito* positiv* felicidades felicito puntual*`,
-	neg1: `lent* tarde retras* demora* confus* complicad* caro cara caros caras falta faltan faltaba equivocad* incorrect* problema* difícil* espero esperando esperado esperar preocup* rar* extrañ* suci* error errores
+	neg1: `lent* retras* demora* confus* complicad* caro cara caros caras falta faltan faltaba equivocad* incorrect* problema* difícil* esperando esperado esperar preocup* raro rara raros raras extrañ* suci* error errores
 		fallo fallos bloquead* perdid* perdí desactualizad* desgraciadamente lamentablemente cancelar queja* reclam* duplicad* rayad* incómod* lástima pena`,
 	neg2: `mal mala malo malos malas roto rota rotos rotas dañad* defectuos* decepcion* frustr* molest* enfad* enojad* disgust* insatisf* grosero grosera antipátic* inútil* ignor* desperdici* odio odié niegan negaron injust* engañ*
 		ridícul* fuga gotea agrietad* fracas* falla fallan falló inservible* imposible* incompetente* mentira* mienten miente descontent* cabread* harto harta`,
@@ -184,4 +189,5 @@ var spanish = &lexiconSource{
 	boosters:       `muy realmente extremadamente absolutamente totalmente completamente tan demasiado increíblemente súper sumamente bastante verdaderamente`,
 	dampeners:      `poco ligeramente algo apenas medianamente`,
 	contrast:       `pero sin-embargo aunque excepto salvo`,
+	courtesies:     `días día tardes noches saludos`,
 }

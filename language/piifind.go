@@ -132,7 +132,8 @@ func checkPhone(s string) (float64, bool) {
 	return 1, true
 }
 
-var dateLike = pattern(`^(?:[0-9]{4}[-./][0-9]{1,2}[-./][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./][0-9]{2,4})(?:[ ].*)?$|^(?:19|20)[0-9]{6}$|^[0-9]{1,3}(?:\.[0-9]{3})+$`)
+// dateLike are dates, amounts and social security numbers that were refused.
+var dateLike = pattern(`^(?:[0-9]{4}[-./][0-9]{1,2}[-./][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./][0-9]{2,4})(?:[ ].*)?$|^(?:19|20)[0-9]{6}$|^[0-9]{1,3}(?:\.[0-9]{3})+$|^[0-9]{3}-[0-9]{2}-[0-9]{4}$`)
 
 // barePhone: without a + or the shape of a national number, digits are as
 // likely an order number.

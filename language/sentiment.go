@@ -31,7 +31,7 @@ type sentimentWeights struct{ positive, neutral, negative float64 }
 
 // Weights of one sentence. Words of the lexicon have a strength of 1 to 3.
 const (
-	neutralWeight  = 1.0  // of "nothing was said", so that one weak word is no verdict
+	neutralWeight  = 0.9  // of "nothing was said": one word decides, half a word doesn't
 	negationReach  = 3    // words that a negation before them reaches
 	flipPositive   = 0.75 // "not good" is less bad than "bad"
 	flipNegative   = 0.5  // "not bad" is less good than "good"
@@ -141,6 +141,12 @@ func (l *lexicon) valence(tokens []token, i int) float64 {
 	e, ok := l.lookup(tokens[i].lower)
 	if !ok {
 		return 0
+	}
+	if e.value > 0 && i+1 < len(tokens) {
+		next := tokens[i+1].lower
+		if l.courtesies[next] || l.courtesies[tokens[i].lower+"_"+next] {
+			return 0 // "good morning", "kind regards"
+		}
 	}
 	if l.negated(tokens, i) {
 		switch {
