@@ -1,0 +1,111 @@
+package amqpnet
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"switchyard/amqp"
+	"switchyard/amqp/frames"
+)
+
+// A Handler answers what the clients of connections do. One handler may serve
+// many connections; its methods are called from the loops of each.
+//
+// A panic in a handler, or in a posted function, ends that connection.
+type Handler interface {
+	// Handle answers an event.
+	Handle(c *Conn, ev amqp.Event)
+	// Flush is called after a batch of events and posted functions, before the
+	// output that they caused is written: the place to make durable what the
+	// output acknowledges. What was posted meanwhile runs next, followed by
+	// another Flush.
+	Flush(c *Conn)
+	// Gone is called once, last: all links are detached, the socket is closed,
+	// and Post refuses.
+	Gone(c *Conn)
+}
+
+// Clock is where a connection's time comes from.
+type Clock interface {
+	Now() time.Time
+	NewTimer(d time.Duration) Timer
+}
+
+// Timer is a [time.Timer] made by a [Clock].
+type Timer interface {
+	C() <-chan time.Time
+	Stop() bool
+	Reset(d time.Duration) bool
+}
+
+// Options configure [Serve]. Clock is required.
+type Options struct {
+	AMQP   amqp.Options
+	Clock  Clock
+	Logger *slog.Logger // default: discards
+	// CloseTimeout is how long the client may take to answer our close. Default
+	// 5 s.
+	CloseTimeout time.Duration
+}
+
+// A Conn is a connection that is being served.
+type Conn struct {
+	// Data belongs to the handler.
+	Data any
+
+	amqp    *amqp.Conn // owned by the loop
+	nc      net.Conn
+	h       Handler
+	o       Options
+	mailbox mailbox
+}
+
+// AMQP returns the endpoint. Only the loop may use it: the handler, and posted
+// functions.
+func (c *Conn) AMQP() *amqp.Conn { return c.amqp }
+
+// RemoteAddr returns the address of the client.
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// Post runs f on the loop. It never blocks and may be called from any goroutine.
+// If it returns true, f will run, before Gone, though links may be gone when it
+// does; if it returns false, the connection has ended and f never runs.
+func (c *Conn) Post(f func()) bool { return c.mailbox.post(f) }
+
+// Serve drives one connection until it is over and closes nc. When ctx ends,
+// the client is told amqp:connection:forced and has CloseTimeout to answer.
+// Serve returns nil if the connection ended in order or because of ctx, else
+// what ended it.
+func Serve(ctx context.Context, nc net.Conn, h Handler, o Options) error {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.CloseTimeout <= 0 {
+		o.CloseTimeout = 5 * time.Second
+	}
+	c := &Conn{nc: nc, h: h, o: o, amqp: amqp.NewConn(o.AMQP, o.Clock.Now()), mailbox: newMailbox()}
+	l := newLoop(c)
+	l.run(ctx)
+	return l.err
+}
+
+// guard calls f and turns a panic into an error, with a stack in the log.
+func (c *Conn) guard(f func()) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("amqpnet: panic: %v", r)
+			c.o.Logger.Error("AMQP connection ended by a panic", "remote", c.nc.RemoteAddr(), "panic", r, "stack", string(debug.Stack()))
+		}
+	}()
+	f()
+	return nil
+}
+
+var (
+	forced = &frames.Error{Condition: frames.ErrConnectionForced, Description: "The connection is closed by the server, which is shutting down."}
+	broken = &frames.Error{Condition: frames.ErrInternalError, Description: "The server failed to handle the connection."}
+)

@@ -1,0 +1,14 @@
+// Package amqpnet drives an [amqp.Conn] over a [net.Conn]: it owns the
+// goroutines, the timer and the buffers that the endpoint does without.
+//
+// One connection is one loop, which runs in the goroutine that called [Serve].
+// The loop alone touches the endpoint and calls the [Handler]. A reader and a
+// writer goroutine belong to it and carry only bytes. Others hand the loop work
+// with [Conn.Post].
+//
+// A turn of the loop takes what has arrived, runs the handler for every event,
+// runs what was posted, lets the handler flush (which may wait for a disk: the
+// more one turn takes, the fewer waits), and hands the output to the writer. The
+// next turn goes on while the writer writes. If the client stops reading, the
+// loop stops reading too before memory runs out.
+package amqpnet

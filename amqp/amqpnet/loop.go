@@ -1,0 +1,280 @@
+package amqpnet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"switchyard/amqp"
+)
+
+const (
+	// maxBacklog is how much output may wait for the client before its input is
+	// left in the socket. Transfers alone never come that far: the endpoint holds
+	// them back earlier.
+	maxBacklog = 4 << 20
+	// maxReads is how many reads one turn takes at most.
+	maxReads = 4
+	// maxRounds is how often one turn looks for more to do before it writes.
+	maxRounds = 8
+	// maxSpare is the largest buffer that is kept for the next output.
+	maxSpare = 512 << 10
+	// lingerTime bounds the wait for the client to close after we have: closing
+	// with input unread could take our last words from it.
+	lingerTime = time.Second
+)
+
+// A loop is the state of one connection's loop; only its goroutine uses it.
+type loop struct {
+	c    *Conn
+	s    *socket
+	err  error
+	dead bool // the handler or the endpoint has panicked: neither is called again
+
+	writing bool
+	spare   []byte   // for the next output
+	posts   []func() // for the next mailbox
+
+	timer     Timer
+	armed     time.Time // when timer fires; zero: not armed
+	closeBy   time.Time // when the wait for the client's close ends; zero: no wait
+	forced    bool      // ctx has ended
+	lingering bool
+}
+
+func newLoop(c *Conn) *loop { return &loop{c: c} }
+
+func (l *loop) run(ctx context.Context) {
+	c := l.c
+	l.s = openSocket(c.nc)
+	l.armed = c.amqp.Tick(c.o.Clock.Now())
+	l.timer = c.o.Clock.NewTimer(l.armed.Sub(c.o.Clock.Now()))
+	l.serve(ctx)
+	l.timer.Stop()
+	l.s.close()
+	l.bury()
+}
+
+// serve takes turns until the connection is over.
+func (l *loop) serve(ctx context.Context) {
+	c, s := l.c, l.s
+	stop := ctx.Done()
+	for {
+		reads := s.reads
+		if c.amqp.Backlog() > maxBacklog {
+			reads = nil
+		}
+		select {
+		case r := <-reads:
+			if !l.input(r) {
+				return
+			}
+		case w := <-s.wrote:
+			if !l.wrote(w) {
+				return
+			}
+		case <-c.mailbox.wake:
+		case <-l.timer.C():
+			l.armed = time.Time{}
+		case <-stop:
+			stop = nil
+			l.forced = true
+			l.call(func() { c.amqp.Close(forced) })
+		}
+		if !l.turn() {
+			return
+		}
+	}
+}
+
+// input takes one read and those behind it. It reports false when the socket is
+// at its end.
+func (l *loop) input(r read) bool {
+	for n := 1; ; n++ {
+		now := l.c.o.Clock.Now()
+		if len(r.data) > 0 && !l.lingering && !l.dead {
+			l.call(func() { l.c.amqp.Input(r.data, now) })
+			l.events()
+		}
+		if r.err != nil {
+			l.lost(r.err)
+			return false
+		}
+		l.s.release(r.data)
+		if n == maxReads {
+			return true
+		}
+		select {
+		case r = <-l.s.reads:
+		default:
+			return true
+		}
+	}
+}
+
+// lost tells the endpoint that the socket is gone, unless all is said already.
+func (l *loop) lost(err error) {
+	if l.dead || l.c.amqp.Done() {
+		return
+	}
+	if isEnd(err) {
+		err = nil
+	}
+	l.call(func() { l.c.amqp.Lost(err) })
+}
+
+func (l *loop) wrote(w written) bool {
+	l.writing = false
+	l.c.amqp.Written(w.n, l.c.o.Clock.Now())
+	if cap(w.buf) <= maxSpare {
+		l.spare = w.buf[:0]
+	}
+	if w.err != nil {
+		l.lost(w.err)
+		return false
+	}
+	return true
+}
+
+// turn runs what there is to run, then lets the output go. It reports false
+// when the connection is over.
+func (l *loop) turn() bool {
+	c := l.c
+	now := c.o.Clock.Now()
+	next := l.tick(now)
+	l.work()
+	if !l.writing {
+		var out []byte
+		l.call(func() { out = c.amqp.Take(l.spare) })
+		if out != nil {
+			l.spare = nil
+			l.writing = true
+			l.s.writes <- out
+		}
+	}
+	ended := c.amqp.Done() || l.dead
+	if l.closeBy.IsZero() && (ended || c.amqp.Closing()) {
+		l.closeBy = now.Add(c.o.CloseTimeout)
+	}
+	if ended && !l.writing && !l.lingering {
+		if !l.s.closeWrite() {
+			return false
+		}
+		l.lingering = true
+		l.closeBy = now.Add(min(lingerTime, c.o.CloseTimeout))
+	}
+	if !l.closeBy.IsZero() {
+		if !now.Before(l.closeBy) {
+			return false
+		}
+		if next.IsZero() || l.closeBy.Before(next) {
+			next = l.closeBy
+		}
+	}
+	l.arm(next, now)
+	return true
+}
+
+func (l *loop) tick(now time.Time) (next time.Time) {
+	if !l.dead {
+		l.call(func() { next = l.c.amqp.Tick(now) })
+	}
+	return next
+}
+
+// arm makes sure that the timer fires at next or before.
+func (l *loop) arm(next, now time.Time) {
+	if next.IsZero() || !l.armed.IsZero() && !next.Before(l.armed) {
+		return
+	}
+	l.armed = next
+	l.timer.Reset(next.Sub(now))
+}
+
+// work runs events and posted functions and flushes, until there is nothing
+// more or the output has waited long enough.
+func (l *loop) work() {
+	for round := 0; !l.dead; round++ {
+		ran := l.events()
+		ran = l.posted() || ran
+		if !ran && round > 0 {
+			return
+		}
+		if round == maxRounds {
+			l.c.mailbox.signal()
+		}
+		l.call(func() { l.c.h.Flush(l.c) })
+		if round == maxRounds {
+			return
+		}
+	}
+}
+
+// events hands all events to the handler.
+func (l *loop) events() (ran bool) {
+	if l.dead {
+		return false
+	}
+	l.call(func() {
+		for {
+			ev, ok := l.c.amqp.NextEvent()
+			if !ok {
+				return
+			}
+			ran = true
+			if closed, ok := ev.(amqp.Closed); ok && closed.Err != nil && !l.forced && l.err == nil {
+				l.err = closed.Err
+			}
+			l.c.h.Handle(l.c, ev)
+		}
+	})
+	return ran
+}
+
+// posted runs the functions of the mailbox.
+func (l *loop) posted() (ran bool) {
+	posts := l.c.mailbox.take(l.posts)
+	for i, f := range posts {
+		posts[i] = nil
+		l.call(f)
+	}
+	l.posts = posts
+	return len(posts) > 0
+}
+
+// call runs f. If f panics the client is told, if that is still possible, and
+// the connection ends.
+func (l *loop) call(f func()) {
+	err := l.c.guard(f)
+	if err == nil {
+		return
+	}
+	if l.err = err; l.dead {
+		return
+	}
+	l.dead = true
+	if l.c.guard(func() { l.c.amqp.Close(broken) }) != nil {
+		l.c.nc.Close()
+	}
+}
+
+// bury tells the handler that the connection is over.
+func (l *loop) bury() {
+	c := l.c
+	if !l.dead {
+		l.call(func() { c.amqp.Lost(nil) })
+		l.work()
+	}
+	c.mailbox.close()
+	l.posted()
+	if !l.dead {
+		l.events()
+		l.call(func() { c.h.Flush(c) })
+	}
+	_ = c.guard(func() { c.h.Gone(c) })
+}
+
+// isEnd reports whether an error of reading says that the client closed in
+// order.
+func isEnd(err error) bool { return errors.Is(err, io.EOF) }

@@ -1,0 +1,180 @@
+package amqp
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"switchyard/amqp/frames"
+	"switchyard/amqp/sasl"
+)
+
+// A phase is how far a connection has come.
+type phase uint8
+
+const (
+	expectHeader     phase = iota // any protocol header
+	expectSASL                    // SASL frames
+	expectAMQPHeader              // SASL has succeeded: silent until the client's AMQP header
+	expectOpen
+	running
+	closing // our close is out, the peer's is awaited
+	over    // nothing more is read or written
+)
+
+// outputGoal is how much encoded output may wait before transfers stay in their
+// queues unencoded. Everything else is encoded at once.
+const outputGoal = 256 << 10
+
+// Conn is the server end of one AMQP connection.
+type Conn struct {
+	o     Options
+	phase phase
+	sasl  *sasl.Server
+
+	in     []byte // the start of an incomplete frame
+	out    []byte // encoded output
+	outAt  int    // how much of out is written
+	flying int    // bytes that Take gave away and Written has not reported
+
+	events  []Event
+	eventAt int
+
+	sessions map[uint16]*Session // by channel: ours and the peer's are the same
+	names    map[linkName]*Link  // links that are pending or attached
+	links    int                 // including those whose detach is awaited
+	buffered uint64              // bytes that links and unfinished deliveries take
+
+	frameSize uint32 // of the frame being handled
+
+	peerMaxFrame uint32
+	heartbeat    time.Duration // longest silence we may keep; 0: any
+
+	started, lastRead, lastWrite time.Time
+
+	ack     ack        // a disposition that may still grow
+	flows   []*Link    // links that owe the peer a flow
+	windows []*Session // sessions that owe the peer a flow
+	blocked []*Session // sessions with transfers held back by outputGoal
+
+	// Reused for every frame, so that the frequent ones take no memory.
+	transferRead, transferSent       frames.Transfer
+	flowRead, flowSent               frames.Flow
+	dispositionRead, dispositionSent frames.Disposition
+}
+
+// linkName identifies a link within a connection (section 3.6 of the server
+// specification).
+type linkName struct {
+	name string
+	role Role
+}
+
+// NewConn returns an endpoint that awaits the client's first byte.
+func NewConn(o Options, now time.Time) *Conn {
+	return &Conn{
+		o: o.withDefaults(), sessions: map[uint16]*Session{}, names: map[linkName]*Link{},
+		peerMaxFrame: frames.MinMaxFrameSize, started: now, lastRead: now, lastWrite: now,
+	}
+}
+
+// Identity returns the SASL mechanism and, for PLAIN, the user. A client that
+// skipped SASL is ANONYMOUS. Both are empty before that is known.
+func (c *Conn) Identity() (mechanism, user string) {
+	if c.sasl != nil {
+		return c.sasl.Identity()
+	}
+	if c.phase >= expectOpen {
+		return string(sasl.Anonymous), ""
+	}
+	return "", ""
+}
+
+// NextEvent returns the next event; ok is false if there is none now.
+func (c *Conn) NextEvent() (ev Event, ok bool) {
+	if c.eventAt == len(c.events) {
+		return nil, false
+	}
+	ev = c.events[c.eventAt]
+	c.events[c.eventAt] = nil
+	if c.eventAt++; c.eventAt == len(c.events) {
+		c.events, c.eventAt = c.events[:0], 0
+	}
+	return ev, true
+}
+
+func (c *Conn) emit(ev Event) { c.events = append(c.events, ev) }
+
+// Close closes the connection: all links are detached, a close with err (nil:
+// none) is sent, and [Conn.Done] becomes true with the peer's close. The owner
+// of the socket bounds the wait.
+func (c *Conn) Close(err *frames.Error) {
+	switch c.phase {
+	case expectHeader, expectSASL, expectAMQPHeader:
+		c.finish(err)
+	case expectOpen:
+		c.sendOpen()
+		fallthrough
+	case running:
+		c.sendClose(err)
+		c.release(err)
+		c.phase = closing
+	}
+}
+
+// Done reports whether the connection is over: the socket can go as soon as the
+// output is written.
+func (c *Conn) Done() bool { return c.phase == over }
+
+// Closing reports whether our close is sent and the peer's is awaited: the owner
+// of the socket bounds that wait.
+func (c *Conn) Closing() bool { return c.phase == closing }
+
+// Lost says that the socket is gone: err, or nil if the peer ended it in order.
+func (c *Conn) Lost(err error) {
+	reason := &frames.Error{Condition: frames.ErrConnectionForced, Description: "connection lost"}
+	if err != nil {
+		reason.Description = fmt.Sprintf("connection lost: %v", err)
+	}
+	c.finish(reason)
+	c.out, c.outAt, c.flying = nil, 0, 0
+}
+
+// finish ends the connection without a word.
+func (c *Conn) finish(err *frames.Error) {
+	if c.phase == over {
+		return
+	}
+	wasClosing := c.phase == closing
+	if !wasClosing {
+		c.release(err)
+	}
+	c.phase = over
+	c.in = nil
+}
+
+// release detaches all links and tells the owner that the connection is over.
+func (c *Conn) release(err *frames.Error) {
+	for _, channel := range slices.Sorted(maps.Keys(c.sessions)) {
+		c.sessions[channel].release(err)
+	}
+	clear(c.sessions)
+	c.flows, c.windows, c.blocked = nil, nil, nil
+	c.emit(Closed{Err: err})
+}
+
+// fail closes the connection because the peer broke the protocol.
+func (c *Conn) fail(err *frames.Error) { c.Close(err) }
+
+// failBuffered closes the connection because the peer makes us keep too much.
+func (c *Conn) failBuffered() {
+	c.fail(&frames.Error{Condition: frames.ErrResourceLimitExceeded, Description: fmt.Sprintf("links and unfinished deliveries take more than %d bytes", c.o.MaxBuffered)})
+}
+
+// failFraming closes the connection when the start of the next frame can't be
+// known: the peer's close could not be recognised.
+func (c *Conn) failFraming(format string, args ...any) {
+	c.fail(&frames.Error{Condition: frames.ErrFramingError, Description: fmt.Sprintf(format, args...)})
+	c.finish(nil)
+}

@@ -1,0 +1,60 @@
+package amqp
+
+import "time"
+
+// Options configure a [Conn]. Zero values mean the defaults.
+type Options struct {
+	// ContainerID is the container-id of our open: any name, unique to the
+	// server. Default "switchyard".
+	ContainerID string
+	// MaxFrameSize is the largest frame that is taken, in bytes. Default 65536.
+	MaxFrameSize uint32
+	// ChannelMax is the highest channel that is taken. Default 4999.
+	ChannelMax uint16
+	// HandleMax is the highest link handle that is taken, per session. Default 255.
+	HandleMax uint32
+	// MaxLinks bounds the links of the whole connection; further attaches are
+	// refused with amqp:resource-limit-exceeded. Default 5000.
+	MaxLinks int
+	// IdleTimeout is what our open announces; the connection is closed after twice
+	// that time without a byte. Default 240 s.
+	IdleTimeout time.Duration
+	// OpenTimeout bounds the time from the start to the client's open. Default
+	// 60 s.
+	OpenTimeout time.Duration
+	// Window is the incoming window of every session, in transfer frames. Default
+	// 5000.
+	Window uint32
+	// MaxMessageSize bounds every delivery that is assembled, in bytes, whatever a
+	// link allows. Default 1 MiB + 64 KiB.
+	MaxMessageSize uint64
+	// MaxBuffered bounds the bytes that the peer can make the connection keep:
+	// unfinished deliveries and attaches. The connection is closed beyond it.
+	// Default 64 MiB.
+	MaxBuffered uint64
+	// Authenticate checks the credentials of SASL PLAIN. Nil refuses them all.
+	Authenticate func(mechanism, authzid, user, password string) error
+}
+
+func (o Options) withDefaults() Options {
+	if o.ContainerID == "" {
+		o.ContainerID = "switchyard"
+	}
+	setDefault(&o.MaxFrameSize, 65536)
+	setDefault(&o.ChannelMax, 4999)
+	setDefault(&o.HandleMax, 255)
+	setDefault(&o.MaxLinks, 5000)
+	setDefault(&o.IdleTimeout, 240*time.Second)
+	setDefault(&o.OpenTimeout, 60*time.Second)
+	setDefault(&o.Window, 5000)
+	setDefault(&o.MaxMessageSize, 1<<20+64<<10)
+	setDefault(&o.MaxBuffered, 64<<20)
+	return o
+}
+
+func setDefault[T comparable](v *T, def T) {
+	var zero T
+	if *v == zero {
+		*v = def
+	}
+}

@@ -1,0 +1,188 @@
+package amqp
+
+import (
+	"fmt"
+
+	"switchyard/amqp/encoding"
+	"switchyard/amqp/frames"
+)
+
+// Incoming is a message that the client sent.
+type Incoming struct {
+	Tag     []byte
+	Format  uint32
+	Payload []byte // belongs to the receiver of the event
+	Settled bool   // the client wants no answer
+	State   frames.State
+
+	link    *Link
+	id      uint32
+	settled bool // by either end, or forgotten with the link
+	tag     [32]byte
+}
+
+// ID returns the delivery-id.
+func (d *Incoming) ID() uint32 { return d.id }
+
+// Settle settles the delivery with an outcome. It does nothing if the delivery
+// is settled already or its link is gone.
+func (d *Incoming) Settle(state frames.State) {
+	if d.settled {
+		return
+	}
+	d.settled = true
+	s := d.link.session
+	delete(s.received, d.id)
+	s.settle(RoleReceiver, d.id, state)
+}
+
+// settle writes a settled disposition.
+func (s *Session) settle(role Role, id uint32, state frames.State) {
+	if _, ok := state.(frames.Accepted); ok {
+		s.conn.acknowledge(s, role, id)
+		return
+	}
+	s.conn.flushAck() // it uses the same struct
+	s.conn.dispositionSent = frames.Disposition{Role: role, First: id, Last: id, Settled: true, State: state}
+	s.conn.write(frames.TypeAMQP, s.channel, &s.conn.dispositionSent)
+}
+
+// AddCredit lets the client send n more messages on a receiving link. The flow
+// goes out with the next output, one for all calls before it.
+func (l *Link) AddCredit(n uint32) {
+	if l.state != attached || l.role != RoleReceiver || n == 0 {
+		return
+	}
+	l.credit += n
+	if !l.flowDue {
+		l.flowDue = true
+		l.session.conn.flows = append(l.session.conn.flows, l)
+	}
+}
+
+// transferIn takes one frame of a delivery.
+func (s *Session) transferIn(f *encoding.Fields, payload []byte) error {
+	t := &s.conn.transferRead
+	if err := t.Read(f); err != nil {
+		return err
+	}
+	if s.incomingWindow == 0 {
+		s.fail(frames.ErrWindowViolation, "transfer beyond the incoming-window")
+		return nil
+	}
+	s.incomingWindow--
+	s.nextIncoming++
+	if s.incomingWindow <= s.conn.o.Window/2 {
+		s.oweFlow()
+	}
+	l := s.links[t.Handle]
+	switch {
+	case l == nil:
+		s.fail(frames.ErrUnattachedHandle, "transfer for handle %d, which is not attached", t.Handle)
+	case l.role == RoleSender:
+		s.fail(frames.ErrNotAllowed, "transfer on link %q, which the client receives from", l.name)
+	case l.state == pending:
+		l.fail(frames.ErrTransferLimitExceeded, "transfer before the attach was answered")
+	case l.state == attached:
+		l.transferIn(t, payload)
+	}
+	return nil // else it was sent before the client saw our detach
+}
+
+// fail detaches the link because the peer broke the protocol.
+func (l *Link) fail(condition encoding.Symbol, format string, args ...any) {
+	l.Detach(&frames.Error{Condition: condition, Description: fmt.Sprintf(format, args...)})
+}
+
+func (l *Link) transferIn(t *frames.Transfer, payload []byte) {
+	if l.current == nil && !l.begin(t) {
+		return
+	}
+	d := l.current
+	c := l.session.conn
+	if t.DeliveryID.Set && t.DeliveryID.Value != d.id {
+		l.session.fail(frames.ErrNotAllowed, "delivery %d starts before delivery %d is complete", t.DeliveryID.Value, d.id)
+		return
+	}
+	if t.Aborted {
+		l.abort()
+		return
+	}
+	d.Settled = d.Settled || t.Settled
+	if t.State != nil {
+		d.State = t.State
+	}
+	size := uint64(len(l.partial) + len(payload))
+	if size > l.maxMessage {
+		l.fail(frames.ErrMessageSizeExceeded, "The message exceeds the maximum of %d bytes.", l.maxMessage)
+		return
+	}
+	if t.More {
+		if c.buffered += uint64(len(payload)); c.buffered > c.o.MaxBuffered {
+			c.buffered -= uint64(len(payload))
+			c.failBuffered()
+			return
+		}
+		l.partial = append(l.partial, payload...)
+		return
+	}
+	l.complete(payload)
+}
+
+// begin starts a delivery with its first frame.
+func (l *Link) begin(t *frames.Transfer) bool {
+	s := l.session
+	switch {
+	case l.credit == 0:
+		l.fail(frames.ErrTransferLimitExceeded, "transfer without credit")
+		return false
+	case !t.DeliveryID.Set:
+		s.fail(frames.ErrInvalidField, "first transfer of a delivery without delivery-id")
+		return false
+	case t.DeliveryTag == nil:
+		s.fail(frames.ErrInvalidField, "first transfer of a delivery without delivery-tag")
+		return false
+	case t.Resume:
+		l.fail(frames.ErrNotImplemented, "deliveries are not resumed")
+		return false
+	}
+	if s.received[t.DeliveryID.Value] != nil {
+		s.fail(frames.ErrInvalidField, "delivery-id %d is in use", t.DeliveryID.Value)
+		return false
+	}
+	l.credit--
+	l.deliveryCount++
+	d := &Incoming{link: l, id: t.DeliveryID.Value, Format: t.MessageFormat.Value}
+	d.Tag = d.tag[:copy(d.tag[:], t.DeliveryTag)]
+	l.current = d
+	return true
+}
+
+// abort drops the unfinished delivery. Its owner never heard of it, so the
+// credit it took is given back here.
+func (l *Link) abort() {
+	l.session.conn.buffered -= uint64(len(l.partial))
+	l.current, l.partial = nil, nil
+	l.AddCredit(1)
+}
+
+// complete hands the delivery to the owner.
+func (l *Link) complete(payload []byte) {
+	s := l.session
+	d := l.current
+	s.conn.buffered -= uint64(len(l.partial))
+	d.Payload = make([]byte, len(l.partial)+len(payload))
+	copy(d.Payload[copy(d.Payload, l.partial):], payload)
+	l.current = nil
+	if l.partial = l.partial[:0]; cap(l.partial) > keepPartial {
+		l.partial = nil
+	}
+	if d.settled = d.Settled; !d.settled {
+		s.received[d.id] = d
+	}
+	s.conn.emit(Delivered{Link: l, Delivery: d})
+}
+
+// keepPartial is the largest buffer that a link keeps for its next delivery of
+// several frames.
+const keepPartial = 512 << 10
