@@ -77,7 +77,7 @@ const CodeBusRefused = "ServiceBusOperationFailed"
 func parseSend(c *Call) (Send, *Error) {
 	in := c.Input
 	if fail := only(in, "a ServiceBusSend activity", "queueName", "body", "contentType", "subject", "correlationId",
-		"messageId", "sessionId", "to", "replyTo", "applicationProperties", "timeToLive", "settle"); fail != nil {
+		"messageId", "sessionId", "applicationProperties", "timeToLive", "settle"); fail != nil {
 		return Send{}, fail
 	}
 	endpoint, fail := endpoint(c)
@@ -92,7 +92,6 @@ func parseSend(c *Call) (Send, *Error) {
 	}{
 		{"queueName", &s.Queue}, {"contentType", &m.ContentType}, {"subject", &m.Subject},
 		{"correlationId", &m.CorrelationID}, {"messageId", &m.MessageID}, {"sessionId", &m.SessionID},
-		{"to", &m.To}, {"replyTo", &m.ReplyTo},
 	} {
 		if *t.to, _, fail = text(in, t.name); fail != nil {
 			return Send{}, fail

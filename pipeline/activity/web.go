@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -56,6 +57,7 @@ const (
 	defaultWebTimeout = time.Minute
 	maxWebTimeout     = 10 * time.Minute
 	maxPollInterval   = 10 * time.Second
+	maxRedirects      = 10
 )
 
 // The error codes of section 5.15 and of the public troubleshooting pages.
@@ -95,10 +97,21 @@ func NewWeb(o WebOptions) *Web {
 	}
 	return &Web{
 		o:       o,
-		checked: &http.Client{Transport: transport(false)},
-		lax:     &http.Client{Transport: transport(true)},
+		checked: &http.Client{Transport: transport(false), CheckRedirect: redirect},
+		lax:     &http.Client{Transport: transport(true), CheckRedirect: redirect},
 		tokens:  tokenCache{clock: o.Clock},
 	}
+}
+
+// redirect follows redirects, but takes credentials to no other host.
+func redirect(req *http.Request, via []*http.Request) error {
+	if len(via) >= maxRedirects {
+		return fmt.Errorf("stopped after %d redirects", maxRedirects)
+	}
+	if first := via[0].URL; req.URL.Host != first.Host || req.URL.Scheme != first.Scheme {
+		dropCredentials(req.Header)
+	}
+	return nil
 }
 
 // Close drops idle connections.

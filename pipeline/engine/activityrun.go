@@ -2,9 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"slices"
-	"strings"
-	"time"
 
 	"switchyard/expr"
 	"switchyard/pipeline/activity"
@@ -18,10 +15,10 @@ type ActivityRun struct {
 	PipelineRunID, Pipeline string
 }
 
-// JSON is the record as the REST API shows it; id is its resource path.
-func (a *ActivityRun) JSON(id string) *expr.Object {
+// JSON is the record as the REST API shows it, but for its resource path, which
+// only the resource provider knows.
+func (a *ActivityRun) JSON() *expr.Object {
 	o := &expr.Object{}
-	o.Set("id", strings.ToUpper(id))
 	o.Set("activityRunEnd", timeOrNull(a.End))
 	o.Set("activityName", a.Name)
 	o.Set("activityRunStart", formatTime(a.Start))
@@ -119,53 +116,4 @@ func activityRuns(runID, pipelineName string, records []run.ActivityRecord) []*A
 		out = append(out, a)
 	}
 	return out
-}
-
-// QueryActivityRuns selects a run's activity records (REST section 5).
-func (e *Engine) QueryActivityRuns(runID string, q Query) ([]*ActivityRun, string, error) {
-	if err := q.check(activityOperands, activityOrders); err != nil {
-		return nil, "", err
-	}
-	all, err := e.ActivityRuns(runID)
-	if err != nil {
-		return nil, "", err
-	}
-	all = slices.DeleteFunc(all, func(a *ActivityRun) bool {
-		updated := a.End
-		if updated.IsZero() {
-			updated = a.Start
-		}
-		return !q.updated(updated) || !q.matches(a.operand)
-	})
-	q.sort(len(all), func(i int, name string) string { return all[i].operand(name) },
-		func(order []int) { all = permute(all, order) })
-	return page(all, q.ContinuationToken)
-}
-
-var (
-	activityOperands = []string{"ActivityName", "ActivityRunStart", "ActivityRunEnd", "ActivityType", "Status"}
-	activityOrders   = []string{"ActivityName", "ActivityRunStart", "ActivityRunEnd", "Status"}
-)
-
-func (a *ActivityRun) operand(name string) string {
-	switch name {
-	case "ActivityName":
-		return a.Name
-	case "ActivityRunStart":
-		return formatTime(a.Start)
-	case "ActivityRunEnd":
-		return textOrEmpty(a.End)
-	case "ActivityType":
-		return a.Type
-	case "Status":
-		return a.Status.String()
-	}
-	return ""
-}
-
-func textOrEmpty(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return formatTime(t)
 }

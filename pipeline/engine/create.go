@@ -21,10 +21,10 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *expr.O
 	}
 	bound, secure, err := run.BindParameters(p, params, true)
 	if err != nil {
-		return nil, err
+		return nil, parameterError(err)
 	}
 	if o.ID == "" {
-		o.ID = newGUID()
+		o.ID = NewID()
 	} else if _, err := e.o.History.Run(o.ID); err == nil {
 		return nil, ErrRunExists
 	} else if !errors.Is(err, ErrNotInHistory) {
@@ -61,6 +61,23 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *expr.O
 }
 
 const manual = "Manual"
+
+// parameterError gives the error of [run.BindParameters] one of the engine's
+// sentinels beside it.
+func parameterError(err error) error {
+	var p *run.ParameterError
+	if !errors.As(err, &p) {
+		return err
+	}
+	kind := ErrInvalidParameter
+	switch p.Problem {
+	case run.ParameterMissing:
+		kind = ErrMissingParameter
+	case run.ParameterUnknown:
+		kind = ErrUnknownParameter
+	}
+	return fmt.Errorf("%w: %w", kind, err)
+}
 
 // runDimensions evaluates the pipeline's run dimensions, which see pipeline()
 // only.
@@ -211,8 +228,8 @@ func randomBytes(n int) []byte {
 	return b
 }
 
-// newGUID returns a random UUID (version 4).
-func newGUID() string {
+// NewID returns a new id for a run: a random UUID (version 4).
+func NewID() string {
 	b := randomBytes(16)
 	b[6] = b[6]&0x0f | 0x40
 	b[8] = b[8]&0x3f | 0x80

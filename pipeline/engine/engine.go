@@ -33,6 +33,9 @@ import (
 var (
 	ErrRunNotFound       = errors.New("pipeline run not found")
 	ErrPipelineNotFound  = errors.New("pipeline not found")
+	ErrMissingParameter  = errors.New("parameter has no value")
+	ErrUnknownParameter  = errors.New("parameter is not declared")
+	ErrInvalidParameter  = errors.New("parameter has a value of another type")
 	ErrTooManyQueuedRuns = errors.New("too many queued runs")
 	ErrRunFinished       = errors.New("pipeline run has finished")
 	ErrRunExists         = errors.New("pipeline run exists")
@@ -51,6 +54,8 @@ type Engine struct {
 
 	quit    chan struct{} // closed by Stop: attempts that wait for their turn give up
 	aborted atomic.Bool   // what attempts answer no longer counts
+
+	finishedRuns, finishedActivities atomic.Int64
 
 	mu        sync.Mutex
 	started   bool                      // guarded by mu
@@ -156,8 +161,9 @@ func (e *Engine) Stop(grace time.Duration) {
 
 // CreateRun starts a run, or queues it if the pipeline's concurrency is used up,
 // and returns its id when it is durable. Errors wrap [ErrPipelineNotFound],
-// [ErrTooManyQueuedRuns], [ErrStopping], [ErrRunExists], a *[run.ParameterError],
-// or what the effect refused with.
+// one of the three about parameters and a *run.ParameterError,
+// [ErrTooManyQueuedRuns], [ErrStopping], [ErrRunExists], an *expr.Error of a run
+// dimension, or what the effect refused with.
 func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineName string, params *expr.Object, o RunOptions) (string, error) {
 	r, err := e.newRun(f, pipelineName, params, o)
 	if err != nil {
@@ -238,6 +244,11 @@ func (e *Engine) tell(f FinishedRun) {
 	for _, l := range fs {
 		l(f)
 	}
+}
+
+// Counts returns how many runs and activity runs have ended since New.
+func (e *Engine) Counts() (runs, activities int) {
+	return int(e.finishedRuns.Load()), int(e.finishedActivities.Load())
 }
 
 // Wait returns the run's status once it has ended.

@@ -175,9 +175,9 @@ func TestRetryAndTimeout(t *testing.T) {
 		as, _ := w.engine.ActivityRuns(id)
 		var codes []string
 		for _, a := range as {
-			code, _ := a.JSON("x").Get("error")
+			code, _ := a.JSON().Get("error")
 			code, _ = code.(*expr.Object).Get("errorCode")
-			retry, _ := a.JSON("x").Get("retryAttempt")
+			retry, _ := a.JSON().Get("retryAttempt")
 			codes = append(codes, fmt.Sprintf("%v/%v", code, retry))
 		}
 		if got, want := strings.Join(codes, " "), "ActionTimedOut/<nil> 2108/1 /2"; got != want {
@@ -236,6 +236,15 @@ func TestCreateRunErrors(t *testing.T) {
 			t.Errorf("create run after Stop: got %v, want ErrStopping", err)
 		}
 	})
+}
+
+// linkedServices knows one, of a bus.
+func linkedServices(_, name string) (*pipeline.LinkedService, error) {
+	l, diags := pipeline.ParseLinkedService("bus.json", []byte(`{"name":"bus","properties":{"type":"AzureServiceBus","typeProperties":{"fullyQualifiedNamespace":"ns.servicebus.windows.net"}}}`))
+	if err := diags.Err(); err != nil || name != "bus" {
+		return nil, errors.Join(err, fmt.Errorf("linked service %q", name))
+	}
+	return l, nil
 }
 
 // effect makes a commit.Effect of a function.

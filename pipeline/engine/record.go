@@ -29,10 +29,10 @@ const timeFormat = "2006-01-02T15:04:05.0000000Z"
 
 func formatTime(t time.Time) string { return t.UTC().Format(timeFormat) }
 
-// JSON is the record as the REST API shows it; id is its resource path.
-func (p *PipelineRun) JSON(id string) *expr.Object {
+// JSON is the record as the REST API shows it, but for its resource path, which
+// only the resource provider knows.
+func (p *PipelineRun) JSON() *expr.Object {
 	o := &expr.Object{}
-	o.Set("id", id)
 	o.Set("runId", p.RunID)
 	o.Set("debugRunId", nil)
 	o.Set("runGroupId", p.RunID)
@@ -272,6 +272,21 @@ func (e *Engine) PipelineRun(runID string) (*PipelineRun, error) {
 		return nil, fmt.Errorf("run %s: %w", runID, notFound(err))
 	}
 	return e.fromRecord(rec)
+}
+
+// PipelineRuns calls f for the record of every run, newest first, until f returns
+// false.
+func (e *Engine) PipelineRuns(f func(PipelineRun) bool) error {
+	return e.o.History.Runs(func(rec RunRecord) (bool, error) {
+		if r := e.find(rec.ID); r != nil {
+			return f(*r.view.Load()), nil
+		}
+		p, err := e.fromRecord(rec)
+		if err != nil {
+			return false, fmt.Errorf("run %s: %w", rec.ID, err)
+		}
+		return f(*p), nil
+	})
 }
 
 // timeOf returns when an event happened.

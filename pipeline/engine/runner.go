@@ -300,8 +300,17 @@ func (r *runner) apply(e run.Event) {
 	if err := r.state.Apply(e); err != nil {
 		panic(fmt.Sprintf("engine: %v", err)) // Wanted said yes
 	}
+	r.saw(e)
+}
+
+// saw notes an event that was folded.
+func (r *runner) saw(e run.Event) {
 	if at, ok := timeOf(e); ok {
 		r.changed = at
+	}
+	switch e.(type) {
+	case *run.ActivityFinished, *run.VariableSet, *run.VariableAppended:
+		r.e.finishedActivities.Add(1)
 	}
 }
 
@@ -313,9 +322,7 @@ func (r *runner) happen(e run.Event) error {
 		}
 		return err
 	}
-	if at, ok := timeOf(e); ok {
-		r.changed = at
-	}
+	r.saw(e)
 	r.journal.add(e)
 	return nil
 }
@@ -341,9 +348,7 @@ func (r *runner) decide(now time.Time) []run.Event {
 	events := r.state.DecideSome(now, decisionsPerTurn)
 	r.undecided = len(events) == decisionsPerTurn
 	for _, e := range events {
-		if at, ok := timeOf(e); ok {
-			r.changed = at
-		}
+		r.saw(e)
 		if last, ok := e.(*run.Finished); ok {
 			r.finish(last)
 			break
@@ -433,6 +438,7 @@ func (r *runner) cancelUnwanted(all bool) {
 // leave is the end of a run that is durable.
 func (r *runner) leave() {
 	r.e.leave(r)
+	r.e.finishedRuns.Add(1)
 	r.e.tell(FinishedRun{ID: r.id, Factory: r.factory, Pipeline: r.pipeline, Trigger: r.trigger, Outcome: r.outcome()})
 }
 

@@ -106,16 +106,16 @@ func (e *Engine) ActiveRuns(factory, pipelineName string) int {
 	return len(s.active) + len(s.queue)
 }
 
-// TriggeredRuns counts the runs that a trigger has started and that have not
-// ended, those resumed after a restart included.
-func (e *Engine) TriggeredRuns(factory, trigger string) int {
+// TriggeredRuns returns the ids of the runs that a trigger has started and that
+// have not ended, those resumed after a restart included.
+func (e *Engine) TriggeredRuns(factory, trigger string) []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	n := 0
-	for _, r := range e.runs {
+	var ids []string
+	for id, r := range e.runs {
 		if strings.EqualFold(r.factory, factory) && strings.EqualFold(r.trigger, trigger) {
-			n++
+			ids = append(ids, id)
 		}
 	}
-	return n
+	return ids
 }

@@ -1,0 +1,310 @@
+// Package enginetest is the conformance suite of [engine.History], and a history
+// that remembers every unit so that tests can start an engine after each.
+package enginetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"switchyard/commit"
+	"switchyard/pipeline/engine"
+)
+
+// Store is a history with the log that commits its units.
+type Store interface {
+	engine.History
+	commit.Log
+}
+
+// Recorder is a history in memory that remembers what was committed.
+type Recorder struct {
+	*engine.Memory
+	mu    sync.Mutex
+	units []*commit.Unit // in the order of commitment; guarded by mu
+}
+
+// NewRecorder returns an empty history.
+func NewRecorder() *Recorder {
+	r := &Recorder{}
+	r.Memory = engine.NewMemory(func(u *commit.Unit) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.units = append(r.units, u)
+	})
+	return r
+}
+
+// Units returns how many units have been committed.
+func (r *Recorder) Units() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.units)
+}
+
+// After returns what a process finds that starts after the first n units were
+// committed and the rest was lost.
+func (r *Recorder) After(n int) *Recorder {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := NewRecorder()
+	for _, u := range r.units[:n] {
+		c.Apply(u)
+	}
+	return c
+}
+
+// Run checks that a history does what [engine.History] says. Open returns a new,
+// empty one.
+func Run(t *testing.T, open func(t *testing.T) Store) {
+	for _, c := range []struct {
+		name string
+		test func(t *testing.T, s Store)
+	}{
+		{"events", testEvents},
+		{"payloads", testPayloads},
+		{"records", testRecords},
+		{"active runs", testActiveRuns},
+		{"order of runs", testOrder},
+		{"delete", testDelete},
+		{"nothing before the commit", testUncommitted},
+		{"slices are copied", testCopies},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
+	}
+}
+
+func write(t *testing.T, s Store, f func(u *commit.Unit)) {
+	t.Helper()
+	if err := s.Admit(context.Background(), 1<<10); err != nil {
+		t.Fatalf("Admit: %v", err)
+	}
+	u := new(commit.Unit)
+	f(u)
+	s.Submit(u)
+	s.Sync(u)
+}
+
+func events(t *testing.T, s Store, run string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := s.Events(run, func(n uint64, e []byte) error {
+		fmt.Fprintf(&b, "%d=%s ", n, e)
+		return nil
+	}); err != nil {
+		t.Fatalf("Events(%s): %v", run, err)
+	}
+	return b.String()
+}
+
+const (
+	runA = "00000000-0000-4000-8000-00000000000a"
+	runB = "00000000-0000-4000-8000-00000000000b"
+)
+
+func testEvents(t *testing.T, s Store) {
+	if got := events(t, s, runA); got != "" {
+		t.Errorf("events of a run without any: got %q, want none", got)
+	}
+	write(t, s, func(u *commit.Unit) {
+		s.AppendEvents(u, runA, 1, [][]byte{[]byte("one"), []byte("two")})
+		s.AppendEvents(u, runB, 1, [][]byte{[]byte("other")})
+	})
+	var more [][]byte
+	for i := 3; i <= 300; i++ { // beyond one byte: the order is that of numbers
+		more = append(more, fmt.Append(nil, i))
+	}
+	write(t, s, func(u *commit.Unit) { s.AppendEvents(u, runA, 3, more) })
+	n := uint64(0)
+	if err := s.Events(runA, func(k uint64, e []byte) error {
+		n++
+		if k != n {
+			t.Errorf("event number: got %d, want %d", k, n)
+		}
+		if n > 2 && string(e) != fmt.Sprint(n) {
+			t.Errorf("event %d: got %q", n, e)
+		}
+		return nil
+	}); err != nil || n != 300 {
+		t.Errorf("Events: %d of 300, error %v", n, err)
+	}
+	if got, want := events(t, s, runB), "1=other "; got != want {
+		t.Errorf("events of the other run: got %q, want %q", got, want)
+	}
+	stop := errors.New("stop")
+	n = 0
+	if err := s.Events(runA, func(uint64, []byte) error { n++; return stop }); !errors.Is(err, stop) || n != 1 {
+		t.Errorf("Events with a callback that fails: got %v after %d, want its error after 1", err, n)
+	}
+	write(t, s, func(u *commit.Unit) { s.AppendEvents(u, runA, 302, [][]byte{[]byte("gap")}) })
+	if err := s.Events(runA, func(uint64, []byte) error { return nil }); err == nil {
+		t.Error("Events with a gap in the numbers: got no error")
+	}
+}
+
+func testPayloads(t *testing.T, s Store) {
+	if _, err := s.Payload(runA, 1); !errors.Is(err, engine.ErrNotInHistory) {
+		t.Errorf("payload that isn't there: got %v, want ErrNotInHistory", err)
+	}
+	big := bytes.Repeat([]byte("x"), 3<<20)
+	write(t, s, func(u *commit.Unit) {
+		s.PutPayload(u, runA, 0, []byte("zero"))
+		s.PutPayload(u, runA, 1, big)
+		s.PutPayload(u, runB, 1, []byte("b"))
+	})
+	for _, c := range []struct {
+		run  string
+		n    uint64
+		want []byte
+	}{{runA, 0, []byte("zero")}, {runA, 1, big}, {runB, 1, []byte("b")}} {
+		if got, err := s.Payload(c.run, c.n); err != nil || !bytes.Equal(got, c.want) {
+			t.Errorf("Payload(%s, %d): got %d bytes, %v, want %d bytes", c.run, c.n, len(got), err, len(c.want))
+		}
+	}
+}
+
+func record(id string, start time.Time, active bool, summary string) engine.RunRecord {
+	return engine.RunRecord{ID: id, Pipeline: "p", Factory: "f", Start: start, Active: active, Summary: []byte(summary)}
+}
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 123456700, time.UTC)
+
+func testRecords(t *testing.T, s Store) {
+	if _, err := s.Run(runA); !errors.Is(err, engine.ErrNotInHistory) {
+		t.Errorf("run that isn't there: got %v, want ErrNotInHistory", err)
+	}
+	write(t, s, func(u *commit.Unit) { s.PutRun(u, record(runA, noon, true, "first")) })
+	write(t, s, func(u *commit.Unit) { s.PutRun(u, record(runA, noon, false, "second")) })
+	got, err := s.Run(runA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := record(runA, noon, false, "second")
+	if !got.Start.Equal(want.Start) || got.Active || got.ID != runA || got.Pipeline != "p" || got.Factory != "f" || string(got.Summary) != "second" {
+		t.Errorf("Run: got %+v, want %+v", got, want)
+	}
+}
+
+func testActiveRuns(t *testing.T, s Store) {
+	write(t, s, func(u *commit.Unit) {
+		s.PutRun(u, record("r3", noon.Add(3*time.Second), true, ""))
+		s.PutRun(u, record("r1", noon.Add(1*time.Second), true, ""))
+		s.PutRun(u, record("r2", noon.Add(2*time.Second), true, ""))
+		s.PutRun(u, record("r0", noon, false, ""))
+	})
+	write(t, s, func(u *commit.Unit) { s.PutRun(u, record("r2", noon.Add(2*time.Second), false, "")) })
+	active, err := s.ActiveRuns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, r := range active {
+		ids = append(ids, r.ID)
+	}
+	if got, want := fmt.Sprint(ids), "[r1 r3]"; got != want {
+		t.Errorf("ActiveRuns: got %s, want %s, oldest first", got, want)
+	}
+}
+
+func testOrder(t *testing.T, s Store) {
+	write(t, s, func(u *commit.Unit) {
+		for _, i := range []int{2, 0, 3, 1} {
+			s.PutRun(u, record(fmt.Sprint("r", i), noon.Add(time.Duration(i)*time.Hour), i == 0, ""))
+		}
+	})
+	var ids []string
+	if err := s.Runs(func(r engine.RunRecord) (bool, error) {
+		ids = append(ids, r.ID)
+		return len(ids) < 3, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprint(ids), "[r3 r2 r1]"; got != want {
+		t.Errorf("Runs: got %s, want %s, newest first and no further than asked", got, want)
+	}
+	stop := errors.New("stop")
+	if err := s.Runs(func(engine.RunRecord) (bool, error) { return true, stop }); !errors.Is(err, stop) {
+		t.Errorf("Runs with a callback that fails: got %v, want its error", err)
+	}
+}
+
+func testDelete(t *testing.T, s Store) {
+	write(t, s, func(u *commit.Unit) {
+		for _, id := range []string{runA, runB} {
+			s.PutRun(u, record(id, noon, true, ""))
+			s.AppendEvents(u, id, 1, [][]byte{[]byte("e")})
+			s.PutPayload(u, id, 1, []byte("p"))
+		}
+	})
+	write(t, s, func(u *commit.Unit) { s.DeleteRun(u, runA) })
+	if _, err := s.Run(runA); !errors.Is(err, engine.ErrNotInHistory) {
+		t.Errorf("record of a deleted run: got %v, want ErrNotInHistory", err)
+	}
+	if got := events(t, s, runA); got != "" {
+		t.Errorf("events of a deleted run: got %q, want none", got)
+	}
+	if _, err := s.Payload(runA, 1); !errors.Is(err, engine.ErrNotInHistory) {
+		t.Errorf("payload of a deleted run: got %v, want ErrNotInHistory", err)
+	}
+	if active, err := s.ActiveRuns(); err != nil || len(active) != 1 || active[0].ID != runB {
+		t.Errorf("ActiveRuns after a deletion: got %v, %v, want the other run", active, err)
+	}
+	if got, want := events(t, s, runB), "1=e "; got != want {
+		t.Errorf("events of the other run: got %q, want %q", got, want)
+	}
+}
+
+func testUncommitted(t *testing.T, s Store) {
+	u := new(commit.Unit)
+	s.PutRun(u, record(runA, noon, true, ""))
+	s.AppendEvents(u, runA, 1, [][]byte{[]byte("e")})
+	if _, err := s.Run(runA); !errors.Is(err, engine.ErrNotInHistory) {
+		t.Errorf("run of a unit that isn't submitted: got %v, want ErrNotInHistory", err)
+	}
+	s.Submit(u)
+	s.Sync(u)
+	if _, err := s.Run(runA); err != nil {
+		t.Errorf("run of a unit that is synced: %v", err)
+	}
+}
+
+func testCopies(t *testing.T, s Store) {
+	event, payload := []byte("event"), []byte("payload")
+	u := new(commit.Unit)
+	s.AppendEvents(u, runA, 1, [][]byte{event})
+	s.PutPayload(u, runA, 1, payload)
+	copy(event, "XXXXX")
+	copy(payload, "XXXXX")
+	s.Submit(u)
+	s.Sync(u)
+	if got, want := events(t, s, runA), "1=event "; got != want {
+		t.Errorf("event after its slice was changed: got %q, want %q", got, want)
+	}
+	got, err := s.Payload(runA, 1)
+	if err != nil || string(got) != "payload" {
+		t.Errorf("payload after its slice was changed: got %q, %v", got, err)
+	}
+}
+
+// Ops returns the changes of the i-th unit.
+func (r *Recorder) Ops(i int) []commit.Op {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.units[i].Ops()
+}
+
+// Effects returns what other rooms have set in the i-th unit, as key=value: keys
+// that start with x.
+func (r *Recorder) Effects(i int) []string {
+	var out []string
+	for _, op := range r.Ops(i) {
+		if op.Kind == commit.OpSet && len(op.Key) > 0 && op.Key[0] == 'x' {
+			out = append(out, fmt.Sprintf("%s=%s", op.Key, op.Value))
+		}
+	}
+	return out
+}
