@@ -126,7 +126,7 @@ func (m *Mux) Serve(ctx context.Context) error {
 			}
 			break
 		}
-		m.wg.Go(func() { m.route(c) })
+		m.wg.Go(func() { m.route(ctx, c) })
 	}
 	m.l.Close()
 	for _, q := range m.outs {
@@ -141,7 +141,11 @@ func (m *Mux) Serve(ctx context.Context) error {
 	return err
 }
 
-func (m *Mux) route(c net.Conn) {
+func (m *Mux) route(ctx context.Context, c net.Conn) {
+	// HTTP clients open connections ahead of need: one that has said nothing
+	// must not hold up the end.
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	defer stop()
 	c.SetReadDeadline(m.now().Add(m.timeout))
 	r := bufio.NewReaderSize(c, 16)
 	first, err := r.Peek(1)

@@ -78,6 +78,8 @@ func TestMuxTellsProtocolsApart(t *testing.T) {
 		}
 	}
 	out.Close()
+	silent := send("")
+	defer silent.Close()
 	cancel()
 	if err := <-served; err != nil {
 		t.Errorf("Serve = %v, want nil after its context ended", err)

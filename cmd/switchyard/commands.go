@@ -1,0 +1,94 @@
+package main
+
+// serving are the settings of every command that starts a Switchyard.
+var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "grace", "strict", "key-file", "log-level", "log-format", "output"}
+
+var clientSettings = []string{"data", "connection-string", "output"}
+
+var commands []command
+
+// The table refers to functions that print the table, so it is filled here.
+func init() {
+	commands = []command{
+		{
+			name: "demo", summary: "run the ticket-triage example from tickets to results",
+			help: `Starts everything in this process, deploys the ticket-triage example, sends its
+tickets with the Azure SDK, lets the pipeline handle them, receives the results
+with the Azure SDK and prints them. Exits 0 only if every ticket is accounted for.
+
+  switchyard demo
+  switchyard demo --ephemeral
+  switchyard demo --keep        # stay up afterwards and print how to connect`,
+			settings: append([]string{"keep"}, serving...), run: demo,
+		},
+		{
+			name: "up", operands: "[DIR]", max: 1, summary: "serve, deploy a folder, print how to connect",
+			help: `Serves what the data directory holds until a signal comes. With DIR it first
+deploys that folder: a data factory in its Git layout (factory/, pipeline/,
+linkedService/, trigger/) and queues in the Config.json of Microsoft's emulator,
+in DIR or DIR/servicebus.
+
+  switchyard up examples/ticket-triage
+  switchyard up --ephemeral --amqp-address 127.0.0.1:0 --output json`,
+			settings: serving, run: up,
+		},
+		{
+			name: "run", operands: "DIR PIPELINE", min: 2, max: 2, summary: "run one pipeline of a folder, in memory, and print the run",
+			help: `Deploys DIR into memory without starting its triggers, runs the pipeline once
+and prints the run and its activities. Exits 0 if the run Succeeded, 1 if it did
+not, 2 if the command line or the definitions can't be understood.
+
+  switchyard run examples/ticket-triage TicketTriage --parameters '{"messages":[]}'
+  switchyard run . Nightly --parameters @parameters.json --output json`,
+			settings: []string{"parameters", "factory", "strict", "log-level", "log-format", "output"}, run: runPipeline,
+		},
+		{
+			name: "eval", summary: "evaluate expressions, one JSON object a line",
+			help: `Reads {"expr":…, "context":…} from each line of standard input and answers with
+one line: {"value":…} or {"error":{"code":…,"message":…}}. The context may hold
+parameters, globalParameters, variables, activities, item, dataset,
+linkedService, pipeline, trigger, triggerBody and now.
+
+  echo '{"expr":"@concat(''a'', pipeline().parameters.p)","context":{"parameters":{"p":1}}}' | switchyard eval`,
+			run: eval,
+		},
+		{
+			name: "validate", operands: "DIR", min: 1, max: 1, summary: "check the definitions in a folder",
+			help: `Tells everything that is wrong in DIR, each with file and JSON path. Exits 0 if
+nothing is, 2 otherwise. With --strict=false, what this version does not run is a
+warning.
+
+  switchyard validate examples/ticket-triage`,
+			settings: []string{"strict", "output"}, run: validate,
+		},
+		{
+			name: "send", operands: "QUEUE [BODY]", min: 1, max: 2, summary: "send a message to a queue",
+			help: `Sends BODY, or else standard input, as one message.
+
+  switchyard send tickets '{"text":"hello"}' --content-type application/json`,
+			settings: []string{"data", "connection-string", "content-type", "subject", "message-id", "property"}, run: send,
+		},
+		{
+			name: "peek", operands: "QUEUE", min: 1, max: 1, summary: "show messages without taking them",
+			help:     "  switchyard peek tickets --count 5\n  switchyard peek tickets --dead-letter --output json",
+			settings: append([]string{"count", "dead-letter"}, clientSettings...), run: peek,
+		},
+		{
+			name: "receive", operands: "QUEUE", min: 1, max: 1, summary: "take messages and print them",
+			help: `Completes each message after it was printed.
+
+  switchyard receive triaged --count 100 --wait 10s
+  switchyard receive tickets --dead-letter`,
+			settings: append([]string{"count", "wait", "dead-letter"}, clientSettings...), run: receive,
+		},
+		{
+			name: "runs", summary: "list pipeline runs, or show one",
+			help:     "  switchyard runs\n  switchyard runs --run 0f8fad5b-d9cb-469f-a165-70867728950e --output json",
+			settings: []string{"data", "count", "run", "factory", "output"}, run: runs,
+		},
+		{
+			name: "version", summary: "print the version",
+			settings: []string{"output"}, run: version,
+		},
+	}
+}

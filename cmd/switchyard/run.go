@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"switchyard/config"
+	"switchyard/expr"
+	"switchyard/system"
+)
+
+// parameters reads the value of --parameters: a JSON object, or @FILE.
+func parameters(text string) (*expr.Object, error) {
+	if text == "" {
+		return expr.NewObject(), nil
+	}
+	where := "parameters"
+	if name, ok := strings.CutPrefix(text, "@"); ok {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return nil, &config.UsageError{Msg: "parameters: " + err.Error()}
+		}
+		text, where = string(b), "parameters file "+name
+	}
+	v, err := expr.ParseJSON([]byte(text))
+	if err != nil {
+		return nil, &config.UsageError{Msg: fmt.Sprintf("%s: %v", where, err)}
+	}
+	o, ok := v.(*expr.Object)
+	if !ok {
+		return nil, &config.UsageError{Msg: where + ": should be a JSON object"}
+	}
+	return o, nil
+}
+
+func runPipeline(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	params, err := parameters(v.String("parameters"))
+	if err != nil {
+		return e.fail(err)
+	}
+	log, err := e.logger(v)
+	if err != nil {
+		return e.fail(err)
+	}
+	d, code := readFolder(e, operands[0], v.Bool("strict"))
+	if code != exitOK {
+		return code
+	}
+	res, err := system.RunOnce(ctx, system.RunOnceOptions{
+		Deployment: d, Factory: v.String("factory"), Pipeline: operands[1], Parameters: params, Logger: log,
+	})
+	if err != nil {
+		e.fail(err)
+		if system.IsBadRequest(err) {
+			return exitUsage
+		}
+		return exitFailed
+	}
+	if v.String("output") == "json" {
+		e.printf("%s\n", expr.AppendJSON(nil, expr.NewObject(
+			expr.Member{Name: "run", Value: res.Run}, expr.Member{Name: "activities", Value: res.Activities})))
+	} else {
+		printRun(e, res.Run, res.Activities)
+	}
+	if !res.Succeeded {
+		return exitFailed
+	}
+	return exitOK
+}
+
+// str reads a member of a record as text.
+func str(o *expr.Object, name string) string {
+	v, _ := o.Get(name)
+	return expr.Text(v)
+}
+
+func printRun(e *env, run *expr.Object, activities expr.Array) {
+	e.printf("run       %s\npipeline  %s\nstatus    %s\nstart     %s\nduration  %s ms\n", str(run, "runId"), str(run, "pipelineName"), str(run, "status"), str(run, "runStart"), str(run, "durationInMs"))
+	if m := str(run, "message"); m != "" {
+		e.printf("message   %s\n", printable(m))
+	}
+	if len(activities) == 0 {
+		return
+	}
+	e.printf("\n")
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ACTIVITY\tTYPE\tSTATUS\tMS\tERROR")
+	for _, a := range activities {
+		o, ok := a.(*expr.Object)
+		if !ok {
+			continue
+		}
+		msg := ""
+		if er, ok := o.Get("error"); ok {
+			if eo, ok := er.(*expr.Object); ok && str(eo, "errorCode") != "" {
+				msg = str(eo, "errorCode") + ": " + str(eo, "message")
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", str(o, "activityName"), str(o, "activityType"), str(o, "status"), str(o, "durationInMs"), cut(printable(msg), 100))
+	}
+	w.Flush()
+}
+
+// runs asks the Switchyard that is running on the data directory.
+func runs(ctx context.Context, e *env, v *config.Values, _ []string) int {
+	ep, err := system.ReadEndpoints(v.String("data"))
+	if err != nil {
+		return e.fail(err)
+	}
+	client := system.NewRunsClient(ep, v.String("factory"))
+	if id := v.String("run"); id != "" {
+		run, activities, err := client.Run(ctx, id)
+		if err != nil {
+			return e.fail(err)
+		}
+		if v.String("output") == "json" {
+			e.printf("%s\n", expr.AppendJSON(nil, expr.NewObject(
+				expr.Member{Name: "run", Value: run}, expr.Member{Name: "activities", Value: activities})))
+		} else {
+			printRun(e, run, activities)
+		}
+		return exitOK
+	}
+	list, err := client.Runs(ctx, v.Int("count"))
+	if err != nil {
+		return e.fail(err)
+	}
+	if v.String("output") == "json" {
+		for _, r := range list {
+			e.printf("%s\n", expr.AppendJSON(nil, r))
+		}
+		return exitOK
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "RUN\tPIPELINE\tSTATUS\tSTART\tMS\tMESSAGE")
+	for _, r := range list {
+		o, ok := r.(*expr.Object)
+		if !ok {
+			continue
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", str(o, "runId"), str(o, "pipelineName"), str(o, "status"), str(o, "runStart"), str(o, "durationInMs"), cut(printable(str(o, "message")), 80))
+	}
+	if err := w.Flush(); err != nil {
+		return e.fail(err)
+	}
+	return exitOK
+}

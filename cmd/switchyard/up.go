@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
+
+	"switchyard/config"
+	"switchyard/deploy"
+	"switchyard/pipeline"
+	"switchyard/system"
+)
+
+// options makes the options of a serving Switchyard from its settings.
+func options(e *env, v *config.Values) (system.Options, error) {
+	log, err := e.logger(v)
+	if err != nil {
+		return system.Options{}, err
+	}
+	return system.Options{
+		DataDir: v.String("data"), Ephemeral: v.Bool("ephemeral"), KeyFile: v.String("key-file"),
+		AMQPAddress: v.String("amqp-address"), AMQPFallback: !v.IsSet("amqp-address"),
+		HTTPAddress: v.String("http-address"), HTTPFallback: !v.IsSet("http-address"),
+		Grace: v.Duration("grace"), Strict: v.Bool("strict"), Logger: log,
+	}, nil
+}
+
+// readDeployment reads a folder and prints everything that is wrong in it. The
+// code is exitOK if there is nothing.
+func readDeployment(e *env, fsys fs.FS, name string, strict bool) (*deploy.Deployment, int) {
+	d, diags := deploy.Read(fsys, name, strict)
+	bad := false
+	for _, x := range diags {
+		fmt.Fprintln(e.stderr, x)
+		bad = bad || x.Severity == pipeline.SeverityError
+	}
+	if bad {
+		return nil, exitUsage
+	}
+	return d, exitOK
+}
+
+func readFolder(e *env, dir string, strict bool) (*deploy.Deployment, int) {
+	if info, err := os.Stat(dir); err != nil {
+		return nil, e.fail(&config.UsageError{Msg: err.Error()})
+	} else if !info.IsDir() {
+		return nil, e.fail(&config.UsageError{Msg: dir + " is not a folder"})
+	}
+	return readDeployment(e, os.DirFS(dir), dir, strict)
+}
+
+func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	o, err := options(e, v)
+	if err != nil {
+		return e.fail(err)
+	}
+	if len(operands) == 1 {
+		d, code := readFolder(e, operands[0], o.Strict)
+		if code != exitOK {
+			return code
+		}
+		o.Deployments = []*deploy.Deployment{d}
+	}
+	sys, err := system.Start(ctx, o)
+	if err != nil {
+		return e.fail(err)
+	}
+	if err := printEndpoints(e, v, sys); err != nil {
+		sys.Stop()
+		return e.fail(err)
+	}
+	<-ctx.Done()
+	if err := sys.Stop(); err != nil {
+		return e.fail(err)
+	}
+	return exitOK
+}
+
+func printEndpoints(e *env, v *config.Values, sys *system.System) error {
+	ep := sys.Endpoints()
+	if v.String("output") == "json" {
+		b, err := json.Marshal(ep.Public())
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(e.stdout, "%s\n", b)
+		return err
+	}
+	e.printf("Service Bus  %s\nHTTP         %s\n", ep.AMQP, ep.HTTP)
+	for _, n := range ep.Namespaces {
+		e.printf("\nnamespace %s\n  %s\n", n.Name, n.ConnectionString)
+		for _, q := range n.Queues {
+			e.printf("  queue %s\n", q)
+		}
+	}
+	for _, f := range ep.Factories {
+		e.printf("\nfactory %s\n", f.Name)
+		for _, t := range f.Triggers {
+			e.printf("  trigger %s\n", t)
+		}
+	}
+	return nil
+}
+
+func validate(_ context.Context, e *env, v *config.Values, operands []string) int {
+	if v.String("output") == "json" {
+		if info, err := os.Stat(operands[0]); err != nil || !info.IsDir() {
+			return e.fail(&config.UsageError{Msg: operands[0] + " is not a folder"})
+		}
+		_, diags := deploy.Read(os.DirFS(operands[0]), operands[0], v.Bool("strict"))
+		code := exitOK
+		enc := json.NewEncoder(e.stdout)
+		for _, x := range diags {
+			if x.Severity == pipeline.SeverityError {
+				code = exitUsage
+			}
+			if err := enc.Encode(map[string]string{"file": x.File, "path": x.Path, "severity": x.Severity.String(), "message": x.Message}); err != nil {
+				return e.fail(err)
+			}
+		}
+		return code
+	}
+	d, code := readFolder(e, operands[0], v.Bool("strict"))
+	if code == exitOK {
+		e.printf("%s: %s\n", operands[0], d.Summary())
+	}
+	return code
+}
+
+func version(_ context.Context, e *env, v *config.Values, _ []string) int {
+	ver, commit := "development", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		if mv := info.Main.Version; mv != "" && mv != "(devel)" {
+			ver = mv
+		}
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value
+			}
+		}
+	}
+	if v.String("output") == "json" {
+		b, _ := json.Marshal(map[string]string{"version": ver, "commit": commit})
+		e.printf("%s\n", b)
+		return exitOK
+	}
+	if commit != "" {
+		ver += " (" + commit + ")"
+	}
+	e.printf("switchyard %s\n", ver)
+	return exitOK
+}

@@ -1,0 +1,193 @@
+// Package deploy turns definitions as their users write them into resources: a
+// data factory in its Git layout and the queues of an emulator's Config.json. It
+// reads, checks and reports; it creates nothing.
+package deploy
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"switchyard/pipeline"
+)
+
+// A Deployment is what one folder declares, checked as a whole.
+type Deployment struct {
+	Namespaces []Namespace
+	// Factory is nil if the folder declares none.
+	Factory *pipeline.Factory
+}
+
+// Summary says what the deployment consists of, in a few words.
+func (d *Deployment) Summary() string {
+	var parts []string
+	count := func(n int, one string) {
+		switch {
+		case n == 1:
+			parts = append(parts, "1 "+one)
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", n, one))
+		}
+	}
+	queues := 0
+	for _, n := range d.Namespaces {
+		queues += len(n.Queues)
+	}
+	count(len(d.Namespaces), "namespace")
+	count(queues, "queue")
+	if f := d.Factory; f != nil {
+		count(1, "factory")
+		count(len(f.Pipelines), "pipeline")
+		count(len(f.Triggers), "trigger")
+	}
+	if parts == nil {
+		return "nothing"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// configFiles are where the queues may be declared.
+var configFiles = []string{"Config.json", "servicebus/Config.json"}
+
+// otherFolders are the folders of the Git layout whose resources this version
+// does not run (section 1 of the engine specification).
+var otherFolders = []string{"dataflow", "integrationRuntime", "credential", "managedVirtualNetwork"}
+
+// Read reads the folder fsys, which diagnostics call name. It reports everything
+// that is wrong at once; the deployment is usable if none of the diagnostics is
+// an error. With strict, what this version does not run is an error, otherwise a
+// warning.
+func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnostics) {
+	d := &Deployment{}
+	var diags pipeline.Diagnostics
+	found := false
+	for _, file := range configFiles {
+		data, err := fs.ReadFile(fsys, file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		found = true
+		full := path.Join(name, file)
+		if err != nil {
+			diags = append(diags, pipeline.Diagnostic{File: full, Path: "$", Message: err.Error()})
+			continue
+		}
+		ns, ds := parseEmulatorConfig(full, data)
+		diags = append(diags, ds...)
+		d.Namespaces = append(d.Namespaces, ns...)
+	}
+
+	f := &pipeline.Factory{}
+	read := func(folder string, parse func(file string, data []byte) pipeline.Diagnostics) {
+		entries, err := fs.ReadDir(fsys, folder)
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err != nil {
+			diags = append(diags, pipeline.Diagnostic{File: path.Join(name, folder), Path: "$", Message: err.Error()})
+			return
+		}
+		for _, e := range entries {
+			if e.IsDir() || !strings.EqualFold(path.Ext(e.Name()), ".json") {
+				continue
+			}
+			found = true
+			file := path.Join(folder, e.Name())
+			data, err := fs.ReadFile(fsys, file)
+			if err != nil {
+				diags = append(diags, pipeline.Diagnostic{File: path.Join(name, file), Path: "$", Message: err.Error()})
+				continue
+			}
+			diags = append(diags, parse(path.Join(name, file), data)...)
+		}
+	}
+	factories := 0
+	read("factory", func(file string, data []byte) pipeline.Diagnostics {
+		if factories++; factories > 1 {
+			return pipeline.Diagnostics{{File: file, Path: "$", Message: "a folder holds one factory"}}
+		}
+		got, ds := pipeline.ParseFactory(file, data)
+		if got != nil {
+			f = got // factory/ is read first: nothing has been put yet
+		}
+		return ds
+	})
+	read("linkedService", func(file string, data []byte) pipeline.Diagnostics {
+		x, ds := pipeline.ParseLinkedService(file, data)
+		if x != nil {
+			if f.LinkedService(x.Name) != nil {
+				ds = append(ds, twice(file, "linked service", x.Name))
+			}
+			f.PutLinkedService(x)
+		}
+		return ds
+	})
+	read("dataset", func(file string, data []byte) pipeline.Diagnostics {
+		x, ds := pipeline.ParseDataset(file, data)
+		if x != nil {
+			if f.Dataset(x.Name) != nil {
+				ds = append(ds, twice(file, "dataset", x.Name))
+			}
+			f.PutDataset(x)
+		}
+		return ds
+	})
+	read("pipeline", func(file string, data []byte) pipeline.Diagnostics {
+		x, ds := pipeline.ParsePipeline(file, data)
+		if x != nil {
+			if f.Pipeline(x.Name) != nil {
+				ds = append(ds, twice(file, "pipeline", x.Name))
+			}
+			f.PutPipeline(x)
+		}
+		return ds
+	})
+	read("trigger", func(file string, data []byte) pipeline.Diagnostics {
+		x, ds := pipeline.ParseTrigger(file, data)
+		if x != nil {
+			if f.Trigger(x.Name) != nil {
+				ds = append(ds, twice(file, "trigger", x.Name))
+			}
+			f.PutTrigger(x)
+		}
+		return ds
+	})
+	for _, folder := range otherFolders {
+		read(folder, func(file string, _ []byte) pipeline.Diagnostics {
+			return pipeline.Diagnostics{{File: file, Path: "$", Message: "resources of the folder " + folder + " are not supported by this version", Severity: severity(strict)}}
+		})
+	}
+	if !found {
+		diags = append(diags, pipeline.Diagnostic{File: name, Path: "$", Message: "the folder holds no definitions: there is no factory/, pipeline/, linkedService/ or trigger/ with JSON files and no " + strings.Join(configFiles, " or ")})
+	}
+	if factories > 0 || len(f.Pipelines)+len(f.Triggers)+len(f.LinkedServices)+len(f.Datasets) > 0 {
+		if f.Name == "" {
+			f.Name = strings.Trim(path.Base(name), "./")
+			if f.Name == "" {
+				f.Name = "factory"
+			}
+		}
+		d.Factory = f
+		// What could not be parsed would be reported once more as missing.
+		if diags.Err() == nil {
+			f.Strict = strict
+			diags = append(diags, f.Validate()...)
+		}
+	}
+	slices.SortStableFunc(diags, func(a, b pipeline.Diagnostic) int { return strings.Compare(a.File, b.File) })
+	return d, diags
+}
+
+func severity(strict bool) pipeline.Severity {
+	if strict {
+		return pipeline.SeverityError
+	}
+	return pipeline.SeverityWarning
+}
+
+func twice(file, kind, name string) pipeline.Diagnostic {
+	return pipeline.Diagnostic{File: file, Path: "$.name", Message: "another file declares a " + kind + " of the name " + name}
+}

@@ -1,0 +1,218 @@
+package deploy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"switchyard/broker"
+	"switchyard/expr"
+	"switchyard/pipeline"
+)
+
+// A Namespace is a Service Bus namespace to create.
+type Namespace struct {
+	Name   string
+	Queues []Queue
+}
+
+// A Queue is a queue to create.
+type Queue struct {
+	Name    string
+	Options broker.QueueOptions
+}
+
+// reader collects what is wrong in one file, so that all of it is told at once.
+type reader struct {
+	file  string
+	diags pipeline.Diagnostics
+}
+
+func (r *reader) errorf(path, format string, a ...any) {
+	r.diags = append(r.diags, pipeline.Diagnostic{File: r.file, Path: path, Message: fmt.Sprintf(format, a...)})
+}
+
+// parseEmulatorConfig reads the Config.json of Microsoft's Service Bus emulator
+// (section 1.5 of the broker semantics). Names of members are compared ignoring
+// case. What this broker does not have is refused by name.
+func parseEmulatorConfig(file string, data []byte) ([]Namespace, pipeline.Diagnostics) {
+	r := &reader{file: file}
+	text, err := decodeText(data)
+	if err != nil {
+		r.errorf("$", "%v", err)
+		return nil, r.diags
+	}
+	v, err := expr.ParseJSON(blankExtras(text))
+	if err != nil {
+		r.errorf("$", "%v", err)
+		return nil, r.diags
+	}
+	root := r.object("$", v)
+	user, ok := root.Lookup("UserConfig")
+	if !ok {
+		r.errorf("$", "there is no member UserConfig")
+		return nil, r.diags
+	}
+	r.members("$", root, "UserConfig", "$schema")
+	uc := r.object("$.UserConfig", user)
+	r.members("$.UserConfig", uc, "Namespaces", "Logging")
+	var out []Namespace
+	seen := map[string]bool{}
+	for i, n := range r.array("$.UserConfig.Namespaces", uc, "Namespaces") {
+		path := fmt.Sprintf("$.UserConfig.Namespaces[%d]", i)
+		o := r.object(path, n)
+		r.members(path, o, "Name", "Queues", "Topics")
+		ns := Namespace{Name: r.name(path, o)}
+		if seen[strings.ToLower(ns.Name)] {
+			r.errorf(path+".Name", "namespace %q is there twice", ns.Name)
+		}
+		seen[strings.ToLower(ns.Name)] = true
+		queues := map[string]bool{}
+		for j, q := range r.array(path+".Queues", o, "Queues") {
+			qpath := fmt.Sprintf("%s.Queues[%d]", path, j)
+			queue := r.queue(qpath, q)
+			if queues[strings.ToLower(queue.Name)] {
+				r.errorf(qpath+".Name", "queue %q is there twice", queue.Name)
+			}
+			queues[strings.ToLower(queue.Name)] = true
+			ns.Queues = append(ns.Queues, queue)
+		}
+		if topics := r.array(path+".Topics", o, "Topics"); len(topics) > 0 {
+			r.errorf(path+".Topics", "topics are not supported by this version")
+		}
+		out = append(out, ns)
+	}
+	return out, r.diags
+}
+
+func (r *reader) object(path string, v expr.Value) *expr.Object {
+	o, ok := v.(*expr.Object)
+	if !ok {
+		r.errorf(path, "should be an object")
+		return expr.NewObject()
+	}
+	return o
+}
+
+func (r *reader) array(path string, o *expr.Object, name string) expr.Array {
+	v, ok := o.Lookup(name)
+	if !ok || v == nil {
+		return nil
+	}
+	a, ok := v.(expr.Array)
+	if !ok {
+		r.errorf(path, "should be an array")
+	}
+	return a
+}
+
+func (r *reader) members(path string, o *expr.Object, known ...string) {
+next:
+	for _, m := range o.Members() {
+		for _, k := range known {
+			if strings.EqualFold(k, m.Name) {
+				continue next
+			}
+		}
+		r.errorf(path+"."+m.Name, "there is no such setting; known are %s", strings.Join(known, ", "))
+	}
+}
+
+func (r *reader) name(path string, o *expr.Object) string {
+	v, _ := o.Lookup("Name")
+	s, ok := v.(string)
+	if !ok || s == "" {
+		r.errorf(path+".Name", "should be a name")
+	}
+	return s
+}
+
+func (r *reader) queue(path string, v expr.Value) Queue {
+	o := r.object(path, v)
+	r.members(path, o, "Name", "Properties")
+	q := Queue{Name: r.name(path, o)}
+	p, ok := o.Lookup("Properties")
+	if !ok || p == nil {
+		return q
+	}
+	path += ".Properties"
+	opt := &q.Options
+	for _, m := range r.object(path, p).Members() {
+		at := path + "." + m.Name
+		switch strings.ToLower(m.Name) {
+		case "lockduration":
+			opt.LockDuration = r.duration(at, m.Value)
+		case "defaultmessagetimetolive":
+			opt.DefaultMessageTimeToLive = r.duration(at, m.Value)
+		case "duplicatedetectionhistorytimewindow":
+			opt.DuplicateDetectionHistoryTimeWindow = r.duration(at, m.Value)
+		case "autodeleteonidle":
+			opt.AutoDeleteOnIdle = r.duration(at, m.Value)
+		case "maxdeliverycount":
+			opt.MaxDeliveryCount = r.integer(at, m.Value)
+		case "maxsizeinmegabytes":
+			opt.MaxSizeInMegabytes = r.integer(at, m.Value)
+		case "deadletteringonmessageexpiration":
+			opt.DeadLetteringOnMessageExpiration = r.boolean(at, m.Value)
+		case "requiresduplicatedetection":
+			opt.RequiresDuplicateDetection = r.boolean(at, m.Value)
+		case "requiressession":
+			opt.RequiresSession = r.boolean(at, m.Value)
+		case "enablepartitioning":
+			opt.EnablePartitioning = r.boolean(at, m.Value)
+		case "forwardto":
+			opt.ForwardTo = r.text(at, m.Value)
+		case "forwarddeadletteredmessagesto":
+			opt.ForwardDeadLetteredMessagesTo = r.text(at, m.Value)
+		case "usermetadata":
+			opt.UserMetadata = r.text(at, m.Value)
+		default:
+			r.errorf(at, "there is no such setting of a queue")
+		}
+	}
+	if err := opt.Validate(); err != nil {
+		r.errorf(path, "%v", err)
+	}
+	return q
+}
+
+func (r *reader) duration(path string, v expr.Value) time.Duration {
+	s, ok := v.(string)
+	if !ok {
+		r.errorf(path, "should be an ISO 8601 duration such as PT1M")
+		return 0
+	}
+	d, err := parseDuration(s)
+	if err != nil {
+		r.errorf(path, "%v", err)
+	}
+	return d
+}
+
+func (r *reader) integer(path string, v expr.Value) int {
+	n, ok := v.(int64)
+	if !ok || n < 0 || n > 1<<31-1 {
+		r.errorf(path, "should be a whole number")
+		return 0
+	}
+	return int(n)
+}
+
+func (r *reader) boolean(path string, v expr.Value) bool {
+	b, ok := v.(bool)
+	if !ok {
+		r.errorf(path, "should be true or false")
+	}
+	return b
+}
+
+func (r *reader) text(path string, v expr.Value) string {
+	if v == nil {
+		return ""
+	}
+	s, ok := v.(string)
+	if !ok {
+		r.errorf(path, "should be a text")
+	}
+	return s
+}

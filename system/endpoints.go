@@ -1,0 +1,116 @@
+package system
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// endpointsFile is written into the data directory while a Switchyard runs on
+// it, readable by its owner only: it holds a key.
+const endpointsFile = "endpoints.json"
+
+// Endpoints says how to connect to a running Switchyard.
+type Endpoints struct {
+	PID              int         `json:"pid"`
+	AMQP             string      `json:"amqp"` // host:port
+	HTTP             string      `json:"http"` // URL without trailing slash
+	ConnectionString string      `json:"connectionString"`
+	Namespaces       []Namespace `json:"namespaces"`
+	Factories        []Factory   `json:"factories"`
+	// Token opens the management part of HTTP to whoever can read the data
+	// directory.
+	Token string `json:"token,omitempty"`
+}
+
+// Namespace is a namespace as [Endpoints] lists it.
+type Namespace struct {
+	Name             string   `json:"name"`
+	ConnectionString string   `json:"connectionString"`
+	Queues           []string `json:"queues"`
+}
+
+// Factory is a data factory as [Endpoints] lists it.
+type Factory struct {
+	Name      string   `json:"name"`
+	Pipelines []string `json:"pipelines"`
+	Triggers  []string `json:"triggers"`
+}
+
+// Public returns the endpoints without the token, to be printed.
+func (e Endpoints) Public() Endpoints { e.Token = ""; return e }
+
+// NotRunningError says that no Switchyard runs on a data directory.
+type NotRunningError struct{ Dir string }
+
+func (e *NotRunningError) Error() string {
+	return fmt.Sprintf("no Switchyard is running on the data directory %s: start one with switchyard up, or name its directory with --data", e.Dir)
+}
+
+// ReadEndpoints finds the Switchyard that runs on a data directory.
+func ReadEndpoints(dir string) (Endpoints, error) {
+	var e Endpoints
+	b, err := os.ReadFile(filepath.Join(dir, endpointsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return e, &NotRunningError{dir}
+	}
+	if err != nil {
+		return e, err
+	}
+	if err := json.Unmarshal(b, &e); err != nil {
+		return e, fmt.Errorf("%s: %w", filepath.Join(dir, endpointsFile), err)
+	}
+	return e, nil
+}
+
+func (e Endpoints) write(dir string) error {
+	b, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return err
+	}
+	// Written aside and renamed, so that nobody reads half of it.
+	name := filepath.Join(dir, endpointsFile)
+	tmp := name + ".new"
+	if err := os.WriteFile(tmp, append(b, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, name)
+}
+
+// Endpoints says how to connect to this Switchyard.
+func (s *System) Endpoints() Endpoints {
+	e := Endpoints{PID: os.Getpid(), HTTP: s.httpURL(), Token: s.token, Namespaces: []Namespace{}, Factories: []Factory{}}
+	if s.amqp != nil {
+		e.AMQP = s.amqp.Addr().String()
+	}
+	for i, name := range s.broker.Namespaces() {
+		n := Namespace{Name: name, ConnectionString: s.ConnectionString(name), Queues: []string{}}
+		if i == 0 {
+			e.ConnectionString = n.ConnectionString
+		}
+		queues, err := s.broker.Queues(name)
+		if err != nil {
+			continue // deleted meanwhile
+		}
+		for _, q := range queues {
+			n.Queues = append(n.Queues, q.Path)
+		}
+		e.Namespaces = append(e.Namespaces, n)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.factories {
+		x := Factory{Name: f.def.Name, Pipelines: []string{}, Triggers: []string{}}
+		for _, p := range f.def.Pipelines {
+			x.Pipelines = append(x.Pipelines, p.Name)
+		}
+		for _, t := range f.def.Triggers {
+			x.Triggers = append(x.Triggers, t.Name)
+		}
+		e.Factories = append(e.Factories, x)
+	}
+	return e
+}

@@ -1,0 +1,111 @@
+package system
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"switchyard/arm/datafactoryrp"
+	"switchyard/expr"
+	"switchyard/pipeline/engine"
+)
+
+// management is the part of HTTP that shows and starts runs. Its bearer token
+// stands in the endpoints file, so whoever may read the data directory may
+// manage what is in it.
+func (s *System) management() http.Handler {
+	next := datafactoryrp.Handler(runsAPI{s})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || subtle.ConstantTimeCompare([]byte(given), []byte(s.token)) != 1 {
+			w.Header().Set("Content-Type", "application/json; charset=utf-8")
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"error":{"code":"AuthenticationFailed","message":"Authentication failed: the bearer token of the endpoints file is required."}}`)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// runsAPI is the engine as the resource provider sees it.
+type runsAPI struct{ s *System }
+
+func (a runsAPI) CreateRun(ctx context.Context, name, pipelineName string, params *expr.Object) (string, error) {
+	f, err := a.s.factory(name)
+	if err != nil {
+		return "", mean(err)
+	}
+	id, err := a.s.engine.CreateRun(ctx, f.def, pipelineName, params, engine.RunOptions{})
+	return id, mean(err)
+}
+
+// mean gives an error the meaning that the provider answers by.
+func mean(err error) error {
+	var nf *NotFoundError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &nf), errors.Is(err, engine.ErrRunNotFound), errors.Is(err, engine.ErrPipelineNotFound):
+		return errors.Join(datafactoryrp.ErrNotFound, err)
+	case IsBadRequest(err), errors.Is(err, engine.ErrRunFinished):
+		return errors.Join(datafactoryrp.ErrBadRequest, err)
+	}
+	return err
+}
+
+// IsBadRequest reports whether a run was refused for what it was asked with, not
+// for what happened.
+func IsBadRequest(err error) bool {
+	var nf *NotFoundError
+	for _, x := range []error{engine.ErrPipelineNotFound, engine.ErrMissingParameter, engine.ErrUnknownParameter, engine.ErrInvalidParameter, engine.ErrTooManyQueuedRuns} {
+		if errors.Is(err, x) {
+			return true
+		}
+	}
+	return errors.As(err, &nf)
+}
+
+// of checks that a run belongs to a factory.
+func (a runsAPI) of(name, id string) (*expr.Object, error) {
+	f, err := a.s.factory(name)
+	if err != nil {
+		return nil, mean(err)
+	}
+	info, err := a.s.engine.PipelineRun(id)
+	if err != nil {
+		return nil, mean(err)
+	}
+	if !strings.EqualFold(info.Factory, f.def.Name) {
+		return nil, fmt.Errorf("pipeline run %s: %w", id, datafactoryrp.ErrNotFound)
+	}
+	return info.JSON(), nil
+}
+
+func (a runsAPI) PipelineRun(name, id string) (*expr.Object, error) { return a.of(name, id) }
+
+func (a runsAPI) PipelineRuns(name string, f func(*expr.Object) bool) error {
+	fac, err := a.s.factory(name)
+	if err != nil {
+		return mean(err)
+	}
+	return a.s.engine.PipelineRuns(func(r engine.PipelineRun) bool {
+		return !strings.EqualFold(r.Factory, fac.def.Name) || f(r.JSON())
+	})
+}
+
+func (a runsAPI) ActivityRuns(name, id string) (expr.Array, error) {
+	if _, err := a.of(name, id); err != nil {
+		return nil, err
+	}
+	return a.s.activityRuns(id)
+}
+
+func (a runsAPI) Cancel(name, id string, recursive bool) error {
+	if _, err := a.of(name, id); err != nil {
+		return err
+	}
+	return mean(a.s.engine.Cancel(id, recursive))
+}

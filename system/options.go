@@ -1,0 +1,59 @@
+package system
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"switchyard/deploy"
+)
+
+// Options are what a Switchyard is started with. The zero value serves from
+// memory on free ports.
+type Options struct {
+	// DataDir is the data directory. It is created if it does not exist, and
+	// locked while the Switchyard runs.
+	DataDir string
+	// Ephemeral keeps everything in memory; DataDir is then not touched.
+	Ephemeral bool
+	// KeyFile holds the key that seals secrets. Empty: a file in DataDir.
+	KeyFile string
+
+	// AMQPAddress and HTTPAddress are where to listen; "" stands for a free port
+	// of 127.0.0.1. With the Fallback a free port of the same host is taken where
+	// the port is in use.
+	AMQPAddress, HTTPAddress   string
+	AMQPFallback, HTTPFallback bool
+
+	// Deployments are deployed before anything can connect.
+	Deployments []*deploy.Deployment
+	// WithoutTriggers leaves the triggers of the deployments stopped.
+	WithoutTriggers bool
+	// WithoutAMQP opens no Service Bus endpoint.
+	WithoutAMQP bool
+
+	// Grace is how long activities may take to finish when the Switchyard stops.
+	// Default 20 s.
+	Grace time.Duration
+	// Strict refuses what Azure refuses.
+	Strict bool
+	Logger *slog.Logger
+	// Rand is the source of keys, identifiers and lock tokens. Default
+	// crypto/rand.
+	Rand io.Reader
+
+	// AfterCommit is called with the number of each commit once it is durable and
+	// before anybody hears of it: the place where tests of crashes end the
+	// process.
+	AfterCommit func(n uint64)
+}
+
+// DefaultGrace is the default of Options.Grace.
+const DefaultGrace = 20 * time.Second
+
+// The key that Microsoft's emulator documents for everybody. It is a key like
+// any other here, but only where nobody else can connect.
+const (
+	DevelopmentKeyName = "RootManageSharedAccessKey"
+	DevelopmentKey     = "SAS_KEY_VALUE"
+)

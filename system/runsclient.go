@@ -1,0 +1,126 @@
+package system
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"switchyard/expr"
+)
+
+// A RunsClient asks a running Switchyard for its pipeline runs, as any client of
+// the Data Factory REST interface does.
+type RunsClient struct {
+	e       Endpoints
+	factory string
+}
+
+// NewRunsClient returns a client for one factory; factory may be empty if there
+// is only one.
+func NewRunsClient(e Endpoints, factory string) *RunsClient {
+	if factory == "" && len(e.Factories) == 1 {
+		factory = e.Factories[0].Name
+	}
+	return &RunsClient{e, factory}
+}
+
+const everything = `{"lastUpdatedAfter":"0001-01-01T00:00:00Z","lastUpdatedBefore":"9999-12-31T00:00:00Z"`
+
+// Runs returns the last n runs, the newest first.
+func (c *RunsClient) Runs(ctx context.Context, n int) (expr.Array, error) {
+	out := expr.Array{}
+	for token := ""; ; {
+		body := everything + `,"orderBy":[{"orderBy":"RunStart","order":"DESC"}]`
+		if token != "" {
+			body += `,"continuationToken":` + string(expr.AppendJSON(nil, token))
+		}
+		answer, err := c.call(ctx, "POST", "queryPipelineRuns", body+"}")
+		if err != nil {
+			return nil, err
+		}
+		v, _ := answer.Get("value")
+		page, _ := v.(expr.Array)
+		out = append(out, page...)
+		if token = str(answer, "continuationToken"); token == "" || len(out) >= n {
+			return out[:min(n, len(out))], nil
+		}
+	}
+}
+
+// Run returns one run with its activities.
+func (c *RunsClient) Run(ctx context.Context, id string) (*expr.Object, expr.Array, error) {
+	run, err := c.call(ctx, "GET", "pipelineruns/"+url.PathEscape(id), "")
+	if err != nil {
+		return nil, nil, err
+	}
+	activities := expr.Array{}
+	for token := ""; ; {
+		body := everything
+		if token != "" {
+			body += `,"continuationToken":` + string(expr.AppendJSON(nil, token))
+		}
+		answer, err := c.call(ctx, "POST", "pipelineruns/"+url.PathEscape(id)+"/queryActivityruns", body+"}")
+		if err != nil {
+			return nil, nil, err
+		}
+		v, _ := answer.Get("value")
+		page, _ := v.(expr.Array)
+		activities = append(activities, page...)
+		if token = str(answer, "continuationToken"); token == "" {
+			return run, activities, nil
+		}
+	}
+}
+
+func str(o *expr.Object, name string) string {
+	v, _ := o.Get(name)
+	return expr.Text(v)
+}
+
+func (c *RunsClient) call(ctx context.Context, method, path, body string) (*expr.Object, error) {
+	if c.factory == "" {
+		var names []string
+		for _, f := range c.e.Factories {
+			names = append(names, f.Name)
+		}
+		return nil, fmt.Errorf("name a data factory with --factory; deployed are: %s", strings.Join(names, ", "))
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	u := c.e.HTTP + "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/Microsoft.DataFactory/factories/" + url.PathEscape(c.factory) + "/" + path + "?api-version=2018-06-01"
+	r, err := http.NewRequestWithContext(ctx, method, u, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+c.e.Token)
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("the Switchyard that wrote the endpoints file does not answer: %w", err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	v, err := expr.ParseJSON(bytes.TrimSpace(b))
+	o, _ := v.(*expr.Object)
+	if err != nil || o == nil {
+		return nil, fmt.Errorf("%s %s: status %s: not a JSON object", method, path, resp.Status)
+	}
+	if resp.StatusCode != http.StatusOK {
+		if e, ok := o.Get("error"); ok {
+			if eo, ok := e.(*expr.Object); ok {
+				return nil, errors.New(str(eo, "message"))
+			}
+		}
+		return nil, fmt.Errorf("%s %s: status %s", method, path, resp.Status)
+	}
+	return o, nil
+}

@@ -1,0 +1,422 @@
+// Package system is the wiring: options in, a running Switchyard out. It decides
+// the order in which the rooms start and stop, adapts them to the interfaces
+// that they declare for each other, and owns the one real clock.
+//
+// Start order: the store, the broker and its namespaces, the ports, the
+// deployments, the engine with the runs that were in flight, the triggers, and
+// last whoever connects. Stop is the reverse: nothing new is taken before what
+// runs is given its time to finish.
+package system
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"switchyard/amqp/amqpnet"
+	"switchyard/auth"
+	"switchyard/broker"
+	"switchyard/commit"
+	"switchyard/language"
+	"switchyard/listen"
+	"switchyard/pipeline/activity"
+	"switchyard/pipeline/engine"
+	"switchyard/pipeline/trigger"
+	"switchyard/servicebus"
+	"switchyard/store"
+)
+
+// A System is a running Switchyard.
+type System struct {
+	o      Options
+	log    *slog.Logger
+	store  *store.Store
+	broker *broker.Broker
+	auth   *auth.Authority
+	bus    *bus
+	engine *engine.Engine
+
+	amqp, http net.Listener
+	token      string // opens the management part of HTTP
+
+	// links ends when no more links are wanted, ctx when the ports close: between
+	// the two, activities finish, some with the help of this process's own
+	// endpoints. wg counts the goroutines of the ports and connections.
+	links, ctx               context.Context
+	cancelLinks, cancelPorts context.CancelFunc
+	wg                       sync.WaitGroup
+
+	mu        sync.Mutex
+	factories []*factory // guarded by mu; in the order of deployment
+	stopped   bool       // guarded by mu
+}
+
+// firstByte is how long a client may take to send its first byte.
+const firstByte = 20 * time.Second
+
+// Start makes a Switchyard out of options. What fails half-way is taken down
+// again. The context bounds the start only: a System runs until [System.Stop].
+func Start(ctx context.Context, o Options) (_ *System, err error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if o.Grace == 0 {
+		o.Grace = DefaultGrace
+	}
+	s := &System{o: o, log: o.Logger, auth: &auth.Authority{}}
+	s.ctx, s.cancelPorts = context.WithCancel(context.Background())
+	s.links, s.cancelLinks = context.WithCancel(s.ctx)
+	defer func() {
+		if err != nil {
+			s.teardown()
+		}
+	}()
+	if err := s.openPorts(); err != nil {
+		return nil, err
+	}
+	if err := s.openStore(); err != nil {
+		return nil, err
+	}
+	if err := s.startBroker(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.startEngine(ctx); err != nil {
+		return nil, err
+	}
+	for _, d := range o.Deployments {
+		if err := s.deploy(ctx, d); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.resume(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.serve(); err != nil {
+		return nil, err
+	}
+	if !o.WithoutTriggers {
+		if err := s.startTriggers(); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *System) openStore() error {
+	o := store.Options{Logger: s.log, InMemory: s.o.Ephemeral, AfterCommit: s.o.AfterCommit}
+	if s.o.KeyFile != "" {
+		key, err := readKey(s.o.KeyFile)
+		if err != nil {
+			return err
+		}
+		o.Key = key
+	}
+	dir := s.o.DataDir
+	if s.o.Ephemeral {
+		dir = "memory"
+	} else if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	st, err := store.Open(dir, o)
+	if err != nil {
+		return err
+	}
+	s.store = st
+	return nil
+}
+
+const (
+	metaAuthority = "auth/authority"
+	metaClock     = "clock/mark"
+)
+
+func (s *System) startBroker(ctx context.Context) error {
+	mark, err := s.clockMark()
+	if err != nil {
+		return err
+	}
+	b, err := broker.New(broker.Options{
+		Store: s.store, Log: s.store, Clock: brokerClock{}, Logger: s.log, Rand: s.o.Rand, ClockMark: mark,
+	})
+	if err != nil {
+		return err
+	}
+	s.broker = b
+	s.bus = &bus{broker: b, auth: s.auth}
+	sealed, err := s.store.Meta(metaAuthority)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if err == nil {
+		plain, err := s.store.Open(sealed)
+		if err != nil {
+			return err
+		}
+		if err := s.auth.UnmarshalJSON(plain); err != nil {
+			return err
+		}
+	}
+	b.Start(s.ctx)
+	return nil
+}
+
+// clockMark reads the latest time that an earlier process is known to have used.
+func (s *System) clockMark() (time.Time, error) {
+	b, err := s.store.Meta(metaClock)
+	if errors.Is(err, store.ErrNotFound) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	var t time.Time
+	if err := t.UnmarshalBinary(b); err != nil {
+		return time.Time{}, fmt.Errorf("clock mark in the data directory: %w", err)
+	}
+	if back := time.Until(t); back > time.Minute {
+		s.log.Warn("the wall clock is behind the time this data directory has seen; time stands still until it has caught up", "behind", back.Round(time.Second))
+	}
+	return t, nil
+}
+
+func (s *System) saveClockMark() {
+	b, err := s.broker.Now().MarshalBinary()
+	if err != nil {
+		return
+	}
+	u := &commit.Unit{}
+	s.store.PutMeta(u, metaClock, b)
+	u.Relax()
+	s.store.Submit(u)
+	s.store.Sync(u)
+}
+
+// saveAuthority makes the authorization rules durable.
+func (s *System) saveAuthority() error {
+	plain, err := s.auth.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	u := &commit.Unit{}
+	s.store.PutMeta(u, metaAuthority, s.store.Seal(plain))
+	s.store.Submit(u)
+	s.store.Sync(u)
+	return nil
+}
+
+func (s *System) startEngine(context.Context) error {
+	r := activity.NewRegistry()
+	r.Register("WebActivity", activity.NewWeb(activity.WebOptions{Clock: activityClock{}}))
+	r.Register("ServiceBusSend", activity.ServiceBusSend{Bus: s.bus})
+	r.Register("ServiceBusSettle", activity.ServiceBusSettle{Bus: s.bus})
+	e, err := engine.New(engine.Options{
+		History: s.store, Log: s.store, Clock: activityClock{}, Logger: s.log, Registry: r, Sealer: s.store,
+		Finish: trigger.Finish(s.bus), LinkedService: s.linkedService,
+	})
+	if err != nil {
+		return err
+	}
+	s.engine = e
+	return nil
+}
+
+// resume takes up the runs that were in flight, after the locks of runs that do
+// not exist were released: their RunCreated was never durable, or their end is.
+func (s *System) resume(ctx context.Context) error {
+	active := map[string]bool{}
+	runs, err := s.store.ActiveRuns()
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		active[r.ID] = true
+	}
+	var orphans []broker.RunID
+	for run := range s.broker.RunLocks() {
+		if !active[string(run)] {
+			orphans = append(orphans, run)
+		}
+	}
+	slices.Sort(orphans)
+	for _, run := range orphans {
+		if err := s.apply(s.broker.ReleaseRun(run)); err != nil {
+			return fmt.Errorf("release the messages of run %s, which is over: %w", run, err)
+		}
+	}
+	return s.engine.Start(ctx)
+}
+
+// apply makes one effect durable on its own.
+func (s *System) apply(e commit.Effect) error {
+	if e == nil {
+		return nil
+	}
+	u := &commit.Unit{}
+	release, err := e.Stage(u)
+	if err != nil {
+		return err
+	}
+	s.store.Submit(u)
+	release()
+	s.store.Sync(u)
+	return nil
+}
+
+func (s *System) openPorts() error {
+	open := func(address string, fallback bool, what string) (net.Listener, error) {
+		if address == "" {
+			address = "127.0.0.1:0"
+		}
+		l, err := listen.Open(address, fallback)
+		if err != nil {
+			return nil, err
+		}
+		if !listen.IsLoopback(l.Addr().String()) {
+			l.Close()
+			return nil, fmt.Errorf("%s address %s can be reached from other machines; this version serves this machine only, without TLS", what, address)
+		}
+		if l.Addr().String() != address && !strings.HasSuffix(address, ":0") {
+			s.log.Info("the default address is in use; serving on another", "what", what, "default", address, "address", l.Addr().String())
+		}
+		return l, nil
+	}
+	var err error
+	if !s.o.WithoutAMQP {
+		if s.amqp, err = open(s.o.AMQPAddress, s.o.AMQPFallback, "Service Bus"); err != nil {
+			return err
+		}
+	}
+	s.http, err = open(s.o.HTTPAddress, s.o.HTTPFallback, "HTTP")
+	return err
+}
+
+// serve begins to accept. Both ports tell protocols apart, so a client that
+// mistakes one for the other is served all the same.
+func (s *System) serve() error {
+	var key [24]byte
+	if _, err := s.o.Rand.Read(key[:]); err != nil {
+		return err
+	}
+	s.token = hex.EncodeToString(key[:])
+	web := &http.Server{
+		Handler:           listen.Guard(s.routes()),
+		ReadHeaderTimeout: firstByte,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	dialect := servicebus.NewHandler(servicebus.Options{
+		Broker: s.broker, Auth: s.auth, Clock: brokerClock{}, Logger: s.log, Rand: s.o.Rand, Namespace: s.namespaceOf,
+	})
+	for _, l := range []net.Listener{s.amqp, s.http} {
+		if l == nil {
+			continue
+		}
+		mux := listen.NewMux(l, firstByte, time.Now)
+		am, ht := mux.Listener(listen.AMQP), mux.Listener(listen.HTTP)
+		s.wg.Go(func() {
+			if err := mux.Serve(s.ctx); err != nil {
+				s.log.Error("a port failed", "address", l.Addr().String(), "err", err)
+			}
+		})
+		s.wg.Go(func() { s.serveAMQP(dialect, am) })
+		s.wg.Go(func() {
+			if err := web.Serve(ht); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+				s.log.Error("HTTP failed", "err", err)
+			}
+		})
+	}
+	context.AfterFunc(s.ctx, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if web.Shutdown(ctx) != nil {
+			web.Close()
+		}
+	})
+	if s.o.Ephemeral {
+		return nil
+	}
+	return s.Endpoints().write(s.o.DataDir)
+}
+
+func (s *System) serveAMQP(h *servicebus.Handler, l net.Listener) {
+	var conns sync.WaitGroup
+	defer conns.Wait()
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		conns.Go(func() {
+			err := h.Serve(s.links, c, amqpnet.Options{Clock: netClock{}, Logger: s.log})
+			if err != nil {
+				s.log.Debug("connection ended", "remote", c.RemoteAddr().String(), "err", err)
+			}
+		})
+	}
+}
+
+func (s *System) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/language/", language.NewHandler(language.Options{}))
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"status":"healthy","message":"Service is healthy."}`)
+	})
+	mux.Handle("/subscriptions/", s.management())
+	return mux
+}
+
+// Stop ends the Switchyard in good order: no new links, runs or triggers; the
+// connections are closed; activities get Options.Grace to finish, and what is
+// left stays in flight and is taken up at the next start.
+func (s *System) Stop() error {
+	s.mu.Lock()
+	if s.stopped {
+		s.mu.Unlock()
+		return nil
+	}
+	s.stopped = true
+	s.mu.Unlock()
+	return s.teardown()
+}
+
+func (s *System) teardown() error {
+	s.stopTriggers()
+	s.cancelLinks()
+	if s.engine != nil {
+		s.engine.Stop(s.o.Grace)
+	}
+	s.cancelPorts()
+	for _, l := range []net.Listener{s.amqp, s.http} {
+		if l != nil {
+			l.Close()
+		}
+	}
+	s.wg.Wait()
+	if s.broker != nil {
+		s.saveClockMark()
+		s.broker.Close()
+	}
+	if s.store != nil {
+		if !s.o.Ephemeral {
+			os.Remove(filepath.Join(s.o.DataDir, endpointsFile))
+		}
+		if err := s.store.Close(); err != nil {
+			return fmt.Errorf("close the data directory: %w", err)
+		}
+	}
+	return nil
+}
