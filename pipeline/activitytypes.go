@@ -11,7 +11,7 @@ type activityType struct {
 	supported bool
 	// extension of ours, with a closed set of properties.
 	extension bool
-	// noRetry marks control activities, which have no timeout and retry policy.
+	// control activities have no timeout and no retry policy.
 	control bool
 }
 

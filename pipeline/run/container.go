@@ -144,6 +144,7 @@ func (c *children) failure() *ActivityError {
 func (s *State) endIteration(n *node, ok *ActivityFinished, now time.Time) Event {
 	c := s.context(n, now)
 	last := n.children.last
+	c.Seed = seed(s.created.ID, last.prefix, n.attempt) // rand() differs from iteration to iteration
 	c.Activity = func(name string) (expr.Value, bool) {
 		if i, found := last.graph.byName[strings.ToLower(name)]; found {
 			return s.activity(last.nodes[i].ran())

@@ -1,7 +1,6 @@
 package run
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -54,7 +53,7 @@ func (s *State) next(now time.Time) Event {
 	}
 	for s.head < len(s.queue) {
 		t := s.queue[s.head]
-		if t.node.phase == t.phase && t.node.attempt == t.attempt && !t.node.aborted() {
+		if t.node.turn == t.turn && t.node.phase.open() && !t.node.aborted() {
 			return s.decide(t.node, now)
 		}
 		// The node has moved on. What has been taken off the queue is never looked
@@ -292,14 +291,14 @@ func timeout(c *expr.Context, v expr.Value, absent, max time.Duration) (time.Dur
 	}
 	s, ok := v.(string)
 	if !ok {
-		return 0, fmt.Errorf("The timeout is of type '%s', want a timespan.", pipeline.TypeName(v)) //nolint:staticcheck // shown as the activity's message
+		return 0, fmt.Errorf("timeout is of type %s, want a timespan", pipeline.TypeName(v))
 	}
 	d, err := pipeline.ParseTimespan(s)
 	if err != nil {
 		return 0, err
 	}
 	if d <= 0 || d > max {
-		return 0, errors.New("timeout " + s + " is not between 0 and " + pipeline.FormatTimespan(max))
+		return 0, fmt.Errorf("timeout %s is not between 0 and %s", s, pipeline.FormatTimespan(max))
 	}
 	return d, nil
 }

@@ -131,13 +131,20 @@ func newState(t testing.TB, properties map[string]any, parameters *expr.Object) 
 	return s
 }
 
-func newCreated(t testing.TB, properties map[string]any, parameters *expr.Object) *run.Created {
+func newCreated(t failer, properties map[string]any, parameters *expr.Object) *run.Created {
 	t.Helper()
 	def, err := json.Marshal(map[string]any{"name": "P", "properties": properties})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return created(def, parameters)
+}
+
+// failer is what tests and properties have in common.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
 }
 
 func created(def []byte, parameters *expr.Object) *run.Created {

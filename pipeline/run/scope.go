@@ -25,12 +25,18 @@ const (
 	done
 )
 
+// open reports whether a node in the phase waits for a decision.
+func (p phase) open() bool {
+	return p == ready || p == timedOut || p == retrying || p == ending || p == aborting
+}
+
 // A node is one activity of one scope: one iteration of one container.
 type node struct {
 	step    *step
 	scope   *scope
 	path    string
 	phase   phase
+	turn    int // counts the times the node was put in the queue
 	attempt int // the one in flight or next
 	pending int // dependencies that are not finished
 

@@ -55,9 +55,8 @@ type variable struct {
 // A task is a decision that a node waits for. It is stale once the node has
 // moved on.
 type task struct {
-	node    *node
-	phase   phase
-	attempt int
+	node *node
+	turn int // of the node when the task was put in the queue
 }
 
 // New makes the state of a run from its first event. The error is about the
@@ -95,7 +94,8 @@ func New(c *Created) (*State, error) {
 // push puts a node before Decide.
 func (s *State) push(n *node, p phase) {
 	n.phase = p
-	s.queue = append(s.queue, task{n, p, n.attempt})
+	n.turn++
+	s.queue = append(s.queue, task{n, n.turn})
 }
 
 // launch adds a node to those in flight.

@@ -1,0 +1,121 @@
+package run
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+
+	"switchyard/expr"
+)
+
+// encoder is the codec that writes.
+type encoder struct{ b []byte }
+
+func (w *encoder) text(p *string) {
+	w.b = binary.AppendUvarint(w.b, uint64(len(*p)))
+	w.b = append(w.b, *p...)
+}
+
+func (w *encoder) bytes(p *[]byte) {
+	w.b = binary.AppendUvarint(w.b, uint64(len(*p)))
+	w.b = append(w.b, *p...)
+}
+
+func (w *encoder) int(p *int)                { w.b = binary.AppendVarint(w.b, int64(*p)) }
+func (w *encoder) duration(p *time.Duration) { w.b = binary.AppendVarint(w.b, int64(*p)) }
+func (w *encoder) small(p *uint8)            { w.b = append(w.b, *p) }
+
+func (w *encoder) bool(p *bool) {
+	if *p {
+		w.b = append(w.b, 1)
+	} else {
+		w.b = append(w.b, 0)
+	}
+}
+
+func (w *encoder) time(p *time.Time) {
+	w.b = binary.AppendVarint(w.b, p.Unix())
+	w.b = binary.AppendUvarint(w.b, uint64(p.Nanosecond()))
+}
+
+func (w *encoder) optional(present bool, f func()) {
+	w.bool(&present)
+	if present {
+		f()
+	}
+}
+
+func (w *encoder) object(p **expr.Object) {
+	w.optional(*p != nil, func() { w.members(*p) })
+}
+
+func (w *encoder) array(p *expr.Array) {
+	w.optional(*p != nil, func() { w.elements(*p) })
+}
+
+func (w *encoder) texts(p *[]string) {
+	w.b = binary.AppendUvarint(w.b, uint64(len(*p)))
+	for i := range *p {
+		w.text(&(*p)[i])
+	}
+}
+
+func (w *encoder) elements(a expr.Array) {
+	w.b = binary.AppendUvarint(w.b, uint64(len(a)))
+	for i := range a {
+		w.value(&a[i])
+	}
+}
+
+func (w *encoder) members(o *expr.Object) {
+	w.b = binary.AppendUvarint(w.b, uint64(o.Len()))
+	for _, m := range o.Members() {
+		w.text(&m.Name)
+		w.value(&m.Value)
+	}
+}
+
+// Tags of encoded values.
+const (
+	tagNull = iota
+	tagFalse
+	tagTrue
+	tagInteger
+	tagFloat
+	tagText
+	tagArray
+	tagObject
+)
+
+func (w *encoder) value(p *expr.Value) {
+	switch v := (*p).(type) {
+	case nil:
+		w.b = append(w.b, tagNull)
+	case bool:
+		if v {
+			w.b = append(w.b, tagTrue)
+		} else {
+			w.b = append(w.b, tagFalse)
+		}
+	case int64:
+		w.b = binary.AppendVarint(append(w.b, tagInteger), v)
+	case float64:
+		w.b = binary.BigEndian.AppendUint64(append(w.b, tagFloat), math.Float64bits(v))
+	case string:
+		w.b = append(w.b, tagText)
+		w.text(&v)
+	case expr.Array:
+		w.b = append(w.b, tagArray)
+		w.elements(v)
+	case *expr.Object:
+		if v == nil {
+			w.b = append(w.b, tagNull)
+			return
+		}
+		w.b = append(w.b, tagObject)
+		w.members(v)
+	default:
+		panic(fmt.Sprintf("run: %T is no JSON value", v)) // expr.Value is a closed set
+	}
+}

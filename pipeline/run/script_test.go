@@ -1,0 +1,247 @@
+package run_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/expr"
+	"switchyard/pipeline"
+	"switchyard/pipeline/run"
+)
+
+var rewrite = flag.Bool("rewrite", false, "rewrite the expected output of the scenario scripts")
+
+// TestScenarios runs testdata/*.txtar. Each holds pipeline.json (the properties
+// of a pipeline), perhaps parameters.json, a script, and the output that the
+// script must give. The script's lines are
+//
+//	ok <path>#<attempt> [<output JSON>]      an attempt succeeds
+//	fail <path>#<attempt> <code> <message>   an attempt fails
+//	fire [<n>]                               the next n timers fire, at their time
+//	at <duration>                            the clock moves to that long after the start
+//	cancel                                   the run is cancelled
+//	flight                                   print what is in flight and the armed timers
+//	records                                  print the activity records
+//	variable <name>                          print a variable
+//	result                                   print how the run ended
+//
+// and each line is followed, in the output, by the decisions it leads to. Every
+// state is also rebuilt from its encoded events.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := string(data)
+			got := scenario(t, section(text, "pipeline.json"), section(text, "parameters.json"), section(text, "script"))
+			want := section(text, "output")
+			if *rewrite {
+				if err := os.WriteFile(file, []byte(strings.TrimSuffix(text, want)+got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if got != want {
+				t.Errorf("%s\n--- got\n%s--- want\n%s", file, got, want)
+			}
+		})
+	}
+}
+
+// section returns one file of an archive in the txtar format, "" if there is
+// none.
+func section(archive, name string) string {
+	_, rest, found := strings.Cut(archive, "-- "+name+" --\n")
+	if !found {
+		return ""
+	}
+	if i := strings.Index(rest, "\n-- "); i >= 0 {
+		return rest[:i+1]
+	}
+	return rest
+}
+
+func scenario(t *testing.T, definition, parameters, script string) string {
+	var args *expr.Object
+	if parameters != "" {
+		args = parse(t, parameters).(*expr.Object)
+	}
+	def := []byte(`{"name":"P","properties":` + definition + `}`)
+	p, _ := pipeline.ParsePipeline("P", def)
+	bound, secure, err := run.BindParameters(p, args, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := created(def, bound)
+	c.Secure = secure
+	c.GlobalParameters = expr.NewObject(expr.Member{Name: "env", Value: "test"})
+	s, err := run.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	history := []run.Event{c}
+	now := testStart
+	var out strings.Builder
+	decide := func() {
+		for _, e := range s.Decide(now) {
+			fmt.Fprintf(&out, "  %s\n", describe(e))
+			history = append(history, e)
+		}
+		// The next line talks to a state that was read back.
+		s = refold(t, history)
+	}
+	apply := func(e run.Event) {
+		if err := s.Apply(e); err != nil {
+			fmt.Fprintf(&out, "  refused: %s\n", strings.TrimPrefix(err.Error(), "run "+testRunID+": "))
+			return
+		}
+		history = append(history, e)
+	}
+	decide()
+	for line := range strings.Lines(script) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		fmt.Fprintln(&out, line)
+		word, rest, _ := strings.Cut(line, " ")
+		switch word {
+		case "ok":
+			key, output, _ := strings.Cut(rest, " ")
+			e := succeeded(expr.NewObject())
+			if output != "" {
+				e.Output = parse(t, output)
+			}
+			e.Path, e.Attempt = splitKey(t, key)
+			e.At = now
+			apply(e)
+		case "fail":
+			key, reason, _ := strings.Cut(rest, " ")
+			code, message, _ := strings.Cut(reason, " ")
+			e := failed(code, message)
+			e.Path, e.Attempt = splitKey(t, key)
+			e.At = now
+			apply(e)
+		case "fire":
+			n, _ := strconv.Atoi(rest)
+			for range max(n, 1) {
+				timers := s.Timers()
+				if len(timers) == 0 {
+					t.Fatal("no timer to fire")
+				}
+				next := timers[0]
+				for _, x := range timers {
+					if x.FireAt.Before(next.FireAt) {
+						next = x
+					}
+				}
+				now = next.FireAt
+				e := next.Fired(now)
+				fmt.Fprintf(&out, "  %s at +%s\n", describe(e), now.Sub(testStart))
+				apply(e)
+				decide()
+			}
+		case "at":
+			d, err := time.ParseDuration(rest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			now = testStart.Add(d)
+		case "cancel":
+			apply(&run.CancelRequested{At: now})
+		case "flight":
+			for _, e := range s.InFlight() {
+				fmt.Fprintf(&out, "  %s\n", run.Key(e.Path, e.Attempt))
+			}
+			for _, x := range s.Timers() {
+				fmt.Fprintf(&out, "  timer %s of %s at +%s\n", x.Kind, run.Key(x.Path, x.Attempt), x.FireAt.Sub(testStart))
+			}
+		case "records":
+			for _, r := range s.Activities() {
+				fmt.Fprintf(&out, "  %s %s %s +%s", run.Key(r.Path, r.Attempt), r.Type, r.Status, r.Start.Sub(testStart))
+				if !r.End.IsZero() {
+					fmt.Fprintf(&out, "..+%s", r.End.Sub(testStart))
+				}
+				fmt.Fprintf(&out, " in %s out %s", object(r.Input), expr.AppendJSON(nil, r.Output))
+				if r.UserProperties != nil {
+					fmt.Fprintf(&out, " user %s", object(r.UserProperties))
+				}
+				if r.IterationHash != "" {
+					fmt.Fprintf(&out, " iteration %s", r.IterationHash[:6])
+				}
+				if r.Error != nil {
+					fmt.Fprintf(&out, " error %s: %s", r.Error.Code, r.Error.Message)
+				}
+				fmt.Fprintln(&out)
+			}
+		case "variable":
+			v, ok := s.Variable(rest)
+			fmt.Fprintf(&out, "  %s %t\n", expr.AppendJSON(nil, v), ok)
+		case "result":
+			r, ok := s.Result()
+			fmt.Fprintf(&out, "  %t %s %q return %s\n", ok, r.Status, r.Message, object(r.ReturnValue))
+		default:
+			t.Fatalf("unknown line %q", line)
+		}
+		decide()
+	}
+	return out.String()
+}
+
+func object(o *expr.Object) string {
+	if o == nil {
+		return "-"
+	}
+	return string(expr.AppendJSON(nil, o))
+}
+
+func parse(t testing.TB, text string) expr.Value {
+	t.Helper()
+	v, err := expr.ParseJSON([]byte(text))
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return v
+}
+
+func splitKey(t *testing.T, key string) (string, int) {
+	i := strings.LastIndexByte(key, '#')
+	n, err := strconv.Atoi(key[i+1:])
+	if i < 0 || err != nil {
+		t.Fatalf("%q is no path#attempt", key)
+	}
+	return key[:i], n
+}
+
+// refold encodes, decodes and folds a history.
+func refold(t testing.TB, history []run.Event) *run.State {
+	t.Helper()
+	var s *run.State
+	for i, e := range history {
+		d, err := run.DecodeEvent(run.EncodeEvent(nil, e))
+		if err != nil {
+			t.Fatalf("event %d %T: %v", i, e, err)
+		}
+		if i == 0 {
+			s, err = run.New(d.(*run.Created))
+		} else {
+			err = s.Apply(d)
+		}
+		if err != nil {
+			t.Fatalf("event %d %T: %v", i, e, err)
+		}
+	}
+	return s
+}
