@@ -3,4 +3,16 @@
 // pipeline, dataset, linked-service and trigger JSON, and holds the JSON values
 // they work on. It has no clock, no randomness and no I/O of its own: the time,
 // the seed and every name an expression can refer to come from its [Context].
+//
+// A string becomes a [Template] once ([Parse]) and is evaluated as often as
+// needed ([Context.Evaluate] walks whole values and caches their templates).
+// Mistakes in the text are reported when it is parsed; an unknown function or a
+// wrong number of arguments only when the call is reached, as the service does.
+// [Template.References] and [Functions] let a validator report them early.
+//
+// Whatever the input, an evaluation ends and fits in memory: expressions are
+// limited in length and depth, results in length, depth and total work, XPath in
+// steps over the document.
+//
+// Comments that name a section mean the expression language specification.
 package expr

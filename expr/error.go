@@ -1,6 +1,9 @@
 package expr
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // CodeInvalidTemplate is the error code an activity fails with when one of its
 // expressions cannot be parsed or evaluated (section 4 of the language).
@@ -23,8 +26,14 @@ func (e *Error) Error() string { return e.Message }
 // errorf makes an error that does not know its place yet; the evaluator fills
 // in the expression and the offset.
 func errorf(format string, args ...any) *Error {
-	return &Error{Code: CodeInvalidTemplate, Message: fmt.Sprintf(format, args...), Offset: -1}
+	message := fmt.Sprintf(format, args...)
+	if len(message) > maxMessage { // a value in it can be of any length
+		message = strings.ToValidUTF8(message[:maxMessage], "") + "…"
+	}
+	return &Error{Code: CodeInvalidTemplate, Message: message, Offset: -1}
 }
+
+const maxMessage = 4096
 
 // A SyntaxError says where and why a text is not JSON. Line and Column count
 // from 1; Column and Offset are in bytes.

@@ -142,7 +142,7 @@ func (p *jsonParser) object() (Value, error) {
 	if err := p.enter(); err != nil {
 		return nil, err
 	}
-	o := &Object{}
+	o := &Object{members: make([]Member, 0, 4)}
 	if p.pos < len(p.b) && p.b[p.pos] == '}' {
 		p.pos++
 		p.depth--

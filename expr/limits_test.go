@@ -99,6 +99,21 @@ func TestTextLimits(t *testing.T) {
 	refuses(t, c, "@length(split(variables('v'),'x'))", "intermediate results")
 }
 
+func TestErrorsAreShort(t *testing.T) {
+	big := strings.Repeat("ä", 1<<20)
+	c := &expr.Context{Item: func() (expr.Value, bool) { return big, true }}
+	for _, in := range []string{
+		"@variables(item())", "@activity(item())", "@json('{}')[item()]", "@guid(item())", "@utcNow(item())",
+		"@ticks(item())", "@convertFromUtc('2018-01-01', item())", "@addToTime('2018-01-01', 1, item())",
+		"@xpath('<a/>', item())", "@json(item())", "@xml(item())", "@float('1', item())", "@int(item())",
+	} {
+		_, err := c.EvaluateString(in)
+		if err == nil || len(err.Error()) > 5000 {
+			t.Errorf("%s: got %.100v, want a short error", in, err)
+		}
+	}
+}
+
 // TestNestedGrowth evaluates expressions within the length limit whose result
 // would be exponential in it.
 func TestNestedGrowth(t *testing.T) {

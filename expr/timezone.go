@@ -4,7 +4,7 @@ import (
 	"strings"
 	"sync"
 	"time"
-	_ "time/tzdata" // the rules must not depend on the host
+	_ "time/tzdata" // for hosts without a tz database
 )
 
 // zones remembers the zones that were looked up: at most as many as the tz
