@@ -320,7 +320,7 @@ func (e *host) readExpired(w entity.Work, q QueueID, now time.Time) (entity.Op, 
 	if err != nil {
 		return nil, err
 	}
-	op := entity.Sweep{Sub: w.Sub, Rows: rows, Messages: map[int64]*Message{}, More: len(rows) >= w.Limit}
+	op := entity.Sweep{Sub: w.Sub, Until: now, Rows: rows, Messages: map[int64]*Message{}, More: len(rows) >= w.Limit}
 	for _, row := range rows {
 		if row.ExpiresAt.After(now) {
 			break

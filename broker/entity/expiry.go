@@ -10,6 +10,15 @@ const sweepBatch = 64
 type sweep struct {
 	due     time.Time // the earliest expiry of what was sent since
 	rewound *Expiry
+	// changed are the messages with an expiry that left memory since: what was
+	// read of them may be out of date.
+	changed map[int64]bool
+}
+
+func (w *sweep) rewindTo(at Expiry) {
+	if w.rewound == nil || at.before(*w.rewound) {
+		w.rewound = &at
+	}
 }
 
 // before orders expiry entries as the index does.
@@ -38,9 +47,7 @@ func (s *sub) rewind(it *item) {
 	at := Expiry{it.seq - 1, it.expires}
 	switch {
 	case s.sweep != nil:
-		if s.sweep.rewound == nil || at.before(*s.sweep.rewound) {
-			s.sweep.rewound = &at
-		}
+		s.sweep.rewindTo(at)
 	case at.before(s.swept):
 		s.swept = at
 		s.expiryDue = earlier(s.expiryDue, it.expires)
@@ -52,15 +59,17 @@ func (s *sub) wantsSweep(now time.Time) bool {
 }
 
 func (s *sub) startSweep() Expiry {
-	s.sweep = &sweep{}
+	s.sweep = &sweep{changed: map[int64]bool{}}
 	return s.swept
 }
 
 // Sweep takes away messages whose time to live has ended (section 2.3): Rows are
 // the entries of the expiry index after what [Work] named, Messages what the
-// store holds of those that are over.
+// store holds of those that were over at Until, when they were read. What has
+// expired since is left to the next sweep.
 type Sweep struct {
 	Sub      SubQueue
+	Until    time.Time
 	Rows     []Expiry
 	Messages map[int64]*Message
 	// More is set if the read stopped at its limit.
@@ -77,11 +86,15 @@ func (o Sweep) apply(q *Queue, env Env, d *Decision) {
 		s.expiryDue = o.Rows[len(o.Rows)-1].ExpiresAt
 	}
 	for _, row := range o.Rows {
-		if row.ExpiresAt.After(env.Now) {
+		if row.ExpiresAt.After(o.Until) {
 			s.expiryDue = row.ExpiresAt
 			break
 		}
 		s.swept = row
+		if sw.changed[row.SequenceNumber] && s.known[row.SequenceNumber] == nil {
+			sw.rewindTo(Expiry{row.SequenceNumber - 1, row.ExpiresAt}) // to read it again
+			continue
+		}
 		s.expire(row.SequenceNumber, o.Messages[row.SequenceNumber], d)
 	}
 	s.expiryDue = earlier(s.expiryDue, sw.due)

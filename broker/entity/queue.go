@@ -41,13 +41,14 @@ type State struct {
 type Queue struct {
 	config  Config
 	subs    [2]*sub
+	size    int   // of the windows: WindowSize, less in tests
 	held    int64 // bytes of content in items
 	watches map[*DeferredRead]struct{}
 }
 
 // New returns the queue that the store describes.
 func New(c Config, s State) *Queue {
-	q := &Queue{config: c, watches: map[*DeferredRead]struct{}{}}
+	q := &Queue{config: c, size: WindowSize, watches: map[*DeferredRead]struct{}{}}
 	for i := range q.subs {
 		q.subs[i] = newSub(q, SubQueue(i), s.Counters[i])
 		if s.LowestDeferred[i] > 0 {

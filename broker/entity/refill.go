@@ -29,16 +29,17 @@ func (s *sub) noteSent(it *item) {
 	if r == nil || r.cut != 0 {
 		return
 	}
-	if len(r.overlay) >= WindowSize {
+	if len(r.overlay) >= s.q.size {
 		r.cut = it.seq
 		return
 	}
 	r.overlay[it.seq] = it
 }
 
-// wantsRefill reports whether consumers will soon want what the window lacks.
+// wantsRefill reports whether consumers will soon want what the window lacks: it
+// is read before they stand still for it.
 func (s *sub) wantsRefill() bool {
-	return s.refill == nil && s.cursor != beyond && len(s.window) < refillBelow && len(s.consumers) > 0
+	return s.refill == nil && s.cursor != beyond && len(s.window) < max(s.q.size/4, 1) && len(s.consumers) > 0
 }
 
 // StartRefill begins a refill of the window: the shell reads up to limit headers
@@ -46,11 +47,11 @@ func (s *sub) wantsRefill() bool {
 // nothing to read or a refill is under way.
 func (q *Queue) StartRefill(id SubQueue) (from int64, limit int, ok bool) {
 	s := q.subs[id]
-	if s.refill != nil || s.cursor == beyond || len(s.window) >= WindowSize {
+	if s.refill != nil || s.cursor == beyond || len(s.window) >= s.q.size {
 		return 0, 0, false
 	}
 	s.refill = &refill{from: s.cursor, overlay: map[int64]*item{}}
-	return s.cursor, WindowSize, true
+	return s.cursor, s.q.size, true
 }
 
 // Refill brings the headers that were read after [Queue.StartRefill].

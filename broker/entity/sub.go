@@ -8,10 +8,6 @@ import (
 // WindowSize is how many ready messages of a sub-queue are in memory at most.
 const WindowSize = 1024
 
-// refillBelow is the fill of the window at which more is read while consumers
-// wait, so that they don't stand still for the read.
-const refillBelow = WindowSize / 4
-
 // sub is one sub-queue.
 type sub struct {
 	q        *Queue
@@ -106,6 +102,9 @@ func (s *sub) letGo(it *item) {
 // forget drops an item from memory; the store keeps the message.
 func (s *sub) forget(it *item) {
 	it.place = absent
+	if s.sweep != nil && !it.expires.IsZero() {
+		s.sweep.changed[it.seq] = true
+	}
 	s.dropContent(it)
 	delete(s.known, it.seq)
 }
@@ -152,7 +151,7 @@ func (s *sub) makeReady(it *item, d *Decision) {
 		copy(s.window[i+1:], s.window[i:])
 		s.window[i] = it
 	}
-	if n := len(s.window); n > WindowSize {
+	if n := len(s.window); n > s.q.size {
 		last := s.window[n-1]
 		s.window[n-1] = nil
 		s.window = s.window[:n-1]

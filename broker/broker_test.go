@@ -1,0 +1,527 @@
+package broker_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"switchyard/broker"
+	"switchyard/broker/brokertest"
+	"switchyard/commit"
+)
+
+// newBroker returns a started broker with the namespace "ns" and the given
+// queues.
+func newBroker(t testing.TB, store *brokertest.Store, paths ...string) *broker.Broker {
+	t.Helper()
+	b, err := broker.New(broker.Options{Store: store, Log: store, Clock: brokertest.Clock{}, Rand: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Start(context.Background())
+	t.Cleanup(b.Close)
+	if err := b.PutNamespace(context.Background(), "ns", broker.NamespaceOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range paths {
+		if _, err := b.PutQueue(context.Background(), "ns", p, broker.QueueOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+func queue(t testing.TB, b *broker.Broker, path string) *broker.Queue {
+	t.Helper()
+	q, err := b.Queue("ns", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+func messages(n, size int) []*broker.Message {
+	msgs := make([]*broker.Message, n)
+	for i := range msgs {
+		m := &broker.Message{}
+		m.Sections = make([]byte, size)
+		msgs[i] = m
+	}
+	return msgs
+}
+
+func send(t testing.TB, b *broker.Broker, q *broker.Queue, msgs ...*broker.Message) {
+	t.Helper()
+	u, err := q.Send(msgs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Sync(u)
+}
+
+// TestMillionWaiting: messages that wait are not in memory, and a consumer gets
+// all of them in order, by reads of what it needs.
+func TestMillionWaiting(t *testing.T) {
+	total := 1_000_000
+	if testing.Short() {
+		total = 50_000
+	}
+	store := brokertest.NewStore()
+	b := newBroker(t, store, "q")
+	q := queue(t, b, "q")
+	for i := 0; i < total; i += 1000 {
+		send(t, b, q, messages(1000, 8)...)
+	}
+	if n := broker.InMemory(q); n > 1024 {
+		t.Fatalf("%d messages wait: %d are in memory, want at most the window of 1024", total, n)
+	}
+	info, err := q.Info()
+	if err != nil || info.Counts.Active != int64(total) {
+		t.Fatalf("info: %d active, error %v; want %d", info.Counts.Active, err, total)
+	}
+	var next int64 = 1
+	peak := 0
+	done := make(chan struct{})
+	c, err := q.NewConsumer(broker.ConsumerOptions{Mode: broker.ReceiveAndDelete, Deliver: func(batch []broker.Delivery) {
+		for _, d := range batch {
+			if d.SequenceNumber != next {
+				t.Errorf("got message %d, want %d", d.SequenceNumber, next)
+			}
+			next++
+		}
+		if next == int64(total)+1 {
+			close(done)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Sync(c.AddCredit(total))
+	for waiting := true; waiting; {
+		select {
+		case <-done:
+			waiting = false
+		default:
+			peak = max(peak, broker.InMemory(q))
+		}
+	}
+	if peak > 1024 {
+		t.Errorf("while they were received %d were in memory, want at most 1024", peak)
+	}
+	if n := store.Keys(); n > 10 {
+		t.Errorf("%d records are left", n)
+	}
+}
+
+// TestLowWater: what is scanned does not grow with what was there before.
+func TestLowWater(t *testing.T) {
+	store := brokertest.NewStore()
+	b := newBroker(t, store, "q")
+	q := queue(t, b, "q")
+	var tokens []broker.LockToken
+	c, err := q.NewConsumer(broker.ConsumerOptions{Deliver: func(batch []broker.Delivery) {
+		for _, d := range batch {
+			tokens = append(tokens, d.LockToken)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		b.Sync(c.AddCredit(100))
+		send(t, b, q, messages(100, 8)...)
+		b.Sync(q.Settle(tokens, broker.Outcome{Kind: broker.Complete}, func(errs []error) {
+			if err := errors.Join(errs...); err != nil {
+				t.Error(err)
+			}
+		}))
+		tokens = nil
+	}
+	counters, err := store.Counters(q.ID())
+	if err != nil || counters.LowWater != 5001 || counters.NextSequence != 5001 || counters.Messages != 0 {
+		t.Errorf("counters %+v, error %v; want low water and next number 5001, no message", counters, err)
+	}
+}
+
+// TestRelaxed: only what may be lost is not waited for (architecture: the lock is
+// a record).
+func TestRelaxed(t *testing.T) {
+	store := brokertest.NewStore()
+	b := newBroker(t, store, "q")
+	q := queue(t, b, "q")
+	var relaxed []bool
+	store.Committed = func(u *commit.Unit) { relaxed = append(relaxed, u.Relaxed()) }
+	var token broker.LockToken
+	open := func(mode broker.ReceiveMode) *broker.Consumer {
+		c, err := q.NewConsumer(broker.ConsumerOptions{Mode: mode, Deliver: func(b []broker.Delivery) { token = b[0].LockToken }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	lock, take := open(broker.PeekLock), open(broker.ReceiveAndDelete)
+	for _, c := range []struct {
+		name string
+		do   func()
+		want bool
+	}{
+		{"send", func() { send(t, b, q, messages(3, 8)...) }, false},
+		{"lock", func() { b.Sync(lock.AddCredit(1)) }, true},
+		{"renew", func() {
+			_, u, err := q.Renew([]broker.LockToken{token})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Sync(u)
+		}, true},
+		{"complete", func() { b.Sync(q.Settle([]broker.LockToken{token}, broker.Outcome{}, nil)) }, false},
+		{"receive and delete", func() { b.Sync(take.AddCredit(1)) }, false},
+		{"run lock", func() {
+			r, err := q.Reserve(1)
+			if err != nil || r == nil {
+				t.Fatalf("reserve: %v, error %v", r, err)
+			}
+			stage(t, store, r.LockFor("run"))
+		}, false},
+	} {
+		relaxed = nil
+		c.do()
+		if len(relaxed) != 1 || relaxed[0] != c.want {
+			t.Errorf("%s: units relaxed %v, want one, %v", c.name, relaxed, c.want)
+		}
+	}
+}
+
+func stage(t testing.TB, log commit.Log, e commit.Effect) {
+	t.Helper()
+	u := &commit.Unit{}
+	release, err := e.Stage(u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Submit(u)
+	release()
+	log.Sync(u)
+}
+
+// TestNothingLeavesBeforeSync: deliveries and outcomes wait for the commit.
+func TestNothingLeavesBeforeSync(t *testing.T) {
+	b := newBroker(t, brokertest.NewStore(), "q")
+	q := queue(t, b, "q")
+	got, sent := 0, false
+	c, err := q.NewConsumer(broker.ConsumerOptions{Deliver: func(batch []broker.Delivery) { got += len(batch) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u := c.AddCredit(1); u != nil {
+		t.Errorf("credit on an empty queue: a unit, want none")
+	}
+	u, err := q.Send(messages(1, 8), func(error) { sent = true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != 0 || sent {
+		t.Errorf("before the sync: %d delivered, sent %v", got, sent)
+	}
+	b.Sync(u)
+	if got != 1 || !sent {
+		t.Errorf("after the sync: %d delivered, sent %v; want 1, true", got, sent)
+	}
+}
+
+// TestLockOrder takes effects over every pair of queues both ways at once: they
+// would deadlock if entities were locked in the order of the operations.
+func TestLockOrder(t *testing.T) {
+	store := brokertest.NewStore()
+	paths := []string{"a", "b", "c"}
+	b := newBroker(t, store, paths...)
+	var wg sync.WaitGroup
+	for _, first := range paths {
+		for _, second := range paths {
+			ops := []broker.Op{}
+			for _, p := range []string{first, second} {
+				ops = append(ops, broker.RunSettleOp{Queue: queue(t, b, p), Run: "none"})
+			}
+			wg.Go(func() {
+				for range 200 {
+					stage(t, store, b.Effect(append(ops, broker.SendOp{Queue: queue(t, b, first), Messages: messages(1, 8)})...))
+				}
+			})
+		}
+	}
+	wg.Wait()
+	for _, p := range paths {
+		if info, err := queue(t, b, p).Info(); err != nil || info.Counts.Active != 600 {
+			t.Errorf("queue %s: %d messages, error %v; want 600", p, info.Counts.Active, err)
+		}
+	}
+}
+
+// TestEffectIsAtomic: if one operation is refused nothing has happened anywhere.
+func TestEffectIsAtomic(t *testing.T) {
+	store := brokertest.NewStore()
+	b := newBroker(t, store, "a", "b")
+	a := queue(t, b, "a")
+	err := func() error {
+		_, err := b.Effect(broker.SendOp{Queue: a, Messages: messages(1, 8)},
+			broker.RunSettleOp{Queue: queue(t, b, "b"), Run: "r", SequenceNumbers: []int64{7}}).Stage(&commit.Unit{})
+		return err
+	}()
+	if !errors.Is(err, broker.ErrMessageLockLost) {
+		t.Errorf("got error %v, want ErrMessageLockLost", err)
+	}
+	if info, _ := a.Info(); info.Counts.Total != 0 {
+		t.Errorf("queue a has %d messages after a refused effect", info.Counts.Total)
+	}
+	send(t, b, a, messages(1, 8)...) // its lock is free
+}
+
+// TestJoin: effects of one unit that name the same queue.
+func TestJoin(t *testing.T) {
+	store := brokertest.NewStore()
+	b := newBroker(t, store, "a")
+	a := queue(t, b, "a")
+	send(t, b, a, messages(1, 8)...)
+	r, err := a.Reserve(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stage(t, store, b.Join(r.LockFor("run"), b.Effect(broker.SendOp{Queue: a, Messages: messages(1, 8)})))
+	if locks := b.RunLocks()["run"]; len(locks) != 1 || locks[0].SequenceNumber != 1 {
+		t.Errorf("run locks %v, want message 1", locks)
+	}
+	if info, _ := a.Info(); info.Counts.Active != 2 {
+		t.Errorf("%d messages, want 2", info.Counts.Active)
+	}
+}
+
+// TestQuota: a full entity refuses all of a batch (section 11).
+func TestQuota(t *testing.T) {
+	b := newBroker(t, brokertest.NewStore(), "q")
+	q := queue(t, b, "q")
+	for range 4095 {
+		send(t, b, q, messages(1, 1<<18)...)
+	}
+	if _, err := q.Send(messages(2, 1<<18), nil); !errors.Is(err, broker.ErrQuotaExceeded) {
+		t.Errorf("send of two into room for one: got error %v, want ErrQuotaExceeded", err)
+	}
+	send(t, b, q, messages(1, 1<<18)...)
+	if info, _ := q.Info(); info.Counts.SizeInBytes != 1<<30 {
+		t.Errorf("size %d, want 1 GiB", info.Counts.SizeInBytes)
+	}
+}
+
+// TestFullLog: what the log does not admit is refused and did not happen.
+func TestFullLog(t *testing.T) {
+	store := brokertest.NewStore()
+	b := newBroker(t, store, "q")
+	store.Full = errors.New("disk full")
+	if _, err := queue(t, b, "q").Send(messages(1, 8), nil); !errors.Is(err, store.Full) {
+		t.Errorf("got error %v, want that of the log", err)
+	}
+}
+
+// TestClockBackwards: broker time stands still until the clock has caught up.
+func TestClockBackwards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := brokertest.NewStore()
+		mark := time.Now().Add(time.Hour)
+		b, err := broker.New(broker.Options{Store: store, Log: store, Clock: brokertest.Clock{}, Rand: rand.Reader, ClockMark: mark})
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(59 * time.Minute)
+		if now := b.Now(); !now.Equal(mark) {
+			t.Errorf("now %v, want the mark %v", now, mark)
+		}
+		time.Sleep(2 * time.Minute)
+		if now := b.Now(); !now.Equal(mark.Add(time.Minute)) {
+			t.Errorf("now %v, want %v", now, mark.Add(time.Minute))
+		}
+	})
+}
+
+// TestClosedBeforeDelivery: what was locked for a consumer that is gone is
+// released, its delivery count unchanged.
+func TestClosedBeforeDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(t, brokertest.NewStore(), "q")
+		q := queue(t, b, "q")
+		send(t, b, q, messages(1, 8)...)
+		c, err := q.NewConsumer(broker.ConsumerOptions{Deliver: func([]broker.Delivery) { t.Error("delivered") }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := c.AddCredit(1)
+		b.Sync(c.Close())
+		b.Sync(u)
+		synctest.Wait()
+		msgs, err := q.Peek(1, 1)
+		if err != nil || len(msgs) != 1 || msgs[0].Owner != broker.NoOwner || msgs[0].DeliveryCount != 0 {
+			t.Errorf("peek %+v, error %v; want an unlocked message with count 0", msgs, err)
+		}
+		b.Close()
+	})
+}
+
+// TestOnReady: called for arrivals, releases and the end of backoffs.
+func TestOnReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := brokertest.NewStore()
+		b := newBroker(t, store, "q")
+		q := queue(t, b, "q")
+		var calls atomic.Int32
+		cancel := q.OnReady(func() { calls.Add(1) })
+		expect := func(what string, want int32) {
+			t.Helper()
+			synctest.Wait()
+			if got := calls.Swap(0); got != want {
+				t.Errorf("%s: called %d times, want %d", what, got, want)
+			}
+		}
+		send(t, b, q, messages(1, 8)...)
+		expect("arrival", 1)
+		r, err := q.Reserve(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expect("reserve", 0)
+		r.Release()
+		expect("release", 1)
+		if r, err = q.Reserve(1); err != nil {
+			t.Fatal(err)
+		}
+		stage(t, store, r.Settle(broker.Outcome{Kind: broker.Abandon, Backoff: broker.Backoff{First: time.Second, Max: time.Second}}))
+		expect("abandon with a backoff", 0)
+		time.Sleep(time.Second)
+		expect("end of the backoff", 1)
+		cancel()
+		send(t, b, q, messages(1, 8)...)
+		expect("after cancel", 0)
+		b.Close()
+	})
+}
+
+// TestConcurrent moves messages with everything at once; run it with -race.
+func TestConcurrent(t *testing.T) {
+	store := brokertest.NewStore()
+	b, err := broker.New(broker.Options{Store: store, Log: store, Clock: brokertest.Clock{}, Rand: rand.Reader, CacheBytes: 4 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Start(context.Background())
+	defer b.Close()
+	ctx := context.Background()
+	if err := b.PutNamespace(ctx, "ns", broker.NamespaceOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.PutQueue(ctx, "ns", "q", broker.QueueOptions{MaxDeliveryCount: 1000}); err != nil {
+		t.Fatal(err)
+	}
+	q := queue(t, b, "q")
+	const total = 3000
+	var completed atomic.Int32
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range 3 {
+		wg.Go(func() {
+			for range total / 3 / 5 {
+				send(t, b, q, messages(5, 50)...)
+			}
+		})
+		work := make(chan []broker.Delivery, total*10)
+		c, err := q.NewConsumer(broker.ConsumerOptions{Deliver: func(batch []broker.Delivery) { work <- batch }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Sync(c.AddCredit(20))
+		wg.Go(func() {
+			for n := 0; ; {
+				select {
+				case <-done:
+					return
+				case batch := <-work:
+					for _, d := range batch {
+						n++
+						out := broker.Outcome{Kind: broker.Complete}
+						if n%7 == i {
+							out.Kind = broker.Abandon
+						}
+						b.Sync(q.Settle([]broker.LockToken{d.LockToken}, out, func(errs []error) {
+							if errs[0] != nil {
+								t.Error(errs[0])
+							} else if out.Kind == broker.Complete && completed.Add(1) == total {
+								close(done)
+							}
+						}))
+						b.Sync(c.AddCredit(1))
+					}
+				}
+			}
+		})
+	}
+	wg.Go(func() { // a trigger that reserves and lets go
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			r, err := q.Reserve(3)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if r != nil {
+				stage(t, store, r.LockFor("run"))
+				stage(t, store, b.ReleaseRun("run"))
+			}
+			if _, err := q.Peek(1, 5); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	wg.Wait()
+	if info, err := q.Info(); err != nil || info.Counts.Total != 0 {
+		t.Errorf("%d messages are left, error %v", info.Counts.Total, err)
+	}
+}
+
+func TestNamespaces(t *testing.T) {
+	store := brokertest.NewStore()
+	b := newBroker(t, store, "q")
+	ctx := context.Background()
+	if err := b.PutNamespace(ctx, "NS", broker.NamespaceOptions{SKU: "premium"}); !errors.Is(err, broker.ErrNotAllowed) {
+		t.Errorf("SKU of a namespace with queues changes: got error %v, want ErrNotAllowed", err)
+	}
+	if err := b.PutNamespace(ctx, "big", broker.NamespaceOptions{SKU: "premium"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.PutQueue(ctx, "big", "q", broker.QueueOptions{MaxMessageSize: 100 << 20}); err != nil {
+		t.Errorf("a Premium queue with messages of 100 MiB: %v", err)
+	}
+	if _, err := b.PutQueue(ctx, "none", "q", broker.QueueOptions{}); !errors.Is(err, broker.ErrNamespaceNotFound) {
+		t.Errorf("queue in no namespace: got error %v", err)
+	}
+	old := queue(t, b, "q")
+	if err := b.DeleteNamespace(ctx, "ns", false); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(b.Namespaces()); got != "[big]" {
+		t.Errorf("namespaces %s, want [big]", got)
+	}
+	if _, err := old.Send(messages(1, 1), nil); !errors.Is(err, broker.ErrEntityDeleted) {
+		t.Errorf("send to a queue of a deleted namespace: got error %v", err)
+	}
+	newBroker(t, store, "q") // numbers are not used again
+	c, err := store.Catalogue()
+	if err != nil || c.LastNamespace != 3 || c.LastEntity != 3 {
+		t.Errorf("catalogue %+v, error %v; want 3 namespaces and 3 entities ever", c, err)
+	}
+}

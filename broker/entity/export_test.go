@@ -1,0 +1,11 @@
+package entity
+
+// SetWindow makes the windows small, before the queue is used.
+func (q *Queue) SetWindow(n int) { q.size = n }
+
+// Window returns the size of the window and how many items it holds, for each
+// sub-queue, and how many items are out of it.
+func (q *Queue) Window(id SubQueue) (size, inside, outside int) {
+	s := q.subs[id]
+	return q.size, len(s.window), len(s.known) - len(s.window)
+}

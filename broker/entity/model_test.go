@@ -1,0 +1,683 @@
+package entity_test
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"switchyard/broker/entity"
+)
+
+// TestModel drives a queue with random operations against a naive model: every
+// message in one map. Reads of the store are snapshots that are applied any
+// number of operations later, as when the shell reads without its lock; the
+// window is tiny, so that refills and evictions are common; restarts open the
+// queue from what its records say.
+func TestModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newMachine(t)
+		t.Repeat(map[string]func(*rapid.T){
+			"send": m.send, "advance": m.advance, "tick": m.tick, "work": m.work, "finish": m.finish,
+			"credit": m.credit, "drain": m.drain, "settle": m.settle, "renew": m.renew,
+			"reserve": m.reserve, "free": m.free, "lockRun": m.lockRun, "settleReserved": m.settleReserved, "settleRun": m.settleRun,
+			"watch": m.watch, "receiveDeferred": m.receiveDeferred, "restart": m.restart, "settled": m.quiet,
+			"": m.invariants,
+		})
+	})
+}
+
+// stored is the store: messages and statuses by sub-queue.
+type stored struct {
+	messages [2]map[int64]*entity.Message
+	statuses [2]map[int64]entity.Status
+	counters [2]entity.Counters
+}
+
+type owner int
+
+const (
+	free owner = iota
+	link
+	run
+	reservation
+)
+
+// modelMessage is all there is to know of a message.
+type modelMessage struct {
+	seq      int64
+	sub      entity.SubQueue
+	count    uint32
+	deferred bool
+	owner    owner
+	token    entity.LockToken
+	until    time.Time
+	expires  time.Time
+	waiting  time.Time // backoff, until a tick ends it
+}
+
+type machine struct {
+	now      time.Time
+	config   entity.Config
+	q        *entity.Queue
+	store    stored
+	model    map[int64]*modelMessage
+	tokens   uint64
+	nextSeq  int64
+	window   int
+	d        entity.Decision
+	consumer [3]*entity.Consumer
+	pending  func(t *rapid.T) // applies the read that is under way
+	held     *entity.Reservation
+	reading  *entity.ReceiveDeferred
+	watching *entity.DeferredRead
+	snapshot map[int64]*entity.Message
+	wanted   []int64
+}
+
+func newMachine(t *rapid.T) *machine {
+	m := &machine{now: time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC), model: map[int64]*modelMessage{}, nextSeq: 1}
+	m.config = entity.Config{LockDuration: 10 * time.Second, DefaultTimeToLive: entity.Forever, MaxBytes: 1 << 30, MaxMessageBytes: 100,
+		MaxDeliveryCount: uint32(rapid.IntRange(1, 3).Draw(t, "max delivery")), DeadLetterOnExpiration: rapid.Bool().Draw(t, "dead-letter expired")}
+	m.window = rapid.IntRange(1, 6).Draw(t, "window")
+	for i := range m.store.messages {
+		m.store.messages[i] = map[int64]*entity.Message{}
+		m.store.statuses[i] = map[int64]entity.Status{}
+	}
+	m.open()
+	return m
+}
+
+func (m *machine) open() {
+	var s entity.State
+	s.Counters = m.store.counters
+	for i := range m.store.messages {
+		sub := entity.SubQueue(i)
+		for _, seq := range slices.Sorted(maps.Keys(m.store.statuses[i])) {
+			st := m.store.statuses[i][seq]
+			if st.State == entity.Deferred && s.LowestDeferred[i] == 0 {
+				s.LowestDeferred[i] = seq
+			}
+			if st.Owner != entity.NoOwner || st.State == entity.Active && !st.NotBefore.IsZero() {
+				msg := m.read(sub, seq)
+				s.Held[i] = append(s.Held[i], entity.Scanned{Message: msg, Size: len(msg.Sections)})
+			}
+		}
+		if rows := m.expiries(sub, entity.Expiry{}, 1); len(rows) > 0 {
+			s.NextExpiry[i] = rows[0].ExpiresAt
+		}
+	}
+	m.q = entity.New(m.config, s)
+	m.q.SetWindow(m.window)
+	m.consumer = [3]*entity.Consumer{{Sub: entity.MainQueue}, {Sub: entity.MainQueue, Mode: entity.ReceiveAndDelete}, {Sub: entity.DeadLetterQueue}}
+	m.pending, m.held, m.watching = nil, nil, nil
+}
+
+func (m *machine) env() entity.Env {
+	return entity.Env{Now: m.now, Token: func() (token entity.LockToken) {
+		m.tokens++
+		binary.BigEndian.PutUint64(token[:], m.tokens)
+		return token
+	}}
+}
+
+func (m *machine) read(sub entity.SubQueue, seq int64) *entity.Message {
+	stored := m.store.messages[sub][seq]
+	if stored == nil {
+		return nil
+	}
+	msg := *stored
+	msg.Status = m.store.statuses[sub][seq]
+	return &msg
+}
+
+func (m *machine) scan(w entity.Work, content bool) []entity.Scanned {
+	var rows []entity.Scanned
+	for _, seq := range slices.Sorted(maps.Keys(m.store.messages[w.Sub])) {
+		if seq >= w.From && len(rows) < w.Limit {
+			msg := m.read(w.Sub, seq)
+			rows = append(rows, entity.Scanned{Message: msg, Size: len(msg.Sections)})
+			if !content {
+				msg.Sections = nil
+			}
+		}
+	}
+	return rows
+}
+
+func (m *machine) expiries(sub entity.SubQueue, after entity.Expiry, limit int) []entity.Expiry {
+	var rows []entity.Expiry
+	for seq, msg := range m.store.messages[sub] {
+		e := entity.Expiry{SequenceNumber: seq, ExpiresAt: msg.ExpiresAt}
+		if !e.ExpiresAt.IsZero() && compareExpiry(e, after) > 0 {
+			rows = append(rows, e)
+		}
+	}
+	slices.SortFunc(rows, compareExpiry)
+	return rows[:min(limit, len(rows))]
+}
+
+func compareExpiry(a, b entity.Expiry) int {
+	return cmp.Or(a.ExpiresAt.Compare(b.ExpiresAt), cmp.Compare(a.SequenceNumber, b.SequenceNumber))
+}
+
+// apply applies operations whose effect on the model was already made, and
+// compares what they did.
+func (m *machine) apply(t *rapid.T, ops ...entity.Op) {
+	m.d.Reset()
+	m.q.Apply(m.env(), &m.d, ops...)
+	for _, r := range m.d.Records {
+		switch r.Kind {
+		case entity.PutMessage:
+			c := *r.Message
+			c.Status = entity.Status{}
+			m.store.messages[r.Sub][r.SequenceNumber] = &c
+		case entity.DeleteMessage:
+			old := m.store.messages[r.Sub][r.SequenceNumber]
+			if old == nil || !old.ExpiresAt.Equal(r.ExpiresAt) {
+				t.Fatalf("message %d is deleted with expiry %v, stored is %+v", r.SequenceNumber, r.ExpiresAt, old)
+			}
+			delete(m.store.messages[r.Sub], r.SequenceNumber)
+			delete(m.store.statuses[r.Sub], r.SequenceNumber)
+		case entity.PutStatus:
+			if m.store.messages[r.Sub][r.SequenceNumber] == nil {
+				t.Fatalf("status of message %d, which is not there", r.SequenceNumber)
+			}
+			m.store.statuses[r.Sub][r.SequenceNumber] = *r.Status
+		case entity.DeleteStatus:
+			delete(m.store.statuses[r.Sub], r.SequenceNumber)
+		case entity.PutCounters:
+			m.store.counters[r.Sub] = r.Counters
+		}
+	}
+	taken := map[int64]bool{} // from the main queue
+	for _, h := range m.d.Handouts {
+		for _, msg := range h.Deliveries {
+			taken[msg.SequenceNumber] = taken[msg.SequenceNumber] || h.Consumer.Sub == entity.MainQueue
+		}
+	}
+	for seq, x := range m.model { // what is gone without anybody's doing has expired
+		if x.sub == entity.MainQueue && !taken[seq] && m.store.messages[x.sub][seq] == nil {
+			if x.owner != free || x.deferred || x.expires.IsZero() || x.expires.After(m.now) {
+				t.Fatalf("at %v message is gone: %+v", m.now, x)
+			}
+			m.expire(x)
+		}
+	}
+	for _, op := range ops {
+		if r, ok := op.(*entity.Reserve); ok {
+			m.reservedNow(t, r) // before anybody else gets something
+		}
+	}
+	for _, h := range m.d.Handouts {
+		for _, msg := range h.Deliveries {
+			if string(msg.Sections) != fmt.Sprint("body ", msg.SequenceNumber) {
+				t.Fatalf("message %d is delivered with sections %q", msg.SequenceNumber, msg.Sections)
+			}
+		}
+	}
+	for sub := range m.store.messages {
+		var got []int64
+		for _, h := range m.d.Handouts {
+			for _, msg := range h.Deliveries {
+				if int(h.Consumer.Sub) == sub {
+					got = append(got, msg.SequenceNumber)
+				}
+			}
+		}
+		slices.Sort(got)
+		if want := m.available(entity.SubQueue(sub)); !slices.Equal(got, want[:min(len(got), len(want))]) {
+			t.Fatalf("sub-queue %d: delivered %v, available in order %v", sub, got, want)
+		}
+	}
+	for _, h := range m.d.Handouts {
+		for _, msg := range h.Deliveries {
+			x := m.model[msg.SequenceNumber]
+			if msg.DeliveryCount != x.count {
+				t.Fatalf("message %d is delivered with count %d, want %d", x.seq, msg.DeliveryCount, x.count)
+			}
+			if h.Consumer.Mode == entity.ReceiveAndDelete {
+				delete(m.model, x.seq)
+			} else {
+				x.owner, x.token, x.until = link, msg.LockToken, msg.LockedUntil
+			}
+		}
+	}
+}
+
+// available returns what may be handed out, in order.
+func (m *machine) available(sub entity.SubQueue) []int64 {
+	var seqs []int64
+	for _, x := range m.model {
+		if x.sub == sub && x.owner == free && !x.deferred && x.waiting.IsZero() && (x.expires.IsZero() || x.expires.After(m.now)) {
+			seqs = append(seqs, x.seq)
+		}
+	}
+	slices.Sort(seqs)
+	return seqs
+}
+
+func (m *machine) expire(x *modelMessage) {
+	if m.config.DeadLetterOnExpiration {
+		m.bury(x)
+	} else {
+		delete(m.model, x.seq)
+	}
+}
+
+func (m *machine) bury(x *modelMessage) {
+	*x = modelMessage{seq: x.seq, sub: entity.DeadLetterQueue, count: x.count}
+}
+
+// outcome does to the model what the outcome does to a message.
+func (m *machine) outcome(x *modelMessage, o entity.Outcome) {
+	x.owner, x.token, x.until, x.waiting = free, entity.LockToken{}, time.Time{}, time.Time{}
+	if x.sub == entity.MainQueue && (o.Kind == entity.Abandon || o.Kind == entity.Defer) {
+		x.count++
+		if x.count >= m.config.MaxDeliveryCount {
+			m.bury(x)
+			return
+		}
+	}
+	switch o.Kind {
+	case entity.Complete:
+		delete(m.model, x.seq)
+	case entity.Defer:
+		x.deferred = true
+	case entity.DeadLetter:
+		m.bury(x)
+	case entity.Abandon:
+		if o.Backoff.First > 0 && !x.deferred {
+			x.waiting = m.now.Add(o.Backoff.First)
+		}
+	}
+}
+
+func (m *machine) drawOutcome(t *rapid.T, sub entity.SubQueue) entity.Outcome {
+	o := entity.Outcome{Kind: rapid.SampledFrom([]entity.OutcomeKind{entity.Complete, entity.Abandon, entity.Abandon, entity.Release, entity.Defer, entity.DeadLetter}).Draw(t, "outcome")}
+	if o.Kind == entity.DeadLetter && sub == entity.DeadLetterQueue {
+		o.Kind = entity.Release
+	}
+	if o.Kind == entity.Abandon && rapid.Bool().Draw(t, "backoff") {
+		o.Backoff.First = time.Duration(rapid.IntRange(1, 5).Draw(t, "delay")) * time.Second
+	}
+	return o
+}
+
+func (m *machine) contents(seqs []int64) map[int64]*entity.Content {
+	c := map[int64]*entity.Content{}
+	for _, seq := range seqs {
+		c[seq] = &m.read(entity.MainQueue, seq).Content
+	}
+	return c
+}
+
+func (m *machine) send(t *rapid.T) {
+	op := entity.Send{Keep: rapid.Bool().Draw(t, "keep")}
+	for range rapid.IntRange(1, 5).Draw(t, "messages") {
+		msg := &entity.Message{}
+		msg.Sections = []byte(fmt.Sprint("body ", m.nextSeq))
+		msg.TimeToLive = time.Duration(rapid.SampledFrom([]int{0, 0, 3, 12}).Draw(t, "ttl")) * time.Second
+		x := &modelMessage{seq: m.nextSeq}
+		if msg.TimeToLive > 0 {
+			x.expires = m.now.Add(msg.TimeToLive)
+		}
+		m.model[m.nextSeq] = x
+		m.nextSeq++
+		op.Messages = append(op.Messages, msg)
+	}
+	m.mustCheck(t, op)
+	m.apply(t, op)
+}
+
+func (m *machine) mustCheck(t *rapid.T, op entity.Op) []int64 {
+	need, err := m.q.Check(m.env(), op)
+	if err != nil {
+		t.Fatalf("%T: %v", op, err)
+	}
+	return need
+}
+
+func (m *machine) advance(t *rapid.T) {
+	m.now = m.now.Add(time.Duration(rapid.IntRange(1, 8).Draw(t, "seconds")) * time.Second)
+}
+
+func (m *machine) tick(t *rapid.T) {
+	contents := m.contents(m.mustCheck(t, entity.Tick{}))
+	for _, x := range m.model {
+		if x.owner == link && !x.until.After(m.now) {
+			m.outcome(x, entity.Outcome{Kind: entity.Abandon})
+		} else if !x.waiting.IsZero() && !x.waiting.After(m.now) {
+			x.waiting = time.Time{}
+		}
+	}
+	m.apply(t, entity.Tick{Contents: contents})
+}
+
+// work begins a read: a snapshot of the store now, to be applied later.
+func (m *machine) work(t *rapid.T) {
+	if m.pending != nil {
+		t.Skip("a read is under way")
+	}
+	var op entity.Op
+	switch w := m.q.Work(m.now); w.Kind {
+	case entity.NoWork:
+		t.Skip("no work")
+	case entity.TickWork:
+		m.tick(t)
+		return
+	case entity.RefillWork:
+		rows := m.scan(w, false)
+		op = entity.Refill{Sub: w.Sub, Rows: rows, More: len(rows) == w.Limit}
+	case entity.LoadWork:
+		op = entity.Load{Sub: w.Sub, From: w.From, Rows: m.scan(w, true)}
+	case entity.SweepWork:
+		sweep := entity.Sweep{Sub: w.Sub, Until: m.now, Rows: m.expiries(w.Sub, w.After, w.Limit), Messages: map[int64]*entity.Message{}}
+		sweep.More = len(sweep.Rows) == w.Limit
+		for _, row := range sweep.Rows {
+			if !row.ExpiresAt.After(m.now) {
+				sweep.Messages[row.SequenceNumber] = m.read(w.Sub, row.SequenceNumber)
+			}
+		}
+		op = sweep
+	}
+	m.pending = func(t *rapid.T) { m.apply(t, op) }
+}
+
+func (m *machine) finish(t *rapid.T) {
+	if m.pending == nil {
+		t.Skip("no read")
+	}
+	f := m.pending
+	m.pending = nil
+	f(t)
+}
+
+func (m *machine) credit(t *rapid.T) {
+	m.apply(t, entity.AddCredit{Consumer: m.drawConsumer(t), N: rapid.IntRange(1, 4).Draw(t, "credit")})
+}
+
+func (m *machine) drawConsumer(t *rapid.T) *entity.Consumer {
+	return m.consumer[rapid.IntRange(0, 2).Draw(t, "consumer")]
+}
+
+func (m *machine) drain(t *rapid.T) {
+	c := m.drawConsumer(t)
+	m.apply(t, entity.Drain{Consumer: c})
+	if slices.Contains(m.d.Drained, c) != (c.Credit() == 0) {
+		t.Fatalf("drained: %v, credit left %d", slices.Contains(m.d.Drained, c), c.Credit())
+	}
+}
+
+// pick draws a message with such an owner.
+func (m *machine) pick(t *rapid.T, o owner) *modelMessage {
+	var of []int64
+	for _, x := range m.model {
+		if x.owner == o {
+			of = append(of, x.seq)
+		}
+	}
+	if len(of) == 0 {
+		t.Skip("no such message")
+	}
+	slices.Sort(of)
+	return m.model[rapid.SampledFrom(of).Draw(t, "message")]
+}
+
+func (m *machine) settle(t *rapid.T) {
+	x := m.pick(t, link)
+	op := &entity.Settle{Sub: x.sub, Tokens: []entity.LockToken{x.token, {0xff}}, Outcome: m.drawOutcome(t, x.sub)}
+	op.Contents = m.contents(m.mustCheck(t, op))
+	held := x.until.After(m.now)
+	if (op.Errs[0] == nil) != held || !errors.Is(op.Errs[1], entity.ErrMessageLockLost) {
+		t.Fatalf("settle at %v: errors %v, lock until %v", m.now, op.Errs, x.until)
+	}
+	if held {
+		m.outcome(x, op.Outcome)
+	}
+	m.apply(t, op)
+}
+
+func (m *machine) renew(t *rapid.T) {
+	x := m.pick(t, link)
+	op := &entity.Renew{Sub: x.sub, Tokens: []entity.LockToken{x.token}}
+	_, err := m.q.Check(m.env(), op)
+	if (err == nil) != x.until.After(m.now) {
+		t.Fatalf("renew at %v: error %v, lock until %v", m.now, err, x.until)
+	}
+	if err == nil {
+		m.apply(t, op)
+		x.until = op.Until
+	}
+}
+
+func (m *machine) reserve(t *rapid.T) {
+	if m.held != nil {
+		t.Skip("one is held")
+	}
+	op := &entity.Reserve{Sub: entity.SubQueue(rapid.IntRange(0, 1).Draw(t, "sub-queue")), Max: rapid.IntRange(1, 3).Draw(t, "max")}
+	m.mustCheck(t, op)
+	m.apply(t, op)
+	m.held = op.Result
+}
+
+// reservedNow checks what was reserved and reserves it in the model.
+func (m *machine) reservedNow(t *rapid.T, op *entity.Reserve) {
+	if op.Result == nil {
+		return
+	}
+	want := m.available(op.Sub)
+	for i, msg := range op.Result.Messages {
+		if msg.SequenceNumber != want[i] {
+			t.Fatalf("reserved %d, available in order %v", msg.SequenceNumber, want)
+		}
+		m.model[msg.SequenceNumber].owner = reservation
+	}
+}
+
+// reserved returns the reservation and forgets it.
+func (m *machine) reserved(t *rapid.T) *entity.Reservation {
+	if m.held == nil {
+		t.Skip("none is held")
+	}
+	r := m.held
+	m.held = nil
+	return r
+}
+
+func (m *machine) free(t *rapid.T) {
+	r := m.reserved(t)
+	for _, msg := range r.Messages {
+		m.model[msg.SequenceNumber].owner = free
+	}
+	m.apply(t, entity.ReleaseReserved{Reservation: r})
+}
+
+func (m *machine) lockRun(t *rapid.T) {
+	r := m.reserved(t)
+	op := entity.LockRun{Reservation: r, Run: "run"}
+	m.mustCheck(t, op)
+	for _, msg := range r.Messages {
+		m.model[msg.SequenceNumber].owner = run
+	}
+	m.apply(t, op)
+	if _, err := m.q.Check(m.env(), op); !errors.Is(err, entity.ErrMessageLockLost) {
+		t.Fatalf("a spent reservation is locked: error %v", err)
+	}
+}
+
+func (m *machine) settleReserved(t *rapid.T) {
+	r := m.reserved(t)
+	sub := m.model[r.Messages[0].SequenceNumber].sub
+	op := entity.SettleReserved{Reservation: r, Outcome: m.drawOutcome(t, sub), Contents: map[int64]*entity.Content{}}
+	for _, msg := range r.Messages {
+		x := m.model[msg.SequenceNumber]
+		op.Contents[x.seq] = &m.read(x.sub, x.seq).Content
+		m.outcome(x, op.Outcome)
+	}
+	m.mustCheck(t, op)
+	m.apply(t, op)
+}
+
+func (m *machine) settleRun(t *rapid.T) {
+	x := m.pick(t, run)
+	op := entity.RunSettle{Sub: x.sub, Run: "run", Outcome: m.drawOutcome(t, x.sub)}
+	if rapid.Bool().Draw(t, "one") {
+		op.Seqs = []int64{x.seq}
+	}
+	op.Contents = m.contents(m.mustCheck(t, op))
+	for _, y := range m.model {
+		if y.owner == run && (y == x || op.Seqs == nil && y.sub == op.Sub) {
+			m.outcome(y, op.Outcome)
+		}
+	}
+	m.apply(t, op)
+}
+
+// watch begins a read of deferred messages.
+func (m *machine) watch(t *rapid.T) {
+	if m.watching != nil {
+		t.Skip("one is under way")
+	}
+	sub := entity.SubQueue(rapid.IntRange(0, 1).Draw(t, "sub-queue"))
+	var seqs []int64
+	for _, x := range m.model {
+		if x.sub == sub && x.deferred {
+			seqs = append(seqs, x.seq)
+		}
+	}
+	if len(seqs) == 0 {
+		t.Skip("nothing deferred")
+	}
+	slices.Sort(seqs)
+	seq := rapid.SampledFrom(seqs).Draw(t, "deferred")
+	watch, err := m.q.WatchDeferred(sub, []int64{seq})
+	if (err == nil) != (m.model[seq].owner == free) {
+		t.Fatalf("watch %+v: error %v", m.model[seq], err)
+	}
+	if err == nil {
+		m.watching = watch
+		m.reading = &entity.ReceiveDeferred{Sub: sub, Mode: entity.ReceiveMode(rapid.IntRange(0, 1).Draw(t, "mode")),
+			Messages: []*entity.Message{m.read(sub, seq)}}
+	}
+}
+
+func (m *machine) receiveDeferred(t *rapid.T) {
+	if m.watching == nil {
+		t.Skip("no read")
+	}
+	changed := m.q.Unwatch(m.watching)
+	m.watching = nil
+	op := m.reading
+	if changed {
+		return // the shell reads again
+	}
+	seq := op.Messages[0].SequenceNumber
+	x := m.model[seq]
+	_, err := m.q.Check(m.env(), op)
+	if there := x != nil && x.sub == op.Sub && x.deferred && x.owner == free; (err == nil) != there {
+		t.Fatalf("receive deferred %+v: error %v", x, err)
+	}
+	if err != nil {
+		return
+	}
+	expired := !x.expires.IsZero() && !x.expires.After(m.now)
+	switch {
+	case expired:
+		m.expire(x)
+	case op.Mode == entity.ReceiveAndDelete:
+		delete(m.model, seq)
+	}
+	m.apply(t, op)
+	if op.Expired != expired || expired != (len(op.Received) == 0) {
+		t.Fatalf("receive deferred %+v at %v: expired %v, received %d", x, m.now, op.Expired, len(op.Received))
+	}
+	if !expired && op.Mode == entity.PeekLock {
+		x.owner, x.token, x.until = link, op.Received[0].LockToken, op.Received[0].LockedUntil
+	}
+}
+
+func (m *machine) restart(t *rapid.T) {
+	for _, x := range m.model {
+		if x.owner == reservation {
+			x.owner = free
+		}
+	}
+	m.open()
+}
+
+// quiet does all the work there is and checks that nothing was forgotten.
+func (m *machine) quiet(t *rapid.T) {
+	if m.pending != nil {
+		m.finish(t)
+	}
+	for i := 0; m.q.HasWork(m.now); i++ {
+		if i > 1000 {
+			t.Fatalf("work without end: %+v", m.q.Work(m.now))
+		}
+		m.work(t)
+		if m.pending != nil {
+			m.finish(t)
+		}
+	}
+	for i, c := range m.consumer {
+		if left := m.available(c.Sub); c.Credit() > 0 && len(left) > 0 {
+			t.Fatalf("consumer %d has credit %d while there are %v", i, c.Credit(), left)
+		}
+	}
+	for _, x := range m.model {
+		if x.owner == free && !x.deferred && !x.expires.IsZero() && !x.expires.After(m.now) {
+			t.Fatalf("at %v expired message is still there: %+v", m.now, x)
+		}
+	}
+}
+
+func (m *machine) invariants(t *rapid.T) {
+	var want [2]entity.Counters
+	lowest := [2]int64{m.nextSeq, m.nextSeq}
+	held := [2]int{}
+	for seq, x := range m.model {
+		msg := m.read(x.sub, seq)
+		if msg == nil {
+			t.Fatalf("not in the store: %+v", x)
+		}
+		want[x.sub].Messages++
+		want[x.sub].Bytes += int64(len(msg.Sections))
+		if x.deferred {
+			want[x.sub].Deferred++
+		}
+		if x.owner != free || !x.waiting.IsZero() {
+			held[x.sub]++
+		}
+		lowest[x.sub] = min(lowest[x.sub], seq)
+		owners := map[owner]entity.LockOwner{free: entity.NoOwner, link: entity.LinkOwner, run: entity.RunOwner, reservation: entity.NoOwner}
+		if msg.DeliveryCount != x.count || (msg.State == entity.Deferred) != x.deferred || msg.Owner != owners[x.owner] || !msg.LockedUntil.Equal(x.until) {
+			t.Fatalf("stored %+v, want %+v", msg.Status, x)
+		}
+	}
+	for sub := range want {
+		id := entity.SubQueue(sub)
+		if n := len(m.store.messages[sub]); int64(n) != want[sub].Messages {
+			t.Fatalf("sub-queue %d: %d messages are stored, want %d", sub, n, want[sub].Messages)
+		}
+		got := m.q.Counters(id)
+		if got.LowWater > lowest[sub] || m.store.counters[sub].LowWater > lowest[sub] {
+			t.Fatalf("sub-queue %d: low water %d (stored %d), but message %d is there", sub, got.LowWater, m.store.counters[sub].LowWater, lowest[sub])
+		}
+		got.LowWater, got.NextSequence = 0, 0
+		if got != want[sub] {
+			t.Fatalf("sub-queue %d: counters %+v, want %+v", sub, got, want[sub])
+		}
+		// Expired ones that the sweep has to take are out of the window too, at most
+		// a window of them at a time per pass; the rest has an owner or a backoff.
+		if size, inside, _ := m.q.Window(id); inside > size {
+			t.Fatalf("sub-queue %d: %d messages in a window of %d", sub, inside, size)
+		}
+	}
+}
