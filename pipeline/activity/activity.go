@@ -121,7 +121,7 @@ func (f ExecutorFunc) Execute(ctx context.Context, c *Call) Result { return f(ct
 // case (section 2). It is filled before the engine starts and only read
 // afterwards.
 type Registry struct {
-	executors map[string]Executor
+	executors map[string]Executor // by type in lower case, and as it was registered
 }
 
 // NewRegistry returns an empty registry.
@@ -130,18 +130,27 @@ func NewRegistry() *Registry { return &Registry{executors: map[string]Executor{}
 // Register makes x the executor of an activity type.
 func (r *Registry) Register(activityType string, x Executor) {
 	r.executors[strings.ToLower(activityType)] = x
+	r.executors[activityType] = x // the usual spelling needs no conversion
+}
+
+func (r *Registry) find(activityType string) (Executor, bool) {
+	x, ok := r.executors[activityType]
+	if !ok {
+		x, ok = r.executors[strings.ToLower(activityType)]
+	}
+	return x, ok
 }
 
 // Supports reports whether the type has an executor.
 func (r *Registry) Supports(activityType string) bool {
-	_, ok := r.executors[strings.ToLower(activityType)]
+	_, ok := r.find(activityType)
 	return ok
 }
 
 // Execute calls the executor of the call's activity type. A type without one
 // fails with an error that names it.
 func (r *Registry) Execute(ctx context.Context, c *Call) Result {
-	x, ok := r.executors[strings.ToLower(c.ActivityType)]
+	x, ok := r.find(c.ActivityType)
 	if !ok {
 		return Result{Err: failf(codeNotSupported, "The activity type '%s' is not supported by Switchyard.", c.ActivityType)}
 	}

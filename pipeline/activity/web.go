@@ -37,6 +37,10 @@ type WebOptions struct {
 	// MaxConnections is how many idle connections are kept to one host, default
 	// 256: a parallel ForEach of several runs re-uses its connections.
 	MaxConnections int
+	// Hosts maps names of hosts to the address (host:port) to connect to
+	// instead, directly and whatever port the URL has. So an endpoint of this
+	// process has a name that survives a restart on another port.
+	Hosts map[string]string
 	// Transport replaces the one that is made, for both values of
 	// disableCertValidation. It is for tests.
 	Transport http.RoundTripper
@@ -84,8 +88,8 @@ func NewWeb(o WebOptions) *Web {
 			return o.Transport
 		}
 		return &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			Proxy:                 o.proxy,
+			DialContext:           o.dial,
 			ForceAttemptHTTP2:     true,
 			MaxIdleConns:          4 * o.MaxConnections,
 			MaxIdleConnsPerHost:   o.MaxConnections,
@@ -101,6 +105,23 @@ func NewWeb(o WebOptions) *Web {
 		lax:     &http.Client{Transport: transport(true), CheckRedirect: redirect},
 		tokens:  tokenCache{clock: o.Clock},
 	}
+}
+
+func (o *WebOptions) proxy(r *http.Request) (*url.URL, error) {
+	if _, ours := o.Hosts[strings.ToLower(r.URL.Hostname())]; ours {
+		return nil, nil
+	}
+	return http.ProxyFromEnvironment(r)
+}
+
+func (o *WebOptions) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		if to, ours := o.Hosts[strings.ToLower(host)]; ours {
+			address = to
+		}
+	}
+	d := net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+	return d.DialContext(ctx, network, address)
 }
 
 // redirect follows redirects, but takes credentials to no other host.

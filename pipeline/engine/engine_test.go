@@ -336,6 +336,7 @@ func TestCancel(t *testing.T) {
 		if err := w.engine.Cancel("nope", false); !errors.Is(err, engine.ErrRunNotFound) {
 			t.Errorf("cancel of an unknown run: got %v, want ErrRunNotFound", err)
 		}
+		synctest.Wait()
 		if len(finished) != 1 || finished[0].ID != id || finished[0].Status != engine.Cancelled {
 			t.Errorf("OnFinished: got %+v, want one Cancelled", finished)
 		}

@@ -45,6 +45,9 @@ type frames struct {
 	next   uint64 // number of the next payload
 	// known holds the payloads that are written, by the hash of their frame.
 	known map[[sha256.Size]byte]uint64
+	// scratch holds the frames of events since reset: a history copies what it is
+	// given.
+	scratch []byte
 }
 
 // A payload is a value that is written beside the event that names it.
@@ -53,11 +56,17 @@ type payload struct {
 	frame []byte
 }
 
+// reset gives up the frames of events that encode has returned. They stay as they
+// are until encode is called again.
+func (f *frames) reset() { f.scratch = f.scratch[:0] }
+
 // encode returns the frame of an event and those of the payloads it names that
 // have not been returned before. Secure frames are sealed.
 func (f *frames) encode(e run.Event, secure bool) ([]byte, []payload) {
 	secure = (secure || f.sealed) && f.sealer != nil
-	b := run.EncodeEvent(newFrame(), e)
+	start := len(f.scratch)
+	f.scratch = run.EncodeEvent(append(f.scratch, frameVersion, 0), e)
+	b := f.scratch[start:len(f.scratch):len(f.scratch)]
 	if len(b) <= maxInline {
 		return f.seal(b, secure), nil
 	}

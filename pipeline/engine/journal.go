@@ -81,8 +81,10 @@ func (j *journal) submit() {
 	if len(j.events) > 0 {
 		j.e.o.History.AppendEvents(j.unit, j.run, j.next, j.events)
 		j.next += uint64(len(j.events))
+		clear(j.events)
 		j.events = j.events[:0]
 	}
+	j.frames.reset()
 	j.e.o.Log.Submit(j.unit)
 	j.last, j.unit = j.unit, nil
 }

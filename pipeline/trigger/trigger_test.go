@@ -209,6 +209,7 @@ type world struct {
 	engine   *engine.Engine
 	factory  *pipeline.Factory
 	trigger  *trigger.ServiceBus
+	started  bool
 
 	mu      sync.Mutex
 	batches []string // messages parameters, as the activity saw them
@@ -257,9 +258,6 @@ func newWorld(t *testing.T, r *enginetest.Recorder, q *queue, properties, argume
 		return activity.Result{}
 	}))
 	w.engine, _ = engine.New(engine.Options{History: r, Log: r, Clock: clock{}, Registry: registry, Finish: trigger.Finish(q)})
-	if err := w.engine.Start(context.Background()); err != nil {
-		t.Fatal(err)
-	}
 	w.trigger, _ = trigger.NewServiceBus(trigger.Options{Engine: w.engine, Log: r, Clock: clock{}, Source: q, Namespace: "ns", Factory: w.factory, Trigger: def})
 	if w.trigger == nil {
 		t.Fatal("no trigger")
@@ -267,11 +265,30 @@ func newWorld(t *testing.T, r *enginetest.Recorder, q *queue, properties, argume
 	return w
 }
 
+// run starts the engine.
+func (w *world) run() {
+	w.t.Helper()
+	if err := w.engine.Start(context.Background()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.started = true
+}
+
 func (w *world) start() {
 	w.t.Helper()
+	if !w.started {
+		w.run()
+	}
 	if err := w.trigger.Start(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// seen returns the batches so far.
+func (w *world) seen() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.batches)
 }
 
 func (w *world) stop() {
@@ -362,6 +379,7 @@ func TestPipelineConcurrencyKeepsMessagesInTheQueue(t *testing.T) {
 		q := newQueue()
 		w := newWorld(t, enginetest.NewRecorder(), q, `,"maxConcurrentRuns":10`, "@createArray(1)", `,"concurrency":1`)
 		w.hold = make(chan struct{})
+		w.run()
 		// A run that was started by hand takes the only slot.
 		if _, err := w.engine.CreateRun(context.Background(), w.factory, "Triage", expr.NewObject(expr.Member{Name: "messages", Value: expr.Array{}}), engine.RunOptions{}); err != nil {
 			t.Fatal(err)
@@ -414,19 +432,24 @@ func TestBatchWaitsForMore(t *testing.T) {
 		w.start()
 		q.send("1")
 		time.Sleep(3 * time.Second)
+		synctest.Wait()
 		q.send("2")
 		time.Sleep(3 * time.Second)
-		if len(w.batches) != 0 {
-			t.Errorf("runs before the time: got %v", w.batches)
+		synctest.Wait()
+		if len(w.seen()) != 0 {
+			t.Errorf("runs before the time: got %v", w.seen())
 		}
 		time.Sleep(5 * time.Second) // 11 seconds after the first
+		synctest.Wait()
 		q.send("3", "4", "5", "6", "7", "8", "9")
 		time.Sleep(2 * time.Second) // two are full, the third waits
-		if got, want := fmt.Sprint(w.batches), "[[2] [4]]"; got != want {
+		synctest.Wait()
+		if got, want := fmt.Sprint(w.seen()), "[[2] [4]]"; got != want {
 			t.Errorf("batches: got %s, want %s", got, want)
 		}
 		time.Sleep(11 * time.Second)
-		if got, want := fmt.Sprint(w.batches), "[[2] [4] [3]]"; got != want {
+		synctest.Wait()
+		if got, want := fmt.Sprint(w.seen()), "[[2] [4] [3]]"; got != want {
 			t.Errorf("batches: got %s, want %s", got, want)
 		}
 		if q.reserves > 40 {
@@ -519,6 +542,7 @@ func TestTroubleOfTheSourceIsNotTheMessages(t *testing.T) {
 		w.start()
 		q.send("1")
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if q.reserves > 6 {
 			t.Errorf("%d reservations of a disabled queue in 10 seconds", q.reserves)
 		}
@@ -526,6 +550,7 @@ func TestTroubleOfTheSourceIsNotTheMessages(t *testing.T) {
 		q.err, q.refuse = nil, errors.New("store refuses")
 		q.mu.Unlock()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		q.mu.Lock()
 		if len(q.ready) != 1 || q.ready[0].DeliveryCount != 0 {
 			t.Errorf("queue: got %+v, want the message untouched", q.ready)
@@ -533,6 +558,7 @@ func TestTroubleOfTheSourceIsNotTheMessages(t *testing.T) {
 		q.refuse = nil
 		q.mu.Unlock()
 		time.Sleep(2 * time.Minute)
+		synctest.Wait()
 		if got, want := fmt.Sprint(q.log), "[complete m1]"; got != want {
 			t.Errorf("settlement: got %s, want %s", got, want)
 		}
