@@ -30,6 +30,7 @@ type host struct {
 	accessed  time.Time
 	deleted   bool
 	decision  entity.Decision
+	gone      Message      // what DeleteMessage is called with, made once
 	last      *commit.Unit // the last unit that changed the entity
 	lastPut   *commit.Unit // the last that wrote content
 	consumers []*Consumer  // in the order in which they were opened
@@ -130,7 +131,8 @@ func (e *host) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (durable 
 		case entity.PutMessage:
 			store.PutMessage(u, q, r.Message)
 		case entity.DeleteMessage:
-			store.DeleteMessage(u, q, &Message{SequenceNumber: r.SequenceNumber, ExpiresAt: r.ExpiresAt})
+			e.gone.SequenceNumber, e.gone.ExpiresAt = r.SequenceNumber, r.ExpiresAt
+			store.DeleteMessage(u, q, &e.gone)
 		case entity.PutStatus:
 			store.PutStatus(u, q, r.SequenceNumber, r.Status)
 		case entity.DeleteStatus:
@@ -311,6 +313,11 @@ func (e *host) read(w entity.Work, now time.Time, need []int64, last, lastPut *c
 		}
 		e.b.Sync(lastPut)
 		err := e.readContents(need, contents)
+		if err == nil && len(contents) == 0 {
+			// Settled since, or lost: the pause after an error keeps a lost one from
+			// keeping a worker busy.
+			err = fmt.Errorf("messages %v: %w", need, ErrMessageNotFound)
+		}
 		return entity.Tick{Contents: contents}, err
 	}
 }

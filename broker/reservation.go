@@ -73,6 +73,12 @@ func (r *Reservation) load(q QueueID) error {
 // fill reads headers until the window holds n messages or all there are.
 func (e *host) fill(sub SubQueue, n int) error {
 	n = min(n, entity.WindowSize/2)
+	e.mu.Lock()
+	have, more := e.q.WindowFill(sub)
+	e.mu.Unlock()
+	if have >= n || !more {
+		return nil // the usual case does not wait for a read under way
+	}
 	e.work.Lock()
 	defer e.work.Unlock()
 	for {

@@ -141,7 +141,7 @@ func (m *Store) set(u *commit.Unit, key []byte, value any) {
 //	'q' entity sub 's' seq   Status
 //	'q' entity sub 'x' time seq   expiry
 func idKey(kind byte, id uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{kind}, id)
+	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 32), kind), id)
 }
 
 func queueKey(q broker.QueueID, kind byte, numbers ...int64) []byte {
