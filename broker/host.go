@@ -269,7 +269,6 @@ func (e *host) step() (more bool) {
 	op, err := e.read(w, now, need, last, lastPut)
 	if err != nil {
 		op = entity.Failed{Work: w}
-		e.b.logger.Error("reading messages failed", "queue", e.path, "error", err)
 	}
 	e.mu.Lock()
 	if e.deleted {
@@ -277,6 +276,7 @@ func (e *host) step() (more bool) {
 		return false
 	}
 	if err != nil {
+		e.b.logger.Error("reading messages failed", "queue", e.path, "error", err)
 		e.paused = now.Add(readRetry)
 		e.b.timers.set(e, e.paused)
 	}
