@@ -91,8 +91,14 @@ func (e *Engine) ActivityRuns(runID string) ([]*ActivityRun, error) {
 	if r := e.find(runID); r != nil {
 		i := &inspection{look: look, done: make(chan struct{})}
 		if r.mail.post(i) {
-			<-i.done
-			return activityRuns(runID, pipelineName, records), nil
+			select {
+			case <-i.done:
+				return activityRuns(runID, pipelineName, records), nil
+			case <-r.ended:
+			}
+			if records != nil { // the owner looked before it ended
+				return activityRuns(runID, pipelineName, records), nil
+			}
 		}
 	}
 	if _, err := e.o.History.Run(runID); err != nil {

@@ -177,7 +177,7 @@ func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineNam
 	}
 	durable := make(chan error, 1)
 	go r.own(&creation{effect: o.Effect, done: durable})
-	if err := <-durable; err != nil {
+	if err := r.answer(durable); err != nil {
 		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
 	}
 	return r.id, nil
@@ -189,7 +189,7 @@ func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineNam
 func (e *Engine) Cancel(runID string, recursive bool) error {
 	done := make(chan error, 1)
 	if r := e.find(runID); r != nil && r.mail.post(&cancellation{done}) {
-		if err := <-done; err != nil {
+		if err := r.answer(done); err != nil {
 			return fmt.Errorf("cancel run %s: %w", runID, err)
 		}
 		return nil

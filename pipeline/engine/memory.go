@@ -25,8 +25,8 @@ type Memory struct {
 	committed  func(u *commit.Unit) // set before use
 
 	data sync.RWMutex
-	m    map[string][]byte    // guarded by data
-	runs map[string]RunRecord // guarded by data
+	m    map[string][]byte // guarded by data
+	runs map[string][]byte // JSON of the records in m by run; guarded by data
 	// bounds holds the numbers of a run's first and last event; guarded by data.
 	bounds map[string]eventBounds
 }
@@ -36,7 +36,7 @@ type eventBounds struct{ first, last uint64 }
 // NewMemory returns an empty history. Committed, if not nil, is called with
 // every unit after it is applied and before its callbacks run.
 func NewMemory(committed func(u *commit.Unit)) *Memory {
-	return &Memory{m: map[string][]byte{}, runs: map[string]RunRecord{}, bounds: map[string]eventBounds{}, committed: committed}
+	return &Memory{m: map[string][]byte{}, runs: map[string][]byte{}, bounds: map[string]eventBounds{}, committed: committed}
 }
 
 // memoryTicket tells Sync that a unit is committed.
@@ -121,10 +121,8 @@ func (m *Memory) index(key, value []byte) {
 	}
 	switch id := string(key[1:]); key[0] {
 	case 'r':
-		var r RunRecord
-		if value != nil && json.Unmarshal(value, &r) == nil {
-			m.runs[id] = r
-		} else {
+		m.runs[id] = value
+		if value == nil {
 			delete(m.runs, id)
 		}
 	case 'e':
@@ -203,11 +201,19 @@ func (m *Memory) PutRun(u *commit.Unit, r RunRecord) {
 func (m *Memory) Run(id string) (RunRecord, error) {
 	m.data.RLock()
 	defer m.data.RUnlock()
-	r, ok := m.runs[id]
+	b, ok := m.runs[id]
 	if !ok {
 		return RunRecord{}, fmt.Errorf("run %s: %w", id, ErrNotInHistory)
 	}
-	return r, nil
+	return decodeRun(b), nil
+}
+
+func decodeRun(b []byte) RunRecord {
+	var r RunRecord
+	if err := json.Unmarshal(b, &r); err != nil {
+		panic(fmt.Sprintf("engine: %v", err)) // PutRun wrote it
+	}
+	return r
 }
 
 // sorted returns the records oldest first.
@@ -215,8 +221,8 @@ func (m *Memory) sorted(keep func(RunRecord) bool) []RunRecord {
 	m.data.RLock()
 	defer m.data.RUnlock()
 	var rs []RunRecord
-	for _, r := range m.runs {
-		if keep(r) {
+	for _, b := range m.runs {
+		if r := decodeRun(b); keep(r) {
 			rs = append(rs, r)
 		}
 	}

@@ -129,6 +129,22 @@ func (r *runner) own(c *creation) {
 	r.abandon()
 }
 
+// answer waits for what the owner says. An owner whose log has failed ends
+// without a word.
+func (r *runner) answer(done <-chan error) error {
+	select {
+	case err := <-done:
+		return err
+	case <-r.ended:
+	}
+	select {
+	case err := <-done:
+		return err
+	default:
+		return ErrStopping
+	}
+}
+
 // create makes the run durable with its effect, and takes the first decisions
 // so that they need no sync of their own.
 func (r *runner) create(effect commit.Effect) error {
