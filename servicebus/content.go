@@ -34,9 +34,10 @@ const (
 )
 
 // decodeContent reads from an encoded message what the broker needs to know of
-// it (section 8). The message itself stays as the bytes that came. Errors wrap
-// errMessage or are faults.
-func decodeContent(payload []byte, now time.Time) (broker.Content, error) {
+// it (section 8). The message itself stays as the bytes that came. A message
+// without an id gets newID's: JavaScript's library can't settle one that has
+// none. Errors wrap errMessage or are faults.
+func decodeContent(payload []byte, now time.Time, newID func() encoding.UUID) (broker.Content, error) {
 	m, err := frames.ParseMessage(payload)
 	if err != nil {
 		return broker.Content{}, fmt.Errorf("%w: %w", errMessage, err)
@@ -49,6 +50,10 @@ func decodeContent(payload []byte, now time.Time) (broker.Content, error) {
 	if p := m.Properties; p != nil {
 		c.MessageID = idText(p.MessageID)
 		c.SessionID, sessionSet = p.GroupID.Value, p.GroupID.Set
+	}
+	if m.Properties == nil || m.Properties.MessageID == nil {
+		id := newID()
+		c.MessageID = hex.EncodeToString(id[:])
 	}
 	if v, ok := m.MessageAnnotations.Get(annPartitionKey); ok && v != nil {
 		key, isString := v.(string)

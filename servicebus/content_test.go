@@ -14,6 +14,11 @@ import (
 
 var testNow = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// testID is the id that messages without one get in tests.
+func testID() encoding.UUID { return encoding.UUID(testToken) }
+
+const testIDText = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+
 // A sentMessage is a message as a client encodes it.
 type sentMessage struct {
 	header      *frames.Header
@@ -98,7 +103,10 @@ func TestDecodeContent(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			payload := tt.sent.encode(t)
-			got, err := decodeContent(payload, testNow)
+			if tt.want.MessageID == "" {
+				tt.want.MessageID = testIDText
+			}
+			got, err := decodeContent(payload, testNow, testID)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +135,7 @@ func TestDecodeContentRefuses(t *testing.T) {
 		{"partition key and session differ", sentMessage{annotations: mapOf(encoding.Symbol("x-opt-partition-key"), "a"), properties: &frames.Properties{GroupID: frames.Some("b")}}.encode(t), frames.ErrNotAllowed},
 	}
 	for _, tt := range tests {
-		c, err := decodeContent(tt.payload, testNow)
+		c, err := decodeContent(tt.payload, testNow, testID)
 		if err == nil || faultOf(err).condition != tt.want {
 			t.Errorf("%s: content %+v, error %v, want condition %q", tt.name, c, err, tt.want)
 		}
@@ -275,11 +283,55 @@ func TestEncodeMergesProperties(t *testing.T) {
 }
 
 func TestEncodeFillsInExpiry(t *testing.T) {
-	m := stored(sentMessage{header: &frames.Header{TTL: frames.Some(uint32(60000))}, properties: &frames.Properties{MessageID: "id"}}.encode(t))
-	m.TimeToLive, m.ExpiresAt = time.Minute, testNow.Add(time.Minute)
-	_, got := encoded(t, m, viewPeekLock)
-	if p := got.Properties; p.MessageID != "id" || !p.AbsoluteExpiryTime.Equal(testNow.Add(time.Minute)) || !p.CreationTime.Equal(testNow) {
-		t.Errorf("properties = %+v, want the sender's with absolute expiry and creation time", p)
+	sent := testNow.Add(-time.Second) // by the sender's clock
+	own := frames.Properties{MessageID: "id", CreationTime: sent, AbsoluteExpiryTime: sent.Add(time.Hour)}
+	tests := []struct {
+		name              string
+		properties        frames.Properties
+		ttl, effective    time.Duration
+		creation, absolut time.Time
+	}{
+		{"filled in", frames.Properties{MessageID: "id"}, time.Hour, time.Hour, testNow, testNow.Add(time.Hour)},
+		{"the sender's own", own, time.Hour, time.Hour, own.CreationTime, own.AbsoluteExpiryTime},
+		{"clamped by the entity", own, time.Hour, time.Minute, testNow, testNow.Add(time.Minute)},
+		{"none", frames.Properties{MessageID: "id"}, 0, 0, time.Time{}, time.Time{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			message := sentMessage{properties: &tt.properties}
+			if tt.ttl > 0 {
+				message.header = &frames.Header{TTL: frames.Some(uint32(tt.ttl.Milliseconds()))}
+			}
+			m := stored(message.encode(t))
+			if m.TimeToLive = tt.ttl; tt.ttl > 0 {
+				m.ExpiresAt = testNow.Add(tt.effective)
+			}
+			_, got := encoded(t, m, viewPeekLock)
+			if p := got.Properties; p.MessageID != "id" || !p.CreationTime.Equal(tt.creation) || !p.AbsoluteExpiryTime.Equal(tt.absolut) {
+				t.Errorf("properties = %+v, want creation %v and absolute expiry %v", p, tt.creation, tt.absolut)
+			}
+			if got.Header.TTL.Or(0) != uint32(tt.effective.Milliseconds()) {
+				t.Errorf("header ttl = %v, want %v", got.Header.TTL, tt.effective)
+			}
+		})
+	}
+}
+
+func TestEncodeFillsInMessageID(t *testing.T) {
+	for name, sent := range map[string]sentMessage{
+		"no properties":         {body: data("b")},
+		"properties without id": {properties: &frames.Properties{Subject: frames.Some("s")}, body: data("b")},
+	} {
+		c, err := decodeContent(sent.encode(t), testNow, testID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := stored(nil)
+		m.Content = c
+		_, got := encoded(t, m, viewPeek)
+		if got.Properties.MessageID != testIDText || sent.properties != nil && got.Properties.Subject != sent.properties.Subject {
+			t.Errorf("%s: delivered with %+v, want message id %s", name, got.Properties, testIDText)
+		}
 	}
 }
 
@@ -296,7 +348,7 @@ func FuzzDecodeContent(f *testing.F) {
 		properties: &frames.Properties{MessageID: "id", GroupID: frames.Some("k"), AbsoluteExpiryTime: testNow}, application: mapOf("a", int32(1)), body: data("x"),
 	}.encode(f))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		c, err := decodeContent(payload, testNow)
+		c, err := decodeContent(payload, testNow, testID)
 		if err != nil {
 			if faultOf(err).condition == frames.ErrInternalError {
 				t.Fatalf("decodeContent(%x): %v is not a fault of the client", payload, err)
@@ -325,7 +377,7 @@ func BenchmarkDecodeContent(b *testing.B) {
 	payload := sentMessage{properties: &frames.Properties{MessageID: "id"}, application: mapOf("a", int64(1)), body: data("0123456789abcdef")}.encode(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := decodeContent(payload, testNow); err != nil {
+		if _, err := decodeContent(payload, testNow, testID); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -43,6 +43,9 @@ func encodeDelivery(m *broker.Message, v view) ([][]byte, error) {
 		header = *parsed.Header
 	}
 	header.DeliveryCount = m.DeliveryCount
+	if header.TTL.Set && clamped(m) {
+		header.TTL = frames.Some(uint32(m.ExpiresAt.Sub(m.EnqueuedAt).Milliseconds()))
+	}
 	out := frames.AppendHeader(make([]byte, 0, 256), &header)
 
 	delivery := parsed.DeliveryAnnotations
@@ -101,23 +104,32 @@ func annotations(own *encoding.Map, m *broker.Message, v view) *encoding.Map {
 }
 
 // filledIn returns the properties if they must be written anew: absent ones,
-// because clients expect the section, and those of a message with a time to
-// live, because absolute-expiry-time tells when it expires here.
+// because clients expect the section; those without a message id; and those of a
+// message with a time to live that do not tell when it expires here. Creation and
+// absolute expiry time are written as a pair: some clients take their difference
+// for the time to live.
 func filledIn(p *frames.Properties, m *broker.Message) *frames.Properties {
-	expires := m.TimeToLive > 0 && !m.ExpiresAt.IsZero()
-	if p != nil && !expires {
+	identify := m.MessageID != "" && (p == nil || p.MessageID == nil)
+	expires := m.TimeToLive > 0 && !m.ExpiresAt.IsZero() && (p == nil || p.AbsoluteExpiryTime.IsZero() || clamped(m))
+	if p != nil && !identify && !expires {
 		return nil
 	}
 	if p == nil {
 		p = new(frames.Properties)
 	}
+	if identify {
+		p.MessageID = m.MessageID
+	}
 	if expires {
-		p.AbsoluteExpiryTime = m.ExpiresAt
-		if p.CreationTime.IsZero() {
-			p.CreationTime = m.EnqueuedAt
-		}
+		p.CreationTime, p.AbsoluteExpiryTime = m.EnqueuedAt, m.ExpiresAt
 	}
 	return p
+}
+
+// clamped reports whether the entity's default time to live is shorter than the
+// sender's.
+func clamped(m *broker.Message) bool {
+	return !m.ExpiresAt.IsZero() && m.ExpiresAt.Sub(m.EnqueuedAt) < m.TimeToLive
 }
 
 // mergeProperties writes the application properties with what settlements and

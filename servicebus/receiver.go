@@ -2,6 +2,7 @@ package servicebus
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 
 	"switchyard/amqp"
@@ -25,6 +26,9 @@ type receiver struct {
 	withdrawing bool   // the broker's credit is being taken back
 	drain       bool   // the client waits for the answer to its drain
 	over        bool
+
+	first   *amqp.Outgoing   // of the link
+	waiting []*amqp.Outgoing // no frame of them was out when they were last looked at
 
 	mu     sync.Mutex
 	inbox  []broker.Delivery // guarded by mu; from the broker, not yet sent
@@ -72,8 +76,26 @@ func (r *receiver) send() {
 			r.giveBack(ds[i:])
 			return
 		}
+		r.sent(out)
 	}
 	r.reconcile()
+}
+
+// sent notes a delivery that may still wait for the client's session window, or
+// for a slow socket: if the link ends first it has never left. Such a delivery
+// has the id 0. So has a session's first one when it has left; the first of a
+// link therefore counts as left.
+func (r *receiver) sent(out *amqp.Outgoing) {
+	if r.first == nil {
+		r.first = out
+		return
+	}
+	if len(r.waiting) > 0 {
+		r.waiting = slices.DeleteFunc(r.waiting, func(o *amqp.Outgoing) bool { return o.ID() != 0 })
+	}
+	if out.ID() == 0 {
+		r.waiting = append(r.waiting, out)
+	}
 }
 
 func (r *receiver) outgoing(d broker.Delivery) (*amqp.Outgoing, error) {
@@ -100,6 +122,20 @@ func (r *receiver) giveBack(ds []broker.Delivery) {
 		tokens[i] = d.LockToken
 	}
 	r.consumer.Return(tokens)
+}
+
+// withdraw gives back what was handed to the link and never left.
+func (r *receiver) withdraw() {
+	var tokens []broker.LockToken
+	for _, out := range r.waiting {
+		if out.ID() == 0 {
+			tokens = append(tokens, out.Data.(broker.LockToken))
+		}
+	}
+	r.waiting = nil
+	if len(tokens) > 0 && r.mode == broker.PeekLock {
+		r.consumer.Return(tokens)
+	}
 }
 
 func (r *receiver) flowed(_ uint32, drain bool) {
@@ -203,6 +239,7 @@ func (r *receiver) entityClosed(err error) {
 // sent goes back once the last delivery must have arrived.
 func (r *receiver) gone() {
 	r.over = true
+	r.withdraw()
 	r.c.submitted(r.consumer.Close())
 	r.c.whenDurable(func() { r.giveBack(r.take()) })
 }

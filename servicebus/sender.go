@@ -89,7 +89,7 @@ func (s *sender) messages(d *amqp.Incoming) ([]*broker.Message, error) {
 	now := s.c.h.clock.Now()
 	msgs := make([]*broker.Message, len(payloads))
 	for i, p := range payloads {
-		content, err := decodeContent(p, now)
+		content, err := decodeContent(p, now, s.c.newID)
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,289 @@
+package servicebus_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+
+	"switchyard/amqp"
+	"switchyard/amqp/amqpnet"
+	"switchyard/auth"
+	"switchyard/broker"
+	"switchyard/broker/brokertest"
+	"switchyard/servicebus"
+)
+
+const namespace = "testns"
+
+// A server is a broker behind a loopback port, with one namespace whose root
+// rule has the development key.
+type server struct {
+	t         *testing.T
+	broker    *broker.Broker
+	authority *auth.Authority
+	clock     *clock
+	handler   *servicebus.Handler
+	addr      string
+}
+
+func newServer(t *testing.T, configure ...func(*servicebus.Options)) *server {
+	t.Helper()
+	s := &server{t: t, authority: new(auth.Authority), clock: newClock()}
+	st := brokertest.NewStore()
+	var err error
+	s.broker, err = broker.New(broker.Options{Store: st, Log: st, Clock: s.clock, Rand: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.broker.Start(ctx)
+	if err := s.broker.PutNamespace(ctx, namespace, broker.NamespaceOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s.rule("", auth.DefaultRuleName, auth.DevelopmentKey, auth.Send|auth.Listen|auth.Manage)
+
+	o := servicebus.Options{Broker: s.broker, Auth: s.authority, Clock: s.clock}
+	for _, f := range configure {
+		f(&o)
+	}
+	h := servicebus.NewHandler(o)
+	s.handler = h
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.addr = ln.Addr().String()
+	var running sync.WaitGroup
+	running.Go(func() {
+		for {
+			nc, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			running.Go(func() {
+				_ = h.Serve(ctx, nc, amqpnet.Options{AMQP: amqp.Options{ContainerID: "test"}, Clock: netClock{}, CloseTimeout: time.Second})
+			})
+		}
+	})
+	t.Cleanup(func() {
+		ln.Close()
+		cancel()
+		running.Wait()
+		s.broker.Close()
+	})
+	return s
+}
+
+func (s *server) rule(queue, name, key string, rights auth.Rights) {
+	s.t.Helper()
+	if _, err := s.authority.PutRule(namespace, queue, auth.AuthorizationRule{Name: name, PrimaryKey: key, Rights: rights}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *server) queue(path string, o broker.QueueOptions) {
+	s.t.Helper()
+	if _, err := s.broker.PutQueue(context.Background(), namespace, path, o); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *server) connectionString(name, key string) string {
+	return auth.ConnectionString{Endpoint: s.addr, KeyName: name, Key: key, Emulator: true}.Format()
+}
+
+// client connects with the root rule, or with the name and key given.
+func (s *server) client(nameAndKey ...string) *azservicebus.Client {
+	s.t.Helper()
+	name, key := auth.DefaultRuleName, auth.DevelopmentKey
+	if len(nameAndKey) == 2 {
+		name, key = nameAndKey[0], nameAndKey[1]
+	}
+	c, err := azservicebus.NewClientFromConnectionString(s.connectionString(name, key), &azservicebus.ClientOptions{
+		RetryOptions: azservicebus.RetryOptions{MaxRetries: 2, RetryDelay: 10 * time.Millisecond},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = c.Close(testContext(s.t)) })
+	return c
+}
+
+func (s *server) sender(c *azservicebus.Client, queue string) *azservicebus.Sender {
+	s.t.Helper()
+	sender, err := c.NewSender(queue, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return sender
+}
+
+func (s *server) receiver(c *azservicebus.Client, queue string, o *azservicebus.ReceiverOptions) *azservicebus.Receiver {
+	s.t.Helper()
+	r, err := c.NewReceiverForQueue(queue, o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+// send sends messages with the texts as bodies, one by one.
+func (s *server) send(queue string, texts ...string) {
+	s.t.Helper()
+	sender := s.sender(s.client(), queue)
+	for _, text := range texts {
+		if err := sender.SendMessage(testContext(s.t), &azservicebus.Message{Body: []byte(text), MessageID: &text}, nil); err != nil {
+			s.t.Fatalf("send %q: %v", text, err)
+		}
+	}
+}
+
+// receive receives exactly n messages.
+func receive(t *testing.T, r *azservicebus.Receiver, n int) []*azservicebus.ReceivedMessage {
+	t.Helper()
+	var all []*azservicebus.ReceivedMessage
+	for len(all) < n {
+		msgs, err := r.ReceiveMessages(testContext(t), n-len(all), nil)
+		if err != nil {
+			t.Fatalf("receive: %v (after %d of %d messages)", err, len(all), n)
+		}
+		all = append(all, msgs...)
+	}
+	return all
+}
+
+// receiveNone checks that nothing can be received.
+func receiveNone(t *testing.T, r *azservicebus.Receiver) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(testContext(t), 300*time.Millisecond)
+	defer cancel()
+	msgs, err := r.ReceiveMessages(ctx, 1, nil)
+	if !errors.Is(err, context.DeadlineExceeded) || len(msgs) != 0 {
+		t.Fatalf("receive = %d messages, %v, want none", len(msgs), err)
+	}
+}
+
+func testContext(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func wantCode(t *testing.T, err error, want azservicebus.Code) {
+	t.Helper()
+	var sbErr *azservicebus.Error
+	if !errors.As(err, &sbErr) || sbErr.Code != want {
+		t.Errorf("error = %v, want code %q", err, want)
+	}
+}
+
+// counts checks how many messages the queue has.
+func (s *server) counts(queue string, active, deadLetter int64) {
+	s.t.Helper()
+	infos, err := s.broker.Queues(namespace)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, info := range infos {
+		if info.Path != queue {
+			continue
+		}
+		if c := info.Counts; c.Active != active || c.DeadLetter != deadLetter {
+			s.t.Errorf("queue %q has %d active and %d dead-letter messages, want %d and %d", queue, c.Active, c.DeadLetter, active, deadLetter)
+		}
+		return
+	}
+	s.t.Errorf("no queue %q", queue)
+}
+
+func names(n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("m%03d", i)
+	}
+	return all
+}
+
+// A clock runs with the real one and can be moved ahead.
+type clock struct {
+	mu     sync.Mutex
+	ahead  time.Duration
+	timers map[*timer]bool
+}
+
+type timer struct {
+	clock *clock
+	c     chan time.Time
+	at    time.Time
+	real  *time.Timer
+}
+
+func newClock() *clock { return &clock{timers: map[*timer]bool{}} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now()
+}
+
+func (c *clock) now() time.Time { return time.Now().Add(c.ahead) }
+
+// advance moves the time and fires what is due.
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += d
+	for t := range c.timers {
+		t.real.Reset(t.at.Sub(c.now()))
+	}
+}
+
+func (c *clock) NewTimer(d time.Duration) broker.Timer {
+	t := &timer{clock: c, c: make(chan time.Time, 1)}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t.at = c.now().Add(d)
+	t.real = time.AfterFunc(d, func() {
+		select {
+		case t.c <- c.Now():
+		default:
+		}
+	})
+	c.timers[t] = true
+	return t
+}
+
+func (t *timer) C() <-chan time.Time { return t.c }
+
+func (t *timer) Stop() bool {
+	t.clock.mu.Lock()
+	defer t.clock.mu.Unlock()
+	delete(t.clock.timers, t)
+	return t.real.Stop()
+}
+
+func (t *timer) Reset(d time.Duration) bool {
+	t.clock.mu.Lock()
+	defer t.clock.mu.Unlock()
+	t.at = t.clock.now().Add(d)
+	t.clock.timers[t] = true
+	return t.real.Reset(d)
+}
+
+// netClock is the real time, for sockets.
+type netClock struct{}
+
+type netTimer struct{ *time.Timer }
+
+func (netClock) Now() time.Time { return time.Now() }
+
+func (netClock) NewTimer(d time.Duration) amqpnet.Timer { return netTimer{time.NewTimer(d)} }
+
+func (t netTimer) C() <-chan time.Time { return t.Timer.C }
