@@ -25,6 +25,11 @@ import (
 // address of the real service.
 const LanguageEndpoint = "switchyard:language"
 
+// languageHost is the name by which Web activities reach that endpoint. A run
+// keeps its global parameters over a restart, after which the port may be
+// another; the name is the same, and resolved in the process itself.
+const languageHost = "language.switchyard.localhost"
+
 // A factory is a deployed data factory.
 type factory struct {
 	def *pipeline.Factory
@@ -90,7 +95,7 @@ func (s *System) putFactory(def *pipeline.Factory) error {
 	f.def.GlobalParameters = f.def.GlobalParameters.Clone()
 	for _, m := range f.def.GlobalParameters.Members() {
 		if v, ok := m.Value.(string); ok && v == LanguageEndpoint {
-			f.def.GlobalParameters.Set(m.Name, s.httpURL())
+			f.def.GlobalParameters.Set(m.Name, "http://"+languageHost)
 		}
 	}
 	var err error

@@ -220,7 +220,9 @@ func (s *System) saveAuthority() error {
 
 func (s *System) startEngine(context.Context) error {
 	r := activity.NewRegistry()
-	r.Register("WebActivity", activity.NewWeb(activity.WebOptions{Clock: activityClock{}}))
+	r.Register("WebActivity", activity.NewWeb(activity.WebOptions{
+		Clock: activityClock{}, Hosts: map[string]string{languageHost: s.http.Addr().String()},
+	}))
 	r.Register("ServiceBusSend", activity.ServiceBusSend{Bus: s.bus})
 	r.Register("ServiceBusSettle", activity.ServiceBusSettle{Bus: s.bus})
 	e, err := engine.New(engine.Options{
