@@ -252,7 +252,7 @@ func TestTooManyLinks(t *testing.T) {
 }
 
 func TestAttachesTakeTooMuch(t *testing.T) {
-	p := openPeer(t, Options{MaxBuffered: 20000})
+	p := openPeer(t, Options{MaxBuffered: 40000})
 	long := clientSender(strings.Repeat("a", 2000), 0)
 	p.attach(0, long, &AcceptOptions{})
 	p.send(0, &frames.Detach{Handle: 0, Closed: true})

@@ -185,4 +185,4 @@ func (l *Link) complete(payload []byte) {
 
 // keepPartial is the largest buffer that a link keeps for its next delivery of
 // several frames.
-const keepPartial = 512 << 10
+const keepPartial = 128 << 10

@@ -208,7 +208,7 @@ func (s *Session) attachIn(f *encoding.Fields) error {
 }
 
 // attachCost is how much memory, about, a link takes for each byte of its attach.
-const attachCost = 4
+const attachCost = 8
 
 // allocate gives a link the lowest free handle of ours.
 func (s *Session) allocate(l *Link) bool {

@@ -176,7 +176,7 @@ func TestReceiveLimits(t *testing.T) {
 		`)
 	})
 	t.Run("unfinished deliveries", func(t *testing.T) {
-		p := openPeer(t, Options{MaxBuffered: 4000})
+		p := openPeer(t, Options{MaxBuffered: 5000})
 		p.attach(0, clientSender("a", 0), &AcceptOptions{Credit: 9})
 		p.attach(0, clientSender("b", 1), &AcceptOptions{Credit: 9})
 		p.send(0, more(0, 0), make([]byte, 2000)...)

@@ -77,6 +77,7 @@ func (l *loop) serve(ctx context.Context) {
 		case <-c.mailbox.wake:
 		case <-l.timer.C():
 			l.armed = time.Time{}
+			l.spare = nil // a quiet connection keeps no large buffer
 		case <-stop:
 			stop = nil
 			l.forced = true

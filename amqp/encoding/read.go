@@ -80,6 +80,9 @@ func (r *reader) data(code byte, b []byte, depth int) (any, []byte, error) {
 	return append([]byte{}, data...), rest, nil
 }
 
+// emptyList is shared, so that a list of empty lists takes no memory for each.
+var emptyList any = List{}
+
 // fixed decodes data of fixed width; b holds at least that much.
 func fixed(code byte, b []byte) any {
 	be := binary.BigEndian
@@ -95,7 +98,7 @@ func fixed(code byte, b []byte) any {
 	case codeUlong0:
 		return uint64(0)
 	case codeList0:
-		return List{}
+		return emptyList
 	case codeUbyte:
 		return b[0]
 	case codeByte:
