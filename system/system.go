@@ -46,6 +46,8 @@ type System struct {
 	auth   *auth.Authority
 	bus    *bus
 	engine *engine.Engine
+	// registry is filled before the engine starts.
+	registry *activity.Registry
 
 	amqp, http net.Listener
 	token      string // opens the management part of HTTP
@@ -220,6 +222,7 @@ func (s *System) saveAuthority() error {
 
 func (s *System) startEngine(context.Context) error {
 	r := activity.NewRegistry()
+	s.registry = r
 	r.Register("WebActivity", activity.NewWeb(activity.WebOptions{
 		Clock: activityClock{}, Hosts: map[string]string{languageHost: s.http.Addr().String()},
 	}))

@@ -187,17 +187,28 @@ func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineNam
 // that is being cancelled changes nothing; one that has ended is
 // [ErrRunFinished]. There are no child runs, so recursive changes nothing.
 func (e *Engine) Cancel(runID string, recursive bool) error {
-	done := make(chan error, 1)
-	if r := e.find(runID); r != nil && r.mail.post(&cancellation{done}) {
-		if err := r.answer(done); err != nil {
-			return fmt.Errorf("cancel run %s: %w", runID, err)
+	wrap := func(err error) error { return fmt.Errorf("cancel run %s: %w", runID, err) }
+	r := e.find(runID)
+	if r == nil {
+		rec, err := e.o.History.Run(runID)
+		if err != nil {
+			return wrap(notFound(err))
 		}
-		return nil
+		if rec.Active {
+			// It is durable, but its owner has not been told yet.
+			e.mu.Lock()
+			r = e.runs[runID]
+			e.mu.Unlock()
+		}
 	}
-	if _, err := e.o.History.Run(runID); err != nil {
-		return fmt.Errorf("cancel run %s: %w", runID, notFound(err))
+	done := make(chan error, 1)
+	if r == nil || !r.mail.post(&cancellation{done}) {
+		return wrap(ErrRunFinished)
 	}
-	return fmt.Errorf("cancel run %s: %w", runID, ErrRunFinished)
+	if err := r.answer(done); err != nil {
+		return wrap(err)
+	}
+	return nil
 }
 
 // notFound turns the history's not-found into the engine's.

@@ -66,10 +66,6 @@ const (
 	kindUnsupported // would be decided here and is not
 )
 
-func (k activityKind) container() bool {
-	return k == kindIf || k == kindSwitch || k == kindForEach || k == kindUntil
-}
-
 var kindsByType = map[string]activityKind{
 	"setvariable": kindSetVariable, "appendvariable": kindAppendVariable, "ifcondition": kindIf, "switch": kindSwitch,
 	"foreach": kindForEach, "until": kindUntil, "filter": kindFilter, "wait": kindWait, "fail": kindFail,
