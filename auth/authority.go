@@ -19,6 +19,8 @@ import (
 type Authority struct {
 	mu         sync.RWMutex
 	namespaces map[string]map[string][]AuthorizationRule // guarded by mu; by namespace, then by entity path ("": the namespace itself), in lower case
+	bearer     BearerVerifier                            // guarded by mu; nil: bearer tokens are refused
+	roles      RoleSource                                // guarded by mu; nil: bearer tokens have all rights
 }
 
 // PutRule creates or replaces a rule of an entity, or of the namespace if

@@ -5,8 +5,8 @@
 // It implements section 4.4 of the AMQP specification (SAS tokens) and the
 // authorization rules that namespaces and queues carry. It opens no sockets,
 // reads no clock and draws no random numbers: the time and the source of
-// randomness are arguments. Bearer tokens (JWT) are not accepted here; whoever
-// receives one refuses it by name.
+// randomness are arguments. Bearer tokens (JWT) count if an authority was given
+// who verifies them, which auth/issuer does for the tokens it issued.
 package auth
 
 import (

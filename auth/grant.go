@@ -58,15 +58,16 @@ func (g *Grants) Allows(path string, wanted Rights, now time.Time) bool {
 	return false
 }
 
-// Expire removes the grants that are over and returns how many there were.
-func (g *Grants) Expire(now time.Time) int {
-	n := len(g.byPath)
+// Expire removes the grants that are over and returns them, in no order.
+func (g *Grants) Expire(now time.Time) []Grant {
+	var over []Grant
 	for path, grant := range g.byPath {
 		if grant.expired(now) {
+			over = append(over, grant)
 			delete(g.byPath, path)
 		}
 	}
-	return n - len(g.byPath)
+	return over
 }
 
 // Next returns when the next grant expires, zero if none does.

@@ -64,8 +64,8 @@ func TestGrants(t *testing.T) {
 		t.Errorf("Next = %v, want %v", got, at(10))
 	}
 	g.Put(Grant{Path: "orders", Rights: Send, Expires: at(40)}, 3) // renewed
-	if n := g.Expire(at(20)); n != 1 || g.Len() != 2 {
-		t.Errorf("Expire removed %d and left %d, want 1 and 2", n, g.Len())
+	if over := g.Expire(at(20)); len(over) != 1 || over[0].Path != "Invoices" || g.Len() != 2 {
+		t.Errorf("Expire removed %v and left %d, want Invoices and 2", over, g.Len())
 	}
 	if !g.Allows("orders", Send, at(39)) {
 		t.Error("the renewed grant is gone")

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"switchyard/amqp/frames"
+	"switchyard/auth"
 	"switchyard/broker"
 )
 
@@ -82,11 +83,10 @@ func (c *conn) emptyLimit() time.Duration {
 func (c *conn) ring() {
 	c.alarm.at = time.Time{} // it has fired: the same time must be set again
 	now := c.h.clock.Now()
-	if c.grants.Expire(now) > 0 {
+	if over := c.grants.Expire(now); len(over) > 0 {
 		for _, p := range c.links {
 			if k := p.base(); k.rights != 0 && !c.allowed(k.addr, k.rights) {
-				k.fail(&fault{frames.ErrUnauthorizedAccess, 401,
-					"ExpiredToken: The token is expired. Expiration time: " + now.UTC().Format(time.RFC1123) + ". Resource: '" + c.uri(k.addr.path()) + "'."})
+				k.fail(expiredToken(expiryOf(over, k.addr.path())))
 			}
 		}
 	}
@@ -104,6 +104,22 @@ func (c *conn) ring() {
 			"The connection was inactive for more than the allowed %d milliseconds and is closed by container 'LinkTracker'.", d.Milliseconds())})
 	}
 	c.schedule()
+}
+
+// expiryOf returns when the last of the grants that covered path ended.
+func expiryOf(over []auth.Grant, path string) (at time.Time) {
+	for _, g := range over {
+		if g.Covers(path) && g.Expires.After(at) {
+			at = g.Expires
+		}
+	}
+	return at
+}
+
+// expiredToken has the text by which clients recognise that a token is too old
+// (section 4.3).
+func expiredToken(at time.Time) *fault {
+	return &fault{frames.ErrUnauthorizedAccess, 401, "ExpiredToken: The token is expired. Expiration time: '" + at.UTC().Format(time.RFC1123) + "'."}
 }
 
 func idleText(role frames.Role, name string, d time.Duration) string {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"switchyard/auth"
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
+	"switchyard/commit"
 	"switchyard/servicebus"
 )
 
@@ -25,20 +27,61 @@ const namespace = "testns"
 // A server is a broker behind a loopback port, with one namespace whose root
 // rule has the development key.
 type server struct {
-	t         *testing.T
+	t         testing.TB
 	broker    *broker.Broker
 	authority *auth.Authority
 	clock     *clock
 	handler   *servicebus.Handler
+	log       *gate
+	commits   atomic.Int64 // units with records that became durable
 	addr      string
 }
 
-func newServer(t *testing.T, configure ...func(*servicebus.Options)) *server {
+// A gate is a log whose syncs can be held up.
+type gate struct {
+	*brokertest.Store
+	mu      sync.Mutex
+	waiting chan struct{} // not nil: syncs signal here and wait for open
+	opened  chan struct{}
+}
+
+// hold makes syncs wait from now on. The channel tells when one does.
+func (g *gate) hold() (waiting <-chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting, g.opened = make(chan struct{}, 100), make(chan struct{})
+	return g.waiting
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.opened)
+	g.waiting = nil
+}
+
+func (g *gate) Sync(u *commit.Unit) {
+	g.mu.Lock()
+	waiting, opened := g.waiting, g.opened
+	g.mu.Unlock()
+	if waiting != nil {
+		waiting <- struct{}{}
+		<-opened
+	}
+	g.Store.Sync(u)
+}
+
+func newServer(t testing.TB, configure ...func(*servicebus.Options)) *server {
 	t.Helper()
 	s := &server{t: t, authority: new(auth.Authority), clock: newClock()}
-	st := brokertest.NewStore()
+	s.log = &gate{Store: brokertest.NewStore()}
+	s.log.Committed = func(u *commit.Unit) {
+		if len(u.Ops()) > 0 {
+			s.commits.Add(1)
+		}
+	}
 	var err error
-	s.broker, err = broker.New(broker.Options{Store: st, Log: st, Clock: s.clock, Rand: rand.Reader})
+	s.broker, err = broker.New(broker.Options{Store: s.log.Store, Log: s.log, Clock: s.clock, Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +213,7 @@ func receiveNone(t *testing.T, r *azservicebus.Receiver) {
 	}
 }
 
-func testContext(t *testing.T) context.Context {
+func testContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	t.Cleanup(cancel)
 	return ctx

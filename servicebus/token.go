@@ -3,7 +3,6 @@ package servicebus
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"switchyard/amqp"
 	"switchyard/amqp/frames"
@@ -107,10 +106,11 @@ func (c *conn) putToken(req *request) *fault {
 // tokenFault adds to the table's translation the words by which the service
 // tells the reasons apart.
 func tokenFault(err error) *fault {
-	f := faultOf(err)
 	if expired, ok := errors.AsType[*auth.ExpiredError](err); ok {
-		f.text = "ExpiredToken: The token is expired. Expiration time: '" + expired.Expires.UTC().Format(time.RFC1123) + "'."
-	} else if errors.Is(err, auth.ErrScope) {
+		return expiredToken(expired.Expires)
+	}
+	f := faultOf(err)
+	if errors.Is(err, auth.ErrScope) {
 		f.text = "InvalidAudience: The token's audience does not cover the resource: " + err.Error() + "."
 	} else if errors.Is(err, auth.ErrMalformed) {
 		f.text = "MalformedToken: " + err.Error() + "."
