@@ -22,6 +22,10 @@ const cleanFile = "clean"
 
 // writeClean accounts for all files once the database is closed.
 func (d directory) writeClean() error {
+	// Pebble does not sync the removal of files.
+	if err := d.database().sync(); err != nil {
+		return err
+	}
 	list, err := d.inventory()
 	if err != nil {
 		return err
@@ -30,28 +34,27 @@ func (d directory) writeClean() error {
 }
 
 // takeClean compares the files with the list that a clean stop left, and removes
-// the list before anything changes. Without a list it does nothing: the last
-// stop was not clean.
-func (d directory) takeClean() error {
+// the list before anything changes. Without a list the last stop was not clean.
+func (d directory) takeClean() (clean bool, err error) {
 	b, err := d.read(cleanFile)
 	if errors.Is(err, errNoFile) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	n := bytes.LastIndexByte(bytes.TrimSuffix(b, []byte("\n")), '\n') + 1
 	if string(b[n:]) != fmt.Sprintf("%08x\n", crc32.Checksum(b[:n], castagnoli)) {
-		return &CorruptError{Where: d.join(cleanFile), Err: errChecksum}
+		return false, &CorruptError{Where: d.join(cleanFile), Err: errChecksum}
 	}
 	now, err := d.inventory()
 	if err != nil {
-		return err
+		return false, err
 	}
 	if name, what := compareInventory(string(b[:n]), string(now)); what != "" {
-		return &CorruptError{Where: d.database().join(name), Err: errors.New(what + " since the last clean stop")}
+		return false, &CorruptError{Where: d.database().join(name), Err: errors.New(what + " since the last clean stop")}
 	}
-	return d.remove(cleanFile)
+	return true, d.remove(cleanFile)
 }
 
 func (d directory) inventory() ([]byte, error) {
@@ -116,30 +119,52 @@ func cutInventory(line string) (name, rest string) {
 	return line[i+1:], line[:max(i, 0)]
 }
 
-// checkManifest reads the current manifest as the database will. Pebble takes
-// the first bad record for the end; here it is only the end if nothing good is
-// behind it. No database yet is no error: exists is false.
-func (d directory) checkManifest() (exists bool, err error) {
+// manifest returns the name of the current manifest, "" if there is no database.
+func (d directory) manifest() (name string, err error) {
 	db := d.database()
 	desc, err := pebble.Peek(db.path, d.fs)
+	if err != nil || !desc.Exists {
+		return "", err
+	}
+	name = d.fs.PathBase(desc.ManifestFilename)
+	if _, err := d.fs.Stat(db.join(name)); isNotExist(err) {
+		return "", &CorruptError{Where: db.join(name), Err: errors.New("the file is lost")}
+	} else if err != nil {
+		return "", err
+	}
+	return name, nil
+}
+
+// checkLogs reads manifest and write-ahead logs as the database will, after a
+// stop that was not clean.
+func (d directory) checkLogs(manifest string) error {
+	db := d.database()
+	names, err := d.fs.List(db.path)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if !desc.Exists {
-		return false, nil
+	for _, name := range names {
+		number, isWAL := strings.CutSuffix(name, ".log")
+		if name != manifest && !isWAL {
+			continue
+		}
+		b, err := db.read(name)
+		if err != nil {
+			return err
+		}
+		if isWAL {
+			n, err := strconv.ParseUint(number, 10, 32)
+			if err != nil {
+				continue // not the database's
+			}
+			if err := checkWALChunks(b, uint32(n)); err != nil {
+				return &CorruptError{Where: db.join(name), Err: err}
+			}
+		} else if err := checkManifestChunks(b); err != nil {
+			return &CorruptError{Where: db.join(name), Err: err}
+		}
 	}
-	name := d.fs.PathBase(desc.ManifestFilename)
-	b, err := db.read(name)
-	if errors.Is(err, errNoFile) {
-		return true, &CorruptError{Where: db.join(name), Err: errors.New("the file is lost")}
-	}
-	if err != nil {
-		return true, err
-	}
-	if err := checkChunks(b); err != nil {
-		return true, &CorruptError{Where: db.join(name), Err: err}
-	}
-	return true, nil
+	return nil
 }
 
 // hasTables reports whether there are data files, which without a manifest means

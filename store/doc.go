@@ -98,16 +98,21 @@
 //
 // # Damage
 //
-// After a clean stop every file is accounted for: a missing file, a file of
-// another length and any change in the manifest or the write-ahead log are
-// [ErrCorrupt] when the store opens. After a crash the following are: a missing
-// database, manifest or table, a table of another length, a manifest or
-// write-ahead log with a bad record before a good one. A damaged table block, found by its
-// checksum, is [ErrCorrupt] when it is first read.
+// After a clean stop every file of the database is accounted for: a file that was
+// lost, added or has another length, and any change of the manifest, the
+// write-ahead log and the small files are [ErrCorrupt] when the store opens.
+//
+// After a crash these are: a lost database, manifest or table; a table of another
+// length; a bad record in the manifest before a good one; a bad record in a
+// write-ahead log that a later record says was synced.
+//
+// At any time, a damaged block of a table is [ErrCorrupt] when it is read, found by
+// Pebble's checksum, and a damaged record by its own. Nothing is left out.
 //
 // What can't be detected: after a crash, damage to the last record of the
 // write-ahead log or of the manifest looks like a write that the crash cut
-// short, and is recovered from as such.
+// short, and is recovered from as such; and nothing tells that a whole
+// write-ahead log is missing. What is there then is older, but each unit is whole.
 //
 // A lost key file, or another key than the one the directory was made with, is
 // [ErrKey] when the store opens.

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Errors by meaning. Those of [Open] name the directory.
@@ -34,7 +35,9 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("%s: %v: %v", e.Where, ErrCorrupt, e.Err)
+	// The database's errors may have details on further lines.
+	cause, _, _ := strings.Cut(e.Err.Error(), "\n")
+	return fmt.Sprintf("%s: %v: %s", e.Where, ErrCorrupt, cause)
 }
 
 // Unwrap gives errors.Is both the meaning and the cause.

@@ -205,6 +205,9 @@ func (l *log) wait(g *group) (done bool) {
 
 // lead commits the open group. The caller has set leading.
 func (l *log) lead() {
+	// The commit before has woken its waiters. Those that have more to submit get
+	// the chance to join: with 8 of them it makes groups of 7 instead of 4.
+	runtime.Gosched()
 	l.mu.Lock()
 	g := l.open
 	l.taken, l.open = g, newGroup()

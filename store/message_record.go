@@ -247,6 +247,9 @@ func (d *decoder) properties() []broker.Property {
 		d.fail(errShort)
 		return nil
 	}
+	if n == 0 {
+		return nil // as the encoder has it: no properties are no field
+	}
 	ps := make([]broker.Property, 0, n)
 	for range n {
 		p := broker.Property{Name: d.string()}

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -87,7 +88,7 @@ func (o Options) withDefaults() Options {
 
 // pebble returns the database's options. fatal ends the goroutine that calls it.
 func (o Options) pebble(lock *pebble.Lock, fatal func(error)) *pebble.Options {
-	return &pebble.Options{
+	p := &pebble.Options{
 		FS:                          o.FS,
 		Lock:                        lock,
 		Logger:                      pebbleLogger{o.Logger, fatal},
@@ -109,6 +110,12 @@ func (o Options) pebble(lock *pebble.Lock, fatal func(error)) *pebble.Options {
 			},
 		},
 	}
+	for i := range p.Levels {
+		// Most messages have no status and no sections of their own: reading one
+		// must not read a block to find that out.
+		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return p
 }
 
 // pebbleLogger drops what is only informative.

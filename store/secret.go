@@ -86,9 +86,10 @@ func formatKey(key []byte) []byte {
 // loadSealer takes the key from the options or the key file, which it makes if
 // the directory is new. check is the key check record, nil in a new database.
 func loadSealer(d directory, given, check []byte) (*sealer, error) {
-	key := given
+	key, from := given, "the given key"
 	if key == nil {
 		var err error
+		from = d.join(keyFile)
 		if key, err = d.key(check == nil); err != nil {
 			return nil, err
 		}
@@ -99,7 +100,7 @@ func loadSealer(d directory, given, check []byte) (*sealer, error) {
 	}
 	if check != nil {
 		if plain, err := s.open(check); err != nil || !bytes.Equal(plain, keyCheck) {
-			return nil, fmt.Errorf("%s: %w: it is not the key that this directory was made with", d.path, ErrKey)
+			return nil, fmt.Errorf("%s: %w: it is not the key that this directory was made with", from, ErrKey)
 		}
 	}
 	return s, nil

@@ -67,7 +67,7 @@ func open(dir string, o Options, f format) (_ *Store, err error) {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	if err := s.prepare(f, initialised); err != nil {
-		return nil, fmt.Errorf("data directory %s: %w", dir, s.readError(err))
+		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	return s, nil
 }
@@ -91,20 +91,26 @@ func (s *Store) check(f format) (initialised bool, err error) {
 	if version > f.version {
 		return false, newerVersion(version, f.version)
 	}
-	if err := s.files.takeClean(); err != nil {
-		return false, err
-	}
-	exists, err := s.files.checkManifest()
+	clean, err := s.files.takeClean()
 	if err != nil {
 		return false, err
 	}
-	if !exists {
+	manifest, err := s.files.manifest()
+	if err != nil {
+		return false, err
+	}
+	if manifest == "" {
 		tables, err := s.files.hasTables()
 		if err != nil {
 			return false, err
 		}
 		if version > 0 || tables {
 			return false, &CorruptError{Where: s.files.database().path, Err: errors.New("the manifest of the database is lost")}
+		}
+	}
+	if manifest != "" && !clean {
+		if err := s.files.checkLogs(manifest); err != nil {
+			return false, err
 		}
 	}
 	return version > 0, nil
@@ -145,11 +151,11 @@ func (s *Store) openDatabase(initialised bool) (err error) {
 func (s *Store) prepare(f format, initialised bool) error {
 	version, err := recordedVersion(s.db)
 	if err != nil {
-		return err
+		return s.readError(err)
 	}
 	check, err := systemRecord(s.db, keyCheckKeyName)
 	if err != nil {
-		return err
+		return s.readError(err)
 	}
 	switch {
 	case version > f.version:
@@ -191,7 +197,7 @@ func (s *Store) forgetRetired() error {
 	for _, table := range []byte{tableRetiredNamespace, tableRetiredEntity} {
 		it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{table}, UpperBound: []byte{table + 1}})
 		if err != nil {
-			return err
+			return s.readError(err)
 		}
 		first := it.First()
 		from := append([]byte{}, it.Key()...)
@@ -199,7 +205,7 @@ func (s *Store) forgetRetired() error {
 			b.DeleteRange(from, it.Key(), nil)
 		}
 		if err := it.Close(); err != nil {
-			return err
+			return s.readError(err)
 		}
 	}
 	if b.Empty() {

@@ -103,7 +103,7 @@ func (s *Store) scan(from, to []byte, f func(key, value []byte) error) error {
 // readError tells damage from other failures of the database.
 func (s *Store) readError(err error) error {
 	switch {
-	case err == nil, errors.Is(err, pebble.ErrNotFound):
+	case err == nil, errors.Is(err, pebble.ErrNotFound), errors.Is(err, ErrCorrupt):
 		return err
 	case pebble.IsCorruptionError(err):
 		return &CorruptError{Where: s.dir, Err: err}

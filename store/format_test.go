@@ -1,0 +1,201 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"switchyard/commit"
+)
+
+// nextFormat is a version after the current one whose upgrade adds a mark to
+// every meta record.
+func nextFormat(steps int) format {
+	f := format{version: formatVersion + steps}
+	for v := 1; v < formatVersion; v++ {
+		f.upgrades = append(f.upgrades, currentFormat.upgrades[v-1])
+	}
+	for step := range steps {
+		f.upgrades = append(f.upgrades, func(r pebble.Reader, b *pebble.Batch) error {
+			it, err := r.NewIter(&pebble.IterOptions{LowerBound: []byte{tableMeta}, UpperBound: []byte{tableMeta + 1}})
+			if err != nil {
+				return err
+			}
+			defer it.Close()
+			for ok := it.First(); ok; ok = it.Next() {
+				old, err := payload(it.Key(), it.Value())
+				if err != nil {
+					return err
+				}
+				value := append(append([]byte{}, old...), fmt.Sprint("+", step+1)...)
+				if err := b.Set(it.Key(), record(it.Key(), value), nil); err != nil {
+					return err
+				}
+			}
+			return it.Error()
+		})
+	}
+	return f
+}
+
+func TestUpgrade(t *testing.T) {
+	fs := vfs.NewMem()
+	s := openTest(t, "data", Options{FS: fs})
+	putMeta(s, "x", "1")
+	sealed := s.Seal([]byte("secret"))
+	closeTest(t, s)
+	for range 2 { // the second time there is nothing left to do
+		s, err := open("data", testOptions(t, Options{FS: fs}), nextFormat(2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantMeta(t, s, "x", "1+1+2")
+		if got, err := s.Open(sealed); err != nil || string(got) != "secret" {
+			t.Errorf("what was sealed before the upgrade opens as %q, %v", got, err)
+		}
+		closeTest(t, s)
+	}
+	_, err := Open("data", testOptions(t, Options{FS: fs}))
+	if !errors.Is(err, ErrNewerVersion) || !strings.Contains(err.Error(), "data") || !strings.Contains(err.Error(), fmt.Sprint("format ", formatVersion+2)) {
+		t.Errorf("Open of a newer directory = %v, want ErrNewerVersion that names directory and format", err)
+	}
+	// The refusal has changed nothing.
+	s, err = open("data", testOptions(t, Options{FS: fs}), nextFormat(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantMeta(t, s, "x", "1+1+2")
+	closeTest(t, s)
+}
+
+// The version in the database counts if the file does not say it: a crash came
+// between the two, or the file was lost.
+func TestNewerVersionInDatabase(t *testing.T) {
+	fs := vfs.NewMem()
+	s, err := open("data", testOptions(t, Options{FS: fs}), nextFormat(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeTest(t, s)
+	for _, content := range []string{"", formatPrefix + "1\n"} {
+		if content == "" {
+			fs.Remove("data/format")
+		} else {
+			writeFile(t, fs, "data/format", []byte(content))
+		}
+		if _, err := Open("data", testOptions(t, Options{FS: fs})); !errors.Is(err, ErrNewerVersion) {
+			t.Errorf("Open with the file format %q = %v, want ErrNewerVersion", content, err)
+		}
+	}
+}
+
+// An upgrade that is interrupted anywhere is done once, by the next Open.
+func TestUpgradeInterrupted(t *testing.T) {
+	base := vfs.NewCrashableMem()
+	s := openTest(t, "data", Options{FS: base})
+	putMeta(s, "x", "1")
+	closeTest(t, s)
+	var crashes []*vfs.MemFS
+	fs := base.CrashClone(vfs.CrashCloneCfg{})
+	watched := &syncWatch{FS: fs, onSync: func() { crashes = append(crashes, fs.CrashClone(vfs.CrashCloneCfg{})) }}
+	s, err := open("data", testOptions(t, Options{FS: watched}), nextFormat(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeTest(t, s)
+	for i, fs := range crashes {
+		s, err := open("data", testOptions(t, Options{FS: fs}), nextFormat(2))
+		if err != nil {
+			t.Errorf("crash %d of %d: %v", i, len(crashes), err)
+			continue
+		}
+		wantMeta(t, s, "x", "1+1+2")
+		closeTest(t, s)
+	}
+}
+
+func TestUpgradeFails(t *testing.T) {
+	fs := vfs.NewMem()
+	s := openTest(t, "data", Options{FS: fs})
+	putMeta(s, "x", "1")
+	closeTest(t, s)
+	f := nextFormat(1)
+	f.upgrades[len(f.upgrades)-1] = func(pebble.Reader, *pebble.Batch) error { return errors.New("too hard") }
+	if _, err := open("data", testOptions(t, Options{FS: fs}), f); err == nil || !strings.Contains(err.Error(), "format 1 to 2: too hard") {
+		t.Errorf("open = %v, want the upgrade's error", err)
+	}
+	s = openTest(t, "data", Options{FS: fs})
+	defer closeTest(t, s)
+	wantMeta(t, s, "x", "1")
+}
+
+// A directory that an older program of this format wrote, file by file.
+func TestOpenFormat1(t *testing.T) {
+	want := memory(t)
+	text, err := os.ReadFile(filepath.Join("testdata", "format1.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	do(want, func(u *commit.Unit) { loadRecords(t, u, string(text)) })
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "format1"))); err != nil {
+		t.Fatal(err)
+	}
+	s := openTest(t, dir, Options{})
+	defer closeTest(t, s)
+	if got, want := fmt.Sprint(readAll(t, s)), fmt.Sprint(readAll(t, want)); got != want {
+		t.Errorf("testdata/format1 reads as\n%s\nwant\n%s", got, want)
+	}
+}
+
+// With -rewrite the directory is made anew.
+func TestWriteFormat1(t *testing.T) {
+	if !*rewrite {
+		t.Skip("only with -rewrite")
+	}
+	dir := filepath.Join("testdata", "format1")
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	s := openTest(t, dir, Options{})
+	do(s, func(u *commit.Unit) { fillAll(s, u) })
+	if err := s.db.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	do(s, func(u *commit.Unit) { s.PutMeta(u, "clock", []byte("mark")) }) // some of it in the log
+	closeTest(t, s)
+}
+
+// A write that fails while a directory is made is that error, not damage.
+func TestOpenWriteFails(t *testing.T) {
+	for n := range 12 {
+		count := 0
+		noSpace := errors.New("no space left")
+		fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if strings.HasSuffix(op.Path, ".new") {
+				if count++; count > n {
+					return noSpace
+				}
+			}
+			return nil
+		}))
+		s, err := Open("data", testOptions(t, Options{FS: fs}))
+		if err == nil {
+			s.Close()
+			if n < 3 {
+				t.Errorf("Open succeeded though write %d failed", n)
+			}
+			continue
+		}
+		if !errors.Is(err, noSpace) || errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "data") {
+			t.Errorf("Open with write %d failing = %v, want the cause, naming the directory", n, err)
+		}
+	}
+}
