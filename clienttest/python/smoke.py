@@ -152,7 +152,7 @@ def missing_queue(client, sender, receiver):
 
 
 def wrong_key(client, sender, receiver):
-    parts = [p for p in CONNECTION_STRING.split(";") if not p.startswith("SharedAccessKey=")]
+    parts = [p for p in CONNECTION_STRING.split(";") if p and not p.startswith("SharedAccessKey=")]
 
     def send():
         with connect(";".join(parts + ["SharedAccessKey=wrong"])) as other:

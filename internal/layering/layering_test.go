@@ -31,11 +31,11 @@ var arrows = map[string][]string{
 	"amqp/sasl":     {"amqp/encoding", "amqp/frames"},
 	"amqp/amqpnet":  {"amqp", "amqp/..."},
 
-	"broker":            {"commit", "broker/entity"},
+	"broker":            {"commit", "broker/entity", "broker/filter"},
 	"broker/entity":     {"commit"},
 	"broker/brokertest": {"broker", "broker/entity", "commit"},
 
-	"servicebus": {"amqp/...", "broker", "auth", "commit"},
+	"servicebus": {"amqp/...", "broker", "broker/filter", "auth", "commit"},
 
 	"expr/exprtest":              {"expr"},
 	"pipeline":                   {"expr"},
@@ -49,7 +49,15 @@ var arrows = map[string][]string{
 	"store":  {"commit", "broker", "pipeline/engine"},
 	"system": {"..."},
 
-	"arm/datafactoryrp": {"expr"},
+	"arm":               {"commit", "expr"},
+	"arm/armtest":       {"arm", "commit"},
+	"arm/resourcesrp":   {"arm", "commit", "expr"},
+	"arm/servicebusrp":  {"arm", "auth", "broker", "commit", "expr"},
+	"arm/datafactoryrp": {"arm", "commit", "expr", "pipeline", "pipeline/factory"},
+	"pipeline/factory":  {"commit", "expr", "pipeline"},
+	"auth/issuer":       {},
+	"auth/identityhttp": {"auth/issuer"},
+	"broker/filter":     {},
 
 	"examples":       {},
 	"cmd/switchyard": {"system", "config", "deploy", "expr", "expr/exprtest", "pipeline", "examples", "auth"},
@@ -57,10 +65,13 @@ var arrows = map[string][]string{
 
 // onlyFrom lists rooms that few may import: the wiring stays in one place.
 var onlyFrom = map[string][]string{
-	"store":      {"system"},
-	"servicebus": {"system"},
-	"console":    {"system"},
-	"system":     {"cmd/switchyard", "switchyardtest", "bench"},
+	"store":             {"system"},
+	"servicebus":        {"system"},
+	"console":           {"system"},
+	"arm/resourcesrp":   {"system"},
+	"arm/servicebusrp":  {"system"},
+	"arm/datafactoryrp": {"system"},
+	"system":            {"cmd/switchyard", "switchyardtest", "bench"},
 }
 
 // cores are pure: values in, values out.
