@@ -55,8 +55,8 @@ var arrows = map[string][]string{
 	"arm/servicebusrp":  {"arm", "auth", "broker", "commit", "expr"},
 	"arm/datafactoryrp": {"arm", "commit", "expr", "pipeline", "pipeline/factory"},
 	"pipeline/factory":  {"commit", "expr", "pipeline"},
-	"auth/issuer":       {},
-	"auth/identityhttp": {"auth/issuer"},
+	"auth/issuer":       {"auth"},
+	"auth/identityhttp": {"auth", "auth/issuer"},
 	"broker/filter":     {},
 
 	"examples":       {},
