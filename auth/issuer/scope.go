@@ -10,16 +10,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// ErrScope means that a scope or resource can't be the audience of a token.
-var ErrScope = errors.New("invalid scope")
+// ErrInvalidScope means that a scope or resource can't be the audience of a token.
+var ErrInvalidScope = errors.New("invalid scope")
 
 const maxResource = 1024
 
 // ParseResource checks that a resource can be the audience of a token, which it
-// is unchanged: an absolute URI or a GUID. The error wraps [ErrScope].
+// is unchanged: an absolute URI or a GUID. The error wraps [ErrInvalidScope].
 func ParseResource(resource string) (string, error) {
 	if resource == "" || len(resource) > maxResource || strings.ContainsFunc(resource, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\\' }) {
-		return "", fmt.Errorf("%w: %.200q is not a resource", ErrScope, resource)
+		return "", fmt.Errorf("%w: %.200q is not a resource", ErrInvalidScope, resource)
 	}
 	if u, err := url.Parse(resource); err == nil && u.Scheme != "" && (u.Host != "" || u.Opaque != "") {
 		return resource, nil
@@ -27,7 +27,7 @@ func ParseResource(resource string) (string, error) {
 	if _, err := uuid.Parse(resource); err == nil && len(resource) == 36 {
 		return resource, nil
 	}
-	return "", fmt.Errorf("%w: %.200q is neither a URI nor a GUID", ErrScope, resource)
+	return "", fmt.Errorf("%w: %.200q is neither a URI nor a GUID", ErrInvalidScope, resource)
 }
 
 // A Scope is what a client asks for: permissions on one resource.
@@ -40,7 +40,7 @@ type Scope struct {
 // ParseScope reads the scope parameter of a token request: names separated by
 // spaces, of which all but OpenID's are a resource, a slash and a permission.
 // The resource keeps a slash at its end if the client wrote two. The error wraps
-// [ErrScope].
+// [ErrInvalidScope].
 func ParseScope(text string) (Scope, error) {
 	var s Scope
 	for _, word := range strings.Fields(text) {
@@ -50,20 +50,20 @@ func ParseScope(text string) (Scope, error) {
 		}
 		slash := strings.LastIndexByte(word, '/')
 		if slash < 0 {
-			return Scope{}, fmt.Errorf("%w: %.200q names no resource", ErrScope, word)
+			return Scope{}, fmt.Errorf("%w: %.200q names no resource", ErrInvalidScope, word)
 		}
 		audience, err := ParseResource(word[:slash])
 		if err != nil {
 			return Scope{}, err
 		}
 		if s.Audience != "" && s.Audience != audience {
-			return Scope{}, fmt.Errorf("%w: it names more than one resource", ErrScope)
+			return Scope{}, fmt.Errorf("%w: it names more than one resource", ErrInvalidScope)
 		}
 		s.Audience = audience
 		s.Permissions = append(s.Permissions, word[slash+1:])
 	}
 	if s.Audience == "" {
-		return Scope{}, fmt.Errorf("%w: it names no resource", ErrScope)
+		return Scope{}, fmt.Errorf("%w: it names no resource", ErrInvalidScope)
 	}
 	return s, nil
 }
