@@ -17,7 +17,7 @@ import (
 
 const defaultCacheBytes = 64 << 20
 
-// A Broker holds namespaces and their queues. Its methods are safe for
+// A Broker holds namespaces with their queues and topics. Its methods are safe for
 // concurrent use.
 type Broker struct {
 	store  Store
@@ -43,7 +43,7 @@ type Broker struct {
 	lastEntity    EntityID
 }
 
-// New loads the catalogue from the store and opens every queue. What a queue
+// New loads the catalogue from the store and opens every entity. What one
 // holds is read when somebody asks for it; only locks and counters are read now.
 func New(o Options) (*Broker, error) {
 	if o.Store == nil || o.Log == nil || o.Clock == nil || o.Rand == nil {
@@ -87,14 +87,43 @@ func (b *Broker) load() error {
 		b.namespaces[strings.ToLower(r.Name)] = n
 		byID[r.ID] = n
 	}
+	topics := map[EntityID]*topic{}
 	for _, r := range c.Entities {
 		n := byID[r.Namespace]
 		if n == nil {
-			return fmt.Errorf("queue %q is in namespace %d, which does not exist", r.Path, r.Namespace)
+			return fmt.Errorf("entity %q is in namespace %d, which does not exist", r.Path, r.Namespace)
 		}
+		if err := b.openEntity(n, r, topics); err != nil {
+			return fmt.Errorf("entity %q: %w", r.Path, err)
+		}
+	}
+	for _, t := range topics {
+		t.publish()
+	}
+	return nil
+}
+
+// openEntity opens one entity. Those before it in the catalogue are open: a
+// topic's number is smaller than those of its subscriptions.
+func (b *Broker) openEntity(n *namespace, r EntityRecord, topics map[EntityID]*topic) error {
+	kind, err := kindOf(r.Definition)
+	if err != nil {
+		return err
+	}
+	switch kind {
+	case kindTopic:
+		t, err := openTopic(b, n, r)
+		if err != nil {
+			return err
+		}
+		n.topics[strings.ToLower(r.Path)] = t
+		topics[r.ID] = t
+	case kindSubscription:
+		return openSubscription(r, topics)
+	default:
 		e, err := openHost(b, n, r)
 		if err != nil {
-			return fmt.Errorf("queue %q: %w", r.Path, err)
+			return err
 		}
 		n.queues[strings.ToLower(r.Path)] = e
 	}
@@ -153,9 +182,7 @@ func (b *Broker) hosts() []*host {
 	defer b.mu.RUnlock()
 	var all []*host
 	for _, n := range b.namespaces {
-		for _, e := range n.queues {
-			all = append(all, e)
-		}
+		all = append(all, n.hosts()...)
 	}
 	slices.SortFunc(all, func(a, b *host) int { return cmp.Compare(a.id, b.id) })
 	return all

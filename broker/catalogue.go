@@ -13,50 +13,68 @@ import (
 )
 
 // PutQueue creates a queue or changes its options, and reports which. What the
-// broker does not have is refused by name ([ErrNotSupported]). Closed consumers
-// of a queue that is no longer received from learn [ErrEntityDisabled].
+// broker does not have is refused by name ([ErrNotSupported]); a topic of the
+// same path is [ErrEntityExists]. Consumers of a queue that is no longer received
+// from are closed and learn [ErrEntityDisabled].
 func (b *Broker) PutQueue(ctx context.Context, ns, path string, o QueueOptions) (created bool, err error) {
-	if err := checkPath(path); err != nil {
-		return false, err
-	}
-	if err := b.log.Admit(ctx, definitionSize); err != nil {
-		return false, fmt.Errorf("put queue %q: %w", path, err)
-	}
-	u := &commit.Unit{}
-	if created, err = b.putQueue(u, ns, path, o); err != nil {
-		return false, fmt.Errorf("put queue %q: %w", path, err)
-	}
-	b.log.Sync(u)
-	return created, nil
+	c := b.PutQueueEffect(ns, path, o)
+	err = b.change(ctx, c)
+	return c.created, err
 }
 
-func (b *Broker) putQueue(u *commit.Unit, ns, path string, o QueueOptions) (created bool, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n, err := b.find(ns)
-	if err != nil {
-		return false, err
-	}
-	if o, err = o.normal(n.options.SKU); err != nil {
-		return false, err
-	}
-	now := b.Now().Truncate(time.Millisecond)
-	e := n.queues[strings.ToLower(path)]
-	if e == nil {
-		if len(n.queues) >= maxQueues {
-			return false, fmt.Errorf("%w: namespace %q has %d entities", ErrQuotaExceeded, ns, len(n.queues))
+// PutQueueEffect is [Broker.PutQueue] as part of a unit.
+func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
+	return b.newChange("put queue", path, func(u *commit.Unit) (created bool, unlock func(), err error) {
+		if err := checkPath(path); err != nil {
+			return false, nil, err
 		}
-		b.lastEntity++
-		e = newHost(b, n, EntityRecord{ID: b.lastEntity, Path: path, CreatedAt: now}, o, entity.State{})
-		n.queues[strings.ToLower(path)] = e
-		created = true
+		n, err := b.find(ns)
+		if err != nil {
+			return false, nil, err
+		}
+		if o, err = o.normal(n.options.SKU); err != nil {
+			return false, nil, err
+		}
+		e := n.queues[strings.ToLower(path)]
+		if e == nil {
+			if err := n.room(path); err != nil {
+				return false, nil, err
+			}
+			b.lastEntity++
+			e = newHost(b, n, EntityRecord{ID: b.lastEntity, Path: path, CreatedAt: b.catalogueTime()}, &entityLock{entity: b.lastEntity}, o, o.config(), entity.State{})
+			n.queues[strings.ToLower(path)] = e
+			created = true
+		}
+		e.mu.Lock()
+		e.options = o
+		e.reconfigure(u, o.config(), encodeDefinition(o))
+		return created, e.mu.Unlock, nil
+	})
+}
+
+// catalogueTime is now as the catalogue keeps it.
+func (b *Broker) catalogueTime() time.Time { return b.Now().Truncate(time.Millisecond) }
+
+// room fails if no queue or topic of that path can be created.
+func (n *namespace) room(path string) error {
+	if n.queues[strings.ToLower(path)] != nil {
+		return fmt.Errorf("%w: there is a queue %q", ErrEntityExists, path)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.updated = now
-	e.options = o
-	e.q.SetConfig(o.config())
-	b.store.PutEntity(u, EntityRecord{ID: e.id, Namespace: n.id, Path: e.path, CreatedAt: e.created, UpdatedAt: now, Definition: encodeDefinition(o)})
+	if n.topics[strings.ToLower(path)] != nil {
+		return fmt.Errorf("%w: there is a topic %q", ErrEntityExists, path)
+	}
+	if n.entities() >= maxQueues {
+		return fmt.Errorf("%w: namespace %q has %d entities", ErrQuotaExceeded, n.name, n.entities())
+	}
+	return nil
+}
+
+// reconfigure records the definition and lets it take effect. It is called with
+// mu held.
+func (e *host) reconfigure(u *commit.Unit, c entity.Config, definition []byte) {
+	e.updated = e.b.catalogueTime()
+	e.q.SetConfig(c)
+	e.b.store.PutEntity(u, EntityRecord{ID: e.id, Namespace: e.namespace.id, Path: e.path, CreatedAt: e.created, UpdatedAt: e.updated, Definition: definition})
 	if err := e.q.CanReceive(MainQueue); err != nil {
 		for _, c := range slices.Clone(e.consumers) {
 			if c.sub == MainQueue {
@@ -64,43 +82,41 @@ func (b *Broker) putQueue(u *commit.Unit, ns, path string, o QueueOptions) (crea
 			}
 		}
 	}
-	b.log.Submit(u)
-	return created, nil
 }
 
 // DeleteQueue deletes a queue with its messages; its consumers learn
 // [ErrEntityDeleted]. Unless forced it is refused with [ErrEntityInUse] while
 // pipeline runs hold messages of the queue.
 func (b *Broker) DeleteQueue(ctx context.Context, ns, path string, force bool) error {
-	if err := b.log.Admit(ctx, definitionSize); err != nil {
-		return fmt.Errorf("delete queue %q: %w", path, err)
-	}
-	u := &commit.Unit{}
-	if err := b.deleteQueue(u, ns, path, force); err != nil {
-		return fmt.Errorf("delete queue %q: %w", path, err)
-	}
-	b.log.Sync(u)
-	return nil
+	return b.change(ctx, b.DeleteQueueEffect(ns, path, force))
 }
 
-func (b *Broker) deleteQueue(u *commit.Unit, ns, path string, force bool) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n, e, err := b.lookUp(ns, path)
-	if err != nil {
-		return err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !force {
-		if err := e.unused(); err != nil {
-			return err
+// DeleteQueueEffect is [Broker.DeleteQueue] as part of a unit.
+func (b *Broker) DeleteQueueEffect(ns, path string, force bool) *Change {
+	return b.newChange("delete queue", path, func(u *commit.Unit) (_ bool, unlock func(), err error) {
+		n, err := b.find(ns)
+		if err != nil {
+			return false, nil, err
 		}
-	}
-	e.drop(u)
-	delete(n.queues, strings.ToLower(path))
-	b.log.Submit(u)
-	return nil
+		e := n.queues[strings.ToLower(path)]
+		if e == nil {
+			return false, nil, notFound("queue", path, ns)
+		}
+		e.mu.Lock()
+		if !force {
+			if err := e.unused(); err != nil {
+				e.mu.Unlock()
+				return false, nil, err
+			}
+		}
+		e.drop(u)
+		delete(n.queues, strings.ToLower(path))
+		return false, e.mu.Unlock, nil
+	})
+}
+
+func notFound(kind, path, ns string) error {
+	return fmt.Errorf("%s %q in namespace %q: %w", kind, path, ns, ErrEntityNotFound)
 }
 
 // unused fails while runs hold messages of the entity. It is called with mu held.
@@ -155,33 +171,32 @@ func (e *host) end(u *commit.Unit, c *Consumer, err error) {
 	})
 }
 
-// lookUp finds an entity by its path. It is called with mu held.
-func (b *Broker) lookUp(ns, path string) (*namespace, *host, error) {
-	n, err := b.find(ns)
-	if err != nil {
-		return nil, nil, err
-	}
-	e := n.queues[strings.ToLower(path)]
-	if e == nil {
-		return nil, nil, fmt.Errorf("queue %q in namespace %q: %w", path, ns, ErrEntityNotFound)
-	}
-	return n, e, nil
-}
-
-// Queue finds a sub-queue by its address, a path that may end in
-// "/$DeadLetterQueue". Case does not matter.
+// Queue finds a sub-queue of a queue or subscription by its address: a queue's
+// path, or topic/Subscriptions/name, which may end in "/$DeadLetterQueue". Case
+// does not matter. Errors: [ErrEntityNotFound]; [ErrNotReceivable] if it is a
+// topic.
 func (b *Broker) Queue(ns, path string) (*Queue, error) {
 	path, sub := SplitPath(path)
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	_, e, err := b.lookUp(ns, path)
+	n, err := b.find(ns)
 	if err != nil {
 		return nil, err
 	}
-	return &Queue{e: e, sub: sub}, nil
+	if e := n.queues[strings.ToLower(path)]; e != nil {
+		return &Queue{e: e, sub: sub}, nil
+	}
+	if s := n.subscription(SplitSubscription(path)); s != nil {
+		return &Queue{e: s.host, sub: sub}, nil
+	}
+	if n.topics[strings.ToLower(path)] != nil && sub == MainQueue {
+		return nil, fmt.Errorf("topic %q in namespace %q: %w", path, ns, ErrNotReceivable)
+	}
+	return nil, notFound("queue", path, ns)
 }
 
-// Queues describes the queues of a namespace, sorted by path.
+// Queues describes the queues of a namespace, sorted by path; topics are not
+// among them.
 func (b *Broker) Queues(ns string) ([]QueueInfo, error) {
 	b.mu.RLock()
 	n, err := b.find(ns)
@@ -210,13 +225,17 @@ func (e *host) info() (QueueInfo, error) {
 	if err := e.alive(); err != nil {
 		return QueueInfo{}, err
 	}
+	return QueueInfo{Path: e.path, Options: e.options, CreatedAt: e.created, UpdatedAt: e.updated, AccessedAt: e.accessed, Counts: e.counts()}, nil
+}
+
+// counts is called with mu held.
+func (e *host) counts() Counts {
 	main, dlq := e.q.Counters(MainQueue), e.q.Counters(DeadLetterQueue)
-	return QueueInfo{Path: e.path, Options: e.options, CreatedAt: e.created, UpdatedAt: e.updated, AccessedAt: e.accessed,
-		Counts: Counts{
-			Active:      main.Messages,
-			DeadLetter:  dlq.Messages,
-			Total:       main.Messages + dlq.Messages,
-			SizeInBytes: main.Bytes + dlq.Bytes,
-			Locked:      int64(e.q.Locked(MainQueue)),
-		}}, nil
+	return Counts{
+		Active:      main.Messages,
+		DeadLetter:  dlq.Messages,
+		Total:       main.Messages + dlq.Messages,
+		SizeInBytes: main.Bytes + dlq.Bytes,
+		Locked:      int64(e.q.Locked(MainQueue)),
+	}
 }

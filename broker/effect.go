@@ -13,9 +13,9 @@ import (
 // An Op is one part of an effect. The set is closed: [SendOp], [RunSettleOp].
 type Op interface{ plan(f *effect) error }
 
-// SendOp sends messages to a queue.
+// SendOp sends messages to a queue or a topic.
 type SendOp struct {
-	Queue    *Queue
+	Queue    Sender
 	Messages []*Message
 }
 
@@ -30,11 +30,7 @@ type RunSettleOp struct {
 }
 
 func (o SendOp) plan(f *effect) error {
-	if err := o.Queue.canSend(); err != nil {
-		return err
-	}
-	f.add(o.Queue.e, entity.Send{Messages: o.Messages})
-	return nil
+	return o.Queue.plan(f, o.Messages)
 }
 
 func (o RunSettleOp) plan(f *effect) error {
@@ -85,16 +81,55 @@ func (b *Broker) Join(effects ...commit.Effect) commit.Effect {
 				own.contents[seq] = c
 			}
 		}
+		for _, p := range e.topics {
+			f.topic(p.topic).add(p.messages)
+		}
 	}
 	return f
 }
 
 // effect is a list of operations by entity.
 type effect struct {
-	b     *Broker
-	parts []*part // in the order of entity numbers
-	err   error
+	b      *Broker
+	parts  []*part // in the order of entity numbers
+	topics []*topicPart
+	err    error
 }
+
+// topicPart is what is sent to one topic.
+type topicPart struct {
+	topic    *topic
+	messages []*Message
+	fanout   *fanout // nil: not evaluated yet
+}
+
+// topic returns the topic's part of the effect.
+func (f *effect) topic(t *topic) *topicPart {
+	for _, p := range f.topics {
+		if p.topic == t {
+			return p
+		}
+	}
+	p := &topicPart{topic: t}
+	f.topics = append(f.topics, p)
+	return p
+}
+
+func (p *topicPart) add(msgs []*Message) {
+	p.messages = append(p.messages[:len(p.messages):len(p.messages)], msgs...)
+	p.fanout = nil
+}
+
+// evaluate applies the rules unless that was done and they are still the same.
+func (p *topicPart) evaluate() {
+	if p.fanout == nil || p.fanout.set != p.topic.rules.Load() {
+		p.fanout = p.topic.evaluate(p.messages)
+	}
+}
+
+// outdated reports whether the rules have changed since they were applied. It is
+// called with the topic's lock held.
+func (p *topicPart) outdated() bool { return p.fanout.set != p.topic.rules.Load() }
 
 type part struct {
 	host     *host
@@ -123,6 +158,9 @@ func (f *effect) add(e *host, op entity.Op) {
 // prepare reads contents that the operations would need now. What it can't find
 // out is left to Stage.
 func (f *effect) prepare() {
+	for _, p := range f.topics {
+		p.evaluate()
+	}
 	for _, p := range f.parts {
 		p.host.mu.Lock()
 		var need []int64
@@ -148,12 +186,22 @@ func (f *effect) Stage(u *commit.Unit) (release func(), err error) {
 	if f.err != nil {
 		return nil, f.err
 	}
-	hosts := make([]*host, len(f.parts))
-	for i, p := range f.parts {
-		hosts[i] = p.host
+	var locks []*entityLock
+	for _, p := range f.parts {
+		locks = append(locks, p.host.mu)
+	}
+	for _, p := range f.topics {
+		locks = append(locks, p.topic.mu)
 	}
 	for {
-		unlock := lockHosts(hosts)
+		for _, p := range f.topics {
+			p.evaluate()
+		}
+		unlock := lockAll(locks)
+		if slices.ContainsFunc(f.topics, (*topicPart).outdated) {
+			unlock()
+			continue
+		}
 		now := f.b.Now()
 		needs, err := f.check(now)
 		if err != nil {
@@ -161,14 +209,9 @@ func (f *effect) Stage(u *commit.Unit) (release func(), err error) {
 			return nil, err
 		}
 		if needs == nil {
-			for _, p := range f.parts {
-				p.host.apply(u, entity.Env{Now: now, Token: f.b.tokens.next}, p.ops...)
-				p.host.accessed = now
-			}
+			f.apply(u, now)
 			return func() {
-				for _, e := range hosts {
-					e.settleDown(f.b.Now())
-				}
+				f.settleDown(f.b.Now())
 				unlock()
 			}, nil
 		}
@@ -179,6 +222,26 @@ func (f *effect) Stage(u *commit.Unit) (release func(), err error) {
 				return nil, err
 			}
 		}
+	}
+}
+
+// apply is called with all locks held.
+func (f *effect) apply(u *commit.Unit, now time.Time) {
+	for _, p := range f.parts {
+		p.host.apply(u, entity.Env{Now: now, Token: f.b.tokens.next}, p.ops...)
+		p.host.accessed = now
+	}
+	for _, p := range f.topics {
+		p.topic.apply(u, now, p.messages, p.fanout, false)
+	}
+}
+
+func (f *effect) settleDown(now time.Time) {
+	for _, p := range f.parts {
+		p.host.settleDown(now)
+	}
+	for _, p := range f.topics {
+		p.fanout.settleDown(now)
 	}
 }
 
@@ -202,18 +265,25 @@ func (f *effect) check(now time.Time) (needs []partNeed, err error) {
 			needs = append(needs, partNeed{p, need, p.host.lastPut})
 		}
 	}
+	for _, p := range f.topics {
+		if err := p.topic.check(now, p.messages, p.fanout); err != nil {
+			return nil, err
+		}
+	}
 	return needs, nil
 }
 
-// lockHosts locks entities in the order of their numbers. It sorts the slice.
-func lockHosts(hosts []*host) (unlock func()) {
-	slices.SortFunc(hosts, func(a, b *host) int { return cmp.Compare(a.id, b.id) })
-	for _, e := range hosts {
-		e.mu.Lock()
+// lockAll locks top-level entities in the order of their numbers, each once.
+func lockAll(all []*entityLock) (unlock func()) {
+	locks := slices.Clone(all)
+	slices.SortFunc(locks, func(a, b *entityLock) int { return cmp.Compare(a.entity, b.entity) })
+	locks = slices.Compact(locks)
+	for _, l := range locks {
+		l.Lock()
 	}
 	return func() {
-		for _, e := range slices.Backward(hosts) {
-			e.mu.Unlock()
+		for _, l := range slices.Backward(locks) {
+			l.Unlock()
 		}
 	}
 }

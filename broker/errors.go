@@ -10,7 +10,11 @@ import (
 var (
 	ErrNamespaceNotFound = errors.New("namespace not found")
 	ErrEntityNotFound    = errors.New("entity not found")
+	ErrEntityExists      = errors.New("entity already exists")
+	ErrRuleNotFound      = errors.New("rule not found")
 	ErrClosed            = errors.New("broker closed")
+	// ErrNotReceivable is what asking for a topic's messages gives.
+	ErrNotReceivable = errors.New("a topic can't be received from, only its subscriptions can")
 
 	ErrMessageNotFound = entity.ErrMessageNotFound
 	ErrMessageLockLost = entity.ErrMessageLockLost

@@ -11,21 +11,30 @@ import (
 	"switchyard/commit"
 )
 
-// host is one top-level entity: its state machine with the lock that guards it.
+// entityLock is the lock of one top-level entity, which a topic shares with all
+// its subscriptions. Several are locked in the order of the entities' numbers.
+type entityLock struct {
+	sync.Mutex
+	entity EntityID
+}
+
+// host is one entity that holds messages, a queue or a subscription: its state
+// machine with the lock that guards it.
 type host struct {
 	b         *Broker
 	id        EntityID
 	namespace *namespace
-	path      string // as created
+	path      string // as created; of a subscription with the topic's
 	created   time.Time
+	topic     *topic // of a subscription; nil: a queue
 
 	// work is held by whoever reads for the entity, over the read and the
 	// operation that follows. It is taken before mu.
 	work sync.Mutex
 
-	mu        sync.Mutex
+	mu        *entityLock
 	q         *entity.Queue
-	options   QueueOptions
+	options   QueueOptions // of a subscription those that it shares with queues
 	updated   time.Time
 	accessed  time.Time
 	deleted   bool
@@ -52,24 +61,31 @@ func (w *watcher) fire() {
 	}
 }
 
-// openHost opens an entity that is in the store, or is about to be.
+// openHost opens a queue that is in the store.
 func openHost(b *Broker, n *namespace, r EntityRecord) (*host, error) {
 	o, err := decodeDefinition[QueueOptions](r.Definition)
 	if err != nil {
 		return nil, err
 	}
-	var s entity.State
-	for sub := range s.Counters {
-		if err := readState(b.store, QueueID{Entity: r.ID, Sub: SubQueue(sub)}, sub, &s); err != nil {
-			return nil, err
-		}
+	s, err := openState(b.store, r.ID)
+	if err != nil {
+		return nil, err
 	}
-	return newHost(b, n, r, o, s), nil
+	return newHost(b, n, r, &entityLock{entity: r.ID}, o, o.config(), s), nil
 }
 
-func newHost(b *Broker, n *namespace, r EntityRecord, o QueueOptions, s entity.State) *host {
-	return &host{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt, options: o,
-		q: entity.New(o.config(), s)}
+func newHost(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o QueueOptions, c entity.Config, s entity.State) *host {
+	return &host{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt, mu: mu, options: o,
+		q: entity.New(c, s)}
+}
+
+func openState(store Store, id EntityID) (s entity.State, err error) {
+	for sub := range s.Counters {
+		if err := readState(store, QueueID{Entity: id, Sub: SubQueue(sub)}, sub, &s); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
 }
 
 func readState(store Store, q QueueID, i int, s *entity.State) (err error) {

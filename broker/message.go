@@ -17,6 +17,7 @@ type (
 	MessageState   = entity.MessageState
 	LockOwner      = entity.LockOwner
 	Content        = entity.Content
+	Encoding       = entity.Encoding
 	Message        = entity.Message
 	Status         = entity.Status
 	Delivery       = entity.Delivery

@@ -9,7 +9,7 @@ import (
 	"switchyard/commit"
 )
 
-// maxQueues is how many entities a namespace may have (section 1.4).
+// maxQueues is how many queues and topics a namespace may have (section 1.4).
 const maxQueues = 10_000
 
 // namespace is guarded by Broker.mu.
@@ -17,15 +17,37 @@ type namespace struct {
 	id      NamespaceID
 	name    string // as created
 	options NamespaceOptions
-	queues  map[string]*host // by lower-case path
+	queues  map[string]*host  // by lower-case path
+	topics  map[string]*topic // by lower-case path; no queue has the same
 }
+
+func newNamespace(id NamespaceID, name string, o NamespaceOptions) *namespace {
+	return &namespace{id: id, name: name, options: o, queues: map[string]*host{}, topics: map[string]*topic{}}
+}
+
+// hosts returns the queues and subscriptions. It is called with Broker.mu held.
+func (n *namespace) hosts() []*host {
+	all := make([]*host, 0, len(n.queues))
+	for _, e := range n.queues {
+		all = append(all, e)
+	}
+	for _, t := range n.topics {
+		for _, s := range t.subscriptions {
+			all = append(all, s.host)
+		}
+	}
+	return all
+}
+
+// entities counts queues and topics.
+func (n *namespace) entities() int { return len(n.queues) + len(n.topics) }
 
 func openNamespace(r NamespaceRecord) (*namespace, error) {
 	o, err := decodeDefinition[NamespaceOptions](r.Definition)
 	if err != nil {
 		return nil, fmt.Errorf("namespace %q: %w", r.Name, err)
 	}
-	return &namespace{id: r.ID, name: r.Name, options: o, queues: map[string]*host{}}, nil
+	return newNamespace(r.ID, r.Name, o), nil
 }
 
 // find returns a namespace by name, ignoring case. It is called with mu held.
@@ -36,45 +58,36 @@ func (b *Broker) find(name string) (*namespace, error) {
 	return nil, fmt.Errorf("namespace %q: %w", name, ErrNamespaceNotFound)
 }
 
-// definitionSize is what a change of the catalogue is taken to cost in the log.
-const definitionSize = 4 << 10
-
 // PutNamespace creates a namespace or changes its options. The SKU of a namespace
-// with queues can't be changed ([ErrNotAllowed]): their limits depend on it.
+// with queues or topics can't be changed ([ErrNotAllowed]): their limits depend
+// on it.
 func (b *Broker) PutNamespace(ctx context.Context, name string, o NamespaceOptions) error {
-	o, err := o.normal()
-	if err == nil {
-		err = checkNamespaceName(name)
-	}
-	if err != nil {
-		return err
-	}
-	if err := b.log.Admit(ctx, definitionSize); err != nil {
-		return fmt.Errorf("put namespace %q: %w", name, err)
-	}
-	u := &commit.Unit{}
-	if err := b.putNamespace(u, name, o); err != nil {
-		return err
-	}
-	b.log.Sync(u)
-	return nil
+	return b.change(ctx, b.PutNamespaceEffect(name, o))
 }
 
-func (b *Broker) putNamespace(u *commit.Unit, name string, o NamespaceOptions) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n := b.namespaces[strings.ToLower(name)]
-	if n == nil {
-		b.lastNamespace++
-		n = &namespace{id: b.lastNamespace, name: name, queues: map[string]*host{}}
-		b.namespaces[strings.ToLower(name)] = n
-	} else if len(n.queues) > 0 && n.options.SKU != o.SKU {
-		return fmt.Errorf("namespace %q: %w: the SKU can't change from %s to %s while there are queues", name, ErrNotAllowed, n.options.SKU, o.SKU)
-	}
-	n.options = o
-	b.store.PutNamespace(u, NamespaceRecord{ID: n.id, Name: n.name, Definition: encodeDefinition(o)})
-	b.log.Submit(u)
-	return nil
+// PutNamespaceEffect is [Broker.PutNamespace] as part of a unit.
+func (b *Broker) PutNamespaceEffect(name string, o NamespaceOptions) *Change {
+	return b.newChange("put namespace", name, func(u *commit.Unit) (created bool, unlock func(), err error) {
+		if o, err = o.normal(); err == nil {
+			err = checkNamespaceName(name)
+		}
+		if err != nil {
+			return false, nil, err
+		}
+		n := b.namespaces[strings.ToLower(name)]
+		switch {
+		case n == nil:
+			b.lastNamespace++
+			n = newNamespace(b.lastNamespace, name, o)
+			b.namespaces[strings.ToLower(name)] = n
+			created = true
+		case n.entities() > 0 && n.options.SKU != o.SKU:
+			return false, nil, fmt.Errorf("%w: the SKU can't change from %s to %s while there are queues or topics", ErrNotAllowed, n.options.SKU, o.SKU)
+		}
+		n.options = o
+		b.store.PutNamespace(u, NamespaceRecord{ID: n.id, Name: n.name, Definition: encodeDefinition(o)})
+		return created, func() {}, nil
+	})
 }
 
 // Namespace returns the options of a namespace, or [ErrNamespaceNotFound].
@@ -100,45 +113,46 @@ func (b *Broker) Namespaces() []string {
 	return names
 }
 
-// DeleteNamespace deletes a namespace with all its queues. Unless forced it is
-// refused with [ErrEntityInUse] while pipeline runs hold messages in it.
+// DeleteNamespace deletes a namespace with all its queues and topics. Unless
+// forced it is refused with [ErrEntityInUse] while pipeline runs hold messages in
+// it.
 func (b *Broker) DeleteNamespace(ctx context.Context, name string, force bool) error {
-	if err := b.log.Admit(ctx, definitionSize); err != nil {
-		return fmt.Errorf("delete namespace %q: %w", name, err)
-	}
-	u := &commit.Unit{}
-	if err := b.deleteNamespace(u, name, force); err != nil {
-		return err
-	}
-	b.log.Sync(u)
-	return nil
+	return b.change(ctx, b.DeleteNamespaceEffect(name, force))
 }
 
-func (b *Broker) deleteNamespace(u *commit.Unit, name string, force bool) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n, err := b.find(name)
-	if err != nil {
-		return err
-	}
-	all := make([]*host, 0, len(n.queues))
-	for _, e := range n.queues {
-		all = append(all, e)
-	}
-	unlock := lockHosts(all)
-	defer unlock()
-	if !force {
+// DeleteNamespaceEffect is [Broker.DeleteNamespace] as part of a unit.
+func (b *Broker) DeleteNamespaceEffect(name string, force bool) *Change {
+	return b.newChange("delete namespace", name, func(u *commit.Unit) (_ bool, unlock func(), err error) {
+		n, err := b.find(name)
+		if err != nil {
+			return false, nil, err
+		}
+		all := n.hosts() // nothing is added or taken away while Broker.mu is held
+		locks := make([]*entityLock, 0, len(all)+len(n.topics))
 		for _, e := range all {
-			if err := e.unused(); err != nil {
-				return err
+			locks = append(locks, e.mu)
+		}
+		for _, t := range n.topics {
+			locks = append(locks, t.mu)
+		}
+		unlock = lockAll(locks)
+		if !force {
+			for _, e := range all {
+				if err := e.unused(); err != nil {
+					unlock()
+					return false, nil, err
+				}
 			}
 		}
-	}
-	for _, e := range all {
-		e.drop(u)
-	}
-	delete(b.namespaces, strings.ToLower(name))
-	b.store.DeleteNamespace(u, n.id)
-	b.log.Submit(u)
-	return nil
+		for _, e := range all {
+			e.drop(u)
+		}
+		for _, t := range n.topics {
+			t.deleted = true
+			b.store.DeleteEntity(u, t.id)
+		}
+		delete(b.namespaces, strings.ToLower(name))
+		b.store.DeleteNamespace(u, n.id)
+		return false, unlock, nil
+	})
 }

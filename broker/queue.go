@@ -71,6 +71,9 @@ func (q *Queue) Send(msgs []*Message, done func(error)) (*commit.Unit, error) {
 const messageOverhead = 256
 
 func (q *Queue) canSend() error {
+	if q.e.topic != nil {
+		return fmt.Errorf("send to the subscription %q: %w: messages are sent to its topic", q.e.path, ErrNotAllowed)
+	}
 	if q.sub == DeadLetterQueue {
 		return fmt.Errorf("send to the dead-letter queue of %q: %w", q.e.path, ErrNotAllowed)
 	}

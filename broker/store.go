@@ -14,11 +14,12 @@ type NamespaceRecord struct {
 	Definition []byte
 }
 
-// EntityRecord is a queue as the store keeps it.
+// EntityRecord is a queue, a topic or a subscription as the store keeps it. The
+// definition says which; a subscription comes after its topic.
 type EntityRecord struct {
 	ID        EntityID
 	Namespace NamespaceID
-	Path      string
+	Path      string // of a subscription: topic/Subscriptions/name
 	CreatedAt time.Time
 	UpdatedAt time.Time
 	// Definition is the entity's configuration, encoded by the broker.

@@ -55,7 +55,7 @@ func letterOrDigit(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// checkPath applies the rules for names of queues (section 1).
+// checkPath applies the rules for names of queues and topics (section 1).
 func checkPath(path string) error {
 	if path == "" || len(path) > maxPathLength {
 		return fmt.Errorf("%w: queue path %q: want 1 to %d characters", ErrInvalidArgument, path, maxPathLength)
@@ -98,27 +98,24 @@ func (o QueueOptions) normal(sku string) (QueueOptions, error) {
 		yes := true
 		o.EnableBatchedOperations = &yes
 	}
-	invalid := func(name string, value any, want string) error {
-		return fmt.Errorf("%w: %s %v: want %s", ErrInvalidArgument, name, value, want)
-	}
 	switch {
 	case o.LockDuration < 0 || o.LockDuration > maxLockDuration:
-		return o, invalid("LockDuration", o.LockDuration, "more than 0, at most 5 minutes")
+		return o, invalidOption("LockDuration", o.LockDuration, "more than 0, at most 5 minutes")
 	case o.DefaultMessageTimeToLive < time.Second || o.DefaultMessageTimeToLive > maxTTL:
-		return o, invalid("DefaultMessageTimeToLive", o.DefaultMessageTimeToLive, "at least 1 s, in a Basic namespace at most 14 days")
+		return o, invalidOption("DefaultMessageTimeToLive", o.DefaultMessageTimeToLive, "at least 1 s, in a Basic namespace at most 14 days")
 	case o.MaxDeliveryCount < 1 || o.MaxDeliveryCount > math.MaxInt32:
-		return o, invalid("MaxDeliveryCount", o.MaxDeliveryCount, "1 to 2147483647")
+		return o, invalidOption("MaxDeliveryCount", o.MaxDeliveryCount, "1 to 2147483647")
 	case !slices.Contains(maxSizes(sku), o.MaxSizeInMegabytes):
-		return o, invalid("MaxSizeInMegabytes", o.MaxSizeInMegabytes, fmt.Sprintf("one of %v in a %s namespace", maxSizes(sku), sku))
+		return o, invalidOption("MaxSizeInMegabytes", o.MaxSizeInMegabytes, fmt.Sprintf("one of %v in a %s namespace", maxSizes(sku), sku))
 	case o.DuplicateDetectionHistoryTimeWindow < 20*time.Second || o.DuplicateDetectionHistoryTimeWindow > 7*24*time.Hour:
-		return o, invalid("DuplicateDetectionHistoryTimeWindow", o.DuplicateDetectionHistoryTimeWindow, "20 s to 7 days")
+		return o, invalidOption("DuplicateDetectionHistoryTimeWindow", o.DuplicateDetectionHistoryTimeWindow, "20 s to 7 days")
 	case utf8.RuneCountInString(o.UserMetadata) > maxMetadataLength:
-		return o, invalid("UserMetadata", "", "at most 1024 characters")
+		return o, invalidOption("UserMetadata", "", "at most 1024 characters")
 	}
 	switch o.Status {
 	case StatusActive, StatusDisabled, StatusSendDisabled, StatusReceiveDisabled:
 	default:
-		return o, invalid("Status", o.Status, "Active, Disabled, SendDisabled or ReceiveDisabled")
+		return o, invalidOption("Status", o.Status, "Active, Disabled, SendDisabled or ReceiveDisabled")
 	}
 	return o.normalMessageSize(sku)
 }
@@ -153,12 +150,15 @@ func (o QueueOptions) normalMessageSize(sku string) (QueueOptions, error) {
 	return o, nil
 }
 
+// A feature is a property that stands for something the broker does not have.
+type feature struct {
+	name string
+	set  bool
+}
+
 // supported refuses by name what the broker does not have.
 func (o QueueOptions) supported() error {
-	for _, x := range [...]struct {
-		name string
-		set  bool
-	}{
+	return refuse("queue", []feature{
 		{"RequiresSession", o.RequiresSession},
 		{"RequiresDuplicateDetection", o.RequiresDuplicateDetection},
 		{"ForwardTo", o.ForwardTo != ""},
@@ -166,9 +166,14 @@ func (o QueueOptions) supported() error {
 		{"AutoDeleteOnIdle", o.AutoDeleteOnIdle != 0 && o.AutoDeleteOnIdle != Forever},
 		{"EnablePartitioning", o.EnablePartitioning},
 		{"EnableExpress", o.EnableExpress},
-	} {
+	})
+}
+
+// refuse fails if one of the features is set.
+func refuse(kind string, features []feature) error {
+	for _, x := range features {
 		if x.set {
-			return &NotSupportedError{What: "queue property " + x.name}
+			return &NotSupportedError{What: kind + " property " + x.name}
 		}
 	}
 	return nil
@@ -195,5 +200,5 @@ func (o QueueOptions) Validate() error {
 	return err
 }
 
-// CheckPath reports whether a queue may have the path (section 1).
+// CheckPath reports whether a queue or a topic may have the path (section 1).
 func CheckPath(path string) error { return checkPath(path) }

@@ -30,7 +30,7 @@ import (
 // scenario_commands.go:
 //
 //	queue PATH [lock=10s] [ttl=5s] [max-delivery=3] [dead-letter-expired] [status=SendDisabled] …
-//	send PATH ID… [ttl=5s] [size=100]
+//	send PATH ID… [ttl=5s] [size=100] [with=NAME=VALUE,…]
 //	consumer NAME PATH [receive-and-delete]
 //	credit NAME N | drain NAME | close NAME
 //	complete|abandon|release|defer|dead-letter PATH ID… [reason=R] [description=D] [prop=NAME:VALUE] [backoff=1s/10s]
@@ -39,6 +39,9 @@ import (
 //	reserve NAME PATH MAX | free NAME | lock NAME RUN | settle-reserved NAME OUTCOME …
 //	run OUTCOME PATH RUN [NUMBER…] … | release-run RUN | runs
 //	delete PATH [force]
+//	topic PATH [ttl=5s] … | topic-info PATH | delete-topic PATH [force] | receive PATH
+//	subscription TOPIC/NAME [skip-filter-errors] [rule=NAME] [sql=…] [action=…] [ttl=5s] … | delete-subscription TOPIC/NAME [force]
+//	rule TOPIC/NAME RULE [sql=…|correlation=NAME:VALUE,…] [action=…] [create-only] [drop-automatic] | rules TOPIC/NAME | delete-rule TOPIC/NAME RULE
 func RunScripts(t *testing.T, pattern string, rewrite bool) {
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
@@ -207,6 +210,14 @@ func (s *scenario) queue(path string) *broker.Queue {
 	return q
 }
 
+func (s *scenario) sender(path string) broker.Sender {
+	to, err := s.b.Sender("ns", path)
+	if err != nil {
+		s.t.Fatalf("%v", err)
+	}
+	return to
+}
+
 // stage commits an effect as a unit of its own.
 func (s *scenario) stage(e commit.Effect) error {
 	u := &commit.Unit{}
@@ -238,6 +249,9 @@ func (s *scenario) describe(m *broker.Message) string {
 	}
 	if !m.NotBefore.IsZero() {
 		fmt.Fprintf(&b, " not-before=%v", m.NotBefore.Sub(s.start))
+	}
+	if fields, _ := Fields(&m.Content); len(fields) > 0 {
+		fmt.Fprintf(&b, " {%s}", strings.Join(fields, ","))
 	}
 	for _, p := range m.Properties {
 		fmt.Fprintf(&b, " %s=%q", p.Name, p.Value)

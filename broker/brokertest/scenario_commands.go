@@ -20,6 +20,9 @@ var commands = map[string]func(*scenario, arguments) error{
 	"reserve": (*scenario).reserve, "free": (*scenario).free, "lock": (*scenario).lock, "settle-reserved": (*scenario).settleReserved,
 	"run": (*scenario).run, "release-run": (*scenario).releaseRun, "runs": (*scenario).runs,
 	"delete": (*scenario).delete,
+	"topic":  (*scenario).putTopic, "topic-info": (*scenario).topicInfo, "delete-topic": (*scenario).deleteTopic, "receive": (*scenario).receive,
+	"subscription": (*scenario).putSubscription, "delete-subscription": (*scenario).deleteSubscription,
+	"rule": (*scenario).putRule, "rules": (*scenario).rules, "delete-rule": (*scenario).deleteRule,
 }
 
 func (s *scenario) putQueue(a arguments) error {
@@ -36,11 +39,7 @@ func (s *scenario) putQueue(a arguments) error {
 		RequiresDuplicateDetection:       a.flag("duplicate-detection"),
 		EnablePartitioning:               a.flag("partitioned"),
 	}
-	created, err := s.b.PutQueue(context.Background(), "ns", a.words[0], o)
-	if err == nil {
-		s.event("%s", map[bool]string{true: "created", false: "updated"}[created])
-	}
-	return err
+	return s.put(s.b.PutQueue(context.Background(), "ns", a.words[0], o))
 }
 
 func (s *scenario) send(a arguments) error {
@@ -49,6 +48,9 @@ func (s *scenario) send(a arguments) error {
 		m := &broker.Message{}
 		m.MessageID = id
 		m.Sections = []byte(strings.Repeat("x", a.int(s, "size", 10)))
+		if with := a.options["with"]; with != "" {
+			m = Compose(id, strings.Split(with, ","), "x")
+		}
 		m.TimeToLive = a.duration(s, "ttl")
 		m.SessionID, m.PartitionKey = a.options["session"], a.options["partition"]
 		if d := a.duration(s, "scheduled"); d != 0 {
@@ -56,8 +58,16 @@ func (s *scenario) send(a arguments) error {
 		}
 		msgs = append(msgs, m)
 	}
-	u, err := s.queue(a.words[0]).Send(msgs, func(err error) {
+	sender, err := s.b.Sender("ns", a.words[0])
+	if err != nil {
+		return err
+	}
+	u, err := sender.Send(msgs, func(err error) {
 		for _, m := range msgs {
+			if m.SequenceNumber == 0 { // a topic's
+				s.event("sent %s", m.MessageID)
+				continue
+			}
 			s.event("sent %d %s", m.SequenceNumber, m.MessageID)
 		}
 	})
@@ -265,7 +275,7 @@ func (s *scenario) run(a arguments) error {
 		m := &broker.Message{}
 		m.MessageID = id
 		m.Sections = []byte("from a run")
-		ops = append(ops, broker.SendOp{Queue: s.queue(path), Messages: []*broker.Message{m}})
+		ops = append(ops, broker.SendOp{Queue: s.sender(path), Messages: []*broker.Message{m}})
 	}
 	return s.stage(s.b.Effect(ops...))
 }

@@ -30,15 +30,19 @@ func (s *sub) bury(it *item, why DeadLetterInfo, c *Content, d *Decision) {
 		DeliveryCount: it.status.DeliveryCount,
 		Properties:    merge(it.status.Properties, why.Properties, true),
 	}
-	var reasons []Property
-	if why.Reason != "" {
-		reasons = append(reasons, Property{PropertyDeadLetterReason, why.Reason})
-	}
-	if why.Description != "" {
-		reasons = append(reasons, Property{PropertyDeadLetterDescription, why.Description})
-	}
-	m.Properties = merge(m.Properties, reasons, true)
+	m.Properties = merge(m.Properties, why.reasons(), true)
 	s.remove(it, d)
 	dlq := s.q.dlq()
 	dlq.accept(m, len(dlq.consumers) > 0, d)
+}
+
+// reasons returns the properties that tell why a message is where it is.
+func (i DeadLetterInfo) reasons() (reasons []Property) {
+	if i.Reason != "" {
+		reasons = append(reasons, Property{PropertyDeadLetterReason, i.Reason})
+	}
+	if i.Description != "" {
+		reasons = append(reasons, Property{PropertyDeadLetterDescription, i.Description})
+	}
+	return reasons
 }

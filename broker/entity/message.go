@@ -3,12 +3,14 @@ package entity
 import (
 	"strings"
 	"time"
+
+	"switchyard/broker/filter"
 )
 
 // A NamespaceID numbers a namespace. Numbers are never re-used.
 type NamespaceID uint32
 
-// An EntityID numbers a top-level entity (a queue, or a topic). Numbers are
+// An EntityID numbers an entity: a queue, a topic or a subscription. Numbers are
 // never re-used, so a re-created queue sees nothing of the old one.
 type EntityID uint64
 
@@ -103,6 +105,22 @@ type Content struct {
 	TimeToLive   time.Duration // 0: the entity's default
 	// ScheduledFor is the time before which the message must not be seen.
 	ScheduledFor time.Time
+	// Encoding reads and rewrites Sections for the rules of a topic. The dialect
+	// sets it when a message is sent; it is not stored. Nil: rules see only what
+	// stands here, and actions fail.
+	Encoding Encoding
+}
+
+// An Encoding is what a dialect knows to do with the sections of a message. It
+// is used by several goroutines at once, and under no lock.
+type Encoding interface {
+	// Properties returns the properties of the message; those of one that can't be
+	// read are empty. They are used by one goroutine.
+	Properties(c *Content) filter.Properties
+	// Rewrite returns the message with changed properties. Its time to live and
+	// scheduled time stay those of c, whatever the changes: what an action sets
+	// is not looked at again (section 7).
+	Rewrite(c *Content, changes []filter.Change) (Content, error)
 }
 
 // A Message is a message in a queue: what was sent, and what the broker knows
@@ -160,6 +178,10 @@ const (
 	DescriptionMaxDeliveryCount = "Message could not be consumed after %d delivery attempts."
 	ReasonExpired               = "TTLExpiredException"
 	DescriptionExpired          = "The message expired and was dead lettered."
+	ReasonFilter                = "FilterException"
+	ReasonAction                = "RuleActionException"
+	ReasonHeaderSize            = "HeaderSizeExceeded"
+	DescriptionHeaderSize       = "The size quota for this stream has been exceeded."
 )
 
 // Names of the application properties that dead-lettering adds.

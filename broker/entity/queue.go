@@ -78,6 +78,9 @@ func (q *Queue) Counters(s SubQueue) Counters {
 	return c
 }
 
+// Bytes returns the size of everything in both sub-queues.
+func (q *Queue) Bytes() int64 { return q.main().counters.Bytes + q.dlq().counters.Bytes }
+
 // Locked counts the messages of a sub-queue that links and runs hold.
 func (q *Queue) Locked(s SubQueue) int {
 	n := len(q.subs[s].tokens)

@@ -18,34 +18,57 @@ type Send struct {
 }
 
 func (o Send) check(q *Queue, c *checker) error {
-	if !q.config.Status.CanSend() {
-		return fmt.Errorf("send: %w: status is %s", ErrEntityDisabled, q.config.Status)
+	bytes, err := CheckSend(q.config, q.Bytes()+c.bytes, c.env.Now, o.Messages)
+	c.bytes += bytes
+	return err
+}
+
+// CheckSend reports whether an entity of that configuration, with so many bytes
+// in use, accepts the messages, and how many bytes they have. Topics and queues
+// have the same rules.
+func CheckSend(c Config, used int64, now time.Time, msgs []*Message) (bytes int64, err error) {
+	if !c.Status.CanSend() {
+		return 0, fmt.Errorf("send: %w: status is %s", ErrEntityDisabled, c.Status)
 	}
-	if len(o.Messages) == 0 {
-		return fmt.Errorf("send: %w: no message", ErrInvalidArgument)
+	if len(msgs) == 0 {
+		return 0, fmt.Errorf("send: %w: no message", ErrInvalidArgument)
 	}
-	for _, m := range o.Messages {
-		if size := int64(len(m.Sections)); size > q.config.MaxMessageBytes {
-			return fmt.Errorf("send: %w: %d bytes, the limit is %d", ErrMessageTooLarge, size, q.config.MaxMessageBytes)
+	for _, m := range msgs {
+		if size := int64(len(m.Sections)); size > c.MaxMessageBytes {
+			return 0, fmt.Errorf("send: %w: %d bytes, the limit is %d", ErrMessageTooLarge, size, c.MaxMessageBytes)
 		}
-		for _, id := range [...]struct{ name, value string }{{"message", m.MessageID}, {"session", m.SessionID}, {"partition", m.PartitionKey}} {
-			if len(id.value) > maxIDLength && utf8.RuneCountInString(id.value) > maxIDLength {
-				return fmt.Errorf("send: %w: %s id is longer than %d characters", ErrInvalidArgument, id.name, maxIDLength)
-			}
-		}
-		if m.SessionID != "" && m.PartitionKey != "" && m.SessionID != m.PartitionKey {
-			return fmt.Errorf("send: %w: partition key and session id must be equal", ErrNotAllowed)
+		if err := m.CheckIDs(); err != nil {
+			return 0, fmt.Errorf("send: %w", err)
 		}
 		if m.TimeToLive < 0 {
-			return fmt.Errorf("send: %w: negative time to live", ErrInvalidArgument)
+			return 0, fmt.Errorf("send: %w: negative time to live", ErrInvalidArgument)
 		}
-		if m.ScheduledFor.After(c.env.Now) {
-			return &NotSupportedError{What: "a scheduled message (ScheduledEnqueueTimeUtc in the future)"}
+		if m.ScheduledFor.After(now) {
+			return 0, &NotSupportedError{What: "a scheduled message (ScheduledEnqueueTimeUtc in the future)"}
 		}
-		c.bytes += int64(len(m.Sections))
+		bytes += int64(len(m.Sections))
 	}
-	if total := q.main().counters.Bytes + q.dlq().counters.Bytes + c.bytes; total > q.config.MaxBytes {
-		return fmt.Errorf("send: %w: %d bytes would exceed %d", ErrQuotaExceeded, total, q.config.MaxBytes)
+	return bytes, CheckQuota(c, used+bytes)
+}
+
+// CheckQuota reports whether an entity of that configuration may hold so many
+// bytes.
+func CheckQuota(c Config, total int64) error {
+	if total > c.MaxBytes {
+		return fmt.Errorf("send: %w: %d bytes would exceed %d", ErrQuotaExceeded, total, c.MaxBytes)
+	}
+	return nil
+}
+
+// CheckIDs reports whether a message may have its ids (sections 1.5 and 2.8).
+func (c *Content) CheckIDs() error {
+	for _, id := range [...]struct{ name, value string }{{"message", c.MessageID}, {"session", c.SessionID}, {"partition", c.PartitionKey}} {
+		if len(id.value) > maxIDLength && utf8.RuneCountInString(id.value) > maxIDLength {
+			return fmt.Errorf("%w: %s id is longer than %d characters", ErrInvalidArgument, id.name, maxIDLength)
+		}
+	}
+	if c.SessionID != "" && c.PartitionKey != "" && c.SessionID != c.PartitionKey {
+		return fmt.Errorf("%w: partition key and session id must be equal", ErrNotAllowed)
 	}
 	return nil
 }

@@ -1,0 +1,66 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+
+	"switchyard/commit"
+)
+
+// definitionSize is what a change of the catalogue is taken to cost in the log.
+const definitionSize = 4 << 10
+
+// A Change is the effect of one change of the catalogue: a namespace, a queue, a
+// topic, a subscription or a rule is put or deleted. The methods of [Broker] that
+// end in Effect make it, so that a control plane can write records of its own in
+// the same unit; it admits and syncs the unit itself. Mistakes in the arguments
+// are reported by Stage. A Change is staged once.
+//
+// From Stage to release it holds the lock of the catalogue: nobody finds,
+// creates or deletes an entity meanwhile. A unit may hold one effect of the
+// broker only.
+type Change struct {
+	b          *Broker
+	what, name string
+	// decide makes the change. It is called with Broker.mu held.
+	decide  func(u *commit.Unit) (created bool, unlock func(), err error)
+	created bool
+}
+
+func (b *Broker) newChange(what, name string, decide func(u *commit.Unit) (created bool, unlock func(), err error)) *Change {
+	return &Change{b: b, what: what, name: name, decide: decide}
+}
+
+// Stage implements [commit.Effect].
+func (c *Change) Stage(u *commit.Unit) (release func(), err error) {
+	c.b.mu.Lock()
+	created, unlock, err := c.decide(u)
+	if err != nil {
+		c.b.mu.Unlock()
+		return nil, fmt.Errorf("%s %q: %w", c.what, c.name, err)
+	}
+	c.created = created
+	return func() {
+		unlock()
+		c.b.mu.Unlock()
+	}, nil
+}
+
+// Created reports whether what was put is new. It is set by Stage.
+func (c *Change) Created() bool { return c.created }
+
+// change makes a change as a unit of its own.
+func (b *Broker) change(ctx context.Context, c *Change) error {
+	if err := b.log.Admit(ctx, definitionSize); err != nil {
+		return fmt.Errorf("%s %q: %w", c.what, c.name, err)
+	}
+	u := &commit.Unit{}
+	release, err := c.Stage(u)
+	if err != nil {
+		return err
+	}
+	b.log.Submit(u)
+	release()
+	b.log.Sync(u)
+	return nil
+}

@@ -1,0 +1,174 @@
+package broker
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"switchyard/broker/entity"
+	"switchyard/commit"
+)
+
+// A Sender is what messages can be sent to, a [*Queue] or a [*Topic].
+type Sender interface {
+	// Namespace and Path name the entity as they were created.
+	Namespace() string
+	Path() string
+	// Send accepts messages, all or none; see [Queue.Send] and [Topic.Send].
+	Send(msgs []*Message, done func(error)) (*commit.Unit, error)
+	// Limits says what the entity takes at the moment.
+	Limits() (SendLimits, error)
+
+	plan(f *effect, msgs []*Message) error
+}
+
+// SendLimits are what a sender wants to know of an entity beforehand.
+type SendLimits struct {
+	Status         EntityStatus
+	MaxMessageSize int64 // bytes of one message
+}
+
+// Sender finds what messages are sent to at an address: a queue or a topic. Case
+// does not matter. Errors: [ErrEntityNotFound]; [ErrNotAllowed] for a
+// subscription or a dead-letter queue.
+func (b *Broker) Sender(ns, path string) (Sender, error) {
+	entityPath, sub := SplitPath(path)
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	n, err := b.find(ns)
+	if err != nil {
+		return nil, err
+	}
+	var q *Queue
+	if e := n.queues[strings.ToLower(entityPath)]; e != nil {
+		q = &Queue{e: e, sub: sub}
+	} else if s := n.subscription(SplitSubscription(entityPath)); s != nil {
+		q = &Queue{e: s.host, sub: sub}
+	}
+	if q != nil {
+		if err := q.canSend(); err != nil {
+			return nil, err
+		}
+		return q, nil
+	}
+	if t := n.topics[strings.ToLower(entityPath)]; t != nil && sub == MainQueue {
+		return &Topic{t}, nil
+	}
+	return nil, notFound("entity", path, ns)
+}
+
+// Limits implements [Sender].
+func (q *Queue) Limits() (SendLimits, error) {
+	q.e.mu.Lock()
+	defer q.e.mu.Unlock()
+	return SendLimits{q.e.options.Status, q.e.options.MaxMessageSize}, q.e.alive()
+}
+
+func (q *Queue) plan(f *effect, msgs []*Message) error {
+	if err := q.canSend(); err != nil {
+		return err
+	}
+	f.add(q.e, entity.Send{Messages: msgs})
+	return nil
+}
+
+// A Topic is what messages are sent to so that its subscriptions get them. It
+// stays usable when options, subscriptions and rules change; after the topic was
+// deleted every method answers [ErrEntityDeleted].
+type Topic struct{ t *topic }
+
+// Topic finds a topic by its path. Case does not matter.
+func (b *Broker) Topic(ns, path string) (*Topic, error) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	_, t, err := b.findTopic(ns, path)
+	if err != nil {
+		return nil, err
+	}
+	return &Topic{t}, nil
+}
+
+// Namespace returns the name of the namespace.
+func (t *Topic) Namespace() string { return t.t.namespace.name }
+
+// Path returns the topic's path as it was created.
+func (t *Topic) Path() string { return t.t.path }
+
+// Info describes the topic.
+func (t *Topic) Info() (TopicInfo, error) { return t.t.info() }
+
+// Limits implements [Sender].
+func (t *Topic) Limits() (SendLimits, error) {
+	t.t.mu.Lock()
+	defer t.t.mu.Unlock()
+	return SendLimits{t.t.options.Status, t.t.options.MaxMessageSize}, t.t.alive()
+}
+
+// Send accepts messages, all or none, and gives each subscription its copies, in
+// one unit. The messages themselves get no sequence number: each subscription
+// numbers its copies. A message that no rule lets pass is accepted and dropped
+// (section 7). Everything else is as in [Queue.Send].
+func (t *Topic) Send(msgs []*Message, done func(error)) (*commit.Unit, error) {
+	b := t.t.b
+	f := t.t.evaluate(msgs)
+	if err := b.log.Admit(b.ctx, int(f.bytes)+(f.count+1)*messageOverhead); err != nil {
+		return nil, fmt.Errorf("send to topic %q: %w", t.t.path, err)
+	}
+	keep := b.cached.Load() < b.budget
+	f = t.t.lock(msgs, f)
+	defer t.t.mu.Unlock()
+	now := b.Now()
+	if err := t.t.check(now, msgs, f); err != nil {
+		return nil, err
+	}
+	u := &commit.Unit{}
+	t.t.apply(u, now, msgs, f, keep)
+	if done != nil {
+		u.Then(func() { done(nil) })
+	}
+	f.settleDown(now)
+	if u.Empty() {
+		return nil, nil
+	}
+	if f.count == 0 {
+		u.Relax()
+	}
+	b.log.Submit(u)
+	return u, nil
+}
+
+// lock locks the topic when the fan-out is by the rules of now. It evaluates
+// them again if they have changed.
+func (t *topic) lock(msgs []*Message, f *fanout) *fanout {
+	for {
+		t.mu.Lock()
+		if f.set == t.rules.Load() {
+			return f
+		}
+		t.mu.Unlock()
+		f = t.evaluate(msgs)
+	}
+}
+
+// apply gives the subscriptions their copies. It is called with mu held.
+func (t *topic) apply(u *commit.Unit, now time.Time, msgs []*Message, f *fanout, keep bool) {
+	t.accessed = now
+	for _, m := range msgs {
+		m.EnqueuedAt = now.UTC().Truncate(time.Millisecond)
+	}
+	env := entity.Env{Now: now, Token: t.b.tokens.next}
+	for _, c := range f.copies {
+		c.host.apply(u, env, entity.Copies{Copies: c.copies, Keep: keep})
+	}
+}
+
+func (f *fanout) settleDown(now time.Time) {
+	for _, c := range f.copies {
+		c.host.settleDown(now)
+	}
+}
+
+func (t *Topic) plan(f *effect, msgs []*Message) error {
+	f.topic(t.t).add(msgs)
+	return nil
+}

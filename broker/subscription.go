@@ -1,0 +1,289 @@
+package broker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"switchyard/broker/entity"
+	"switchyard/commit"
+)
+
+// subscription is one subscription of a topic: a host of messages, under the
+// topic's lock, with the rules that choose them.
+type subscription struct {
+	host    *host
+	topic   *topic
+	name    string // as created
+	options SubscriptionOptions
+	rules   []*rule // in the order of their creation; guarded as topic.subscriptions
+}
+
+// SubscriptionInfo describes a subscription.
+type SubscriptionInfo struct {
+	Topic      string // the topic's path, as created
+	Name       string // as created
+	Path       string // the address of its messages: topic/Subscriptions/name
+	Options    SubscriptionOptions
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+	AccessedAt time.Time // zero until the first receive since start
+	Counts     Counts
+}
+
+// subscriptionsSegment separates topic and name in a subscription's path.
+const subscriptionsSegment = "/Subscriptions/"
+
+// SubscriptionPath returns the address of a subscription's messages.
+func SubscriptionPath(topic, name string) string { return topic + subscriptionsSegment + name }
+
+// SplitSubscription separates the address of a subscription, without sub-queue,
+// into the topic's path and the subscription's name. Case does not matter.
+func SplitSubscription(path string) (topic, name string, ok bool) {
+	const n = len(subscriptionsSegment)
+	for i := len(path) - n - 1; i > 0; i-- {
+		if strings.EqualFold(path[i:i+n], subscriptionsSegment) {
+			return path[:i], path[i+n:], true
+		}
+	}
+	return "", "", false
+}
+
+// subscription returns a subscription, or nil. It is called with Broker.mu held.
+func (n *namespace) subscription(topic, name string, ok bool) *subscription {
+	if t := n.topics[strings.ToLower(topic)]; ok && t != nil {
+		return t.subscriptions[strings.ToLower(name)]
+	}
+	return nil
+}
+
+func openTopic(b *Broker, n *namespace, r EntityRecord) (*topic, error) {
+	var d topicDefinition
+	if err := json.Unmarshal(r.Definition, &d); err != nil {
+		return nil, fmt.Errorf("definition: %w", err)
+	}
+	return newTopic(b, n, r, d.Options), nil
+}
+
+// openSubscription opens a subscription that is in the store. The caller
+// publishes the topic's rules when it has opened all.
+func openSubscription(r EntityRecord, topics map[EntityID]*topic) error {
+	var d subscriptionDefinition
+	if err := json.Unmarshal(r.Definition, &d); err != nil {
+		return fmt.Errorf("definition: %w", err)
+	}
+	t := topics[d.Topic]
+	if t == nil {
+		return fmt.Errorf("subscription of topic %d, which does not exist", d.Topic)
+	}
+	state, err := openState(t.b.store, r.ID)
+	if err != nil {
+		return err
+	}
+	s := newSubscription(t, r, d.Name, d.Options, state)
+	for _, x := range d.Rules {
+		rule, err := newRule(x)
+		if err != nil {
+			return fmt.Errorf("rule %q: %w", x.Name, err)
+		}
+		s.rules = append(s.rules, rule)
+	}
+	t.subscriptions[strings.ToLower(d.Name)] = s
+	return nil
+}
+
+func newSubscription(t *topic, r EntityRecord, name string, o SubscriptionOptions, state entity.State) *subscription {
+	s := &subscription{topic: t, name: name, options: o}
+	s.host = newHost(t.b, t.namespace, r, t.mu, s.queueOptions(), s.config(), state)
+	s.host.topic = t
+	return s
+}
+
+// config is what the state machine needs of the options, the topic's among them.
+// It is called with the topic's lock held.
+func (s *subscription) config() entity.Config {
+	return entity.Config{
+		LockDuration:           s.options.LockDuration,
+		DefaultTimeToLive:      min(s.options.DefaultMessageTimeToLive, s.topic.options.DefaultMessageTimeToLive),
+		MaxDeliveryCount:       uint32(s.options.MaxDeliveryCount),
+		DeadLetterOnExpiration: s.options.DeadLetteringOnMessageExpiration,
+		Status:                 s.options.Status,
+	}
+}
+
+// queueOptions are those that a subscription shares with queues.
+func (s *subscription) queueOptions() QueueOptions {
+	o := s.options
+	return QueueOptions{
+		LockDuration: o.LockDuration, DefaultMessageTimeToLive: o.DefaultMessageTimeToLive, DeadLetteringOnMessageExpiration: o.DeadLetteringOnMessageExpiration,
+		MaxDeliveryCount: o.MaxDeliveryCount, MaxSizeInMegabytes: s.topic.options.MaxSizeInMegabytes, MaxMessageSize: s.topic.options.MaxMessageSize,
+		Status: o.Status, UserMetadata: o.UserMetadata, EnableBatchedOperations: o.EnableBatchedOperations, AutoDeleteOnIdle: o.AutoDeleteOnIdle,
+	}
+}
+
+func (s *subscription) definition() []byte {
+	d := subscriptionDefinition{Version: topicVersion, Kind: kindSubscription, Topic: s.topic.id, Name: s.name, Options: s.options}
+	for _, r := range s.rules {
+		d.Rules = append(d.Rules, r.ruleDefinition)
+	}
+	return encode(d)
+}
+
+// PutSubscription creates a subscription or changes its options, and reports
+// which. A new one has the rule $Default, which lets everything pass, or what
+// its options give instead. What the broker does not have is refused by name
+// ([ErrNotSupported]). Consumers of a subscription that is no longer received
+// from are closed and learn [ErrEntityDisabled].
+func (b *Broker) PutSubscription(ctx context.Context, ns, topic, name string, o SubscriptionOptions) (created bool, err error) {
+	c := b.PutSubscriptionEffect(ns, topic, name, o)
+	err = b.change(ctx, c)
+	return c.created, err
+}
+
+// PutSubscriptionEffect is [Broker.PutSubscription] as part of a unit.
+func (b *Broker) PutSubscriptionEffect(ns, topic, name string, o SubscriptionOptions) *Change {
+	return b.newChange("put subscription", SubscriptionPath(topic, name), func(u *commit.Unit) (created bool, unlock func(), err error) {
+		if err := CheckSubscriptionName(name); err != nil {
+			return false, nil, err
+		}
+		_, t, err := b.findTopic(ns, topic)
+		if err != nil {
+			return false, nil, err
+		}
+		first := o.DefaultRule
+		o.DefaultRule = nil
+		if o, err = o.normal(); err != nil {
+			return false, nil, err
+		}
+		t.mu.Lock()
+		s := t.subscriptions[strings.ToLower(name)]
+		if s == nil {
+			if s, err = t.newSubscription(name, o, first); err != nil {
+				t.mu.Unlock()
+				return false, nil, err
+			}
+			created = true
+		}
+		s.options = o
+		s.host.options = s.queueOptions()
+		s.host.reconfigure(u, s.config(), s.definition())
+		t.publish()
+		return created, t.mu.Unlock, nil
+	})
+}
+
+// newSubscription adds a subscription. It is called with mu and Broker.mu held.
+func (t *topic) newSubscription(name string, o SubscriptionOptions, first *DefaultRule) (*subscription, error) {
+	if len(t.subscriptions) >= maxSubscriptions {
+		return nil, fmt.Errorf("%w: topic %q has %d subscriptions", ErrQuotaExceeded, t.path, len(t.subscriptions))
+	}
+	path := SubscriptionPath(t.path, name)
+	if t.namespace.queues[strings.ToLower(path)] != nil {
+		return nil, fmt.Errorf("%w: there is a queue %q", ErrEntityExists, path)
+	}
+	now := t.b.catalogueTime()
+	d := ruleDefinition{Name: DefaultRuleName, CreatedAt: now, Automatic: first == nil}
+	if first != nil {
+		d.Options = first.RuleOptions
+		if first.Name != "" {
+			d.Name = first.Name
+		}
+	}
+	if err := CheckRuleName(d.Name); err != nil {
+		return nil, err
+	}
+	r, err := newRule(d)
+	if err == nil {
+		err = t.roomFor(nil, r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.b.lastEntity++
+	s := newSubscription(t, EntityRecord{ID: t.b.lastEntity, Path: path, CreatedAt: now}, name, o, entity.State{})
+	s.rules = []*rule{r}
+	t.subscriptions[strings.ToLower(name)] = s
+	return s, nil
+}
+
+// DeleteSubscription deletes a subscription with its messages; its consumers
+// learn [ErrEntityDeleted]. Unless forced it is refused with [ErrEntityInUse]
+// while pipeline runs hold messages of it.
+func (b *Broker) DeleteSubscription(ctx context.Context, ns, topic, name string, force bool) error {
+	return b.change(ctx, b.DeleteSubscriptionEffect(ns, topic, name, force))
+}
+
+// DeleteSubscriptionEffect is [Broker.DeleteSubscription] as part of a unit.
+func (b *Broker) DeleteSubscriptionEffect(ns, topic, name string, force bool) *Change {
+	return b.newChange("delete subscription", SubscriptionPath(topic, name), func(u *commit.Unit) (_ bool, unlock func(), err error) {
+		s, err := b.findSubscription(ns, topic, name)
+		if err != nil {
+			return false, nil, err
+		}
+		t := s.topic
+		t.mu.Lock()
+		if !force {
+			if err := s.host.unused(); err != nil {
+				t.mu.Unlock()
+				return false, nil, err
+			}
+		}
+		s.host.drop(u)
+		delete(t.subscriptions, strings.ToLower(name))
+		t.publish()
+		return false, t.mu.Unlock, nil
+	})
+}
+
+// findSubscription is called with Broker.mu held.
+func (b *Broker) findSubscription(ns, topic, name string) (*subscription, error) {
+	_, t, err := b.findTopic(ns, topic)
+	if err != nil {
+		return nil, err
+	}
+	s := t.subscriptions[strings.ToLower(name)]
+	if s == nil {
+		return nil, notFound("subscription", SubscriptionPath(topic, name), ns)
+	}
+	return s, nil
+}
+
+// Subscription describes one subscription.
+func (b *Broker) Subscription(ns, topic, name string) (SubscriptionInfo, error) {
+	b.mu.RLock()
+	s, err := b.findSubscription(ns, topic, name)
+	b.mu.RUnlock()
+	if err != nil {
+		return SubscriptionInfo{}, err
+	}
+	s.topic.mu.Lock()
+	defer s.topic.mu.Unlock()
+	return s.info(), s.host.alive()
+}
+
+// Subscriptions describes the subscriptions of a topic, sorted by name.
+func (b *Broker) Subscriptions(ns, topic string) ([]SubscriptionInfo, error) {
+	b.mu.RLock()
+	_, t, err := b.findTopic(ns, topic)
+	b.mu.RUnlock()
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	infos := make([]SubscriptionInfo, 0, len(t.subscriptions))
+	for _, s := range t.subscriptions {
+		infos = append(infos, s.info())
+	}
+	slices.SortFunc(infos, func(a, b SubscriptionInfo) int { return compareFold(a.Name, b.Name) })
+	return infos, nil
+}
+
+// info is called with the topic's lock held.
+func (s *subscription) info() SubscriptionInfo {
+	return SubscriptionInfo{Topic: s.topic.path, Name: s.name, Path: s.host.path, Options: s.options,
+		CreatedAt: s.host.created, UpdatedAt: s.host.updated, AccessedAt: s.host.accessed, Counts: s.host.counts()}
+}

@@ -1,0 +1,224 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"switchyard/commit"
+)
+
+// topic is one topic with its subscriptions: one top-level entity, with one lock.
+type topic struct {
+	b         *Broker
+	id        EntityID
+	namespace *namespace
+	path      string // as created
+	created   time.Time
+
+	mu       *entityLock
+	options  TopicOptions
+	updated  time.Time
+	accessed time.Time
+	deleted  bool
+	// subscriptions is by lower-case name. It is changed with both mu and
+	// Broker.mu held, and so may be read under either.
+	subscriptions map[string]*subscription
+
+	// rules is what a send goes by, read without a lock and replaced with mu held:
+	// a send finds out under the lock whether it is still the one that it used.
+	rules atomic.Pointer[ruleSet]
+}
+
+func newTopic(b *Broker, n *namespace, r EntityRecord, o TopicOptions) *topic {
+	t := &topic{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt, options: o,
+		mu: &entityLock{entity: r.ID}, subscriptions: map[string]*subscription{}}
+	t.publish()
+	return t
+}
+
+// TopicInfo describes a topic.
+type TopicInfo struct {
+	Path              string // as created
+	Options           TopicOptions
+	CreatedAt         time.Time
+	UpdatedAt         time.Time
+	AccessedAt        time.Time // zero until the first send since start
+	SizeInBytes       int64     // of all copies in all subscriptions
+	SubscriptionCount int
+	// SQLFilterCount counts true and false filters too.
+	SQLFilterCount, CorrelationFilterCount int
+}
+
+// PutTopic creates a topic or changes its options, and reports which. What the
+// broker does not have is refused by name ([ErrNotSupported]); a queue of the
+// same path is [ErrEntityExists]; a Basic namespace has no topics
+// ([ErrNotAllowed]).
+func (b *Broker) PutTopic(ctx context.Context, ns, path string, o TopicOptions) (created bool, err error) {
+	c := b.PutTopicEffect(ns, path, o)
+	err = b.change(ctx, c)
+	return c.created, err
+}
+
+// PutTopicEffect is [Broker.PutTopic] as part of a unit.
+func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
+	return b.newChange("put topic", path, func(u *commit.Unit) (created bool, unlock func(), err error) {
+		if err := checkPath(path); err != nil {
+			return false, nil, err
+		}
+		n, err := b.find(ns)
+		if err != nil {
+			return false, nil, err
+		}
+		if o, err = o.normal(n.options.SKU); err != nil {
+			return false, nil, err
+		}
+		t := n.topics[strings.ToLower(path)]
+		if t == nil {
+			if err := n.room(path); err != nil {
+				return false, nil, err
+			}
+			b.lastEntity++
+			t = newTopic(b, n, EntityRecord{ID: b.lastEntity, Path: path, CreatedAt: b.catalogueTime()}, o)
+			n.topics[strings.ToLower(path)] = t
+			created = true
+		}
+		t.mu.Lock()
+		t.options, t.updated = o, b.catalogueTime()
+		b.store.PutEntity(u, EntityRecord{ID: t.id, Namespace: n.id, Path: t.path, CreatedAt: t.created, UpdatedAt: t.updated,
+			Definition: encode(topicDefinition{topicVersion, kindTopic, o})})
+		for _, s := range t.subscriptions {
+			s.host.options = s.queueOptions()
+			s.host.q.SetConfig(s.config())
+		}
+		return created, t.mu.Unlock, nil
+	})
+}
+
+// DeleteTopic deletes a topic with its subscriptions and their messages; their
+// consumers learn [ErrEntityDeleted]. Unless forced it is refused with
+// [ErrEntityInUse] while pipeline runs hold messages of one.
+func (b *Broker) DeleteTopic(ctx context.Context, ns, path string, force bool) error {
+	return b.change(ctx, b.DeleteTopicEffect(ns, path, force))
+}
+
+// DeleteTopicEffect is [Broker.DeleteTopic] as part of a unit.
+func (b *Broker) DeleteTopicEffect(ns, path string, force bool) *Change {
+	return b.newChange("delete topic", path, func(u *commit.Unit) (_ bool, unlock func(), err error) {
+		n, t, err := b.findTopic(ns, path)
+		if err != nil {
+			return false, nil, err
+		}
+		t.mu.Lock()
+		if !force {
+			for _, s := range t.subscriptions {
+				if err := s.host.unused(); err != nil {
+					t.mu.Unlock()
+					return false, nil, err
+				}
+			}
+		}
+		for _, s := range t.ordered() {
+			s.host.drop(u)
+		}
+		t.deleted = true
+		b.store.DeleteEntity(u, t.id)
+		delete(n.topics, strings.ToLower(path))
+		return false, t.mu.Unlock, nil
+	})
+}
+
+// findTopic is called with Broker.mu held.
+func (b *Broker) findTopic(ns, path string) (*namespace, *topic, error) {
+	n, err := b.find(ns)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := n.topics[strings.ToLower(path)]
+	if t == nil {
+		return nil, nil, notFound("topic", path, ns)
+	}
+	return n, t, nil
+}
+
+// Topics describes the topics of a namespace, sorted by path.
+func (b *Broker) Topics(ns string) ([]TopicInfo, error) {
+	b.mu.RLock()
+	n, err := b.find(ns)
+	if err != nil {
+		b.mu.RUnlock()
+		return nil, err
+	}
+	all := make([]*topic, 0, len(n.topics))
+	for _, t := range n.topics {
+		all = append(all, t)
+	}
+	b.mu.RUnlock()
+	infos := make([]TopicInfo, 0, len(all))
+	for _, t := range all {
+		if info, err := t.info(); err == nil {
+			infos = append(infos, info)
+		}
+	}
+	slices.SortFunc(infos, func(a, b TopicInfo) int { return compareFold(a.Path, b.Path) })
+	return infos, nil
+}
+
+func compareFold(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }
+
+// alive fails if the topic has been deleted. It is called with mu held.
+func (t *topic) alive() error {
+	if t.deleted {
+		return fmt.Errorf("topic %q: %w", t.path, ErrEntityDeleted)
+	}
+	return nil
+}
+
+func (t *topic) info() (TopicInfo, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.alive(); err != nil {
+		return TopicInfo{}, err
+	}
+	info := TopicInfo{Path: t.path, Options: t.options, CreatedAt: t.created, UpdatedAt: t.updated, AccessedAt: t.accessed,
+		SizeInBytes: t.bytes(), SubscriptionCount: len(t.subscriptions)}
+	info.SQLFilterCount, info.CorrelationFilterCount = t.filters()
+	return info, nil
+}
+
+// bytes is called with mu held.
+func (t *topic) bytes() (n int64) {
+	for _, s := range t.subscriptions {
+		n += s.host.q.Bytes()
+	}
+	return n
+}
+
+// filters counts the rules by the kind of their filters. It is called with mu or
+// Broker.mu held.
+func (t *topic) filters() (sql, correlation int) {
+	for _, s := range t.subscriptions {
+		for _, r := range s.rules {
+			if r.Options.Filter.Correlation != nil {
+				correlation++
+			} else {
+				sql++
+			}
+		}
+	}
+	return sql, correlation
+}
+
+// ordered returns the subscriptions in the order of their numbers. It is called
+// with mu or Broker.mu held.
+func (t *topic) ordered() []*subscription {
+	all := make([]*subscription, 0, len(t.subscriptions))
+	for _, s := range t.subscriptions {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b *subscription) int { return int(min(max(int64(a.host.id)-int64(b.host.id), -1), 1)) })
+	return all
+}
