@@ -32,8 +32,8 @@ var arrows = map[string][]string{
 	"amqp/amqpnet":  {"amqp", "amqp/..."},
 
 	"broker":            {"commit", "broker/entity", "broker/filter"},
-	"broker/entity":     {"commit"},
-	"broker/brokertest": {"broker", "broker/entity", "commit"},
+	"broker/entity":     {"commit", "broker/filter"},
+	"broker/brokertest": {"broker", "broker/entity", "broker/filter", "commit"},
 
 	"servicebus": {"amqp/...", "broker", "broker/filter", "auth", "commit"},
 
@@ -54,7 +54,7 @@ var arrows = map[string][]string{
 	"arm/resourcesrp":   {"arm", "commit", "expr"},
 	"arm/servicebusrp":  {"arm", "auth", "broker", "commit", "expr"},
 	"arm/datafactoryrp": {"arm", "commit", "expr", "pipeline", "pipeline/factory"},
-	"pipeline/factory":  {"commit", "expr", "pipeline"},
+	"pipeline/factory":  {"commit", "expr", "pipeline", "pipeline/engine"},
 	"auth/issuer":       {"auth"},
 	"auth/identityhttp": {"auth", "auth/issuer"},
 	"broker/filter":     {},
