@@ -77,10 +77,16 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 		}
 		ns, ds := parseEmulatorConfig(full, data)
 		diags = append(diags, ds...)
+		for i, n := range ns {
+			if slices.ContainsFunc(d.Namespaces, func(x Namespace) bool { return strings.EqualFold(x.Name, n.Name) }) {
+				diags = append(diags, pipeline.Diagnostic{File: full, Path: fmt.Sprintf("$.UserConfig.Namespaces[%d].Name", i), Message: "another file declares the namespace " + n.Name})
+			}
+		}
 		d.Namespaces = append(d.Namespaces, ns...)
 	}
 
 	f := &pipeline.Factory{}
+	unread := map[string]bool{} // folder/name, lower case, of what could not be read
 	read := func(folder string, parse func(file string, data []byte) pipeline.Diagnostics) {
 		entries, err := fs.ReadDir(fsys, folder)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -97,11 +103,18 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 			found = true
 			file := path.Join(folder, e.Name())
 			data, err := fs.ReadFile(fsys, file)
+			var ds pipeline.Diagnostics
 			if err != nil {
-				diags = append(diags, pipeline.Diagnostic{File: path.Join(name, file), Path: "$", Message: err.Error()})
-				continue
+				ds = pipeline.Diagnostics{{File: path.Join(name, file), Path: "$", Message: err.Error()}}
+			} else {
+				ds = parse(path.Join(name, file), data)
 			}
-			diags = append(diags, parse(path.Join(name, file), data)...)
+			if ds.Err() != nil {
+				// In the Git layout a file has the name of what it declares.
+				unread[strings.ToLower(strings.TrimSuffix(file, path.Ext(file)))] = true
+				unread[strings.ToLower(folder)+"/"] = true
+			}
+			diags = append(diags, ds...)
 		}
 	}
 	factories := 0
@@ -171,14 +184,24 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 			}
 		}
 		d.Factory = f
-		// What could not be parsed would be reported once more as missing.
-		if diags.Err() == nil {
-			f.Strict = strict
-			diags = append(diags, f.Validate()...)
-		}
+		f.Strict = strict
+		f.Unread = func(folder, name string) bool { return unread[strings.ToLower(folder+"/"+name)] }
+		diags = append(diags, f.Validate()...)
 	}
+	diags = slices.DeleteFunc(diags, repeated())
 	slices.SortStableFunc(diags, func(a, b pipeline.Diagnostic) int { return strings.Compare(a.File, b.File) })
 	return d, diags
+}
+
+// repeated tells of a diagnostic whose place and text were there already:
+// reading and validating may find the same.
+func repeated() func(pipeline.Diagnostic) bool {
+	seen := map[pipeline.Diagnostic]bool{}
+	return func(d pipeline.Diagnostic) bool {
+		was := seen[d]
+		seen[d] = true
+		return was
+	}
 }
 
 func severity(strict bool) pipeline.Severity {

@@ -63,6 +63,7 @@ func parseEmulatorConfig(file string, data []byte) ([]Namespace, pipeline.Diagno
 		o := r.object(path, n)
 		r.members(path, o, "Name", "Queues", "Topics")
 		ns := Namespace{Name: r.name(path, o)}
+		r.namespaceName(path+".Name", ns.Name)
 		if seen[strings.ToLower(ns.Name)] {
 			r.errorf(path+".Name", "namespace %q is there twice", ns.Name)
 		}
@@ -127,53 +128,92 @@ func (r *reader) name(path string, o *expr.Object) string {
 	return s
 }
 
+// namespaceName applies the broker's rule for names of namespaces.
+func (r *reader) namespaceName(path, name string) {
+	if name == "" {
+		return // reported as missing
+	}
+	inner := strings.Trim(name, "-")
+	for _, c := range []byte(inner) {
+		if c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			inner = ""
+			break
+		}
+	}
+	if inner != name || len(name) > 50 {
+		r.errorf(path, "namespace name %q: want 1 to 50 letters, digits and inner hyphens", name)
+	}
+}
+
 func (r *reader) queue(path string, v expr.Value) Queue {
 	o := r.object(path, v)
 	r.members(path, o, "Name", "Properties")
 	q := Queue{Name: r.name(path, o)}
+	if q.Name != "" {
+		if err := broker.CheckPath(q.Name); err != nil {
+			r.errorf(path+".Name", "%v", err)
+		}
+	}
 	p, ok := o.Lookup("Properties")
 	if !ok || p == nil {
 		return q
 	}
 	path += ".Properties"
-	opt := &q.Options
+	before := len(r.diags)
 	for _, m := range r.object(path, p).Members() {
 		at := path + "." + m.Name
-		switch strings.ToLower(m.Name) {
-		case "lockduration":
-			opt.LockDuration = r.duration(at, m.Value)
-		case "defaultmessagetimetolive":
-			opt.DefaultMessageTimeToLive = r.duration(at, m.Value)
-		case "duplicatedetectionhistorytimewindow":
-			opt.DuplicateDetectionHistoryTimeWindow = r.duration(at, m.Value)
-		case "autodeleteonidle":
-			opt.AutoDeleteOnIdle = r.duration(at, m.Value)
-		case "maxdeliverycount":
-			opt.MaxDeliveryCount = r.integer(at, m.Value)
-		case "maxsizeinmegabytes":
-			opt.MaxSizeInMegabytes = r.integer(at, m.Value)
-		case "deadletteringonmessageexpiration":
-			opt.DeadLetteringOnMessageExpiration = r.boolean(at, m.Value)
-		case "requiresduplicatedetection":
-			opt.RequiresDuplicateDetection = r.boolean(at, m.Value)
-		case "requiressession":
-			opt.RequiresSession = r.boolean(at, m.Value)
-		case "enablepartitioning":
-			opt.EnablePartitioning = r.boolean(at, m.Value)
-		case "forwardto":
-			opt.ForwardTo = r.text(at, m.Value)
-		case "forwarddeadletteredmessagesto":
-			opt.ForwardDeadLetteredMessagesTo = r.text(at, m.Value)
-		case "usermetadata":
-			opt.UserMetadata = r.text(at, m.Value)
-		default:
-			r.errorf(at, "there is no such setting of a queue")
+		found := len(r.diags)
+		r.property(&q.Options, at, m)
+		if len(r.diags) > found {
+			continue
+		}
+		// Alone, so that what is wrong with it is told with its own place.
+		var alone broker.QueueOptions
+		r.property(&alone, at, m)
+		if err := alone.Validate(); err != nil {
+			r.errorf(at, "%v", err)
 		}
 	}
-	if err := opt.Validate(); err != nil {
-		r.errorf(path, "%v", err)
+	if len(r.diags) == before {
+		if err := q.Options.Validate(); err != nil {
+			r.errorf(path, "%v", err)
+		}
 	}
 	return q
+}
+
+// property reads one property of a queue into the options.
+func (r *reader) property(opt *broker.QueueOptions, at string, m expr.Member) {
+	switch strings.ToLower(m.Name) {
+	case "lockduration":
+		opt.LockDuration = r.duration(at, m.Value)
+	case "defaultmessagetimetolive":
+		opt.DefaultMessageTimeToLive = r.duration(at, m.Value)
+	case "duplicatedetectionhistorytimewindow":
+		opt.DuplicateDetectionHistoryTimeWindow = r.duration(at, m.Value)
+	case "autodeleteonidle":
+		opt.AutoDeleteOnIdle = r.duration(at, m.Value)
+	case "maxdeliverycount":
+		opt.MaxDeliveryCount = r.integer(at, m.Value)
+	case "maxsizeinmegabytes":
+		opt.MaxSizeInMegabytes = r.integer(at, m.Value)
+	case "deadletteringonmessageexpiration":
+		opt.DeadLetteringOnMessageExpiration = r.boolean(at, m.Value)
+	case "requiresduplicatedetection":
+		opt.RequiresDuplicateDetection = r.boolean(at, m.Value)
+	case "requiressession":
+		opt.RequiresSession = r.boolean(at, m.Value)
+	case "enablepartitioning":
+		opt.EnablePartitioning = r.boolean(at, m.Value)
+	case "forwardto":
+		opt.ForwardTo = r.text(at, m.Value)
+	case "forwarddeadletteredmessagesto":
+		opt.ForwardDeadLetteredMessagesTo = r.text(at, m.Value)
+	case "usermetadata":
+		opt.UserMetadata = r.text(at, m.Value)
+	default:
+		r.errorf(at, "there is no such setting of a queue")
+	}
 }
 
 func (r *reader) duration(path string, v expr.Value) time.Duration {
@@ -185,14 +225,17 @@ func (r *reader) duration(path string, v expr.Value) time.Duration {
 	d, err := parseDuration(s)
 	if err != nil {
 		r.errorf(path, "%v", err)
+	} else if d == 0 {
+		// To the broker zero means "not given".
+		r.errorf(path, "should be more than 0")
 	}
 	return d
 }
 
 func (r *reader) integer(path string, v expr.Value) int {
 	n, ok := v.(int64)
-	if !ok || n < 0 || n > 1<<31-1 {
-		r.errorf(path, "should be a whole number")
+	if !ok || n < 1 || n > 1<<31-1 {
+		r.errorf(path, "should be a whole number above 0")
 		return 0
 	}
 	return int(n)

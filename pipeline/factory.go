@@ -25,6 +25,11 @@ type Factory struct {
 	Lenient bool
 	// Supports tells which activity types run here; nil is [SupportedActivity].
 	Supports func(activityType string) bool
+	// Unread tells of definitions that exist and could not be read, which was
+	// reported already: a reference to one is no second mistake. Folder is that of
+	// the Git layout ("pipeline", "linkedService", "dataset"; "factory" without a
+	// name for the factory's own). Nil says that all were read.
+	Unread func(folder, name string) bool
 }
 
 // A resource is one definition of a factory.
@@ -120,6 +125,8 @@ func (f *Factory) DeleteTrigger(name string) (ok bool) {
 	f.Triggers, ok = remove(f.Triggers, name)
 	return ok
 }
+
+func (f *Factory) unread(folder, name string) bool { return f.Unread != nil && f.Unread(folder, name) }
 
 // Clone returns a factory whose lists can be changed without changing f's.
 func (f *Factory) Clone() *Factory {

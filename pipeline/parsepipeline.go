@@ -68,7 +68,9 @@ func (r *reader) parameters(n node, typed bool) []*Parameter {
 		at := list.path(m.Name)
 		o, ok := m.Value.(*expr.Object)
 		if !ok {
+			// Its name counts: whatever refers to it is not wrong as well.
 			r.errorf(at, "is %s, want an object", kindOf(m.Value))
+			out = append(out, &Parameter{Name: m.Name, Type: TypeString, HasDefault: true})
 			continue
 		}
 		if parameterByName(out, m.Name) != nil {
@@ -113,6 +115,8 @@ func (r *reader) variables(n node) []*Variable {
 		o, ok := m.Value.(*expr.Object)
 		if !ok {
 			r.errorf(at, "is %s, want an object", kindOf(m.Value))
+			out = append(out, &Variable{Name: m.Name, Type: VariableString})
+			seen.Variables = out
 			continue
 		}
 		if seen.Variable(m.Name) != nil {

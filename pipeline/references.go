@@ -88,7 +88,7 @@ func (v *validator) pipelineReferences(refs expr.References, at string, env *env
 	}
 	v.declared(refs.Parameters, v.pipeline.Parameters, at)
 	for _, r := range refs.GlobalParameters {
-		if _, ok := v.factory.GlobalParameters.Lookup(r.Name); !ok {
+		if _, ok := v.factory.GlobalParameters.Lookup(r.Name); !ok && !v.factory.unread("factory", "") {
 			v.errorf(at, "global parameter %q does not exist", r.Name)
 		}
 	}

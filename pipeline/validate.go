@@ -99,26 +99,33 @@ func (v *validator) reference(ref *Reference, at string) {
 	case equalFold(ref.Type, "DatasetReference"):
 		d := f.Dataset(ref.Name)
 		if d == nil {
-			v.errorf(at, "dataset %q does not exist", ref.Name)
+			v.missing("dataset", ref.Name, at, "dataset")
 			return
 		}
 		parameters = d.Parameters
 	case equalFold(ref.Type, "LinkedServiceReference"):
 		l := f.LinkedService(ref.Name)
 		if l == nil {
-			v.errorf(at, "linked service %q does not exist", ref.Name)
+			v.missing("linkedService", ref.Name, at, "linked service")
 			return
 		}
 		parameters = l.Parameters
 	case equalFold(ref.Type, "PipelineReference"):
 		if f.Pipeline(ref.Name) == nil {
-			v.errorf(at, "pipeline %q does not exist", ref.Name)
+			v.missing("pipeline", ref.Name, at, "pipeline")
 		}
 		return // its arguments stand beside the reference
 	default:
 		return // data flows, integration runtimes, credentials: not held here
 	}
 	v.arguments(parameters, ref.Parameters, at+".parameters")
+}
+
+// missing reports a reference to nothing.
+func (v *validator) missing(folder, name, at, what string) {
+	if !v.factory.unread(folder, name) {
+		v.errorf(at, "%s %q does not exist", what, name)
+	}
 }
 
 // arguments checks that every parameter without a default gets a value and that
