@@ -1,0 +1,71 @@
+package arm
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// writeHeaders sets the headers of every answer (section 1.8).
+func (k *Kernel) writeHeaders(h http.Header, hr *http.Request, requestID string) {
+	correlation := requestID
+	if c := hr.Header.Get("x-ms-correlation-request-id"); IsGUID(c) {
+		correlation = c
+	}
+	now := k.Now()
+	h.Set("x-ms-request-id", requestID)
+	h.Set("x-ms-correlation-request-id", correlation)
+	h.Set("x-ms-routing-request-id", "LOCAL:"+now.Format("20060102T150405Z")+":"+requestID)
+	h.Set("Cache-Control", "no-cache")
+	h.Set("Date", now.Format(http.TimeFormat))
+	h.Set("X-Content-Type-Options", "nosniff")
+	if c := hr.Header.Get("x-ms-client-request-id"); len(c) <= 128 && strings.EqualFold(hr.Header.Get("x-ms-return-client-request-id"), "true") && c != "" {
+		h.Set("x-ms-client-request-id", c)
+	}
+}
+
+// baseURL is the scheme and host that the client used (section 1.11).
+func (k *Kernel) baseURL(hr *http.Request) string {
+	scheme, host := "http", hr.Host
+	if hr.TLS != nil {
+		scheme = "https"
+	}
+	if k.o.TrustForwarded {
+		if s := strings.ToLower(first(hr.Header.Get("X-Forwarded-Proto"))); s == "http" || s == "https" {
+			scheme = s
+		}
+		if h := first(hr.Header.Get("X-Forwarded-Host")); h != "" && !strings.ContainsAny(h, "/\\@?# ") {
+			host = h
+		}
+	}
+	return scheme + "://" + host
+}
+
+func first(list string) string {
+	s, _, _ := strings.Cut(list, ",")
+	return strings.TrimSpace(s)
+}
+
+// NewGUID makes a random GUID.
+func (k *Kernel) NewGUID() string {
+	k.randMu.Lock()
+	defer k.randMu.Unlock()
+	g, err := NewGUID(k.o.Rand)
+	if err != nil {
+		panic(err) // the system's source of randomness does not fail
+	}
+	return g
+}
+
+// NewGUID makes a GUID, version 4, of random bytes.
+func NewGUID(rand io.Reader) (string, error) {
+	var b [16]byte
+	if _, err := io.ReadFull(rand, b[:]); err != nil {
+		return "", fmt.Errorf("new GUID: %w", err)
+	}
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	x := hex.EncodeToString(b[:])
+	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:], nil
+}

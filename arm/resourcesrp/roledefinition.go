@@ -1,0 +1,154 @@
+package resourcesrp
+
+import (
+	"strings"
+
+	"switchyard/expr"
+)
+
+// A RoleDefinition is one of Azure's built-in roles.
+type RoleDefinition struct {
+	ID             string // GUID, the same in every tenant
+	Name           string
+	Description    string
+	Actions        []string
+	NotActions     []string
+	DataActions    []string
+	NotDataActions []string
+}
+
+// RoleDefinitions are the built-in roles that matter to Service Bus, Data Factory
+// and the endpoints that a factory calls.
+func RoleDefinitions() []RoleDefinition { return roleDefinitions }
+
+// LookUpRole finds a role by its GUID.
+func LookUpRole(id string) (RoleDefinition, bool) {
+	for _, d := range roleDefinitions {
+		if strings.EqualFold(d.ID, id) {
+			return d, true
+		}
+	}
+	return RoleDefinition{}, false
+}
+
+// Allows reports whether the role allows an action of the control plane, or, if
+// data is set, of the data plane: Microsoft.ServiceBus/namespaces/messages/send/action.
+func (d RoleDefinition) Allows(action string, data bool) bool {
+	allow, deny := d.Actions, d.NotActions
+	if data {
+		allow, deny = d.DataActions, d.NotDataActions
+	}
+	return anyMatches(allow, action) && !anyMatches(deny, action)
+}
+
+func anyMatches(patterns []string, action string) bool {
+	for _, p := range patterns {
+		if matchesAction(strings.ToLower(p), strings.ToLower(action)) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchesAction compares an action with a pattern in which * is any text.
+func matchesAction(pattern, action string) bool {
+	parts := strings.Split(pattern, "*")
+	if len(parts) == 1 {
+		return pattern == action
+	}
+	rest, ok := strings.CutPrefix(action, parts[0])
+	if !ok {
+		return false
+	}
+	for _, part := range parts[1 : len(parts)-1] {
+		i := strings.Index(rest, part)
+		if i < 0 {
+			return false
+		}
+		rest = rest[i+len(part):]
+	}
+	return strings.HasSuffix(rest, parts[len(parts)-1])
+}
+
+func (d RoleDefinition) object(subscription string) *expr.Object {
+	list := func(s []string) expr.Array {
+		a := expr.Array{}
+		for _, x := range s {
+			a = append(a, x)
+		}
+		return a
+	}
+	return object("id", roleID(subscription, d.ID), "name", d.ID, "type", "Microsoft.Authorization/roleDefinitions",
+		"properties", object("roleName", d.Name, "type", "BuiltInRole", "description", d.Description, "assignableScopes", expr.Array{"/"},
+			"permissions", expr.Array{object("actions", list(d.Actions), "notActions", list(d.NotActions),
+				"dataActions", list(d.DataActions), "notDataActions", list(d.NotDataActions))}))
+}
+
+func roleID(subscription, id string) string {
+	s := "/providers/Microsoft.Authorization/roleDefinitions/" + id
+	if subscription != "" {
+		s = "/subscriptions/" + subscription + s
+	}
+	return s
+}
+
+var (
+	deploy     = []string{"Microsoft.Authorization/*/read", "Microsoft.Insights/alertRules/*", "Microsoft.ResourceHealth/availabilityStatuses/read", "Microsoft.Resources/deployments/*", "Microsoft.Resources/subscriptions/resourceGroups/read", "Microsoft.Support/*"}
+	busReaders = []string{"Microsoft.ServiceBus/*/queues/read", "Microsoft.ServiceBus/*/topics/read", "Microsoft.ServiceBus/*/topics/subscriptions/read"}
+)
+
+var roleDefinitions = []RoleDefinition{
+	{
+		ID: "8e3af657-a8ff-443c-a75c-2fe8c4bcb635", Name: "Owner",
+		Description: "Manages all resources and may assign roles.",
+		Actions:     []string{"*"},
+	},
+	{
+		ID: "b24988ac-6180-42a0-ab88-20f7382dd24c", Name: "Contributor",
+		Description: "Manages all resources but may not assign roles.",
+		Actions:     []string{"*"},
+		NotActions:  []string{"Microsoft.Authorization/*/Delete", "Microsoft.Authorization/*/Write", "Microsoft.Authorization/elevateAccess/Action"},
+	},
+	{
+		ID: "acdd72a7-3385-48ef-bd42-f606fba81ae7", Name: "Reader",
+		Description: "Views all resources but changes none.",
+		Actions:     []string{"*/read"},
+	},
+	{
+		ID: "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9", Name: "User Access Administrator",
+		Description: "Manages who may access resources.",
+		Actions:     []string{"*/read", "Microsoft.Authorization/*", "Microsoft.Support/*"},
+	},
+	{
+		ID: "090c5cfd-751d-490a-894a-3ce6f1109419", Name: "Azure Service Bus Data Owner",
+		Description: "Full access to Service Bus resources and messages.",
+		Actions:     []string{"Microsoft.ServiceBus/*"}, DataActions: []string{"Microsoft.ServiceBus/*"},
+	},
+	{
+		ID: "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0", Name: "Azure Service Bus Data Receiver",
+		Description: "Receives messages from Service Bus.",
+		Actions:     busReaders, DataActions: []string{"Microsoft.ServiceBus/*/receive/action"},
+	},
+	{
+		ID: "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39", Name: "Azure Service Bus Data Sender",
+		Description: "Sends messages to Service Bus.",
+		Actions:     busReaders, DataActions: []string{"Microsoft.ServiceBus/*/send/action"},
+	},
+	{
+		ID: "673868aa-7521-48a0-acc6-0f60742d39f5", Name: "Data Factory Contributor",
+		Description: "Creates and manages data factories and what is in them.",
+		Actions:     append([]string{"Microsoft.DataFactory/dataFactories/*", "Microsoft.DataFactory/factories/*", "Microsoft.EventGrid/eventSubscriptions/write"}, deploy...),
+	},
+	{
+		ID: "a97b65f3-24c7-4388-baec-2e87135dc908", Name: "Cognitive Services User",
+		Description: "Reads and calls Cognitive Services, lists their keys.",
+		Actions:     []string{"Microsoft.CognitiveServices/*/read", "Microsoft.CognitiveServices/accounts/listkeys/action"},
+		DataActions: []string{"Microsoft.CognitiveServices/*"},
+	},
+	{
+		ID: "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd", Name: "Cognitive Services OpenAI User",
+		Description: "Calls OpenAI models.",
+		Actions:     []string{"Microsoft.CognitiveServices/*/read"},
+		DataActions: []string{"Microsoft.CognitiveServices/accounts/OpenAI/*/read", "Microsoft.CognitiveServices/accounts/OpenAI/*/action"},
+	},
+}

@@ -1,0 +1,245 @@
+package arm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"switchyard/expr"
+)
+
+// ServeHTTP implements [http.Handler].
+func (k *Kernel) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	id := k.NewGUID()
+	k.writeHeaders(w.Header(), hr, id)
+	resp, err := k.contain(hr, id, func() (*Response, error) { return k.serve(w, hr, id) })
+	if err != nil {
+		resp = k.errorResponse(hr, id, err)
+	}
+	write(w, hr, resp)
+}
+
+// contain turns a panic of a provider into an error: it ends this request only.
+func (k *Kernel) contain(hr *http.Request, id string, f func() (*Response, error)) (resp *Response, err error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p == http.ErrAbortHandler {
+			panic(p)
+		}
+		k.logger.Error("resource manager request panicked", "method", hr.Method, "path", hr.URL.Path, "request", id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		resp, err = nil, internalError(id)
+	}()
+	return f()
+}
+
+func internalError(id string) *Error {
+	return Errorf(http.StatusInternalServerError, "InternalServerError", "Encountered internal server error. Diagnostic information: request id '%s'.", id)
+}
+
+func (k *Kernel) serve(w http.ResponseWriter, hr *http.Request, requestID string) (*Response, error) {
+	if !knownMethod(hr.Method) {
+		return nil, Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed", "The HTTP method '%s' is not supported.", clip(hr.Method))
+	}
+	method := hr.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	escaped := hr.URL.EscapedPath()
+	id, action, collection, err := parsePath(method, escaped)
+	if err != nil {
+		return nil, err
+	}
+	r := &Request{Method: method, ID: id, Action: action, Collection: collection, Query: hr.URL.Query(), Header: hr.Header,
+		BaseURL: k.baseURL(hr), Path: escaped, RequestID: requestID}
+	if r.APIVersion, err = checkVersion(r.Query); err != nil {
+		return nil, err
+	}
+	if !r.anonymous() {
+		if r.Caller, err = k.authenticate(hr, r.BaseURL); err != nil {
+			return nil, err
+		}
+	}
+	if method != http.MethodGet {
+		if err := k.readBody(w, hr, r); err != nil {
+			return nil, err
+		}
+	}
+	resp, err := k.Dispatch(hr.Context(), r)
+	if err == nil && hr.Method == http.MethodHead && resp.Status == http.StatusOK {
+		resp = &Response{Status: http.StatusNoContent, Header: resp.Header} // section 5.2
+	}
+	return resp, err
+}
+
+// anonymous says that a request needs no token: the list of what a provider can
+// do (section 1.12).
+func (r *Request) anonymous() bool {
+	return r.Method == http.MethodGet && r.ID.Subscription == "" && r.ID.Scope == nil && r.ID.Provider != "" &&
+		len(r.ID.Types) == 1 && len(r.ID.Names) == 0 && strings.EqualFold(r.ID.Types[0], "operations")
+}
+
+// authenticate applies section 1.12.
+func (k *Kernel) authenticate(hr *http.Request, base string) (Caller, error) {
+	var fail *Error
+	if hr.Header.Get("Authorization") == "" {
+		fail = Errorf(http.StatusUnauthorized, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
+	} else {
+		c, err := k.o.Authenticate(hr)
+		if err == nil {
+			return c, nil
+		}
+		if !errors.As(err, &fail) {
+			fail = Errorf(http.StatusUnauthorized, "InvalidAuthenticationToken", "The access token is invalid: %v.", err)
+		}
+	}
+	if fail.Status == http.StatusUnauthorized && fail.Header.Get("WWW-Authenticate") == "" {
+		e := *fail
+		e.Header = e.Header.Clone()
+		if e.Header == nil {
+			e.Header = http.Header{}
+		}
+		e.Header.Set("WWW-Authenticate", fmt.Sprintf(`Bearer authorization_uri="%s/%s", error="invalid_token", error_description="%s"`,
+			base, k.o.TenantID, strings.NewReplacer(`"`, `'`, "\r", " ", "\n", " ").Replace(e.Message)))
+		fail = &e
+	}
+	return Caller{}, fail
+}
+
+func (k *Kernel) readBody(w http.ResponseWriter, hr *http.Request, r *Request) error {
+	tooLarge := Errorf(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+		"The request entity is too large: the limit is %d bytes.", k.o.MaxBody)
+	if hr.ContentLength > k.o.MaxBody {
+		return tooLarge
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, k.o.MaxBody))
+	var limit *http.MaxBytesError
+	switch {
+	case errors.As(err, &limit):
+		return tooLarge
+	case err != nil:
+		return InvalidContent("The request content could not be read: %v.", err)
+	}
+	r.RawBody = b
+	text := strings.TrimPrefix(string(b), "\ufeff")
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	v, err := expr.ParseJSON([]byte(text))
+	if err != nil {
+		return InvalidContent("The request content was invalid and could not be deserialized: '%v'.", err)
+	}
+	if v == nil {
+		return nil
+	}
+	o, ok := v.(*expr.Object)
+	if !ok {
+		return InvalidContent("The request content was invalid and could not be deserialized: it must be a JSON object.")
+	}
+	r.Body = o
+	return nil
+}
+
+// Dispatch finds the provider of a request and lets it answer. Providers may use
+// it to reach each other's resources as their caller would.
+func (k *Kernel) Dispatch(ctx context.Context, r *Request) (*Response, error) {
+	if r.ID.Provider == "" {
+		return k.dispatchCore(ctx, r)
+	}
+	p, info, err := k.canonical(&r.ID)
+	if err != nil {
+		return nil, err
+	}
+	if r.ID.ResourceGroup != "" {
+		g, err := k.canonicalGroup(&r.ID)
+		if err != nil {
+			return nil, err
+		}
+		if g.Deleting && (r.Method == http.MethodPut || r.Method == http.MethodPatch) {
+			return nil, Errorf(http.StatusConflict, "ResourceGroupBeingDeleted",
+				"The resource group '%s' is in deprovisioning state and cannot perform this operation.", g.Name)
+		}
+	}
+	if r.Collection && r.Method != http.MethodGet || r.Method == http.MethodPost && r.Action == "" && len(r.ID.Types) == 0 {
+		return nil, MethodNotAllowed(r)
+	}
+	if r.Method == http.MethodPut && info.Tracked {
+		if _, err := ReadLocation(r.Body, r.ID.Type()); err != nil {
+			return nil, err
+		}
+	}
+	return answer(p.Handle(ctx, r))
+}
+
+func (k *Kernel) dispatchCore(ctx context.Context, r *Request) (*Response, error) {
+	if r.ID.ResourceGroup != "" && (len(r.ID.Types) > 0 || r.Action != "") {
+		if _, err := k.canonicalGroup(&r.ID); err != nil {
+			return nil, err
+		}
+	}
+	if len(r.ID.Types) == 1 && len(r.ID.Names) == 1 && r.Method == http.MethodGet && r.ID.Subscription != "" {
+		switch strings.ToLower(r.ID.Types[0]) {
+		case "operationresults":
+			return k.operationResult(r)
+		case "operationstatuses":
+			return k.operationStatus(r)
+		}
+	}
+	return answer(k.resources.Handle(ctx, r))
+}
+
+func answer(resp *Response, err error) (*Response, error) {
+	if err == nil && resp == nil {
+		err = errors.New("the provider gave no answer")
+	}
+	return resp, err
+}
+
+func (k *Kernel) errorResponse(hr *http.Request, id string, err error) *Response {
+	var e *Error
+	if !errors.As(err, &e) {
+		if hr.Context().Err() == nil {
+			k.logger.Error("resource manager request failed", "method", hr.Method, "path", hr.URL.Path, "request", id, "err", err)
+		}
+		e = internalError(id)
+	}
+	h := e.Header.Clone()
+	if h == nil {
+		h = http.Header{}
+	}
+	h.Set("x-ms-error-code", e.Code)
+	return &Response{Status: e.Status, Body: e.Envelope(), Header: h}
+}
+
+// Envelope returns {"error":{…}} (section 3).
+func (e *Error) Envelope() *expr.Object {
+	return expr.NewObject(expr.Member{Name: "error", Value: e.Object()})
+}
+
+func write(w http.ResponseWriter, hr *http.Request, resp *Response) {
+	h := w.Header()
+	for name, values := range resp.Header {
+		h[http.CanonicalHeaderKey(name)] = values
+	}
+	if resp.Body == nil {
+		if resp.Status != http.StatusNoContent && resp.Status != http.StatusNotModified {
+			h.Set("Content-Length", "0")
+		}
+		w.WriteHeader(resp.Status)
+		return
+	}
+	body := expr.AppendJSON(nil, resp.Body)
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(resp.Status)
+	if hr.Method != http.MethodHead {
+		_, _ = w.Write(body) // a client that is gone is no news
+	}
+}
