@@ -1,12 +1,14 @@
 // Package listen owns the program's ports: it opens them (on a free one where
 // a default is taken), tells by the first byte of a connection which protocol
-// the client speaks, so that one port serves AMQP and HTTP alike, and guards the
-// HTTP planes against requests that a browser was tricked into sending.
+// the client speaks, so that one port serves AMQP and HTTP alike, with TLS and
+// without, keeps the certificates that TLS needs, and guards the HTTP planes
+// against requests that a browser was tricked into sending.
 package listen
 
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -84,7 +86,11 @@ type Mux struct {
 	timeout time.Duration
 	now     func() time.Time
 	outs    [3]*queue
-	wg      sync.WaitGroup // connections whose first byte is awaited; owned by Serve
+
+	tls       *tls.Config // nil: connections with TLS go to their listener
+	tlsFailed func(net.Addr, error)
+
+	wg sync.WaitGroup // connections whose first byte is awaited; owned by Serve
 }
 
 // NewMux wraps a listener. A client has timeout to send its first byte; now is
@@ -141,37 +147,53 @@ func (m *Mux) Serve(ctx context.Context) error {
 	return err
 }
 
-func (m *Mux) route(ctx context.Context, c net.Conn) {
+func (m *Mux) route(ctx context.Context, raw net.Conn) {
 	// HTTP clients open connections ahead of need: one that has said nothing
 	// must not hold up the end.
-	stop := context.AfterFunc(ctx, func() { c.Close() })
+	stop := context.AfterFunc(ctx, func() { raw.Close() })
 	defer stop()
-	c.SetReadDeadline(m.now().Add(m.timeout))
-	r := bufio.NewReaderSize(c, 16)
-	first, err := r.Peek(1)
-	if err != nil {
-		c.Close()
+	raw.SetDeadline(m.now().Add(m.timeout))
+	p, c := sniff(raw)
+	if p == TLS && m.tls != nil {
+		if c = m.decrypt(ctx, c); c == nil {
+			return
+		}
+		p, c = sniff(c)
+	}
+	if c == nil {
 		return
 	}
-	c.SetReadDeadline(time.Time{})
-	p := HTTP
-	switch {
-	case first[0] == 0x16:
-		p = TLS
-	case first[0] == 'A':
-		p = AMQP
-	}
+	c.SetDeadline(time.Time{})
 	q := m.outs[p]
 	if q == nil {
 		c.Close()
 		return
 	}
-	buffered, _ := r.Peek(r.Buffered())
 	select {
-	case q.conns <- &peeked{Conn: c, head: append([]byte(nil), buffered...)}:
+	case q.conns <- c:
 	case <-q.done:
 		c.Close()
 	}
+}
+
+// sniff waits for the first byte of a connection. The connection it returns
+// still has that byte; it is nil, and c is closed, if none came.
+func sniff(c net.Conn) (Protocol, net.Conn) {
+	r := bufio.NewReaderSize(c, 16)
+	first, err := r.Peek(1)
+	if err != nil {
+		c.Close()
+		return 0, nil
+	}
+	buffered, _ := r.Peek(r.Buffered())
+	p := HTTP
+	switch first[0] {
+	case 0x16:
+		p = TLS
+	case 'A':
+		p = AMQP
+	}
+	return p, &peeked{Conn: c, head: append([]byte(nil), buffered...)}
 }
 
 // queue is the listener of one protocol.
