@@ -195,6 +195,8 @@ func (v *Values) readFile(src Source) error {
 			return usagef("settings file %s, line %d: there is no setting %q", name, node.Line, k)
 		case node.Kind != yaml.ScalarNode:
 			return usagef("settings file %s, line %d: %s takes one value", name, node.Line, k)
+		case node.Tag == "!!null":
+			return usagef("settings file %s, line %d: %s has no value", name, node.Line, k)
 		}
 		if err := s.check(node.Value); err != nil {
 			return usagef("settings file %s, line %d: %s: %v", name, node.Line, k, err)
@@ -217,8 +219,8 @@ func (s Setting) check(val string) error {
 			return fmt.Errorf("%q is not a duration such as 20s or 1m30s", val)
 		}
 	case Int:
-		if _, err := strconv.Atoi(val); err != nil {
-			return fmt.Errorf("%q is not a whole number", val)
+		if n, err := strconv.Atoi(val); err != nil || n < 1 {
+			return fmt.Errorf("%q is not a whole number above 0", val)
 		}
 	}
 	return nil

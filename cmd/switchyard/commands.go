@@ -19,7 +19,7 @@ with the Azure SDK and prints them. Exits 0 only if every ticket is accounted fo
   switchyard demo
   switchyard demo --ephemeral
   switchyard demo --keep        # stay up afterwards and print how to connect`,
-			settings: append([]string{"keep"}, serving...), run: demo,
+			settings: append([]string{"keep"}, serving...), run: demo, stops: true,
 		},
 		{
 			name: "up", operands: "[DIR]", max: 1, summary: "serve, deploy a folder, print how to connect",
@@ -30,7 +30,7 @@ in DIR or DIR/servicebus.
 
   switchyard up examples/ticket-triage
   switchyard up --ephemeral --amqp-address 127.0.0.1:0 --output json`,
-			settings: serving, run: up,
+			settings: serving, run: up, stops: true,
 		},
 		{
 			name: "run", operands: "DIR PIPELINE", min: 2, max: 2, summary: "run one pipeline of a folder, in memory, and print the run",
@@ -40,16 +40,16 @@ not, 2 if the command line or the definitions can't be understood.
 
   switchyard run examples/ticket-triage TicketTriage --parameters '{"messages":[]}'
   switchyard run . Nightly --parameters @parameters.json --output json`,
-			settings: []string{"parameters", "factory", "strict", "log-level", "log-format", "output"}, run: runPipeline,
+			settings: []string{"parameters", "factory", "strict", "log-level", "log-format", "output"}, run: runPipeline, stops: true,
 		},
 		{
 			name: "eval", summary: "evaluate expressions, one JSON object a line",
 			help: `Reads {"expr":…, "context":…} from each line of standard input and answers with
-one line: {"value":…} or {"error":{"code":…,"message":…}}. The context may hold
+one line, in order: {"value":…} or {"error":{"code":…,"message":…}}. The context may hold
 parameters, globalParameters, variables, activities, item, dataset,
 linkedService, pipeline, trigger, triggerBody and now.
 
-  echo '{"expr":"@concat(''a'', pipeline().parameters.p)","context":{"parameters":{"p":1}}}' | switchyard eval`,
+  echo '{"expr":"@add(pipeline().parameters.p, 2)","context":{"parameters":{"p":1}}}' | switchyard eval`,
 			run: eval,
 		},
 		{
@@ -79,7 +79,7 @@ warning.
 
   switchyard receive triaged --count 100 --wait 10s
   switchyard receive tickets --dead-letter`,
-			settings: append([]string{"count", "wait", "dead-letter"}, clientSettings...), run: receive,
+			settings: append([]string{"count", "wait", "dead-letter"}, clientSettings...), run: receive, stops: true,
 		},
 		{
 			name: "runs", summary: "list pipeline runs, or show one",
@@ -88,6 +88,7 @@ warning.
 		},
 		{
 			name: "version", summary: "print the version",
+			help:     "  switchyard version\n  switchyard version --output json",
 			settings: []string{"output"}, run: version,
 		},
 	}

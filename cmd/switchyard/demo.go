@@ -121,13 +121,25 @@ func demo(ctx context.Context, e *env, v *config.Values, _ []string) int {
 		if err := printEndpoints(e, v, sys); err != nil {
 			code = e.fail(err)
 		}
-		say("\nstaying up until a signal comes; try: switchyard runs\n")
+		say("\nstaying up until a signal comes%s\n", hint(v))
 		<-ctx.Done()
 	}
 	if err := sys.Stop(); err != nil {
 		code = e.fail(err)
 	}
 	return code
+}
+
+// hint is a command that works while the demonstration stays up: in memory there
+// is no data directory by which another command could find it.
+func hint(v *config.Values) string {
+	switch {
+	case v.Bool("ephemeral"):
+		return ""
+	case v.Origin("data") == "flag":
+		return "; try: switchyard runs --data " + v.String("data")
+	}
+	return "; try: switchyard runs"
 }
 
 // triage sends the tickets, collects what becomes of each and reports.

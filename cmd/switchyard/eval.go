@@ -14,19 +14,32 @@ import (
 	"switchyard/expr/exprtest"
 )
 
+// maxLine is how many bytes of a line eval reads. What is longer gets an error as
+// its answer and is not held in memory.
+const maxLine = 64 << 20
+
 // eval answers each line of standard input with one line, in order, whatever the
-// line holds: a line that is not JSON gets an error object like any other.
+// line holds: a line that is not JSON gets an error object like any other. What
+// follows the last line end is a line if it holds anything.
 func eval(_ context.Context, e *env, _ *config.Values, _ []string) int {
 	in := bufio.NewReaderSize(e.stdin, 64<<10)
 	out := bufio.NewWriter(e.stdout)
-	defer out.Flush()
 	for {
-		line, err := in.ReadBytes('\n')
-		if len(line) > 0 && len(trimLine(line)) > 0 {
-			out.Write(expr.AppendJSON(nil, evaluateLine(trimLine(line), time.Now(), rand.Uint64())))
-			out.WriteByte('\n')
-			if in.Buffered() == 0 {
-				out.Flush() // somebody may be waiting for this answer
+		line, long, err := readLine(in)
+		if err == nil || len(line) > 0 {
+			var answer *expr.Object
+			if long {
+				answer = evalError("BadRequest", fmt.Sprintf("the line is longer than the limit of %d bytes", maxLine))
+			} else {
+				answer = evaluateLine(trimLine(line), time.Now(), rand.Uint64())
+			}
+			out.Write(expr.AppendJSON(nil, answer))
+			out.WriteByte('\n') // the writer remembers an error until Flush
+		}
+		if in.Buffered() == 0 || err != nil {
+			// Somebody may be waiting for this answer.
+			if err := out.Flush(); err != nil {
+				return exitFailed // reported by Main
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -34,6 +47,23 @@ func eval(_ context.Context, e *env, _ *config.Values, _ []string) int {
 		}
 		if err != nil {
 			return e.fail(fmt.Errorf("standard input: %w", err))
+		}
+	}
+}
+
+// readLine reads up to and with a line end. Of a line that is too long it returns
+// the beginning.
+func readLine(in *bufio.Reader) (line []byte, long bool, err error) {
+	for {
+		part, err := in.ReadSlice('\n')
+		if len(line)+len(part) > maxLine+2 { // with its line end
+			long = true
+		}
+		if !long || line == nil {
+			line = append(line, part...)
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, long, err
 		}
 	}
 }
@@ -50,6 +80,9 @@ func trimLine(b []byte) []byte {
 func evaluateLine(line []byte, now time.Time, seed uint64) *expr.Object {
 	bad := func(format string, a ...any) *expr.Object {
 		return evalError("BadRequest", fmt.Sprintf(format, a...))
+	}
+	if len(line) == 0 {
+		return bad("the line is empty")
 	}
 	v, err := expr.ParseJSON(line)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"switchyard/config"
@@ -29,7 +30,10 @@ type command struct {
 	help                    string   // what to know, with examples
 	settings                []string // rows of config.Settings
 	min, max                int      // number of operands
-	run                     func(ctx context.Context, e *env, v *config.Values, operands []string) int
+	// stops says that a first signal is for run to see. The other commands have
+	// nothing to put in order, may be waiting for their input, and end at once.
+	stops bool
+	run   func(ctx context.Context, e *env, v *config.Values, operands []string) int
 }
 
 // env is what a command may touch of the process.
@@ -69,8 +73,36 @@ func main() {
 	os.Exit(Main(os.Args[1:], &env{os.Stdin, os.Stdout, os.Stderr}))
 }
 
-// Main runs one command line and returns its exit code.
+// output is where answers go. It remembers that one got lost, which those who
+// print need not ask after each line.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	n, err := o.w.Write(b)
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	return n, err
+}
+
+// Main runs one command line and returns its exit code. Success means that its
+// answer was written, too.
 func Main(args []string, e *env) int {
+	out := &output{w: e.stdout}
+	inner := *e
+	inner.stdout = out
+	code := dispatch(args, &inner)
+	if out.err != nil {
+		e.fail(fmt.Errorf("standard output: %w", out.err))
+		code = max(code, exitFailed)
+	}
+	return code
+}
+
+func dispatch(args []string, e *env) int {
 	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
 		if len(args) > 1 {
 			if c := find(args[1]); c != nil {
@@ -98,12 +130,15 @@ func Main(args []string, e *env) int {
 		return e.fail(err)
 	}
 	if len(operands) < c.min || len(operands) > c.max {
-		return e.fail(&config.UsageError{Msg: fmt.Sprintf("usage: switchyard %s %s", c.name, c.operands)})
+		return e.fail(&config.UsageError{Msg: strings.TrimSpace("usage: switchyard " + c.name + " " + c.operands)})
 	}
 	if has(c.settings, "output") {
 		if o := v.String("output"); o != "text" && o != "json" {
 			return e.fail(&config.UsageError{Msg: fmt.Sprintf("output: %s is not text or json", o)})
 		}
+	}
+	if !c.stops {
+		return c.run(context.Background(), e, v, operands)
 	}
 	ctx, stop := signals(e)
 	defer stop()

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"path/filepath"
 	"text/tabwriter"
 	"time"
 	"unicode/utf8"
@@ -16,6 +18,9 @@ import (
 	"switchyard/system"
 )
 
+// dialPatience is how long a Switchyard on this machine may take to accept.
+const dialPatience = 5 * time.Second
+
 // connect opens a client of the named connection string, or of the Switchyard
 // that runs on the data directory.
 func connect(v *config.Values) (*azservicebus.Client, error) {
@@ -25,9 +30,18 @@ func connect(v *config.Values) (*azservicebus.Client, error) {
 		if err != nil {
 			return nil, err
 		}
+		// A process that was killed leaves its file; the SDK would knock for most of
+		// a minute.
+		c, err := net.DialTimeout("tcp", ep.AMQP, dialPatience)
+		if err != nil {
+			return nil, fmt.Errorf("no Switchyard answers at %s, which %s names: %w", ep.AMQP, filepath.Join(v.String("data"), "endpoints.json"), err)
+		}
+		c.Close()
 		cs = ep.ConnectionString
 	}
-	return azservicebus.NewClientFromConnectionString(cs, nil)
+	return azservicebus.NewClientFromConnectionString(cs, &azservicebus.ClientOptions{
+		RetryOptions: azservicebus.RetryOptions{MaxRetries: 2, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 2 * time.Second},
+	})
 }
 
 func send(ctx context.Context, e *env, v *config.Values, operands []string) int {

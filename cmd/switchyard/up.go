@@ -20,11 +20,15 @@ func options(e *env, v *config.Values) (system.Options, error) {
 	if err != nil {
 		return system.Options{}, err
 	}
+	if v.String("data") == "" {
+		return system.Options{}, &config.UsageError{Msg: "data: names no directory"}
+	}
 	return system.Options{
 		DataDir: v.String("data"), Ephemeral: v.Bool("ephemeral"), KeyFile: v.String("key-file"),
 		AMQPAddress: v.String("amqp-address"), AMQPFallback: !v.IsSet("amqp-address"),
 		HTTPAddress: v.String("http-address"), HTTPFallback: !v.IsSet("http-address"),
-		Grace: v.Duration("grace"), Strict: v.Bool("strict"), Logger: log,
+		Grace:  max(v.Duration("grace"), 1), // zero would mean the default
+		Strict: v.Bool("strict"), Logger: log,
 	}, nil
 }
 

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"switchyard/config"
+)
+
+// full is a disk without room.
+type full struct{}
+
+var errFull = errors.New("no space left on device")
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
+
+// TestOutputLost: an answer that could not be written is no success.
+func TestOutputLost(t *testing.T) {
+	for _, args := range [][]string{{"version"}, {"version", "--output", "json"}, {"help"}, {"eval"}, {"validate", "../../examples/ticket-triage"},
+		{"run", "../../examples/ticket-triage", "TicketTriage", "--parameters", `{"messages":[]}`}} {
+		var errs bytes.Buffer
+		code := Main(args, &env{strings.NewReader(`{"expr":"@add(1,2)"}` + "\n"), full{}, &errs})
+		if code != exitFailed || !strings.Contains(errs.String(), errFull.Error()) {
+			t.Errorf("%q: exit code %d, stderr %q; want 1 and the reason", args, code, errs.String())
+		}
+	}
+}
+
+// TestEvalAnswersEveryLine: as many lines out as in, whatever comes in.
+func TestEvalAnswersEveryLine(t *testing.T) {
+	in := strings.Join([]string{
+		`{"expr":"@add(1,2)"}`, "", "  ", "\r", "\xff\xfe", strings.Repeat("[", 1<<20), `{"expr":"` + strings.Repeat("x", maxLine) + `"}`, "null",
+		`{"expr":"@add(3,4)"}`, // and no line end
+	}, "\n")
+	var out, errs bytes.Buffer
+	if code := Main([]string{"eval"}, &env{strings.NewReader(in), &out, &errs}); code != exitOK {
+		t.Fatalf("exit code %d, stderr %q", code, errs.String())
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	if len(lines) != 9 {
+		t.Fatalf("%d lines out, want 9:\n%.2000s", len(lines), out.String())
+	}
+	for i, line := range lines {
+		want := `{"error":{"code":"BadRequest","message":"the line `
+		switch i {
+		case 0:
+			want = `{"value":3}`
+		case 8:
+			want = `{"value":7}`
+		}
+		if !strings.HasPrefix(line, want) {
+			t.Errorf("line %d = %.200s, want %s", i+1, line, want)
+		}
+	}
+	if !strings.Contains(lines[6], "longer than") {
+		t.Errorf("the huge line got %s", lines[6])
+	}
+}
+
+// TestNoGrace: no grace is not the default grace, which is what zero means to
+// package system.
+func TestNoGrace(t *testing.T) {
+	v, _, err := config.Parse(serving, []string{"--grace", "0s"}, config.Source{
+		LookupEnv: func(string) (string, bool) { return "", false }, ReadFile: config.OS.ReadFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := options(&env{nil, full{}, full{}}, v)
+	if err != nil || o.Grace == 0 || o.Grace > 1e6 {
+		t.Errorf("options: grace %v, error %v; want next to none, which is not zero", o.Grace, err)
+	}
+}
+
+// TestHint: what the demonstration tells to try works.
+func TestHint(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "; try: switchyard runs"},
+		{[]string{"--data", "d"}, "; try: switchyard runs --data d"},
+		{[]string{"--ephemeral"}, ""},
+	} {
+		v, _, err := config.Parse(serving, c.args, config.Source{
+			LookupEnv: func(string) (string, bool) { return "", false }, ReadFile: config.OS.ReadFile})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := hint(v); got != c.want {
+			t.Errorf("hint of %q = %q, want %q", c.args, got, c.want)
+		}
+	}
+}
