@@ -1,0 +1,119 @@
+package factory
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"switchyard/expr"
+	"switchyard/pipeline"
+)
+
+// Limits of section 8 of the engine specification.
+const (
+	maxDefinitions = 5000
+	maxProperties  = 2000 << 10
+)
+
+// parse fills in what a definition's text says. It does not look at the rest of
+// the factory.
+func (d *definition) parse() error {
+	v, err := expr.ParseJSON(d.properties)
+	if err != nil {
+		return invalidAt("$.properties", "not a JSON document: %v", err)
+	}
+	o, ok := v.(*expr.Object)
+	if !ok {
+		return invalidAt("$.properties", "is not an object")
+	}
+	if len(d.properties) > maxProperties {
+		return invalidAt("$.properties", "the definition has %d bytes, at most %d are allowed", len(d.properties), maxProperties)
+	}
+	name := d.record.Name
+	document := append(append([]byte(`{"name":`), expr.AppendJSON(nil, name)...), `,"properties":`...)
+	document = append(append(document, d.properties...), '}')
+	file := d.kind.String() + "/" + name
+	var ds pipeline.Diagnostics
+	switch d.kind {
+	case Pipelines:
+		d.pipeline, ds = pipeline.ParsePipeline(file, document)
+	case Datasets:
+		d.dataset, ds = pipeline.ParseDataset(file, document)
+	case LinkedServices:
+		d.linkedService, ds = pipeline.ParseLinkedService(file, document)
+	case Triggers:
+		d.trigger, ds = pipeline.ParseTrigger(file, document)
+		if d.trigger != nil {
+			d.trigger.Started = d.record.Started
+		}
+	default:
+		if err := d.plain(o); err != nil {
+			return err
+		}
+	}
+	if err := invalid(ds); err != nil {
+		return err
+	}
+	if name == "" {
+		return invalidAt("$.name", "is missing")
+	}
+	d.refs = references(o, "$.properties", "", nil)
+	return nil
+}
+
+var (
+	plainName   = regexp.MustCompile(`^[\pL\pN_][^.+?/<>*%&:\\]*$`)
+	runtimeName = regexp.MustCompile(`^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$`)
+)
+
+// plain checks a definition of a kind that is not parsed.
+func (d *definition) plain(o *expr.Object) error {
+	name, pattern, least, most := d.record.Name, plainName, 1, 260
+	if d.kind == IntegrationRuntimes {
+		pattern, least, most = runtimeName, 3, 63
+	}
+	if n := utf8.RuneCountInString(name); !pattern.MatchString(name) || n < least || n > most {
+		return invalidAt("$.name", "%q is no name of a %s", name, d.kind.Noun())
+	}
+	row := kindTable[d.kind]
+	if row.untyped {
+		return nil
+	}
+	v, _ := o.Lookup("type")
+	t, ok := v.(string)
+	if !ok {
+		return invalidAt("$.properties.type", "is missing")
+	}
+	for _, known := range row.types {
+		if strings.EqualFold(known, t) {
+			return nil
+		}
+	}
+	return invalidAt("$.properties.type", "%q is none of %s", t, strings.Join(row.types, ", "))
+}
+
+// validate checks a definition against the factory that it is in already.
+func (s *state) validate(d *definition) error {
+	if err := s.missing(d); err != nil {
+		return err
+	}
+	var ds pipeline.Diagnostics
+	switch {
+	case d.pipeline != nil:
+		ds = s.def.ValidatePipeline(d.pipeline)
+	case d.trigger != nil:
+		ds = s.def.ValidateTrigger(d.trigger)
+	case d.linkedService != nil:
+		ds = (&pipeline.Factory{LinkedServices: []*pipeline.LinkedService{d.linkedService}}).Validate()
+	case d.dataset != nil:
+		// Only its own mistakes, not those of the linked service.
+		alone := &pipeline.Factory{Datasets: []*pipeline.Dataset{d.dataset}}
+		for _, r := range d.refs {
+			if l := s.def.LinkedService(r.name); r.kind == LinkedServices && l != nil {
+				alone.PutLinkedService(&pipeline.LinkedService{Name: l.Name, File: l.File, Type: l.Type, Parameters: l.Parameters, TypeProperties: &expr.Object{}})
+			}
+		}
+		ds = alone.Validate()
+	}
+	return invalid(ds)
+}

@@ -1,0 +1,87 @@
+package factory
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"switchyard/commit"
+	"switchyard/expr"
+	"switchyard/pipeline"
+)
+
+// A Store keeps records under keys. Put and Delete only add to a unit; reads see
+// what has been committed.
+type Store interface {
+	// List calls f in the order of keys for those that begin with prefix.
+	List(prefix string, f func(key string, value []byte) error) error
+	Put(u *commit.Unit, key string, value []byte)
+	Delete(u *commit.Unit, key string)
+}
+
+// A Sealer encrypts what must not be readable on disk.
+type Sealer interface {
+	Seal(plain []byte) []byte
+	Open(sealed []byte) ([]byte, error)
+}
+
+// A Starter runs triggers. Only triggers of type ServiceBusTrigger are started.
+type Starter interface {
+	// Start begins to start runs, with the definitions of f; stop returns when no
+	// further run will be started. The manager stops and starts a trigger again
+	// when the definitions of its factory have changed.
+	Start(f *pipeline.Factory, t *pipeline.Trigger) (stop func(), err error)
+}
+
+// Timer is a timer of a [Clock], with the meaning of [time.Timer] since Go 1.23.
+type Timer = interface {
+	C() <-chan time.Time
+	Stop() bool
+	Reset(d time.Duration) bool
+}
+
+// Clock tells and measures time.
+type Clock = interface {
+	Now() time.Time
+	NewTimer(d time.Duration) Timer
+}
+
+// Options are what a [Manager] needs. Store, Log, Clock and Sealer are required.
+type Options struct {
+	Store  Store
+	Log    commit.Log
+	Clock  Clock
+	Sealer Sealer
+	Logger *slog.Logger // default: none
+	Rand   io.Reader    // etags and principals; default crypto/rand
+	// TenantID is the tenant of the factories' identities.
+	TenantID string
+	// Starter runs triggers. Without one no trigger runs, and starting one is
+	// refused.
+	Starter Starter
+	// Retire ends the runs of a factory that is deleted and removes their records.
+	// It is repeated after a failure or a crash. See [RetireRuns]. Default: nothing.
+	Retire func(ctx context.Context, factory string) error
+	// GlobalParameter turns the value of a global parameter into the one that runs
+	// see. Default: the same.
+	GlobalParameter func(v expr.Value) expr.Value
+	// Supports tells which activity types run here; default
+	// [pipeline.SupportedActivity].
+	Supports func(activityType string) bool
+}
+
+func (o *Options) defaults() error {
+	if o.Store == nil || o.Log == nil || o.Clock == nil || o.Sealer == nil {
+		return errors.New("factory manager: Store, Log, Clock and Sealer are required")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	return nil
+}

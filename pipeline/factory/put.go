@@ -1,0 +1,137 @@
+package factory
+
+import (
+	"bytes"
+	"context"
+	"strings"
+
+	"switchyard/expr"
+)
+
+// Put creates or replaces a definition: properties is the JSON of its member
+// properties. It is shown as it is after that. See the package's comment for
+// triggers and secrets. Errors are of check, or wrap [ErrFactoryNotFound],
+// [ErrInvalid], [ErrMissingReference], [ErrTriggerStarted],
+// [ErrTriggerNotStarted], [ErrNotSupported] or [ErrDeleting].
+func (m *Manager) Put(ctx context.Context, id ID, k Kind, name string, properties []byte, check Check) (*Definition, error) {
+	e, s, err := m.lock(ctx, id, len(properties))
+	if err != nil {
+		return nil, err
+	}
+	defer e.op.Unlock()
+	old := s.find(k, name)
+	if old == nil {
+		err = check.check(false, "")
+	} else {
+		err = check.check(true, old.record.ETag)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if old == nil && s.count() >= maxDefinitions {
+		return nil, errorf(ErrInvalid, "The data factory '%s' has %d entities; at most %d are allowed.", s.record.Name, s.count(), maxDefinitions)
+	}
+	d, err := m.define(s, k, name, properties, old)
+	if err != nil {
+		return nil, err
+	}
+	next := s.clone()
+	next.put(d)
+	if err := next.validate(d); err != nil {
+		return nil, err
+	}
+	starts := ""
+	if k == Triggers {
+		if d, err = m.runtimeState(next, d, old); err != nil {
+			return nil, err
+		}
+		if d.record.Started {
+			starts = d.record.Name
+		}
+		next.put(d)
+	}
+	if k > Triggers {
+		next.def = s.def // nothing that runs has changed
+	}
+	if err := m.change(e, next, starts); err != nil {
+		return nil, err
+	}
+	return d.view(), nil
+}
+
+// define makes a definition that takes the place of old, which may be nil.
+func (m *Manager) define(s *state, k Kind, name string, properties []byte, old *definition) (*definition, error) {
+	d := &definition{kind: k, record: definitionRecord{Version: recordVersion, Name: name, Published: m.now()}}
+	var before []byte
+	if old != nil {
+		// The casing of the creation is kept (section 1).
+		d.record.Name, d.record.Deployed = old.record.Name, old.record.Deployed
+		before = old.properties
+	}
+	if _, err := expr.ParseJSON(properties); err != nil {
+		return nil, invalidAt("$.properties", "not a JSON document: %v", err)
+	}
+	var err error
+	if d.properties, d.secret, err = restore(k, compact(bytes.TrimSpace(properties)), before); err != nil {
+		return nil, err
+	}
+	d.secret = d.secret || kindTable[k].sealed
+	if err := d.parse(); err != nil {
+		return nil, err
+	}
+	d.record.ETag, err = m.newID()
+	return d, err
+}
+
+// runtimeState gives a trigger that is put its state. A definition that says
+// that it is Started is, if it is one that can run; of all others the member is
+// read-only.
+func (m *Manager) runtimeState(s *state, d, old *definition) (*definition, error) {
+	v, _ := d.trigger.Raw.Lookup("properties")
+	o, _ := v.(*expr.Object)
+	v, _ = o.Lookup("runtimeState")
+	text, _ := v.(string)
+	asked := d.trigger.ServiceBus != nil && strings.EqualFold(text, "Started")
+	if old != nil && old.record.Started && !asked {
+		return nil, triggerStarted(d.record.Name)
+	}
+	if asked {
+		if err := m.startable(s, d); err != nil {
+			return nil, err
+		}
+	}
+	return d.withStarted(asked), nil
+}
+
+func triggerStarted(name string) error {
+	return errorf(ErrTriggerStarted, "Cannot update enabled Trigger; the trigger '%s' needs to be disabled first.", name)
+}
+
+// Delete deletes a definition and reports whether it was there. The error wraps
+// [ErrFactoryNotFound], [ErrReferenced], [ErrTriggerStarted] or [ErrDeleting].
+func (m *Manager) Delete(ctx context.Context, id ID, k Kind, name string, check Check) (existed bool, err error) {
+	e, s, err := m.lock(ctx, id, 0)
+	if err != nil {
+		return false, err
+	}
+	defer e.op.Unlock()
+	d := s.find(k, name)
+	if d == nil {
+		return false, check.check(false, "")
+	}
+	if err := check.check(true, d.record.ETag); err != nil {
+		return false, err
+	}
+	if d.record.Started {
+		return false, triggerStarted(d.record.Name)
+	}
+	if by := s.referrers(d); len(by) > 0 {
+		return false, errorf(ErrReferenced, "The document cannot be deleted since it is referenced by %s.", strings.Join(by, ", "))
+	}
+	next := s.clone()
+	next.remove(d)
+	if k > Triggers {
+		next.def = s.def
+	}
+	return true, m.change(e, next, "")
+}

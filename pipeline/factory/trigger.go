@@ -1,0 +1,200 @@
+package factory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"switchyard/pipeline"
+)
+
+// retryInterval is the wait before a trigger that could not be started is tried
+// again.
+const retryInterval = 10 * time.Second
+
+// runnable refuses the triggers that this version does not run.
+func runnable(d *definition) error {
+	if d.trigger.ServiceBus == nil {
+		return errorf(ErrNotSupported, "Trigger '%s' is of type %s, which this version of Switchyard does not run: only triggers of type %s can be started.", d.record.Name, d.trigger.Type, pipeline.TypeServiceBusTrigger)
+	}
+	return nil
+}
+
+// withStarted returns the definition with its trigger in another state.
+func (d *definition) withStarted(started bool) *definition {
+	c, t := *d, *d.trigger
+	c.record.Started, t.Started, c.trigger = started, started, &t
+	return &c
+}
+
+// StartTrigger starts a trigger; one that is started already stays so. The error
+// wraps [ErrNotFound], [ErrInvalid], [ErrMissingReference], [ErrNotSupported] or
+// [ErrTriggerNotStarted].
+func (m *Manager) StartTrigger(ctx context.Context, id ID, name string) error {
+	e, s, err := m.lock(ctx, id, 0)
+	if err != nil {
+		return err
+	}
+	defer e.op.Unlock()
+	d := s.find(Triggers, name)
+	if d == nil {
+		return noDefinition(Triggers, name, s)
+	}
+	if d.record.Started {
+		return nil
+	}
+	if err := m.startable(s, d); err != nil {
+		return err
+	}
+	next := s.clone()
+	next.put(d.withStarted(true))
+	return m.change(e, next, name)
+}
+
+// startable checks that a trigger can be started.
+func (m *Manager) startable(s *state, d *definition) error {
+	if err := runnable(d); err != nil {
+		return err
+	}
+	if m.o.Starter == nil {
+		return errorf(ErrNotSupported, "Trigger '%s' can't be started: this Switchyard runs without triggers.", d.record.Name)
+	}
+	return s.validate(d)
+}
+
+// StopTrigger stops a trigger, if it is started. When it returns no further run
+// is started; the runs that are under way go on.
+func (m *Manager) StopTrigger(ctx context.Context, id ID, name string) error {
+	e, s, err := m.lock(ctx, id, 0)
+	if err != nil {
+		return err
+	}
+	defer e.op.Unlock()
+	d := s.find(Triggers, name)
+	if d == nil {
+		return noDefinition(Triggers, name, s)
+	}
+	if !d.record.Started {
+		return nil
+	}
+	next := s.clone()
+	next.put(d.withStarted(false))
+	return m.change(e, next, "")
+}
+
+// change makes a new state durable and lets the triggers follow. If the trigger
+// of the name must, but can't, be started, the old state is put back. The caller
+// holds e.op.
+func (m *Manager) change(e *entry, next *state, trigger string) error {
+	old := e.current.Load()
+	m.commit(e, next)
+	m.reconcile(e) // others that fail are logged and tried again
+	if trigger == "" {
+		return nil
+	}
+	cause := e.failing[fold(trigger)]
+	if cause == nil {
+		return nil
+	}
+	if old == nil {
+		old = next.clone()
+		old.put(next.find(Triggers, trigger).withStarted(false))
+	}
+	m.commit(e, old)
+	m.reconcile(e)
+	return errorf(ErrTriggerNotStarted, "Trigger '%s' can't be started: %v", trigger, cause)
+}
+
+// reconcile makes the triggers that run those that are Started, with the
+// definitions as they are. The caller holds e.op.
+func (m *Manager) reconcile(e *entry) error {
+	clear(e.failing)
+	if !m.started.Load() || m.o.Starter == nil {
+		return nil
+	}
+	s := e.current.Load()
+	for name, r := range e.running {
+		if d := s.definitions[Triggers][name]; d == nil || !d.record.Started || r.def != s.def {
+			r.stop()
+			delete(e.running, name)
+		}
+	}
+	var errs []error
+	for _, d := range s.sorted(Triggers) {
+		name := fold(d.record.Name)
+		if !d.record.Started || e.running[name] != nil {
+			continue
+		}
+		stop, err := m.start(s, d)
+		if err != nil {
+			e.failing[name] = err
+			m.o.Logger.Error("a trigger can't be started; it is tried again", "factory", s.record.Name, "trigger", d.record.Name, "error", err)
+			errs = append(errs, fmt.Errorf("trigger %s of data factory %s: %w", d.record.Name, s.record.Name, err))
+			continue
+		}
+		e.running[name] = &running{s.def, stop}
+	}
+	if len(errs) > 0 {
+		select {
+		case m.trouble <- struct{}{}:
+		default:
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (m *Manager) start(s *state, d *definition) (func(), error) {
+	if err := runnable(d); err != nil {
+		return nil, err
+	}
+	if ref := d.trigger.ServiceBus.LinkedService; ref != nil {
+		if l := s.def.LinkedService(ref.Name); l != nil {
+			if err := usable(l); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return m.o.Starter.Start(s.def, d.trigger)
+}
+
+// stopAll stops the triggers that run. The caller holds e.op.
+func (e *entry) stopAll() {
+	for name, r := range e.running {
+		r.stop()
+		delete(e.running, name)
+	}
+}
+
+// retry starts triggers that could not be started before.
+func (m *Manager) retry() {
+	for {
+		select {
+		case <-m.ctx.Done():
+			return
+		case <-m.trouble:
+		}
+		if !m.sleep(retryInterval) {
+			return
+		}
+		for _, e := range m.entries() {
+			e.op.Lock()
+			if s := e.current.Load(); len(e.failing) > 0 && s != nil && !s.record.Deleting && m.ctx.Err() == nil {
+				m.reconcile(e)
+			}
+			e.op.Unlock()
+		}
+	}
+}
+
+// sleep reports false when the manager is closed.
+func (m *Manager) sleep(d time.Duration) bool {
+	t := m.o.Clock.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C():
+		return m.ctx.Err() == nil
+	case <-m.ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,168 @@
+package factory
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"switchyard/pipeline"
+)
+
+func (w *world) runtimeStateOf(name string) string {
+	w.t.Helper()
+	d, err := w.Definition(theID, Triggers, name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	state := Member(d.Properties, "runtimeState")
+	if d.Started != (string(state) == `"Started"`) {
+		w.t.Errorf("trigger %s: started is %t and runtimeState %s", name, d.Started, state)
+	}
+	return strings.Trim(string(state), `"`)
+}
+
+func (w *world) wantTrigger(what, state string, runs bool) {
+	w.t.Helper()
+	if got := w.runtimeStateOf("T"); got != state {
+		w.t.Errorf("%s: runtimeState is %s, want %s", what, got, state)
+	}
+	if got := slices.Contains(w.starter.names(), "contoso/T"); got != runs {
+		w.t.Errorf("%s: the trigger runs: %t, want %t", what, got, runs)
+	}
+}
+
+// TestRuntimeState follows one trigger through section 6: Stopped after the
+// first put, kept over puts, neither changed nor deleted while it is started.
+func TestRuntimeState(t *testing.T) {
+	w := open(t, newRecords()).triggered()
+	w.put(Triggers, "T", triggerText)
+	w.wantTrigger("first put", "Stopped", false)
+	start := func() {
+		t.Helper()
+		if err := w.StartTrigger(t.Context(), theID, "t"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop := func() {
+		t.Helper()
+		if err := w.StopTrigger(t.Context(), theID, "T"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start()
+	start()
+	w.wantTrigger("started twice", "Started", true)
+	if w.starter.starts != 1 {
+		t.Errorf("%d starts, want 1", w.starter.starts)
+	}
+	_, err := w.Put(t.Context(), theID, Triggers, "T", []byte(triggerText), nil)
+	wantKind(t, "put while started", err, ErrTriggerStarted)
+	_, err = w.Delete(t.Context(), theID, Triggers, "T", nil)
+	wantKind(t, "delete while started", err, ErrTriggerStarted)
+	w.wantTrigger("after what was refused", "Started", true)
+
+	// A definition that changes reaches the next run.
+	w.put(Pipelines, "P", `{"activities":[],"description":"new"}`)
+	if f := w.starter.of("contoso/T"); f.Pipeline("P").Description != "new" {
+		t.Errorf("the trigger runs with the pipeline %q, want the new one", f.Pipeline("P").Description)
+	}
+	w.Close()
+	if len(w.starter.names()) != 0 {
+		t.Errorf("after Close these run: %v", w.starter.names())
+	}
+	w = open(t, w.records)
+	w.wantTrigger("after a restart", "Started", true)
+
+	stop()
+	stop()
+	w.wantTrigger("stopped", "Stopped", false)
+	w.put(Triggers, "T", triggerText)
+	w.wantTrigger("put again", "Stopped", false)
+	if existed, err := w.Delete(t.Context(), theID, Triggers, "T", nil); err != nil || !existed {
+		t.Errorf("delete: got %t, %v", existed, err)
+	}
+}
+
+// TestStartedByPut is our extension: a ServiceBusTrigger that says so is started,
+// and changed while it runs. Of other types the member is read-only.
+func TestStartedByPut(t *testing.T) {
+	w := open(t, newRecords()).triggered()
+	if d := w.put(Triggers, "T", startedText); !d.Started {
+		t.Errorf("put: got %s, want it started", d.Properties)
+	}
+	w.wantTrigger("put", "Started", true)
+	w.put(Triggers, "T", strings.Replace(startedText, `"in"`, `"other"`, 1))
+	w.wantTrigger("put again", "Started", true)
+	if f := w.starter.of("contoso/T"); f.Trigger("T").ServiceBus.QueueName != "other" {
+		t.Errorf("the trigger takes from %s, want other", f.Trigger("T").ServiceBus.QueueName)
+	}
+	schedule := `{"type":"ScheduleTrigger","runtimeState":"Started","typeProperties":{"recurrence":{"frequency":"Hour","interval":1}}}`
+	w.put(Triggers, "Hourly", schedule)
+	if got := w.runtimeStateOf("Hourly"); got != "Stopped" {
+		t.Errorf("a schedule trigger that says it is started: got %s, want Stopped", got)
+	}
+}
+
+// TestStartFails: a trigger that can't be started stays stopped, and a put that
+// would start it changes nothing.
+func TestStartFails(t *testing.T) {
+	w := open(t, newRecords()).triggered()
+	w.put(Triggers, "T", triggerText)
+	w.starter.fail = errors.New("queue in is not there")
+	err := w.StartTrigger(t.Context(), theID, "T")
+	wantKind(t, "start", err, ErrTriggerNotStarted)
+	if err == nil || !strings.Contains(err.Error(), "queue in is not there") {
+		t.Errorf("start: got %v, want the reason in it", err)
+	}
+	w.wantTrigger("after the failure", "Stopped", false)
+	_, err = w.Put(t.Context(), theID, Triggers, "New", []byte(startedText), nil)
+	wantKind(t, "put of a new one", err, ErrTriggerNotStarted)
+	_, err = w.Definition(theID, Triggers, "New")
+	wantKind(t, "the new one", err, ErrNotFound)
+	_, err = open(t, w.records.after(len(w.records.units))).Definition(theID, Triggers, "New")
+	wantKind(t, "the new one after a restart", err, ErrNotFound)
+}
+
+// TestStartedTriggerIsTriedAgain: what should run at the start and can't, runs
+// when it can.
+func TestStartedTriggerIsTriedAgain(t *testing.T) {
+	r := newRecords()
+	first := open(t, r).triggered()
+	first.put(Triggers, "T", startedText)
+	first.Close()
+	synctest.Test(t, func(t *testing.T) {
+		s := &starter{running: map[string]*pipeline.Factory{}, fail: errors.New("queue in is not there")}
+		m, err := New(Options{Store: r, Log: r, Clock: wallClock{}, Sealer: turning{}, Starter: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "queue in is not there") {
+			t.Errorf("start: got %v, want the trigger's error", err)
+		}
+		time.Sleep(3 * retryInterval / 2)
+		synctest.Wait()
+		s.mu.Lock()
+		s.fail = nil
+		s.mu.Unlock()
+		time.Sleep(2 * retryInterval)
+		synctest.Wait()
+		if got := s.names(); len(got) != 1 {
+			t.Errorf("running: %v, want the trigger", got)
+		}
+		m.Close()
+	})
+}
+
+// TestWithoutStarter: a process without triggers says so.
+func TestWithoutStarter(t *testing.T) {
+	r := newRecords()
+	open(t, r).triggered().put(Triggers, "T", triggerText)
+	m, err := New(Options{Store: r, Log: r, Clock: wallClock{}, Sealer: turning{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, "start", m.StartTrigger(t.Context(), theID, "T"), ErrNotSupported)
+}
