@@ -12,6 +12,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"switchyard/infra/pulumi/program/azure"
+	"switchyard/infra/pulumi/provider/armclient"
 )
 
 // startByHooks makes a trigger of Azure's run. There a trigger is made stopped, is
@@ -61,7 +62,12 @@ func post(ctx context.Context, base, path, token string) error {
 		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
-	r, err := http.DefaultClient.Do(req)
+	client, err := armclient.Trusting(os.Getenv("SSL_CERT_FILE"))
+	if err != nil {
+		return err
+	}
+	defer client.CloseIdleConnections()
+	r, err := client.Do(req)
 	if err != nil {
 		return err
 	}

@@ -179,7 +179,7 @@ func (s *Server) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pulum
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if !k.isInput(name) && !strings.HasPrefix(name, "__") {
+		if !k.isInput(name) && !isForeign(name) {
 			fail(name, "%s has no input %q", k.token, name)
 		}
 	}
@@ -195,14 +195,22 @@ func (s *Server) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pulum
 	return &pulumirpc.CheckResponse{Inputs: inputs, Failures: failures}, nil
 }
 
+// isForeign says that a member of a resource's inputs was put there by the engine or,
+// in a stack that the vendor's plugin managed before, by that.
+func isForeign(name string) bool { return strings.HasPrefix(name, "__") || name == "azureApiVersion" }
+
 func has(m resource.PropertyMap, name string) bool {
 	v, ok := m[resource.PropertyKey(name)]
 	return ok && !v.IsNull()
 }
 
 // locationFor is the location of a resource that names none: what it had, what the
-// configuration says, or that of its group. It is unknown while the group is.
+// configuration says, or that of its group, as with the vendor's plugin. It is
+// unknown while the group is.
 func (s *Server) locationFor(ctx context.Context, k *kind, news, olds resource.PropertyMap) (resource.PropertyValue, error) {
+	if old := open(olds["location"]); old.IsString() {
+		return old, nil
+	}
 	if where := s.location(); where != "" {
 		return resource.NewStringProperty(where), nil
 	}
@@ -213,9 +221,6 @@ func (s *Server) locationFor(ctx context.Context, k *kind, news, olds resource.P
 	group := open(news["resourceGroupName"])
 	if group.IsComputed() {
 		return unknown(), nil
-	}
-	if old := open(olds["location"]); old.IsString() && open(olds["resourceGroupName"]).DeepEquals(group) {
-		return old, nil
 	}
 	arm, err := s.arm()
 	if err != nil {

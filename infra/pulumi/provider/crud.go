@@ -197,7 +197,7 @@ func (r *target) put(ctx context.Context, id string) (*structpb.Struct, error) {
 	}
 	for name := range in {
 		if !r.kind.isInput(name) {
-			delete(in, name) // the engine's own, which Check let through
+			delete(in, name) // foreign, see isForeign
 		}
 	}
 	body, err := r.kind.body(in)

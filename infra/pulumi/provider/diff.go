@@ -106,7 +106,7 @@ func diffOf(from, to resource.PropertyMap, replace func(top string) bool) change
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if strings.HasPrefix(name, "__") {
+		if isForeign(name) {
 			continue
 		}
 		n := len(c.detailed)

@@ -38,6 +38,7 @@ func TestDiff(t *testing.T) {
 			props{"resourceGroupName": "rg", "namespaceName": "my-thing0123abcd", "location": "northeurope"}, nil, map[string]string{"location": "UPDATE_REPLACE"}, []string{"location"}, false},
 		{"location, given name", ns, props{"resourceGroupName": "rg", "namespaceName": "mine", "location": "westeurope"},
 			props{"resourceGroupName": "rg", "namespaceName": "mine", "location": "northeurope"}, nil, map[string]string{"location": "UPDATE_REPLACE"}, []string{"location"}, true},
+		{"from the vendor's plugin", "servicebus:Queue", queue(props{"azureApiVersion": "2024-01-01", "__createBeforeDelete": true}), queue(nil), nil, map[string]string{}, nil, false},
 		{"spelling of a location", ns, props{"resourceGroupName": "rg", "namespaceName": "mine", "location": "West Europe"},
 			props{"resourceGroupName": "rg", "namespaceName": "mine", "location": "westeurope"}, nil, map[string]string{}, nil, false},
 		{"role", "authorization:RoleAssignment", props{"scope": "/a", "roleAssignmentName": "n", "principalId": "p"}, props{"scope": "/a", "roleAssignmentName": "n", "principalId": "q"}, nil,

@@ -28,8 +28,12 @@ func nameFor(k *kind, req *pulumirpc.CheckRequest, olds resource.PropertyMap) (s
 		switch a.GetMode() {
 		case pulumirpc.CheckRequest_AutonamingOptions_DISABLE:
 			return "", fmt.Errorf("missing required property %q: automatic naming is disabled in this project", k.name)
-		case pulumirpc.CheckRequest_AutonamingOptions_PROPOSE, pulumirpc.CheckRequest_AutonamingOptions_ENFORCE:
+		case pulumirpc.CheckRequest_AutonamingOptions_ENFORCE:
 			return a.GetProposedName(), nil
+		case pulumirpc.CheckRequest_AutonamingOptions_PROPOSE:
+			if k.naming != uuidName {
+				return a.GetProposedName(), nil
+			}
 		}
 	}
 	seed := req.GetRandomSeed()

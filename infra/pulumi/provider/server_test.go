@@ -281,6 +281,10 @@ func TestCheckLocations(t *testing.T) {
 	if len(failures) != 1 || failures[0].Property != "location" || !strings.Contains(failures[0].Reason, "azure-native:location") {
 		t.Errorf("group without location: %v", failures)
 	}
+	got, _ = check(t, s, ns, props{"location": "eastus"}, props{"resourceGroupName": "rg"})
+	if got["location"].V != "eastus" {
+		t.Errorf("location = %v, want the one it has", got["location"])
+	}
 	s.where = "northeurope"
 	got, _ = check(t, s, ns, nil, props{"resourceGroupName": "rg"})
 	if got["location"].V != "northeurope" {

@@ -33,6 +33,13 @@ func register[R pulumi.CustomResource](ctx *pulumi.Context, name, logical string
 	return r, err
 }
 
+// call calls a function whose answer may be secret, which Invoke refuses: the caller
+// keeps it secret.
+func call(ctx *pulumi.Context, name string, args map[string]any, result any) error {
+	_, err := ctx.InvokePackageRaw(token(name), args, result, "")
+	return err
+}
+
 // ResourceGroup holds the other resources.
 type ResourceGroup struct {
 	pulumi.CustomResourceState
@@ -79,6 +86,6 @@ func ClientToken(ctx *pulumi.Context) (string, error) {
 	var result struct {
 		Token string `pulumi:"token"`
 	}
-	err := ctx.Invoke(token("authorization:getClientToken"), &struct{}{}, &result)
+	err := call(ctx, "authorization:getClientToken", map[string]any{}, &result)
 	return result.Token, err
 }

@@ -116,7 +116,7 @@ func PrimaryConnectionString(ctx *pulumi.Context, group *ResourceGroup, ns *Name
 		var keys struct {
 			PrimaryConnectionString string `pulumi:"primaryConnectionString"`
 		}
-		err := ctx.Invoke(token("servicebus:listNamespaceKeys"), args, &keys)
+		err := call(ctx, "servicebus:listNamespaceKeys", args, &keys)
 		return keys.PrimaryConnectionString, err
 	}).(pulumi.StringOutput)
 	return pulumi.ToSecret(connection).(pulumi.StringOutput)

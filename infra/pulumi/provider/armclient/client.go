@@ -88,33 +88,33 @@ func New(o Options) (*Client, error) {
 	if o.PollInterval == 0 {
 		o.PollInterval = time.Second
 	}
-	roots, err := roots(o.CertFile)
+	client, err := Trusting(o.CertFile)
 	if err != nil {
 		return nil, err
 	}
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	return &Client{o: o, http: &http.Client{Transport: t}}, nil
+	return &Client{o: o, http: client}, nil
 }
 
-// roots is the system's pool and the certificates of file. Go reads SSL_CERT_FILE
-// itself only on some systems, and instead of the system's own.
-func roots(file string) (*x509.CertPool, error) {
+// Trusting makes an HTTP client that trusts the system's certificates and those of
+// file, if it is not "". Go reads SSL_CERT_FILE itself only on some systems, once,
+// and instead of the system's own.
+func Trusting(file string) (*http.Client, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	if file == "" {
-		return pool, nil
+	if file != "" {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("certificates to trust: %w", err)
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("certificates to trust: no certificate in %s", file)
+		}
 	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("certificates to trust: %w", err)
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("certificates to trust: no certificate in %s", file)
-	}
-	return pool, nil
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	return &http.Client{Transport: t}, nil
 }
 
 // SubscriptionID is the subscription of the resources.

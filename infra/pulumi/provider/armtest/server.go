@@ -192,6 +192,14 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) {
 		name := key[strings.LastIndex(strings.TrimSuffix(key, "/listkeys"), "/")+1 : len(key)-len("/listkeys")]
 		write(w, http.StatusOK, map[string]any{"keyName": name, "primaryKey": "pk", "secondaryKey": "sk",
 			"primaryConnectionString": "Endpoint=sb://localhost;SharedAccessKey=pk", "secondaryConnectionString": "Endpoint=sb://localhost;SharedAccessKey=sk"})
+	case r.Method == http.MethodPost && (strings.HasSuffix(key, "/start") || strings.HasSuffix(key, "/stop")):
+		trigger := s.resources[key[:strings.LastIndex(key, "/")]]
+		if trigger == nil {
+			failure(w, http.StatusNotFound, "TriggerNotFound", id)
+			return
+		}
+		trigger["properties"].(map[string]any)["runtimeState"] = map[string]string{"start": "Started", "stop": "Stopped"}[key[strings.LastIndex(key, "/")+1:]]
+		w.WriteHeader(http.StatusOK)
 	default:
 		failure(w, http.StatusNotFound, "InvalidResourceType", r.Method+" "+id)
 	}
