@@ -51,6 +51,9 @@ func (c *Change) Created() bool { return c.created }
 
 // change makes a change as a unit of its own.
 func (b *Broker) change(ctx context.Context, c *Change) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(b.ctx, cancel)() // a broker that is closed lets nobody wait
 	if err := b.log.Admit(ctx, definitionSize); err != nil {
 		return fmt.Errorf("%s %q: %w", c.what, c.name, err)
 	}

@@ -1,6 +1,7 @@
 package servicebus
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -91,17 +92,31 @@ func (c *conn) authorize(a address, rights auth.Rights) *fault {
 		"Unauthorized access. '%s' claim(s) are required to perform this operation. Resource: '%s'.", claims, c.uri(a.path()))}
 }
 
-// queue finds the queue of an address.
+// queue finds the queue or subscription of an address.
 func (c *conn) queue(a address) (*broker.Queue, *fault) {
 	q, err := c.h.broker.Queue(c.ns, a.queue())
 	if err != nil {
-		f := faultOf(err)
-		if f.status == 404 {
-			f = c.entityNotFound(a)
-		}
-		return nil, f
+		return nil, c.addressFault(a, err)
 	}
 	return q, nil
+}
+
+// exists finds out whether there is an entity at an address, a topic included.
+func (c *conn) exists(a address) *fault {
+	_, err := c.h.broker.Queue(c.ns, a.queue())
+	if err == nil || errors.Is(err, broker.ErrNotReceivable) {
+		return nil
+	}
+	return c.addressFault(a, err)
+}
+
+// addressFault translates the error of looking an entity up.
+func (c *conn) addressFault(a address, err error) *fault {
+	f := faultOf(err)
+	if f.status == 404 {
+		f = c.entityNotFound(a)
+	}
+	return f
 }
 
 // entityNotFound has the text by which clients tell a missing entity from
@@ -118,15 +133,15 @@ func (c *conn) attachSender(l *amqp.Link, a address) *fault {
 	if a.sub == broker.DeadLetterQueue {
 		return &fault{frames.ErrNotAllowed, 400, "Messages cannot be sent to the dead-letter queue '" + c.uri(a.queue()) + "'."}
 	}
-	q, f := c.queue(a)
-	if f != nil {
-		return f
-	}
-	info, err := q.Info()
+	to, err := c.h.broker.Sender(c.ns, a.queue())
 	if err != nil {
-		return faultOf(err)
+		return c.addressFault(a, err)
 	}
-	if !info.Options.Status.CanSend() {
+	limits, err := to.Limits()
+	if err != nil {
+		return c.addressFault(a, err)
+	}
+	if !limits.Status.CanSend() {
 		return faultOf(broker.ErrEntityDisabled)
 	}
 	properties := new(encoding.Map)
@@ -134,10 +149,10 @@ func (c *conn) attachSender(l *amqp.Link, a address) *fault {
 	if id := trackingID(l.Properties()); id != "" {
 		properties.Set(encoding.Symbol(trackingProperty), id)
 	}
-	s := &sender{link: link{c: c, l: l, addr: a, rights: auth.Send}, queue: q, maxSize: info.Options.MaxMessageSize}
+	s := &sender{link: link{c: c, l: l, addr: a, rights: auth.Send}, to: to, maxSize: limits.MaxMessageSize}
 	c.add(l, s)
 	l.Accept(amqp.AcceptOptions{
-		Source: sourceOf(l), MaxMessageSize: uint64(info.Options.MaxMessageSize), Properties: properties, Credit: senderCredit,
+		Source: sourceOf(l), MaxMessageSize: uint64(limits.MaxMessageSize), Properties: properties, Credit: senderCredit,
 	})
 	return nil
 }

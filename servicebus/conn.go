@@ -9,6 +9,7 @@ import (
 	"switchyard/amqp/amqpnet"
 	"switchyard/amqp/frames"
 	"switchyard/auth"
+	"switchyard/broker"
 	"switchyard/commit"
 )
 
@@ -147,7 +148,9 @@ func (c *conn) entityChanged(ns, path string) {
 		return
 	}
 	for _, p := range c.links {
-		if k := p.base(); strings.EqualFold(k.addr.entity, path) {
+		k := p.base()
+		topic, _, _ := broker.SplitSubscription(k.addr.entity)
+		if strings.EqualFold(k.addr.entity, path) || strings.EqualFold(topic, path) {
 			k.entityChanged()
 		}
 	}
@@ -155,7 +158,7 @@ func (c *conn) entityChanged(ns, path string) {
 
 // entityChanged detaches the link because its entity was updated or deleted.
 func (k *link) entityChanged() {
-	if _, f := k.c.queue(k.addr); f != nil {
+	if f := k.c.exists(k.addr); f != nil {
 		k.fail(f)
 		return
 	}

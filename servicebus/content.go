@@ -45,7 +45,7 @@ func decodeContent(payload []byte, now time.Time, newID func() encoding.UUID) (b
 	if _, err := m.ApplicationProperties(); err != nil {
 		return broker.Content{}, fmt.Errorf("%w: application properties: %w", errMessage, err)
 	}
-	c := broker.Content{Sections: payload, TimeToLive: timeToLive(m, now)}
+	c := broker.Content{Sections: payload, TimeToLive: timeToLive(m, now), Encoding: ruleEncoding{}}
 	var sessionSet bool
 	if p := m.Properties; p != nil {
 		c.MessageID = idText(p.MessageID)

@@ -17,6 +17,7 @@ const (
 	condEntityDisabled     encoding.Symbol = "com.microsoft:entity-disabled"
 	condArgumentError      encoding.Symbol = "com.microsoft:argument-error"
 	condArgumentOutOfRange encoding.Symbol = "com.microsoft:argument-out-of-range"
+	condEntityExists       encoding.Symbol = "com.microsoft:entity-already-exists"
 	condServerBusy         encoding.Symbol = "com.microsoft:server-busy"
 )
 
@@ -49,6 +50,9 @@ var faults = []struct {
 	{broker.ErrNamespaceNotFound, frames.ErrNotFound, 404, ""},
 	{broker.ErrEntityNotFound, frames.ErrNotFound, 404, ""},
 	{broker.ErrEntityDeleted, frames.ErrNotFound, 404, ""},
+	{broker.ErrRuleNotFound, frames.ErrNotFound, 404, ""},
+	{broker.ErrEntityExists, condEntityExists, 409, ""},
+	{broker.ErrNotReceivable, frames.ErrNotAllowed, 400, ""},
 	{broker.ErrEntityDisabled, condEntityDisabled, 400, textDisabled},
 	{broker.ErrEntityInUse, frames.ErrNotAllowed, 400, ""},
 	{broker.ErrMessageNotFound, condMessageNotFound, 404, textNotFound},

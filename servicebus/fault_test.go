@@ -27,6 +27,9 @@ var exported = map[string]error{
 	"broker.ErrEntityDeleted":     broker.ErrEntityDeleted,
 	"broker.ErrEntityDisabled":    broker.ErrEntityDisabled,
 	"broker.ErrEntityInUse":       broker.ErrEntityInUse,
+	"broker.ErrEntityExists":      broker.ErrEntityExists,
+	"broker.ErrRuleNotFound":      broker.ErrRuleNotFound,
+	"broker.ErrNotReceivable":     broker.ErrNotReceivable,
 	"broker.ErrMessageNotFound":   broker.ErrMessageNotFound,
 	"broker.ErrMessageLockLost":   broker.ErrMessageLockLost,
 	"broker.ErrQuotaExceeded":     broker.ErrQuotaExceeded,
@@ -83,6 +86,7 @@ var statuses = map[encoding.Symbol][]int32{
 	frames.ErrUnauthorizedAccess:    {401},
 	frames.ErrResourceLimitExceeded: {403}, frames.ErrMessageSizeExceeded: {403},
 	frames.ErrNotFound: {404}, condMessageNotFound: {404},
+	condEntityExists:        {409},
 	condMessageLockLost:     {410},
 	frames.ErrInternalError: {500}, frames.ErrNotImplemented: {501}, condServerBusy: {503},
 }

@@ -149,9 +149,9 @@ func (h *Handler) conn(nc *amqpnet.Conn) *conn {
 	return c
 }
 
-// EntityChanged detaches all links of a queue, its dead-letter queue and their
-// $management nodes, as the service does whenever a queue is updated or deleted
-// (section 3.6). Whoever changes queues calls it when the change is durable. It
+// EntityChanged detaches all links of a queue or subscription, its dead-letter
+// queue and their $management nodes, or of a topic and all its subscriptions, as
+// the service does whenever an entity is updated or deleted (section 3.6). Whoever changes entities calls it when the change is durable. It
 // does not wait: links end on the loops of their connections. Clients attach
 // again by themselves.
 func (h *Handler) EntityChanged(ns, path string) {

@@ -2,6 +2,7 @@ package servicebus
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 
 	"switchyard/amqp"
@@ -23,9 +24,10 @@ func (c *conn) attachManagement(l *amqp.Link, a address) *fault {
 	if f := c.authorize(a, rights); f != nil {
 		return f
 	}
-	queue, f := c.queue(a)
-	if f != nil {
-		return f
+	queue, err := c.h.broker.Queue(c.ns, a.queue())
+	topic := errors.Is(err, broker.ErrNotReceivable)
+	if err != nil && !topic {
+		return c.addressFault(a, err)
 	}
 	if l.Role() == amqp.RoleSender {
 		c.addReplyLink(l, a, rights)
@@ -46,7 +48,7 @@ func (c *conn) attachManagement(l *amqp.Link, a address) *fault {
 type managementRequest struct {
 	*requestLink
 	*request
-	queue   *broker.Queue
+	queue   *broker.Queue // nil: a topic
 	args    arguments
 	respond func(response)
 }
@@ -61,6 +63,9 @@ var operations = map[string]struct {
 	"com.microsoft:peek-message":               {auth.Listen, (*managementRequest).peekMessage},
 	"com.microsoft:receive-by-sequence-number": {auth.Listen, (*managementRequest).receiveBySequenceNumber},
 	"com.microsoft:update-disposition":         {auth.Listen, (*managementRequest).updateDisposition},
+	"com.microsoft:enumerate-rules":            {auth.Listen, (*managementRequest).enumerateRules},
+	"com.microsoft:add-rule":                   {auth.Listen, (*managementRequest).addRule},
+	"com.microsoft:remove-rule":                {auth.Listen, (*managementRequest).removeRule},
 }
 
 func (m *managementRequest) serve() error {
@@ -81,6 +86,10 @@ func (m *managementRequest) serve() error {
 	m.args = arguments{body}
 	if id, ok := body.Get("session-id"); ok && id != nil {
 		return notImplemented("Message sessions ('session-id') are")
+	}
+	if m.queue == nil {
+		// What a topic itself could be asked for is scheduled messages.
+		return fmt.Errorf("%w: %s", broker.ErrNotReceivable, m.operation)
 	}
 	return op.run(m)
 }

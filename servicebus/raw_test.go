@@ -247,7 +247,7 @@ func TestManagementRefuses(t *testing.T) {
 		{"sessions", "com.microsoft:get-message-sessions", map[string]any{}, 501, "amqp:not-implemented", "com.microsoft:get-message-sessions"},
 		{"session lock", "com.microsoft:renew-session-lock", map[string]any{"session-id": "s"}, 501, "amqp:not-implemented", "com.microsoft:renew-session-lock"},
 		{"session state", "com.microsoft:set-session-state", map[string]any{}, 501, "amqp:not-implemented", "com.microsoft:set-session-state"},
-		{"rules", "com.microsoft:add-rule", map[string]any{}, 501, "amqp:not-implemented", "com.microsoft:add-rule"},
+		{"rules of a queue", "com.microsoft:add-rule", map[string]any{}, 400, "amqp:not-allowed", "it is not a subscription"},
 		{"batch delete", "com.microsoft:batch-delete-messages", map[string]any{}, 501, "amqp:not-implemented", "com.microsoft:batch-delete-messages"},
 		{"unknown", "com.microsoft:fly", map[string]any{}, 501, "amqp:not-implemented", "com.microsoft:fly"},
 		{"none", "", map[string]any{}, 501, "amqp:not-implemented", "''"},
@@ -284,6 +284,8 @@ func TestAttachRefuses(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{})
 	s.queue("off", broker.QueueOptions{Status: broker.StatusDisabled})
+	s.topic("topic", broker.TopicOptions{}, "s")
+	s.topic("offtopic", broker.TopicOptions{Status: broker.StatusSendDisabled})
 	session := s.session()
 	receiver := func(address string, o *amqp.ReceiverOptions) error {
 		_, err := session.NewReceiver(testContext(t), address, o)
@@ -301,6 +303,12 @@ func TestAttachRefuses(t *testing.T) {
 		{"missing queue", receiver("nowhere", nil), "amqp:not-found", "The messaging entity 'sb://testns.servicebus.windows.net/nowhere' could not be found. To know more visit https://aka.ms/sbResourceMgrExceptions. "},
 		{"missing queue, sender", sender("amqps://ns/nowhere", nil), "amqp:not-found", "could not be found"},
 		{"subscription", receiver("t/Subscriptions/s", nil), "amqp:not-found", "could not be found"},
+		{"receiver on a topic", receiver("topic", nil), "amqp:not-allowed", "a topic can't be received from"},
+		{"sender to a subscription", sender("topic/Subscriptions/s", nil), "amqp:not-allowed", "messages are sent to its topic"},
+		{"sender to a subscription's dead-letter queue", sender("topic/Subscriptions/s/$DeadLetterQueue", nil), "amqp:not-allowed", "dead-letter"},
+		{"missing subscription", receiver("topic/Subscriptions/x", nil), "amqp:not-found", "could not be found"},
+		{"dead-letter queue of a topic", receiver("topic/$DeadLetterQueue", nil), "amqp:not-found", "could not be found"},
+		{"disabled topic", sender("offtopic", nil), "com.microsoft:entity-disabled", "disabled"},
 		{"disabled, receiver", receiver("off", nil), "com.microsoft:entity-disabled", "disabled"},
 		{"disabled, sender", sender("off", nil), "com.microsoft:entity-disabled", "disabled"},
 		{"session filter", receiver("q", &amqp.ReceiverOptions{Filters: []amqp.LinkFilter{amqp.NewLinkFilter("com.microsoft:session-filter", 0x137000000C, "s")}}), "amqp:not-implemented", "A sessionful message receiver cannot be created on an entity that does not require sessions."},

@@ -16,10 +16,10 @@ const senderCredit = 1000
 // batchFormat is the message format of a batch (section 8.1).
 const batchFormat = 0x80013700
 
-// A sender is a link on which a client sends messages to a queue.
+// A sender is a link on which a client sends messages to a queue or a topic.
 type sender struct {
 	link
-	queue    *broker.Queue
+	to       broker.Sender
 	maxSize  int64
 	answered uint32 // since credit was last added
 }
@@ -36,7 +36,7 @@ func (s *sender) delivered(d *amqp.Incoming) {
 	}
 	var done bool
 	if err == nil {
-		unit, sendErr := s.queue.Send(msgs, func(err error) { s.c.post(func() { s.answer(d, err) }) })
+		unit, sendErr := s.to.Send(msgs, func(err error) { s.c.post(func() { s.answer(d, err) }) })
 		s.c.submitted(unit)
 		done, err = sendErr == nil, sendErr
 	}

@@ -138,6 +138,24 @@ func (s *server) queue(path string, o broker.QueueOptions) {
 	}
 }
 
+// topic creates a topic with subscriptions that get everything.
+func (s *server) topic(path string, o broker.TopicOptions, subscriptions ...string) {
+	s.t.Helper()
+	if _, err := s.broker.PutTopic(context.Background(), namespace, path, o); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, name := range subscriptions {
+		s.subscription(path, name, broker.SubscriptionOptions{})
+	}
+}
+
+func (s *server) subscription(topic, name string, o broker.SubscriptionOptions) {
+	s.t.Helper()
+	if _, err := s.broker.PutSubscription(context.Background(), namespace, topic, name, o); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func (s *server) connectionString(name, key string) string {
 	return auth.ConnectionString{Endpoint: s.addr, KeyName: name, Key: key, Emulator: true}.Format()
 }

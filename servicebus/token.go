@@ -92,7 +92,7 @@ func (c *conn) putToken(req *request) *fault {
 		if err != nil {
 			return faultOf(err)
 		}
-		if _, f := c.queue(a); f != nil {
+		if f := c.exists(a); f != nil {
 			return f
 		}
 	}

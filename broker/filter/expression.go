@@ -47,24 +47,25 @@ type property struct {
 
 // look returns the property's value; ok is false if the message does not have it.
 func (e property) look(c *Context) (v Value, ok bool, err error) {
-	switch {
-	case e.system != 0:
+	user := e.user
+	if e.name != nil {
+		name, err := e.name.value(c)
+		if err != nil || name == nil {
+			return nil, false, err
+		}
+		if user, ok = name.(string); !ok {
+			return nil, false, evaluation("the name of a property must be text, not %T", name)
+		}
+	}
+	if e.system != 0 {
 		v, ok = c.Properties.System(e.system)
-		return v, ok, nil
-	case e.name == nil:
-		v, ok = c.Properties.User(e.user)
-		return v, ok, nil
+	} else {
+		v, ok = c.Properties.User(user)
 	}
-	name, err := e.name.value(c)
-	if err != nil || name == nil {
-		return nil, false, err
+	if !ok {
+		return nil, false, nil
 	}
-	s, isText := name.(string)
-	if !isText {
-		return nil, false, evaluation("the name of a property must be text, not %T", name)
-	}
-	v, ok = c.Properties.User(s)
-	return v, ok, nil
+	return v, true, nil
 }
 
 func (e property) value(c *Context) (Value, error) {
