@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"switchyard/listen"
 )
 
 // endpointsFile is written into the data directory while a Switchyard runs on
@@ -16,11 +18,22 @@ const endpointsFile = "endpoints.json"
 // Endpoints says how to connect to a running Switchyard.
 type Endpoints struct {
 	PID              int         `json:"pid"`
-	AMQP             string      `json:"amqp"` // host:port
-	HTTP             string      `json:"http"` // URL without trailing slash
+	AMQP             string      `json:"amqp"`  // host:port
+	HTTP             string      `json:"http"`  // URL without trailing slash
+	HTTPS            string      `json:"https"` // the same port, with TLS: the control plane
 	ConnectionString string      `json:"connectionString"`
 	Namespaces       []Namespace `json:"namespaces"`
 	Factories        []Factory   `json:"factories"`
+	// TenantID and SubscriptionID are those of this data directory. ClientID and
+	// ClientSecret log in; with the development default any others do too.
+	TenantID       string `json:"tenantId"`
+	SubscriptionID string `json:"subscriptionId"`
+	ClientID       string `json:"clientId"`
+	ClientSecret   string `json:"clientSecret,omitempty"`
+	// CAFile is the certificate authority's certificate, BundleFile that and the
+	// system's.
+	CAFile     string `json:"caFile"`
+	BundleFile string `json:"bundleFile"`
 	// Token opens the management part of HTTP to whoever can read the data
 	// directory.
 	Token string `json:"token,omitempty"`
@@ -82,7 +95,14 @@ func (e Endpoints) write(dir string) error {
 
 // Endpoints says how to connect to this Switchyard.
 func (s *System) Endpoints() Endpoints {
-	e := Endpoints{PID: os.Getpid(), HTTP: s.httpURL(), Token: s.token, Namespaces: []Namespace{}, Factories: []Factory{}}
+	e := Endpoints{
+		PID: os.Getpid(), HTTP: s.httpURL(), HTTPS: s.httpsURL(), Token: s.token, Namespaces: []Namespace{}, Factories: []Factory{},
+		TenantID: s.tenant, SubscriptionID: s.subscription, ClientID: DevelopmentClientID, ClientSecret: DevelopmentClientSecret,
+		CAFile: filepath.Join(s.control.certDir, listen.AuthorityFile), BundleFile: filepath.Join(s.control.certDir, listen.BundleFile),
+	}
+	if s.applications != nil {
+		e.ClientID, e.ClientSecret = "", "" // registered ones only
+	}
 	if s.amqp != nil {
 		e.AMQP = s.amqp.Addr().String()
 	}
@@ -100,14 +120,16 @@ func (s *System) Endpoints() Endpoints {
 		}
 		e.Namespaces = append(e.Namespaces, n)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, f := range s.factories {
-		x := Factory{Name: f.def.Name, Pipelines: []string{}, Triggers: []string{}}
-		for _, p := range f.def.Pipelines {
+	for _, name := range s.factories.Names() {
+		f, err := s.factories.Factory(name)
+		if err != nil {
+			continue // deleted meanwhile
+		}
+		x := Factory{Name: f.Name, Pipelines: []string{}, Triggers: []string{}}
+		for _, p := range f.Pipelines {
 			x.Pipelines = append(x.Pipelines, p.Name)
 		}
-		for _, t := range f.def.Triggers {
+		for _, t := range f.Triggers {
 			x.Triggers = append(x.Triggers, t.Name)
 		}
 		e.Factories = append(e.Factories, x)

@@ -2,22 +2,18 @@ package system
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"switchyard/auth"
 	"switchyard/broker"
-	"switchyard/commit"
 	"switchyard/deploy"
 	"switchyard/expr"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
+	"switchyard/pipeline/factory"
 	"switchyard/pipeline/trigger"
-	"switchyard/store"
 )
 
 // LanguageEndpoint as the value of a global parameter stands for the address of
@@ -30,17 +26,34 @@ const LanguageEndpoint = "switchyard:language"
 // another; the name is the same, and resolved in the process itself.
 const languageHost = "language.switchyard.localhost"
 
-// A factory is a deployed data factory.
-type factory struct {
-	def *pipeline.Factory
-	// principal is the object id of the system-assigned identity; it stays the
-	// same for the life of the data directory.
-	principal string
-	triggers  []*trigger.ServiceBus
+// Where a folder's resources are in the control plane.
+const (
+	DefaultResourceGroup = "switchyard"
+	DefaultLocation      = "westeurope"
+)
+
+func (s *System) openFactories() error {
+	m, err := factory.New(factory.Options{
+		Store: records{s.store}, Log: s.store, Clock: activityClock{}, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,
+		TenantID: s.tenant, Starter: starter{s}, Retire: factory.RetireRuns(s.engine, s.store, s.store),
+		GlobalParameter: func(v expr.Value) expr.Value {
+			if v == LanguageEndpoint {
+				return "http://" + languageHost
+			}
+			return v
+		},
+	})
+	s.factories = m
+	return err
 }
 
-// deploy creates what a deployment declares, or brings what is there up to it.
+// deploy creates what a deployment declares, or brings what is there up to it:
+// the bus through the same door as every other client of the control plane, the
+// factory through its manager.
 func (s *System) deploy(ctx context.Context, d *deploy.Deployment) error {
+	if err := s.putGroup(ctx); err != nil {
+		return err
+	}
 	for _, ns := range d.Namespaces {
 		if err := s.putNamespace(ctx, ns.Name); err != nil {
 			return fmt.Errorf("namespace %s: %w", ns.Name, err)
@@ -54,9 +67,13 @@ func (s *System) deploy(ctx context.Context, d *deploy.Deployment) error {
 	if d.Factory == nil {
 		return nil
 	}
-	return s.putFactory(d.Factory)
+	id := factory.ID{Subscription: s.subscription, ResourceGroup: DefaultResourceGroup}
+	return s.factories.Deploy(ctx, id, DefaultLocation, d.Factory)
 }
 
+// putNamespace creates a namespace with the documented development key, which is
+// good enough where only this machine can connect: openPorts makes sure of it.
+// The secondary key is a real one.
 func (s *System) putNamespace(ctx context.Context, name string) error {
 	if err := s.broker.PutNamespace(ctx, name, broker.NamespaceOptions{}); err != nil {
 		return err
@@ -64,8 +81,6 @@ func (s *System) putNamespace(ctx context.Context, name string) error {
 	if _, err := s.auth.Rule(name, "", DevelopmentKeyName); err == nil {
 		return nil
 	}
-	// The documented key is good enough where only this machine can connect,
-	// which openPorts makes sure of; the secondary key is a real one.
 	r, err := auth.NewRule(DevelopmentKeyName, auth.Send|auth.Listen|auth.Manage, s.o.Rand)
 	if err != nil {
 		return err
@@ -77,81 +92,23 @@ func (s *System) putNamespace(ctx context.Context, name string) error {
 	return s.saveAuthority()
 }
 
-// namespaceOf tells which namespace a client means by the host it connects to:
-// the one of that name; else, at an address of this machine, the only one or the
-// first that was created.
-func (s *System) namespaceOf(host string) (string, bool) {
-	if ns, err := s.bus.byHost(host); err == nil {
-		return ns, true
-	}
-	if names := s.broker.Namespaces(); len(names) > 0 {
-		return names[0], true
-	}
-	return "", false
-}
-
-func (s *System) putFactory(def *pipeline.Factory) error {
-	f := &factory{def: def.Clone()}
-	f.def.GlobalParameters = f.def.GlobalParameters.Clone()
-	for _, m := range f.def.GlobalParameters.Members() {
-		if v, ok := m.Value.(string); ok && v == LanguageEndpoint {
-			f.def.GlobalParameters.Set(m.Name, "http://"+languageHost)
-		}
-	}
-	var err error
-	if f.principal, err = s.identity("factory/" + strings.ToLower(def.Name)); err != nil {
-		return err
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, old := range s.factories {
-		if strings.EqualFold(old.def.Name, def.Name) {
-			return fmt.Errorf("two deployments declare a factory of the name %s", def.Name)
-		}
-	}
-	s.factories = append(s.factories, f)
-	return nil
-}
-
-// identity returns the object id under a name, made when it is first asked for.
-func (s *System) identity(name string) (string, error) {
-	key := "identity/" + name
-	b, err := s.store.Meta(key)
-	if err == nil {
-		return string(b), nil
-	}
-	if !errors.Is(err, store.ErrNotFound) {
-		return "", err
-	}
-	id, err := uuid.NewRandomFromReader(s.o.Rand)
-	if err != nil {
-		return "", err
-	}
-	u := &commit.Unit{}
-	s.store.PutMeta(u, key, []byte(id.String()))
-	s.store.Submit(u)
-	s.store.Sync(u)
-	return id.String(), nil
-}
-
 // factory finds a factory by name, or the only one if name is empty.
-func (s *System) factory(name string) (*factory, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if name == "" && len(s.factories) == 1 {
-		return s.factories[0], nil
-	}
-	var names []string
-	for _, f := range s.factories {
-		if strings.EqualFold(f.def.Name, name) {
-			return f, nil
-		}
-		names = append(names, f.def.Name)
-	}
-	if name == "" && len(names) > 1 {
+func (s *System) factory(name string) (*pipeline.Factory, error) {
+	names := s.factories.Names()
+	switch {
+	case name != "":
+	case len(names) == 1:
+		name = names[0]
+	case len(names) == 0:
+		return nil, &NotFoundError{"no data factory is deployed"}
+	default:
 		return nil, &NotFoundError{fmt.Sprintf("there are several data factories; name one of %s", strings.Join(names, ", "))}
 	}
-	return nil, &NotFoundError{fmt.Sprintf("data factory %q is not deployed; deployed are: %s", name, strings.Join(names, ", "))}
+	f, err := s.factories.Factory(name)
+	if err != nil {
+		return nil, &NotFoundError{fmt.Sprintf("data factory %q is not deployed; deployed are: %s", name, strings.Join(names, ", "))}
+	}
+	return f, nil
 }
 
 // NotFoundError says what is not there.
@@ -159,70 +116,39 @@ type NotFoundError struct{ Msg string }
 
 func (e *NotFoundError) Error() string { return e.Msg }
 
-func (s *System) linkedService(factoryName, name string) (*pipeline.LinkedService, error) {
-	f, err := s.factory(factoryName)
+// starter runs the triggers of the factory manager.
+type starter struct{ s *System }
+
+// Start implements [factory.Starter].
+func (x starter) Start(f *pipeline.Factory, def *pipeline.Trigger) (stop func(), err error) {
+	s := x.s
+	ep, err := s.triggerEndpoint(f, def)
 	if err != nil {
 		return nil, err
 	}
-	l := f.def.LinkedService(name)
-	if l == nil {
-		return nil, &NotFoundError{fmt.Sprintf("linked service %s is not in factory %s", name, f.def.Name)}
+	src := &source{bus: s.bus, endpoint: ep, queue: def.ServiceBus.QueueName, log: s.log}
+	q, err := src.open()
+	if err != nil {
+		return nil, err
 	}
-	return l, nil
-}
-
-// startTriggers starts the triggers whose definition says Started.
-func (s *System) startTriggers() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, f := range s.factories {
-		for _, def := range f.def.Triggers {
-			if !def.Started || def.ServiceBus == nil {
-				continue
-			}
-			ep, err := s.triggerEndpoint(f, def)
-			if err != nil {
-				return fmt.Errorf("trigger %s of factory %s: %w", def.Name, f.def.Name, err)
-			}
-			src := &source{bus: s.bus, endpoint: ep, queue: def.ServiceBus.QueueName, log: s.log}
-			q, err := src.open()
-			if err != nil {
-				return fmt.Errorf("trigger %s of factory %s: %w", def.Name, f.def.Name, err)
-			}
-			t, err := trigger.NewServiceBus(trigger.Options{
-				Engine: s.engine, Log: s.store, Clock: activityClock{}, Logger: s.log, Source: src,
-				Namespace: q.Namespace(), Factory: f.def, Trigger: def,
-			})
-			if err != nil {
-				return fmt.Errorf("trigger %s of factory %s: %w", def.Name, f.def.Name, err)
-			}
-			if err := t.Start(s.links); err != nil {
-				return fmt.Errorf("trigger %s of factory %s: %w", def.Name, f.def.Name, err)
-			}
-			f.triggers = append(f.triggers, t)
-		}
+	t, err := trigger.NewServiceBus(trigger.Options{
+		Engine: s.engine, Log: s.store, Clock: activityClock{}, Logger: s.log, Source: src,
+		Namespace: q.Namespace(), Factory: f, Trigger: def,
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil
-}
-
-func (s *System) stopTriggers() {
-	s.mu.Lock()
-	var all []*trigger.ServiceBus
-	for _, f := range s.factories {
-		all = append(all, f.triggers...)
-		f.triggers = nil
+	if err := t.Start(s.links); err != nil {
+		return nil, err
 	}
-	s.mu.Unlock()
-	for _, t := range all {
-		t.Stop()
-	}
+	return t.Stop, nil
 }
 
 // triggerEndpoint resolves the linked service of a trigger: only linkedService()
 // can occur in its expressions.
-func (s *System) triggerEndpoint(f *factory, def *pipeline.Trigger) (activity.Endpoint, error) {
+func (s *System) triggerEndpoint(f *pipeline.Factory, def *pipeline.Trigger) (activity.Endpoint, error) {
 	ref := def.ServiceBus.LinkedService
-	l := f.def.LinkedService(ref.Name)
+	l := f.LinkedService(ref.Name)
 	if l == nil {
 		return activity.Endpoint{}, fmt.Errorf("linked service %s is not in the factory", ref.Name)
 	}
@@ -261,12 +187,32 @@ func (s *System) triggerEndpoint(f *factory, def *pipeline.Trigger) (activity.En
 	return ep, err
 }
 
+// namespaceOf tells which namespace a client means by the host it connects to:
+// the one of that name; else, at an address of this machine, the only one or the
+// first that was created.
+func (s *System) namespaceOf(host string) (string, bool) {
+	if ns, err := s.bus.byHost(host); err == nil {
+		return ns, true
+	}
+	if names := s.broker.Namespaces(); len(names) > 0 {
+		return names[0], true
+	}
+	return "", false
+}
+
 func (s *System) httpURL() string { return "http://" + s.http.Addr().String() }
 
 // ConnectionString is what an Azure client connects to a namespace with.
 func (s *System) ConnectionString(namespace string) string {
 	r, err := s.auth.Rule(namespace, "", DevelopmentKeyName)
-	if err != nil || s.amqp == nil {
+	if err != nil {
+		return ""
+	}
+	return s.connectionString(namespace, "", r.Name, r.PrimaryKey)
+}
+
+func (s *System) connectionString(namespace, entity, keyName, key string) string {
+	if s.amqp == nil {
 		return ""
 	}
 	host := s.amqp.Addr().String()
@@ -277,5 +223,5 @@ func (s *System) ConnectionString(namespace string) string {
 			host = strings.ToLower(namespace) + ".localhost:" + port
 		}
 	}
-	return "Endpoint=sb://" + host + ";SharedAccessKeyName=" + r.Name + ";SharedAccessKey=" + r.PrimaryKey + ";UseDevelopmentEmulator=true;"
+	return auth.ConnectionString{Endpoint: host, KeyName: keyName, Key: key, EntityPath: entity, Emulator: true}.Format()
 }

@@ -38,7 +38,7 @@ func (a runsAPI) CreateRun(ctx context.Context, name, pipelineName string, param
 	if err != nil {
 		return "", mean(err)
 	}
-	id, err := a.s.engine.CreateRun(ctx, f.def, pipelineName, params, engine.RunOptions{})
+	id, err := a.s.engine.CreateRun(ctx, f, pipelineName, params, engine.RunOptions{})
 	return id, mean(err)
 }
 
@@ -78,7 +78,7 @@ func (a runsAPI) of(name, id string) (*expr.Object, error) {
 	if err != nil {
 		return nil, mean(err)
 	}
-	if !strings.EqualFold(info.Factory, f.def.Name) {
+	if !strings.EqualFold(info.Factory, f.Name) {
 		return nil, fmt.Errorf("pipeline run %s: %w", id, datafactoryrp.ErrNotFound)
 	}
 	return info.JSON(), nil
@@ -92,7 +92,7 @@ func (a runsAPI) PipelineRuns(name string, f func(*expr.Object) bool) error {
 		return mean(err)
 	}
 	return a.s.engine.PipelineRuns(func(r engine.PipelineRun) bool {
-		return !strings.EqualFold(r.Factory, fac.def.Name) || f(r.JSON())
+		return !strings.EqualFold(r.Factory, fac.Name) || f(r.JSON())
 	})
 }
 

@@ -40,7 +40,7 @@ func RunOnce(ctx context.Context, o RunOnceOptions) (*RunResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := s.engine.CreateRun(ctx, f.def, o.Pipeline, o.Parameters, engine.RunOptions{})
+	id, err := s.engine.CreateRun(ctx, f, o.Pipeline, o.Parameters, engine.RunOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -26,12 +27,15 @@ import (
 
 	"switchyard/amqp/amqpnet"
 	"switchyard/auth"
+	"switchyard/auth/issuer"
 	"switchyard/broker"
 	"switchyard/commit"
 	"switchyard/language"
 	"switchyard/listen"
+	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/factory"
 	"switchyard/pipeline/trigger"
 	"switchyard/servicebus"
 	"switchyard/store"
@@ -59,9 +63,17 @@ type System struct {
 	cancelLinks, cancelPorts context.CancelFunc
 	wg                       sync.WaitGroup
 
-	mu        sync.Mutex
-	factories []*factory // guarded by mu; in the order of deployment
-	stopped   bool       // guarded by mu
+	factories *factory.Manager
+	control   controlPlane
+	// applications are the only ones that may log in; nil in development.
+	applications *issuer.Applications
+
+	// tenant and subscription are GUIDs that stay the same for the life of the
+	// data directory.
+	tenant, subscription string
+
+	mu      sync.Mutex
+	stopped bool // guarded by mu
 }
 
 // firstByte is how long a client may take to send its first byte.
@@ -87,16 +99,31 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 			s.teardown()
 		}
 	}()
+	if err := s.makeToken(); err != nil {
+		return nil, err
+	}
 	if err := s.openPorts(); err != nil {
 		return nil, err
 	}
 	if err := s.openStore(); err != nil {
 		return nil, err
 	}
+	if err := s.openIdentities(); err != nil {
+		return nil, err
+	}
 	if err := s.startBroker(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.startEngine(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.openFactories(); err != nil {
+		return nil, err
+	}
+	if err := s.openCertificates(); err != nil {
+		return nil, err
+	}
+	if err := s.openControlPlane(); err != nil {
 		return nil, err
 	}
 	for _, d := range o.Deployments {
@@ -111,7 +138,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 		return nil, err
 	}
 	if !o.WithoutTriggers {
-		if err := s.startTriggers(); err != nil {
+		if err := s.factories.Start(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -140,11 +167,6 @@ func (s *System) openStore() error {
 	s.store = st
 	return nil
 }
-
-const (
-	metaAuthority = "auth/authority"
-	metaClock     = "clock/mark"
-)
 
 func (s *System) startBroker(ctx context.Context) error {
 	mark, err := s.clockMark()
@@ -224,13 +246,15 @@ func (s *System) startEngine(context.Context) error {
 	r := activity.NewRegistry()
 	s.registry = r
 	r.Register("WebActivity", activity.NewWeb(activity.WebOptions{
-		Clock: activityClock{}, Hosts: map[string]string{languageHost: s.http.Addr().String()},
+		Clock: activityClock{}, Tokens: factoryTokens{s}, Hosts: map[string]string{languageHost: s.http.Addr().String()},
 	}))
 	r.Register("ServiceBusSend", activity.ServiceBusSend{Bus: s.bus})
 	r.Register("ServiceBusSettle", activity.ServiceBusSettle{Bus: s.bus})
 	e, err := engine.New(engine.Options{
 		History: s.store, Log: s.store, Clock: activityClock{}, Logger: s.log, Registry: r, Sealer: s.store,
-		Finish: trigger.Finish(s.bus), LinkedService: s.linkedService,
+		Finish: trigger.Finish(s.bus), LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
+			return s.factories.LinkedService(factory, name)
+		},
 	})
 	if err != nil {
 		return err
@@ -309,16 +333,23 @@ func (s *System) openPorts() error {
 	return err
 }
 
-// serve begins to accept. Both ports tell protocols apart, so a client that
-// mistakes one for the other is served all the same.
-func (s *System) serve() error {
+// makeToken makes the secret that the endpoints file hands to whoever may read
+// the data directory.
+func (s *System) makeToken() error {
 	var key [24]byte
-	if _, err := s.o.Rand.Read(key[:]); err != nil {
+	if _, err := io.ReadFull(s.o.Rand, key[:]); err != nil {
 		return err
 	}
 	s.token = hex.EncodeToString(key[:])
+	return nil
+}
+
+// serve begins to accept. Both ports tell protocols apart, with TLS and without,
+// so a client that mistakes one for the other is served all the same.
+func (s *System) serve() error {
 	web := &http.Server{
-		Handler:           listen.Guard(s.routes()),
+		Handler:           listen.WithTLS(listen.Guard(s.web(), certificateNames...)),
+		ConnContext:       listen.ConnContext,
 		ReadHeaderTimeout: firstByte,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
@@ -331,6 +362,9 @@ func (s *System) serve() error {
 		}
 		mux := listen.NewMux(l, firstByte, time.Now)
 		am, ht := mux.Listener(listen.AMQP), mux.Listener(listen.HTTP)
+		mux.TerminateTLS(s.control.certs.Config(), func(remote net.Addr, err error) {
+			s.log.Debug("TLS handshake failed; does the client trust our authority?", "remote", remote.String(), "err", err)
+		})
 		s.wg.Go(func() {
 			if err := mux.Serve(s.ctx); err != nil {
 				s.log.Error("a port failed", "address", l.Addr().String(), "err", err)
@@ -373,16 +407,7 @@ func (s *System) serveAMQP(h *servicebus.Handler, l net.Listener) {
 	}
 }
 
-func (s *System) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/language/", language.NewHandler(language.Options{}))
-	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"status":"healthy","message":"Service is healthy."}`)
-	})
-	mux.Handle("/subscriptions/", s.management())
-	return mux
-}
+func (s *System) language() http.Handler { return language.NewHandler(language.Options{}) }
 
 // Stop ends the Switchyard in good order: no new links, runs or triggers; the
 // connections are closed; activities get Options.Grace to finish, and what is
@@ -399,7 +424,9 @@ func (s *System) Stop() error {
 }
 
 func (s *System) teardown() error {
-	s.stopTriggers()
+	if s.factories != nil {
+		s.factories.Close()
+	}
 	s.cancelLinks()
 	if s.engine != nil {
 		s.engine.Stop(s.o.Grace)
@@ -414,6 +441,12 @@ func (s *System) teardown() error {
 	if s.broker != nil {
 		s.saveClockMark()
 		s.broker.Close()
+	}
+	if s.control.kernel != nil {
+		s.control.kernel.Close()
+	}
+	if s.control.temporary {
+		os.RemoveAll(s.control.certDir)
 	}
 	if s.store != nil {
 		if !s.o.Ephemeral {

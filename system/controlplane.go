@@ -1,0 +1,286 @@
+package system
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"switchyard/arm"
+	"switchyard/arm/resourcesrp"
+	"switchyard/auth/identityhttp"
+	"switchyard/auth/issuer"
+	"switchyard/commit"
+	"switchyard/expr"
+	"switchyard/listen"
+	"switchyard/store"
+)
+
+// A controlPlane is the resource manager with what it needs: the providers, the
+// identity endpoints and the certificates.
+type controlPlane struct {
+	kernel    *arm.Kernel
+	resources *resourcesrp.Resources
+	certs     *listen.Certificates
+	certDir   string // where ca.pem and bundle.pem are
+	temporary bool   // certDir goes with the process
+	// issuer and identity are made when they are first needed: an RSA key takes
+	// longer to make than everything else at the first start.
+	issuer   func() (*issuer.Issuer, error)
+	identity func() (*identityhttp.Handler, error)
+}
+
+// DevelopmentClient is the application that Endpoints.Environment logs in with.
+// In development any other does too.
+const (
+	DevelopmentClientID     = "00000000-0000-0000-0000-0000005717c4"
+	DevelopmentClientSecret = "switchyard"
+)
+
+func (s *System) openIdentities() error {
+	var err error
+	if s.tenant, err = s.guid(metaTenant); err != nil {
+		return err
+	}
+	s.subscription, err = s.guid(metaSubscription)
+	return err
+}
+
+// guid returns the GUID kept under a name, made when it is first asked for.
+func (s *System) guid(name string) (string, error) {
+	b, err := s.store.Meta(name)
+	if err == nil {
+		return string(b), nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return "", err
+	}
+	id, err := uuid.NewRandomFromReader(s.o.Rand)
+	if err != nil {
+		return "", err
+	}
+	u := &commit.Unit{}
+	s.store.PutMeta(u, name, []byte(id.String()))
+	s.store.Submit(u)
+	s.store.Sync(u)
+	return id.String(), nil
+}
+
+func (s *System) openControlPlane() error {
+	c := &s.control
+	c.issuer = sync.OnceValues(s.openIssuer)
+	c.identity = sync.OnceValues(s.openIdentityEndpoints)
+	var err error
+	if c.resources, err = resourcesrp.New(resourcesrp.Options{Store: records{s.store}, Log: s.store, Clock: brokerClock{}}); err != nil {
+		return err
+	}
+	providers, err := s.providers()
+	if err != nil {
+		return err
+	}
+	c.kernel, err = arm.NewKernel(arm.Options{
+		Store: records{s.store}, Log: s.store, Clock: brokerClock{}, Logger: s.log, Rand: s.o.Rand,
+		Providers: providers, Authenticate: s.authenticate, TenantID: s.tenant, DefaultSubscriptionID: s.subscription,
+	})
+	return err
+}
+
+func (s *System) openIssuer() (*issuer.Issuer, error) {
+	var key *issuer.Key
+	sealed, err := s.store.Meta(metaIssuerKey)
+	switch {
+	case err == nil:
+		plain, err := s.store.Open(sealed)
+		if err != nil {
+			return nil, fmt.Errorf("issuer's key: %w", err)
+		}
+		if key, err = issuer.ParseKey(plain); err != nil {
+			return nil, fmt.Errorf("issuer's key: %w", err)
+		}
+	case errors.Is(err, store.ErrNotFound):
+		if key, err = issuer.GenerateKey(s.o.Rand); err != nil {
+			return nil, err
+		}
+		u := &commit.Unit{}
+		s.store.PutMeta(u, metaIssuerKey, s.store.Seal(key.Marshal()))
+		s.store.Submit(u)
+		s.store.Sync(u)
+	default:
+		return nil, err
+	}
+	return issuer.New(issuer.Options{Key: key, TenantID: s.tenant, URL: s.httpsURL()})
+}
+
+func (s *System) openIdentityEndpoints() (*identityhttp.Handler, error) {
+	iss, err := s.control.issuer()
+	if err != nil {
+		return nil, err
+	}
+	o := identityhttp.Options{Issuer: iss, Now: s.broker.Now, Rand: s.o.Rand, Logger: s.log, Applications: s.applications, IdentityHeader: s.token}
+	h, err := identityhttp.New(o)
+	if err == nil && h.Development() {
+		s.log.Info("development: any client id with any secret logs in to this Switchyard; --auth strict asks for registered applications")
+	}
+	return h, err
+}
+
+// authenticate tells who makes a request to the resource manager: the token of
+// the endpoints file is good for whoever may read the data directory.
+func (s *System) authenticate(r *http.Request) (arm.Caller, error) {
+	if given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && subtle.ConstantTimeCompare([]byte(given), []byte(s.token)) == 1 {
+		return s.self(), nil
+	}
+	h, err := s.control.identity()
+	if err != nil {
+		return arm.Caller{}, err
+	}
+	c, err := h.Authenticate(r)
+	if err != nil {
+		return arm.Caller{}, err
+	}
+	return arm.Caller{ObjectID: c.ObjectID, AppID: c.AppID, TenantID: c.TenantID}, nil
+}
+
+// self is the process as a caller of its own resource manager.
+func (s *System) self() arm.Caller {
+	return arm.Caller{ObjectID: issuer.ObjectID(DevelopmentClientID), AppID: DevelopmentClientID, TenantID: s.tenant, Name: "Switchyard"}
+}
+
+// factoryTokens gives activities the tokens of their factory's identity.
+type factoryTokens struct{ s *System }
+
+func (t factoryTokens) Token(ctx context.Context, factory, credential, resource string) (string, error) {
+	iss, err := t.s.control.issuer()
+	if err != nil {
+		return "", err
+	}
+	f := &issuer.FactoryTokens{Issuer: iss, Now: t.s.broker.Now, Identity: func(name, credential string) (issuer.Identity, error) {
+		if credential != "" {
+			return issuer.Identity{}, fmt.Errorf("credential %s: user-assigned identities are not supported by this version", credential)
+		}
+		p, err := t.s.factories.Principal(name)
+		if err != nil {
+			return issuer.Identity{}, err
+		}
+		r, err := t.s.factoryResource(name)
+		return issuer.Identity{ClientID: p.PrincipalID, PrincipalID: p.PrincipalID, ResourceID: r}, err
+	}}
+	return f.Token(ctx, factory, credential, resource)
+}
+
+// factoryResource returns the resource id of a factory.
+func (s *System) factoryResource(name string) (string, error) {
+	for _, r := range s.factories.List("", "") {
+		if strings.EqualFold(r.ID.Factory, name) {
+			return "/subscriptions/" + r.ID.Subscription + "/resourceGroups/" + r.ID.ResourceGroup + "/providers/Microsoft.DataFactory/factories/" + r.ID.Factory, nil
+		}
+	}
+	return "", &NotFoundError{"data factory " + name + " is not deployed"}
+}
+
+// openCertificates loads the certificates, or makes them; those of an ephemeral
+// Switchyard are in a temporary directory, so that clients find the authority.
+func (s *System) openCertificates() error {
+	c := &s.control
+	c.certDir = filepath.Join(s.o.DataDir, "tls")
+	if s.o.Ephemeral {
+		dir, err := os.MkdirTemp("", "switchyard-tls-")
+		if err != nil {
+			return err
+		}
+		c.certDir, c.temporary = dir, true
+	}
+	var err error
+	c.certs, err = listen.OpenCertificates(listen.CertificateOptions{Dir: c.certDir, Names: certificateNames, Now: s.broker.Now})
+	return err
+}
+
+// certificateNames are the names of Azure by which clients may be sent here.
+var certificateNames = []string{".servicebus.windows.net"}
+
+func (s *System) httpsURL() string { return "https://" + s.http.Addr().String() }
+
+// web is the whole HTTP interface: the identity endpoints, the resource manager,
+// and what is beside them.
+func (s *System) web() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/language/", s.language())
+	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"status":"healthy","message":"Service is healthy."}`)
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		first, _, _ := strings.Cut(strings.TrimLeft(r.URL.Path, "/"), "/")
+		if strings.Contains(strings.ToLower(r.URL.Path), "/microsoft.datafactory/") {
+			s.management().ServeHTTP(w, r)
+			return
+		}
+		if slices.Contains([]string{"subscriptions", "providers", "tenants"}, strings.ToLower(first)) {
+			s.control.kernel.ServeHTTP(w, r)
+			return
+		}
+		h, err := s.control.identity()
+		if err != nil {
+			s.log.Error("the identity endpoints can't be opened", "err", err)
+			http.Error(w, "the identity endpoints can't be opened; the log says why", http.StatusInternalServerError)
+			return
+		}
+		if !h.Serves(r) {
+			http.NotFound(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+	// ServeMux would redirect paths with empty segments, which az sends.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "//") || strings.Contains(r.URL.Path, "/.") {
+			first, _, _ := strings.Cut(strings.TrimLeft(r.URL.Path, "/"), "/")
+			if slices.Contains([]string{"subscriptions", "providers", "tenants"}, strings.ToLower(first)) {
+				s.control.kernel.ServeHTTP(w, r)
+				return
+			}
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// arm makes one request to the resource manager on behalf of the process itself.
+func (s *System) arm(ctx context.Context, method, id, apiVersion string, body *expr.Object) error {
+	rid, err := arm.ParseID(id)
+	if err != nil {
+		return err
+	}
+	raw := expr.AppendJSON(nil, body)
+	_, err = s.control.kernel.Dispatch(ctx, &arm.Request{
+		Method: method, ID: rid, APIVersion: apiVersion, Query: map[string][]string{"api-version": {apiVersion}}, Header: http.Header{},
+		Body: body, RawBody: raw, BaseURL: s.httpsURL(), Path: id,
+		Caller: s.self(),
+	})
+	return err
+}
+
+func (s *System) groupID() string {
+	return "/subscriptions/" + s.subscription + "/resourceGroups/" + DefaultResourceGroup
+}
+
+// putGroup makes the resource group of what folders declare.
+func (s *System) putGroup(ctx context.Context) error {
+	if _, err := s.control.resources.Group(s.subscription, DefaultResourceGroup); err == nil {
+		return nil
+	}
+	return s.arm(ctx, http.MethodPut, s.groupID(), "2021-04-01", expr.NewObject(expr.Member{Name: "location", Value: DefaultLocation}))
+}
+
+// providers are the resource providers, in the order in which a group's deletion
+// asks them.
+func (s *System) providers() ([]arm.Provider, error) {
+	return s.control.resources.Providers(), nil
+}

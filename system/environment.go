@@ -1,0 +1,32 @@
+package system
+
+import "strings"
+
+// A Variable is one environment variable.
+type Variable struct{ Name, Value string }
+
+// Environment returns the variables with which Pulumi, Terraform, the Azure SDKs
+// and the az CLI find this Switchyard (sections 4.4 and 12 of the resource
+// manager specification).
+func (e Endpoints) Environment() []Variable {
+	host := strings.TrimPrefix(e.HTTPS, "https://")
+	return []Variable{
+		{"ARM_METADATA_HOSTNAME", host},
+		{"ARM_DISABLE_INSTANCE_DISCOVERY", "true"},
+		{"ARM_SUBSCRIPTION_ID", e.SubscriptionID},
+		{"ARM_TENANT_ID", e.TenantID},
+		{"ARM_CLIENT_ID", e.ClientID},
+		{"ARM_CLIENT_SECRET", e.ClientSecret},
+		{"AZURE_AUTHORITY_HOST", e.HTTPS + "/"},
+		{"AZURE_SUBSCRIPTION_ID", e.SubscriptionID},
+		{"AZURE_TENANT_ID", e.TenantID},
+		{"AZURE_CLIENT_ID", e.ClientID},
+		{"AZURE_CLIENT_SECRET", e.ClientSecret},
+		// Go and Python replace their list of authorities by these, so they hold the
+		// system's too; Node adds to its own.
+		{"SSL_CERT_FILE", e.BundleFile},
+		{"REQUESTS_CA_BUNDLE", e.BundleFile},
+		{"NODE_EXTRA_CA_CERTS", e.CAFile},
+		{"SWITCHYARD_CONNECTION_STRING", e.ConnectionString},
+	}
+}

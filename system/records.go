@@ -1,0 +1,43 @@
+package system
+
+import (
+	"errors"
+	"strings"
+
+	"switchyard/arm"
+	"switchyard/commit"
+	"switchyard/store"
+)
+
+// Names of what system itself keeps in the store.
+const (
+	metaAuthority    = "auth/authority"
+	metaClock        = "clock/mark"
+	metaIssuerKey    = "auth/issuer-key"
+	metaTenant       = "identity/tenant"
+	metaSubscription = "identity/subscription"
+	metaControlPlane = "arm/"
+)
+
+// records is the control plane's store: a part of the one database.
+type records struct{ *store.Store }
+
+func (r records) Get(key string) ([]byte, error) {
+	b, err := r.Meta(metaControlPlane + key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, errors.Join(arm.ErrNotFound, err)
+	}
+	return b, err
+}
+
+func (r records) List(prefix string, f func(key string, value []byte) error) error {
+	return r.Metas(metaControlPlane+prefix, func(name string, value []byte) error {
+		return f(strings.TrimPrefix(name, metaControlPlane), value)
+	})
+}
+
+func (r records) Put(u *commit.Unit, key string, value []byte) {
+	r.PutMeta(u, metaControlPlane+key, value)
+}
+
+func (r records) Delete(u *commit.Unit, key string) { r.DeleteMeta(u, metaControlPlane+key) }
