@@ -16,6 +16,8 @@ var Settings = []Setting{
 	{Name: "log-level", Default: "info", Usage: "debug, info, warn or error; the log goes to standard error"},
 	{Name: "log-format", Default: "text", Usage: "text or json"},
 	{Name: "key-file", Default: "", Usage: "file with the 32-byte key that seals secrets, hex or base64; without it one is made inside the data directory"},
+	{Name: "auth", Default: "development", Usage: "development: any client id with any secret logs in to the control plane; strict: only the applications in auth-applications"},
+	{Name: "auth-applications", Default: "", Usage: "JSON file with the applications that may log in with --auth strict"},
 	{Name: "connection-string", Default: "", Usage: "Service Bus connection string; without it, that of the Switchyard running on the data directory"},
 
 	{Name: "config", Default: FileName, Usage: "settings file", FlagOnly: true},

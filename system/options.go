@@ -25,6 +25,11 @@ type Options struct {
 	AMQPAddress, HTTPAddress   string
 	AMQPFallback, HTTPFallback bool
 
+	// Applications is the JSON list of the applications that may log in to the
+	// control plane, as issuer.ParseApplications reads it. Nil, for development:
+	// every application may, with any secret.
+	Applications []byte
+
 	// Deployments are deployed before anything can connect.
 	Deployments []*deploy.Deployment
 	// WithoutTriggers leaves the triggers of the deployments stopped.

@@ -99,6 +99,11 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 			s.teardown()
 		}
 	}()
+	if o.Applications != nil {
+		if s.applications, err = issuer.ParseApplications(o.Applications); err != nil {
+			return nil, fmt.Errorf("applications that may log in: %w", err)
+		}
+	}
 	if err := s.makeToken(); err != nil {
 		return nil, err
 	}

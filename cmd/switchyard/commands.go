@@ -1,7 +1,7 @@
 package main
 
 // serving are the settings of every command that starts a Switchyard.
-var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "grace", "strict", "key-file", "log-level", "log-format", "output"}
+var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "grace", "strict", "auth", "auth-applications", "key-file", "log-level", "log-format", "output"}
 
 var clientSettings = []string{"data", "connection-string", "output"}
 
@@ -85,6 +85,14 @@ warning.
 			name: "runs", summary: "list pipeline runs, or show one",
 			help:     "  switchyard runs\n  switchyard runs --run 0f8fad5b-d9cb-469f-a165-70867728950e --output json",
 			settings: []string{"data", "count", "run", "factory", "output"}, run: runs,
+		},
+		{
+			name: "env", summary: "print the environment with which Azure's tools find the running Switchyard",
+			help: `For a shell to evaluate. Pulumi, the Azure SDKs and Terraform then talk to the
+Switchyard on the data directory instead of Azure.
+
+  eval "$(switchyard env)" && pulumi up`,
+			settings: []string{"data", "output"}, run: environment,
 		},
 		{
 			name: "version", summary: "print the version",

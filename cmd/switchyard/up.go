@@ -23,13 +23,38 @@ func options(e *env, v *config.Values) (system.Options, error) {
 	if v.String("data") == "" {
 		return system.Options{}, &config.UsageError{Msg: "data: names no directory"}
 	}
+	apps, err := applications(v)
+	if err != nil {
+		return system.Options{}, err
+	}
 	return system.Options{
-		DataDir: v.String("data"), Ephemeral: v.Bool("ephemeral"), KeyFile: v.String("key-file"),
+		Applications: apps,
+		DataDir:      v.String("data"), Ephemeral: v.Bool("ephemeral"), KeyFile: v.String("key-file"),
 		AMQPAddress: v.String("amqp-address"), AMQPFallback: !v.IsSet("amqp-address"),
 		HTTPAddress: v.String("http-address"), HTTPFallback: !v.IsSet("http-address"),
 		Grace:  max(v.Duration("grace"), 1), // zero would mean the default
 		Strict: v.Bool("strict"), Logger: log,
 	}, nil
+}
+
+// applications reads the registered applications of --auth strict.
+func applications(v *config.Values) ([]byte, error) {
+	switch mode, file := v.String("auth"), v.String("auth-applications"); {
+	case mode == "development" && file != "":
+		return nil, &config.UsageError{Msg: "auth-applications needs --auth strict: in development every application logs in"}
+	case mode == "development":
+		return nil, nil
+	case mode != "strict":
+		return nil, &config.UsageError{Msg: "auth: " + mode + " is not development or strict"}
+	case file == "":
+		return nil, &config.UsageError{Msg: "--auth strict needs --auth-applications FILE"}
+	default:
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return nil, &config.UsageError{Msg: "auth-applications: " + err.Error()}
+		}
+		return b, nil
+	}
 }
 
 // readDeployment reads a folder and prints everything that is wrong in it. The
