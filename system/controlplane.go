@@ -125,11 +125,7 @@ func (s *System) openIdentityEndpoints() (*identityhttp.Handler, error) {
 		return nil, err
 	}
 	o := identityhttp.Options{Issuer: iss, Now: s.broker.Now, Rand: s.o.Rand, Logger: s.log, Applications: s.applications, IdentityHeader: s.token}
-	h, err := identityhttp.New(o)
-	if err == nil && h.Development() {
-		s.log.Info("development: any client id with any secret logs in to this Switchyard; --auth strict asks for registered applications")
-	}
-	return h, err
+	return identityhttp.New(o)
 }
 
 // authenticate tells who makes a request to the resource manager: the token of
@@ -190,7 +186,11 @@ func (s *System) factoryResource(name string) (string, error) {
 // Switchyard are in a temporary directory, so that clients find the authority.
 func (s *System) openCertificates() error {
 	c := &s.control
-	c.certDir = filepath.Join(s.o.DataDir, "tls")
+	dir, err := filepath.Abs(s.o.DataDir)
+	if err != nil {
+		return err
+	}
+	c.certDir = filepath.Join(dir, "tls")
 	if s.o.Ephemeral {
 		dir, err := os.MkdirTemp("", "switchyard-tls-")
 		if err != nil {
@@ -198,7 +198,6 @@ func (s *System) openCertificates() error {
 		}
 		c.certDir, c.temporary = dir, true
 	}
-	var err error
 	c.certs, err = listen.OpenCertificates(listen.CertificateOptions{Dir: c.certDir, Names: certificateNames, Now: s.broker.Now})
 	return err
 }

@@ -10,7 +10,7 @@ type Variable struct{ Name, Value string }
 // manager specification).
 func (e Endpoints) Environment() []Variable {
 	host := strings.TrimPrefix(e.HTTPS, "https://")
-	return []Variable{
+	vars := []Variable{
 		{"ARM_METADATA_HOSTNAME", host},
 		{"ARM_DISABLE_INSTANCE_DISCOVERY", "true"},
 		{"ARM_SUBSCRIPTION_ID", e.SubscriptionID},
@@ -27,6 +27,9 @@ func (e Endpoints) Environment() []Variable {
 		{"SSL_CERT_FILE", e.BundleFile},
 		{"REQUESTS_CA_BUNDLE", e.BundleFile},
 		{"NODE_EXTRA_CA_CERTS", e.CAFile},
-		{"SWITCHYARD_CONNECTION_STRING", e.ConnectionString},
 	}
+	if e.ConnectionString != "" {
+		vars = append(vars, Variable{"SWITCHYARD_CONNECTION_STRING", e.ConnectionString})
+	}
+	return vars
 }

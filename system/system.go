@@ -389,6 +389,9 @@ func (s *System) serve() error {
 			web.Close()
 		}
 	})
+	if s.applications == nil && s.amqp != nil {
+		s.log.Info("development: any client id with any secret logs in to the control plane; --auth strict asks for registered applications")
+	}
 	if s.o.Ephemeral {
 		return nil
 	}
