@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -109,7 +110,7 @@ func TestDiagnostics(t *testing.T) {
 				a + "[0].policy.timeout: is 8.00:00:00, want more than 0 and at most 7.00:00:00", "warning " + a + "[1].policy: Wait activities have neither*"}},
 		{"inactive is not validated", `{"name":"A","type":"Copy","state":"Inactive","onInactiveMarkAs":"Failed","typeProperties":{"x":"@nonsense("}}`, nil},
 		{"inactive states", `{"name":"A","type":"Fail","state":"Asleep","onInactiveMarkAs":"Fine"}`, []string{a + `[0].onInactiveMarkAs: "Fine" is none of*`, a + `[0].state: "Asleep" is neither*`}},
-		{"switch cases", `{"name":"A","type":"Switch","typeProperties":{"on":"x","cases":[` + strings.TrimSuffix(strings.Repeat(`{"value":"v"},`, 26), ",") + `]}}`,
+		{"switch cases", `{"name":"A","type":"Switch","typeProperties":{"on":"x","cases":[` + cases(26) + `]}}`,
 			[]string{a + "[0].typeProperties.cases: 26 cases, at most 25 are allowed"}},
 		{"send", `{"name":"S","type":"ServiceBusSend","linkedServiceName":{"referenceName":"Bus","type":"LinkedServiceReference"},
 			"typeProperties":{"queueName":"q","body":{"a":"@pipeline().RunId"},"timeToLive":"00:01:00","applicationProperties":{"n":1,"e":{"value":"@utcNow()","type":"Expression"}},
@@ -459,4 +460,13 @@ func resolveTemplate(v expr.Value) {
 			resolveTemplate(m.Value)
 		}
 	}
+}
+
+// cases returns n cases of a Switch, without activities.
+func cases(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,{"value":"v%d"}`, i)
+	}
+	return b.String()[1:]
 }

@@ -179,6 +179,7 @@ func (v *validator) activity(a *Activity, env *environment) {
 	case a.Is("ExecutePipeline"):
 		v.executePipeline(a)
 	}
+	v.constants(a)
 	v.activityExpressions(a, env)
 }
 
