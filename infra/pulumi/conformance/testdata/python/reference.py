@@ -1,0 +1,49 @@
+"""Runs the reference program, program.py in the folder named by the first argument, as
+it is: up, up again without changes, destroy.
+
+The program says servicebus.SkuArgs. No release of pulumi-azure-native has that name
+beside servicebus.Namespace; the class is SBSkuArgs there, and SkuArgs only was that of
+the API of 2014 and 2015. The name is given here, outside the program."""
+
+import os
+import re
+import sys
+
+import pulumi_azure_native as azure_native
+from pulumi import automation
+
+azure_native.servicebus.SkuArgs = azure_native.servicebus.SBSkuArgs
+
+path = os.path.join(sys.argv[1], "program.py")
+with open(path, encoding="utf-8") as f:
+    source = compile(f.read(), path, "exec")
+
+
+def program():
+    exec(source, {"__name__": "__main__"})
+
+
+def main():
+    env = {k: v for k, v in os.environ.items() if k.startswith(("PULUMI_", "ARM_", "SSL_"))}
+    stack = automation.create_or_select_stack(
+        stack_name="dev", project_name="reference", program=program,
+        opts=automation.LocalWorkspaceOptions(env_vars=env))
+    # The program gives its resource group no location.
+    stack.set_config("azure-native:location", automation.ConfigValue("westeurope"))
+    try:
+        first = stack.up()
+        outputs = {k: v.value for k, v in first.outputs.items()}
+        assert set(outputs) == {"service_bus_namespace_name", "service_bus_queue_name", "data_factory_name"}, outputs
+        assert re.fullmatch("ai-servicebus-namespace[0-9a-f]{8}", outputs["service_bus_namespace_name"]), outputs
+        assert re.fullmatch("ai_servicebus_queue[0-9a-f]{8}", outputs["service_bus_queue_name"]), outputs
+        assert re.fullmatch("ai-data-factory[0-9a-f]{8}", outputs["data_factory_name"]), outputs
+        assert first.summary.resource_changes.get("create") == 6, first.stdout
+        stack.up(expect_no_changes=True)
+        stack.refresh(expect_no_changes=True)
+    finally:
+        stack.destroy()
+        stack.workspace.remove_stack("dev")
+    print("reference program: up, second up, refresh, destroy", outputs)
+
+
+main()
