@@ -39,6 +39,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Harness) {
 		{"OrderWithinUnit", testOrderWithinUnit},
 		{"CallbackOrder", testCallbackOrder},
 		{"Relaxed", testRelaxed},
+		{"Topics", testTopics},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := open(t)

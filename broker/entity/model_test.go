@@ -24,7 +24,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMachine(t)
 		t.Repeat(map[string]func(*rapid.T){
-			"send": m.send, "advance": m.advance, "tick": m.tick, "work": m.work, "finish": m.finish,
+			"send": m.send, "copies": m.copies, "advance": m.advance, "tick": m.tick, "work": m.work, "finish": m.finish,
 			"credit": m.credit, "drain": m.drain, "settle": m.settle, "renew": m.renew,
 			"reserve": m.reserve, "free": m.free, "lockRun": m.lockRun, "settleReserved": m.settleReserved, "settleRun": m.settleRun,
 			"watch": m.watch, "receiveDeferred": m.receiveDeferred, "restart": m.restart, "settled": m.quiet,
@@ -331,6 +331,27 @@ func (m *machine) send(t *rapid.T) {
 		m.model[m.nextSeq] = x
 		m.nextSeq++
 		op.Messages = append(op.Messages, msg)
+	}
+	m.mustCheck(t, op)
+	m.apply(t, op)
+}
+
+// copies is send of a topic's messages, some of which are dead letters at once.
+func (m *machine) copies(t *rapid.T) {
+	op := entity.Copies{Keep: rapid.Bool().Draw(t, "keep")}
+	for range rapid.IntRange(1, 3).Draw(t, "messages") {
+		c := entity.Copy{Message: &entity.Message{}}
+		c.Message.Sections = []byte(fmt.Sprint("body ", m.nextSeq))
+		x := &modelMessage{seq: m.nextSeq}
+		if rapid.IntRange(0, 2).Draw(t, "dead") == 0 {
+			c.Dead = &entity.DeadLetterInfo{Reason: entity.ReasonFilter}
+			x.sub = entity.DeadLetterQueue
+		} else if c.Message.TimeToLive = time.Duration(rapid.SampledFrom([]int{0, 3}).Draw(t, "ttl")) * time.Second; c.Message.TimeToLive > 0 {
+			x.expires = m.now.Add(c.Message.TimeToLive)
+		}
+		m.model[m.nextSeq] = x
+		m.nextSeq++
+		op.Copies = append(op.Copies, c)
 	}
 	m.mustCheck(t, op)
 	m.apply(t, op)
