@@ -32,12 +32,14 @@ func (d *Deployment) Summary() string {
 			parts = append(parts, fmt.Sprintf("%d %ss", n, one))
 		}
 	}
-	queues := 0
+	queues, topics := 0, 0
 	for _, n := range d.Namespaces {
 		queues += len(n.Queues)
+		topics += len(n.Topics)
 	}
 	count(len(d.Namespaces), "namespace")
 	count(queues, "queue")
+	count(topics, "topic")
 	if f := d.Factory; f != nil {
 		count(1, "factory")
 		count(len(f.Pipelines), "pipeline")

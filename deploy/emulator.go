@@ -14,6 +14,7 @@ import (
 type Namespace struct {
 	Name   string
 	Queues []Queue
+	Topics []Topic
 }
 
 // A Queue is a queue to create.
@@ -78,8 +79,14 @@ func parseEmulatorConfig(file string, data []byte) ([]Namespace, pipeline.Diagno
 			queues[strings.ToLower(queue.Name)] = true
 			ns.Queues = append(ns.Queues, queue)
 		}
-		if topics := r.array(path+".Topics", o, "Topics"); len(topics) > 0 {
-			r.errorf(path+".Topics", "topics are not supported by this version")
+		for j, t := range r.array(path+".Topics", o, "Topics") {
+			tpath := fmt.Sprintf("%s.Topics[%d]", path, j)
+			topic := r.topic(tpath, t)
+			if queues[strings.ToLower(topic.Name)] {
+				r.errorf(tpath+".Name", "queue or topic %q is there twice", topic.Name)
+			}
+			queues[strings.ToLower(topic.Name)] = true
+			ns.Topics = append(ns.Topics, topic)
 		}
 		out = append(out, ns)
 	}
@@ -145,40 +152,51 @@ func (r *reader) namespaceName(path, name string) {
 	}
 }
 
-func (r *reader) queue(path string, v expr.Value) Queue {
-	o := r.object(path, v)
-	r.members(path, o, "Name", "Properties")
-	q := Queue{Name: r.name(path, o)}
-	if q.Name != "" {
-		if err := broker.CheckPath(q.Name); err != nil {
-			r.errorf(path+".Name", "%v", err)
-		}
-	}
+// properties reads the member Properties of o into opt. Each property is checked
+// alone as well, so that what is wrong with it is told with its own place.
+func properties[O any](r *reader, path string, o *expr.Object, opt *O, set func(opt *O, at string, m expr.Member), validate func(O) error) {
 	p, ok := o.Lookup("Properties")
 	if !ok || p == nil {
-		return q
+		return
 	}
 	path += ".Properties"
 	before := len(r.diags)
 	for _, m := range r.object(path, p).Members() {
 		at := path + "." + m.Name
 		found := len(r.diags)
-		r.property(&q.Options, at, m)
+		set(opt, at, m)
 		if len(r.diags) > found {
 			continue
 		}
-		// Alone, so that what is wrong with it is told with its own place.
-		var alone broker.QueueOptions
-		r.property(&alone, at, m)
-		if err := alone.Validate(); err != nil {
+		var alone O
+		set(&alone, at, m)
+		if err := validate(alone); err != nil {
 			r.errorf(at, "%v", err)
 		}
 	}
 	if len(r.diags) == before {
-		if err := q.Options.Validate(); err != nil {
+		if err := validate(*opt); err != nil {
 			r.errorf(path, "%v", err)
 		}
 	}
+}
+
+// entityName reads the name of a queue or topic.
+func (r *reader) entityName(path string, o *expr.Object) string {
+	name := r.name(path, o)
+	if name != "" {
+		if err := broker.CheckPath(name); err != nil {
+			r.errorf(path+".Name", "%v", err)
+		}
+	}
+	return name
+}
+
+func (r *reader) queue(path string, v expr.Value) Queue {
+	o := r.object(path, v)
+	r.members(path, o, "Name", "Properties")
+	q := Queue{Name: r.entityName(path, o)}
+	properties(r, path, o, &q.Options, r.property, broker.QueueOptions.Validate)
 	return q
 }
 

@@ -89,13 +89,26 @@ func (b *bus) queue(e activity.Endpoint, wanted auth.Rights, path string) (*brok
 	return q, nil
 }
 
+// sender finds what can be sent to: a queue or a topic.
+func (b *bus) sender(e activity.Endpoint, path string) (broker.Sender, error) {
+	ns, err := b.namespace(e, auth.Send)
+	if err != nil {
+		return nil, err
+	}
+	q, err := b.broker.Sender(ns, path)
+	if err != nil {
+		return nil, fmt.Errorf("queue or topic %s of namespace %s: %w", path, ns, err)
+	}
+	return q, nil
+}
+
 // Effect implements [activity.Bus].
 func (b *bus) Effect(run string, ops ...activity.Op) (commit.Effect, error) {
 	var out []broker.Op
 	for _, op := range ops {
 		switch op := op.(type) {
 		case activity.Send:
-			q, err := b.queue(op.Endpoint, auth.Send, op.Queue)
+			q, err := b.sender(op.Endpoint, op.Queue)
 			if err != nil {
 				return nil, err
 			}

@@ -44,6 +44,7 @@ type Namespace struct {
 	Name             string   `json:"name"`
 	ConnectionString string   `json:"connectionString"`
 	Queues           []string `json:"queues"`
+	Topics           []string `json:"topics"`
 }
 
 // Factory is a data factory as [Endpoints] lists it.
@@ -107,7 +108,7 @@ func (s *System) Endpoints() Endpoints {
 		e.AMQP = s.amqp.Addr().String()
 	}
 	for i, name := range s.broker.Namespaces() {
-		n := Namespace{Name: name, ConnectionString: s.ConnectionString(name), Queues: []string{}}
+		n := Namespace{Name: name, ConnectionString: s.ConnectionString(name), Queues: []string{}, Topics: []string{}}
 		if i == 0 {
 			e.ConnectionString = n.ConnectionString
 		}
@@ -117,6 +118,13 @@ func (s *System) Endpoints() Endpoints {
 		}
 		for _, q := range queues {
 			n.Queues = append(n.Queues, q.Path)
+		}
+		topics, err := s.broker.Topics(name)
+		if err != nil {
+			continue
+		}
+		for _, t := range topics {
+			n.Topics = append(n.Topics, t.Path)
 		}
 		e.Namespaces = append(e.Namespaces, n)
 	}

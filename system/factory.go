@@ -64,11 +64,54 @@ func (s *System) deploy(ctx context.Context, d *deploy.Deployment) error {
 			}
 		}
 	}
+	for _, ns := range d.Namespaces {
+		for _, t := range ns.Topics {
+			if err := s.putTopic(ctx, ns.Name, t); err != nil {
+				return fmt.Errorf("topic %s of namespace %s: %w", t.Name, ns.Name, err)
+			}
+		}
+	}
 	if d.Factory == nil {
 		return nil
 	}
 	id := factory.ID{Subscription: s.subscription, ResourceGroup: DefaultResourceGroup}
 	return s.factories.Deploy(ctx, id, DefaultLocation, d.Factory)
+}
+
+// putTopic creates a topic as a folder declares it. A subscription that is
+// declared with rules has these and no others.
+func (s *System) putTopic(ctx context.Context, ns string, t deploy.Topic) error {
+	if _, err := s.broker.PutTopic(ctx, ns, t.Name, t.Options); err != nil {
+		return err
+	}
+	for _, sub := range t.Subscriptions {
+		if _, err := s.broker.PutSubscription(ctx, ns, t.Name, sub.Name, sub.Options); err != nil {
+			return fmt.Errorf("subscription %s: %w", sub.Name, err)
+		}
+		if len(sub.Rules) == 0 {
+			continue
+		}
+		declared := map[string]bool{}
+		for _, r := range sub.Rules {
+			declared[strings.ToLower(r.Name)] = true
+			if _, err := s.broker.PutRule(ctx, ns, t.Name, sub.Name, r.Name, r.Options, broker.DropAutomatic); err != nil {
+				return fmt.Errorf("rule %s of subscription %s: %w", r.Name, sub.Name, err)
+			}
+		}
+		rules, err := s.broker.Rules(ns, t.Name, sub.Name)
+		if err != nil {
+			return err
+		}
+		for _, r := range rules {
+			if declared[strings.ToLower(r.Name)] {
+				continue
+			}
+			if err := s.broker.DeleteRule(ctx, ns, t.Name, sub.Name, r.Name); err != nil {
+				return fmt.Errorf("rule %s of subscription %s: %w", r.Name, sub.Name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // putNamespace creates a namespace with the documented development key, which is

@@ -124,6 +124,9 @@ func printEndpoints(e *env, v *config.Values, sys *system.System) error {
 		for _, q := range n.Queues {
 			e.printf("  queue %s\n", q)
 		}
+		for _, t := range n.Topics {
+			e.printf("  topic %s\n", t)
+		}
 	}
 	for _, f := range ep.Factories {
 		e.printf("\nfactory %s\n", f.Name)

@@ -45,14 +45,14 @@ var arrows = map[string][]string{
 	"pipeline/engine":            {"expr", "pipeline", "pipeline/run", "pipeline/activity", "commit"},
 	"pipeline/engine/enginetest": {"expr", "pipeline", "pipeline/run", "pipeline/activity", "pipeline/engine", "commit"},
 
-	"deploy": {"broker", "expr", "pipeline"},
+	"deploy": {"broker", "broker/filter", "expr", "pipeline"},
 	"store":  {"commit", "broker", "pipeline/engine"},
 	"system": {"..."},
 
 	"arm":               {"commit", "expr"},
 	"arm/armtest":       {"arm", "commit"},
 	"arm/resourcesrp":   {"arm", "commit", "expr"},
-	"arm/servicebusrp":  {"arm", "auth", "broker", "commit", "expr"},
+	"arm/servicebusrp":  {"arm", "auth", "broker", "broker/filter", "commit", "expr"},
 	"arm/datafactoryrp": {"arm", "commit", "expr", "pipeline", "pipeline/factory"},
 	"pipeline/factory":  {"commit", "expr", "pipeline", "pipeline/engine"},
 	"auth/issuer":       {"auth"},

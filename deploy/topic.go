@@ -1,0 +1,186 @@
+package deploy
+
+import (
+	"fmt"
+	"strings"
+
+	"switchyard/broker"
+	"switchyard/broker/filter"
+	"switchyard/expr"
+)
+
+// A Topic is a topic to create, with its subscriptions.
+type Topic struct {
+	Name          string
+	Options       broker.TopicOptions
+	Subscriptions []Subscription
+}
+
+// A Subscription is a subscription to create. Without rules it has the rule
+// $Default, which lets everything pass; with rules it has exactly these.
+type Subscription struct {
+	Name    string
+	Options broker.SubscriptionOptions
+	Rules   []Rule
+}
+
+// A Rule is a rule of a subscription.
+type Rule struct {
+	Name    string
+	Options broker.RuleOptions
+}
+
+func (r *reader) topic(path string, v expr.Value) Topic {
+	o := r.object(path, v)
+	r.members(path, o, "Name", "Properties", "Subscriptions")
+	t := Topic{Name: r.entityName(path, o)}
+	properties(r, path, o, &t.Options, func(opt *broker.TopicOptions, at string, m expr.Member) {
+		v := m.Value
+		switch strings.ToLower(m.Name) {
+		case "defaultmessagetimetolive":
+			opt.DefaultMessageTimeToLive = r.duration(at, v)
+		case "duplicatedetectionhistorytimewindow":
+			opt.DuplicateDetectionHistoryTimeWindow = r.duration(at, v)
+		case "autodeleteonidle":
+			opt.AutoDeleteOnIdle = r.duration(at, v)
+		case "maxsizeinmegabytes":
+			opt.MaxSizeInMegabytes = r.integer(at, v)
+		case "requiresduplicatedetection":
+			opt.RequiresDuplicateDetection = r.boolean(at, v)
+		case "enablepartitioning":
+			opt.EnablePartitioning = r.boolean(at, v)
+		case "usermetadata":
+			opt.UserMetadata = r.text(at, v)
+		default:
+			r.errorf(at, "there is no such setting of a topic")
+		}
+	}, broker.TopicOptions.Validate)
+	seen := map[string]bool{}
+	for i, v := range r.array(path+".Subscriptions", o, "Subscriptions") {
+		at := fmt.Sprintf("%s.Subscriptions[%d]", path, i)
+		s := r.subscription(at, v)
+		if seen[strings.ToLower(s.Name)] {
+			r.errorf(at+".Name", "subscription %q is there twice", s.Name)
+		}
+		seen[strings.ToLower(s.Name)] = true
+		t.Subscriptions = append(t.Subscriptions, s)
+	}
+	return t
+}
+
+func (r *reader) subscription(path string, v expr.Value) Subscription {
+	o := r.object(path, v)
+	r.members(path, o, "Name", "Properties", "Rules")
+	s := Subscription{Name: r.name(path, o)}
+	properties(r, path, o, &s.Options, func(opt *broker.SubscriptionOptions, at string, m expr.Member) {
+		v := m.Value
+		switch strings.ToLower(m.Name) {
+		case "lockduration":
+			opt.LockDuration = r.duration(at, v)
+		case "defaultmessagetimetolive":
+			opt.DefaultMessageTimeToLive = r.duration(at, v)
+		case "autodeleteonidle":
+			opt.AutoDeleteOnIdle = r.duration(at, v)
+		case "maxdeliverycount":
+			opt.MaxDeliveryCount = r.integer(at, v)
+		case "deadletteringonmessageexpiration":
+			opt.DeadLetteringOnMessageExpiration = r.boolean(at, v)
+		case "deadletteringonfilterevaluationexceptions":
+			yes := r.boolean(at, v)
+			opt.DeadLetteringOnFilterEvaluationExceptions = &yes
+		case "requiressession":
+			opt.RequiresSession = r.boolean(at, v)
+		case "forwardto":
+			opt.ForwardTo = r.text(at, v)
+		case "forwarddeadletteredmessagesto":
+			opt.ForwardDeadLetteredMessagesTo = r.text(at, v)
+		case "usermetadata":
+			opt.UserMetadata = r.text(at, v)
+		default:
+			r.errorf(at, "there is no such setting of a subscription")
+		}
+	}, broker.SubscriptionOptions.Validate)
+	seen := map[string]bool{}
+	for i, v := range r.array(path+".Rules", o, "Rules") {
+		at := fmt.Sprintf("%s.Rules[%d]", path, i)
+		rule := r.rule(at, v)
+		if seen[strings.ToLower(rule.Name)] {
+			r.errorf(at+".Name", "rule %q is there twice", rule.Name)
+		}
+		seen[strings.ToLower(rule.Name)] = true
+		s.Rules = append(s.Rules, rule)
+	}
+	return s
+}
+
+func (r *reader) rule(path string, v expr.Value) Rule {
+	o := r.object(path, v)
+	r.members(path, o, "Name", "Properties")
+	rule := Rule{Name: r.name(path, o)}
+	kind := ""
+	properties(r, path, o, &rule.Options, func(opt *broker.RuleOptions, at string, m expr.Member) {
+		v := m.Value
+		switch strings.ToLower(m.Name) {
+		case "filtertype":
+			kind = r.text(at, v)
+		case "sqlfilter":
+			opt.Filter.Expression = r.expression(at, v)
+		case "action":
+			opt.Action.Expression = r.expression(at, v)
+		case "correlationfilter":
+			opt.Filter.Correlation = r.correlation(at, v)
+		default:
+			r.errorf(at, "there is no such setting of a rule")
+		}
+	}, broker.RuleOptions.Validate)
+	given := map[string]bool{"": true, "sql": rule.Options.Filter.Correlation == nil, "correlation": rule.Options.Filter.Correlation != nil}
+	if ok, known := given[strings.ToLower(kind)]; !known || !ok {
+		r.errorf(path+".Properties.FilterType", "%q is not Sql with a SqlFilter or Correlation with a CorrelationFilter", kind)
+	}
+	return rule
+}
+
+// expression reads the object around a SQL expression.
+func (r *reader) expression(path string, v expr.Value) string {
+	if v == nil {
+		return ""
+	}
+	o := r.object(path, v)
+	r.members(path, o, "SqlExpression")
+	e, _ := o.Lookup("SqlExpression")
+	return r.text(path+".SqlExpression", e)
+}
+
+func (r *reader) correlation(path string, v expr.Value) *filter.Correlation {
+	if v == nil {
+		return nil
+	}
+	c := &filter.Correlation{}
+	to := map[string]**string{
+		"contenttype": &c.ContentType, "correlationid": &c.CorrelationID, "label": &c.Label, "messageid": &c.MessageID,
+		"replyto": &c.ReplyTo, "replytosessionid": &c.ReplyToSessionID, "sessionid": &c.SessionID, "to": &c.To,
+	}
+	for _, m := range r.object(path, v).Members() {
+		at, name := path+"."+m.Name, strings.ToLower(m.Name)
+		switch field, known := to[name]; {
+		case known:
+			if m.Value != nil {
+				s := r.text(at, m.Value)
+				*field = &s
+			}
+		case name == "properties":
+			c.Properties = filter.Values{}
+			for _, p := range r.object(at, m.Value).Members() {
+				switch p.Value.(type) {
+				case string, bool, int64, float64:
+					c.Properties[p.Name] = p.Value
+				default:
+					r.errorf(at+"."+p.Name, "should be a text, a number, true or false")
+				}
+			}
+		default:
+			r.errorf(at, "there is no such property of a correlation filter")
+		}
+	}
+	return c
+}

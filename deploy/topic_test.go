@@ -1,0 +1,55 @@
+package deploy
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func TestTopics(t *testing.T) {
+	d, diags := Read(fstest.MapFS{"Config.json": {Data: []byte(`{"UserConfig":{"Namespaces":[{"Name":"ns","Topics":[
+		{"Name":"orders","Properties":{"DefaultMessageTimeToLive":"PT1H","RequiresDuplicateDetection":false},"Subscriptions":[
+			{"Name":"all"},
+			{"Name":"big","Properties":{"MaxDeliveryCount":3},"Rules":[
+				{"Name":"r1","Properties":{"FilterType":"Sql","SqlFilter":{"SqlExpression":"amount > 100"},"Action":{"SqlExpression":"SET big = TRUE"}}},
+				{"Name":"r2","Properties":{"FilterType":"Correlation","CorrelationFilter":{"Label":"gold","Properties":{"tier":1}}}},
+			]}]}]}]}}`)}}, "f", true)
+	if err := diags.Err(); err != nil {
+		t.Fatal(err)
+	}
+	topic := d.Namespaces[0].Topics[0]
+	big := topic.Subscriptions[1]
+	if topic.Name != "orders" || topic.Options.DefaultMessageTimeToLive.Hours() != 1 || len(topic.Subscriptions) != 2 || big.Options.MaxDeliveryCount != 3 || len(big.Rules) != 2 {
+		t.Fatalf("topic = %+v", topic)
+	}
+	if f := big.Rules[0].Options; f.Filter.Expression != "amount > 100" || f.Action.Expression != "SET big = TRUE" {
+		t.Errorf("rule r1 = %+v", f)
+	}
+	if c := big.Rules[1].Options.Filter.Correlation; c == nil || *c.Label != "gold" || c.Properties["tier"] != int64(1) {
+		t.Errorf("rule r2 = %+v", c)
+	}
+	if got := d.Summary(); got != "1 namespace, 1 topic" {
+		t.Errorf("summary = %q", got)
+	}
+}
+
+func TestTopicMistakes(t *testing.T) {
+	_, diags := Read(fstest.MapFS{"Config.json": {Data: []byte(`{"UserConfig":{"Namespaces":[{"Name":"ns",
+		"Queues":[{"Name":"same"}],
+		"Topics":[{"Name":"Same","Subscriptions":[
+			{"Name":"s","Properties":{"RequiresSession":true}},
+			{"Name":"S","Rules":[
+				{"Name":"r","Properties":{"FilterType":"Sql","SqlFilter":{"SqlExpression":"amount >"}}},
+				{"Name":"q","Properties":{"FilterType":"Correlation","SqlFilter":{"SqlExpression":"1=1"}}},
+				{"Name":"p","Properties":{"Filter":{}}}]}]}]}]}}`)}}, "f", true)
+	text := diags.Error()
+	for _, want := range []string{
+		"$.UserConfig.Namespaces[0].Topics[0].Name",
+		"Subscriptions[0].Properties.RequiresSession", "Subscriptions[1].Name",
+		"Rules[0].Properties.SqlFilter", "Rules[1].Properties.FilterType", "Rules[2].Properties.Filter",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("diagnostics lack %s:\n%s", want, text)
+		}
+	}
+}
