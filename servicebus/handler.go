@@ -21,6 +21,8 @@ import (
 type Authority interface {
 	// VerifySAS verifies a token for an audience.
 	VerifySAS(ns, token, audience string, now time.Time) (auth.Grant, error)
+	// VerifyJWT verifies a bearer token for an audience.
+	VerifyJWT(ns, token, audience string, now time.Time) (auth.Grant, error)
 	// VerifyKey verifies the name and the key of a rule of the namespace.
 	VerifyKey(ns, keyName, key string) (auth.Grant, error)
 }

@@ -66,24 +66,9 @@ func (c *conn) putToken(req *request) *fault {
 	default:
 		return bad("The body of the request must be the token.")
 	}
-	// The token's own text counts, not only its type: Python's library calls its
-	// shared access signatures "jwt".
-	switch kind := req.text("type"); kind {
-	case typeSAS:
-	case "jwt", "amqp:jwt", "amqp:swt":
-		if auth.IsSAS(token) {
-			break
-		}
-		return &fault{frames.ErrUnauthorizedAccess, 401, fmt.Sprintf(
-			"InvalidToken: Tokens of type '%s' are not supported by this server; use a shared access signature ('%s').", kind, typeSAS)}
-	default:
-		return bad(fmt.Sprintf("The token type '%.80s' is not known.", kind))
-	}
-
-	now := c.h.clock.Now()
-	grant, err := c.h.auth.VerifySAS(c.ns, token, audience, now)
-	if err != nil {
-		return tokenFault(err)
+	grant, f := c.verifyToken(req.text("type"), token, audience, c.h.clock.Now())
+	if f != nil {
+		return f
 	}
 	// A client learns of a missing entity here: only this failure has a status
 	// (404) that its library recognises.
