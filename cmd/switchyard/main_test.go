@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
 	"switchyard/config"
 )
@@ -90,6 +93,38 @@ func TestHint(t *testing.T) {
 		}
 		if got := hint(v); got != c.want {
 			t.Errorf("hint of %q = %q, want %q", c.args, got, c.want)
+		}
+	}
+}
+
+// TestTerminal: what a message says of itself does not move the cursor.
+func TestTerminal(t *testing.T) {
+	const evil = "\x1b[2J\u009b1m\u202e"
+	reason := evil
+	v, _, err := config.Parse(clientSettings, nil, config.Source{
+		LookupEnv: func(string) (string, bool) { return "", false }, ReadFile: config.OS.ReadFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	code := printMessages(&env{nil, &out, &out}, v, []*azservicebus.ReceivedMessage{{
+		MessageID: evil, Body: []byte(evil), DeadLetterReason: &reason, DeadLetterErrorDescription: &reason}})
+	if code != exitOK || strings.ContainsAny(out.String(), "\x1b\u009b\u202e") {
+		t.Errorf("exit code %d, output %q: want no control characters", code, out.String())
+	}
+}
+
+// TestProperties: a whole number is a whole number to the receiver and to filters,
+// and what AMQP has no place for is refused here.
+func TestProperties(t *testing.T) {
+	got, err := properties(`{"i":1,"big":9007199254740993,"f":1.5,"s":"x","b":true,"n":null}`)
+	want := map[string]any{"i": int64(1), "big": int64(9007199254740993), "f": 1.5, "s": "x", "b": true, "n": nil}
+	if err != nil || !maps.Equal(got, want) {
+		t.Errorf("properties = %#v, %v; want %#v", got, err, want)
+	}
+	for _, text := range []string{`{"a":{"b":1}}`, `{"a":[1]}`, `[1]`, `5`, `{"a":1} x`, `{"a":1e999}`, ``, `null`} {
+		if got, err := properties(text); err == nil {
+			t.Errorf("properties(%s) = %v, want an error", text, got)
 		}
 	}
 }

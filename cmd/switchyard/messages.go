@@ -15,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
 	"switchyard/config"
+	"switchyard/expr"
 	"switchyard/system"
 )
 
@@ -61,7 +62,7 @@ func send(ctx context.Context, e *env, v *config.Values, operands []string) int 
 		m.MessageID = &s
 	}
 	if s := v.String("property"); s != "" {
-		if err := json.Unmarshal([]byte(s), &m.ApplicationProperties); err != nil {
+		if m.ApplicationProperties, err = properties(s); err != nil {
 			return e.fail(&config.UsageError{Msg: "property: " + err.Error()})
 		}
 	}
@@ -79,6 +80,29 @@ func send(ctx context.Context, e *env, v *config.Values, operands []string) int 
 		return e.fail(fmt.Errorf("send to %s: %w", operands[0], err))
 	}
 	return exitOK
+}
+
+// properties reads application properties: a JSON object of simple values. Whole
+// numbers are AMQP longs, others doubles.
+func properties(text string) (map[string]any, error) {
+	v, err := expr.ParseJSON([]byte(text))
+	if err != nil {
+		return nil, err
+	}
+	o, ok := v.(*expr.Object)
+	if !ok {
+		return nil, errors.New("should be a JSON object")
+	}
+	out := map[string]any{}
+	for _, m := range o.Members() {
+		switch m.Value.(type) {
+		case nil, bool, int64, float64, string:
+			out[m.Name] = m.Value
+		default:
+			return nil, fmt.Errorf("the value of %q should be a text, a number, true, false or null", m.Name)
+		}
+	}
+	return out, nil
 }
 
 // shownMessage is a message as peek and receive print it.
@@ -152,8 +176,8 @@ func printMessages(e *env, v *config.Values, msgs []*azservicebus.ReceivedMessag
 		if s.DeadLetterDescription != nil {
 			reason += ": " + *s.DeadLetterDescription
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\n", s.SequenceNumber, s.MessageID, s.EnqueuedTime.Format(time.RFC3339),
-			s.DeliveryCount, cut(printable(string(m.Body)), 60), cut(reason, 80))
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\n", s.SequenceNumber, printable(s.MessageID), s.EnqueuedTime.Format(time.RFC3339),
+			s.DeliveryCount, cut(printable(string(m.Body)), 60), cut(printable(reason), 80))
 	}
 	if err := w.Flush(); err != nil {
 		return e.fail(err)
