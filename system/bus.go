@@ -21,6 +21,8 @@ import (
 type bus struct {
 	broker *broker.Broker
 	auth   *auth.Authority
+	// address is where clients find a namespace: host:port.
+	address func(namespace string) (string, error)
 }
 
 // binding names the messages of a batch durably: it stands in the record of the
@@ -60,18 +62,37 @@ func (b *bus) namespace(e activity.Endpoint, wanted auth.Rights) (string, error)
 	return ns, nil
 }
 
-func (b *bus) byHost(host string) (string, error) {
+// byName finds a namespace by its host in Azure, or the name below localhost.
+func (b *bus) byName(host string) (string, bool) {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
 	label, rest, _ := strings.Cut(host, ".")
+	for _, n := range b.broker.Namespaces() {
+		if strings.EqualFold(n, label) && (rest == "" || strings.EqualFold(rest, "servicebus.windows.net") || strings.EqualFold(rest, "localhost")) {
+			return n, true
+		}
+	}
+	return "", false
+}
+
+// byHost finds a namespace by the host of a linked service: its name, or an
+// address of this process that belongs to it.
+func (b *bus) byHost(host string) (string, error) {
+	if n, ok := b.byName(host); ok {
+		return n, nil
+	}
 	names := b.broker.Namespaces()
 	for _, n := range names {
-		if strings.EqualFold(n, label) && (rest == "" || strings.EqualFold(rest, "servicebus.windows.net") || strings.EqualFold(rest, "localhost")) {
+		if a, err := b.address(n); err == nil && strings.EqualFold(a, host) {
 			return n, nil
 		}
 	}
-	if ip := net.ParseIP(host); len(names) == 1 && (strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()) {
+	h := host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		h = name
+	}
+	if ip := net.ParseIP(h); len(names) == 1 && (strings.EqualFold(h, "localhost") || ip != nil && ip.IsLoopback()) {
 		return names[0], nil
 	}
 	return "", fmt.Errorf("namespace %s is not served here; served are: %s", host, strings.Join(names, ", "))

@@ -21,6 +21,7 @@ import (
 	"switchyard/commit"
 	"switchyard/expr"
 	"switchyard/listen"
+	"switchyard/servicebus"
 	"switchyard/store"
 )
 
@@ -207,9 +208,9 @@ var certificateNames = []string{".servicebus.windows.net"}
 
 func (s *System) httpsURL() string { return "https://" + s.http.Addr().String() }
 
-// web is the whole HTTP interface: the identity endpoints, the resource manager,
+// routes is the whole HTTP interface: the identity endpoints, the resource manager,
 // and what is beside them.
-func (s *System) web() http.Handler {
+func (s *System) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/language/", s.language())
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
@@ -283,3 +284,6 @@ func (s *System) putGroup(ctx context.Context) error {
 func (s *System) providers() ([]arm.Provider, error) {
 	return s.control.resources.Providers(), nil
 }
+
+// verifier is what AMQP clients are verified by.
+func (s *System) verifier() servicebus.Authority { return s.auth }

@@ -3,7 +3,6 @@ package system
 import (
 	"context"
 	"fmt"
-	"net"
 	"strings"
 
 	"switchyard/auth"
@@ -230,19 +229,6 @@ func (s *System) triggerEndpoint(f *pipeline.Factory, def *pipeline.Trigger) (ac
 	return ep, err
 }
 
-// namespaceOf tells which namespace a client means by the host it connects to:
-// the one of that name; else, at an address of this machine, the only one or the
-// first that was created.
-func (s *System) namespaceOf(host string) (string, bool) {
-	if ns, err := s.bus.byHost(host); err == nil {
-		return ns, true
-	}
-	if names := s.broker.Namespaces(); len(names) > 0 {
-		return names[0], true
-	}
-	return "", false
-}
-
 func (s *System) httpURL() string { return "http://" + s.http.Addr().String() }
 
 // ConnectionString is what an Azure client connects to a namespace with.
@@ -258,13 +244,10 @@ func (s *System) connectionString(namespace, entity, keyName, key string) string
 	if s.amqp == nil {
 		return ""
 	}
-	host := s.amqp.Addr().String()
-	if names := s.broker.Namespaces(); len(names) > 0 && !strings.EqualFold(names[0], namespace) {
-		// At an address alone, clients mean the first namespace; the others are
-		// told apart by name.
-		if _, port, err := net.SplitHostPort(host); err == nil {
-			host = strings.ToLower(namespace) + ".localhost:" + port
-		}
+	host, err := s.address(namespace)
+	if err != nil {
+		s.log.Error("a namespace has no port", "namespace", namespace, "err", err)
+		return ""
 	}
 	return auth.ConnectionString{Endpoint: host, KeyName: keyName, Key: key, EntityPath: entity, Emulator: true}.Format()
 }

@@ -72,8 +72,11 @@ type System struct {
 	// data directory.
 	tenant, subscription string
 
-	mu      sync.Mutex
-	stopped bool // guarded by mu
+	mu       sync.Mutex
+	stopped  bool                    // guarded by mu
+	doors    map[string]net.Listener // guarded by mu; by namespace in lower case
+	web      *http.Server            // guarded by mu; set when ports are served
+	dialects []*servicebus.Handler   // guarded by mu; one for each port
 }
 
 // firstByte is how long a client may take to send its first byte.
@@ -185,7 +188,7 @@ func (s *System) startBroker(ctx context.Context) error {
 		return err
 	}
 	s.broker = b
-	s.bus = &bus{broker: b, auth: s.auth}
+	s.bus = &bus{broker: b, auth: s.auth, address: s.address}
 	sealed, err := s.store.Meta(metaAuthority)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
@@ -349,55 +352,6 @@ func (s *System) makeToken() error {
 	return nil
 }
 
-// serve begins to accept. Both ports tell protocols apart, with TLS and without,
-// so a client that mistakes one for the other is served all the same.
-func (s *System) serve() error {
-	web := &http.Server{
-		Handler:           listen.WithTLS(listen.Guard(s.web(), certificateNames...)),
-		ConnContext:       listen.ConnContext,
-		ReadHeaderTimeout: firstByte,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	dialect := servicebus.NewHandler(servicebus.Options{
-		Broker: s.broker, Auth: s.auth, Clock: brokerClock{}, Logger: s.log, Rand: s.o.Rand, Namespace: s.namespaceOf,
-	})
-	for _, l := range []net.Listener{s.amqp, s.http} {
-		if l == nil {
-			continue
-		}
-		mux := listen.NewMux(l, firstByte, time.Now)
-		am, ht := mux.Listener(listen.AMQP), mux.Listener(listen.HTTP)
-		mux.TerminateTLS(s.control.certs.Config(), func(remote net.Addr, err error) {
-			s.log.Debug("TLS handshake failed; does the client trust our authority?", "remote", remote.String(), "err", err)
-		})
-		s.wg.Go(func() {
-			if err := mux.Serve(s.ctx); err != nil {
-				s.log.Error("a port failed", "address", l.Addr().String(), "err", err)
-			}
-		})
-		s.wg.Go(func() { s.serveAMQP(dialect, am) })
-		s.wg.Go(func() {
-			if err := web.Serve(ht); err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
-				s.log.Error("HTTP failed", "err", err)
-			}
-		})
-	}
-	context.AfterFunc(s.ctx, func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		if web.Shutdown(ctx) != nil {
-			web.Close()
-		}
-	})
-	if s.applications == nil && s.amqp != nil {
-		s.log.Info("development: any client id with any secret logs in to the control plane; --auth strict asks for registered applications")
-	}
-	if s.o.Ephemeral {
-		return nil
-	}
-	return s.Endpoints().write(s.o.DataDir)
-}
-
 func (s *System) serveAMQP(h *servicebus.Handler, l net.Listener) {
 	var conns sync.WaitGroup
 	defer conns.Wait()
@@ -440,7 +394,13 @@ func (s *System) teardown() error {
 		s.engine.Stop(s.o.Grace)
 	}
 	s.cancelPorts()
-	for _, l := range []net.Listener{s.amqp, s.http} {
+	s.mu.Lock()
+	open := []net.Listener{s.amqp, s.http}
+	for _, l := range s.doors {
+		open = append(open, l)
+	}
+	s.mu.Unlock()
+	for _, l := range open {
 		if l != nil {
 			l.Close()
 		}

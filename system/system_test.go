@@ -356,3 +356,31 @@ func TestStartRefuses(t *testing.T) {
 		}
 	})
 }
+
+// TestTwoNamespaces: each namespace has an address of its own, which survives a
+// restart, and a queue of the same name in each is another queue.
+func TestTwoNamespaces(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	d := folder(t, map[string]string{"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"one","Queues":[{"Name":"q"}]},{"Name":"two","Queues":[{"Name":"q"}]}]}}`})
+	s := startSystem(t, Options{DataDir: dir, Deployments: []*deploy.Deployment{d}})
+	port := ""
+	for _, ns := range []string{"one", "two"} {
+		c, err := azservicebus.NewClientFromConnectionString(s.ConnectionString(ns), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sendTo(t, c, "q", "for-"+ns)
+		if ids := left(t, c, "q"); len(ids) != 1 || ids[0] != "for-"+ns {
+			t.Errorf("in q of %s: %v, want its own message only", ns, ids)
+		}
+		c.Close(context.Background())
+		port = s.ConnectionString(ns)
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	s = startSystem(t, Options{DataDir: dir})
+	if got := s.ConnectionString("two"); got != port {
+		t.Errorf("connection string after a restart = %q, before %q", got, port)
+	}
+}
