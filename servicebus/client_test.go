@@ -22,6 +22,7 @@ func TestClientCommand(t *testing.T) {
 	}
 	s := newServer(t)
 	s.queue("clienttest", broker.QueueOptions{})
+	s.topic("clienttest-topic", broker.TopicOptions{}, "clienttest")
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
 	cmd.Env = append(os.Environ(), "SERVICEBUS_CONNECTION_STRING="+s.connectionString(auth.DefaultRuleName, auth.DevelopmentKey), "SERVICEBUS_QUEUE=clienttest")
 	out, err := cmd.CombinedOutput()
