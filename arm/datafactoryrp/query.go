@@ -1,12 +1,12 @@
 package datafactoryrp
 
 import (
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"switchyard/arm"
 	"switchyard/expr"
 )
 
@@ -30,6 +30,11 @@ var (
 		orders:   map[string]string{"ActivityName": "activityName", "ActivityRunStart": "activityRunStart", "ActivityRunEnd": "activityRunEnd", "Status": "status"},
 		start:    "activityRunStart", updated: "activityRunEnd",
 	}
+	triggerRunQuery = querySpec{
+		operands: map[string]string{"TriggerName": "triggerName", "TriggerRunTimestamp": "triggerRunTimestamp", "Status": "status"},
+		orders:   map[string]string{"TriggerName": "triggerName", "TriggerRunTimestamp": "triggerRunTimestamp", "Status": "status"},
+		start:    "triggerRunTimestamp", updated: "triggerRunTimestamp",
+	}
 )
 
 // pageSize is the number of records of a page (section 5).
@@ -51,12 +56,9 @@ type query struct {
 	offset int
 }
 
-func readQuery(r *http.Request, spec querySpec) (*query, error) {
-	o, err := readObject(r, false)
-	if err != nil {
-		return nil, err
-	}
+func readQuery(o *expr.Object, spec querySpec) (*query, error) {
 	q := &query{spec: spec}
+	var err error
 	if q.after, err = readTime(o, "lastUpdatedAfter"); err != nil {
 		return nil, err
 	}
@@ -66,7 +68,7 @@ func readQuery(r *http.Request, spec querySpec) (*query, error) {
 	if v, ok := o.Lookup("continuationToken"); ok && v != nil && v != "" {
 		s, _ := v.(string)
 		if q.offset, err = strconv.Atoi(s); err != nil || q.offset < 0 {
-			return nil, badRequest("continuationToken is not one that was handed out")
+			return nil, arm.BadRequest("continuationToken is not one that was handed out")
 		}
 	}
 	filters, err := objects(o, "filters")
@@ -76,15 +78,15 @@ func readQuery(r *http.Request, spec querySpec) (*query, error) {
 	for _, f := range filters {
 		operand, operator := member(f, "operand"), member(f, "operator")
 		if _, ok := spec.operands[operand]; !ok {
-			return nil, badRequest("filter operand '%s' is not allowed for this query", operand)
+			return nil, arm.BadRequest("filter operand '%s' is not allowed for this query", operand)
 		}
 		if !slices.Contains([]string{"Equals", "NotEquals", "In", "NotIn"}, operator) {
-			return nil, badRequest("filter operator '%s' is not Equals, NotEquals, In or NotIn", operator)
+			return nil, arm.BadRequest("filter operator '%s' is not Equals, NotEquals, In or NotIn", operator)
 		}
 		v, _ := f.Lookup("values")
 		list, ok := v.(expr.Array)
 		if !ok || len(list) == 0 {
-			return nil, badRequest("filter on %s: values should be a list of texts", operand)
+			return nil, arm.BadRequest("filter on %s: values should be a list of texts", operand)
 		}
 		x := filter{operand: operand, operator: operator}
 		for _, v := range list {
@@ -100,7 +102,7 @@ func readQuery(r *http.Request, spec querySpec) (*query, error) {
 		m, ok := spec.orders[member(x, "orderBy")]
 		dir := member(x, "order")
 		if !ok || dir != "ASC" && dir != "DESC" {
-			return nil, badRequest("orderBy '%s' '%s' is not allowed for this query", member(x, "orderBy"), dir)
+			return nil, arm.BadRequest("orderBy '%s' '%s' is not allowed for this query", member(x, "orderBy"), dir)
 		}
 		q.order = append(q.order, struct {
 			member string
@@ -123,7 +125,7 @@ func objects(o *expr.Object, name string) ([]*expr.Object, error) {
 		out = append(out, obj)
 	}
 	if !ok {
-		return nil, badRequest("%s should be a list of objects", name)
+		return nil, arm.BadRequest("%s should be a list of objects", name)
 	}
 	return out, nil
 }
@@ -200,4 +202,18 @@ func (q *query) answer(all []*expr.Object) *expr.Object {
 		answer.Set("continuationToken", strconv.Itoa(to))
 	}
 	return answer
+}
+
+// readTime reads a required date-time of a query.
+func readTime(o *expr.Object, name string) (time.Time, error) {
+	v, _ := o.Lookup(name)
+	s, ok := v.(string)
+	if !ok {
+		return time.Time{}, arm.BadRequest("%s is required", name)
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}, arm.BadRequest("%s: %q is not an ISO 8601 date-time with offset", name, s)
+	}
+	return t, nil
 }

@@ -1,24 +1,17 @@
-// Package datafactoryrp is the Microsoft.DataFactory resource provider: the HTTP
-// interface of data factories, as section 3 of the Data Factory REST
-// specification lists it. This version has what monitors and starts runs:
-// createRun, pipeline runs and their cancellation, activity runs and the queries
-// of both. Everything else answers 501 and names itself.
 package datafactoryrp
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
-	"regexp"
 	"strings"
-	"time"
 
+	"switchyard/arm"
 	"switchyard/expr"
+	"switchyard/pipeline/factory"
 )
 
-// Runs is what the provider needs of the factories that run here. Errors that
+// Runs is what the provider needs of the pipelines that run here. Errors that
 // wrap [ErrNotFound] or [ErrBadRequest] keep their meaning; others are internal.
 type Runs interface {
 	// CreateRun starts a run and returns its id once it is durable.
@@ -39,169 +32,162 @@ var (
 	ErrBadRequest = errors.New("bad request")
 )
 
-// Handler answers requests below
-// /subscriptions/{s}/resourceGroups/{g}/providers/Microsoft.DataFactory/factories/{f}.
-func Handler(runs Runs) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		status, body, err := route(runs, r)
-		if err != nil {
-			status, body = envelope(err)
-		}
-		if body == nil {
-			w.WriteHeader(status)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		w.WriteHeader(status)
-		w.Write(expr.AppendJSON(nil, body))
-	})
-}
-
-// httpError is an error that already has its status and code (section 2).
-type httpError struct {
-	status        int
-	code, message string
-}
-
-func (e *httpError) Error() string { return e.code + ": " + e.message }
-
-func badRequest(format string, a ...any) error {
-	return &httpError{http.StatusBadRequest, "BadRequest", fmt.Sprintf(format, a...)}
-}
-
-func envelope(err error) (int, *expr.Object) {
-	var h *httpError
+func runsError(err error) error {
 	switch {
-	case errors.As(err, &h):
 	case errors.Is(err, ErrNotFound):
-		h = &httpError{http.StatusNotFound, "NotFound", err.Error()}
+		return arm.Errorf(http.StatusNotFound, "NotFound", "%v", err)
 	case errors.Is(err, ErrBadRequest):
-		h = &httpError{http.StatusBadRequest, "BadRequest", err.Error()}
-	default:
-		h = &httpError{http.StatusInternalServerError, "InternalError", err.Error()}
+		return arm.BadRequest("%v", err)
 	}
-	return h.status, expr.NewObject(expr.Member{Name: "error", Value: expr.NewObject(
-		expr.Member{Name: "code", Value: h.code}, expr.Member{Name: "message", Value: h.message})})
+	return err
 }
 
-// apiVersion is the form of an api-version; any is served.
-var apiVersion = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(-preview)?$`)
+// rerun are the parameters of createRun that ask for a recovery run.
+var rerun = []string{"referencePipelineRunId", "isRecovery", "startActivityName", "startFromFailure"}
 
-// maxBody is how much of a request is read. Parameters of a run are at most
-// 896 KB in Azure (section 8 of the engine specification).
-const maxBody = 4 << 20
+func (p *Provider) createRun(ctx context.Context, r *arm.Request) (*arm.Response, error) {
+	id, err := p.of(r)
+	if err != nil {
+		return nil, err
+	}
+	if p.factories != nil {
+		if _, err := p.factories.Definition(id, factory.Pipelines, r.ID.Name()); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range rerun {
+		if r.Param(name) != "" {
+			return nil, arm.NotSupported("createRun with the parameter %s is not supported by this version of Switchyard.", name)
+		}
+	}
+	params := r.Body
+	if params == nil {
+		params = &expr.Object{}
+	}
+	run, err := p.runs.CreateRun(ctx, id.Factory, r.ID.Name(), params)
+	if err != nil {
+		return nil, err
+	}
+	return arm.OK(expr.NewObject(expr.Member{Name: "runId", Value: run})), nil
+}
 
-func route(runs Runs, r *http.Request) (int, expr.Value, error) {
-	segs := strings.FieldsFunc(r.URL.Path, func(c rune) bool { return c == '/' })
-	// subscriptions/S/resourceGroups/G/providers/Microsoft.DataFactory/factories/F/…
-	if len(segs) < 8 || !strings.EqualFold(segs[2], "resourceGroups") || !strings.EqualFold(segs[4], "providers") ||
-		!strings.EqualFold(segs[5], "Microsoft.DataFactory") || !strings.EqualFold(segs[6], "factories") {
-		return 0, nil, &httpError{http.StatusNotImplemented, "NotImplemented", fmt.Sprintf("%s %s is not supported by this version", r.Method, r.URL.Path)}
+// pipelineRun answers for one run.
+func (p *Provider) pipelineRun(ctx context.Context, r *arm.Request) (*arm.Response, error) {
+	f, err := p.of(r)
+	if err != nil {
+		return nil, err
 	}
-	switch v := r.URL.Query().Get("api-version"); {
-	case v == "":
-		return 0, nil, &httpError{http.StatusBadRequest, "MissingApiVersionParameter", "The api-version query parameter (?api-version=) is required for all requests."}
-	case !apiVersion.MatchString(v):
-		return 0, nil, &httpError{http.StatusBadRequest, "InvalidApiVersionParameter", fmt.Sprintf("The api-version '%s' is invalid.", v)}
+	if len(r.ID.Types) > 2 || r.Collection {
+		return nil, refused(r)
 	}
-	factory, rest := segs[7], segs[8:]
-	is := func(method string, pattern ...string) bool {
-		return r.Method == method && len(rest) == len(pattern) && match(rest, pattern)
-	}
+	name, id := f.Factory, r.ID.Name()
+	self := resourceID(f).Child("pipelineruns", id).String()
 	switch {
-	case is("POST", "pipelines", "*", "createRun"):
-		for _, p := range []string{"referencePipelineRunId", "isRecovery", "startActivityName", "startFromFailure"} {
-			if r.URL.Query().Has(p) {
-				return 0, nil, &httpError{http.StatusNotImplemented, "NotImplemented", "createRun with " + p + " is not supported by this version"}
-			}
-		}
-		params, err := readObject(r, true)
+	case r.Method == http.MethodGet && r.Action == "":
+		o, err := p.runs.PipelineRun(name, id)
 		if err != nil {
-			return 0, nil, err
+			return nil, err
 		}
-		id, err := runs.CreateRun(r.Context(), factory, rest[1], params)
+		return arm.OK(withID(o, self)), nil
+	case r.Method != http.MethodPost:
+		return nil, arm.MethodNotAllowed(r)
+	case r.Action == "cancel":
+		if err := p.runs.Cancel(name, id, strings.EqualFold(r.Param("isRecursive"), "true")); err != nil {
+			return nil, err
+		}
+		return arm.OK(nil), nil
+	case r.Action == "queryactivityruns":
+		q, err := readQuery(r.Body, activityRunQuery)
 		if err != nil {
-			return 0, nil, err
+			return nil, err
 		}
-		return http.StatusOK, expr.NewObject(expr.Member{Name: "runId", Value: id}), nil
-	case is("GET", "pipelineruns", "*"):
-		run, err := runs.PipelineRun(factory, rest[1])
-		return http.StatusOK, run, err
-	case is("POST", "pipelineruns", "*", "cancel"):
-		recursive := strings.EqualFold(r.URL.Query().Get("isRecursive"), "true")
-		return http.StatusOK, nil, runs.Cancel(factory, rest[1], recursive)
-	case is("POST", "queryPipelineRuns"):
-		q, err := readQuery(r, pipelineRunQuery)
+		list, err := p.runs.ActivityRuns(name, id)
 		if err != nil {
-			return 0, nil, err
-		}
-		var all []*expr.Object
-		if err := runs.PipelineRuns(factory, func(o *expr.Object) bool { all = append(all, o); return true }); err != nil {
-			return 0, nil, err
-		}
-		return http.StatusOK, q.answer(all), nil
-	case is("POST", "pipelineruns", "*", "queryActivityruns"):
-		q, err := readQuery(r, activityRunQuery)
-		if err != nil {
-			return 0, nil, err
-		}
-		list, err := runs.ActivityRuns(factory, rest[1])
-		if err != nil {
-			return 0, nil, err
+			return nil, err
 		}
 		all := make([]*expr.Object, 0, len(list))
 		for _, v := range list {
 			if o, ok := v.(*expr.Object); ok {
-				all = append(all, o)
+				run, _ := o.Get("activityRunId")
+				all = append(all, withID(o, strings.ToUpper(self)+"/activityruns/"+expr.Text(run)))
 			}
 		}
-		return http.StatusOK, q.answer(all), nil
+		return arm.OK(q.answer(all)), nil
 	}
-	return 0, nil, &httpError{http.StatusNotImplemented, "NotImplemented", fmt.Sprintf("%s %s of a data factory is not supported by this version", r.Method, strings.Join(rest, "/"))}
+	return nil, refused(r)
 }
 
-// match compares path segments, literal ones ignoring case (section 1).
-func match(segs, pattern []string) bool {
-	for i, p := range pattern {
-		if p != "*" && !strings.EqualFold(p, segs[i]) {
-			return false
+// withID adds the resource path that only the provider knows.
+func withID(o *expr.Object, id string) *expr.Object {
+	c := o.Clone()
+	c.Set("id", id)
+	return c
+}
+
+func (p *Provider) queryPipelineRuns(r *arm.Request) (*arm.Response, error) {
+	f, err := p.of(r)
+	if err != nil {
+		return nil, err
+	}
+	q, err := readQuery(r.Body, pipelineRunQuery)
+	if err != nil {
+		return nil, err
+	}
+	var all []*expr.Object
+	err = p.runs.PipelineRuns(f.Factory, func(o *expr.Object) bool {
+		run, _ := o.Get("runId")
+		all = append(all, withID(o, resourceID(f).Child("pipelineruns", expr.Text(run)).String()))
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	return arm.OK(q.answer(all)), nil
+}
+
+// queryTriggerRuns shows a trigger run for every pipeline run that a trigger
+// started.
+func (p *Provider) queryTriggerRuns(r *arm.Request) (*arm.Response, error) {
+	f, err := p.of(r)
+	if err != nil {
+		return nil, err
+	}
+	q, err := readQuery(r.Body, triggerRunQuery)
+	if err != nil {
+		return nil, err
+	}
+	var all []*expr.Object
+	err = p.runs.PipelineRuns(f.Factory, func(o *expr.Object) bool {
+		if t := triggerRun(o); t != nil {
+			all = append(all, t)
 		}
+		return true
+	})
+	if err != nil {
+		return nil, err
 	}
-	return true
+	return arm.OK(q.answer(all)), nil
 }
 
-func readObject(r *http.Request, mayBeEmpty bool) (*expr.Object, error) {
-	b, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	if err != nil {
-		return nil, badRequest("the request body can't be read: %v", err)
+// triggerRun is section 6's TriggerRun of a pipeline run, nil if no trigger
+// started it.
+func triggerRun(run *expr.Object) *expr.Object {
+	v, _ := run.Get("invokedBy")
+	by, _ := v.(*expr.Object)
+	kind := member(by, "invokedByType")
+	if !strings.HasSuffix(strings.ToLower(kind), "trigger") {
+		return nil
 	}
-	if len(b) > maxBody {
-		return nil, &httpError{http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("the request body is larger than %d bytes", maxBody)}
-	}
-	if mayBeEmpty && strings.TrimSpace(string(b)) == "" {
-		return expr.NewObject(), nil
-	}
-	v, err := expr.ParseJSON(b)
-	if err != nil {
-		return nil, badRequest("the request body is not JSON: %v", err)
-	}
-	o, ok := v.(*expr.Object)
-	if !ok {
-		return nil, badRequest("the request body should be a JSON object")
-	}
-	return o, nil
-}
-
-// readTime reads a required date-time of a query.
-func readTime(o *expr.Object, name string) (time.Time, error) {
-	v, _ := o.Lookup(name)
-	s, ok := v.(string)
-	if !ok {
-		return time.Time{}, badRequest("%s is required", name)
-	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return time.Time{}, badRequest("%s: %q is not an ISO 8601 date-time with offset", name, s)
-	}
-	return t, nil
+	start, _ := run.Get("runStart")
+	return expr.NewObject(
+		expr.Member{Name: "triggerName", Value: member(by, "name")},
+		expr.Member{Name: "triggerRunId", Value: member(by, "id")},
+		expr.Member{Name: "triggerType", Value: kind},
+		expr.Member{Name: "triggerRunTimestamp", Value: start},
+		expr.Member{Name: "status", Value: "Succeeded"},
+		expr.Member{Name: "message", Value: nil},
+		expr.Member{Name: "properties", Value: expr.NewObject(expr.Member{Name: "TriggerTime", Value: start})},
+		expr.Member{Name: "triggeredPipelines", Value: expr.NewObject(expr.Member{Name: member(run, "pipelineName"), Value: member(run, "runId")})},
+		expr.Member{Name: "runDimension", Value: &expr.Object{}},
+		expr.Member{Name: "dependencyStatus", Value: &expr.Object{}})
 }

@@ -246,7 +246,7 @@ func (m *Manager) PatchFactory(ctx context.Context, id ID, in Input, check Check
 			if !strings.EqualFold(p.Name, "publicNetworkAccess") {
 				return invalidAt("$.properties."+p.Name, "can't be patched: put the factory")
 			}
-			r.Properties = string(with([]byte(r.Properties), "publicNetworkAccess", expr.AppendJSON(nil, p.Value)))
+			r.Properties = string(WithMember([]byte(r.Properties), "publicNetworkAccess", expr.AppendJSON(nil, p.Value)))
 		}
 		return nil
 	})
@@ -262,7 +262,7 @@ func (m *Manager) PutGlobalParameters(ctx context.Context, id ID, parameters []b
 		if _, err := object("$.properties", parameters); err != nil {
 			return err
 		}
-		r.Properties = string(with([]byte(r.Properties), "globalParameters", compact(parameters)))
+		r.Properties = string(WithMember([]byte(r.Properties), "globalParameters", compact(parameters)))
 		return nil
 	})
 }

@@ -25,6 +25,7 @@ type Manager struct {
 	wg      sync.WaitGroup // the retrier and deletions
 	started atomic.Bool
 	trouble chan struct{} // a trigger could not be started
+	deleted func(u *commit.Unit, id ID, k Kind, name string)
 
 	mu        sync.RWMutex
 	factories map[string]*entry // by folded name; guarded by mu
@@ -66,6 +67,11 @@ func New(o Options) (*Manager, error) {
 	}
 	return m, nil
 }
+
+// OnDelete asks for f to be called with every unit that deletes something, to add
+// what goes with it: name is "" when it is the factory. It is set before the
+// manager is used.
+func (m *Manager) OnDelete(f func(u *commit.Unit, id ID, k Kind, name string)) { m.deleted = f }
 
 func newEntry() *entry {
 	return &entry{running: map[string]*running{}, failing: map[string]error{}}
@@ -213,6 +219,9 @@ func (m *Manager) commit(e *entry, next *state) {
 	if to == nil {
 		to = &state{}
 		m.o.Store.Delete(u, factoryKey(old.record.Name))
+		if m.deleted != nil {
+			m.deleted(u, old.resource().ID, 0, "")
+		}
 	} else if to.record != from.record {
 		m.o.Store.Put(u, factoryKey(to.record.Name), encode(to.record))
 	}
@@ -220,6 +229,9 @@ func (m *Manager) commit(e *entry, next *state) {
 		for name, d := range from.definitions[k] {
 			if to.definitions[k][name] == nil {
 				m.o.Store.Delete(u, definitionKey(old.record.Name, k, d.record.Name))
+				if m.deleted != nil && next != nil {
+					m.deleted(u, old.resource().ID, k, d.record.Name)
+				}
 			}
 		}
 		for name, d := range to.definitions[k] {

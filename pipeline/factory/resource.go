@@ -79,7 +79,7 @@ func (d *definition) view() *Definition {
 		if d.record.Started {
 			value = `"Started"`
 		}
-		out.Properties = with(out.Properties, "runtimeState", []byte(value))
+		out.Properties = WithMember(out.Properties, "runtimeState", []byte(value))
 	}
 	return out
 }

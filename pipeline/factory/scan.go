@@ -196,9 +196,9 @@ func apply(text []byte, edits []edit) []byte {
 	return append(out, text[at:]...)
 }
 
-// with returns an object's text with a member set: in its place if it is there,
-// at the end if not.
-func with(text []byte, name string, value []byte) []byte {
+// WithMember returns an object's text with a member set: in its place if it is
+// there, at the end if not.
+func WithMember(text []byte, name string, value []byte) []byte {
 	root, err := scan(text)
 	if err != nil || root.kind != '{' {
 		return text

@@ -1,0 +1,16 @@
+// Package datafactoryrp is the resource provider Microsoft.DataFactory: section 3
+// of the Data Factory REST specification and section 7 of the resource manager
+// specification, over a [factory.Manager] that keeps the factories and a [Runs]
+// that runs their pipelines. It holds nothing itself.
+//
+// It has factories, pipelines, datasets, linked services, triggers, data flows,
+// integration runtimes, credentials, managed virtual networks and global
+// parameters; createRun, cancel, and the queries of pipeline, activity and trigger
+// runs. Every other route of the specification is answered by an error that names
+// it: the Git integration, data-plane access, data-flow debug sessions, what
+// integration runtimes do, private endpoints, change data capture, features.
+//
+// Trigger runs are not kept on their own: the query shows one for every pipeline
+// run that a trigger started, Succeeded because it has started its run (section 6
+// of the engine specification).
+package datafactoryrp

@@ -1,0 +1,219 @@
+package datafactoryrp_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"switchyard/arm"
+	"switchyard/arm/armtest"
+	"switchyard/arm/datafactoryrp"
+	"switchyard/arm/resourcesrp"
+	"switchyard/expr"
+	"switchyard/pipeline"
+	"switchyard/pipeline/activity"
+	"switchyard/pipeline/engine"
+	"switchyard/pipeline/factory"
+)
+
+const (
+	tenant = "72f988bf-0000-4000-8000-2d7cd011db47"
+	sub    = "11111111-2222-4333-8444-555555555555"
+)
+
+// standing is a clock that stands still for the control plane.
+type standing struct{ *armtest.Clock }
+
+func (standing) NewTimer(d time.Duration) factory.Timer { return timer{time.NewTimer(d)} }
+
+// wall is the clock of the engine.
+type wall struct{}
+
+func (wall) Now() time.Time                          { return time.Now() }
+func (wall) NewTimer(d time.Duration) activity.Timer { return timer{time.NewTimer(d)} }
+
+type timer struct{ *time.Timer }
+
+func (t timer) C() <-chan time.Time { return t.Timer.C }
+
+// plain seals nothing: what is on disk is not looked at here.
+type plain struct{}
+
+func (plain) Seal(b []byte) []byte          { return b }
+func (plain) Open(b []byte) ([]byte, error) { return b, nil }
+
+// starter records which triggers run.
+type starter struct {
+	mu      sync.Mutex
+	running map[string]bool
+}
+
+func (s *starter) Start(f *pipeline.Factory, t *pipeline.Trigger) (func(), error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t.ServiceBus.QueueName == "missing" {
+		return nil, errors.New("the queue missing does not exist")
+	}
+	s.running[t.Name] = true
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.running, t.Name)
+	}, nil
+}
+
+// runs is the engine as the provider sees it, as package system adapts it.
+type runs struct {
+	e *engine.Engine
+	m *factory.Manager
+}
+
+func (r runs) CreateRun(ctx context.Context, name, pipelineName string, params *expr.Object) (id string, err error) {
+	err = r.m.WithFactory(name, func(f *pipeline.Factory) error {
+		id, err = r.e.CreateRun(ctx, f, pipelineName, params, engine.RunOptions{})
+		return err
+	})
+	if errors.Is(err, engine.ErrMissingParameter) || errors.Is(err, engine.ErrUnknownParameter) {
+		err = errors.Join(datafactoryrp.ErrBadRequest, err)
+	}
+	return id, err
+}
+
+func (r runs) PipelineRun(_, id string) (*expr.Object, error) {
+	run, err := r.e.PipelineRun(id)
+	if errors.Is(err, engine.ErrRunNotFound) {
+		return nil, errors.Join(datafactoryrp.ErrNotFound, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return run.JSON(), nil
+}
+
+func (r runs) PipelineRuns(name string, f func(*expr.Object) bool) error {
+	return r.e.PipelineRuns(func(run engine.PipelineRun) bool {
+		return !strings.EqualFold(run.Factory, name) || f(run.JSON())
+	})
+}
+
+func (r runs) ActivityRuns(_, id string) (expr.Array, error) {
+	list, err := r.e.ActivityRuns(id)
+	out := expr.Array{}
+	for _, a := range list {
+		out = append(out, a.JSON())
+	}
+	return out, err
+}
+
+func (r runs) Cancel(_, id string, recursive bool) error {
+	err := r.e.Cancel(id, recursive)
+	if errors.Is(err, engine.ErrRunFinished) {
+		return errors.Join(datafactoryrp.ErrBadRequest, err)
+	}
+	return err
+}
+
+type fixture struct {
+	store   *armtest.Store
+	log     *armtest.Log
+	memory  *engine.Memory
+	starter *starter
+	engine  *engine.Engine
+	m       *factory.Manager
+	k       *arm.Kernel
+}
+
+// open makes a control plane with a resource group rg, over what is in a store.
+func open(t *testing.T, store *armtest.Store) *fixture {
+	t.Helper()
+	f := &fixture{store: store, log: &armtest.Log{}, memory: engine.NewMemory(nil), starter: &starter{running: map[string]bool{}}}
+	clock := armtest.NewClock()
+	var err error
+	f.engine, err = engine.New(engine.Options{
+		History: f.memory, Log: f.memory, Clock: wall{}, Registry: activity.NewRegistry(),
+		LinkedService: func(name, service string) (*pipeline.LinkedService, error) { return f.m.LinkedService(name, service) },
+	})
+	check(t, err)
+	f.m, err = factory.New(factory.Options{
+		Store: store, Log: f.log, Clock: standing{clock}, Sealer: plain{}, Rand: armtest.NewRand(2), TenantID: tenant, Starter: f.starter,
+		Retire: factory.RetireRuns(f.engine, f.memory, f.memory),
+	})
+	check(t, err)
+	check(t, f.engine.Start(t.Context()))
+	check(t, f.m.Start(t.Context()))
+	rp, err := resourcesrp.New(resourcesrp.Options{Store: store, Log: f.log, Clock: clock})
+	check(t, err)
+	f.k, err = arm.NewKernel(arm.Options{
+		Store: store, Log: f.log, Clock: clock, Rand: armtest.NewRand(1),
+		Providers:    append([]arm.Provider{datafactoryrp.New(f.m, runs{f.engine, f.m})}, rp.Providers()...),
+		Authenticate: func(*http.Request) (arm.Caller, error) { return arm.Caller{}, nil },
+		TenantID:     tenant, DefaultSubscriptionID: sub,
+	})
+	check(t, err)
+	t.Cleanup(func() {
+		f.m.Close()
+		f.engine.Stop(time.Second)
+		f.k.Close()
+	})
+	return f
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+var vars = map[string]string{
+	"$RG": "/subscriptions/" + sub + "/resourceGroups/rg", "$DF": "/subscriptions/" + sub + "/resourceGroups/rg/providers/Microsoft.DataFactory/factories/contoso",
+	"$SUB": "/subscriptions/" + sub, "$TENANT": tenant, "$V": "api-version=2018-06-01",
+}
+
+func (f *fixture) do(method, path, body string) (status int, answer string) {
+	w := serve(f.k, method, expand(path), body)
+	return w.Code, w.Body.String()
+}
+
+// must fails the test if the status is not the one that is wanted.
+func (f *fixture) must(t *testing.T, want int, method, path, body string) string {
+	t.Helper()
+	status, answer := f.do(method, path, body)
+	if status != want {
+		t.Fatalf("%s %s %s: got %d %s, want %d", method, path, body, status, answer, want)
+	}
+	return answer
+}
+
+func expand(s string) string {
+	for _, name := range []string{"$RG", "$DF", "$SUB", "$TENANT", "$V"} {
+		s = strings.ReplaceAll(s, name, vars[name])
+	}
+	return s
+}
+
+// group creates the resource group and the factory.
+func (f *fixture) group(t *testing.T) *fixture {
+	t.Helper()
+	f.must(t, 201, "PUT", "$RG?api-version=2021-04-01", `{"location":"westeurope"}`)
+	f.must(t, 200, "PUT", "$DF?$V", `{"location":"westeurope","identity":{"type":"SystemAssigned"}}`)
+	return f
+}
+
+func window() string {
+	return fmt.Sprintf(`"lastUpdatedAfter":%q,"lastUpdatedBefore":%q`, "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z")
+}
+
+// check2 checks the error of a call with a result.
+func check2(t *testing.T) func(any, error) {
+	return func(_ any, err error) { t.Helper(); check(t, err) }
+}
+
+func jsonHas(v expr.Value, text string) bool {
+	return strings.Contains(string(expr.AppendJSON(nil, v)), text)
+}

@@ -1,0 +1,251 @@
+package datafactoryrp
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"switchyard/arm"
+	"switchyard/expr"
+	"switchyard/pipeline/factory"
+)
+
+// listPage is how many resources of a list one answer has.
+const listPage = 100
+
+// factory answers section 4, and the lists of factories.
+func (p *Provider) factory(ctx context.Context, r *arm.Request) (*arm.Response, error) {
+	if r.Collection {
+		if r.Method != http.MethodGet {
+			return nil, arm.MethodNotAllowed(r)
+		}
+		var texts [][]byte
+		for _, f := range p.factories.List(r.ID.Subscription, r.ID.ResourceGroup) {
+			texts = append(texts, factoryText(f))
+		}
+		return page(r, texts)
+	}
+	id := factoryID(r)
+	switch r.Method {
+	case http.MethodGet:
+		f, err := p.factories.Get(id)
+		if err != nil {
+			return nil, err
+		}
+		if r.NotModified(f.ETag) {
+			return &arm.Response{Status: http.StatusNotModified}, nil
+		}
+		return reply(factoryText(f)), nil
+	case http.MethodPut:
+		location, err := arm.ReadLocation(r.Body, r.ID.Type())
+		if err != nil {
+			return nil, err
+		}
+		in := input(r)
+		in.Location = location
+		f, err := p.factories.PutFactory(ctx, id, in, r.Precondition)
+		if err != nil {
+			return nil, err
+		}
+		return reply(factoryText(f)), nil
+	case http.MethodPatch:
+		f, err := p.factories.PatchFactory(ctx, id, input(r), r.Precondition)
+		if err != nil {
+			return nil, err
+		}
+		return reply(factoryText(f)), nil
+	case http.MethodDelete:
+		existed, err := p.factories.DeleteFactory(ctx, id, r.Precondition)
+		if err != nil {
+			return nil, err
+		}
+		return arm.Deleted(existed), nil
+	}
+	return nil, arm.MethodNotAllowed(r)
+}
+
+// rawBody is the body as it was sent; a request of another provider has only
+// what it stands for.
+func rawBody(r *arm.Request) []byte {
+	if len(r.RawBody) == 0 && r.Body != nil {
+		return expr.AppendJSON(nil, r.Body)
+	}
+	return r.RawBody
+}
+
+func input(r *arm.Request) factory.Input {
+	return factory.Input{
+		Tags:       factory.Member(rawBody(r), "tags"),
+		Identity:   factory.Member(rawBody(r), "identity"),
+		Properties: factory.Member(rawBody(r), "properties"),
+	}
+}
+
+// definition answers GET, PUT, DELETE and the list of one kind.
+func (p *Provider) definition(ctx context.Context, r *arm.Request, kind factory.Kind) (*arm.Response, error) {
+	id := factoryID(r)
+	if r.Collection {
+		if r.Method != http.MethodGet {
+			return nil, arm.MethodNotAllowed(r)
+		}
+		list, err := p.factories.Definitions(id, kind)
+		if err != nil {
+			return nil, err
+		}
+		id = p.spelled(id)
+		var texts [][]byte
+		for _, d := range list {
+			texts = append(texts, definitionText(id, d, true))
+		}
+		return page(r, texts)
+	}
+	name := r.ID.Name()
+	switch r.Method {
+	case http.MethodGet:
+		d, err := p.factories.Definition(id, kind, name)
+		if err != nil {
+			return nil, err
+		}
+		if r.NotModified(d.ETag) {
+			return &arm.Response{Status: http.StatusNotModified}, nil
+		}
+		return reply(definitionText(p.spelled(id), d, true)), nil
+	case http.MethodPut:
+		properties, err := readProperties(r)
+		if err != nil {
+			return nil, err
+		}
+		d, err := p.factories.Put(ctx, id, kind, name, properties, r.Precondition)
+		if err != nil {
+			return nil, err
+		}
+		return reply(definitionText(p.spelled(id), d, false)), nil
+	case http.MethodDelete:
+		if kind == factory.ManagedVirtualNetworks {
+			return nil, arm.MethodNotAllowed(r) // section 3 has none
+		}
+		existed, err := p.factories.Delete(ctx, id, kind, name, r.Precondition)
+		if err != nil {
+			return nil, err
+		}
+		return arm.Deleted(existed), nil
+	case http.MethodPatch:
+		return nil, refused(r)
+	}
+	return nil, arm.MethodNotAllowed(r)
+}
+
+// readProperties reads the body of a PUT of what is in a factory.
+func readProperties(r *arm.Request) ([]byte, error) {
+	if r.Body == nil {
+		return nil, arm.InvalidContent("The request content is missing; it must be a JSON object with the member properties.")
+	}
+	if v, ok := r.Body.Lookup("name"); ok && v != nil {
+		if name, isText := v.(string); !isText || !equalFold(name, r.ID.Name()) {
+			return nil, arm.BadRequest("The name in the body, %s, is not the one in the path, '%s'.", expr.AppendJSON(nil, v), r.ID.Name())
+		}
+	}
+	text := factory.Member(rawBody(r), "properties")
+	if text == nil {
+		e := arm.BadRequest("The member properties is missing.")
+		e.Target = "$.properties"
+		return nil, e
+	}
+	return text, nil
+}
+
+// spelled returns an ID with the names as they were created.
+func (p *Provider) spelled(id factory.ID) factory.ID {
+	if f, err := p.factories.Get(id); err == nil {
+		return f.ID
+	}
+	return id // deleted meanwhile
+}
+
+// globalParameters answers the one child that is a member of the factory: default.
+func (p *Provider) globalParameters(ctx context.Context, r *arm.Request) (*arm.Response, error) {
+	if r.Action != "" || len(r.ID.Types) > 2 {
+		return nil, refused(r)
+	}
+	f, err := p.factories.Get(factoryID(r))
+	if err != nil {
+		return nil, err
+	}
+	text := func(f *factory.Resource) []byte {
+		id := resourceID(f.ID).Child("globalParameters", "default").String()
+		return childText(id, "default", "globalParameters", factory.Member(f.Properties, "globalParameters"), f.ETag)
+	}
+	exists := factory.Member(f.Properties, "globalParameters") != nil
+	if r.Collection {
+		var texts [][]byte
+		if exists {
+			texts = append(texts, text(f))
+		}
+		return page(r, texts)
+	}
+	if !equalFold(r.ID.Name(), "default") {
+		if r.Method == http.MethodPut {
+			return nil, arm.BadRequest("The global parameters of a data factory are one resource of the name 'default', not '%s'.", r.ID.Name())
+		}
+		exists = false
+	}
+	switch r.Method {
+	case http.MethodGet:
+		if !exists {
+			return nil, arm.Errorf(http.StatusNotFound, "GlobalParameterNotFound", "The global parameters '%s' were not found in data factory '%s'.", r.ID.Name(), f.ID.Factory)
+		}
+		return reply(text(f)), nil
+	case http.MethodPut:
+		properties, err := readProperties(r)
+		if err != nil {
+			return nil, err
+		}
+		if f, err = p.factories.PutGlobalParameters(ctx, f.ID, properties, r.Precondition); err != nil {
+			return nil, err
+		}
+		return reply(text(f)), nil
+	case http.MethodDelete:
+		if exists {
+			if _, err = p.factories.PutGlobalParameters(ctx, f.ID, nil, r.Precondition); err != nil {
+				return nil, err
+			}
+		}
+		return arm.Deleted(exists), nil
+	}
+	return nil, arm.MethodNotAllowed(r)
+}
+
+// page answers a list in pages, as [arm.Request.Page] does, with texts.
+func page(r *arm.Request, texts [][]byte) (*arm.Response, error) {
+	from := 0
+	if token := r.Param("$skiptoken"); token != "" {
+		n, err := strconv.ParseUint(token, 10, 31)
+		if err != nil {
+			return nil, arm.BadRequest("$skiptoken is not one that was handed out")
+		}
+		from = min(int(n), len(texts))
+	}
+	to := min(from+listPage, len(texts))
+	value := []byte{'['}
+	for i, text := range texts[from:to] {
+		if i > 0 {
+			value = append(value, ',')
+		}
+		value = append(value, text...)
+	}
+	var o object
+	o.raw("value", append(value, ']'))
+	if to < len(texts) {
+		query := url.Values{}
+		for name, v := range r.Query {
+			query[name] = v
+		}
+		query["$skiptoken"] = []string{strconv.Itoa(to)}
+		o.set("nextLink", r.BaseURL+r.Path+"?"+query.Encode())
+	}
+	return reply(o.end()), nil
+}
+
+func equalFold(a, b string) bool { return strings.EqualFold(a, b) }

@@ -1,0 +1,116 @@
+package datafactoryrp
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"switchyard/arm"
+	"switchyard/expr"
+	"switchyard/pipeline"
+	"switchyard/pipeline/factory"
+)
+
+// triggerAction answers start, stop and the subscriptions of event triggers.
+func (p *Provider) triggerAction(ctx context.Context, r *arm.Request) (*arm.Response, error) {
+	id, name := factoryID(r), r.ID.Name()
+	switch r.Action {
+	case "start":
+		if err := p.factories.StartTrigger(ctx, id, name); err != nil {
+			return nil, err
+		}
+		return arm.OK(nil), nil
+	case "stop":
+		if err := p.factories.StopTrigger(ctx, id, name); err != nil {
+			return nil, err
+		}
+		return arm.OK(nil), nil
+	case "geteventsubscriptionstatus", "subscribetoevents", "unsubscribefromevents":
+		d, err := p.factories.Definition(id, factory.Triggers, name)
+		if err != nil {
+			return nil, err
+		}
+		return subscription(r, d)
+	}
+	return nil, refused(r)
+}
+
+// subscription answers for a trigger's subscription to events (section 6). No
+// trigger that subscribes runs here, so a subscription is never there.
+func subscription(r *arm.Request, d *factory.Definition) (*arm.Response, error) {
+	v, _ := parsed(d.Properties).Lookup("type")
+	t, _ := v.(string)
+	if !strings.HasSuffix(strings.ToLower(t), "eventstrigger") {
+		return nil, arm.BadRequest("Trigger '%s' is of type %s, which does not subscribe to events.", d.Name, t)
+	}
+	if r.Action == "subscribetoevents" {
+		return nil, arm.NotSupported("Trigger '%s' is of type %s, which this version of Switchyard does not run: it can't subscribe to events. Only triggers of type %s can be started.", d.Name, t, pipeline.TypeServiceBusTrigger)
+	}
+	return arm.OK(expr.NewObject(expr.Member{Name: "triggerName", Value: d.Name}, expr.Member{Name: "status", Value: "Disabled"})), nil
+}
+
+// queryTriggers lists triggers: all, or the reruns of a tumbling-window trigger.
+func (p *Provider) queryTriggers(r *arm.Request) (*arm.Response, error) {
+	id := factoryID(r)
+	list, err := p.factories.Definitions(id, factory.Triggers)
+	if err != nil {
+		return nil, err
+	}
+	body := arm.Read(r.Body, arm.BadRequest)
+	parent, _ := body.String("parentTriggerName")
+	token, _ := body.String("continuationToken")
+	if err := body.Err(); err != nil {
+		return nil, err
+	}
+	id = p.spelled(id)
+	var texts [][]byte
+	for _, d := range list {
+		if parent == "" || equalFold(parentTrigger(d), parent) {
+			texts = append(texts, definitionText(id, d, true))
+		}
+	}
+	from := 0
+	if token != "" {
+		n, err := strconv.ParseUint(token, 10, 31)
+		if err != nil {
+			return nil, arm.BadRequest("continuationToken is not one that was handed out")
+		}
+		from = min(int(n), len(texts))
+	}
+	to := min(from+pageSize, len(texts))
+	value := []byte{'['}
+	for i, text := range texts[from:to] {
+		if i > 0 {
+			value = append(value, ',')
+		}
+		value = append(value, text...)
+	}
+	var o object
+	o.raw("value", append(value, ']'))
+	if to < len(texts) {
+		o.set("continuationToken", strconv.Itoa(to))
+	}
+	return reply(o.end()), nil
+}
+
+// parentTrigger is the trigger whose windows a RerunTumblingWindowTrigger runs
+// again.
+func parentTrigger(d *factory.Definition) string {
+	props := parsed(d.Properties)
+	v, _ := props.Lookup("type")
+	if t, _ := v.(string); !equalFold(t, "RerunTumblingWindowTrigger") {
+		return ""
+	}
+	v, _ = props.Lookup("typeProperties")
+	tp, _ := v.(*expr.Object)
+	v, _ = tp.Lookup("parentTrigger")
+	switch v := v.(type) {
+	case string:
+		return v
+	case *expr.Object:
+		name, _ := v.Lookup("referenceName")
+		s, _ := name.(string)
+		return s
+	}
+	return ""
+}
