@@ -52,7 +52,7 @@ func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
 	})
 }
 
-// catalogueTime is now as the catalogue keeps it.
+// catalogueTime is now to the millisecond, as the catalogue and messages keep it.
 func (b *Broker) catalogueTime() time.Time { return b.Now().Truncate(time.Millisecond) }
 
 // room fails if no queue or topic of that path can be created.

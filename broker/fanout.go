@@ -52,8 +52,9 @@ const maxHeaders = 64 << 10
 func (t *topic) evaluate(msgs []*Message) *fanout {
 	f := &fanout{set: t.rules.Load()}
 	contexts := make([]filter.Context, len(msgs))
+	now := t.b.catalogueTime()
 	for i, m := range msgs {
-		contexts[i] = filter.Context{Properties: &lazyProperties{content: &m.Content}, NewID: func() filter.UUID { return filter.UUID(t.b.tokens.next()) }}
+		contexts[i] = filter.Context{Properties: &lazyProperties{content: &m.Content, now: now}, NewID: func() filter.UUID { return filter.UUID(t.b.tokens.next()) }}
 	}
 	for _, s := range f.set.subscriptions {
 		var copies []entity.Copy
@@ -155,9 +156,10 @@ func (t *topic) check(now time.Time, msgs []*Message, f *fanout) error {
 }
 
 // lazyProperties reads a message's properties when the first is asked for, once
-// for all rules.
+// for all rules. The enqueued time is that of the evaluation.
 type lazyProperties struct {
 	content *Content
+	now     time.Time
 	read    filter.Properties
 }
 
@@ -172,6 +174,9 @@ func (p *lazyProperties) properties() filter.Properties {
 }
 
 func (p *lazyProperties) System(s filter.SystemProperty) (filter.Value, bool) {
+	if s == filter.EnqueuedTimeUTC {
+		return p.now, true
+	}
 	return p.properties().System(s)
 }
 

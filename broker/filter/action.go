@@ -162,7 +162,7 @@ func convertSystem(p SystemProperty, v Value) (Value, error) {
 			}
 		}
 	}
-	return nil, evaluation("the system property %s can't be %v of type %T", p, v, v)
+	return nil, evaluation("the system property %s can't be set to that value of type %T", p, v)
 }
 
 // parseTimeSpan reads [d.]hh:mm:ss[.fffffff].

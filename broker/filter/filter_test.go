@@ -294,6 +294,9 @@ func TestLimits(t *testing.T) {
 	if got := evaluate(t, filter.Filter{Expression: "long + long = 'x'"}, long); got != "!" {
 		t.Errorf("a text of 80 KiB: %s, want an error", got)
 	}
+	if got := evaluate(t, filter.Filter{Expression: "long LIKE '" + strings.Repeat("%x", 500) + "'"}, long); got != "!" {
+		t.Errorf("a text of 40 KiB and a pattern of 1000 bytes: %s, want an error", got)
+	}
 	if got := evaluate(t, filter.Filter{Expression: "color LIKE long"}, long); got != "!" {
 		t.Errorf("a pattern of 40 KiB: %s, want an error", got)
 	}

@@ -2,6 +2,10 @@ package filter
 
 import "unicode/utf8"
 
+// maxMatch bounds text times pattern, with which the time to match may grow: as
+// long as a property and a literal pattern can be (section 1.5).
+const maxMatch = maxExpression * 32 << 10
+
 type like struct {
 	value, pattern operand
 	escape         operand // nil: none
@@ -29,9 +33,8 @@ func (e like) truth(c *Context) (truth, error) {
 	if !isText || !isPattern {
 		return unknown, nil
 	}
-	if len(pattern) > 4*maxExpression {
-		// The time to match grows with text times pattern.
-		return unknown, evaluation("a pattern of %d bytes", len(pattern))
+	if len(pattern) > 4*maxExpression || len(text)*len(pattern) > maxMatch {
+		return unknown, evaluation("a pattern of %d bytes for a text of %d", len(pattern), len(text))
 	}
 	m, err := parsePattern(pattern, escape)
 	return truthOf(err == nil && match(m, text)), err
