@@ -3,6 +3,7 @@ package arm
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"switchyard/expr"
 )
@@ -87,11 +88,16 @@ func ResourceNotFound(id ResourceID) *Error {
 // there.
 func ParentNotFound(parent ResourceID) *Error {
 	return Errorf(http.StatusNotFound, "ParentResourceNotFound",
-		"Failed to perform '%s' on resource(s) of type '%s', because the parent resource '%s' could not be found.",
-		"write", parent.Type(), parent)
+		"Can not perform requested operation on nested resource. Parent resource '%s' not found.", strings.Join(parent.Names, "/"))
 }
 
 // GroupNotFound is the error for a resource group that is not there.
 func GroupNotFound(name string) *Error {
 	return Errorf(http.StatusNotFound, "ResourceGroupNotFound", "Resource group '%s' could not be found.", name)
+}
+
+// GroupBeingDeleted is the error for a change in a group that is being deleted.
+func GroupBeingDeleted(name string) *Error {
+	return Errorf(http.StatusConflict, "ResourceGroupBeingDeleted",
+		"The resource group '%s' is in deprovisioning state and cannot perform this operation.", name)
 }

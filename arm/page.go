@@ -16,6 +16,12 @@ const PageSize = 100
 // honours $skip and $top: $top bounds the whole list, not a page. The link to the
 // next page, left out on the last, is this request's own URL with a $skiptoken.
 func (r *Request) Page(items []*expr.Object, size int) (*Response, error) {
+	return PageOf(r, items, size, func(o *expr.Object) *expr.Object { return o })
+}
+
+// PageOf is [Request.Page] for a list of which only the items of one page are
+// made into objects.
+func PageOf[T any](r *Request, items []T, size int, object func(T) *expr.Object) (*Response, error) {
 	skip, _, err := r.count("$skip")
 	if err != nil {
 		return nil, err
@@ -39,7 +45,7 @@ func (r *Request) Page(items []*expr.Object, size int) (*Response, error) {
 	to := min(from+size, end)
 	value := make(expr.Array, 0, to-from)
 	for _, item := range items[from:to] {
-		value = append(value, item)
+		value = append(value, object(item))
 	}
 	body := expr.NewObject(expr.Member{Name: "value", Value: value})
 	if to < end {

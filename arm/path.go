@@ -136,6 +136,18 @@ func (k *Kernel) canonicalGroup(id *ResourceID) (Group, error) {
 	return g, nil
 }
 
+// CheckGroup fails if a resource can't be created in the group of an ID, because
+// it is not there or is being deleted. The kernel asks before [Provider].Handle;
+// a provider asks again under the lock that its DeleteGroup takes, so that nothing
+// is created in a group that is gone.
+func (k *Kernel) CheckGroup(id ResourceID) error {
+	g, err := k.canonicalGroup(&id)
+	if err == nil && g.Deleting {
+		err = GroupBeingDeleted(g.Name)
+	}
+	return err
+}
+
 var methods = []string{http.MethodGet, http.MethodPut, http.MethodPatch, http.MethodPost, http.MethodDelete}
 
 func knownMethod(m string) bool { return slices.Contains(methods, m) || m == http.MethodHead }

@@ -163,8 +163,7 @@ func (k *Kernel) Dispatch(ctx context.Context, r *Request) (*Response, error) {
 			return nil, err
 		}
 		if g.Deleting && (r.Method == http.MethodPut || r.Method == http.MethodPatch) {
-			return nil, Errorf(http.StatusConflict, "ResourceGroupBeingDeleted",
-				"The resource group '%s' is in deprovisioning state and cannot perform this operation.", g.Name)
+			return nil, GroupBeingDeleted(g.Name)
 		}
 	}
 	if r.Collection && r.Method != http.MethodGet || r.Method == http.MethodPost && r.Action == "" && len(r.ID.Types) == 0 {

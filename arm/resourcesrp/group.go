@@ -115,11 +115,6 @@ func groupError(r *arm.Request, err error) error {
 	return err
 }
 
-func beingDeleted(name string) error {
-	return arm.Errorf(http.StatusConflict, "ResourceGroupBeingDeleted",
-		"The resource group '%s' is in deprovisioning state and cannot perform this operation.", name)
-}
-
 // createGroup creates a group or replaces its tags (section 5.2).
 func (p *Resources) createGroup(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	if err := checkGroupName(r.ID.ResourceGroup); err != nil {
@@ -154,7 +149,7 @@ func (p *Resources) createGroup(ctx context.Context, r *arm.Request) (*arm.Respo
 	if exists {
 		switch {
 		case old.Deleting:
-			return nil, beingDeleted(old.Name)
+			return nil, arm.GroupBeingDeleted(old.Name)
 		case old.Location != g.Location:
 			return nil, arm.Errorf(http.StatusConflict, "InvalidResourceGroupLocation",
 				"Invalid resource group location '%s'. The Resource group already exists in location '%s'.", g.Location, old.Location)
@@ -191,7 +186,7 @@ func (p *Resources) patchGroup(ctx context.Context, r *arm.Request) (*arm.Respon
 	}
 	switch {
 	case g.Deleting:
-		return nil, beingDeleted(g.Name)
+		return nil, arm.GroupBeingDeleted(g.Name)
 	case located && arm.NormalLocation(location) != g.Location:
 		return nil, arm.Errorf(http.StatusConflict, "InvalidResourceGroupLocation",
 			"Invalid resource group location '%s'. The Resource group already exists in location '%s'.", location, g.Location)

@@ -1,0 +1,129 @@
+package servicebusrp
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"switchyard/arm"
+	"switchyard/broker"
+	"switchyard/commit"
+	"switchyard/expr"
+)
+
+func (p *Provider) topic(ns, path string) (broker.TopicInfo, error) {
+	t, err := p.o.Topics.Topic(ns, path)
+	if err != nil {
+		return broker.TopicInfo{}, err
+	}
+	return t.Info()
+}
+
+func (p *Provider) handleTopic(ctx context.Context, r *arm.Request) (*arm.Response, error) {
+	ns := r.ID.Names[0]
+	switch {
+	case r.Action != "":
+		return nil, arm.MethodNotAllowed(r)
+	case r.Collection:
+		infos, err := p.o.Topics.Topics(ns)
+		if err != nil {
+			return nil, p.fail(r, err)
+		}
+		e, err := p.namespaceOf(r.ID)
+		if err != nil {
+			return nil, parentError(r, namespaceID(r.ID), err)
+		}
+		return arm.PageOf(r, infos, arm.PageSize, func(i broker.TopicInfo) *expr.Object { return p.topicObject(e, i) })
+	case r.Method == http.MethodGet:
+		return p.answerTopic(r)
+	case r.Method == http.MethodPut:
+		return p.putTopic(ctx, r)
+	case r.Method == http.MethodDelete:
+		info, err := p.topic(ns, r.ID.Names[1])
+		return p.deleteEntity(ctx, r, info.Path, err, func() commit.Effect { return p.o.Topics.DeleteTopicEffect(ns, info.Path, true) })
+	}
+	return nil, arm.MethodNotAllowed(r)
+}
+
+func (p *Provider) answerTopic(r *arm.Request) (*arm.Response, error) {
+	e, err := p.namespaceOf(r.ID)
+	if err != nil {
+		return nil, parentError(r, namespaceID(r.ID), err)
+	}
+	info, err := p.topic(e.Name, r.ID.Names[1])
+	if errors.Is(err, broker.ErrEntityNotFound) {
+		return nil, p.notFound(r)
+	}
+	if err != nil {
+		return nil, p.fail(r, err)
+	}
+	return arm.OK(p.topicObject(e, info)), nil
+}
+
+// topicObject is a topic as clients see it (section 6.3).
+func (p *Provider) topicObject(e envelope, i broker.TopicInfo) *expr.Object {
+	o, echo := i.Options, p.echoOf(e.Name, i.Path)
+	props := object(
+		"maxMessageSizeInKilobytes", o.MaxMessageSize>>10,
+		"defaultMessageTimeToLive", echo.text("defaultMessageTimeToLive", o.DefaultMessageTimeToLive),
+		"maxSizeInMegabytes", int64(o.MaxSizeInMegabytes),
+		"requiresDuplicateDetection", o.RequiresDuplicateDetection,
+		"duplicateDetectionHistoryTimeWindow", echo.text("duplicateDetectionHistoryTimeWindow", o.DuplicateDetectionHistoryTimeWindow),
+		"enableBatchedOperations", o.EnableBatchedOperations == nil || *o.EnableBatchedOperations,
+		"status", string(o.Status),
+		"supportOrdering", o.SupportOrdering == nil || *o.SupportOrdering,
+		"autoDeleteOnIdle", echo.text("autoDeleteOnIdle", o.AutoDeleteOnIdle),
+		"enablePartitioning", o.EnablePartitioning,
+		"enableExpress", o.EnableExpress)
+	setText(props, "userMetadata", o.UserMetadata)
+	props.Set("sizeInBytes", i.SizeInBytes)
+	props.Set("subscriptionCount", int64(i.SubscriptionCount))
+	props.Set("countDetails", counts(broker.Counts{})) // a topic holds nothing itself: its subscriptions do
+	props.Set("createdAt", arm.FormatTime(i.CreatedAt))
+	props.Set("updatedAt", arm.FormatTime(i.UpdatedAt))
+	props.Set("accessedAt", arm.FormatTime(i.AccessedAt))
+	return e.child("topics", i.Path, props)
+}
+
+func (p *Provider) putTopic(ctx context.Context, r *arm.Request) (*arm.Response, error) {
+	ns, path := r.ID.Names[0], r.ID.Names[1]
+	var o broker.TopicOptions
+	written := echo{}
+	body, props := properties(r)
+	written.read(props, "defaultMessageTimeToLive", &o.DefaultMessageTimeToLive)
+	written.read(props, "duplicateDetectionHistoryTimeWindow", &o.DuplicateDetectionHistoryTimeWindow)
+	written.readIdle(props, &o.AutoDeleteOnIdle)
+	readInt(props, "maxSizeInMegabytes", &o.MaxSizeInMegabytes, 1, 1<<20)
+	readMessageSize(props, &o.MaxMessageSize)
+	readStatus(props, &o.Status)
+	o.EnableBatchedOperations = optional(props, "enableBatchedOperations")
+	o.SupportOrdering = optional(props, "supportOrdering")
+	o.RequiresDuplicateDetection, _ = props.Bool("requiresDuplicateDetection")
+	o.EnablePartitioning, _ = props.Bool("enablePartitioning")
+	o.EnableExpress, _ = props.Bool("enableExpress")
+	o.UserMetadata, _ = props.String("userMetadata")
+	if err := finish(body, props); err != nil {
+		return nil, err
+	}
+	p.changing.Lock()
+	defer p.changing.Unlock()
+	old, err := p.topic(ns, path)
+	if err != nil && !errors.Is(err, broker.ErrEntityNotFound) {
+		return nil, p.fail(r, err)
+	}
+	exists := err == nil
+	if err := r.Precondition(exists, ""); err != nil {
+		return nil, err
+	}
+	if exists {
+		if err := p.unchanged(r, "Topic",
+			fixed{"requiresDuplicateDetection", old.Options.RequiresDuplicateDetection, o.RequiresDuplicateDetection},
+			fixed{"enablePartitioning", old.Options.EnablePartitioning, o.EnablePartitioning}); err != nil {
+			return nil, err
+		}
+	}
+	if err := p.apply(ctx, p.o.Topics.PutTopicEffect(ns, path, o), func(u *commit.Unit) { p.putEcho(u, ns, path, written) }); err != nil {
+		return nil, p.fail(r, err)
+	}
+	return p.answerTopic(r)
+}
