@@ -58,7 +58,6 @@ type Kernel struct {
 
 	mu       sync.Mutex
 	handlers map[string]OperationFunc // guarded by mu
-	running  map[string]chan struct{} // guarded by mu; closed when the operation has ended
 	randMu   sync.Mutex               // guards o.Rand
 }
 
@@ -90,7 +89,7 @@ func NewKernel(o Options) (*Kernel, error) {
 		o.MaxBody = DefaultMaxBody
 	}
 	k := &Kernel{o: o, store: o.Store, log: o.Log, logger: o.Logger, providers: map[string]*provider{},
-		handlers: map[string]OperationFunc{}, running: map[string]chan struct{}{}}
+		handlers: map[string]OperationFunc{}}
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	for _, p := range o.Providers {
 		key := strings.ToLower(p.Namespace())

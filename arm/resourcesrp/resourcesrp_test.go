@@ -2,6 +2,7 @@ package resourcesrp_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -274,5 +275,21 @@ func TestAllowed(t *testing.T) {
 	f.do("DELETE", "/subscriptions/"+sub+"/resourceGroups/rg1?api-version=2021-04-01", "")
 	if got := f.rp.Roles().Assignments(""); len(got) != 1 || got[0].PrincipalID != owner {
 		t.Errorf("after the group was deleted: Assignments = %v, want that of the subscription", got)
+	}
+}
+
+// TestListLocations is what az account list-locations asks for (section 11).
+func TestListLocations(t *testing.T) {
+	w := newFixture(t, armtest.NewStore()).do("GET", "/subscriptions/"+sub+"/locations?api-version=2019-11-01", "")
+	var list struct{ Value []json.RawMessage }
+	if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil || len(list.Value) != len(arm.Regions()) {
+		t.Fatalf("%v: %d locations, want %d\n%s", err, len(list.Value), len(arm.Regions()), armtest.Describe(w))
+	}
+	const base = "/subscriptions/" + sub + "/locations/"
+	const want = `{"id":"` + base + `westeurope","name":"westeurope","type":"Region","displayName":"West Europe","regionalDisplayName":"(Europe) West Europe",` +
+		`"metadata":{"regionType":"Physical","regionCategory":"Recommended","geographyGroup":"Europe","longitude":"4.9","latitude":"52.3667",` +
+		`"physicalLocation":"Netherlands","pairedRegion":[{"name":"northeurope","id":"` + base + `northeurope"}]}}`
+	if !slices.ContainsFunc(list.Value, func(x json.RawMessage) bool { return string(x) == want }) {
+		t.Errorf("locations: got\n%s\nwant among them\n%s", w.Body, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -374,5 +375,48 @@ func TestPages(t *testing.T) {
 	}
 	if len(sizes) != 3 || sizes[0] != 100 || sizes[2] != 5 || len(names) != 205 {
 		t.Errorf("pages of %v with %d names, want 100, 100, 5 with 205", sizes, len(names))
+	}
+}
+
+// TestNothingInDeletedGroup: while a group is created and deleted, namespaces,
+// queues and rules are put into it. What the broker has, what is listed and what
+// has keys stay the same, and in a group that is gone there is nothing.
+func TestNothingInDeletedGroup(t *testing.T) {
+	f := newFixture(t, newDisk(), nil)
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	for i := range 4 {
+		ns := nsPath + string(rune('a'+i))
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				f.do("PUT", ns+version, `{"location":"westeurope"}`)
+				f.do("PUT", ns+"/queues/q"+version, `{}`)
+				f.do("PUT", ns+"/queues/q/authorizationRules/r"+version, `{"properties":{"rights":["Send"]}}`)
+				f.do("GET", ns+"/queues"+version, "")
+				f.do("GET", groupPath+"/resources"+version, "")
+			}
+		})
+	}
+	for range 30 {
+		f.do("PUT", groupPath+version, `{"location":"westeurope"}`)
+		if w := f.do("DELETE", groupPath+version, ""); w.Code != 202 {
+			t.Errorf("DELETE: %s", armtest.Describe(w))
+		}
+	}
+	close(stop)
+	wg.Wait()
+	if names, left := f.broker.Namespaces(), f.arm.Keys("servicebus/"); len(names) > 0 || len(left) > 0 {
+		t.Errorf("in the deleted group there are still %q, with the records %q", names, left)
+	}
+	for i := range 4 {
+		ns := "contoso" + string(rune('a'+i))
+		if rules := append(f.auth.Rules(ns, ""), f.auth.Rules(ns, "q")...); len(rules) > 0 {
+			t.Errorf("%s is gone and has the rules %v", ns, rules)
+		}
 	}
 }
