@@ -3,6 +3,7 @@ package servicebusrp_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
 	"switchyard/commit"
+	"switchyard/expr"
 )
 
 const (
@@ -55,6 +57,7 @@ type fixture struct {
 	clock  *armtest.Clock
 	broker *broker.Broker
 	auth   *auth.Authority
+	bus    *servicebusrp.Provider
 	k      *arm.Kernel
 }
 
@@ -93,6 +96,7 @@ func newFixture(t *testing.T, d *disk, change func(*servicebusrp.Options)) *fixt
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.bus = bus
 	rp, err := resourcesrp.New(resourcesrp.Options{Store: d.arm, Log: d.broker, Clock: f.clock})
 	if err != nil {
 		t.Fatal(err)
@@ -418,5 +422,22 @@ func TestNothingInDeletedGroup(t *testing.T) {
 		if rules := append(f.auth.Rules(ns, ""), f.auth.Rules(ns, "q")...); len(rules) > 0 {
 			t.Errorf("%s is gone and has the rules %v", ns, rules)
 		}
+	}
+}
+
+// TestGroupGoneMeanwhile: a request that the kernel let pass comes too late.
+func TestGroupGoneMeanwhile(t *testing.T) {
+	f := newFixture(t, newDisk(), nil)
+	id, err := arm.ParseID(nsPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.bus.Handle(t.Context(), &arm.Request{Method: "PUT", ID: id, Header: http.Header{}, Body: expr.NewObject(expr.Member{Name: "location", Value: "westeurope"})})
+	var e *arm.Error
+	if !errors.As(err, &e) || e.Code != "ResourceGroupNotFound" {
+		t.Errorf("PUT of a namespace after its group was deleted: got %v, want ResourceGroupNotFound", err)
+	}
+	if got := f.broker.Namespaces(); len(got) > 0 {
+		t.Errorf("the broker has %q", got)
 	}
 }
