@@ -2,6 +2,7 @@ package factory
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -46,19 +47,37 @@ func (d *definition) parse() error {
 		if d.trigger != nil {
 			d.trigger.Started = d.record.Started
 		}
-	default:
-		if err := d.plain(o); err != nil {
-			return err
-		}
 	}
-	if err := invalid(ds); err != nil {
-		return err
-	}
+	d.refs = references(o, "$.properties", "", nil)
 	if name == "" {
 		return invalidAt("$.name", "is missing")
 	}
-	d.refs = references(o, "$.properties", "", nil)
-	return nil
+	if d.kind > Triggers {
+		return d.plain(o)
+	}
+	return invalid(d.tolerate(ds))
+}
+
+// tolerate drops what is wrong with the typeProperties of activities that do not
+// run here: published pipelines leave out what the models require, and whoever
+// gets to such an activity is told its type.
+func (d *definition) tolerate(ds pipeline.Diagnostics) pipeline.Diagnostics {
+	if d.pipeline == nil || ds.Err() == nil {
+		return ds
+	}
+	var out pipeline.Diagnostics
+	var foreign []string
+	d.pipeline.Walk(func(a *pipeline.Activity) {
+		if !pipeline.SupportedActivity(a.Type) {
+			foreign = append(foreign, a.Path+".typeProperties.")
+		}
+	})
+	for _, x := range ds {
+		if !slices.ContainsFunc(foreign, func(at string) bool { return strings.HasPrefix(x.Path, at) }) {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 var (

@@ -31,7 +31,7 @@ func (m *Manager) Deploy(ctx context.Context, id ID, location string, f *pipelin
 	defer e.op.Unlock()
 	defer m.discard(f.Name, e)
 	s := e.current.Load()
-	next := newState(&m.o)
+	next := newState()
 	switch {
 	case s == nil:
 	case s.record.Deleting:

@@ -36,7 +36,7 @@ func (m *Manager) PutFactory(ctx context.Context, id ID, in Input, check Check) 
 	defer m.discard(id.Factory, e)
 	s := e.current.Load()
 	r := &factoryRecord{Version: recordVersion, Name: id.Factory, Subscription: id.Subscription, ResourceGroup: id.ResourceGroup, Created: m.now()}
-	next := newState(&m.o)
+	next := newState()
 	if s != nil {
 		switch {
 		case s.record.Deleting && s.record.in(id):

@@ -84,7 +84,7 @@ func (m *Manager) load() error {
 		if err := decodeRecord(value, r, &r.Version); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
-		s := newState(&m.o)
+		s := newState()
 		if err := s.setRecord(r, &m.o); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
@@ -104,11 +104,12 @@ func (m *Manager) load() error {
 			return fmt.Errorf("%s: there is no such factory", key)
 		}
 		d, err := decodeDefinition(k, value, m.o.Sealer)
-		if err == nil {
-			err = d.parse()
-		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
+		}
+		if err := d.parse(); err != nil {
+			// It was accepted by a version that checked less.
+			m.o.Logger.Warn("a definition is not valid any more", "factory", s.record.Name, "kind", k.Noun(), "name", d.record.Name, "error", err)
 		}
 		s.put(d)
 		return nil

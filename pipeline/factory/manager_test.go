@@ -80,6 +80,7 @@ func TestAccepted(t *testing.T) {
 	w.put(Pipelines, "P", `{"activities":[
 		{"name":"Flow","type":"ExecuteDataFlow","typeProperties":{"dataFlow":{"referenceName":"Flow","type":"DataFlowReference"}}},
 		{"name":"Unheard","type":"SomethingNew","typeProperties":{}},
+		{"name":"Half","type":"AzureFunctionActivity","typeProperties":{"functionName":"f"}},
 		{"name":"Off","type":"Copy","state":"Inactive","inputs":[{"referenceName":"gone","type":"DatasetReference"}]}]}`)
 	w.put(Triggers, "Hourly", `{"type":"ScheduleTrigger","typeProperties":{"recurrence":{"frequency":"Hour","interval":1}},"pipelines":[{"pipelineReference":{"referenceName":"P","type":"PipelineReference"}}]}`)
 

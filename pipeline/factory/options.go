@@ -68,9 +68,6 @@ type Options struct {
 	// GlobalParameter turns the value of a global parameter into the one that runs
 	// see. Default: the same.
 	GlobalParameter func(v expr.Value) expr.Value
-	// Supports tells which activity types run here; default
-	// [pipeline.SupportedActivity].
-	Supports func(activityType string) bool
 }
 
 func (o *Options) defaults() error {

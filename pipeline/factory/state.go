@@ -34,9 +34,7 @@ type definition struct {
 }
 
 // newState is a factory of which nothing is known yet: setRecord comes next.
-func newState(o *Options) *state {
-	return (&state{def: &pipeline.Factory{Supports: o.Supports}}).clone()
-}
+func newState() *state { return (&state{def: &pipeline.Factory{}}).clone() }
 
 // clone returns a copy whose maps and parsed form can be changed.
 func (s *state) clone() *state {

@@ -1,0 +1,184 @@
+package datafactoryrp_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"switchyard/arm/armtest"
+	"switchyard/expr"
+)
+
+// TestGallery puts the pipelines of published templates, with the data sets and
+// data flows beside them, and wants every one to be accepted. The environment
+// variable SWITCHYARD_TEMPLATES names the folder. What a template takes from its
+// user (linked services, data sets that exist already) is made up.
+func TestGallery(t *testing.T) {
+	dir := os.Getenv("SWITCHYARD_TEMPLATES")
+	if dir == "" {
+		t.Skip("SWITCHYARD_TEMPLATES names no folder of templates")
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no templates in %s (%v)", dir, err)
+	}
+	pipelines := 0
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			check(t, err)
+			v, err := expr.ParseJSON(bytes.TrimPrefix(text, []byte("\xEF\xBB\xBF")))
+			check(t, err)
+			resources, _ := v.(*expr.Object).Lookup("resources")
+			g := gallery{f: open(t, armtest.NewStore()).group(t), parameters: map[string]expr.Value{}}
+			declared, _ := v.(*expr.Object).Lookup("parameters")
+			for _, p := range declared.(*expr.Object).Members() {
+				// A parameter stands for its own name, or for something empty.
+				g.parameters[p.Name] = p.Name
+				switch kind, _ := p.Value.(*expr.Object).Lookup("type"); strings.ToLower(expr.Text(kind)) {
+				case "object":
+					g.parameters[p.Name] = &expr.Object{}
+				case "array":
+					g.parameters[p.Name] = expr.Array{}
+				}
+			}
+			for _, r := range resources.(expr.Array) {
+				g.add(r.(*expr.Object))
+			}
+			pipelines += g.pipelines
+			g.putAll(t)
+		})
+	}
+	t.Logf("%d pipelines in %d templates", pipelines, len(files))
+}
+
+type gallery struct {
+	f          *fixture
+	parameters map[string]expr.Value
+	left       []galleryResource
+	pipelines  int
+}
+
+type galleryResource struct{ kind, name, body string }
+
+// add takes a resource if Data Factory has its type; workspaces' pipelines,
+// data sets and data flows are alike.
+func (g *gallery) add(r *expr.Object) {
+	t, _ := r.Lookup("type")
+	name, _ := r.Lookup("name")
+	properties, _ := r.Lookup("properties")
+	kind := strings.ToLower(t.(string)[strings.LastIndex(t.(string), "/")+1:])
+	if kind != "pipelines" && kind != "datasets" && kind != "dataflows" {
+		return
+	}
+	if kind == "pipelines" {
+		g.pipelines++
+	}
+	full := expr.Text(g.resolve(name.(string)))
+	body := expr.AppendJSON(nil, expr.NewObject(expr.Member{Name: "properties", Value: g.resolveAll(properties)}))
+	g.left = append(g.left, galleryResource{kind, full[strings.LastIndex(full, "/")+1:], string(body)})
+}
+
+var missingReference = regexp.MustCompile(`invalid reference '([^']+)': \S+ names a ([a-z ]+) that does not exist`)
+
+// putAll puts the resources in an order in which they refer to each other.
+func (g *gallery) putAll(t *testing.T) {
+	for len(g.left) > 0 {
+		var failed []galleryResource
+		var answers []string
+		for _, r := range g.left {
+			if status, answer := g.put(r.kind, r.name, r.body); status != 200 {
+				failed = append(failed, r)
+				answers = append(answers, answer)
+			}
+		}
+		if len(failed) == len(g.left) && !g.stub(failed, answers) {
+			for i, r := range failed {
+				t.Errorf("%s %s: %s", r.kind, r.name, answers[i])
+			}
+			return
+		}
+		g.left = failed
+	}
+}
+
+// stub makes up the first thing that is missing and is not in the template.
+func (g *gallery) stub(failed []galleryResource, answers []string) bool {
+	stubs := map[string][2]string{
+		"linked service":      {"linkedservices", `{"properties":{"type":"Web","typeProperties":{}}}`},
+		"dataset":             {"datasets", `{"properties":{"type":"Json","linkedServiceName":{"referenceName":"Stub","type":"LinkedServiceReference"}}}`},
+		"integration runtime": {"integrationRuntimes", `{"properties":{"type":"Managed"}}`},
+		"pipeline":            {"pipelines", `{"properties":{"activities":[]}}`},
+		"data flow":           {"dataflows", `{"properties":{"type":"MappingDataFlow"}}`},
+	}
+	g.put("linkedservices", "Stub", stubs["linked service"][1])
+	for _, answer := range answers {
+		v, _ := expr.ParseJSON([]byte(answer))
+		m := missingReference.FindStringSubmatch(message(v))
+		if m == nil {
+			continue
+		}
+		inTemplate := false
+		for _, r := range failed {
+			inTemplate = inTemplate || strings.EqualFold(r.name, m[1]) && strings.EqualFold(r.kind, stubs[m[2]][0])
+		}
+		if status, _ := g.put(stubs[m[2]][0], m[1], stubs[m[2]][1]); status == 200 && !inTemplate {
+			return true
+		}
+	}
+	return false
+}
+
+func message(v expr.Value) string {
+	o, _ := v.(*expr.Object)
+	inner, _ := o.Lookup("error")
+	o, _ = inner.(*expr.Object)
+	s, _ := o.Lookup("message")
+	return expr.Text(s)
+}
+
+func (g *gallery) put(kind, name, body string) (int, string) {
+	return g.f.do("PUT", "$DF/"+kind+"/"+strings.ReplaceAll(name, " ", "%20")+"?$V", body)
+}
+
+var (
+	parameterCall = regexp.MustCompile(`^\[parameters\('([^']*)'\)\]$`)
+	concatCall    = regexp.MustCompile(`^\[concat\(parameters\('[^']*'\), *'([^']*)'\)\]$`)
+)
+
+// resolve evaluates as much of the template language as the gallery needs.
+func (g *gallery) resolve(s string) expr.Value {
+	if m := parameterCall.FindStringSubmatch(s); m != nil {
+		return g.parameters[m[1]]
+	}
+	if m := concatCall.FindStringSubmatch(s); m != nil {
+		return m[1]
+	}
+	if strings.HasPrefix(s, "[[") {
+		return s[1:]
+	}
+	return s
+}
+
+func (g *gallery) resolveAll(v expr.Value) expr.Value {
+	switch v := v.(type) {
+	case string:
+		return g.resolve(v)
+	case expr.Array:
+		out := expr.Array{}
+		for _, x := range v {
+			out = append(out, g.resolveAll(x))
+		}
+		return out
+	case *expr.Object:
+		out := &expr.Object{}
+		for _, m := range v.Members() {
+			out.Set(m.Name, g.resolveAll(m.Value))
+		}
+		return out
+	}
+	return v
+}

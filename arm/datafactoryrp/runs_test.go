@@ -1,0 +1,184 @@
+package datafactoryrp_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/arm/armtest"
+	"switchyard/arm/datafactoryrp"
+	"switchyard/expr"
+	"switchyard/pipeline"
+	"switchyard/pipeline/engine"
+	"switchyard/pipeline/factory"
+)
+
+func parse(t *testing.T, text string) *expr.Object {
+	t.Helper()
+	v, err := expr.ParseJSON([]byte(text))
+	check(t, err)
+	return v.(*expr.Object)
+}
+
+func get(o *expr.Object, path ...string) expr.Value {
+	var v expr.Value = o
+	for _, name := range path {
+		o, _ := v.(*expr.Object)
+		v, _ = o.Get(name)
+	}
+	return v
+}
+
+// TestTriggerRuns: a run that a trigger started shows as a trigger run, one that
+// was started by hand does not.
+func TestTriggerRuns(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	f.must(t, 200, "PUT", "$DF/pipelines/P?$V", `{"properties":{"activities":[]}}`)
+	f.must(t, 200, "POST", "$DF/pipelines/P/createRun?$V", "")
+	var id string
+	check(t, f.m.WithFactory("contoso", func(p *pipeline.Factory) (err error) {
+		id, err = f.engine.CreateRun(t.Context(), p, "P", nil, engine.RunOptions{
+			Trigger: &engine.TriggerInfo{ID: "08586", Name: "OnIn", Type: "ServiceBusTrigger", Time: time.Now()}})
+		return err
+	}))
+	query := func(filter string) expr.Array {
+		t.Helper()
+		a, _ := get(parse(t, f.must(t, 200, "POST", "$DF/queryTriggerRuns?$V", `{`+window()+filter+`}`)), "value").(expr.Array)
+		return a
+	}
+	list := query("")
+	if len(list) != 1 {
+		t.Fatalf("got %d trigger runs, want 1", len(list))
+	}
+	run := list[0].(*expr.Object)
+	if get(run, "triggerRunId") != "08586" || get(run, "triggerName") != "OnIn" || get(run, "triggeredPipelines", "P") != id {
+		t.Errorf("got %s, want the run of OnIn", expr.AppendJSON(nil, run))
+	}
+	for filter, want := range map[string]int{
+		`,"filters":[{"operand":"TriggerName","operator":"Equals","values":["OnIn"]}]`:    1,
+		`,"filters":[{"operand":"TriggerName","operator":"NotEquals","values":["OnIn"]}]`: 0,
+	} {
+		if got := len(query(filter)); got != want {
+			t.Errorf("filter %s: got %d, want %d", filter, got, want)
+		}
+	}
+	f.must(t, 400, "POST", "$DF/queryTriggerRuns?$V", `{`+window()+`,"filters":[{"operand":"PipelineName","operator":"Equals","values":["P"]}]}`)
+	f.must(t, 400, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`,"filters":[{"operand":"TriggerName","operator":"Equals","values":["OnIn"]}]}`)
+	f.must(t, 400, "POST", "$DF/queryPipelineRuns?$V", `{}`)
+	all := get(parse(t, f.must(t, 200, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`}`)), "value").(expr.Array)
+	if len(all) != 2 || get(all[1].(*expr.Object), "id") != expand("$DF/pipelineruns/")+id {
+		t.Errorf("pipeline runs: got %s, want two with their paths, the oldest first", expr.AppendJSON(nil, all))
+	}
+}
+
+// TestPaging: lists have pages of 100 and a link to the next.
+func TestPaging(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	for i := range 203 {
+		f.must(t, 200, "PUT", fmt.Sprintf("$DF/pipelines/P%03d?$V", i), `{"properties":{"activities":[]}}`)
+	}
+	seen, pages := map[string]bool{}, 0
+	for path := "$DF/pipelines?$V"; path != ""; pages++ {
+		answer := parse(t, f.must(t, 200, "GET", path, ""))
+		for _, v := range get(answer, "value").(expr.Array) {
+			seen[get(v.(*expr.Object), "name").(string)] = true
+		}
+		link, _ := get(answer, "nextLink").(string)
+		path = strings.TrimPrefix(link, "https://"+armtest.Host)
+	}
+	if len(seen) != 203 || pages != 3 {
+		t.Errorf("got %d pipelines in %d pages, want 203 in 3", len(seen), pages)
+	}
+	f.must(t, 400, "GET", "$DF/pipelines?$V&$skiptoken=x", "")
+}
+
+// TestRestart: what a client has put is there after a restart, and a group that
+// is deleted takes its factories and their runs along.
+func TestRestart(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	f.must(t, 200, "PUT", "$DF/linkedservices/Bus?$V", `{"properties":{"type":"AzureServiceBus","typeProperties":{"fullyQualifiedNamespace":"ns.servicebus.windows.net"}}}`)
+	f.must(t, 200, "PUT", "$DF/pipelines/P?$V", `{"properties":{"activities":[]}}`)
+	f.must(t, 200, "PUT", "$DF/triggers/T?$V", `{"properties":{"type":"ServiceBusTrigger","runtimeState":"Started","typeProperties":{"linkedServiceName":{"referenceName":"Bus","type":"LinkedServiceReference"},"queueName":"in"},"pipelines":[{"pipelineReference":{"referenceName":"P","type":"PipelineReference"}}]}}`)
+	paths := []string{"$DF", "$DF/linkedservices/Bus", "$DF/pipelines/P", "$DF/triggers/T"}
+	before := map[string]string{}
+	for _, p := range paths {
+		before[p] = f.must(t, 200, "GET", p+"?$V", "")
+	}
+	f = open(t, f.store.Clone())
+	for _, p := range paths {
+		if after := f.must(t, 200, "GET", p+"?$V", ""); after != before[p] {
+			t.Errorf("%s after a restart:\ngot  %s\nwant %s", p, after, before[p])
+		}
+	}
+	if !f.starter.running["T"] {
+		t.Error("the started trigger does not run after a restart")
+	}
+	f.must(t, 202, "DELETE", "$RG?api-version=2021-04-01", "")
+	for len(f.store.Keys("datafactory/")) > 0 {
+		if t.Context().Err() != nil {
+			t.Fatal("the group's factory was not deleted")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if len(f.m.List("", "")) != 0 || f.starter.running["T"] {
+		t.Errorf("after the deletion of the group: factories %v, trigger running %t", f.m.List("", ""), f.starter.running["T"])
+	}
+}
+
+// TestTagsOfAFactory: the tags API of resources goes through PATCH.
+func TestTagsOfAFactory(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	f.must(t, 200, "PUT", "$DF/providers/Microsoft.Resources/tags/default?api-version=2021-04-01", `{"properties":{"tags":{"a":"b"}}}`)
+	o := parse(t, f.must(t, 200, "GET", "$DF?$V", ""))
+	if get(o, "tags", "a") != "b" || get(o, "identity", "type") != factory.SystemAssigned {
+		t.Errorf("got %s, want the tag, and the identity kept", expr.AppendJSON(nil, o))
+	}
+}
+
+// TestRunsAlone: the handler without a resource manager has runs and nothing else.
+func TestRunsAlone(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	f.must(t, 200, "PUT", "$DF/pipelines/P?$V", `{"properties":{"activities":[]}}`)
+	h := datafactoryrp.Handler(runs{f.engine, f.m})
+	call := func(want int, method, path, body string) string {
+		t.Helper()
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(method, "http://local"+strings.ReplaceAll(expand(path), "/rg/", "/local/"), strings.NewReader(body)))
+		if w.Code != want {
+			t.Fatalf("%s %s: got %d %s, want %d", method, path, w.Code, w.Body, want)
+		}
+		return w.Body.String()
+	}
+	id := get(parse(t, call(200, "POST", "$DF/pipelines/P/createRun?$V", "")), "runId").(string)
+	if _, err := f.engine.Wait(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	call(200, "GET", "$DF/pipelineruns/"+id+"?$V", "")
+	call(200, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`}`)
+	call(200, "POST", "$DF/pipelineruns/"+id+"/queryActivityruns?$V", `{`+window()+`}`)
+	call(400, "POST", "$DF/pipelineruns/"+id+"/cancel?$V", "")
+	call(404, "GET", "$DF/pipelineruns/none?$V", "")
+	call(400, "GET", "$DF/pipelineruns/"+id, "")
+	call(400, "POST", "$DF/queryPipelineRuns?$V", `{`)
+	call(501, "GET", "$DF?$V", "")
+	call(501, "GET", "/subscriptions?$V", "")
+}
+
+// TestDeleteEndsRuns: a factory that is deleted while a run waits for an hour is
+// gone at once, and so is the run.
+func TestDeleteEndsRuns(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	f.must(t, 200, "PUT", "$DF/pipelines/P?$V", `{"properties":{"activities":[{"name":"Long","type":"Wait","typeProperties":{"waitTimeInSeconds":3600}}]}}`)
+	id := get(parse(t, f.must(t, 200, "POST", "$DF/pipelines/P/createRun?$V", "")), "runId").(string)
+	f.must(t, 200, "DELETE", "$DF?$V", "")
+	if r, err := f.engine.PipelineRun(id); err == nil {
+		t.Errorf("the run of a deleted factory is %s, want it forgotten", r.Status)
+	}
+	f.must(t, 200, "PUT", "$DF?$V", `{"location":"westeurope"}`)
+	all := get(parse(t, f.must(t, 200, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`}`)), "value").(expr.Array)
+	if len(all) != 0 {
+		t.Errorf("a new factory of the name has %d runs, want none", len(all))
+	}
+}
