@@ -15,7 +15,7 @@ func folder(files map[string]string) fstest.MapFS {
 	return fsys
 }
 
-const busFile = `{"name":"Bus","properties":{"type":"AzureServiceBus","typeProperties":{"fullyQualifiedNamespace":"ns.servicebus.windows.net"}}}`
+const busFile = `{"name":"Bus","properties":{"type":"AzureServiceBus","typeProperties":{"fullyQualifiedNamespace":"test-ns.servicebus.windows.net"}}}`
 
 // TestReadTellsEverything has a mistake of each kind; a file that can't be read
 // must hide none of the others, and must not make a second mistake of every
@@ -68,13 +68,13 @@ func TestReadTellsEverything(t *testing.T) {
 // told with its own place in the file.
 func TestReadConfig(t *testing.T) {
 	_, diags := Read(folder(map[string]string{
-		"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"ns","Queues":[
+		"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"test-ns","Queues":[
 			{"Name":"a b?"},
 			{"Name":"q","Properties":{"LockDuration":"PT0S","MaxDeliveryCount":0,"MaxSizeInMegabytes":0}},
 			{"Name":"r","Properties":{"LockDuration":"PT1H","RequiresSession":true,"ForwardTo":"q","DefaultMessageTimeToLive":"PT0.1S"}},
 			{"Name":"ok","Properties":{"LockDuration":"PT1M","MaxDeliveryCount":3,"ForwardTo":"","RequiresSession":false,"DefaultMessageTimeToLive":"PT1H","DuplicateDetectionHistoryTimeWindow":"PT20S"}}
 			]},{"Name":"-bad name-"}]}}`,
-		"servicebus/Config.json": `{"UserConfig":{"Namespaces":[{"Name":"NS","Queues":[{"Name":"q"}]}]}}`,
+		"servicebus/Config.json": `{"UserConfig":{"Namespaces":[{"Name":"TEST-NS","Queues":[{"Name":"q"}]}]}}`,
 	}), "dir", true)
 	var got []string
 	for _, d := range diags {
@@ -102,7 +102,7 @@ func TestReadConfig(t *testing.T) {
 func FuzzRead(f *testing.F) {
 	f.Add(busFile, `{"name":"P","properties":{"activities":[{"name":"a","type":"ForEach","typeProperties":{"items":{"value":"@x","type":"Expression"},"activities":[{}]}}]}}`,
 		`{"name":"T","properties":{"type":"ServiceBusTrigger","pipelines":[{"pipelineReference":{"referenceName":"P","type":"PipelineReference"}}]}}`,
-		`{"UserConfig":{"Namespaces":[{"Name":"ns","Queues":[{"Name":"q","Properties":{"LockDuration":"PT1M"}}]}]}}`)
+		`{"UserConfig":{"Namespaces":[{"Name":"test-ns","Queues":[{"Name":"q","Properties":{"LockDuration":"PT1M"}}]}]}}`)
 	f.Add(`{"properties":{}}`, `{"properties":{"activities":[5,null,{"type":"Until"},{"type":"SetVariable","linkedServiceName":5}]}}`, `{"properties":{"pipelines":[null,{}]}}`, `{"UserConfig":{"Namespaces":[{"Queues":[5]}]}}`)
 	f.Fuzz(func(t *testing.T, service, pipeline, trigger, config string) {
 		d, diags := Read(folder(map[string]string{

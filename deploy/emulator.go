@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -135,20 +136,17 @@ func (r *reader) name(path string, o *expr.Object) string {
 	return s
 }
 
-// namespaceName applies the broker's rule for names of namespaces.
+// namespaceRule is Azure's for names of namespaces (section 6.1 of the resource
+// manager specification).
+var namespaceRule = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{4,48}[A-Za-z0-9]$`)
+
 func (r *reader) namespaceName(path, name string) {
 	if name == "" {
 		return // reported as missing
 	}
-	inner := strings.Trim(name, "-")
-	for _, c := range []byte(inner) {
-		if c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			inner = ""
-			break
-		}
-	}
-	if inner != name || len(name) > 50 {
-		r.errorf(path, "namespace name %q: want 1 to 50 letters, digits and inner hyphens", name)
+	lower := strings.ToLower(name)
+	if !namespaceRule.MatchString(name) || strings.HasSuffix(lower, "-sb") || strings.HasSuffix(lower, "-mgmt") {
+		r.errorf(path, "namespace name %q: want 6 to 50 letters, digits and inner hyphens, a letter first, not ending in -sb or -mgmt", name)
 	}
 }
 

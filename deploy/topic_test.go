@@ -7,7 +7,7 @@ import (
 )
 
 func TestTopics(t *testing.T) {
-	d, diags := Read(fstest.MapFS{"Config.json": {Data: []byte(`{"UserConfig":{"Namespaces":[{"Name":"ns","Topics":[
+	d, diags := Read(fstest.MapFS{"Config.json": {Data: []byte(`{"UserConfig":{"Namespaces":[{"Name":"test-ns","Topics":[
 		{"Name":"orders","Properties":{"DefaultMessageTimeToLive":"PT1H","RequiresDuplicateDetection":false},"Subscriptions":[
 			{"Name":"all"},
 			{"Name":"big","Properties":{"MaxDeliveryCount":3},"Rules":[
@@ -34,7 +34,7 @@ func TestTopics(t *testing.T) {
 }
 
 func TestTopicMistakes(t *testing.T) {
-	_, diags := Read(fstest.MapFS{"Config.json": {Data: []byte(`{"UserConfig":{"Namespaces":[{"Name":"ns",
+	_, diags := Read(fstest.MapFS{"Config.json": {Data: []byte(`{"UserConfig":{"Namespaces":[{"Name":"test-ns",
 		"Queues":[{"Name":"same"}],
 		"Topics":[{"Name":"Same","Subscriptions":[
 			{"Name":"s","Properties":{"RequiresSession":true}},

@@ -109,7 +109,7 @@ func BenchmarkSendToActivity(b *testing.B) {
 func BenchmarkQueueSendReceiveComplete(b *testing.B) {
 	const pairs = 8
 	s := benchSystem(b, benchFolder(b, map[string]string{
-		"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"ns","Queues":[{"Name":"q"}]}]}}`,
+		"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"test-ns","Queues":[{"Name":"q"}]}]}}`,
 	}))
 	body := make([]byte, 1024)
 	b.SetBytes(1024)

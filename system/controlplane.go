@@ -11,17 +11,21 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
 	"switchyard/arm"
+	"switchyard/arm/datafactoryrp"
 	"switchyard/arm/resourcesrp"
+	"switchyard/arm/servicebusrp"
+	"switchyard/auth"
 	"switchyard/auth/identityhttp"
 	"switchyard/auth/issuer"
 	"switchyard/commit"
 	"switchyard/expr"
 	"switchyard/listen"
-	"switchyard/servicebus"
+	"switchyard/pipeline/factory"
 	"switchyard/store"
 )
 
@@ -30,6 +34,7 @@ import (
 type controlPlane struct {
 	kernel    *arm.Kernel
 	resources *resourcesrp.Resources
+	bus       busProvider
 	certs     *listen.Certificates
 	certDir   string // where ca.pem and bundle.pem are
 	temporary bool   // certDir goes with the process
@@ -78,6 +83,11 @@ func (s *System) guid(name string) (string, error) {
 func (s *System) openControlPlane() error {
 	c := &s.control
 	c.issuer = sync.OnceValues(s.openIssuer)
+	if s.applications == nil {
+		s.auth.AcceptBearer(bearer{s}, nil)
+	} else {
+		s.auth.AcceptBearer(bearer{s}, dataRoles{s})
+	}
 	c.identity = sync.OnceValues(s.openIdentityEndpoints)
 	var err error
 	if c.resources, err = resourcesrp.New(resourcesrp.Options{Store: records{s.store}, Log: s.store, Clock: brokerClock{}}); err != nil {
@@ -125,7 +135,7 @@ func (s *System) openIdentityEndpoints() (*identityhttp.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := identityhttp.Options{Issuer: iss, Now: s.broker.Now, Rand: s.o.Rand, Logger: s.log, Applications: s.applications, IdentityHeader: s.token}
+	o := identityhttp.Options{Issuer: iss, Now: s.broker.Now, Rand: s.o.Rand, Logger: s.log, Applications: s.applications, IdentityHeader: s.token, Identities: identities{s}}
 	return identityhttp.New(o)
 }
 
@@ -140,10 +150,44 @@ func (s *System) authenticate(r *http.Request) (arm.Caller, error) {
 		return arm.Caller{}, err
 	}
 	c, err := h.Authenticate(r)
+	if u, ok := errors.AsType[*identityhttp.Unauthorized](err); ok {
+		return arm.Caller{}, &arm.Error{Status: http.StatusUnauthorized, Code: u.Code, Message: u.Message, Header: http.Header{"Www-Authenticate": {u.Challenge}}}
+	}
 	if err != nil {
 		return arm.Caller{}, err
 	}
 	return arm.Caller{ObjectID: c.ObjectID, AppID: c.AppID, TenantID: c.TenantID}, nil
+}
+
+// identities are the managed identities that programs on this machine may use:
+// by default the application of [Endpoints.Environment], by any of its ids that
+// of a factory.
+type identities struct{ s *System }
+
+// ManagedIdentity implements [identityhttp.IdentitySource].
+func (i identities) ManagedIdentity(sel identityhttp.IdentitySelector) (issuer.Identity, bool) {
+	if sel == (identityhttp.IdentitySelector{}) {
+		return issuer.Identity{ClientID: DevelopmentClientID, PrincipalID: issuer.ObjectID(DevelopmentClientID)}, true
+	}
+	for _, r := range i.s.factories.List("", "") {
+		if r.Identity == nil {
+			continue
+		}
+		id := i.s.factoryIdentity(r)
+		for _, x := range [][2]string{{sel.ClientID, id.ClientID}, {sel.ObjectID, id.PrincipalID}, {sel.ResourceID, id.ResourceID}} {
+			if x[0] != "" && strings.EqualFold(x[0], x[1]) {
+				return id, true
+			}
+		}
+	}
+	return issuer.Identity{}, false
+}
+
+func (s *System) factoryIdentity(r *factory.Resource) issuer.Identity {
+	return issuer.Identity{
+		ClientID: r.Identity.PrincipalID, PrincipalID: r.Identity.PrincipalID,
+		ResourceID: "/subscriptions/" + r.ID.Subscription + "/resourceGroups/" + r.ID.ResourceGroup + "/providers/Microsoft.DataFactory/factories/" + r.ID.Factory,
+	}
 }
 
 // self is the process as a caller of its own resource manager.
@@ -163,24 +207,14 @@ func (t factoryTokens) Token(ctx context.Context, factory, credential, resource 
 		if credential != "" {
 			return issuer.Identity{}, fmt.Errorf("credential %s: user-assigned identities are not supported by this version", credential)
 		}
-		p, err := t.s.factories.Principal(name)
-		if err != nil {
-			return issuer.Identity{}, err
+		for _, r := range t.s.factories.List("", "") {
+			if strings.EqualFold(r.ID.Factory, name) && r.Identity != nil {
+				return t.s.factoryIdentity(r), nil
+			}
 		}
-		r, err := t.s.factoryResource(name)
-		return issuer.Identity{ClientID: p.PrincipalID, PrincipalID: p.PrincipalID, ResourceID: r}, err
+		return issuer.Identity{}, &NotFoundError{"data factory " + name + " has no managed identity"}
 	}}
 	return f.Token(ctx, factory, credential, resource)
-}
-
-// factoryResource returns the resource id of a factory.
-func (s *System) factoryResource(name string) (string, error) {
-	for _, r := range s.factories.List("", "") {
-		if strings.EqualFold(r.ID.Factory, name) {
-			return "/subscriptions/" + r.ID.Subscription + "/resourceGroups/" + r.ID.ResourceGroup + "/providers/Microsoft.DataFactory/factories/" + r.ID.Factory, nil
-		}
-	}
-	return "", &NotFoundError{"data factory " + name + " is not deployed"}
 }
 
 // openCertificates loads the certificates, or makes them; those of an ephemeral
@@ -219,10 +253,6 @@ func (s *System) routes() http.Handler {
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		first, _, _ := strings.Cut(strings.TrimLeft(r.URL.Path, "/"), "/")
-		if strings.Contains(strings.ToLower(r.URL.Path), "/microsoft.datafactory/") {
-			s.management().ServeHTTP(w, r)
-			return
-		}
 		if slices.Contains([]string{"subscriptions", "providers", "tenants"}, strings.ToLower(first)) {
 			s.control.kernel.ServeHTTP(w, r)
 			return
@@ -280,10 +310,91 @@ func (s *System) putGroup(ctx context.Context) error {
 }
 
 // providers are the resource providers, in the order in which a group's deletion
-// asks them.
+// asks them: factories before the namespaces that their runs hold messages of.
 func (s *System) providers() ([]arm.Provider, error) {
-	return s.control.resources.Providers(), nil
+	bus, err := servicebusrp.New(servicebusrp.Options{
+		Store: records{s.store}, Log: s.store, Clock: brokerClock{}, Logger: s.log, Rand: s.o.Rand,
+		Broker: s.broker, Topics: s.broker, Authority: s.auth, SaveRules: s.saveRules, ConnectionString: s.connectionString,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.control.bus = busProvider{bus, s}
+	return append([]arm.Provider{datafactoryrp.New(s.factories, runsAPI{s}), s.control.bus}, s.control.resources.Providers()...), nil
 }
 
-// verifier is what AMQP clients are verified by.
-func (s *System) verifier() servicebus.Authority { return s.auth }
+// busProvider tells connected clients what the control plane has changed.
+type busProvider struct {
+	*servicebusrp.Provider
+	s *System
+}
+
+// Handle implements [arm.Provider].
+func (p busProvider) Handle(ctx context.Context, r *arm.Request) (*arm.Response, error) {
+	resp, err := p.Provider.Handle(ctx, r)
+	if err != nil || r.Method != http.MethodPut && r.Method != http.MethodDelete || r.Collection {
+		return resp, err
+	}
+	names := r.ID.Names
+	switch strings.ToLower(strings.Join(r.ID.Types, "/")) {
+	case "namespaces":
+		if r.Method == http.MethodDelete {
+			p.s.forgetDoor(names[0])
+		}
+	case "namespaces/queues", "namespaces/topics":
+		p.s.entityChanged(names[0], names[1])
+	case "namespaces/topics/subscriptions":
+		p.s.entityChanged(names[0], names[1]+"/Subscriptions/"+names[2])
+	}
+	return resp, err
+}
+
+// bearer verifies tokens with an issuer that is made when it is first needed.
+type bearer struct{ s *System }
+
+func (b bearer) VerifyBearer(token string, audience func(string) bool, now time.Time) (auth.Principal, error) {
+	iss, err := b.s.control.issuer()
+	if err != nil {
+		return auth.Principal{}, err
+	}
+	return iss.VerifyBearer(token, audience, now)
+}
+
+// dataRoles tells which roles of the data plane a principal has, in strict mode.
+type dataRoles struct{ s *System }
+
+// The GUIDs of Azure's built-in roles.
+var dataRoleNames = map[string]string{
+	"090c5cfd-751d-490a-894a-3ce6f1109419": auth.RoleDataOwner,
+	"69a216fc-b8ed-44d8-bc22-1f3c2cd27a39": auth.RoleDataSender,
+	"4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0": auth.RoleDataReceiver,
+}
+
+// DataRoles implements [auth.RoleSource].
+func (d dataRoles) DataRoles(objectID, ns, path string) []string {
+	resource := d.s.namespaceResource(ns)
+	if path != "" {
+		resource += "/queues/" + path // a topic's scope differs in this one word
+	}
+	resource = strings.ToLower(resource) + "/"
+	var names []string
+	for _, a := range d.s.control.resources.Roles().Assignments(objectID) {
+		scope := strings.TrimSuffix(strings.ToLower(a.Scope), "/") + "/"
+		scope = strings.Replace(scope, "/topics/", "/queues/", 1)
+		if strings.HasPrefix(resource, scope) {
+			id := a.RoleID[strings.LastIndexByte(a.RoleID, '/')+1:]
+			names = append(names, dataRoleNames[strings.ToLower(id)])
+		}
+	}
+	return names
+}
+
+// namespaceResource returns the resource id of a namespace.
+func (s *System) namespaceResource(ns string) string {
+	for _, r := range s.control.bus.GroupResources(s.subscription, "") {
+		if strings.EqualFold(str(r, "name"), ns) {
+			return str(r, "id")
+		}
+	}
+	return s.groupID() + "/providers/Microsoft.ServiceBus/namespaces/" + ns
+}

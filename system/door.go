@@ -92,15 +92,19 @@ func (s *System) keepDoor(key string, kept []byte, value string) error {
 	return nil
 }
 
-// forgetDoor frees what a deleted namespace had. Its port closes at the end of
-// the process; what connects there finds no namespace.
-func (s *System) forgetDoor(u *commit.Unit, ns string) {
-	s.store.DeleteMeta(u, metaDoor+strings.ToLower(ns))
+// forgetDoor frees what a deleted namespace had. A port of its own closes at the
+// end of the process; what connects there finds no namespace.
+func (s *System) forgetDoor(ns string) {
+	key := strings.ToLower(ns)
+	u := &commit.Unit{}
+	s.store.DeleteMeta(u, metaDoor+key)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if l := s.doors[strings.ToLower(ns)]; l == s.amqp {
-		delete(s.doors, strings.ToLower(ns))
+	if s.doors[key] == s.amqp {
+		delete(s.doors, key)
 	}
+	s.store.Submit(u)
+	s.mu.Unlock()
+	s.store.Sync(u)
 }
 
 // namespaceOf tells which namespace a client of the Service Bus port means: the
@@ -169,7 +173,7 @@ func (s *System) serve() error {
 // servePort serves one port until the ports close. The caller holds mu.
 func (s *System) servePort(l net.Listener, namespace func(host string) (string, bool)) {
 	dialect := servicebus.NewHandler(servicebus.Options{
-		Broker: s.broker, Auth: s.verifier(), Clock: brokerClock{}, Logger: s.log, Rand: s.o.Rand, Namespace: namespace,
+		Broker: s.broker, Auth: s.auth, Clock: brokerClock{}, Logger: s.log, Rand: s.o.Rand, Namespace: namespace,
 	})
 	s.dialects = append(s.dialects, dialect)
 	web := s.web

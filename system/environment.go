@@ -1,6 +1,10 @@
 package system
 
-import "strings"
+import (
+	"strings"
+
+	"switchyard/auth/identityhttp"
+)
 
 // A Variable is one environment variable.
 type Variable struct{ Name, Value string }
@@ -22,6 +26,9 @@ func (e Endpoints) Environment() []Variable {
 		{"AZURE_TENANT_ID", e.TenantID},
 		{"AZURE_CLIENT_ID", e.ClientID},
 		{"AZURE_CLIENT_SECRET", e.ClientSecret},
+		// Managed identity in the style of App Service.
+		{"IDENTITY_ENDPOINT", e.HTTP + identityhttp.AppServicePath},
+		{"IDENTITY_HEADER", e.Token},
 		// Go and Python replace their list of authorities by these, so they hold the
 		// system's too; Node adds to its own.
 		{"SSL_CERT_FILE", e.BundleFile},

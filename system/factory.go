@@ -2,11 +2,15 @@ package system
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
+	"switchyard/arm"
 	"switchyard/auth"
 	"switchyard/broker"
+	"switchyard/commit"
 	"switchyard/deploy"
 	"switchyard/expr"
 	"switchyard/pipeline"
@@ -113,25 +117,36 @@ func (s *System) putTopic(ctx context.Context, ns string, t deploy.Topic) error 
 	return nil
 }
 
-// putNamespace creates a namespace with the documented development key, which is
-// good enough where only this machine can connect: openPorts makes sure of it.
-// The secondary key is a real one.
+// putNamespace creates a namespace through the resource manager, with the
+// documented development key, which is good enough where only this machine can
+// connect: openPorts makes sure of it. The secondary key is a real one.
 func (s *System) putNamespace(ctx context.Context, name string) error {
-	if err := s.broker.PutNamespace(ctx, name, broker.NamespaceOptions{}); err != nil {
+	const apiVersion = "2021-11-01"
+	id := s.groupID() + "/providers/Microsoft.ServiceBus/namespaces/" + name
+	var notThere *arm.Error
+	if err := s.arm(ctx, http.MethodGet, id, apiVersion, nil); errors.As(err, &notThere) && notThere.Status == http.StatusNotFound {
+		err := s.arm(ctx, http.MethodPut, id, apiVersion, expr.NewObject(
+			expr.Member{Name: "location", Value: DefaultLocation},
+			expr.Member{Name: "sku", Value: expr.NewObject(expr.Member{Name: "name", Value: "Standard"})}))
+		if err != nil {
+			return err
+		}
+	} else if err != nil {
 		return err
 	}
-	if _, err := s.auth.Rule(name, "", DevelopmentKeyName); err == nil {
-		return nil
-	}
-	r, err := auth.NewRule(DevelopmentKeyName, auth.Send|auth.Listen|auth.Manage, s.o.Rand)
-	if err != nil {
+	r, err := s.auth.Rule(name, "", DevelopmentKeyName)
+	if err != nil || r.PrimaryKey == DevelopmentKey {
 		return err
 	}
 	r.PrimaryKey = DevelopmentKey
 	if _, err := s.auth.PutRule(name, "", r); err != nil {
 		return err
 	}
-	return s.saveAuthority()
+	u := &commit.Unit{}
+	s.saveRules(u)
+	s.store.Submit(u)
+	s.store.Sync(u)
+	return nil
 }
 
 // factory finds a factory by name, or the only one if name is empty.

@@ -2,43 +2,26 @@ package system
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"switchyard/arm/datafactoryrp"
 	"switchyard/expr"
+	"switchyard/pipeline"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/factory"
 )
-
-// management is the part of HTTP that shows and starts runs. Its bearer token
-// stands in the endpoints file, so whoever may read the data directory may
-// manage what is in it.
-func (s *System) management() http.Handler {
-	next := datafactoryrp.Handler(runsAPI{s})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || subtle.ConstantTimeCompare([]byte(given), []byte(s.token)) != 1 {
-			w.Header().Set("Content-Type", "application/json; charset=utf-8")
-			w.WriteHeader(http.StatusUnauthorized)
-			fmt.Fprint(w, `{"error":{"code":"AuthenticationFailed","message":"Authentication failed: the bearer token of the endpoints file is required."}}`)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
 
 // runsAPI is the engine as the resource provider sees it.
 type runsAPI struct{ s *System }
 
 func (a runsAPI) CreateRun(ctx context.Context, name, pipelineName string, params *expr.Object) (string, error) {
-	f, err := a.s.factory(name)
-	if err != nil {
-		return "", mean(err)
-	}
-	id, err := a.s.engine.CreateRun(ctx, f, pipelineName, params, engine.RunOptions{})
+	var id string
+	err := a.s.factories.WithFactory(name, func(f *pipeline.Factory) (err error) {
+		id, err = a.s.engine.CreateRun(ctx, f, pipelineName, params, engine.RunOptions{})
+		return err
+	})
 	return id, mean(err)
 }
 
@@ -48,7 +31,7 @@ func mean(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &nf), errors.Is(err, engine.ErrRunNotFound), errors.Is(err, engine.ErrPipelineNotFound):
+	case errors.As(err, &nf), errors.Is(err, factory.ErrFactoryNotFound), errors.Is(err, engine.ErrRunNotFound), errors.Is(err, engine.ErrPipelineNotFound):
 		return errors.Join(datafactoryrp.ErrNotFound, err)
 	case IsBadRequest(err), errors.Is(err, engine.ErrRunFinished):
 		return errors.Join(datafactoryrp.ErrBadRequest, err)

@@ -18,16 +18,49 @@ import (
 // the Data Factory REST interface does.
 type RunsClient struct {
 	e       Endpoints
-	factory string
+	factory string // as asked for; may be empty
+	id      string // resource id of the factory, once found
 }
 
 // NewRunsClient returns a client for one factory; factory may be empty if there
 // is only one.
 func NewRunsClient(e Endpoints, factory string) *RunsClient {
-	if factory == "" && len(e.Factories) == 1 {
-		factory = e.Factories[0].Name
+	return &RunsClient{e: e, factory: factory}
+}
+
+// find asks which factories there are.
+func (c *RunsClient) find(ctx context.Context) error {
+	if c.id != "" {
+		return nil
 	}
-	return &RunsClient{e, factory}
+	list, err := c.request(ctx, "GET", "/subscriptions/"+c.e.SubscriptionID+"/providers/Microsoft.DataFactory/factories", "")
+	if err != nil {
+		return err
+	}
+	v, _ := list.Get("value")
+	all, _ := v.(expr.Array)
+	var names, ids []string
+	for _, x := range all {
+		f, ok := x.(*expr.Object)
+		if !ok {
+			continue
+		}
+		names = append(names, str(f, "name"))
+		if c.factory == "" || strings.EqualFold(c.factory, str(f, "name")) {
+			ids = append(ids, str(f, "id"))
+		}
+	}
+	switch {
+	case len(ids) == 1:
+		c.id = ids[0]
+		return nil
+	case len(names) == 0:
+		return errors.New("no data factory is deployed")
+	case c.factory == "":
+		return fmt.Errorf("name a data factory with --factory; deployed are: %s", strings.Join(names, ", "))
+	default:
+		return fmt.Errorf("data factory %q is not deployed; deployed are: %s", c.factory, strings.Join(names, ", "))
+	}
 }
 
 const everything = `{"lastUpdatedAfter":"0001-01-01T00:00:00Z","lastUpdatedBefore":"9999-12-31T00:00:00Z"`
@@ -84,16 +117,16 @@ func str(o *expr.Object, name string) string {
 }
 
 func (c *RunsClient) call(ctx context.Context, method, path, body string) (*expr.Object, error) {
-	if c.factory == "" {
-		var names []string
-		for _, f := range c.e.Factories {
-			names = append(names, f.Name)
-		}
-		return nil, fmt.Errorf("name a data factory with --factory; deployed are: %s", strings.Join(names, ", "))
+	if err := c.find(ctx); err != nil {
+		return nil, err
 	}
+	return c.request(ctx, method, c.id+"/"+path, body)
+}
+
+func (c *RunsClient) request(ctx context.Context, method, path, body string) (*expr.Object, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	u := c.e.HTTP + "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/Microsoft.DataFactory/factories/" + url.PathEscape(c.factory) + "/" + path + "?api-version=2018-06-01"
+	u := c.e.HTTP + path + "?api-version=2018-06-01"
 	r, err := http.NewRequestWithContext(ctx, method, u, strings.NewReader(body))
 	if err != nil {
 		return nil, err

@@ -142,6 +142,9 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	if err := s.resume(ctx); err != nil {
 		return nil, err
 	}
+	if err := s.control.kernel.Start(); err != nil {
+		return nil, err
+	}
 	if err := s.serve(); err != nil {
 		return nil, err
 	}
@@ -183,6 +186,7 @@ func (s *System) startBroker(ctx context.Context) error {
 	}
 	b, err := broker.New(broker.Options{
 		Store: s.store, Log: s.store, Clock: brokerClock{}, Logger: s.log, Rand: s.o.Rand, ClockMark: mark,
+		Events: broker.EventListener{QueueDeleted: s.queueDeleted},
 	})
 	if err != nil {
 		return err
@@ -237,17 +241,13 @@ func (s *System) saveClockMark() {
 	s.store.Sync(u)
 }
 
-// saveAuthority makes the authorization rules durable.
-func (s *System) saveAuthority() error {
+// saveRules adds the authorization rules, sealed, to a unit.
+func (s *System) saveRules(u *commit.Unit) {
 	plain, err := s.auth.MarshalJSON()
 	if err != nil {
-		return err
+		panic(err) // names, rights and keys always marshal
 	}
-	u := &commit.Unit{}
 	s.store.PutMeta(u, metaAuthority, s.store.Seal(plain))
-	s.store.Submit(u)
-	s.store.Sync(u)
-	return nil
 }
 
 func (s *System) startEngine(context.Context) error {
@@ -295,6 +295,20 @@ func (s *System) resume(ctx context.Context) error {
 		}
 	}
 	return s.engine.Start(ctx)
+}
+
+// queueDeleted cancels the runs whose messages went with their queue.
+func (s *System) queueDeleted(ns, path string, runs []broker.RunID) {
+	if len(runs) == 0 {
+		return
+	}
+	s.wg.Go(func() {
+		for _, run := range runs {
+			if err := s.engine.Cancel(string(run), true); err != nil && !errors.Is(err, engine.ErrRunFinished) {
+				s.log.Warn("a run whose queue was deleted can't be cancelled", "queue", path, "namespace", ns, "run", run, "err", err)
+			}
+		}
+	})
 }
 
 // apply makes one effect durable on its own.

@@ -39,13 +39,13 @@ func readFiles(files map[string]string) (*deploy.Deployment, error) {
 	return d, diags.Err()
 }
 
-const busJSON = `{"name":"Bus","properties":{"type":"AzureServiceBus","typeProperties":{"fullyQualifiedNamespace":"ns.servicebus.windows.net"}}}`
+const busJSON = `{"name":"Bus","properties":{"type":"AzureServiceBus","typeProperties":{"fullyQualifiedNamespace":"test-ns.servicebus.windows.net"}}}`
 
 // triggered is a factory whose pipeline gets the messages of queue in, with the
 // given activities.
 func triggered(queue, activities string) map[string]string {
 	return map[string]string{
-		"Config.json":            `{"UserConfig":{"Namespaces":[{"Name":"ns","Queues":[{"Name":"in","Properties":` + queue + `},{"Name":"out"}]}]}}`,
+		"Config.json":            `{"UserConfig":{"Namespaces":[{"Name":"test-ns","Queues":[{"Name":"in","Properties":` + queue + `},{"Name":"out"}]}]}}`,
 		"linkedService/Bus.json": busJSON,
 		"trigger/OnIn.json":      `{"name":"OnIn","properties":{"type":"ServiceBusTrigger","runtimeState":"Started","typeProperties":{"linkedServiceName":{"referenceName":"Bus","type":"LinkedServiceReference"},"queueName":"in","maxMessages":10,"retry":{"firstDelay":"00:00:00.2000000","maxDelay":"00:00:01"}},"pipelines":[{"pipelineReference":{"referenceName":"P","type":"PipelineReference"},"parameters":{"messages":"@triggerBody().messages"}}]}}`,
 		"pipeline/P.json":        `{"name":"P","properties":{"parameters":{"messages":{"type":"Array"}},"activities":[` + activities + `]}}`,
@@ -361,10 +361,10 @@ func TestStartRefuses(t *testing.T) {
 // restart, and a queue of the same name in each is another queue.
 func TestTwoNamespaces(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	d := folder(t, map[string]string{"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"one","Queues":[{"Name":"q"}]},{"Name":"two","Queues":[{"Name":"q"}]}]}}`})
+	d := folder(t, map[string]string{"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"namespace-one","Queues":[{"Name":"q"}]},{"Name":"namespace-two","Queues":[{"Name":"q"}]}]}}`})
 	s := startSystem(t, Options{DataDir: dir, Deployments: []*deploy.Deployment{d}})
 	port := ""
-	for _, ns := range []string{"one", "two"} {
+	for _, ns := range []string{"namespace-one", "namespace-two"} {
 		c, err := azservicebus.NewClientFromConnectionString(s.ConnectionString(ns), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -380,7 +380,7 @@ func TestTwoNamespaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = startSystem(t, Options{DataDir: dir})
-	if got := s.ConnectionString("two"); got != port {
+	if got := s.ConnectionString("namespace-two"); got != port {
 		t.Errorf("connection string after a restart = %q, before %q", got, port)
 	}
 }
