@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 
 	"switchyard/arm"
 	"switchyard/commit"
@@ -24,10 +25,14 @@ const (
 type Provider struct {
 	factories *factory.Manager
 	runs      Runs
+	k         *arm.Kernel // set by Bind
+	// creating is held for reading while a factory is put, after the group was
+	// seen to be there; DeleteGroup waits for those.
+	creating sync.RWMutex
 }
 
 // New returns a provider.
-func New(m *factory.Manager, runs Runs) *Provider { return &Provider{m, runs} }
+func New(m *factory.Manager, runs Runs) *Provider { return &Provider{factories: m, runs: runs} }
 
 // Namespace implements [arm.Provider].
 func (p *Provider) Namespace() string { return Namespace }
@@ -53,6 +58,7 @@ func (p *Provider) Types() []arm.TypeInfo {
 // Bind implements [arm.Binder]: what other providers keep about a resource goes
 // with it.
 func (p *Provider) Bind(k *arm.Kernel) {
+	p.k = k
 	p.factories.OnDelete(func(u *commit.Unit, id factory.ID, kind factory.Kind, name string) {
 		rid := resourceID(id)
 		if name != "" {
@@ -64,6 +70,9 @@ func (p *Provider) Bind(k *arm.Kernel) {
 
 // DeleteGroup implements [arm.Provider].
 func (p *Provider) DeleteGroup(ctx context.Context, subscription, group string) error {
+	p.creating.Lock() // whoever comes now sees that the group is being deleted
+	//lint:ignore SA2001 waiting is the point
+	p.creating.Unlock()
 	for _, r := range p.factories.List(subscription, group) {
 		if _, err := p.factories.DeleteFactory(ctx, r.ID, nil); err != nil {
 			return err

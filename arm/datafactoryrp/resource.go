@@ -45,7 +45,7 @@ func (p *Provider) factory(ctx context.Context, r *arm.Request) (*arm.Response, 
 		}
 		in := input(r)
 		in.Location = location
-		f, err := p.factories.PutFactory(ctx, id, in, r.Precondition)
+		f, err := p.putFactory(ctx, r, in)
 		if err != nil {
 			return nil, err
 		}
@@ -64,6 +64,16 @@ func (p *Provider) factory(ctx context.Context, r *arm.Request) (*arm.Response, 
 		return arm.Deleted(existed), nil
 	}
 	return nil, arm.MethodNotAllowed(r)
+}
+
+// putFactory puts a factory into a group that is not being deleted.
+func (p *Provider) putFactory(ctx context.Context, r *arm.Request, in factory.Input) (*factory.Resource, error) {
+	p.creating.RLock()
+	defer p.creating.RUnlock()
+	if err := p.k.CheckGroup(r.ID); err != nil {
+		return nil, err
+	}
+	return p.factories.PutFactory(ctx, factoryID(r), in, r.Precondition)
 }
 
 // rawBody is the body as it was sent; a request of another provider has only

@@ -46,14 +46,9 @@ func runsError(err error) error {
 var rerun = []string{"referencePipelineRunId", "isRecovery", "startActivityName", "startFromFailure"}
 
 func (p *Provider) createRun(ctx context.Context, r *arm.Request) (*arm.Response, error) {
-	id, err := p.of(r)
-	if err != nil {
+	id := p.spelled(factoryID(r))
+	if _, err := p.factories.Definition(id, factory.Pipelines, r.ID.Name()); err != nil {
 		return nil, err
-	}
-	if p.factories != nil {
-		if _, err := p.factories.Definition(id, factory.Pipelines, r.ID.Name()); err != nil {
-			return nil, err
-		}
 	}
 	for _, name := range rerun {
 		if r.Param(name) != "" {
@@ -73,15 +68,15 @@ func (p *Provider) createRun(ctx context.Context, r *arm.Request) (*arm.Response
 
 // pipelineRun answers for one run.
 func (p *Provider) pipelineRun(ctx context.Context, r *arm.Request) (*arm.Response, error) {
-	f, err := p.of(r)
+	f, err := p.factories.Get(factoryID(r))
 	if err != nil {
 		return nil, err
 	}
 	if len(r.ID.Types) > 2 || r.Collection {
 		return nil, refused(r)
 	}
-	name, id := f.Factory, r.ID.Name()
-	self := resourceID(f).Child("pipelineruns", id).String()
+	name, id := f.ID.Factory, r.ID.Name()
+	self := resourceID(f.ID).Child("pipelineruns", id).String()
 	switch {
 	case r.Method == http.MethodGet && r.Action == "":
 		o, err := p.runs.PipelineRun(name, id)
@@ -125,7 +120,7 @@ func withID(o *expr.Object, id string) *expr.Object {
 }
 
 func (p *Provider) queryPipelineRuns(r *arm.Request) (*arm.Response, error) {
-	f, err := p.of(r)
+	f, err := p.factories.Get(factoryID(r))
 	if err != nil {
 		return nil, err
 	}
@@ -134,9 +129,9 @@ func (p *Provider) queryPipelineRuns(r *arm.Request) (*arm.Response, error) {
 		return nil, err
 	}
 	var all []*expr.Object
-	err = p.runs.PipelineRuns(f.Factory, func(o *expr.Object) bool {
+	err = p.runs.PipelineRuns(f.ID.Factory, func(o *expr.Object) bool {
 		run, _ := o.Get("runId")
-		all = append(all, withID(o, resourceID(f).Child("pipelineruns", expr.Text(run)).String()))
+		all = append(all, withID(o, resourceID(f.ID).Child("pipelineruns", expr.Text(run)).String()))
 		return true
 	})
 	if err != nil {
@@ -148,7 +143,7 @@ func (p *Provider) queryPipelineRuns(r *arm.Request) (*arm.Response, error) {
 // queryTriggerRuns shows a trigger run for every pipeline run that a trigger
 // started.
 func (p *Provider) queryTriggerRuns(r *arm.Request) (*arm.Response, error) {
-	f, err := p.of(r)
+	f, err := p.factories.Get(factoryID(r))
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +152,7 @@ func (p *Provider) queryTriggerRuns(r *arm.Request) (*arm.Response, error) {
 		return nil, err
 	}
 	var all []*expr.Object
-	err = p.runs.PipelineRuns(f.Factory, func(o *expr.Object) bool {
+	err = p.runs.PipelineRuns(f.ID.Factory, func(o *expr.Object) bool {
 		if t := triggerRun(o); t != nil {
 			all = append(all, t)
 		}

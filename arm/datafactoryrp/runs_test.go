@@ -2,13 +2,11 @@ package datafactoryrp_test
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"switchyard/arm/armtest"
-	"switchyard/arm/datafactoryrp"
 	"switchyard/expr"
 	"switchyard/pipeline"
 	"switchyard/pipeline/engine"
@@ -137,33 +135,19 @@ func TestTagsOfAFactory(t *testing.T) {
 	}
 }
 
-// TestRunsAlone: the handler without a resource manager has runs and nothing else.
-func TestRunsAlone(t *testing.T) {
+// TestRunsOfAnotherFactory: what is asked of a factory that is not there is told
+// so, before anything is looked for in it.
+func TestRunsOfAnotherFactory(t *testing.T) {
 	f := open(t, armtest.NewStore()).group(t)
-	f.must(t, 200, "PUT", "$DF/pipelines/P?$V", `{"properties":{"activities":[]}}`)
-	h := datafactoryrp.Handler(runs{f.engine, f.m})
-	call := func(want int, method, path, body string) string {
-		t.Helper()
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(method, "http://local"+strings.ReplaceAll(expand(path), "/rg/", "/local/"), strings.NewReader(body)))
-		if w.Code != want {
-			t.Fatalf("%s %s: got %d %s, want %d", method, path, w.Code, w.Body, want)
+	other := strings.Replace(vars["$DF"], "contoso", "other", 1)
+	for _, r := range [][2]string{
+		{"POST", "/pipelines/P/createRun"}, {"GET", "/pipelineruns/x"}, {"POST", "/queryPipelineRuns"}, {"POST", "/queryTriggerRuns"},
+		{"POST", "/pipelineruns/x/queryActivityruns"}, {"POST", "/pipelineruns/x/cancel"}, {"POST", "/querytriggers"}, {"POST", "/triggers/T/start"},
+	} {
+		if answer := f.must(t, 404, r[0], other+r[1]+"?$V", `{}`); !strings.Contains(answer, "ResourceNotFound") {
+			t.Errorf("%s %s: got %s, want ResourceNotFound", r[0], r[1], answer)
 		}
-		return w.Body.String()
 	}
-	id := get(parse(t, call(200, "POST", "$DF/pipelines/P/createRun?$V", "")), "runId").(string)
-	if _, err := f.engine.Wait(t.Context(), id); err != nil {
-		t.Fatal(err)
-	}
-	call(200, "GET", "$DF/pipelineruns/"+id+"?$V", "")
-	call(200, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`}`)
-	call(200, "POST", "$DF/pipelineruns/"+id+"/queryActivityruns?$V", `{`+window()+`}`)
-	call(400, "POST", "$DF/pipelineruns/"+id+"/cancel?$V", "")
-	call(404, "GET", "$DF/pipelineruns/none?$V", "")
-	call(400, "GET", "$DF/pipelineruns/"+id, "")
-	call(400, "POST", "$DF/queryPipelineRuns?$V", `{`)
-	call(501, "GET", "$DF?$V", "")
-	call(501, "GET", "/subscriptions?$V", "")
 }
 
 // TestDeleteEndsRuns: a factory that is deleted while a run waits for an hour is

@@ -66,6 +66,7 @@ func (m *Manager) finish(e *entry) {
 	m.wg.Go(func() {
 		// Whoever is creating a run has finished, and nobody begins to.
 		e.using.Lock()
+		//lint:ignore SA2001 waiting is the point
 		e.using.Unlock()
 		for m.o.Retire != nil {
 			err := m.o.Retire(m.ctx, name)
