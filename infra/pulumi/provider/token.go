@@ -29,6 +29,9 @@ func parseToken(s string) (token, error) {
 	if !ok {
 		return t, nil
 	}
+	if module == "" {
+		return token{}, fmt.Errorf("%q is no token of the package %s", s, pkg)
+	}
 	t.Module = module
 	if strings.EqualFold(version, t.Member) {
 		return t, nil // azure-native:servicebus/queue:Queue, as some tools write it

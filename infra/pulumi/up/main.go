@@ -92,7 +92,8 @@ func run(ctx context.Context, o options) error {
 	fmt.Println("pulumi up")
 	up, err := stack.Up(ctx, optup.ProgressStreams(os.Stdout), optup.SuppressProgress())
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, s.Log())
+		// The error repeats what was printed.
+		return fmt.Errorf("pulumi up failed for the reason above; Switchyard's log ends with\n%s", s.Log())
 	}
 	out := map[string]string{}
 	for k, v := range up.Outputs {

@@ -1,9 +1,9 @@
 """Runs the reference program, program.py in the folder named by the first argument, as
 it is: up, up again without changes, destroy.
 
-The program says servicebus.SkuArgs. No release of pulumi-azure-native has that name
-beside servicebus.Namespace; the class is SBSkuArgs there, and SkuArgs only was that of
-the API of 2014 and 2015. The name is given here, outside the program."""
+The program says servicebus.SkuArgs. In pulumi-azure-native (0.7, 1.104, 3.24 and 3.29)
+the class beside servicebus.Namespace is SBSkuArgs; SkuArgs was that of the API of 2014
+and 2015. The name is added here, outside the program."""
 
 import os
 import re
