@@ -183,10 +183,17 @@ func TestExports(t *testing.T) {
 					return err
 				}
 				var wg sync.WaitGroup
+				var mu sync.Mutex
 				for name, v := range ctx.GetCurrentExportMap() {
 					wg.Add(1)
 					out := pulumi.ToOutput(v)
-					out.ApplyT(func(v any) any { outputs[name] = v; wg.Done(); return v })
+					out.ApplyT(func(v any) any {
+						mu.Lock()
+						defer mu.Unlock()
+						outputs[name] = v
+						wg.Done()
+						return v
+					})
 					secrets[name] = pulumi.IsSecret(out)
 				}
 				wg.Wait()
