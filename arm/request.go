@@ -51,6 +51,7 @@ func (r *Request) Param(name string) string { return param(r.Query, name) }
 type Response struct {
 	Status int
 	Body   *expr.Object // nil: no body
+	Raw    []byte       // sent in place of Body, which is what it stands for: its numbers keep their spelling
 	Header http.Header  // added to the kernel's own; may be nil
 }
 

@@ -227,14 +227,17 @@ func write(w http.ResponseWriter, hr *http.Request, resp *Response) {
 	for name, values := range resp.Header {
 		h[http.CanonicalHeaderKey(name)] = values
 	}
-	if resp.Body == nil {
+	if resp.Body == nil && resp.Raw == nil {
 		if resp.Status != http.StatusNoContent && resp.Status != http.StatusNotModified {
 			h.Set("Content-Length", "0")
 		}
 		w.WriteHeader(resp.Status)
 		return
 	}
-	body := expr.AppendJSON(nil, resp.Body)
+	body := resp.Raw
+	if body == nil {
+		body = expr.AppendJSON(nil, resp.Body)
+	}
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(resp.Status)

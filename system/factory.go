@@ -77,8 +77,30 @@ func (s *System) deploy(ctx context.Context, d *deploy.Deployment) error {
 	if d.Factory == nil {
 		return nil
 	}
+	if err := s.checkTriggers(d.Factory); err != nil {
+		return err
+	}
 	id := factory.ID{Subscription: s.subscription, ResourceGroup: DefaultResourceGroup}
 	return s.factories.Deploy(ctx, id, DefaultLocation, d.Factory)
+}
+
+// checkTriggers tells at once about every started trigger of a folder that would
+// find no queue.
+func (s *System) checkTriggers(f *pipeline.Factory) error {
+	var errs []error
+	for _, t := range f.Triggers {
+		if !t.Started || t.ServiceBus == nil {
+			continue
+		}
+		ep, err := s.triggerEndpoint(f, t)
+		if err == nil {
+			_, err = (&source{bus: s.bus, endpoint: ep, queue: t.ServiceBus.QueueName}).open()
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: $.properties.typeProperties: trigger %s: %w", t.File, t.Name, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // putTopic creates a topic as a folder declares it. A subscription that is

@@ -134,7 +134,15 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	if err := s.openControlPlane(); err != nil {
 		return nil, err
 	}
+	declared := map[string]bool{}
 	for _, d := range o.Deployments {
+		if d.Factory != nil {
+			if name := strings.ToLower(d.Factory.Name); declared[name] {
+				return nil, fmt.Errorf("two folders declare a factory of the name %s", d.Factory.Name)
+			} else {
+				declared[name] = true
+			}
+		}
 		if err := s.deploy(ctx, d); err != nil {
 			return nil, err
 		}
@@ -149,7 +157,9 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 		return nil, err
 	}
 	if !o.WithoutTriggers {
-		if err := s.factories.Start(ctx); err != nil {
+		// A trigger that can't be started is logged and tried again; it must not
+		// keep everything else from being served.
+		if err := s.factories.Start(ctx); ctx.Err() != nil {
 			return nil, err
 		}
 	}

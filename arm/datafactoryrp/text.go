@@ -118,5 +118,7 @@ func parsed(text []byte) *expr.Object {
 
 // reply answers 200 with a text.
 func reply(text []byte) *arm.Response {
-	return arm.OK(parsed(text))
+	resp := arm.OK(parsed(text)) // the tags API reads Body
+	resp.Raw = text
+	return resp
 }
