@@ -95,6 +95,14 @@ Switchyard on the data directory instead of Azure.
 			settings: []string{"data", "output"}, run: environment,
 		},
 		{
+			name: "hash", summary: "hash a client secret for --auth-applications",
+			help: `Reads the secret from standard input and prints what goes into the file:
+{"applications":[{"id":"CLIENT-ID","secretHashes":["HASH"]}]}
+
+  switchyard hash < secret.txt`,
+			run: hashSecret,
+		},
+		{
 			name: "version", summary: "print the version",
 			help:     "  switchyard version\n  switchyard version --output json",
 			settings: []string{"output"}, run: version,

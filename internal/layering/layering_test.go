@@ -60,7 +60,7 @@ var arrows = map[string][]string{
 	"broker/filter":     {},
 
 	"examples":       {},
-	"cmd/switchyard": {"system", "config", "deploy", "expr", "expr/exprtest", "pipeline", "examples", "auth"},
+	"cmd/switchyard": {"auth/issuer", "system", "config", "deploy", "expr", "expr/exprtest", "pipeline", "examples", "auth"},
 }
 
 // onlyFrom lists rooms that few may import: the wiring stays in one place.
