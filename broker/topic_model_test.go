@@ -70,7 +70,7 @@ func (m *topicMachine) open(t *rapid.T) {
 	}
 }
 
-var filterFailure = fmt.Errorf("the message has no system property Label")
+var errFilter = fmt.Errorf("the message has no system property Label")
 
 func drawRule(t *rapid.T, name string) modelRule {
 	n := rapid.IntRange(1, 3).Draw(t, "n")
@@ -98,7 +98,7 @@ func drawRule(t *rapid.T, name string) modelRule {
 		r.o.Filter.Expression = fmt.Sprintf("a = %d AND sys.Label = 'x'", n)
 		r.match = func(a int) (bool, error) {
 			if a == 0 || a == n {
-				return false, filterFailure
+				return false, errFilter
 			}
 			return false, nil
 		}

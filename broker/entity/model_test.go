@@ -77,8 +77,6 @@ type machine struct {
 	held     *entity.Reservation
 	reading  *entity.ReceiveDeferred
 	watching *entity.DeferredRead
-	snapshot map[int64]*entity.Message
-	wanted   []int64
 }
 
 func newMachine(t *rapid.T) *machine {
