@@ -21,6 +21,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/pulumi/pulumi/sdk/v3/go/auto"
@@ -37,7 +38,7 @@ func main() {
 	flag.StringVar(&o.tier, "tier", "Standard", "tier of the namespace: Basic, Standard or Premium")
 	flag.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long to wait for the answer")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "up:", err)
