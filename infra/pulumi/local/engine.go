@@ -17,7 +17,7 @@ const engineModule = "github.com/pulumi/pulumi/pkg/v3"
 
 // Engine is the folder of an engine: bin/pulumi is in it. It is the one that
 // SWITCHYARD_PULUMI names, or one in the user's cache that is built when it is not
-// there yet, which takes a minute or two and 100 MB.
+// there yet, which takes minutes the first time and 100 MB.
 func Engine(ctx context.Context, log io.Writer) (string, error) {
 	if dir := os.Getenv("SWITCHYARD_PULUMI"); dir != "" {
 		if _, err := os.Stat(binary(dir)); err != nil {
@@ -33,7 +33,7 @@ func Engine(ctx context.Context, log io.Writer) (string, error) {
 	if _, err := os.Stat(binary(dir)); err == nil {
 		return dir, nil
 	}
-	fmt.Fprintf(log, "building the Pulumi engine %s, once, into %s\n", EngineVersion, dir)
+	fmt.Fprintf(log, "building the Pulumi engine %s, once, into %s: this takes minutes\n", EngineVersion, dir)
 	return dir, buildEngine(ctx, dir, log)
 }
 
