@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"reflect"
 	"strconv"
@@ -306,6 +307,46 @@ func TestCheckManifest(t *testing.T) {
 		}
 		if err := checkManifestChunks(b[:5]); err == nil {
 			t.Error("checkManifestChunks of a log without a record finds nothing")
+		}
+	}
+}
+
+// Whoever has damaged data reads what is wrong in lines, not in stack traces.
+func TestDamageIsToldInLines(t *testing.T) {
+	fs := vfs.NewMem()
+	var log bytes.Buffer
+	s := openTest(t, "data", Options{FS: fs})
+	putMeta(s, "x", "1")
+	if err := s.db.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	crashed := copyFS(t, fs) // without the inventory of a clean stop
+	closeTest(t, s)
+	for _, name := range files(t, crashed) {
+		if !strings.HasSuffix(name, ".sst") {
+			continue
+		}
+		whole := readFile(t, crashed, name)
+		for from := 0; from < len(whole); from += 50 {
+			b := bytes.Clone(whole)
+			for i := from; i < min(len(b), from+50); i++ {
+				b[i] ^= 0x5a
+			}
+			writeFile(t, crashed, name, b)
+			s, err := Open("data", testOptions(t, Options{FS: copyFS(t, crashed), Logger: slog.New(slog.NewJSONHandler(&log, nil))}))
+			if err == nil {
+				s.Close() // nothing in that place is needed to open
+			} else if !errors.Is(err, ErrCorrupt) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("Open with damage at %d = %v, want one line that is ErrCorrupt", from, err)
+			}
+		}
+	}
+	if log.Len() == 0 {
+		t.Fatal("nothing was logged: the test shows nothing")
+	}
+	for _, trace := range []string{"stack trace", ".go:", `\n`} {
+		if strings.Contains(log.String(), trace) {
+			t.Errorf("the log has %q, want lines without it: %s", trace, log.String())
 		}
 	}
 }

@@ -35,9 +35,17 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	// The database's errors may have details on further lines.
-	cause, _, _ := strings.Cut(e.Err.Error(), "\n")
-	return fmt.Sprintf("%s: %v: %s", e.Where, ErrCorrupt, cause)
+	return fmt.Sprintf("%s: %v: %s", e.Where, ErrCorrupt, firstLine(e.Err))
+}
+
+// firstLine is what is wrong; the database's errors go on with details and stack
+// traces, which help nobody who has lost data.
+func firstLine(err error) string {
+	if err == nil {
+		return ""
+	}
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	return text
 }
 
 // Unwrap gives errors.Is both the meaning and the cause.

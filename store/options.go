@@ -79,7 +79,7 @@ func (o Options) withDefaults() Options {
 	if o.Fatal == nil {
 		logger := o.Logger
 		o.Fatal = func(err error) {
-			logger.Error("stopping: what was decided can't be written", "err", err)
+			logger.Error("stopping: what was decided can't be written", "err", firstLine(err))
 			os.Exit(1)
 		}
 	}
@@ -101,12 +101,12 @@ func (o Options) pebble(lock *pebble.Lock, fatal func(error)) *pebble.Options {
 		// A manifest is read whole by every Open.
 		MaxManifestFileSize: 4 << 20,
 		EventListener: &pebble.EventListener{
-			BackgroundError: func(err error) { o.Logger.Warn("database background work failed", "err", err) },
+			BackgroundError: func(err error) { o.Logger.Warn("database background work failed", "err", firstLine(err)) },
 			DiskSlow: func(i pebble.DiskSlowInfo) {
 				o.Logger.Warn("disk is slow", "file", i.Path, "op", i.OpType.String(), "for", i.Duration)
 			},
 			DataCorruption: func(i pebble.DataCorruptionInfo) {
-				o.Logger.Error("data is damaged", "file", i.Path, "err", i.Details)
+				o.Logger.Error("data is damaged", "file", i.Path, "err", firstLine(i.Details))
 			},
 		},
 	}
@@ -127,7 +127,7 @@ type pebbleLogger struct {
 func (l pebbleLogger) Infof(string, ...any) {}
 
 func (l pebbleLogger) Errorf(format string, args ...any) {
-	l.logger.Warn("database: " + fmt.Sprintf(format, args...))
+	l.logger.Warn("database: " + firstLine(fmt.Errorf(format, args...)))
 }
 
 func (l pebbleLogger) Fatalf(format string, args ...any) {
