@@ -350,3 +350,40 @@ func TestDamageIsToldInLines(t *testing.T) {
 		}
 	}
 }
+
+// A directory with data whose format file is gone is not taken for one whose
+// making was interrupted: nobody knows which program may write to it.
+func TestFormatFileLost(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		clean bool
+	}{{"after a clean stop", true}, {"after a crash", false}} {
+		fs := vfs.NewMem()
+		s := openTest(t, "data", Options{FS: fs})
+		putMeta(s, "x", "1")
+		var lost *vfs.MemFS
+		if c.clean {
+			closeTest(t, s)
+			lost = copyFS(t, fs)
+		} else {
+			lost = copyFS(t, fs)
+			closeTest(t, s)
+		}
+		if err := lost.Remove("data/format"); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			s, err := Open("data", testOptions(t, Options{FS: lost}))
+			if err == nil {
+				s.Close()
+			}
+			if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "data/format") {
+				t.Errorf("Open without format file %s = %v, want ErrCorrupt, naming the file", c.name, err)
+			}
+		}
+		writeFile(t, lost, "data/format", readFile(t, fs, "data/format"))
+		s = openTest(t, "data", Options{FS: lost})
+		wantMeta(t, s, "x", "1")
+		closeTest(t, s)
+	}
+}

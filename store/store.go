@@ -164,6 +164,13 @@ func (s *Store) prepare(f format, initialised bool) error {
 		return damaged(systemKey(keyCheckKeyName), errors.New("record is missing"))
 	case version == 0 && (initialised || check != nil):
 		return damaged(systemKey(formatKeyName), errors.New("record is missing"))
+	case version > 0 && !initialised:
+		// Whoever makes a directory writes the file last and nothing else before.
+		if used, err := s.used(); err != nil {
+			return err
+		} else if used {
+			return &CorruptError{Where: s.files.join(formatFile), Err: errors.New("the file is lost, and the database has data")}
+		}
 	}
 	if s.sealer, err = loadSealer(s.files, s.opts.Key, check); err != nil {
 		return err
@@ -187,6 +194,20 @@ func (s *Store) prepare(f format, initialised bool) error {
 		}
 	}
 	return s.forgetRetired()
+}
+
+// used reports whether there is anything beside what the making of a directory
+// writes.
+func (s *Store) used() (bool, error) {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{tableSystem + 1}})
+	if err != nil {
+		return false, s.readError(err)
+	}
+	used := it.First()
+	if err := it.Close(); err != nil {
+		return false, s.readError(err)
+	}
+	return used, nil
 }
 
 // forgetRetired removes the numbers of deleted entities and namespaces that a
