@@ -340,6 +340,11 @@ func (p busProvider) Handle(ctx context.Context, r *arm.Request) (*arm.Response,
 	case "namespaces":
 		if r.Method == http.MethodDelete {
 			p.s.forgetDoor(names[0])
+		} else if p.s.amqp != nil {
+			// Now, so that ports are given in the order of creation.
+			if _, err := p.s.address(names[0]); err != nil {
+				p.s.log.Error("a namespace has no port", "namespace", names[0], "err", err)
+			}
 		}
 	case "namespaces/queues", "namespaces/topics":
 		p.s.entityChanged(names[0], names[1])
@@ -347,6 +352,22 @@ func (p busProvider) Handle(ctx context.Context, r *arm.Request) (*arm.Response,
 		p.s.entityChanged(names[0], names[1]+"/Subscriptions/"+names[2])
 	}
 	return resp, err
+}
+
+// DeleteGroup implements [arm.Provider].
+func (p busProvider) DeleteGroup(ctx context.Context, subscription, group string) error {
+	var names []string
+	for _, r := range p.GroupResources(subscription, group) {
+		names = append(names, str(r, "name"))
+	}
+	err := p.Provider.DeleteGroup(ctx, subscription, group)
+	there := p.s.broker.Namespaces()
+	for _, n := range names {
+		if !slices.ContainsFunc(there, func(x string) bool { return strings.EqualFold(x, n) }) {
+			p.s.forgetDoor(n)
+		}
+	}
+	return err
 }
 
 // bearer verifies tokens with an issuer that is made when it is first needed.

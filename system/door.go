@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,13 @@ const metaDoor = "door/" // + namespace in lower case -> mainDoor or host:port
 
 const mainDoor = "main"
 
+// A door is a port of one namespace's own. It stays open when the namespace goes,
+// for the next one that needs a port.
+type door struct {
+	net.Listener
+	ns string // in lower case, "" while there is none; guarded by System.mu
+}
+
 // address returns where clients that know no names find a namespace.
 func (s *System) address(ns string) (string, error) {
 	if s.amqp == nil {
@@ -39,39 +47,69 @@ func (s *System) address(ns string) (string, error) {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return "", err
 	}
-	switch {
-	case string(kept) == mainDoor || kept == nil && !s.mainTaken():
-		s.setDoor(key, s.amqp)
-		return s.amqp.Addr().String(), s.keepDoor(key, kept, mainDoor)
-	}
 	address := string(kept)
+	if address == mainDoor || address == "" {
+		// What is kept of a namespace whose deletion a crash interrupted is no claim.
+		if owner := s.mainOwner(); owner == "" || owner == key {
+			s.setDoor(key, s.amqp)
+			return s.amqp.Addr().String(), s.keepDoor(key, kept, mainDoor)
+		}
+		address = ""
+	}
+	d, err := s.spareDoor(address)
+	if err != nil {
+		return "", fmt.Errorf("port of namespace %s: %w", ns, err)
+	}
+	d.ns = key
+	s.setDoor(key, d)
+	return d.Addr().String(), s.keepDoor(key, kept, d.Addr().String())
+}
+
+// spareDoor returns a door that belongs to nobody, at the address if that is not
+// taken. The caller holds mu.
+func (s *System) spareDoor(address string) (*door, error) {
+	for i, d := range s.spare {
+		if address == "" || address == d.Addr().String() {
+			s.spare = slices.Delete(s.spare, i, i+1)
+			return d, nil
+		}
+	}
 	if address == "" {
 		host, _, err := net.SplitHostPort(s.amqp.Addr().String())
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		address = net.JoinHostPort(host, "0")
 	}
 	l, err := listen.Open(address, true)
 	if err != nil {
-		return "", fmt.Errorf("port of namespace %s: %w", ns, err)
+		return nil, err
 	}
-	s.setDoor(key, l)
+	d := &door{Listener: l}
 	if s.web != nil {
-		s.servePort(l, func(string) (string, bool) { return ns, true })
+		s.serveDoor(d)
 	}
-	return l.Addr().String(), s.keepDoor(key, kept, l.Addr().String())
+	return d, nil
 }
 
-// mainTaken reports whether the Service Bus port belongs to a namespace that
-// still exists. The caller holds mu.
-func (s *System) mainTaken() bool {
+func (s *System) serveDoor(d *door) {
+	s.servePort(d, func(string) (string, bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return d.ns, d.ns != ""
+	})
+}
+
+// mainOwner returns the namespace, in lower case, that the Service Bus port
+// belongs to, "" if it is free. The caller holds mu.
+func (s *System) mainOwner() string {
 	for _, n := range s.broker.Namespaces() {
-		if kept, err := s.store.Meta(metaDoor + strings.ToLower(n)); err == nil && string(kept) == mainDoor {
-			return true
+		key := strings.ToLower(n)
+		if kept, err := s.store.Meta(metaDoor + key); err == nil && string(kept) == mainDoor {
+			return key
 		}
 	}
-	return false
+	return ""
 }
 
 func (s *System) setDoor(key string, l net.Listener) {
@@ -92,16 +130,17 @@ func (s *System) keepDoor(key string, kept []byte, value string) error {
 	return nil
 }
 
-// forgetDoor frees what a deleted namespace had. A port of its own closes at the
-// end of the process; what connects there finds no namespace.
+// forgetDoor frees what a deleted namespace had.
 func (s *System) forgetDoor(ns string) {
 	key := strings.ToLower(ns)
 	u := &commit.Unit{}
 	s.store.DeleteMeta(u, metaDoor+key)
 	s.mu.Lock()
-	if s.doors[key] == s.amqp {
-		delete(s.doors, key)
+	if d, ok := s.doors[key].(*door); ok {
+		d.ns = ""
+		s.spare = append(s.spare, d)
 	}
+	delete(s.doors, key)
 	s.store.Submit(u)
 	s.mu.Unlock()
 	s.store.Sync(u)
@@ -143,10 +182,8 @@ func (s *System) serve() error {
 	}
 	s.mu.Lock()
 	s.web = web
-	for key, l := range s.doors {
-		if l != s.amqp {
-			s.servePort(l, func(string) (string, bool) { return key, true })
-		}
+	for _, d := range s.ownDoors() {
+		s.serveDoor(d)
 	}
 	for _, l := range []net.Listener{s.amqp, s.http} {
 		if l != nil {
@@ -168,6 +205,18 @@ func (s *System) serve() error {
 		return nil
 	}
 	return s.Endpoints().write(s.o.DataDir)
+}
+
+// ownDoors returns the ports beside the Service Bus port, those that belong to
+// nobody included. The caller holds mu.
+func (s *System) ownDoors() []*door {
+	all := slices.Clone(s.spare)
+	for _, l := range s.doors {
+		if d, ok := l.(*door); ok {
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
 // servePort serves one port until the ports close. The caller holds mu.

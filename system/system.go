@@ -74,7 +74,8 @@ type System struct {
 
 	mu       sync.Mutex
 	stopped  bool                    // guarded by mu
-	doors    map[string]net.Listener // guarded by mu; by namespace in lower case
+	doors    map[string]net.Listener // guarded by mu; by namespace in lower case; the Service Bus port or a *door
+	spare    []*door                 // guarded by mu; doors that belong to nobody
 	web      *http.Server            // guarded by mu; set when ports are served
 	dialects []*servicebus.Handler   // guarded by mu; one for each port
 }
@@ -420,8 +421,8 @@ func (s *System) teardown() error {
 	s.cancelPorts()
 	s.mu.Lock()
 	open := []net.Listener{s.amqp, s.http}
-	for _, l := range s.doors {
-		open = append(open, l)
+	for _, d := range s.ownDoors() {
+		open = append(open, d)
 	}
 	s.mu.Unlock()
 	for _, l := range open {
