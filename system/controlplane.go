@@ -384,38 +384,40 @@ func (b bearer) VerifyBearer(token string, audience func(string) bool, now time.
 // dataRoles tells which roles of the data plane a principal has, in strict mode.
 type dataRoles struct{ s *System }
 
-// The GUIDs of Azure's built-in roles.
-var dataRoleNames = map[string]string{
-	"090c5cfd-751d-490a-894a-3ce6f1109419": auth.RoleDataOwner,
-	"69a216fc-b8ed-44d8-bc22-1f3c2cd27a39": auth.RoleDataSender,
-	"4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0": auth.RoleDataReceiver,
-}
-
 // DataRoles implements [auth.RoleSource].
 func (d dataRoles) DataRoles(objectID, ns, path string) []string {
-	resource := d.s.namespaceResource(ns)
-	if path != "" {
-		resource += "/queues/" + path // a topic's scope differs in this one word
+	id, err := d.s.control.bus.NamespaceID(ns)
+	if err != nil {
+		return nil
 	}
-	resource = strings.ToLower(resource) + "/"
 	var names []string
 	for _, a := range d.s.control.resources.Roles().Assignments(objectID) {
-		scope := strings.TrimSuffix(strings.ToLower(a.Scope), "/") + "/"
-		scope = strings.Replace(scope, "/topics/", "/queues/", 1)
-		if strings.HasPrefix(resource, scope) {
-			id := a.RoleID[strings.LastIndexByte(a.RoleID, '/')+1:]
-			names = append(names, dataRoleNames[strings.ToLower(id)])
+		role, ok := resourcesrp.LookUpRole(a.RoleID[strings.LastIndexByte(a.RoleID, '/')+1:])
+		if ok && covers(a.Scope, id.String(), path) {
+			names = append(names, role.Name)
 		}
 	}
 	return names
 }
 
-// namespaceResource returns the resource id of a namespace.
-func (s *System) namespaceResource(ns string) string {
-	for _, r := range s.control.bus.GroupResources(s.subscription, "") {
-		if strings.EqualFold(str(r, "name"), ns) {
-			return str(r, "id")
-		}
+// covers reports whether a scope is the entity of a namespace that is at a path,
+// the namespace itself if that is "", or above it.
+func covers(scope, namespace, path string) bool {
+	scope = strings.TrimSuffix(strings.ToLower(scope), "/") + "/"
+	namespace = strings.ToLower(namespace) + "/"
+	if strings.HasPrefix(namespace, scope) {
+		return true
 	}
-	return s.groupID() + "/providers/Microsoft.ServiceBus/namespaces/" + ns
+	entity, ok := strings.CutPrefix(scope, namespace)
+	if !ok {
+		return false
+	}
+	kind, entity, _ := strings.Cut(entity, "/")
+	entity = strings.ReplaceAll(entity, "~", "/") // as it stands in a resource id
+	below, ok := strings.CutPrefix(strings.ToLower(path)+"/", entity)
+	if !ok || kind != "queues" && kind != "topics" {
+		return false
+	}
+	// Below queue a are its dead letters, not queue a/b.
+	return below == "" || below[0] == '$' || strings.HasPrefix(below, "subscriptions/")
 }

@@ -93,6 +93,13 @@ func (e envelope) id() arm.ResourceID {
 	return arm.ResourceID{Subscription: e.Subscription, ResourceGroup: e.ResourceGroup, Provider: Namespace}.Child("namespaces", e.Name)
 }
 
+// NamespaceID finds a namespace by name, whatever subscription and group it is in.
+// The error wraps [arm.ErrNotFound].
+func (p *Provider) NamespaceID(name string) (arm.ResourceID, error) {
+	e, err := p.envelope(name)
+	return e.id(), err
+}
+
 func (p *Provider) putEnvelope(u *commit.Unit, e envelope) {
 	e.Version = namespaceVersion
 	b, err := json.Marshal(e)
