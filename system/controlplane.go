@@ -339,7 +339,7 @@ func (p busProvider) Handle(ctx context.Context, r *arm.Request) (*arm.Response,
 	switch strings.ToLower(strings.Join(r.ID.Types, "/")) {
 	case "namespaces":
 		if r.Method == http.MethodDelete {
-			p.s.forgetDoor(names[0])
+			p.s.forgetNamespace(names[0])
 		} else if p.s.amqp != nil {
 			// Now, so that ports are given in the order of creation.
 			if _, err := p.s.address(names[0]); err != nil {
@@ -364,7 +364,7 @@ func (p busProvider) DeleteGroup(ctx context.Context, subscription, group string
 	there := p.s.broker.Namespaces()
 	for _, n := range names {
 		if !slices.ContainsFunc(there, func(x string) bool { return strings.EqualFold(x, n) }) {
-			p.s.forgetDoor(n)
+			p.s.forgetNamespace(n)
 		}
 	}
 	return err

@@ -130,11 +130,13 @@ func (s *System) keepDoor(key string, kept []byte, value string) error {
 	return nil
 }
 
-// forgetDoor frees what a deleted namespace had.
-func (s *System) forgetDoor(ns string) {
+// forgetNamespace frees the port of a deleted namespace and forgets what is kept
+// of it here.
+func (s *System) forgetNamespace(ns string) {
 	key := strings.ToLower(ns)
 	u := &commit.Unit{}
 	s.store.DeleteMeta(u, metaDoor+key)
+	s.store.DeleteMeta(u, metaDevelopmentKey+key)
 	s.mu.Lock()
 	if d, ok := s.doors[key].(*door); ok {
 		d.ns = ""

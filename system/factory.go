@@ -17,6 +17,7 @@ import (
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/factory"
 	"switchyard/pipeline/trigger"
+	"switchyard/store"
 )
 
 // LanguageEndpoint as the value of a global parameter stands for the address of
@@ -141,12 +142,18 @@ func (s *System) putTopic(ctx context.Context, ns string, t deploy.Topic) error 
 
 // putNamespace creates a namespace through the resource manager, with the
 // documented development key, which is good enough where only this machine can
-// connect: openPorts makes sure of it. The secondary key is a real one.
+// connect: openPorts makes sure of it. The secondary key is a real one. The key is
+// given once: who has it replaced does not find it back after the next start.
 func (s *System) putNamespace(ctx context.Context, name string) error {
 	const apiVersion = "2021-11-01"
 	id := s.groupID() + "/providers/Microsoft.ServiceBus/namespaces/" + name
+	given, err := s.store.Meta(metaDevelopmentKey + strings.ToLower(name))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
 	var notThere *arm.Error
 	if err := s.arm(ctx, http.MethodGet, id, apiVersion, nil); errors.As(err, &notThere) && notThere.Status == http.StatusNotFound {
+		given = nil
 		err := s.arm(ctx, http.MethodPut, id, apiVersion, expr.NewObject(
 			expr.Member{Name: "location", Value: DefaultLocation},
 			expr.Member{Name: "sku", Value: expr.NewObject(expr.Member{Name: "name", Value: "Standard"})}))
@@ -156,8 +163,11 @@ func (s *System) putNamespace(ctx context.Context, name string) error {
 	} else if err != nil {
 		return err
 	}
+	if given != nil {
+		return nil
+	}
 	r, err := s.auth.Rule(name, "", DevelopmentKeyName)
-	if err != nil || r.PrimaryKey == DevelopmentKey {
+	if err != nil {
 		return err
 	}
 	r.PrimaryKey = DevelopmentKey
@@ -166,6 +176,7 @@ func (s *System) putNamespace(ctx context.Context, name string) error {
 	}
 	u := &commit.Unit{}
 	s.saveRules(u)
+	s.store.PutMeta(u, metaDevelopmentKey+strings.ToLower(name), []byte("given"))
 	s.store.Submit(u)
 	s.store.Sync(u)
 	return nil

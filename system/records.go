@@ -17,6 +17,9 @@ const (
 	metaTenant       = "identity/tenant"
 	metaSubscription = "identity/subscription"
 	metaControlPlane = "arm/"
+	// metaDevelopmentKey + namespace in lower case: a folder's namespace that has
+	// been given the development key.
+	metaDevelopmentKey = "deploy/development-key/"
 )
 
 // records is the control plane's store: a part of the one database.
