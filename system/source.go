@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"log/slog"
+	"sync"
 
 	"switchyard/auth"
 	"switchyard/broker"
@@ -21,6 +22,11 @@ type source struct {
 	endpoint activity.Endpoint
 	queue    string
 	log      *slog.Logger
+
+	mu      sync.Mutex
+	ready   func()         // who wants to be told; nil for nobody; guarded by mu
+	watched broker.QueueID // the queue that tells; guarded by mu
+	forsake func()         // ends that; guarded by mu
 }
 
 func (s *source) open() (*broker.Queue, error) {
@@ -29,12 +35,36 @@ func (s *source) open() (*broker.Queue, error) {
 
 // OnReady implements [trigger.Source].
 func (s *source) OnReady(f func()) (cancel func()) {
+	s.mu.Lock()
+	s.ready = f
+	s.mu.Unlock()
 	q, err := s.open()
 	if err != nil {
 		s.log.Error("a trigger's queue can't be watched", "queue", s.queue, "err", err)
-		return func() {}
+	} else {
+		s.watch(q)
 	}
-	return q.OnReady(f)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.ready = nil; s.forsake != nil {
+			s.forsake()
+		}
+	}
+}
+
+// watch lets a queue tell when it has messages, instead of the one of the same
+// name that was deleted.
+func (s *source) watch(q *broker.Queue) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ready == nil || s.forsake != nil && s.watched == q.ID() {
+		return
+	}
+	if s.forsake != nil {
+		s.forsake()
+	}
+	s.watched, s.forsake = q.ID(), q.OnReady(s.ready)
 }
 
 // Reserve implements [trigger.Source].
@@ -43,6 +73,7 @@ func (s *source) Reserve(max int) (trigger.Batch, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.watch(q) // first, so that nothing comes unseen
 	r, err := q.Reserve(max)
 	if err != nil || r == nil {
 		return nil, err

@@ -384,3 +384,20 @@ func TestTwoNamespaces(t *testing.T) {
 		t.Errorf("connection string after a restart = %q, before %q", got, port)
 	}
 }
+
+// TestTriggerFindsQueueAgain: a trigger takes the messages of a queue that was
+// deleted and made again, as often as that happens.
+func TestTriggerFindsQueueAgain(t *testing.T) {
+	d := folder(t, triggered(`{}`, `{"name":"S","type":"ServiceBusSend","linkedServiceName":{"referenceName":"Bus","type":"LinkedServiceReference"},"typeProperties":{"queueName":"out","messageId":"@first(pipeline().parameters.messages).messageId","body":"x"}}`))
+	s := startSystem(t, Options{Ephemeral: true, Deployments: []*deploy.Deployment{d}})
+	c := sdk(t, s)
+	queue := s.testNamespace(DefaultResourceGroup, "test-ns") + "/queues/in"
+	for _, id := range []string{"first", "second", "third", "fourth"} {
+		sendTo(t, c, "in", id)
+		if m := take(t, c, "out", 0, 1); len(m) != 1 || m[0].MessageID != id {
+			t.Fatalf("results after message %s: %v, want one", id, m)
+		}
+		must(t, s, "DELETE", queue, "")
+		must(t, s, "PUT", queue, `{"properties":{}}`)
+	}
+}
