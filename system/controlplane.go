@@ -332,10 +332,16 @@ type busProvider struct {
 // Handle implements [arm.Provider].
 func (p busProvider) Handle(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	resp, err := p.Provider.Handle(ctx, r)
-	if err != nil || r.Method != http.MethodPut && r.Method != http.MethodDelete || r.Collection {
+	if err != nil || r.Method == http.MethodGet || r.Collection {
 		return resp, err
 	}
 	names := r.ID.Names
+	if t := strings.ToLower(strings.Join(r.ID.Types, "/")); t == "namespaces" || t == "namespaces/authorizationrules" && !strings.EqualFold(r.Action, "listKeys") {
+		defer p.s.publish()
+	}
+	if r.Method != http.MethodPut && r.Method != http.MethodDelete {
+		return resp, nil
+	}
 	switch strings.ToLower(strings.Join(r.ID.Types, "/")) {
 	case "namespaces":
 		if r.Method == http.MethodDelete {
@@ -366,6 +372,9 @@ func (p busProvider) DeleteGroup(ctx context.Context, subscription, group string
 		if !slices.ContainsFunc(there, func(x string) bool { return strings.EqualFold(x, n) }) {
 			p.s.forgetNamespace(n)
 		}
+	}
+	if len(names) > 0 {
+		p.s.publish()
 	}
 	return err
 }

@@ -206,6 +206,8 @@ func (s *System) serve() error {
 	if s.o.Ephemeral {
 		return nil
 	}
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
 	return s.Endpoints().write(s.o.DataDir)
 }
 

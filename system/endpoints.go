@@ -94,6 +94,22 @@ func (e Endpoints) write(dir string) error {
 	return os.Rename(tmp, name)
 }
 
+// publish writes the endpoints file anew, once there is one: whoever reads it finds
+// the namespaces that there are now, and their keys.
+func (s *System) publish() {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	s.mu.Lock()
+	serves := s.web != nil && !s.stopped
+	s.mu.Unlock()
+	if !serves || s.o.Ephemeral {
+		return
+	}
+	if err := s.Endpoints().write(s.o.DataDir); err != nil {
+		s.log.Error("the endpoints file can't be written", "err", err)
+	}
+}
+
 // Endpoints says how to connect to this Switchyard.
 func (s *System) Endpoints() Endpoints {
 	e := Endpoints{

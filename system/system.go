@@ -72,6 +72,8 @@ type System struct {
 	// data directory.
 	tenant, subscription string
 
+	publishing sync.Mutex // held while the endpoints file is written; before mu
+
 	mu       sync.Mutex
 	stopped  bool                    // guarded by mu
 	doors    map[string]net.Listener // guarded by mu; by namespace in lower case; the Service Bus port or a *door
@@ -407,6 +409,9 @@ func (s *System) Stop() error {
 	}
 	s.stopped = true
 	s.mu.Unlock()
+	s.publishing.Lock() // whoever writes the endpoints file has, and nobody begins to
+	//lint:ignore SA2001 waiting is the point
+	s.publishing.Unlock()
 	return s.teardown()
 }
 
