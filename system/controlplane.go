@@ -252,11 +252,6 @@ func (s *System) routes() http.Handler {
 		fmt.Fprint(w, `{"status":"healthy","message":"Service is healthy."}`)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		first, _, _ := strings.Cut(strings.TrimLeft(r.URL.Path, "/"), "/")
-		if slices.Contains([]string{"subscriptions", "providers", "tenants"}, strings.ToLower(first)) {
-			s.control.kernel.ServeHTTP(w, r)
-			return
-		}
 		h, err := s.control.identity()
 		if err != nil {
 			s.log.Error("the identity endpoints can't be opened", "err", err)
@@ -269,16 +264,16 @@ func (s *System) routes() http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
-	// ServeMux would redirect paths with empty segments, which az sends.
+	// The resource manager comes before the mux, which would redirect paths with
+	// empty segments: az sends them.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, "//") || strings.Contains(r.URL.Path, "/.") {
-			first, _, _ := strings.Cut(strings.TrimLeft(r.URL.Path, "/"), "/")
-			if slices.Contains([]string{"subscriptions", "providers", "tenants"}, strings.ToLower(first)) {
-				s.control.kernel.ServeHTTP(w, r)
-				return
-			}
+		first, _, _ := strings.Cut(strings.TrimLeft(r.URL.Path, "/"), "/")
+		switch strings.ToLower(first) {
+		case "subscriptions", "providers", "tenants":
+			s.control.kernel.ServeHTTP(w, r)
+		default:
+			mux.ServeHTTP(w, r)
 		}
-		mux.ServeHTTP(w, r)
 	})
 }
 
