@@ -12,9 +12,10 @@ import (
 
 // decoder is the codec that reads. After an error every read is a no-op.
 type decoder struct {
-	b     []byte
-	depth int
-	err   error
+	b       []byte
+	version uint8 // of the event
+	depth   int
+	err     error
 }
 
 func (r *decoder) fail(format string, args ...any) {
@@ -113,6 +114,8 @@ func (r *decoder) optional(_ bool, f func()) {
 		f()
 	}
 }
+
+func (r *decoder) since(version uint8) bool { return r.version >= version }
 
 func (r *decoder) object(p **expr.Object) { r.optional(false, func() { *p = r.members() }) }
 func (r *decoder) array(p *expr.Array)    { r.optional(false, func() { *p = r.elements() }) }

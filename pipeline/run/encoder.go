@@ -46,6 +46,8 @@ func (w *encoder) optional(present bool, f func()) {
 	}
 }
 
+func (w *encoder) since(uint8) bool { return true }
+
 func (w *encoder) object(p **expr.Object) {
 	w.optional(*p != nil, func() { w.members(*p) })
 }

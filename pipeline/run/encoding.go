@@ -23,8 +23,15 @@ import (
 //	0 null   1 false   2 true   3 integer (zigzag)   4 float (8 bytes, big endian)
 //	5 text   6 array (count, values)   7 object (count, text and value pairs)
 //
-// A later version may only add fields at the end of a kind; a reader of version n
-// therefore reads every version up to n.
+// A later version may only add kinds, and fields at the end of a kind's list, which
+// say since which version they are there:
+//
+//	if c.since(2) {
+//		c.text(&e.Added)
+//	}
+//
+// A reader of version n therefore reads every version up to n: what an older one
+// did not write stays zero. What is written has version encodingVersion.
 const encodingVersion = 1
 
 // Limits of the decoder. Depth is more than any JSON document accepted anywhere,
@@ -39,25 +46,31 @@ var (
 )
 
 // EncodeEvent appends the encoding of e to dst.
-func EncodeEvent(dst []byte, e Event) []byte {
-	w := &encoder{b: append(dst, encodingVersion, byte(e.kind()))}
+func EncodeEvent(dst []byte, e Event) []byte { return encodeEvent(dst, e, encodingVersion) }
+
+func encodeEvent(dst []byte, e Event, version uint8) []byte {
+	w := &encoder{b: append(dst, version, byte(e.kind()))}
 	e.fields(w)
 	return w.b
 }
 
-// DecodeEvent reads what [EncodeEvent] wrote. The event does not keep b.
-func DecodeEvent(b []byte) (Event, error) {
+// DecodeEvent reads what [EncodeEvent] of this or an earlier version of the program
+// wrote. The event does not keep b.
+func DecodeEvent(b []byte) (Event, error) { return decodeEvent(b, encodingVersion, newEvent) }
+
+// decodeEvent reads events up to the version newest, of the kinds that make knows.
+func decodeEvent(b []byte, newest uint8, make func(Kind) Event) (Event, error) {
 	if len(b) < 2 {
 		return nil, fmt.Errorf("%w: %d bytes", ErrMalformedEvent, len(b))
 	}
-	if b[0] > encodingVersion {
-		return nil, fmt.Errorf("%w: encoding %d, this one reads up to %d", ErrNewerEvent, b[0], encodingVersion)
+	if b[0] > newest {
+		return nil, fmt.Errorf("%w: encoding %d, this one reads up to %d", ErrNewerEvent, b[0], newest)
 	}
-	e := newEvent(Kind(b[1]))
+	e := make(Kind(b[1]))
 	if e == nil || b[0] == 0 {
 		return nil, fmt.Errorf("%w: version %d, kind %d", ErrMalformedEvent, b[0], b[1])
 	}
-	r := &decoder{b: b[2:]}
+	r := &decoder{b: b[2:], version: b[0]}
 	e.fields(r)
 	if r.err == nil && len(r.b) > 0 {
 		r.fail("%d bytes left over", len(r.b))
@@ -117,6 +130,9 @@ type codec interface {
 	// optional calls f if there is a part to write or to read; f makes it when
 	// reading.
 	optional(present bool, f func())
+	// since reports whether the fields that version added are there: always when
+	// writing.
+	since(version uint8) bool
 }
 
 func (e *Created) fields(c codec) {
