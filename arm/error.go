@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // An Error is what a client is told (section 3). It is written as
@@ -25,13 +25,13 @@ type Error struct {
 func (e *Error) Error() string { return "(" + e.Code + ") " + e.Message }
 
 // Object returns the inner object of the envelope.
-func (e *Error) Object() *expr.Object {
-	o := expr.NewObject(expr.Member{Name: "code", Value: e.Code}, expr.Member{Name: "message", Value: e.Message})
+func (e *Error) Object() *value.Object {
+	o := value.NewObject(value.Member{Name: "code", Value: e.Code}, value.Member{Name: "message", Value: e.Message})
 	if e.Target != "" {
 		o.Set("target", e.Target)
 	}
 	if len(e.Details) > 0 {
-		details := make(expr.Array, len(e.Details))
+		details := make(value.Array, len(e.Details))
 		for i := range e.Details {
 			details[i] = e.Details[i].Object()
 		}

@@ -17,7 +17,7 @@ import (
 	"switchyard/arm"
 	"switchyard/arm/armtest"
 	"switchyard/arm/resourcesrp"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 const (
@@ -37,7 +37,7 @@ func (p *widgets) Types() []arm.TypeInfo {
 }
 
 func (p *widgets) DeleteGroup(context.Context, string, string) error { return nil }
-func (p *widgets) GroupResources(string, string) []*expr.Object      { return nil }
+func (p *widgets) GroupResources(string, string) []*value.Object     { return nil }
 func (p *widgets) Handle(_ context.Context, r *arm.Request) (*arm.Response, error) {
 	p.last = r
 	switch r.Action {
@@ -50,9 +50,9 @@ func (p *widgets) Handle(_ context.Context, r *arm.Request) (*arm.Response, erro
 	case "busy":
 		return nil, &arm.Error{Status: 429, Code: "TooManyRequests", Message: "Slow down.", Header: http.Header{"Retry-After": {"7"}}}
 	case "pages":
-		var items []*expr.Object
+		var items []*value.Object
 		for i := range 5 {
-			items = append(items, expr.NewObject(expr.Member{Name: "n", Value: int64(i)}))
+			items = append(items, value.NewObject(value.Member{Name: "n", Value: int64(i)}))
 		}
 		return r.Page(items, 2)
 	}
@@ -63,7 +63,7 @@ func (p *widgets) Handle(_ context.Context, r *arm.Request) (*arm.Response, erro
 	if r.NotModified(etag) {
 		return &arm.Response{Status: http.StatusNotModified}, nil
 	}
-	return &arm.Response{Status: 200, Body: expr.NewObject(expr.Member{Name: "id", Value: r.ID.String()}), Header: http.Header{"ETag": {etag}}}, nil
+	return &arm.Response{Status: 200, Body: value.NewObject(value.Member{Name: "id", Value: r.ID.String()}), Header: http.Header{"ETag": {etag}}}, nil
 }
 
 func newKernel(t *testing.T, change func(*arm.Options)) (*arm.Kernel, *widgets) {
@@ -377,18 +377,18 @@ func TestPages(t *testing.T) {
 		var pages []string
 		for path := c.path; path != ""; {
 			w := do(k, "POST", path, "", "X-Forwarded-Host", c.forwarded, "X-Forwarded-Proto", "https")
-			o, err := expr.ParseJSON(w.Body.Bytes())
+			o, err := value.Parse(w.Body.Bytes())
 			if err != nil || w.Code != 200 {
 				t.Fatalf("%s: %v\n%s", path, err, armtest.Describe(w))
 			}
-			value, _ := o.(*expr.Object).Get("value")
+			val, _ := o.(*value.Object).Get("value")
 			page := ""
-			for _, x := range value.(expr.Array) {
-				n, _ := x.(*expr.Object).Get("n")
-				page += expr.Text(n)
+			for _, x := range val.(value.Array) {
+				n, _ := x.(*value.Object).Get("n")
+				page += value.Text(n)
 			}
 			pages = append(pages, page)
-			next, _ := o.(*expr.Object).Get("nextLink")
+			next, _ := o.(*value.Object).Get("nextLink")
 			link, _ := next.(string)
 			rest, ok := strings.CutPrefix(link, "https://"+host)
 			if !ok && link != "" {

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // NormalLocation is the short form of a location's name: West Europe and
@@ -14,7 +14,7 @@ func NormalLocation(s string) string { return strings.ToLower(strings.ReplaceAll
 // ReadLocation reads the location of a tracked resource from a PUT's body, in
 // its short form. It fails with LocationRequired if there is none, and with
 // LocationNotAvailableForResourceType if Azure has no such region.
-func ReadLocation(body *expr.Object, resourceType string) (string, error) {
+func ReadLocation(body *value.Object, resourceType string) (string, error) {
 	v, _ := body.Lookup("location")
 	s, isString := v.(string)
 	if v != nil && !isString {

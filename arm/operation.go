@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // An OperationFunc does the work of a long-running operation. It may be called
@@ -166,8 +166,8 @@ func (k *Kernel) endOperation(op Operation, failure error) error {
 func (k *Kernel) Start() error {
 	var unfinished []Operation
 	u := &commit.Unit{}
-	err := k.store.List(operationPrefix, func(key string, value []byte) error {
-		r, err := readOperation(value)
+	err := k.store.List(operationPrefix, func(key string, val []byte) error {
+		r, err := readOperation(val)
 		switch {
 		case err != nil:
 			return err
@@ -266,11 +266,11 @@ func (k *Kernel) operationStatus(r *Request) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	body := expr.NewObject(
-		expr.Member{Name: "id", Value: r.ID.String()},
-		expr.Member{Name: "name", Value: op.ID},
-		expr.Member{Name: "status", Value: string(OperationRunning)},
-		expr.Member{Name: "startTime", Value: FormatTime(op.CreatedAt)})
+	body := value.NewObject(
+		value.Member{Name: "id", Value: r.ID.String()},
+		value.Member{Name: "name", Value: op.ID},
+		value.Member{Name: "status", Value: string(OperationRunning)},
+		value.Member{Name: "startTime", Value: FormatTime(op.CreatedAt)})
 	resp := OK(body)
 	if !ended {
 		resp.Header = http.Header{"Retry-After": {"1"}}

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strconv"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // PageSize is how many items of a list one answer has, as in Service Bus
@@ -15,13 +15,13 @@ const PageSize = 100
 // Page answers a list, {"value":[…],"nextLink":…}, in pages of size items. It
 // honours $skip and $top: $top bounds the whole list, not a page. The link to the
 // next page, left out on the last, is this request's own URL with a $skiptoken.
-func (r *Request) Page(items []*expr.Object, size int) (*Response, error) {
-	return PageOf(r, items, size, func(o *expr.Object) *expr.Object { return o })
+func (r *Request) Page(items []*value.Object, size int) (*Response, error) {
+	return PageOf(r, items, size, func(o *value.Object) *value.Object { return o })
 }
 
 // PageOf is [Request.Page] for a list of which only the items of one page are
 // made into objects.
-func PageOf[T any](r *Request, items []T, size int, object func(T) *expr.Object) (*Response, error) {
+func PageOf[T any](r *Request, items []T, size int, object func(T) *value.Object) (*Response, error) {
 	skip, _, err := r.count("$skip")
 	if err != nil {
 		return nil, err
@@ -43,11 +43,11 @@ func PageOf[T any](r *Request, items []T, size int, object func(T) *expr.Object)
 	}
 	from = min(from, end)
 	to := min(from+size, end)
-	value := make(expr.Array, 0, to-from)
+	val := make(value.Array, 0, to-from)
 	for _, item := range items[from:to] {
-		value = append(value, object(item))
+		val = append(val, object(item))
 	}
-	body := expr.NewObject(expr.Member{Name: "value", Value: value})
+	body := value.NewObject(value.Member{Name: "value", Value: val})
 	if to < end {
 		q := url.Values{}
 		for name, v := range r.Query {
@@ -72,10 +72,10 @@ func (r *Request) count(name string) (n int, given bool, err error) {
 }
 
 // List answers a whole list in one page.
-func List(items ...*expr.Object) *Response {
-	value := make(expr.Array, 0, len(items))
+func List(items ...*value.Object) *Response {
+	val := make(value.Array, 0, len(items))
 	for _, item := range items {
-		value = append(value, item)
+		val = append(val, item)
 	}
-	return OK(expr.NewObject(expr.Member{Name: "value", Value: value}))
+	return OK(value.NewObject(value.Member{Name: "value", Value: val}))
 }

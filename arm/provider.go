@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A Provider is a resource provider: the resources of one namespace, such as
@@ -25,7 +25,7 @@ type Provider interface {
 	// the whole subscription if group is "": id, name, type, location, tags, sku,
 	// kind, identity, createdTime, changedTime, provisioningState, as far as a
 	// resource has them.
-	GroupResources(subscription, group string) []*expr.Object
+	GroupResources(subscription, group string) []*value.Object
 }
 
 // A TypeInfo describes a resource type.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A Reader reads the members of an object in a request's body, ignoring the case
@@ -13,7 +13,7 @@ import (
 // that nobody asked for if [Reader.Close] is called: what is sent is used or
 // refused, never dropped silently.
 type Reader struct {
-	o     *expr.Object
+	o     *value.Object
 	path  string
 	asked map[string]bool
 	body  *bodyState
@@ -26,7 +26,7 @@ type bodyState struct {
 
 // Read starts to read a body. Wrong types are reported with fail, [BadRequest] or
 // [InvalidContent].
-func Read(o *expr.Object, fail func(format string, a ...any) *Error) *Reader {
+func Read(o *value.Object, fail func(format string, a ...any) *Error) *Reader {
 	return &Reader{o: o, asked: map[string]bool{}, body: &bodyState{fail: fail}}
 }
 
@@ -54,7 +54,7 @@ func (r *Reader) at(name string) string {
 }
 
 // Value returns a member of any type.
-func (r *Reader) Value(name string) (expr.Value, bool) {
+func (r *Reader) Value(name string) (value.Value, bool) {
 	if r == nil {
 		return nil, false
 	}
@@ -76,7 +76,7 @@ func readAs[T any](r *Reader, name, want string) (T, bool) {
 	return t, ok
 }
 
-func kindOf(v expr.Value) string {
+func kindOf(v value.Value) string {
 	switch v.(type) {
 	case nil:
 		return "null"
@@ -88,7 +88,7 @@ func kindOf(v expr.Value) string {
 		return "a number"
 	case string:
 		return "a string"
-	case expr.Array:
+	case value.Array:
 		return "an array"
 	}
 	return "an object"
@@ -98,20 +98,20 @@ func kindOf(v expr.Value) string {
 func (r *Reader) String(name string) (string, bool) { return readAs[string](r, name, "a string") }
 
 // Bool returns a Boolean member.
-func (r *Reader) Bool(name string) (value, ok bool) { return readAs[bool](r, name, "true or false") }
+func (r *Reader) Bool(name string) (val, ok bool) { return readAs[bool](r, name, "true or false") }
 
 // Int returns a member that is a whole number.
 func (r *Reader) Int(name string) (int64, bool) { return readAs[int64](r, name, "a whole number") }
 
 // Array returns a member that is an array.
-func (r *Reader) Array(name string) (expr.Array, bool) {
-	return readAs[expr.Array](r, name, "an array")
+func (r *Reader) Array(name string) (value.Array, bool) {
+	return readAs[value.Array](r, name, "an array")
 }
 
 // Object returns a Reader of a member that is an object. If there is none, it
 // reads as an empty object and ok is false.
 func (r *Reader) Object(name string) (child *Reader, ok bool) {
-	o, ok := readAs[*expr.Object](r, name, "an object")
+	o, ok := readAs[*value.Object](r, name, "an object")
 	return &Reader{o: o, path: r.at(name), asked: map[string]bool{}, body: r.body}, ok
 }
 
@@ -134,8 +134,8 @@ func (r *Reader) Strings(name string) ([]string, bool) {
 }
 
 // StringMap returns a member that is an object of strings.
-func (r *Reader) StringMap(name string) (*expr.Object, bool) {
-	o, ok := readAs[*expr.Object](r, name, "an object")
+func (r *Reader) StringMap(name string) (*value.Object, bool) {
+	o, ok := readAs[*value.Object](r, name, "an object")
 	if !ok {
 		return nil, false
 	}
@@ -177,7 +177,7 @@ const (
 )
 
 // Tags returns the member tags, checked; nil if it is not there.
-func (r *Reader) Tags() *expr.Object {
+func (r *Reader) Tags() *value.Object {
 	o, ok := r.StringMap("tags")
 	if !ok {
 		return nil
@@ -189,7 +189,7 @@ func (r *Reader) Tags() *expr.Object {
 }
 
 // CheckTags applies Azure's rules for tags whose values are strings.
-func CheckTags(o *expr.Object) *Error {
+func CheckTags(o *value.Object) *Error {
 	if o.Len() > maxTags {
 		return Errorf(400, "TooManyTags", "The resource has %d tags; at most %d are allowed.", o.Len(), maxTags)
 	}

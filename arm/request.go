@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A Request is one request to a [Provider], checked by the kernel: the resource
@@ -24,7 +24,7 @@ type Request struct {
 	Query      url.Values // names as given; see Param
 	Header     http.Header
 	// Body is nil if the request had none.
-	Body    *expr.Object
+	Body    *value.Object
 	RawBody []byte
 	Caller  Caller
 	// BaseURL is the scheme and host that the client used, without a slash at
@@ -50,16 +50,16 @@ func (r *Request) Param(name string) string { return param(r.Query, name) }
 // A Response is what a [Provider] answers.
 type Response struct {
 	Status int
-	Body   *expr.Object // nil: no body
-	Raw    []byte       // sent in place of Body, which is what it stands for: its numbers keep their spelling
-	Header http.Header  // added to the kernel's own; may be nil
+	Body   *value.Object // nil: no body
+	Raw    []byte        // sent in place of Body, which is what it stands for: its numbers keep their spelling
+	Header http.Header   // added to the kernel's own; may be nil
 }
 
 // OK is the answer 200.
-func OK(body *expr.Object) *Response { return &Response{Status: http.StatusOK, Body: body} }
+func OK(body *value.Object) *Response { return &Response{Status: http.StatusOK, Body: body} }
 
 // Created is the answer 201.
-func Created(body *expr.Object) *Response { return &Response{Status: http.StatusCreated, Body: body} }
+func Created(body *value.Object) *Response { return &Response{Status: http.StatusCreated, Body: body} }
 
 // NoContent is the answer 204.
 func NoContent() *Response { return &Response{Status: http.StatusNoContent} }

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // ServeHTTP implements [http.Handler].
@@ -134,14 +134,14 @@ func (k *Kernel) readBody(w http.ResponseWriter, hr *http.Request, r *Request) e
 	if strings.TrimSpace(text) == "" {
 		return nil
 	}
-	v, err := expr.ParseJSON([]byte(text))
+	v, err := value.Parse([]byte(text))
 	if err != nil {
 		return InvalidContent("The request content was invalid and could not be deserialized: '%v'.", err)
 	}
 	if v == nil {
 		return nil
 	}
-	o, ok := v.(*expr.Object)
+	o, ok := v.(*value.Object)
 	if !ok {
 		return InvalidContent("The request content was invalid and could not be deserialized: it must be a JSON object.")
 	}
@@ -231,8 +231,8 @@ func (k *Kernel) errorResponse(hr *http.Request, id string, err error) *Response
 }
 
 // Envelope returns {"error":{…}} (section 3).
-func (e *Error) Envelope() *expr.Object {
-	return expr.NewObject(expr.Member{Name: "error", Value: e.Object()})
+func (e *Error) Envelope() *value.Object {
+	return value.NewObject(value.Member{Name: "error", Value: e.Object()})
 }
 
 func write(w http.ResponseWriter, hr *http.Request, resp *Response) {
@@ -249,7 +249,7 @@ func write(w http.ResponseWriter, hr *http.Request, resp *Response) {
 	}
 	body := resp.Raw
 	if body == nil {
-		body = expr.AppendJSON(nil, resp.Body)
+		body = value.Append(nil, resp.Body)
 	}
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(body)))

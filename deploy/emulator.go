@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"switchyard/broker"
-	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // A Namespace is a Service Bus namespace to create.
@@ -44,7 +44,7 @@ func parseEmulatorConfig(file string, data []byte) ([]Namespace, pipeline.Diagno
 		r.errorf("$", "%v", err)
 		return nil, r.diags
 	}
-	v, err := expr.ParseJSON(blankExtras(text))
+	v, err := value.Parse(blankExtras(text))
 	if err != nil {
 		r.errorf("$", "%v", err)
 		return nil, r.diags
@@ -94,28 +94,28 @@ func parseEmulatorConfig(file string, data []byte) ([]Namespace, pipeline.Diagno
 	return out, r.diags
 }
 
-func (r *reader) object(path string, v expr.Value) *expr.Object {
-	o, ok := v.(*expr.Object)
+func (r *reader) object(path string, v value.Value) *value.Object {
+	o, ok := v.(*value.Object)
 	if !ok {
 		r.errorf(path, "should be an object")
-		return expr.NewObject()
+		return value.NewObject()
 	}
 	return o
 }
 
-func (r *reader) array(path string, o *expr.Object, name string) expr.Array {
+func (r *reader) array(path string, o *value.Object, name string) value.Array {
 	v, ok := o.Lookup(name)
 	if !ok || v == nil {
 		return nil
 	}
-	a, ok := v.(expr.Array)
+	a, ok := v.(value.Array)
 	if !ok {
 		r.errorf(path, "should be an array")
 	}
 	return a
 }
 
-func (r *reader) members(path string, o *expr.Object, known ...string) {
+func (r *reader) members(path string, o *value.Object, known ...string) {
 next:
 	for _, m := range o.Members() {
 		for _, k := range known {
@@ -127,7 +127,7 @@ next:
 	}
 }
 
-func (r *reader) name(path string, o *expr.Object) string {
+func (r *reader) name(path string, o *value.Object) string {
 	v, _ := o.Lookup("Name")
 	s, ok := v.(string)
 	if !ok || s == "" {
@@ -152,7 +152,7 @@ func (r *reader) namespaceName(path, name string) {
 
 // properties reads the member Properties of o into opt. Each property is checked
 // alone as well, so that what is wrong with it is told with its own place.
-func properties[O any](r *reader, path string, o *expr.Object, opt *O, set func(opt *O, at string, m expr.Member), validate func(O) error) {
+func properties[O any](r *reader, path string, o *value.Object, opt *O, set func(opt *O, at string, m value.Member), validate func(O) error) {
 	p, ok := o.Lookup("Properties")
 	if !ok || p == nil {
 		return
@@ -180,7 +180,7 @@ func properties[O any](r *reader, path string, o *expr.Object, opt *O, set func(
 }
 
 // entityName reads the name of a queue or topic.
-func (r *reader) entityName(path string, o *expr.Object) string {
+func (r *reader) entityName(path string, o *value.Object) string {
 	name := r.name(path, o)
 	if name != "" {
 		if err := broker.CheckPath(name); err != nil {
@@ -190,7 +190,7 @@ func (r *reader) entityName(path string, o *expr.Object) string {
 	return name
 }
 
-func (r *reader) queue(path string, v expr.Value) Queue {
+func (r *reader) queue(path string, v value.Value) Queue {
 	o := r.object(path, v)
 	r.members(path, o, "Name", "Properties")
 	q := Queue{Name: r.entityName(path, o)}
@@ -199,7 +199,7 @@ func (r *reader) queue(path string, v expr.Value) Queue {
 }
 
 // property reads one property of a queue into the options.
-func (r *reader) property(opt *broker.QueueOptions, at string, m expr.Member) {
+func (r *reader) property(opt *broker.QueueOptions, at string, m value.Member) {
 	switch strings.ToLower(m.Name) {
 	case "lockduration":
 		opt.LockDuration = r.duration(at, m.Value)
@@ -232,7 +232,7 @@ func (r *reader) property(opt *broker.QueueOptions, at string, m expr.Member) {
 	}
 }
 
-func (r *reader) duration(path string, v expr.Value) time.Duration {
+func (r *reader) duration(path string, v value.Value) time.Duration {
 	s, ok := v.(string)
 	if !ok {
 		r.errorf(path, "should be an ISO 8601 duration such as PT1M")
@@ -248,7 +248,7 @@ func (r *reader) duration(path string, v expr.Value) time.Duration {
 	return d
 }
 
-func (r *reader) integer(path string, v expr.Value) int {
+func (r *reader) integer(path string, v value.Value) int {
 	n, ok := v.(int64)
 	if !ok || n < 1 || n > 1<<31-1 {
 		r.errorf(path, "should be a whole number above 0")
@@ -257,7 +257,7 @@ func (r *reader) integer(path string, v expr.Value) int {
 	return int(n)
 }
 
-func (r *reader) boolean(path string, v expr.Value) bool {
+func (r *reader) boolean(path string, v value.Value) bool {
 	b, ok := v.(bool)
 	if !ok {
 		r.errorf(path, "should be true or false")
@@ -265,7 +265,7 @@ func (r *reader) boolean(path string, v expr.Value) bool {
 	return b
 }
 
-func (r *reader) text(path string, v expr.Value) string {
+func (r *reader) text(path string, v value.Value) string {
 	if v == nil {
 		return ""
 	}

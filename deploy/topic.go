@@ -6,7 +6,7 @@ import (
 
 	"switchyard/broker"
 	"switchyard/broker/filter"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A Topic is a topic to create, with its subscriptions.
@@ -30,11 +30,11 @@ type Rule struct {
 	Options broker.RuleOptions
 }
 
-func (r *reader) topic(path string, v expr.Value) Topic {
+func (r *reader) topic(path string, v value.Value) Topic {
 	o := r.object(path, v)
 	r.members(path, o, "Name", "Properties", "Subscriptions")
 	t := Topic{Name: r.entityName(path, o)}
-	properties(r, path, o, &t.Options, func(opt *broker.TopicOptions, at string, m expr.Member) {
+	properties(r, path, o, &t.Options, func(opt *broker.TopicOptions, at string, m value.Member) {
 		v := m.Value
 		switch strings.ToLower(m.Name) {
 		case "defaultmessagetimetolive":
@@ -68,11 +68,11 @@ func (r *reader) topic(path string, v expr.Value) Topic {
 	return t
 }
 
-func (r *reader) subscription(path string, v expr.Value) Subscription {
+func (r *reader) subscription(path string, v value.Value) Subscription {
 	o := r.object(path, v)
 	r.members(path, o, "Name", "Properties", "Rules")
 	s := Subscription{Name: r.name(path, o)}
-	properties(r, path, o, &s.Options, func(opt *broker.SubscriptionOptions, at string, m expr.Member) {
+	properties(r, path, o, &s.Options, func(opt *broker.SubscriptionOptions, at string, m value.Member) {
 		v := m.Value
 		switch strings.ToLower(m.Name) {
 		case "lockduration":
@@ -113,12 +113,12 @@ func (r *reader) subscription(path string, v expr.Value) Subscription {
 	return s
 }
 
-func (r *reader) rule(path string, v expr.Value) Rule {
+func (r *reader) rule(path string, v value.Value) Rule {
 	o := r.object(path, v)
 	r.members(path, o, "Name", "Properties")
 	rule := Rule{Name: r.name(path, o)}
 	kind := ""
-	properties(r, path, o, &rule.Options, func(opt *broker.RuleOptions, at string, m expr.Member) {
+	properties(r, path, o, &rule.Options, func(opt *broker.RuleOptions, at string, m value.Member) {
 		v := m.Value
 		switch strings.ToLower(m.Name) {
 		case "filtertype":
@@ -141,7 +141,7 @@ func (r *reader) rule(path string, v expr.Value) Rule {
 }
 
 // expression reads the object around a SQL expression.
-func (r *reader) expression(path string, v expr.Value) string {
+func (r *reader) expression(path string, v value.Value) string {
 	if v == nil {
 		return ""
 	}
@@ -151,7 +151,7 @@ func (r *reader) expression(path string, v expr.Value) string {
 	return r.text(path+".SqlExpression", e)
 }
 
-func (r *reader) correlation(path string, v expr.Value) *filter.Correlation {
+func (r *reader) correlation(path string, v value.Value) *filter.Correlation {
 	if v == nil {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"switchyard/expr"
 	"switchyard/language"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // A ticket is one line of tickets/tickets.jsonl.
@@ -120,18 +121,18 @@ func readFactory(t *testing.T) *pipeline.Factory {
 }
 
 // message is a ticket as the trigger hands it to the run.
-func (t *ticket) message(sequence int64) *expr.Object {
+func (t *ticket) message(sequence int64) *value.Object {
 	raw := t.body()
-	m := expr.NewObject(
-		expr.Member{Name: "messageId", Value: t.MessageID},
-		expr.Member{Name: "sequenceNumber", Value: sequence},
-		expr.Member{Name: "enqueuedTimeUtc", Value: "2026-01-15T10:00:00.0000000Z"})
+	m := value.NewObject(
+		value.Member{Name: "messageId", Value: t.MessageID},
+		value.Member{Name: "sequenceNumber", Value: sequence},
+		value.Member{Name: "enqueuedTimeUtc", Value: "2026-01-15T10:00:00.0000000Z"})
 	if !utf8.ValidString(raw) {
 		return m
 	}
 	m.Set("body", raw)
 	if t.ContentType == "" || t.ContentType == "application/json" {
-		if v, err := expr.ParseJSON([]byte(raw)); err == nil {
+		if v, err := value.Parse([]byte(raw)); err == nil {
 			m.Set("body", v)
 		}
 	}
@@ -144,21 +145,21 @@ func (t *ticket) message(sequence int64) *expr.Object {
 type iteration struct {
 	t          *testing.T
 	factory    *pipeline.Factory
-	activities map[string]expr.Value
+	activities map[string]value.Value
 	ctx        *expr.Context
 }
 
-func newIteration(t *testing.T, f *pipeline.Factory, item expr.Value) *iteration {
-	it := &iteration{t: t, factory: f, activities: map[string]expr.Value{}}
+func newIteration(t *testing.T, f *pipeline.Factory, item value.Value) *iteration {
+	it := &iteration{t: t, factory: f, activities: map[string]value.Value{}}
 	it.ctx = &expr.Context{
-		Pipeline: expr.NewObject(expr.Member{Name: "RunId", Value: "run"}, expr.Member{Name: "globalParameters", Value: f.GlobalParameters}),
-		Item:     func() (expr.Value, bool) { return item, true },
-		Activity: func(name string) (expr.Value, bool) { v, ok := it.activities[strings.ToLower(name)]; return v, ok },
+		Pipeline: value.NewObject(value.Member{Name: "RunId", Value: "run"}, value.Member{Name: "globalParameters", Value: f.GlobalParameters}),
+		Item:     func() (value.Value, bool) { return item, true },
+		Activity: func(name string) (value.Value, bool) { v, ok := it.activities[strings.ToLower(name)]; return v, ok },
 	}
 	return it
 }
 
-func (it *iteration) eval(what string, v expr.Value) expr.Value {
+func (it *iteration) eval(what string, v value.Value) value.Value {
 	it.t.Helper()
 	out, err := it.ctx.Evaluate(v)
 	if err != nil {
@@ -169,7 +170,7 @@ func (it *iteration) eval(what string, v expr.Value) expr.Value {
 
 // run returns the resolved properties of the last activity: the send or the
 // settlement that decides the ticket.
-func (it *iteration) run() (branch string, last *pipeline.Activity, props *expr.Object) {
+func (it *iteration) run() (branch string, last *pipeline.Activity, props *value.Object) {
 	it.t.Helper()
 	check := it.factory.Pipeline("TicketTriage").Activities[0].ForEach.Activities[0]
 	branch, _ = it.eval("CheckTicket.on", check.Switch.On).(string)
@@ -187,37 +188,37 @@ func (it *iteration) run() (branch string, last *pipeline.Activity, props *expr.
 		}
 		last = a
 		if a.Is("Filter") {
-			it.activities[strings.ToLower(a.Name)] = expr.NewObject(expr.Member{Name: "output", Value: it.filter(a)})
+			it.activities[strings.ToLower(a.Name)] = value.NewObject(value.Member{Name: "output", Value: it.filter(a)})
 			continue
 		}
-		props = it.eval(a.Name, a.TypeProperties).(*expr.Object)
+		props = it.eval(a.Name, a.TypeProperties).(*value.Object)
 		if a.Is("WebActivity") {
-			it.activities[strings.ToLower(a.Name)] = expr.NewObject(expr.Member{Name: "output", Value: it.call(a.Name, props)})
+			it.activities[strings.ToLower(a.Name)] = value.NewObject(value.Member{Name: "output", Value: it.call(a.Name, props)})
 		}
 	}
 	return branch, last, props
 }
 
 // filter is a Filter activity: item() in its condition is the element.
-func (it *iteration) filter(a *pipeline.Activity) expr.Value {
+func (it *iteration) filter(a *pipeline.Activity) value.Value {
 	it.t.Helper()
 	items, _ := a.TypeProperties.Get("items")
 	condition, _ := a.TypeProperties.Get("condition")
-	list := it.eval(a.Name+".items", items).(expr.Array)
-	kept := expr.Array{}
+	list := it.eval(a.Name+".items", items).(value.Array)
+	kept := value.Array{}
 	outer := it.ctx.Item
 	for _, x := range list {
-		it.ctx.Item = func() (expr.Value, bool) { return x, true }
+		it.ctx.Item = func() (value.Value, bool) { return x, true }
 		if it.eval(a.Name+".condition", condition) == true {
 			kept = append(kept, x)
 		}
 	}
 	it.ctx.Item = outer
-	return expr.NewObject(expr.Member{Name: "ItemsCount", Value: int64(len(list))},
-		expr.Member{Name: "FilteredItemsCount", Value: int64(len(kept))}, expr.Member{Name: "Value", Value: kept})
+	return value.NewObject(value.Member{Name: "ItemsCount", Value: int64(len(list))},
+		value.Member{Name: "FilteredItemsCount", Value: int64(len(kept))}, value.Member{Name: "Value", Value: kept})
 }
 
-func (it *iteration) call(name string, props *expr.Object) expr.Value {
+func (it *iteration) call(name string, props *value.Object) value.Value {
 	it.t.Helper()
 	url, _ := props.Get("url")
 	target, ok := strings.CutPrefix(fmt.Sprint(url), "switchyard:language")
@@ -225,14 +226,14 @@ func (it *iteration) call(name string, props *expr.Object) expr.Value {
 		it.t.Fatalf("%s: url is %v, want it at switchyard:language", name, url)
 	}
 	body, _ := props.Get("body")
-	r := httptest.NewRequest("POST", target, bytes.NewReader(expr.AppendJSON(nil, body)))
+	r := httptest.NewRequest("POST", target, bytes.NewReader(value.Append(nil, body)))
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	language.NewHandler(language.Options{}).ServeHTTP(w, r)
 	if w.Code != 200 {
-		it.t.Fatalf("%s: POST %s with %.300s: status %d, answer %s", name, target, expr.AppendJSON(nil, body), w.Code, w.Body)
+		it.t.Fatalf("%s: POST %s with %.300s: status %d, answer %s", name, target, value.Append(nil, body), w.Code, w.Body)
 	}
-	v, err := expr.ParseJSON(w.Body.Bytes())
+	v, err := value.Parse(w.Body.Bytes())
 	if err != nil {
 		it.t.Fatalf("%s: answer %s: %v", name, w.Body, err)
 	}
@@ -273,12 +274,12 @@ func TestTriage(t *testing.T) {
 				reason, _ := props.Get("reason")
 				description, _ := props.Get("description")
 				if !last.Is(pipeline.ServiceBusSettle) || outcome != "DeadLetter" || reason == "" || len(fmt.Sprint(description)) < 20 {
-					t.Errorf("branch %s ends in %s with %s, want a dead letter with reason and description", branch, last.Type, expr.AppendJSON(nil, props))
+					t.Errorf("branch %s ends in %s with %s, want a dead letter with reason and description", branch, last.Type, value.Append(nil, props))
 				}
 				return
 			}
 			if !last.Is(pipeline.ServiceBusSend) {
-				t.Fatalf("branch %s ends in %s with %s, want a result", branch, last.Type, expr.AppendJSON(nil, props))
+				t.Fatalf("branch %s ends in %s with %s, want a result", branch, last.Type, value.Append(nil, props))
 			}
 			if id, _ := props.Get("correlationId"); id != x.MessageID {
 				t.Errorf("correlationId %v, want %s", id, x.MessageID)
@@ -294,9 +295,9 @@ func TestTriage(t *testing.T) {
 	}
 }
 
-func settlement(t *testing.T, props *expr.Object) string {
+func settlement(t *testing.T, props *value.Object) string {
 	v, _ := props.Get("settle")
-	o, ok := v.(*expr.Object)
+	o, ok := v.(*value.Object)
 	if !ok {
 		t.Fatalf("settle is %v, want an object", v)
 	}
@@ -305,12 +306,12 @@ func settlement(t *testing.T, props *expr.Object) string {
 	return fmt.Sprint(n, " ", outcome)
 }
 
-func decodeResult(t *testing.T, props *expr.Object) *result {
+func decodeResult(t *testing.T, props *value.Object) *result {
 	t.Helper()
 	body, _ := props.Get("body")
 	r := &result{}
-	if err := json.Unmarshal(expr.AppendJSON(nil, body), r); err != nil {
-		t.Fatalf("result %s: %v", expr.AppendJSON(nil, body), err)
+	if err := json.Unmarshal(value.Append(nil, body), r); err != nil {
+		t.Fatalf("result %s: %v", value.Append(nil, body), err)
 	}
 	return r
 }
@@ -386,6 +387,6 @@ func TestBinary(t *testing.T) {
 	x := &ticket{MessageID: "b", Body: &body}
 	branch, last, props := newIteration(t, readFactory(t), x.message(3)).run()
 	if reason, _ := props.Get("reason"); branch != "binary" || !last.Is(pipeline.ServiceBusSettle) || reason != "NotText" {
-		t.Errorf("branch %s ends in %s with %s, want a dead letter NotText", branch, last.Type, expr.AppendJSON(nil, props))
+		t.Errorf("branch %s ends in %s with %s, want a dead letter NotText", branch, last.Type, value.Append(nil, props))
 	}
 }

@@ -3,6 +3,8 @@ package expr
 import (
 	"encoding/base64"
 	"strings"
+
+	"switchyard/value"
 )
 
 // The functions of section 8 that convert between text, base64, data URIs and
@@ -15,20 +17,20 @@ func (c *call) bytes(i int) ([]byte, error) {
 	switch v := c.args[i].(type) {
 	case string:
 		return []byte(v), nil
-	case *Object:
-		if content, ok := contentOf(v); ok {
-			return content.data, nil
+	case *value.Object:
+		if content, ok := value.ContentOf(v); ok {
+			return content.Data, nil
 		}
 	}
 	return nil, c.wrong(i, "a string")
 }
 
 // binary charges and makes a content object.
-func (c *call) binary(mediaType string, data []byte) (Value, error) {
+func (c *call) binary(mediaType string, data []byte) (value.Value, error) {
 	if err := c.ev.charge(2 * len(data)); err != nil {
 		return nil, err
 	}
-	return newContent(mediaType, data), nil
+	return value.NewContent(mediaType, data), nil
 }
 
 // decodeBase64 decodes padded base64 and ignores white space, as .NET does.
@@ -51,7 +53,7 @@ func (c *call) base64Argument() ([]byte, error) {
 	return data, nil
 }
 
-func fnBase64(c *call) (Value, error) {
+func fnBase64(c *call) (value.Value, error) {
 	data, err := c.bytes(0)
 	if err != nil {
 		return nil, err
@@ -59,7 +61,7 @@ func fnBase64(c *call) (Value, error) {
 	return c.result(base64.StdEncoding.EncodeToString(data))
 }
 
-func fnBase64ToString(c *call) (Value, error) {
+func fnBase64ToString(c *call) (value.Value, error) {
 	data, err := c.base64Argument()
 	if err != nil {
 		return nil, err
@@ -67,7 +69,7 @@ func fnBase64ToString(c *call) (Value, error) {
 	return c.result(strings.ToValidUTF8(string(data), "\uFFFD"))
 }
 
-func fnBase64ToBinary(c *call) (Value, error) {
+func fnBase64ToBinary(c *call) (value.Value, error) {
 	data, err := c.base64Argument()
 	if err != nil {
 		return nil, err
@@ -75,7 +77,7 @@ func fnBase64ToBinary(c *call) (Value, error) {
 	return c.binary(binaryType, data)
 }
 
-func fnBinary(c *call) (Value, error) {
+func fnBinary(c *call) (value.Value, error) {
 	data, err := c.bytes(0)
 	if err != nil {
 		return nil, err
@@ -83,42 +85,42 @@ func fnBinary(c *call) (Value, error) {
 	return c.binary(binaryType, data)
 }
 
-func fnDataURI(c *call) (Value, error) {
+func fnDataURI(c *call) (value.Value, error) {
 	data, err := c.bytes(0)
 	if err != nil {
 		return nil, err
 	}
 	mediaType := "text/plain;charset=utf-8"
-	if content, ok := contentOf(c.args[0]); ok {
-		mediaType = content.mediaType
+	if content, ok := value.ContentOf(c.args[0]); ok {
+		mediaType = content.MediaType
 	}
 	return c.result("data:" + mediaType + ";base64," + base64.StdEncoding.EncodeToString(data))
 }
 
 // dataURI parses the argument (RFC 2397). The media type is the text of the URI;
 // an absent one is text/plain;charset=us-ascii.
-func (c *call) dataURI() (content, error) {
+func (c *call) dataURI() (value.Content, error) {
 	invalid := errorf("The function '%s' expects its parameter to be a data URI. The provided value is not valid.", c.name)
 	s, err := c.text(0)
 	if err != nil {
-		return content{}, err
+		return value.Content{}, err
 	}
 	if len(s) < 5 || !strings.EqualFold(s[:5], "data:") {
-		return content{}, invalid
+		return value.Content{}, invalid
 	}
 	mediaType, payload, ok := strings.Cut(s[5:], ",")
 	if !ok {
-		return content{}, invalid
+		return value.Content{}, invalid
 	}
 	const marker = ";base64"
 	if n := len(mediaType) - len(marker); n >= 0 && strings.EqualFold(mediaType[n:], marker) {
 		data, err := decodeBase64(payload)
 		if err != nil {
-			return content{}, invalid
+			return value.Content{}, invalid
 		}
-		return content{dataType(mediaType[:n]), data}, nil
+		return value.Content{MediaType: dataType(mediaType[:n]), Data: data}, nil
 	}
-	return content{dataType(mediaType), unescapePercent(payload, false)}, nil
+	return value.Content{MediaType: dataType(mediaType), Data: unescapePercent(payload, false)}, nil
 }
 
 func dataType(s string) string {
@@ -131,55 +133,54 @@ func dataType(s string) string {
 	return s
 }
 
-func fnDataURIToBinary(c *call) (Value, error) {
+func fnDataURIToBinary(c *call) (value.Value, error) {
 	u, err := c.dataURI()
 	if err != nil {
 		return nil, err
 	}
-	return c.binary(u.mediaType, u.data)
+	return c.binary(u.MediaType, u.Data)
 }
 
-func fnDataURIToString(c *call) (Value, error) {
+func fnDataURIToString(c *call) (value.Value, error) {
 	u, err := c.dataURI()
 	if err != nil {
 		return nil, err
 	}
-	return c.result(u.text())
+	return c.result(u.Text())
 }
 
 // fnDecodeDataURI reads the URI as content of its media type.
-func fnDecodeDataURI(c *call) (Value, error) {
+func fnDecodeDataURI(c *call) (value.Value, error) {
 	u, err := c.dataURI()
 	if err != nil {
 		return nil, err
 	}
-	kind, parameters, _ := strings.Cut(u.mediaType, ";")
+	kind, parameters, _ := strings.Cut(u.MediaType, ";")
 	kind = strings.ToLower(strings.TrimSpace(kind))
 	switch {
 	case strings.HasPrefix(kind, "text/"):
-		return c.result(u.text())
+		return c.result(u.Text())
 	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
-		if err := c.ev.charge(2 * len(u.data)); err != nil {
+		if err := c.ev.charge(2 * len(u.Data)); err != nil {
 			return nil, err
 		}
-		p := jsonParser{b: []byte(u.text()), maxDepth: MaxValueDepth}
-		v, err := p.parse()
+		v, err := value.ParseDepth([]byte(u.Text()), MaxValueDepth)
 		if err != nil {
 			return nil, errorf("The function 'decodeDataUri' parameter is not valid. The content cannot be parsed as JSON: %s.", err)
 		}
 		return v, nil
 	}
-	mediaType := u.mediaType
+	mediaType := u.MediaType
 	if !strings.Contains(strings.ToLower(parameters), "charset=") {
 		mediaType += ";charset=us-ascii"
 	}
-	return c.binary(mediaType, u.data)
+	return c.binary(mediaType, u.Data)
 }
 
 const upperHex = "0123456789ABCDEF"
 
 // fnURIComponent escapes all but the unreserved characters of RFC 3986.
-func fnURIComponent(c *call) (Value, error) {
+func fnURIComponent(c *call) (value.Value, error) {
 	s, err := c.text(0)
 	if err != nil {
 		return nil, err
@@ -226,7 +227,7 @@ func unescapePercent(s string, plusIsSpace bool) []byte {
 	return b
 }
 
-func fnURIComponentToString(c *call) (Value, error) {
+func fnURIComponentToString(c *call) (value.Value, error) {
 	s, err := c.text(0)
 	if err != nil {
 		return nil, err
@@ -234,7 +235,7 @@ func fnURIComponentToString(c *call) (Value, error) {
 	return c.result(strings.ToValidUTF8(string(unescapePercent(s, true)), "\uFFFD"))
 }
 
-func fnURIComponentToBinary(c *call) (Value, error) {
+func fnURIComponentToBinary(c *call) (value.Value, error) {
 	s, err := c.text(0)
 	if err != nil {
 		return nil, err

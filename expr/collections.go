@@ -3,11 +3,13 @@ package expr
 import (
 	"strings"
 	"unicode/utf8"
+
+	"switchyard/value"
 )
 
 // The functions of section 6.
 
-func fnContains(c *call) (Value, error) {
+func fnContains(c *call) (value.Value, error) {
 	switch v := c.args[0].(type) {
 	case string:
 		search, ok := c.args[1].(string)
@@ -15,14 +17,14 @@ func fnContains(c *call) (Value, error) {
 			return nil, c.wrong(1, "a string")
 		}
 		return strings.Contains(v, search), nil
-	case Array:
+	case value.Array:
 		for _, e := range v {
-			if Equal(e, c.args[1]) {
+			if value.Equal(e, c.args[1]) {
 				return true, nil
 			}
 		}
 		return false, nil
-	case *Object:
+	case *value.Object:
 		key, ok := c.args[1].(string)
 		if !ok {
 			return nil, c.wrong(1, "a string")
@@ -30,18 +32,18 @@ func fnContains(c *call) (Value, error) {
 		_, found := v.Lookup(key)
 		return found, nil
 	}
-	return nil, errorf("The function 'contains' expects its first argument 'collection' to be a dictionary (object), an array or a string. The provided value is of type '%s'.", typeName(c.args[0]))
+	return nil, errorf("The function 'contains' expects its first argument 'collection' to be a dictionary (object), an array or a string. The provided value is of type '%s'.", value.TypeName(c.args[0]))
 }
 
-func fnEmpty(c *call) (Value, error) {
+func fnEmpty(c *call) (value.Value, error) {
 	switch v := c.args[0].(type) {
 	case nil:
 		return true, nil
 	case string:
 		return v == "", nil
-	case Array:
+	case value.Array:
 		return len(v) == 0, nil
-	case *Object:
+	case *value.Object:
 		return v.Len() == 0, nil
 	}
 	return nil, c.wrong(0, "an object, an array or a string")
@@ -49,12 +51,12 @@ func fnEmpty(c *call) (Value, error) {
 
 // fnFirst and fnLast return a whole character even where it takes two UTF-16
 // code units: half of it could not be written as text.
-func fnFirst(c *call) (Value, error) {
+func fnFirst(c *call) (value.Value, error) {
 	switch v := c.args[0].(type) {
 	case string:
 		_, n := utf8.DecodeRuneInString(v)
 		return v[:n], nil
-	case Array:
+	case value.Array:
 		if len(v) == 0 {
 			return nil, nil
 		}
@@ -63,12 +65,12 @@ func fnFirst(c *call) (Value, error) {
 	return nil, c.wrong(0, "an array or a string")
 }
 
-func fnLast(c *call) (Value, error) {
+func fnLast(c *call) (value.Value, error) {
 	switch v := c.args[0].(type) {
 	case string:
 		_, n := utf8.DecodeLastRuneInString(v)
 		return v[len(v)-n:], nil
-	case Array:
+	case value.Array:
 		if len(v) == 0 {
 			return nil, nil
 		}
@@ -77,25 +79,29 @@ func fnLast(c *call) (Value, error) {
 	return nil, c.wrong(0, "an array or a string")
 }
 
-func fnLength(c *call) (Value, error) {
+func fnLength(c *call) (value.Value, error) {
 	switch v := c.args[0].(type) {
 	case string:
 		return int64(units(v)), nil
-	case Array:
+	case value.Array:
 		return int64(len(v)), nil
 	}
 	return nil, c.wrong(0, "an array or a string")
 }
 
-func fnSkip(c *call) (Value, error) { return c.cut(func(n, count int) (int, int) { return count, n }) }
+func fnSkip(c *call) (value.Value, error) {
+	return c.cut(func(n, count int) (int, int) { return count, n })
+}
 
-func fnTake(c *call) (Value, error) { return c.cut(func(_, count int) (int, int) { return 0, count }) }
+func fnTake(c *call) (value.Value, error) {
+	return c.cut(func(_, count int) (int, int) { return 0, count })
+}
 
 // cut returns part of an array or string; bounds turns the length and the
 // count, which is not greater, into start and end.
-func (c *call) cut(bounds func(n, count int) (start, end int)) (Value, error) {
+func (c *call) cut(bounds func(n, count int) (start, end int)) (value.Value, error) {
 	text, isText := c.args[0].(string)
-	a, isArray := c.args[0].(Array)
+	a, isArray := c.args[0].(value.Array)
 	if !isText && !isArray {
 		return nil, c.wrong(0, "an array or a string")
 	}
@@ -117,8 +123,8 @@ func (c *call) cut(bounds func(n, count int) (start, end int)) (Value, error) {
 	return a[start:end:end], nil
 }
 
-func fnJoin(c *call) (Value, error) {
-	a, ok := c.args[0].(Array)
+func fnJoin(c *call) (value.Value, error) {
+	a, ok := c.args[0].(value.Array)
 	if !ok {
 		return nil, c.wrong(0, "an array")
 	}
@@ -128,7 +134,7 @@ func fnJoin(c *call) (Value, error) {
 	}
 	var b strings.Builder
 	for i, v := range a {
-		text := Text(v)
+		text := value.Text(v)
 		if b.Len()+len(delimiter)+len(text) > MaxText {
 			return nil, errTooLong("the function 'join'")
 		}
@@ -143,14 +149,14 @@ func fnJoin(c *call) (Value, error) {
 // kinds reports whether all arguments are arrays; it is an error if they are
 // neither all arrays nor all objects.
 func (c *call) kinds() (arrays bool, err error) {
-	_, arrays = c.args[0].(Array)
+	_, arrays = c.args[0].(value.Array)
 	for i, v := range c.args {
 		switch v.(type) {
-		case Array:
+		case value.Array:
 			if arrays {
 				continue
 			}
-		case *Object:
+		case *value.Object:
 			if !arrays {
 				continue
 			}
@@ -158,26 +164,26 @@ func (c *call) kinds() (arrays bool, err error) {
 		if i == 0 {
 			return false, c.wrong(0, "an array or an object")
 		}
-		return false, errorf("The function '%s' expects parameters of the same type, all arrays or all objects. The function was invoked with values of type '%s' and '%s'.", c.name, typeName(c.args[0]), typeName(v))
+		return false, errorf("The function '%s' expects parameters of the same type, all arrays or all objects. The function was invoked with values of type '%s' and '%s'.", c.name, value.TypeName(c.args[0]), value.TypeName(v))
 	}
 	return arrays, nil
 }
 
 // key returns the set key of v, charging for its length.
-func (c *call) key(buf []byte, v Value) ([]byte, error) {
-	buf = appendKey(buf[:0], v)
+func (c *call) key(buf []byte, v value.Value) ([]byte, error) {
+	buf = value.AppendKey(buf[:0], v)
 	return buf, c.ev.charge(len(buf) + elementCost)
 }
 
-func fnUnion(c *call) (Value, error) {
+func fnUnion(c *call) (value.Value, error) {
 	arrays, err := c.kinds()
 	if err != nil {
 		return nil, err
 	}
 	if !arrays {
-		out := &Object{}
+		out := &value.Object{}
 		for _, v := range c.args {
-			o := v.(*Object)
+			o := v.(*value.Object)
 			if err := c.ev.charge(o.Len() * elementCost); err != nil {
 				return nil, err
 			}
@@ -187,11 +193,11 @@ func fnUnion(c *call) (Value, error) {
 		}
 		return out, nil
 	}
-	out := Array{}
+	out := value.Array{}
 	seen := map[string]bool{}
 	var buf []byte
 	for _, v := range c.args {
-		for _, e := range v.(Array) {
+		for _, e := range v.(value.Array) {
 			if buf, err = c.key(buf, e); err != nil {
 				return nil, err
 			}
@@ -204,7 +210,7 @@ func fnUnion(c *call) (Value, error) {
 	return out, nil
 }
 
-func fnIntersection(c *call) (Value, error) {
+func fnIntersection(c *call) (value.Value, error) {
 	arrays, err := c.kinds()
 	if err != nil {
 		return nil, err
@@ -218,7 +224,7 @@ func fnIntersection(c *call) (Value, error) {
 	var buf []byte
 	for i := len(c.args) - 1; i > 0; i-- {
 		round := len(c.args) - 1 - i
-		for _, e := range c.args[i].(Array) {
+		for _, e := range c.args[i].(value.Array) {
 			if buf, err = c.key(buf, e); err != nil {
 				return nil, err
 			}
@@ -227,8 +233,8 @@ func fnIntersection(c *call) (Value, error) {
 			}
 		}
 	}
-	out := Array{}
-	for _, e := range c.args[0].(Array) {
+	out := value.Array{}
+	for _, e := range c.args[0].(value.Array) {
 		if buf, err = c.key(buf, e); err != nil {
 			return nil, err
 		}
@@ -241,13 +247,13 @@ func fnIntersection(c *call) (Value, error) {
 }
 
 // commonMembers keeps the members whose name and value occur in every argument.
-func (c *call) commonMembers() (Value, error) {
-	out := &Object{}
+func (c *call) commonMembers() (value.Value, error) {
+	out := &value.Object{}
 next:
-	for _, m := range c.args[0].(*Object).Members() {
+	for _, m := range c.args[0].(*value.Object).Members() {
 		for _, v := range c.args[1:] {
-			other, ok := v.(*Object).Get(m.Name)
-			if !ok || !Equal(m.Value, other) {
+			other, ok := v.(*value.Object).Get(m.Name)
+			if !ok || !value.Equal(m.Value, other) {
 				continue next
 			}
 		}

@@ -3,6 +3,8 @@ package expr
 import (
 	"strings"
 	"time"
+
+	"switchyard/value"
 )
 
 // A Context holds what the expressions of one evaluation can refer to. Fields
@@ -20,22 +22,22 @@ type Context struct {
 	// Pipeline is the result of pipeline(): an *Object with the members of
 	// section 3, among them parameters and globalParameters. Nil where there is
 	// no pipeline.
-	Pipeline Value
+	Pipeline value.Value
 	// Variables returns the current value of a variable. The function decides
 	// how the name compares; the service ignores case.
-	Variables func(name string) (Value, bool)
+	Variables func(name string) (value.Value, bool)
 	// Activity returns the result of activity(name), usually an object with
 	// output, status and error; false if that activity has not run or is not
 	// upstream. The function decides how the name compares.
-	Activity func(name string) (Value, bool)
+	Activity func(name string) (value.Value, bool)
 	// Item returns the current element of the innermost loop or filter.
-	Item func() (Value, bool)
+	Item func() (value.Value, bool)
 	// Dataset, LinkedService and Trigger are the results of the functions of
 	// the same names; nil where they do not exist.
-	Dataset, LinkedService, Trigger Value
+	Dataset, LinkedService, Trigger value.Value
 	// TriggerBody is the result of triggerBody(). If it is nil, the function
 	// fails unless Trigger is there: then the body is null.
-	TriggerBody Value
+	TriggerBody value.Value
 
 	// Lenient accepts substring with two arguments, as the sibling service does.
 	Lenient bool
@@ -51,7 +53,7 @@ const (
 	// service states it for concat and join.
 	MaxText = 104_857_600
 	// MaxValueDepth is how deeply a result may nest. It is smaller than
-	// [MaxDepth] so that a result still parses inside the records that carry it.
+	// [value.MaxDepth] so that a result still parses inside the records that carry it.
 	MaxValueDepth = 100
 	// maxExpressionDepth is how deeply calls and brackets may nest.
 	maxExpressionDepth = 128
@@ -64,7 +66,7 @@ const (
 // objects {"value": …, "type": "Expression"}, and whatever arrays and objects
 // hold, without looking at member names. A part that holds no expression is
 // returned as it is, not copied. The error is an [*Error].
-func (c *Context) Evaluate(v Value) (Value, error) {
+func (c *Context) Evaluate(v value.Value) (value.Value, error) {
 	ev := evaluation{ctx: c, work: maxWork}
 	out, changed, err := ev.walk(v, 0)
 	if err != nil {
@@ -72,7 +74,7 @@ func (c *Context) Evaluate(v Value) (Value, error) {
 	}
 	if changed {
 		switch out.(type) {
-		case Array, *Object:
+		case value.Array, *value.Object:
 			if err := ev.chargeValue(out); err != nil {
 				return nil, err
 			}
@@ -83,7 +85,7 @@ func (c *Context) Evaluate(v Value) (Value, error) {
 
 // EvaluateString evaluates one JSON string by the table of section 1.1. The
 // error is an [*Error].
-func (c *Context) EvaluateString(s string) (Value, error) {
+func (c *Context) EvaluateString(s string) (value.Value, error) {
 	t, err := cachedParse(s)
 	if err != nil {
 		return nil, err
@@ -93,15 +95,15 @@ func (c *Context) EvaluateString(s string) (Value, error) {
 
 // EvaluateTemplate evaluates a template that was parsed before. The error is an
 // [*Error].
-func (c *Context) EvaluateTemplate(t *Template) (Value, error) {
+func (c *Context) EvaluateTemplate(t *Template) (value.Value, error) {
 	ev := evaluation{ctx: c, work: maxWork}
 	return ev.template(t)
 }
 
 // ExpressionText returns the string of an expression object (section 1.2). An
 // object whose value is no string is data, not an expression.
-func ExpressionText(v Value) (string, bool) {
-	o, ok := v.(*Object)
+func ExpressionText(v value.Value) (string, bool) {
+	o, ok := v.(*value.Object)
 	if !ok || o.Len() < 2 {
 		return "", false
 	}

@@ -7,20 +7,21 @@ import (
 
 	"switchyard/expr"
 	"switchyard/expr/exprtest"
+	"switchyard/value"
 )
 
-func parse(t testing.TB, s string) expr.Value {
+func parse(t testing.TB, s string) value.Value {
 	t.Helper()
-	v, err := expr.ParseJSON([]byte(s))
+	v, err := value.Parse([]byte(s))
 	if err != nil {
-		t.Fatalf("ParseJSON(%s): %v", s, err)
+		t.Fatalf("Parse(%s): %v", s, err)
 	}
 	return v
 }
 
 func newContext(t testing.TB, s string) *expr.Context {
 	t.Helper()
-	c, err := exprtest.NewContext(parse(t, s).(*expr.Object), exprtest.Now, 1)
+	c, err := exprtest.NewContext(parse(t, s).(*value.Object), exprtest.Now, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,31 +29,31 @@ func newContext(t testing.TB, s string) *expr.Context {
 }
 
 func TestEvaluateKeepsWhatHoldsNoExpression(t *testing.T) {
-	v := parse(t, `{"a": ["x", {"b": 1}], "c": "me@b.com"}`).(*expr.Object)
+	v := parse(t, `{"a": ["x", {"b": 1}], "c": "me@b.com"}`).(*value.Object)
 	got, err := new(expr.Context).Evaluate(v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.(*expr.Object) != v {
+	if got.(*value.Object) != v {
 		t.Error("a value without expressions was copied")
 	}
 }
 
 func TestEvaluateDoesNotChangeItsArgument(t *testing.T) {
 	const text = `{"a":["x","@{1}"],"b":{"c":"@2","d":{}},"e":{}}`
-	v := parse(t, text).(*expr.Object)
+	v := parse(t, text).(*value.Object)
 	got, err := new(expr.Context).Evaluate(v)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := string(expr.AppendJSON(nil, got)), `{"a":["x","1"],"b":{"c":2,"d":{}},"e":{}}`; got != want {
+	if got, want := string(value.Append(nil, got)), `{"a":["x","1"],"b":{"c":2,"d":{}},"e":{}}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if s := string(expr.AppendJSON(nil, v)); s != text {
+	if s := string(value.Append(nil, v)); s != text {
 		t.Errorf("the argument became %s, want %s", s, text)
 	}
 	e, _ := v.Get("e")
-	if kept, _ := got.(*expr.Object).Get("e"); kept != e {
+	if kept, _ := got.(*value.Object).Get("e"); kept != e {
 		t.Error("a member without expressions was copied")
 	}
 }
@@ -89,11 +90,11 @@ func TestSeed(t *testing.T) {
 		c := &expr.Context{Seed: seed}
 		var out []string
 		for range 2 {
-			v, err := c.Evaluate(expr.Array{"@guid()", "@{guid('N')} @{rand(0, 1000000000)}", "@concat(guid(), guid())"})
+			v, err := c.Evaluate(value.Array{"@guid()", "@{guid('N')} @{rand(0, 1000000000)}", "@concat(guid(), guid())"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, e := range v.(expr.Array) {
+			for _, e := range v.(value.Array) {
 				out = append(out, e.(string))
 			}
 		}
@@ -169,9 +170,9 @@ func TestEvaluateTemplate(t *testing.T) {
 		t.Errorf("got literal %v, source %q", tpl.IsLiteral(), tpl)
 	}
 	for i := range int64(3) {
-		c := &expr.Context{Variables: func(string) (expr.Value, bool) { return i, true }}
+		c := &expr.Context{Variables: func(string) (value.Value, bool) { return i, true }}
 		v, err := c.EvaluateTemplate(tpl)
-		if want := "v=" + expr.Text(i); err != nil || v != want {
+		if want := "v=" + value.Text(i); err != nil || v != want {
 			t.Errorf("got %v, %v, want %s", v, err, want)
 		}
 	}

@@ -3,37 +3,39 @@ package expr
 import (
 	"strconv"
 	"strings"
+
+	"switchyard/value"
 )
 
 // The functions of section 8 that convert between types.
 
-func fnArray(c *call) (Value, error) {
-	if a, ok := c.args[0].(Array); ok {
+func fnArray(c *call) (value.Value, error) {
+	if a, ok := c.args[0].(value.Array); ok {
 		return a, nil
 	}
 	return fnCreateArray(c)
 }
 
-func fnCreateArray(c *call) (Value, error) {
-	a := append(make(Array, 0, len(c.args)), c.args...)
+func fnCreateArray(c *call) (value.Value, error) {
+	a := append(make(value.Array, 0, len(c.args)), c.args...)
 	if err := c.ev.chargeValue(a); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
-func fnString(c *call) (Value, error) {
+func fnString(c *call) (value.Value, error) {
 	if s, ok := c.args[0].(string); ok {
 		return s, nil
 	}
-	return c.result(Text(c.args[0]))
+	return c.result(value.Text(c.args[0]))
 }
 
 func (c *call) notConvertible() error {
 	return errorf("The function '%s' was invoked with a parameter that is not valid. The value cannot be converted to the target type.", c.name)
 }
 
-func fnBool(c *call) (Value, error) {
+func fnBool(c *call) (value.Value, error) {
 	switch v := c.args[0].(type) {
 	case bool:
 		return v, nil
@@ -52,7 +54,7 @@ func fnBool(c *call) (Value, error) {
 	return nil, c.notConvertible()
 }
 
-func fnInt(c *call) (Value, error) {
+func fnInt(c *call) (value.Value, error) {
 	switch v := c.args[0].(type) {
 	case int64:
 		return v, nil
@@ -62,7 +64,7 @@ func fnInt(c *call) (Value, error) {
 		}
 		return int64(0), nil
 	case float64:
-		if i, ok := integral(v); ok {
+		if i, ok := value.Integral(v); ok {
 			return i, nil
 		}
 	case string:
@@ -75,7 +77,7 @@ func fnInt(c *call) (Value, error) {
 
 // fnFloat reads a decimal number as .NET does with the invariant culture:
 // commas between the digits before the point are ignored.
-func fnFloat(c *call) (Value, error) {
+func fnFloat(c *call) (value.Value, error) {
 	if len(c.args) == 2 {
 		if err := c.locale(1); err != nil {
 			return nil, err
@@ -153,20 +155,20 @@ func (c *call) locale(i int) error {
 
 // fnJSON parses JSON text or converts XML. Unlike the service, which is lax in
 // its own ways, it accepts exactly the JSON of RFC 8259.
-func fnJSON(c *call) (Value, error) {
+func fnJSON(c *call) (value.Value, error) {
 	text := ""
 	switch v := c.args[0].(type) {
 	case string:
 		text = v
-	case Array:
+	case value.Array:
 		return v, nil
-	case *Object:
-		content, ok := contentOf(v)
+	case *value.Object:
+		content, ok := value.ContentOf(v)
 		if !ok {
 			return v, nil
 		}
-		text = content.text()
-		if content.isXML() {
+		text = content.Text()
+		if content.IsXML() {
 			root, err := c.parseXML(text)
 			if err != nil {
 				return nil, err
@@ -180,8 +182,7 @@ func fnJSON(c *call) (Value, error) {
 	if err := c.ev.charge(2 * len(text)); err != nil {
 		return nil, err
 	}
-	p := jsonParser{b: []byte(text), maxDepth: MaxValueDepth}
-	v, err := p.parse()
+	v, err := value.ParseDepth([]byte(text), MaxValueDepth)
 	if err != nil {
 		return nil, errorf("The function 'json' parameter is not valid. The provided value cannot be parsed: %s.", err)
 	}

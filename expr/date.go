@@ -4,6 +4,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"switchyard/value"
 )
 
 // The functions of section 10.
@@ -25,7 +27,7 @@ func (c *call) time(i int) (timestamp, error) {
 }
 
 // formatted writes t in the format that is the i-th argument, if it is there.
-func (c *call) formatted(t timestamp, i int) (Value, error) {
+func (c *call) formatted(t timestamp, i int) (value.Value, error) {
 	if !t.valid() {
 		return nil, errorf("The result of the function '%s' is not a date in the years 1 to 9999.", c.name)
 	}
@@ -96,7 +98,7 @@ func (t timestamp) add(n int64, u timeUnit) timestamp {
 }
 
 // addUnit is addDays and its like.
-func (c *call) addUnit(u timeUnit) (Value, error) {
+func (c *call) addUnit(u timeUnit) (value.Value, error) {
 	t, err := c.time(0)
 	if err != nil {
 		return nil, err
@@ -108,15 +110,15 @@ func (c *call) addUnit(u timeUnit) (Value, error) {
 	return c.formatted(t.add(n, u), 2)
 }
 
-func fnAddDays(c *call) (Value, error)    { return c.addUnit(timeUnit{seconds: 86400}) }
-func fnAddHours(c *call) (Value, error)   { return c.addUnit(timeUnit{seconds: 3600}) }
-func fnAddMinutes(c *call) (Value, error) { return c.addUnit(timeUnit{seconds: 60}) }
-func fnAddSeconds(c *call) (Value, error) { return c.addUnit(timeUnit{seconds: 1}) }
+func fnAddDays(c *call) (value.Value, error)    { return c.addUnit(timeUnit{seconds: 86400}) }
+func fnAddHours(c *call) (value.Value, error)   { return c.addUnit(timeUnit{seconds: 3600}) }
+func fnAddMinutes(c *call) (value.Value, error) { return c.addUnit(timeUnit{seconds: 60}) }
+func fnAddSeconds(c *call) (value.Value, error) { return c.addUnit(timeUnit{seconds: 1}) }
 
-func fnAddToTime(c *call) (Value, error)        { return c.addInterval(1) }
-func fnSubtractFromTime(c *call) (Value, error) { return c.addInterval(-1) }
+func fnAddToTime(c *call) (value.Value, error)        { return c.addInterval(1) }
+func fnSubtractFromTime(c *call) (value.Value, error) { return c.addInterval(-1) }
 
-func (c *call) addInterval(sign int64) (Value, error) {
+func (c *call) addInterval(sign int64) (value.Value, error) {
 	t, err := c.time(0)
 	if err != nil {
 		return nil, err
@@ -138,10 +140,10 @@ func (c *call) interval(i int) (int64, timeUnit, error) {
 	return max(n, -math.MaxInt64), u, err
 }
 
-func fnGetFutureTime(c *call) (Value, error) { return c.fromNow(1) }
-func fnGetPastTime(c *call) (Value, error)   { return c.fromNow(-1) }
+func fnGetFutureTime(c *call) (value.Value, error) { return c.fromNow(1) }
+func fnGetPastTime(c *call) (value.Value, error)   { return c.fromNow(-1) }
 
-func (c *call) fromNow(sign int64) (Value, error) {
+func (c *call) fromNow(sign int64) (value.Value, error) {
 	n, u, err := c.interval(0)
 	if err != nil {
 		return nil, err
@@ -149,9 +151,9 @@ func (c *call) fromNow(sign int64) (Value, error) {
 	return c.formatted(c.now().add(sign*n, u), 2)
 }
 
-func fnUTCNow(c *call) (Value, error) { return c.formatted(c.now(), 0) }
+func fnUTCNow(c *call) (value.Value, error) { return c.formatted(c.now(), 0) }
 
-func fnFormatDateTime(c *call) (Value, error) {
+func fnFormatDateTime(c *call) (value.Value, error) {
 	t, err := c.time(0)
 	if err != nil {
 		return nil, err
@@ -165,7 +167,7 @@ func fnFormatDateTime(c *call) (Value, error) {
 }
 
 // part returns an integer that a timestamp contains.
-func (c *call) part(f func(timestamp) int64) (Value, error) {
+func (c *call) part(f func(timestamp) int64) (value.Value, error) {
 	t, err := c.time(0)
 	if err != nil {
 		return nil, err
@@ -173,22 +175,22 @@ func (c *call) part(f func(timestamp) int64) (Value, error) {
 	return f(t), nil
 }
 
-func fnDayOfMonth(c *call) (Value, error) {
+func fnDayOfMonth(c *call) (value.Value, error) {
 	return c.part(func(t timestamp) int64 { return int64(t.clock.Day()) })
 }
 
-func fnDayOfWeek(c *call) (Value, error) {
+func fnDayOfWeek(c *call) (value.Value, error) {
 	return c.part(func(t timestamp) int64 { return int64(t.clock.Weekday()) })
 }
 
-func fnDayOfYear(c *call) (Value, error) {
+func fnDayOfYear(c *call) (value.Value, error) {
 	return c.part(func(t timestamp) int64 { return int64(t.clock.YearDay()) })
 }
 
-func fnTicks(c *call) (Value, error) { return c.part(timestamp.ticks) }
+func fnTicks(c *call) (value.Value, error) { return c.part(timestamp.ticks) }
 
 // start cuts a timestamp to the beginning of a unit.
-func (c *call) start(f func(time.Time) time.Time) (Value, error) {
+func (c *call) start(f func(time.Time) time.Time) (value.Value, error) {
 	t, err := c.time(0)
 	if err != nil {
 		return nil, err
@@ -197,19 +199,19 @@ func (c *call) start(f func(time.Time) time.Time) (Value, error) {
 	return c.formatted(t, 1)
 }
 
-func fnStartOfDay(c *call) (Value, error) {
+func fnStartOfDay(c *call) (value.Value, error) {
 	return c.start(func(t time.Time) time.Time {
 		return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
 	})
 }
 
-func fnStartOfHour(c *call) (Value, error) {
+func fnStartOfHour(c *call) (value.Value, error) {
 	return c.start(func(t time.Time) time.Time {
 		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), 0, 0, 0, time.UTC)
 	})
 }
 
-func fnStartOfMonth(c *call) (Value, error) {
+func fnStartOfMonth(c *call) (value.Value, error) {
 	return c.start(func(t time.Time) time.Time {
 		return time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
 	})

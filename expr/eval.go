@@ -3,6 +3,8 @@ package expr
 import (
 	"math"
 	"strings"
+
+	"switchyard/value"
 )
 
 // An evaluation is one call of Evaluate: it carries the work that is left and
@@ -15,14 +17,14 @@ type evaluation struct {
 
 // walk evaluates v and what it holds. It reports whether the result differs
 // from v, so that values without expressions are never copied.
-func (ev *evaluation) walk(v Value, depth int) (Value, bool, error) {
+func (ev *evaluation) walk(v value.Value, depth int) (value.Value, bool, error) {
 	switch v := v.(type) {
 	case string:
 		if strings.IndexByte(v, '@') < 0 {
 			return v, false, nil
 		}
 		return ev.walkString(v)
-	case Array:
+	case value.Array:
 		if depth >= MaxValueDepth {
 			return nil, false, errTooDeep()
 		}
@@ -35,7 +37,7 @@ func (ev *evaluation) walk(v Value, depth int) (Value, bool, error) {
 				return ev.walkArrayFrom(v, i, r, depth)
 			}
 		}
-	case *Object:
+	case *value.Object:
 		if s, ok := ExpressionText(v); ok {
 			r, _, err := ev.walkString(s)
 			return r, true, err
@@ -43,7 +45,7 @@ func (ev *evaluation) walk(v Value, depth int) (Value, bool, error) {
 		if depth >= MaxValueDepth {
 			return nil, false, errTooDeep()
 		}
-		var clone *Object
+		var clone *value.Object
 		for _, m := range v.Members() {
 			r, changed, err := ev.walk(m.Value, depth+1)
 			if err != nil {
@@ -64,8 +66,8 @@ func (ev *evaluation) walk(v Value, depth int) (Value, bool, error) {
 }
 
 // walkArrayFrom continues a walk whose i-th element became r.
-func (ev *evaluation) walkArrayFrom(v Array, i int, r Value, depth int) (Value, bool, error) {
-	out := make(Array, len(v))
+func (ev *evaluation) walkArrayFrom(v value.Array, i int, r value.Value, depth int) (value.Value, bool, error) {
+	out := make(value.Array, len(v))
 	copy(out, v[:i])
 	out[i] = r
 	for i++; i < len(v); i++ {
@@ -77,7 +79,7 @@ func (ev *evaluation) walkArrayFrom(v Array, i int, r Value, depth int) (Value, 
 	return out, true, nil
 }
 
-func (ev *evaluation) walkString(s string) (Value, bool, error) {
+func (ev *evaluation) walkString(s string) (value.Value, bool, error) {
 	t, err := cachedParse(s)
 	if err != nil {
 		return nil, false, err
@@ -92,7 +94,7 @@ func (ev *evaluation) walkString(s string) (Value, bool, error) {
 	return v, true, nil
 }
 
-func (ev *evaluation) template(t *Template) (Value, error) {
+func (ev *evaluation) template(t *Template) (value.Value, error) {
 	switch {
 	case t.whole != nil:
 		return ev.expression(t.whole)
@@ -107,7 +109,7 @@ func (ev *evaluation) template(t *Template) (Value, error) {
 			if err != nil {
 				return nil, err
 			}
-			text = Text(v)
+			text = value.Text(v)
 		}
 		if b.Len()+len(text) > MaxText {
 			return nil, ev.place(errTooLong("string interpolation"), 0)
@@ -120,7 +122,7 @@ func (ev *evaluation) template(t *Template) (Value, error) {
 	return b.String(), nil
 }
 
-func (ev *evaluation) expression(x *expression) (Value, error) {
+func (ev *evaluation) expression(x *expression) (value.Value, error) {
 	outer := ev.current
 	ev.current = x
 	v, err := ev.eval(x.root)
@@ -148,7 +150,7 @@ func (ev *evaluation) place(err error, offset int) error {
 }
 
 // eval evaluates n. Its recursion is bounded by the depth the parser accepts.
-func (ev *evaluation) eval(n *node) (Value, error) {
+func (ev *evaluation) eval(n *node) (value.Value, error) {
 	v := n.value
 	if n.call {
 		var err error
@@ -167,7 +169,7 @@ func (ev *evaluation) eval(n *node) (Value, error) {
 
 // invoke checks the function and the number of arguments before it evaluates
 // any of them (section 4).
-func (ev *evaluation) invoke(n *node) (Value, error) {
+func (ev *evaluation) invoke(n *node) (value.Value, error) {
 	f := n.fn
 	if f == nil {
 		return nil, errorf("The template function '%s' is not defined or not valid.", n.name)
@@ -186,7 +188,7 @@ func (ev *evaluation) invoke(n *node) (Value, error) {
 	if len(n.args) <= len(c.buf) {
 		c.args = c.buf[:len(n.args)]
 	} else {
-		c.args = make([]Value, len(n.args))
+		c.args = make([]value.Value, len(n.args))
 	}
 	for i, a := range n.args {
 		var err error
@@ -198,9 +200,9 @@ func (ev *evaluation) invoke(n *node) (Value, error) {
 }
 
 // access applies one accessor (section 2.3).
-func (ev *evaluation) access(v Value, a *accessor) (Value, error) {
+func (ev *evaluation) access(v value.Value, a *accessor) (value.Value, error) {
 	name := a.name
-	var key Value = name
+	var key value.Value = name
 	if a.index != nil {
 		var err error
 		if key, err = ev.eval(a.index); err != nil {
@@ -209,23 +211,23 @@ func (ev *evaluation) access(v Value, a *accessor) (Value, error) {
 		name, _ = key.(string)
 	}
 	switch v := v.(type) {
-	case *Object:
+	case *value.Object:
 		if _, ok := key.(string); !ok {
-			return nil, ev.cannot("property '%s' cannot be selected. Properties of an object can only be selected using a string.", Text(key))
+			return nil, ev.cannot("property '%s' cannot be selected. Properties of an object can only be selected using a string.", value.Text(key))
 		}
 		m, ok := v.Lookup(name)
 		if ok || a.safe {
 			return m, nil
 		}
 		return nil, ev.cannot("property '%s' doesn't exist, available properties are '%s'.", name, memberNames(v))
-	case Array:
+	case value.Array:
 		i, ok := key.(int64)
 		if f, isFloat := key.(float64); isFloat {
-			i, ok = integral(f)
+			i, ok = value.Integral(f)
 		}
 		switch {
 		case !ok:
-			return nil, ev.cannot("property '%s' cannot be selected. Array elements can only be selected using an integer index.", Text(key))
+			return nil, ev.cannot("property '%s' cannot be selected. Array elements can only be selected using an integer index.", value.Text(key))
 		case i >= 0 && i < int64(len(v)):
 			return v[i], nil
 		case a.safe:
@@ -238,13 +240,13 @@ func (ev *evaluation) access(v Value, a *accessor) (Value, error) {
 		if a.safe {
 			return nil, nil
 		}
-		return nil, ev.cannot("property '%s' cannot be selected.", Text(key))
+		return nil, ev.cannot("property '%s' cannot be selected.", value.Text(key))
 	}
-	return nil, ev.cannot("property '%s' cannot be selected. Property selection is not supported on values of type '%s'.", Text(key), typeName(v))
+	return nil, ev.cannot("property '%s' cannot be selected. Property selection is not supported on values of type '%s'.", value.Text(key), value.TypeName(v))
 }
 
 // memberNames lists the names of o for an error message, not more than fit one.
-func memberNames(o *Object) string {
+func memberNames(o *value.Object) string {
 	var b strings.Builder
 	for i, m := range o.Members() {
 		if i > 0 {
@@ -286,13 +288,13 @@ const elementCost = 24
 // chargeValue charges a value that was built from others and checks how deeply
 // it nests. Values share their parts, so what is small in memory can be huge as
 // text: the cost is that of the text.
-func (ev *evaluation) chargeValue(v Value) error { return ev.chargeNested(v, 0) }
+func (ev *evaluation) chargeValue(v value.Value) error { return ev.chargeNested(v, 0) }
 
-func (ev *evaluation) chargeNested(v Value, depth int) error {
+func (ev *evaluation) chargeNested(v value.Value, depth int) error {
 	switch v := v.(type) {
 	case string:
 		return ev.charge(len(v) + elementCost)
-	case Array:
+	case value.Array:
 		if depth >= MaxValueDepth {
 			return errTooDeep()
 		}
@@ -301,7 +303,7 @@ func (ev *evaluation) chargeNested(v Value, depth int) error {
 				return err
 			}
 		}
-	case *Object:
+	case *value.Object:
 		if depth >= MaxValueDepth {
 			return errTooDeep()
 		}
@@ -326,7 +328,7 @@ func errTooLong(what string) *Error {
 }
 
 // finite turns a float that JSON cannot hold into an error.
-func finite(name string, f float64) (Value, error) {
+func finite(name string, f float64) (value.Value, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil, errorf("The result of the function '%s' is out of range.", name)
 	}

@@ -3,6 +3,8 @@ package expr
 import (
 	"fmt"
 	"strings"
+
+	"switchyard/value"
 )
 
 // A Family groups functions as the documentation does.
@@ -52,8 +54,8 @@ type function struct {
 	family     Family
 	min, max   int
 	lenientMin int // smaller minimum of Context.Lenient, if not 0
-	lazy       func(ev *evaluation, args []*node) (Value, error)
-	strict     func(c *call) (Value, error)
+	lazy       func(ev *evaluation, args []*node) (value.Value, error)
+	strict     func(c *call) (value.Value, error)
 }
 
 const unlimited = -1 // no limit on the number of arguments
@@ -189,8 +191,8 @@ func errArgumentCount(f *function, got int) *Error {
 type call struct {
 	ev   *evaluation
 	name string
-	args []Value
-	buf  [4]Value // backs args of most calls
+	args []value.Value
+	buf  [4]value.Value // backs args of most calls
 }
 
 var ordinals = [...]string{"first", "second", "third", "fourth", "fifth"}
@@ -208,7 +210,7 @@ func (c *call) parameter(i int) string {
 
 // wrong is the error of an argument that has the wrong type.
 func (c *call) wrong(i int, want string) error {
-	return errorf("The function '%s' expects %s to be %s. The provided value is of type '%s'.", c.name, c.parameter(i), want, typeName(c.args[i]))
+	return errorf("The function '%s' expects %s to be %s. The provided value is of type '%s'.", c.name, c.parameter(i), want, value.TypeName(c.args[i]))
 }
 
 // text returns a string argument; a content object is read as its text.
@@ -216,9 +218,9 @@ func (c *call) text(i int) (string, error) {
 	switch v := c.args[i].(type) {
 	case string:
 		return v, nil
-	case *Object:
-		if content, ok := contentOf(v); ok {
-			return content.text(), nil
+	case *value.Object:
+		if content, ok := value.ContentOf(v); ok {
+			return content.Text(), nil
 		}
 	}
 	return "", c.wrong(i, "a string")
@@ -240,7 +242,7 @@ func (c *call) integer(i int) (int64, error) {
 	return n, nil
 }
 
-func (c *call) number(i int) (Value, error) {
+func (c *call) number(i int) (value.Value, error) {
 	switch c.args[i].(type) {
 	case int64, float64:
 		return c.args[i], nil
@@ -249,7 +251,7 @@ func (c *call) number(i int) (Value, error) {
 }
 
 // result charges a text that the function produced.
-func (c *call) result(s string) (Value, error) {
+func (c *call) result(s string) (value.Value, error) {
 	if len(s) > MaxText {
 		return nil, errTooLong("the function '" + c.name + "'")
 	}

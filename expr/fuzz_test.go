@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"switchyard/expr"
+	"switchyard/value"
 )
 
 func isExprError(err error) bool {
@@ -16,7 +17,7 @@ func isExprError(err error) bool {
 
 func FuzzParse(f *testing.F) {
 	for _, v := range allVectors(f) {
-		f.Add(expr.Text(v.Expr))
+		f.Add(value.Text(v.Expr))
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		tpl, err := expr.Parse(s)
@@ -42,7 +43,7 @@ func FuzzParse(f *testing.F) {
 // with an error of the package, and does the same thing twice.
 func FuzzEvaluate(f *testing.F) {
 	for _, v := range allVectors(f) {
-		f.Add(expr.Text(v.Expr))
+		f.Add(value.Text(v.Expr))
 	}
 	const context = `{"parameters":{"a":"b","myString":"foo","n":null,"o":{"x":[1,2.5,"é"]}},"globalParameters":{"env":"dev"},
 		"variables":{"v":"<a x=\"1\"><b>2</b></a>","t":"2018-03-05T09:07:03.045Z"},"activities":{"A":{"output":{"v":[1]},"status":"Succeeded"}},"item":{"k":"v"}}`
@@ -58,9 +59,9 @@ func FuzzEvaluate(f *testing.F) {
 			}
 			return
 		}
-		text := expr.AppendJSON(nil, v)
-		back, err := expr.ParseJSON(text)
-		if err != nil || !expr.Equal(back, v) || !expr.Equal(again, v) {
+		text := value.Append(nil, v)
+		back, err := value.Parse(text)
+		if err != nil || !value.Equal(back, v) || !value.Equal(again, v) {
 			t.Fatalf("EvaluateString(%q): got %s, read back %v, %v, again %v", s, text, back, err, again)
 		}
 	})
@@ -70,14 +71,14 @@ func FuzzEvaluate(f *testing.F) {
 // writes reads as the same time.
 func FuzzDateFormat(f *testing.F) {
 	for _, v := range allVectors(f) {
-		tpl := expr.Text(v.Expr)
+		tpl := value.Text(v.Expr)
 		if args, ok := strings.CutPrefix(tpl, "@formatDateTime('"); ok {
 			ts, format, _ := strings.Cut(strings.TrimSuffix(args, "')"), "','")
 			f.Add(ts, format)
 		}
 	}
 	f.Fuzz(func(t *testing.T, ts, format string) {
-		c := &expr.Context{Variables: func(name string) (expr.Value, bool) {
+		c := &expr.Context{Variables: func(name string) (value.Value, bool) {
 			if name == "ts" {
 				return ts, true
 			}
@@ -112,7 +113,7 @@ func FuzzXML(f *testing.F) {
 		if len(doc) > 4000 || len(path) > 500 {
 			return
 		}
-		c := &expr.Context{Variables: func(name string) (expr.Value, bool) {
+		c := &expr.Context{Variables: func(name string) (value.Value, bool) {
 			if name == "doc" {
 				return doc, true
 			}
@@ -125,19 +126,19 @@ func FuzzXML(f *testing.F) {
 			}
 			return
 		}
-		expr.AppendJSON(nil, v)
+		value.Append(nil, v)
 		nodes, err := c.EvaluateString("@xpath(variables('doc'), variables('path'))")
 		if err != nil && !isExprError(err) {
 			t.Fatalf("xpath(%q, %q): got error %#v", doc, path, err)
 		}
-		a, _ := nodes.(expr.Array)
+		a, _ := nodes.(value.Array)
 		for _, n := range a {
-			if _, ok := n.(*expr.Object); !ok {
+			if _, ok := n.(*value.Object); !ok {
 				continue
 			}
-			c := &expr.Context{Item: func() (expr.Value, bool) { return n, true }}
+			c := &expr.Context{Item: func() (value.Value, bool) { return n, true }}
 			if _, err := c.EvaluateString("@xml(item())"); err != nil {
-				t.Fatalf("xpath(%q, %q) gave %s, which is not XML: %v", doc, path, expr.Text(n), err)
+				t.Fatalf("xpath(%q, %q) gave %s, which is not XML: %v", doc, path, value.Text(n), err)
 			}
 		}
 	})
@@ -166,7 +167,7 @@ func BenchmarkPropertyAccess(b *testing.B) {
 
 func BenchmarkJSON(b *testing.B) {
 	text := `[` + strings.Repeat(`{"id":12345,"name":"a name","tags":["x","y"],"score":0.25,"ok":true},`, 99) + `{}]`
-	c := &expr.Context{Variables: func(string) (expr.Value, bool) { return text, true }}
+	c := &expr.Context{Variables: func(string) (value.Value, bool) { return text, true }}
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -6,16 +6,17 @@ import (
 	"testing"
 
 	"switchyard/expr"
+	"switchyard/value"
 )
 
 // refuses checks that evaluating in fails with an *expr.Error that says why.
-func refuses(t *testing.T, c *expr.Context, in expr.Value, fragment string) {
+func refuses(t *testing.T, c *expr.Context, in value.Value, fragment string) {
 	t.Helper()
 	v, err := c.Evaluate(in)
 	var e *expr.Error
 	if !errors.As(err, &e) || !strings.Contains(e.Message, fragment) {
-		text := expr.Text(in)
-		t.Errorf("%.80s: got %.80s, %v, want an error with %q", text, expr.Text(v), err, fragment)
+		text := value.Text(in)
+		t.Errorf("%.80s: got %.80s, %v, want an error with %q", text, value.Text(v), err, fragment)
 	}
 }
 
@@ -50,18 +51,18 @@ func TestExpressionDepth(t *testing.T) {
 }
 
 func TestValueDepth(t *testing.T) {
-	deep := expr.Value("x")
+	deep := value.Value("x")
 	for range expr.MaxValueDepth {
-		deep = expr.Array{deep}
+		deep = value.Array{deep}
 	}
-	c := &expr.Context{Variables: func(string) (expr.Value, bool) { return deep, true }}
+	c := &expr.Context{Variables: func(string) (value.Value, bool) { return deep, true }}
 	if _, err := c.EvaluateString("@variables('v')"); err != nil {
 		t.Errorf("a value as deep as allowed: %v", err)
 	}
 	refuses(t, c, "@createArray(variables('v'))", "nests deeper than the limit of 100")
-	refuses(t, c, expr.Array{"@variables('v')"}, "nests deeper than the limit of 100")
-	refuses(t, c, expr.NewObject(expr.Member{Name: "a", Value: "@variables('v')"}), "nests deeper")
-	refuses(t, c, expr.Array{deep}, "nests deeper")
+	refuses(t, c, value.Array{"@variables('v')"}, "nests deeper than the limit of 100")
+	refuses(t, c, value.NewObject(value.Member{Name: "a", Value: "@variables('v')"}), "nests deeper")
+	refuses(t, c, value.Array{deep}, "nests deeper")
 	refuses(t, c, "@json('"+strings.Repeat("[", 200)+"')", "nested deeper than 100")
 	xml := strings.Repeat("<a>", 99) + strings.Repeat("</a>", 99)
 	if _, err := c.EvaluateString("@xml('" + xml + "')"); err != nil {
@@ -73,8 +74,8 @@ func TestValueDepth(t *testing.T) {
 // TestSharedPartsAreCounted doubles a value in every evaluation: in memory it
 // stays small, as text it would soon fill any disk.
 func TestSharedPartsAreCounted(t *testing.T) {
-	v := expr.Value(strings.Repeat("x", 1000))
-	c := &expr.Context{Variables: func(string) (expr.Value, bool) { return v, true }}
+	v := value.Value(strings.Repeat("x", 1000))
+	c := &expr.Context{Variables: func(string) (value.Value, bool) { return v, true }}
 	for i := range 40 {
 		next, err := c.EvaluateString("@createArray(variables('v'), variables('v'))")
 		if err != nil {
@@ -90,7 +91,7 @@ func TestSharedPartsAreCounted(t *testing.T) {
 
 func TestTextLimits(t *testing.T) {
 	big := strings.Repeat("x", 30<<20)
-	c := &expr.Context{Variables: func(string) (expr.Value, bool) { return big, true }}
+	c := &expr.Context{Variables: func(string) (value.Value, bool) { return big, true }}
 	four := strings.Repeat(",variables('v')", 4)[1:]
 	refuses(t, c, "@concat("+four+")", "longer than the limit of 104857600 characters")
 	refuses(t, c, "@{"+strings.ReplaceAll(four, ",", "}@{")+"}", "longer than the limit of 104857600")
@@ -101,7 +102,7 @@ func TestTextLimits(t *testing.T) {
 
 func TestErrorsAreShort(t *testing.T) {
 	big := strings.Repeat("ä", 1<<20)
-	c := &expr.Context{Item: func() (expr.Value, bool) { return big, true }}
+	c := &expr.Context{Item: func() (value.Value, bool) { return big, true }}
 	for _, in := range []string{
 		"@variables(item())", "@activity(item())", "@json('{}')[item()]", "@guid(item())", "@utcNow(item())",
 		"@ticks(item())", "@convertFromUtc('2018-01-01', item())", "@addToTime('2018-01-01', 1, item())",
@@ -130,7 +131,7 @@ func TestNestedGrowth(t *testing.T) {
 // TestXPathSteps evaluates paths that visit every tuple of nodes.
 func TestXPathSteps(t *testing.T) {
 	doc := "<r>" + strings.Repeat("<a><b/></a>", 2000) + "</r>"
-	c := &expr.Context{Variables: func(string) (expr.Value, bool) { return doc, true }}
+	c := &expr.Context{Variables: func(string) (value.Value, bool) { return doc, true }}
 	for _, path := range []string{
 		"//*[count(//*[count(//*) > 0]) > 0]",
 		"count(//*/following::*/following::*)",
@@ -139,7 +140,7 @@ func TestXPathSteps(t *testing.T) {
 	} {
 		v, err := c.EvaluateString("@xpath(variables('v'), '" + path + "')")
 		if err == nil {
-			t.Logf("%s: %.40s", path, expr.Text(v))
+			t.Logf("%s: %.40s", path, value.Text(v))
 			continue
 		}
 		if !strings.Contains(err.Error(), "too many steps") {

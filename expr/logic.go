@@ -1,17 +1,21 @@
 package expr
 
+import "switchyard/value"
+
 // The functions of section 7. Those that skip arguments take them unevaluated.
 
-func notBoolean(name string, v Value) error {
-	return errorf("The function '%s' expects all of its parameters to be booleans. Found invalid parameter types: '%s'.", name, typeName(v))
+func notBoolean(name string, v value.Value) error {
+	return errorf("The function '%s' expects all of its parameters to be booleans. Found invalid parameter types: '%s'.", name, value.TypeName(v))
 }
 
-func fnAnd(ev *evaluation, args []*node) (Value, error) { return connective(ev, "and", args, false) }
+func fnAnd(ev *evaluation, args []*node) (value.Value, error) {
+	return connective(ev, "and", args, false)
+}
 
-func fnOr(ev *evaluation, args []*node) (Value, error) { return connective(ev, "or", args, true) }
+func fnOr(ev *evaluation, args []*node) (value.Value, error) { return connective(ev, "or", args, true) }
 
 // connective evaluates arguments up to the first that equals stop.
-func connective(ev *evaluation, name string, args []*node, stop bool) (Value, error) {
+func connective(ev *evaluation, name string, args []*node, stop bool) (value.Value, error) {
 	for _, a := range args {
 		v, err := ev.eval(a)
 		if err != nil {
@@ -28,7 +32,7 @@ func connective(ev *evaluation, name string, args []*node, stop bool) (Value, er
 	return !stop, nil
 }
 
-func fnNot(c *call) (Value, error) {
+func fnNot(c *call) (value.Value, error) {
 	b, ok := c.args[0].(bool)
 	if !ok {
 		return nil, c.wrong(0, "a boolean")
@@ -36,14 +40,14 @@ func fnNot(c *call) (Value, error) {
 	return !b, nil
 }
 
-func fnIf(ev *evaluation, args []*node) (Value, error) {
+func fnIf(ev *evaluation, args []*node) (value.Value, error) {
 	v, err := ev.eval(args[0])
 	if err != nil {
 		return nil, err
 	}
 	condition, ok := v.(bool)
 	if !ok {
-		return nil, errorf("The function 'if' expects its first parameter to be a boolean. The provided value is of type '%s'.", typeName(v))
+		return nil, errorf("The function 'if' expects its first parameter to be a boolean. The provided value is of type '%s'.", value.TypeName(v))
 	}
 	if condition {
 		return ev.eval(args[1])
@@ -51,7 +55,7 @@ func fnIf(ev *evaluation, args []*node) (Value, error) {
 	return ev.eval(args[2])
 }
 
-func fnCoalesce(ev *evaluation, args []*node) (Value, error) {
+func fnCoalesce(ev *evaluation, args []*node) (value.Value, error) {
 	for _, a := range args {
 		v, err := ev.eval(a)
 		if err != nil || v != nil {
@@ -63,7 +67,7 @@ func fnCoalesce(ev *evaluation, args []*node) (Value, error) {
 
 // fnEquals takes more than two values as "all equal the first", and a boolean
 // beside a number as 1 or 0 (documentation: equals(true, 1) is true).
-func fnEquals(c *call) (Value, error) {
+func fnEquals(c *call) (value.Value, error) {
 	for _, v := range c.args[1:] {
 		if !equalLoose(c.args[0], v) {
 			return false, nil
@@ -72,7 +76,7 @@ func fnEquals(c *call) (Value, error) {
 	return true, nil
 }
 
-func equalLoose(a, b Value) bool {
+func equalLoose(a, b value.Value) bool {
 	if _, ok := a.(bool); !ok {
 		a, b = b, a
 	}
@@ -83,35 +87,35 @@ func equalLoose(a, b Value) bool {
 			if t {
 				n = 1
 			}
-			return Equal(n, b)
+			return value.Equal(n, b)
 		}
 	}
-	return Equal(a, b)
+	return value.Equal(a, b)
 }
 
-func fnGreater(c *call) (Value, error) {
+func fnGreater(c *call) (value.Value, error) {
 	order, err := c.order()
 	return order > 0, err
 }
 
-func fnGreaterOrEquals(c *call) (Value, error) {
+func fnGreaterOrEquals(c *call) (value.Value, error) {
 	order, err := c.order()
 	return order >= 0, err
 }
 
-func fnLess(c *call) (Value, error) {
+func fnLess(c *call) (value.Value, error) {
 	order, err := c.order()
 	return order < 0, err
 }
 
-func fnLessOrEquals(c *call) (Value, error) {
+func fnLessOrEquals(c *call) (value.Value, error) {
 	order, err := c.order()
 	return order <= 0, err
 }
 
 // order compares two numbers, or two strings ignoring case.
 func (c *call) order() (int, error) {
-	kind := func(v Value) int {
+	kind := func(v value.Value) int {
 		switch v.(type) {
 		case int64, float64:
 			return 1
@@ -123,11 +127,11 @@ func (c *call) order() (int, error) {
 	a, b := kind(c.args[0]), kind(c.args[1])
 	switch {
 	case a == 1 && b == 1:
-		return compareNumbers(c.args[0], c.args[1]), nil
+		return value.CompareNumbers(c.args[0], c.args[1]), nil
 	case a == 2 && b == 2:
 		return compareFold(c.args[0].(string), c.args[1].(string)), nil
-	case a == 0 && typeName(c.args[0]) == typeName(c.args[1]):
+	case a == 0 && value.TypeName(c.args[0]) == value.TypeName(c.args[1]):
 		return 0, c.wrong(0, "an integer, a float, a decimal number or a string")
 	}
-	return 0, errorf("The function '%s' expects two parameter of matching types. The function was invoked with values of type '%s' and '%s' that do not match.", c.name, typeName(c.args[0]), typeName(c.args[1]))
+	return 0, errorf("The function '%s' expects two parameter of matching types. The function was invoked with values of type '%s' and '%s' that do not match.", c.name, value.TypeName(c.args[0]), value.TypeName(c.args[1]))
 }

@@ -3,6 +3,8 @@ package expr
 import (
 	"math"
 	"math/bits"
+
+	"switchyard/value"
 )
 
 // The functions of section 9: 64-bit integer arithmetic that refuses to
@@ -20,7 +22,7 @@ func (c *call) operands() (a, b int64, x, y float64, integers bool, err error) {
 	return a, b, toFloat(c.args[0]), toFloat(c.args[1]), ok1 && ok2, nil
 }
 
-func toFloat(v Value) float64 {
+func toFloat(v value.Value) float64 {
 	if i, ok := v.(int64); ok {
 		return float64(i)
 	}
@@ -32,7 +34,7 @@ func (c *call) overflow() error {
 	return errorf("The result of the function '%s' does not fit a 64-bit integer.", c.name)
 }
 
-func fnAdd(c *call) (Value, error) {
+func fnAdd(c *call) (value.Value, error) {
 	a, b, x, y, integers, err := c.operands()
 	if err != nil {
 		return nil, err
@@ -47,7 +49,7 @@ func fnAdd(c *call) (Value, error) {
 	return sum, nil
 }
 
-func fnSub(c *call) (Value, error) {
+func fnSub(c *call) (value.Value, error) {
 	a, b, x, y, integers, err := c.operands()
 	if err != nil {
 		return nil, err
@@ -62,7 +64,7 @@ func fnSub(c *call) (Value, error) {
 	return difference, nil
 }
 
-func fnMul(c *call) (Value, error) {
+func fnMul(c *call) (value.Value, error) {
 	a, b, x, y, integers, err := c.operands()
 	if err != nil {
 		return nil, err
@@ -91,7 +93,7 @@ func (c *call) divideByZero() error {
 	return errorf("Attempt to divide an integral or decimal value by zero in function '%s'.", c.name)
 }
 
-func fnDiv(c *call) (Value, error) {
+func fnDiv(c *call) (value.Value, error) {
 	a, b, x, y, integers, err := c.operands()
 	switch {
 	case err != nil:
@@ -106,7 +108,7 @@ func fnDiv(c *call) (Value, error) {
 	return a / b, nil
 }
 
-func fnMod(c *call) (Value, error) {
+func fnMod(c *call) (value.Value, error) {
 	a, b, x, y, integers, err := c.operands()
 	switch {
 	case err != nil:
@@ -119,28 +121,28 @@ func fnMod(c *call) (Value, error) {
 	return a % b, nil
 }
 
-func fnMax(c *call) (Value, error) { return c.extreme(1) }
+func fnMax(c *call) (value.Value, error) { return c.extreme(1) }
 
-func fnMin(c *call) (Value, error) { return c.extreme(-1) }
+func fnMin(c *call) (value.Value, error) { return c.extreme(-1) }
 
 // extreme returns the first of the greatest (sign 1) or least (sign -1) numbers
 // among the arguments, or in the one array that is the argument.
-func (c *call) extreme(sign int) (Value, error) {
+func (c *call) extreme(sign int) (value.Value, error) {
 	numbers := c.args
-	if a, ok := numbers[0].(Array); ok && len(numbers) == 1 {
+	if a, ok := numbers[0].(value.Array); ok && len(numbers) == 1 {
 		if len(a) == 0 {
 			return nil, errorf("The function '%s' expects an array that is not empty.", c.name)
 		}
 		numbers = a
 	}
-	var best Value
+	var best value.Value
 	for i, v := range numbers {
 		switch v.(type) {
 		case int64, float64:
 		default:
-			return nil, errorf("The function '%s' expects all of its parameters to be integers, floats or decimal numbers. Found invalid parameter types: '%s'.", c.name, typeName(v))
+			return nil, errorf("The function '%s' expects all of its parameters to be integers, floats or decimal numbers. Found invalid parameter types: '%s'.", c.name, value.TypeName(v))
 		}
-		if i == 0 || compareNumbers(v, best)*sign > 0 {
+		if i == 0 || value.CompareNumbers(v, best)*sign > 0 {
 			best = v
 		}
 	}
@@ -153,7 +155,7 @@ const (
 	maxRangeEnd   = 2_147_483_647
 )
 
-func fnRange(c *call) (Value, error) {
+func fnRange(c *call) (value.Value, error) {
 	start, err := c.integer(0)
 	if err != nil {
 		return nil, err
@@ -171,7 +173,7 @@ func fnRange(c *call) (Value, error) {
 	if err := c.ev.charge(int(count) * elementCost); err != nil {
 		return nil, err
 	}
-	a := make(Array, count)
+	a := make(value.Array, count)
 	for i := range a {
 		a[i] = start + int64(i)
 	}

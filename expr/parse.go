@@ -4,15 +4,17 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"switchyard/value"
 )
 
 // A node is a literal or a call, followed by accessors.
 type node struct {
 	offset    int
 	call      bool
-	value     Value     // literal
-	name      string    // call: the name as written
-	fn        *function // call: nil if there is no such function
+	value     value.Value // literal
+	name      string      // call: the name as written
+	fn        *function   // call: nil if there is no such function
 	args      []*node
 	accessors []accessor
 }
@@ -196,7 +198,7 @@ func (p *parser) arguments(n *node, name string) error {
 	}
 }
 
-func numberLiteral(text string) (Value, bool) {
+func numberLiteral(text string) (value.Value, bool) {
 	if strings.ContainsAny(text, ".eE") {
 		f, err := strconv.ParseFloat(text, 64)
 		return f, err == nil && !math.IsInf(f, 0)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/bits"
 	"strings"
+
+	"switchyard/value"
 )
 
 // draw returns the next block of the sequence that the seed determines: the
@@ -20,7 +22,7 @@ func (c *Context) draw() [sha256.Size]byte {
 }
 
 // fnGUID returns a version 4 UUID in one of .NET's formats.
-func fnGUID(c *call) (Value, error) {
+func fnGUID(c *call) (value.Value, error) {
 	format := "D"
 	if len(c.args) == 1 {
 		var err error
@@ -48,7 +50,7 @@ func fnGUID(c *call) (Value, error) {
 	return nil, errorf("The function 'guid' expects its parameter to be one of the formats 'D', 'N', 'B', 'P' and 'X'. The provided value is '%s'.", format)
 }
 
-func fnRand(c *call) (Value, error) {
+func fnRand(c *call) (value.Value, error) {
 	low, err := c.integer(0)
 	if err != nil {
 		return nil, err

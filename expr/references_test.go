@@ -9,6 +9,7 @@ import (
 
 	"switchyard/expr"
 	"switchyard/expr/exprtest"
+	"switchyard/value"
 )
 
 func TestReferences(t *testing.T) {
@@ -73,7 +74,7 @@ func TestReferencesOfParts(t *testing.T) {
 func TestEveryFunctionHasVectors(t *testing.T) {
 	called := map[string]bool{}
 	for _, v := range allVectors(t) {
-		if tpl, err := expr.Parse(expr.Text(v.Expr)); err == nil && !v.WantError {
+		if tpl, err := expr.Parse(value.Text(v.Expr)); err == nil && !v.WantError {
 			for _, c := range tpl.References().Calls {
 				called[strings.ToLower(c.Name)] = true
 			}

@@ -1,34 +1,36 @@
 package expr
 
+import "switchyard/value"
+
 // The functions of section 3: they read the Context.
 
-func notHere(name string) (Value, error) {
+func notHere(name string) (value.Value, error) {
 	return nil, errorf("The template function '%s' is not expected at this location.", name)
 }
 
-func isNil(v Value) bool {
-	o, ok := v.(*Object)
+func isNil(v value.Value) bool {
+	o, ok := v.(*value.Object)
 	return v == nil || ok && o == nil
 }
 
-func contextValue(name string, v Value) (Value, error) {
+func contextValue(name string, v value.Value) (value.Value, error) {
 	if isNil(v) {
 		return notHere(name)
 	}
 	return v, nil
 }
 
-func fnPipeline(c *call) (Value, error) { return contextValue("pipeline", c.ev.ctx.Pipeline) }
+func fnPipeline(c *call) (value.Value, error) { return contextValue("pipeline", c.ev.ctx.Pipeline) }
 
-func fnDataset(c *call) (Value, error) { return contextValue("dataset", c.ev.ctx.Dataset) }
+func fnDataset(c *call) (value.Value, error) { return contextValue("dataset", c.ev.ctx.Dataset) }
 
-func fnLinkedService(c *call) (Value, error) {
+func fnLinkedService(c *call) (value.Value, error) {
 	return contextValue("linkedService", c.ev.ctx.LinkedService)
 }
 
-func fnTrigger(c *call) (Value, error) { return contextValue("trigger", c.ev.ctx.Trigger) }
+func fnTrigger(c *call) (value.Value, error) { return contextValue("trigger", c.ev.ctx.Trigger) }
 
-func fnTriggerBody(c *call) (Value, error) {
+func fnTriggerBody(c *call) (value.Value, error) {
 	ctx := c.ev.ctx
 	if isNil(ctx.TriggerBody) && !isNil(ctx.Trigger) {
 		return nil, nil
@@ -36,7 +38,7 @@ func fnTriggerBody(c *call) (Value, error) {
 	return contextValue("triggerBody", ctx.TriggerBody)
 }
 
-func fnActivity(c *call) (Value, error) {
+func fnActivity(c *call) (value.Value, error) {
 	name, err := c.text(0)
 	if err != nil {
 		return nil, err
@@ -49,7 +51,7 @@ func fnActivity(c *call) (Value, error) {
 	return nil, c.ev.cannot("the template action '%s' is not defined at current scope.", name)
 }
 
-func fnVariables(c *call) (Value, error) {
+func fnVariables(c *call) (value.Value, error) {
 	name, err := c.text(0)
 	if err != nil {
 		return nil, err
@@ -62,7 +64,7 @@ func fnVariables(c *call) (Value, error) {
 	return nil, c.ev.cannot("the template variable '%s' cannot be found.", name)
 }
 
-func fnItem(c *call) (Value, error) {
+func fnItem(c *call) (value.Value, error) {
 	if c.ev.ctx.Item != nil {
 		if v, ok := c.ev.ctx.Item(); ok {
 			return v, nil

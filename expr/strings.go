@@ -3,17 +3,19 @@ package expr
 import (
 	"strings"
 	"unicode"
+
+	"switchyard/value"
 )
 
 // The functions of section 5.
 
-func fnConcat(c *call) (Value, error) {
+func fnConcat(c *call) (value.Value, error) {
 	if len(c.args) == 1 {
-		return c.result(Text(c.args[0]))
+		return c.result(value.Text(c.args[0]))
 	}
 	var b strings.Builder
 	for _, v := range c.args {
-		text := Text(v)
+		text := value.Text(v)
 		if b.Len()+len(text) > MaxText {
 			return nil, errTooLong("the function 'concat'")
 		}
@@ -22,7 +24,7 @@ func fnConcat(c *call) (Value, error) {
 	return c.result(b.String())
 }
 
-func fnEndsWith(c *call) (Value, error) {
+func fnEndsWith(c *call) (value.Value, error) {
 	text, search, err := c.texts()
 	if err != nil {
 		return nil, err
@@ -30,7 +32,7 @@ func fnEndsWith(c *call) (Value, error) {
 	return strings.HasSuffix(fold(text), fold(search)), nil
 }
 
-func fnStartsWith(c *call) (Value, error) {
+func fnStartsWith(c *call) (value.Value, error) {
 	text, search, err := c.texts()
 	if err != nil {
 		return nil, err
@@ -38,7 +40,7 @@ func fnStartsWith(c *call) (Value, error) {
 	return strings.HasPrefix(fold(text), fold(search)), nil
 }
 
-func fnIndexOf(c *call) (Value, error) {
+func fnIndexOf(c *call) (value.Value, error) {
 	text, search, err := c.texts()
 	if err != nil {
 		return nil, err
@@ -53,7 +55,7 @@ func fnIndexOf(c *call) (Value, error) {
 
 // fnLastIndexOf keeps the documented oddity of an empty search text: the last
 // position, not the one behind it.
-func fnLastIndexOf(c *call) (Value, error) {
+func fnLastIndexOf(c *call) (value.Value, error) {
 	text, search, err := c.texts()
 	if err != nil {
 		return nil, err
@@ -69,7 +71,7 @@ func fnLastIndexOf(c *call) (Value, error) {
 	return int64(units(text[:i])), nil
 }
 
-func fnReplace(c *call) (Value, error) {
+func fnReplace(c *call) (value.Value, error) {
 	text, old, err := c.texts()
 	if err != nil {
 		return nil, err
@@ -87,26 +89,26 @@ func fnReplace(c *call) (Value, error) {
 	return c.result(strings.ReplaceAll(text, old, replacement))
 }
 
-func fnSplit(c *call) (Value, error) {
+func fnSplit(c *call) (value.Value, error) {
 	text, delimiter, err := c.texts()
 	if err != nil {
 		return nil, err
 	}
 	if delimiter == "" {
-		return Array{text}, nil
+		return value.Array{text}, nil
 	}
 	if err := c.ev.charge(len(text) + elementCost*strings.Count(text, delimiter)); err != nil {
 		return nil, err
 	}
 	pieces := strings.Split(text, delimiter)
-	a := make(Array, len(pieces))
+	a := make(value.Array, len(pieces))
 	for i, s := range pieces {
 		a[i] = s
 	}
 	return a, nil
 }
 
-func fnSubstring(c *call) (Value, error) {
+func fnSubstring(c *call) (value.Value, error) {
 	text, err := c.text(0)
 	if err != nil {
 		return nil, err
@@ -128,7 +130,7 @@ func fnSubstring(c *call) (Value, error) {
 	return sliceUnits(text, int(start), int(start+length)), nil
 }
 
-func fnToLower(c *call) (Value, error) {
+func fnToLower(c *call) (value.Value, error) {
 	text, err := c.text(0)
 	if err != nil {
 		return nil, err
@@ -136,7 +138,7 @@ func fnToLower(c *call) (Value, error) {
 	return c.result(strings.Map(lowerRune, text))
 }
 
-func fnToUpper(c *call) (Value, error) {
+func fnToUpper(c *call) (value.Value, error) {
 	text, err := c.text(0)
 	if err != nil {
 		return nil, err
@@ -144,7 +146,7 @@ func fnToUpper(c *call) (Value, error) {
 	return c.result(strings.Map(upperRune, text))
 }
 
-func fnTrim(c *call) (Value, error) {
+func fnTrim(c *call) (value.Value, error) {
 	text, err := c.text(0)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 	_ "time/tzdata" // for hosts without a tz database
+
+	"switchyard/value"
 )
 
 // zones remembers the zones that were looked up: at most as many as the tz
@@ -78,10 +80,10 @@ func (t timestamp) fromZone(l *time.Location) (timestamp, bool) {
 }
 
 func (c *call) gap(i int) error {
-	return errorf("In function '%s', the value provided for date time string '%s' is a time that does not occur in its time zone.", c.name, Text(c.args[i]))
+	return errorf("In function '%s', the value provided for date time string '%s' is a time that does not occur in its time zone.", c.name, value.Text(c.args[i]))
 }
 
-func fnConvertFromUTC(c *call) (Value, error) {
+func fnConvertFromUTC(c *call) (value.Value, error) {
 	t, err := c.time(0)
 	if err != nil {
 		return nil, err
@@ -95,7 +97,7 @@ func fnConvertFromUTC(c *call) (Value, error) {
 
 // fnConvertToUTC refuses a timestamp that names its zone unless the zone given
 // is UTC.
-func fnConvertToUTC(c *call) (Value, error) {
+func fnConvertToUTC(c *call) (value.Value, error) {
 	t, err := c.time(0)
 	if err != nil {
 		return nil, err
@@ -106,7 +108,7 @@ func fnConvertToUTC(c *call) (Value, error) {
 	}
 	if t.kind != kindUnspecified {
 		if !isUTC(l) {
-			return nil, errorf("In function '%s', the source time zone must match the one that the timestamp '%s' indicates.", c.name, Text(c.args[0]))
+			return nil, errorf("In function '%s', the source time zone must match the one that the timestamp '%s' indicates.", c.name, value.Text(c.args[0]))
 		}
 		return c.formatted(timestamp{t.clock, kindUTC}, 2)
 	}
@@ -117,7 +119,7 @@ func fnConvertToUTC(c *call) (Value, error) {
 	return c.formatted(u, 2)
 }
 
-func fnConvertTimeZone(c *call) (Value, error) {
+func fnConvertTimeZone(c *call) (value.Value, error) {
 	t, err := c.time(0)
 	if err != nil {
 		return nil, err

@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"switchyard/expr"
 	"switchyard/expr/exprtest"
+	"switchyard/value"
 )
 
 // skipped names vectors of the shared file that contradict the specification,
@@ -26,7 +26,7 @@ func TestSharedVectors(t *testing.T) {
 		t.Errorf("got %d vectors, want 476", len(vectors))
 	}
 	for _, v := range vectors {
-		if reason, ok := skipped[expr.Text(v.Expr)]; ok {
+		if reason, ok := skipped[value.Text(v.Expr)]; ok {
 			t.Logf("skip %s: %s", &v, reason)
 			continue
 		}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"switchyard/value"
 )
 
 // The conversion between XML and JSON that .NET's common JSON library defines
@@ -13,14 +15,14 @@ import (
 const xmlType = "application/xml;charset=utf-8"
 
 // fnXML checks XML text, or writes an object with one root member as XML.
-func fnXML(c *call) (Value, error) {
+func fnXML(c *call) (value.Value, error) {
 	text := ""
 	switch v := c.args[0].(type) {
 	case string:
 		text = v
-	case *Object:
-		if content, ok := contentOf(v); ok {
-			text = content.text()
+	case *value.Object:
+		if content, ok := value.ContentOf(v); ok {
+			text = content.Text()
 			break
 		}
 		var err error
@@ -37,8 +39,8 @@ func fnXML(c *call) (Value, error) {
 }
 
 // xmlToJSON converts a document.
-func xmlToJSON(root *xmlNode) Value {
-	o := &Object{}
+func xmlToJSON(root *xmlNode) value.Value {
+	o := &value.Object{}
 	for _, n := range root.children {
 		switch n.kind {
 		case xmlElement:
@@ -50,11 +52,11 @@ func xmlToJSON(root *xmlNode) Value {
 	return o
 }
 
-func instructionToJSON(n *xmlNode) Value {
+func instructionToJSON(n *xmlNode) value.Value {
 	if n.name != "xml" {
 		return n.text
 	}
-	o := &Object{}
+	o := &value.Object{}
 	for _, name := range []string{"version", "encoding", "standalone"} {
 		if v, ok := pseudoAttribute(n.text, name); ok {
 			o.Set("@"+name, v)
@@ -74,11 +76,11 @@ func pseudoAttribute(text, name string) (string, bool) {
 	if !ok || rest == "" || rest[0] != '"' && rest[0] != '\'' {
 		return "", false
 	}
-	value, _, ok := strings.Cut(rest[1:], rest[:1])
-	return value, ok
+	val, _, ok := strings.Cut(rest[1:], rest[:1])
+	return val, ok
 }
 
-func elementToJSON(n *xmlNode) Value {
+func elementToJSON(n *xmlNode) value.Value {
 	content := n.children[:len(n.children):len(n.children)]
 	if len(n.attrs) == 0 {
 		if len(content) == 0 {
@@ -88,14 +90,14 @@ func elementToJSON(n *xmlNode) Value {
 			return content[0].text
 		}
 	}
-	o := &Object{}
+	o := &value.Object{}
 	for _, a := range n.attrs {
 		o.Set("@"+decodeXMLName(qualifiedName(a.prefix, a.name)), a.value)
 	}
 	// What has the same name goes into one array, in the place of the first.
-	groups := map[string]Array{}
+	groups := map[string]value.Array{}
 	for _, c := range content {
-		name, v := "", Value(nil)
+		name, v := "", value.Value(nil)
 		switch c.kind {
 		case xmlElement:
 			name, v = decodeXMLName(c.qualified()), elementToJSON(c)
@@ -124,7 +126,7 @@ func elementToJSON(n *xmlNode) Value {
 
 // jsonToXML writes an object as a document: one root member and, if there is
 // one, the XML declaration.
-func jsonToXML(o *Object) (string, error) {
+func jsonToXML(o *value.Object) (string, error) {
 	var w jsonXMLWriter
 	roots := 0
 	for _, m := range o.Members() {
@@ -138,7 +140,7 @@ func jsonToXML(o *Object) (string, error) {
 		if roots++; roots > 1 {
 			break
 		}
-		if _, ok := m.Value.(Array); ok {
+		if _, ok := m.Value.(value.Array); ok {
 			return "", errorf("The function 'xml' expects the root property of its parameter not to be an array.")
 		}
 		w.element(m.Name, m.Value)
@@ -151,8 +153,8 @@ func jsonToXML(o *Object) (string, error) {
 
 type jsonXMLWriter struct{ b strings.Builder }
 
-func (w *jsonXMLWriter) declaration(v Value) {
-	o, ok := v.(*Object)
+func (w *jsonXMLWriter) declaration(v value.Value) {
+	o, ok := v.(*value.Object)
 	if !ok {
 		return
 	}
@@ -165,23 +167,23 @@ func (w *jsonXMLWriter) declaration(v Value) {
 	w.b.WriteString("?>")
 }
 
-func (w *jsonXMLWriter) attribute(name string, v Value) {
+func (w *jsonXMLWriter) attribute(name string, v value.Value) {
 	w.b.WriteString(" " + name + `="`)
 	escapeXML(&w.b, xmlScalar(v), true)
 	w.b.WriteString(`"`)
 }
 
 // element writes a member; an array becomes elements of the same name.
-func (w *jsonXMLWriter) element(name string, v Value) {
+func (w *jsonXMLWriter) element(name string, v value.Value) {
 	encoded := encodeXMLName(name)
 	switch v := v.(type) {
-	case Array:
+	case value.Array:
 		for _, e := range v {
 			w.element(name, e)
 		}
 	case nil:
 		w.b.WriteString("<" + encoded + " />")
-	case *Object:
+	case *value.Object:
 		w.object(encoded, v)
 	default:
 		w.b.WriteString("<" + encoded + ">")
@@ -190,7 +192,7 @@ func (w *jsonXMLWriter) element(name string, v Value) {
 	}
 }
 
-func (w *jsonXMLWriter) object(name string, o *Object) {
+func (w *jsonXMLWriter) object(name string, o *value.Object) {
 	w.b.WriteString("<" + name)
 	inner := 0
 	for _, m := range o.Members() {
@@ -211,11 +213,11 @@ func (w *jsonXMLWriter) object(name string, o *Object) {
 	w.b.WriteString("</" + name + ">")
 }
 
-func (w *jsonXMLWriter) member(m Member) {
+func (w *jsonXMLWriter) member(m value.Member) {
 	special := func(write func(string)) {
-		a, ok := m.Value.(Array)
+		a, ok := m.Value.(value.Array)
 		if !ok {
-			a = Array{m.Value}
+			a = value.Array{m.Value}
 		}
 		for _, v := range a {
 			write(xmlScalar(v))
@@ -234,9 +236,9 @@ func (w *jsonXMLWriter) member(m Member) {
 	}
 }
 
-func isScalar(v Value) bool {
+func isScalar(v value.Value) bool {
 	switch v.(type) {
-	case Array, *Object:
+	case value.Array, *value.Object:
 		return false
 	}
 	return true
@@ -244,11 +246,11 @@ func isScalar(v Value) bool {
 
 // xmlScalar is the text of a value inside XML: as section 2.5, but with the
 // booleans of XML.
-func xmlScalar(v Value) string {
+func xmlScalar(v value.Value) string {
 	if b, ok := v.(bool); ok {
 		return strconv.FormatBool(b)
 	}
-	return Text(v)
+	return value.Text(v)
 }
 
 // encodeXMLName escapes the characters of a member name that an XML name cannot

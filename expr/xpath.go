@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/antchfx/xpath"
+
+	"switchyard/value"
 )
 
 // maxXPathSteps bounds the moves over the document that one path may take: a
@@ -19,17 +21,17 @@ var errXPathSteps = errors.New("the path takes too many steps")
 
 // fnXPath evaluates an XPath 1.0 expression. Elements are returned as content
 // objects and other nodes as strings, always in an array.
-func fnXPath(c *call) (v Value, err error) {
+func fnXPath(c *call) (v value.Value, err error) {
 	text := ""
 	switch v := c.args[0].(type) {
 	case string:
 		text = v
-	case *Object:
-		content, ok := contentOf(v)
+	case *value.Object:
+		content, ok := value.ContentOf(v)
 		if !ok {
 			return nil, c.wrong(0, "an XML content")
 		}
-		text = content.text()
+		text = content.Text()
 	default:
 		return nil, c.wrong(0, "an XML content")
 	}
@@ -60,7 +62,7 @@ func fnXPath(c *call) (v Value, err error) {
 	case *xpath.NodeIterator:
 		return c.nodes(r)
 	case float64:
-		if i, ok := integral(r); ok && math.Abs(r) < 1<<53 {
+		if i, ok := value.Integral(r); ok && math.Abs(r) < 1<<53 {
 			return i, nil
 		}
 		return finite("xpath", r)
@@ -72,19 +74,19 @@ func fnXPath(c *call) (v Value, err error) {
 	return nil, errorf("The function 'xpath' cannot evaluate the path '%s'.", path)
 }
 
-func (c *call) nodes(it *xpath.NodeIterator) (Value, error) {
-	out := Array{}
+func (c *call) nodes(it *xpath.NodeIterator) (value.Value, error) {
+	out := value.Array{}
 	for it.MoveNext() {
 		nav := it.Current().(*xmlNavigator)
-		var v Value = nav.Value()
+		var v value.Value = nav.Value()
 		if nav.attr < 0 && (nav.node.kind == xmlElement || nav.node.kind == xmlRoot) {
 			outer := nav.node.outer()
 			if err := c.ev.charge(len(outer)); err != nil {
 				return nil, err
 			}
-			v = newContent(xmlType, []byte(outer))
+			v = value.NewContent(xmlType, []byte(outer))
 		}
-		if err := c.ev.charge(len(Text(v)) + elementCost); err != nil {
+		if err := c.ev.charge(len(value.Text(v)) + elementCost); err != nil {
 			return nil, err
 		}
 		out = append(out, v)

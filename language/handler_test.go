@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 const goodQuery = Path + "?api-version=2023-04-01"
@@ -30,16 +30,16 @@ func post(t testing.TB, h http.Handler, target, body string, headers ...string) 
 // sameJSON compares JSON by value.
 func sameJSON(t *testing.T, what string, got []byte, want string) {
 	t.Helper()
-	g, err := expr.ParseJSON(got)
+	g, err := value.Parse(got)
 	if err != nil {
 		t.Fatalf("%s: got %q, which is no JSON: %v", what, got, err)
 	}
-	w, err := expr.ParseJSON([]byte(want))
+	w, err := value.Parse([]byte(want))
 	if err != nil {
 		t.Fatalf("%s: want %q: %v", what, want, err)
 	}
-	if !expr.Equal(g, w) {
-		t.Errorf("%s:\ngot  %s\nwant %s", what, expr.AppendJSON(nil, g), expr.AppendJSON(nil, w))
+	if !value.Equal(g, w) {
+		t.Errorf("%s:\ngot  %s\nwant %s", what, value.Append(nil, g), value.Append(nil, w))
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // webProperties are the typeProperties of a Web activity, section 5.8; the
@@ -22,7 +22,7 @@ func (v *validator) constants(a *Activity) {
 	case a.Is("Wait"):
 		raw, _ := a.TypeProperties.Lookup("waitTimeInSeconds")
 		if raw != nil && !isExpression(raw) && !isWaitTime(raw) {
-			v.errorf(at+".waitTimeInSeconds", "is %s, want an integer from 1 to %d", expr.AppendJSON(nil, raw), math.MaxInt32)
+			v.errorf(at+".waitTimeInSeconds", "is %s, want an integer from 1 to %d", value.Append(nil, raw), math.MaxInt32)
 		}
 	case a.Is("WebActivity"):
 		for _, m := range a.TypeProperties.Members() {
@@ -32,7 +32,7 @@ func (v *validator) constants(a *Activity) {
 		}
 		if raw, _ := a.TypeProperties.Lookup("method"); raw != nil && !isExpression(raw) {
 			if s, ok := raw.(string); !ok || !containsFold(webMethods, s) {
-				v.errorf(at+".method", "is %s, want one of %s", expr.AppendJSON(nil, raw), strings.Join(webMethods, ", "))
+				v.errorf(at+".method", "is %s, want one of %s", value.Append(nil, raw), strings.Join(webMethods, ", "))
 			}
 		}
 		if raw, _ := a.TypeProperties.Lookup("url"); raw != nil && !isExpression(raw) {
@@ -52,7 +52,7 @@ func (v *validator) constants(a *Activity) {
 }
 
 // isWaitTime tells what a Wait activity takes when it runs, section 5.6.
-func isWaitTime(v expr.Value) bool {
+func isWaitTime(v value.Value) bool {
 	n := 0.0
 	switch x := v.(type) {
 	case int64:

@@ -6,12 +6,12 @@ import (
 	"strconv"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // TypeName returns the name of a value's type as the messages of the expression
 // language spell it, section 2.2 of that specification.
-func TypeName(v expr.Value) string {
+func TypeName(v value.Value) string {
 	switch v.(type) {
 	case nil:
 		return "Null"
@@ -23,7 +23,7 @@ func TypeName(v expr.Value) string {
 		return "Float"
 	case string:
 		return "String"
-	case expr.Array:
+	case value.Array:
 		return "Array"
 	}
 	return "Object"
@@ -32,7 +32,7 @@ func TypeName(v expr.Value) string {
 // Convert turns an argument into the parameter's type, section 1.1: text takes
 // any scalar, numbers and booleans take their text, arrays and objects take JSON
 // text. Null is kept for every type.
-func (p *Parameter) Convert(v expr.Value) (expr.Value, error) {
+func (p *Parameter) Convert(v value.Value) (value.Value, error) {
 	if v == nil {
 		return nil, nil
 	}
@@ -42,8 +42,8 @@ func (p *Parameter) Convert(v expr.Value) (expr.Value, error) {
 		case string:
 			return v, nil
 		case bool, int64, float64:
-			return expr.Text(v), nil
-		case *expr.Object:
+			return value.Text(v), nil
+		case *value.Object:
 			if s, ok := SecureString(v); ok && p.Type == TypeSecureString {
 				return s, nil
 			}
@@ -83,22 +83,22 @@ func (p *Parameter) Convert(v expr.Value) (expr.Value, error) {
 		}
 	case TypeArray:
 		switch v := v.(type) {
-		case expr.Array:
+		case value.Array:
 			return v, nil
 		case string:
-			if parsed, err := expr.ParseJSON([]byte(v)); err == nil {
-				if a, ok := parsed.(expr.Array); ok {
+			if parsed, err := value.Parse([]byte(v)); err == nil {
+				if a, ok := parsed.(value.Array); ok {
 					return a, nil
 				}
 			}
 		}
 	case TypeObject:
 		switch v := v.(type) {
-		case *expr.Object, expr.Array:
+		case *value.Object, value.Array:
 			return v, nil
 		case string:
-			if parsed, err := expr.ParseJSON([]byte(v)); err == nil {
-				if o, ok := parsed.(*expr.Object); ok {
+			if parsed, err := value.Parse([]byte(v)); err == nil {
+				if o, ok := parsed.(*value.Object); ok {
 					return o, nil
 				}
 			}
@@ -107,7 +107,7 @@ func (p *Parameter) Convert(v expr.Value) (expr.Value, error) {
 	return nil, fmt.Errorf("parameter %q of type %s does not take a value of type %s", p.Name, p.Type, TypeName(v))
 }
 
-func parseBool(s string) (value, ok bool) {
+func parseBool(s string) (val, ok bool) {
 	switch s = strings.TrimSpace(s); {
 	case equalFold(s, "true"):
 		return true, true
@@ -118,8 +118,8 @@ func parseBool(s string) (value, ok bool) {
 }
 
 // SecureString returns the text of a {"type":"SecureString","value":"…"} object.
-func SecureString(v expr.Value) (string, bool) {
-	o, ok := v.(*expr.Object)
+func SecureString(v value.Value) (string, bool) {
+	o, ok := v.(*value.Object)
 	if !ok {
 		return "", false
 	}
@@ -127,20 +127,20 @@ func SecureString(v expr.Value) (string, bool) {
 	if s, ok := t.(string); !ok || !equalFold(s, "SecureString") {
 		return "", false
 	}
-	value, _ := o.Lookup("value")
-	s, ok := value.(string)
+	val, _ := o.Lookup("value")
+	s, ok := val.(string)
 	return s, ok
 }
 
 // Zero returns the value of a variable without a declared default.
-func (t VariableType) Zero() expr.Value {
+func (t VariableType) Zero() value.Value {
 	switch t {
 	case VariableBoolean:
 		return false
 	case VariableInteger:
 		return int64(0)
 	case VariableArray:
-		return expr.Array{}
+		return value.Array{}
 	}
 	return ""
 }
@@ -148,9 +148,9 @@ func (t VariableType) Zero() expr.Value {
 // Convert checks a value that is to be assigned to the variable, section 1.2.
 // Only a Boolean variable takes anything but its own type: the texts true and
 // false.
-func (v *Variable) Convert(value expr.Value) (expr.Value, error) {
+func (v *Variable) Convert(val value.Value) (value.Value, error) {
 	ok := false
-	switch x := value.(type) {
+	switch x := val.(type) {
 	case string:
 		if ok = v.Type == VariableString; !ok && v.Type == VariableBoolean {
 			if b, isBool := parseBool(x); isBool {
@@ -161,13 +161,13 @@ func (v *Variable) Convert(value expr.Value) (expr.Value, error) {
 		ok = v.Type == VariableBoolean
 	case int64:
 		ok = v.Type == VariableInteger
-	case expr.Array:
+	case value.Array:
 		ok = v.Type == VariableArray
 	}
 	if !ok {
-		return nil, &VariableError{v, TypeName(value)}
+		return nil, &VariableError{v, TypeName(val)}
 	}
-	return value, nil
+	return val, nil
 }
 
 // A VariableError reports a value of the wrong type for a variable, in the words
@@ -184,7 +184,7 @@ func (e *VariableError) Error() string {
 }
 
 // RetryCount reads a resolved policy.retry: an integer of 0 or more, or its text.
-func RetryCount(v expr.Value) (int, error) {
+func RetryCount(v value.Value) (int, error) {
 	switch v := v.(type) {
 	case nil:
 		return 0, nil
@@ -201,5 +201,5 @@ func RetryCount(v expr.Value) (int, error) {
 			return int(n), nil
 		}
 	}
-	return 0, fmt.Errorf("retry is %s, want an integer of 0 or more", expr.AppendJSON(nil, v))
+	return 0, fmt.Errorf("retry is %s, want an integer of 0 or more", value.Append(nil, v))
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"switchyard/expr"
+	"switchyard/value"
 )
 
 // An environment is what the expressions of one place can refer to.
@@ -31,17 +32,17 @@ func (e *environment) has(function string) bool {
 }
 
 // eachText calls f for every string below a value that may be an expression.
-func eachText(v expr.Value, at string, f func(text, at string)) {
+func eachText(v value.Value, at string, f func(text, at string)) {
 	switch v := v.(type) {
 	case string:
 		if isExpression(v) {
 			f(v, at)
 		}
-	case expr.Array:
+	case value.Array:
 		for i := range v {
 			eachText(v[i], index(at, i), f)
 		}
-	case *expr.Object:
+	case *value.Object:
 		if text, ok := expr.ExpressionText(v); ok {
 			eachText(text, at, f)
 			return
@@ -66,7 +67,7 @@ func (v *validator) activityExpressions(a *Activity, env *environment) {
 				inner.visible[strings.ToLower(child.Name)] = true
 			}
 		case SetsReturnValue(a) && equalFold(m.Name, "value"):
-			eachReturnExpression(m.Value, tp+".value", func(x expr.Value, at string) { v.expressions(x, at, &inner) })
+			eachReturnExpression(m.Value, tp+".value", func(x value.Value, at string) { v.expressions(x, at, &inner) })
 			continue
 		}
 		v.expressions(m.Value, tp+"."+m.Name, &inner)
@@ -90,13 +91,13 @@ func (v *validator) activityExpressions(a *Activity, env *environment) {
 
 // eachReturnExpression calls f for the content of every Expression in the typed
 // list of a pipeline return value.
-func eachReturnExpression(v expr.Value, at string, f func(x expr.Value, at string)) {
+func eachReturnExpression(v value.Value, at string, f func(x value.Value, at string)) {
 	switch v := v.(type) {
-	case expr.Array:
+	case value.Array:
 		for i := range v {
 			eachReturnExpression(v[i], index(at, i), f)
 		}
-	case *expr.Object:
+	case *value.Object:
 		t, _ := v.Lookup("type")
 		if name, ok := t.(string); ok && equalFold(name, "Expression") {
 			content, _ := v.Lookup("content")
@@ -110,8 +111,8 @@ func eachReturnExpression(v expr.Value, at string, f func(x expr.Value, at strin
 }
 
 // expressions checks every expression below a value.
-func (v *validator) expressions(value expr.Value, at string, env *environment) {
-	eachText(value, at, func(text, at string) {
+func (v *validator) expressions(val value.Value, at string, env *environment) {
+	eachText(val, at, func(text, at string) {
 		t, err := expr.Parse(text)
 		if err != nil {
 			v.errorf(at, "%v", err)

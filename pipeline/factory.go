@@ -4,20 +4,20 @@ import (
 	"slices"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A Factory is a set of definitions that refer to each other. Its lists are
 // ordered by name without regard to case, which Put keeps.
 type Factory struct {
 	Name             string
-	GlobalParameters *expr.Object // name -> value; never nil after ParseFactory
-	Identity         *expr.Object // as in the file; nil when absent
+	GlobalParameters *value.Object // name -> value; never nil after ParseFactory
+	Identity         *value.Object // as in the file; nil when absent
 	Pipelines        []*Pipeline
 	LinkedServices   []*LinkedService
 	Datasets         []*Dataset
 	Triggers         []*Trigger
-	Raw              *expr.Object
+	Raw              *value.Object
 
 	// Strict makes [Factory.Validate] report what is not supported here as errors.
 	Strict bool

@@ -6,7 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // ParsePipeline reads a pipeline file. Activities of types that are not known or
@@ -66,7 +66,7 @@ func (r *reader) parameters(n node, typed bool) []*Parameter {
 	var out []*Parameter
 	for i, m := range list.Members() {
 		at := list.path(m.Name)
-		o, ok := m.Value.(*expr.Object)
+		o, ok := m.Value.(*value.Object)
 		if !ok {
 			// Its name counts: whatever refers to it is not wrong as well.
 			r.errorf(at, "is %s, want an object", kindOf(m.Value))
@@ -112,7 +112,7 @@ func (r *reader) variables(n node) []*Variable {
 	seen := (&Pipeline{})
 	for _, m := range list.Members() {
 		at := list.path(m.Name)
-		o, ok := m.Value.(*expr.Object)
+		o, ok := m.Value.(*value.Object)
 		if !ok {
 			r.errorf(at, "is %s, want an object", kindOf(m.Value))
 			out = append(out, &Variable{Name: m.Name, Type: VariableString})
@@ -198,7 +198,7 @@ func (r *reader) activity(n node, depth int) *Activity {
 	}
 	tp := r.object(n, "typeProperties", false)
 	if a.TypeProperties = tp.Object; tp.Object == nil {
-		a.TypeProperties = &expr.Object{}
+		a.TypeProperties = &value.Object{}
 		tp.Object = a.TypeProperties
 	}
 	r.container(a, tp, depth)
@@ -236,11 +236,11 @@ func (r *reader) policy(n node) Policy {
 
 // isExpression reports whether a value stands for something that is only known
 // at run time, section 1.1 of the expression specification.
-func isExpression(v expr.Value) bool {
+func isExpression(v value.Value) bool {
 	switch v := v.(type) {
 	case string:
 		return strings.HasPrefix(v, "@") || strings.Contains(v, "@{")
-	case *expr.Object:
+	case *value.Object:
 		t, _ := v.Lookup("type")
 		s, _ := t.(string)
 		return equalFold(s, "Expression")
@@ -269,7 +269,7 @@ func (r *reader) dependencies(n node) []Dependency {
 	return out
 }
 
-func parseCondition(v expr.Value) (Condition, bool) {
+func parseCondition(v value.Value) (Condition, bool) {
 	s, ok := v.(string)
 	for i, name := range conditionNames {
 		if ok && equalFold(name, s) {
@@ -312,7 +312,7 @@ func (r *reader) references(n node, name, wantType string) []*Reference {
 // container reads the children of ForEach, IfCondition, Switch and Until, of
 // inactive ones too: their names count.
 func (r *reader) container(a *Activity, tp node, depth int) {
-	get := func(name string) expr.Value { v, _ := tp.Lookup(name); return v }
+	get := func(name string) value.Value { v, _ := tp.Lookup(name); return v }
 	switch {
 	case a.Is("ForEach"):
 		a.ForEach = &ForEach{
@@ -347,10 +347,10 @@ func (r *reader) container(a *Activity, tp node, depth int) {
 }
 
 // caseValue reads the value of a Switch case as text: it is compared as text.
-func (r *reader) caseValue(n node, v expr.Value) string {
+func (r *reader) caseValue(n node, v value.Value) string {
 	switch v.(type) {
 	case string, int64, bool:
-		return expr.Text(v)
+		return value.Text(v)
 	case nil:
 	default:
 		r.errorf(n.path("value"), "is %s, want text", kindOf(v))

@@ -3,7 +3,7 @@ package pipeline
 import (
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // maxResourceName bounds the names of resources other than pipelines, section 1
@@ -40,7 +40,7 @@ func ParseLinkedService(file string, data []byte) (*LinkedService, Diagnostics) 
 func (r *reader) typeObject(props node) node {
 	tp := r.object(props, "typeProperties", false)
 	if tp.Object == nil {
-		tp.Object = &expr.Object{}
+		tp.Object = &value.Object{}
 	}
 	return tp
 }
@@ -113,7 +113,7 @@ func (r *reader) triggeredPipeline(n node) TriggeredPipeline {
 		Parameters: r.object(n, "parameters", false).Object,
 	}
 	if t.Parameters == nil {
-		t.Parameters = &expr.Object{}
+		t.Parameters = &value.Object{}
 	}
 	return t
 }
@@ -129,12 +129,12 @@ func ParseFactory(file string, data []byte) (*Factory, Diagnostics) {
 	f := &Factory{
 		Name:             name,
 		Identity:         r.object(root, "identity", false).Object,
-		GlobalParameters: &expr.Object{},
+		GlobalParameters: &value.Object{},
 		Raw:              root.Object,
 	}
 	list := r.object(props, "globalParameters", false)
 	for _, m := range list.Members() {
-		o, ok := m.Value.(*expr.Object)
+		o, ok := m.Value.(*value.Object)
 		if !ok {
 			r.errorf(list.path(m.Name), "is %s, want an object", kindOf(m.Value))
 			continue
@@ -144,8 +144,8 @@ func ParseFactory(file string, data []byte) (*Factory, Diagnostics) {
 	return f, r.diags
 }
 
-func (r *reader) globalParameter(n node, name string) expr.Value {
-	value, ok := n.Lookup("value")
+func (r *reader) globalParameter(n node, name string) value.Value {
+	val, ok := n.Lookup("value")
 	if !ok {
 		r.errorf(n.path("value"), "is missing")
 	}
@@ -154,11 +154,11 @@ func (r *reader) globalParameter(n node, name string) expr.Value {
 		t, known := parameterTypes[strings.ToLower(spelled)]
 		if !known || t == TypeSecureString {
 			r.errorf(n.path("type"), "%q is no type of a global parameter", spelled)
-			return value
+			return val
 		}
 		p.Type = t
 	}
-	v, err := p.Convert(value)
+	v, err := p.Convert(val)
 	if err != nil {
 		r.errorf(n.path("value"), "%v", err)
 	}

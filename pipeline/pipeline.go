@@ -3,7 +3,7 @@ package pipeline
 import (
 	"time"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A Pipeline is the definition in one file of the folder pipeline/. Section 1 of
@@ -17,11 +17,11 @@ type Pipeline struct {
 	Variables   []*Variable
 	// Concurrency is the greatest number of runs at the same time; 0 is no limit.
 	Concurrency   int
-	Annotations   expr.Array
-	RunDimensions *expr.Object // unevaluated
+	Annotations   value.Array
+	RunDimensions *value.Object // unevaluated
 	Folder        string
 	// Raw is the whole file, unknown members included.
-	Raw *expr.Object
+	Raw *value.Object
 }
 
 // Parameter looks up a parameter ignoring case; nil if there is none.
@@ -68,7 +68,7 @@ const (
 type Parameter struct {
 	Name       string
 	Type       ParameterType
-	Default    expr.Value // a literal, never evaluated
+	Default    value.Value // a literal, never evaluated
 	HasDefault bool
 }
 
@@ -98,15 +98,15 @@ type Variable struct {
 	Type VariableType
 	// Default is the value at the start of a run: the declared one, or that of the
 	// type ("", 0, false, []).
-	Default expr.Value
+	Default value.Value
 }
 
 // A Reference names another resource of the factory.
 type Reference struct {
-	Name       string       // referenceName; never an expression
-	Type       string       // LinkedServiceReference, DatasetReference, PipelineReference, …
-	Parameters *expr.Object // may hold expressions; nil when absent
-	Path       string       // JSON path of the reference, for diagnostics
+	Name       string        // referenceName; never an expression
+	Type       string        // LinkedServiceReference, DatasetReference, PipelineReference, …
+	Parameters *value.Object // may hold expressions; nil when absent
+	Path       string        // JSON path of the reference, for diagnostics
 }
 
 // A Condition is the outcome on which a dependency insists, section 3.1.
@@ -144,7 +144,7 @@ const (
 // A Policy is the policy of an execution activity, section 2.1.
 type Policy struct {
 	// Timeout and Retry are as in the file, expressions included; nil when absent.
-	Timeout, Retry            expr.Value
+	Timeout, Retry            value.Value
 	RetryInterval             time.Duration // 30 seconds when absent
 	SecureInput, SecureOutput bool
 }
@@ -172,9 +172,9 @@ type Activity struct {
 	Inputs, Outputs []*Reference
 	// TypeProperties is the member as it stands in the file, children included;
 	// never nil.
-	TypeProperties *expr.Object
+	TypeProperties *value.Object
 	// Raw is the whole activity.
-	Raw  *expr.Object
+	Raw  *value.Object
 	Path string // JSON path in the file
 
 	ForEach *ForEach
@@ -187,7 +187,7 @@ type Activity struct {
 // expression.
 type UserProperty struct {
 	Name  string
-	Value expr.Value
+	Value value.Value
 }
 
 // Is reports whether the activity has the type, which compares ignoring case.
@@ -240,7 +240,7 @@ const (
 
 // ForEach is section 5.2.
 type ForEach struct {
-	Items      expr.Value // expression
+	Items      value.Value // expression
 	Sequential bool
 	BatchCount int // DefaultBatchCount when absent
 	Activities []*Activity
@@ -248,13 +248,13 @@ type ForEach struct {
 
 // If is the IfCondition of section 5.3.
 type If struct {
-	Expression  expr.Value
+	Expression  value.Value
 	True, False []*Activity
 }
 
 // Switch is section 5.4.
 type Switch struct {
-	On      expr.Value // expression
+	On      value.Value // expression
 	Cases   []Case
 	Default []*Activity
 }
@@ -267,7 +267,7 @@ type Case struct {
 
 // Until is section 5.5.
 type Until struct {
-	Expression expr.Value
-	Timeout    expr.Value // nil when absent
+	Expression value.Value
+	Timeout    value.Value // nil when absent
 	Activities []*Activity
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // activityFile wraps activities in a pipeline that declares a little of
@@ -417,14 +417,14 @@ func TestTemplates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := expr.ParseJSON(data)
+		v, err := value.Parse(data)
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 			continue
 		}
-		list, _ := v.(*expr.Object).Lookup("resources")
-		for _, r := range list.(expr.Array) {
-			o := r.(*expr.Object)
+		list, _ := v.(*value.Object).Lookup("resources")
+		for _, r := range list.(value.Array) {
+			o := r.(*value.Object)
 			kind, _ := o.Lookup("type")
 			if !strings.HasSuffix(kind.(string), "/pipelines") {
 				continue
@@ -432,7 +432,7 @@ func TestTemplates(t *testing.T) {
 			pipelines++
 			props, _ := o.Lookup("properties")
 			resolveTemplate(props)
-			p, ds := ParsePipeline(filepath.Base(file), expr.AppendJSON(nil, expr.NewObject(expr.Member{Name: "name", Value: "P"}, expr.Member{Name: "properties", Value: props})))
+			p, ds := ParsePipeline(filepath.Base(file), value.Append(nil, value.NewObject(value.Member{Name: "name", Value: "P"}, value.Member{Name: "properties", Value: props})))
 			if err := ds.Err(); err != nil {
 				t.Errorf("%v", err)
 			}
@@ -446,16 +446,16 @@ func TestTemplates(t *testing.T) {
 
 // resolveTemplate puts an empty object in place of every argument list that a
 // deployment template computes.
-func resolveTemplate(v expr.Value) {
+func resolveTemplate(v value.Value) {
 	switch v := v.(type) {
-	case expr.Array:
+	case value.Array:
 		for _, x := range v {
 			resolveTemplate(x)
 		}
-	case *expr.Object:
+	case *value.Object:
 		for _, m := range v.Members() {
 			if s, ok := m.Value.(string); ok && m.Name == "parameters" && strings.HasPrefix(s, "[") {
-				v.Set(m.Name, &expr.Object{})
+				v.Set(m.Name, &value.Object{})
 			}
 			resolveTemplate(m.Value)
 		}

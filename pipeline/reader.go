@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode/utf16"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A reader reads one definition file and collects what is wrong with it. Its
@@ -29,7 +29,7 @@ func (r *reader) warnf(at, format string, args ...any) {
 
 // A node is an object of the file and where it stands.
 type node struct {
-	*expr.Object
+	*value.Object
 	at string
 }
 
@@ -48,12 +48,12 @@ func (r *reader) document(data []byte, wantProperties bool) (root, properties no
 		r.errorf("$", "%v", err)
 		return
 	}
-	v, err := expr.ParseJSON(text)
+	v, err := value.Parse(text)
 	if err != nil {
 		r.errorf("$", "not a JSON document: %v", err)
 		return
 	}
-	o, isObject := v.(*expr.Object)
+	o, isObject := v.(*value.Object)
 	if !isObject {
 		r.errorf("$", "is %s, want an object", kindOf(v))
 		return
@@ -95,7 +95,7 @@ func decodeUTF16(data []byte, low, high int) ([]byte, error) {
 }
 
 // kindOf names the type of a value for a message.
-func kindOf(v expr.Value) string {
+func kindOf(v value.Value) string {
 	switch v.(type) {
 	case nil:
 		return "null"
@@ -107,14 +107,14 @@ func kindOf(v expr.Value) string {
 		return "a number"
 	case string:
 		return "text"
-	case expr.Array:
+	case value.Array:
 		return "an array"
 	}
 	return "an object"
 }
 
 // get returns a member; null reads as absent.
-func (r *reader) get(n node, name string, required bool) (expr.Value, bool) {
+func (r *reader) get(n node, name string, required bool) (value.Value, bool) {
 	v, ok := n.Lookup(name)
 	if !ok || v == nil {
 		if required {
@@ -145,19 +145,19 @@ func (r *reader) object(n node, name string, required bool) node {
 	if !ok {
 		return node{nil, at}
 	}
-	o, isObject := v.(*expr.Object)
+	o, isObject := v.(*value.Object)
 	if !isObject {
 		r.errorf(at, "is %s, want an object", kindOf(v))
 	}
 	return node{o, at}
 }
 
-func (r *reader) array(n node, name string, required bool) expr.Array {
+func (r *reader) array(n node, name string, required bool) value.Array {
 	v, ok := r.get(n, name, required)
 	if !ok {
 		return nil
 	}
-	a, isArray := v.(expr.Array)
+	a, isArray := v.(value.Array)
 	if !isArray {
 		r.errorf(n.path(name), "is %s, want an array", kindOf(v))
 	}
@@ -169,7 +169,7 @@ func (r *reader) objects(n node, name string, required bool) []node {
 	var out []node
 	for i, v := range r.array(n, name, required) {
 		at := index(n.path(name), i)
-		if o, ok := v.(*expr.Object); ok {
+		if o, ok := v.(*value.Object); ok {
 			out = append(out, node{o, at})
 		} else {
 			r.errorf(at, "is %s, want an object", kindOf(v))

@@ -5,11 +5,12 @@ import (
 	"strings"
 
 	"switchyard/expr"
+	"switchyard/value"
 )
 
 // RefersToVariable reports whether an expression below a value names the
 // variable, ignoring case. A name that is computed is not seen.
-func RefersToVariable(v expr.Value, name string) bool {
+func RefersToVariable(v value.Value, name string) bool {
 	found := false
 	eachText(v, "", func(text, _ string) {
 		t, err := expr.Parse(text)

@@ -3,7 +3,7 @@ package pipeline
 import (
 	"time"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A LinkedService is the definition in one file of the folder linkedService/,
@@ -13,12 +13,12 @@ type LinkedService struct {
 	File           string
 	Type           string
 	Parameters     []*Parameter
-	Annotations    expr.Array
+	Annotations    value.Array
 	ConnectVia     *Reference
-	TypeProperties *expr.Object // never nil; may hold linkedService() expressions
+	TypeProperties *value.Object // never nil; may hold linkedService() expressions
 	// ServiceBus is set for the type AzureServiceBus.
 	ServiceBus *ServiceBusConnection
-	Raw        *expr.Object
+	Raw        *value.Object
 }
 
 // Is reports whether the linked service has the type, ignoring case.
@@ -28,9 +28,9 @@ func (l *LinkedService) Is(serviceType string) bool { return equalFold(l.Type, s
 // extension, points at: one of its two members is set.
 type ServiceBusConnection struct {
 	// FullyQualifiedNamespace is connected to with the factory's identity.
-	FullyQualifiedNamespace expr.Value
+	FullyQualifiedNamespace value.Value
 	// ConnectionString is text or a SecureString object.
-	ConnectionString expr.Value
+	ConnectionString value.Value
 }
 
 // A Dataset is the definition in one file of the folder dataset/, section 7.
@@ -40,9 +40,9 @@ type Dataset struct {
 	Type           string
 	LinkedService  *Reference
 	Parameters     []*Parameter
-	Annotations    expr.Array
-	TypeProperties *expr.Object // never nil; may hold dataset() expressions
-	Raw            *expr.Object
+	Annotations    value.Array
+	TypeProperties *value.Object // never nil; may hold dataset() expressions
+	Raw            *value.Object
 }
 
 // A Trigger is the definition in one file of the folder trigger/, section 6.
@@ -51,13 +51,13 @@ type Trigger struct {
 	File           string
 	Type           string
 	Description    string
-	Annotations    expr.Array
+	Annotations    value.Array
 	Started        bool // runtimeState is Started
 	Pipelines      []TriggeredPipeline
-	TypeProperties *expr.Object // never nil
+	TypeProperties *value.Object // never nil
 	// ServiceBus is set for the type ServiceBusTrigger.
 	ServiceBus *ServiceBusTrigger
-	Raw        *expr.Object
+	Raw        *value.Object
 }
 
 // Is reports whether the trigger has the type, ignoring case.
@@ -67,7 +67,7 @@ func (t *Trigger) Is(triggerType string) bool { return equalFold(t.Type, trigger
 // passes: literals or expressions of trigger() and triggerBody().
 type TriggeredPipeline struct {
 	Pipeline   *Reference
-	Parameters *expr.Object // never nil
+	Parameters *value.Object // never nil
 }
 
 // A ServiceBusTrigger, an extension, starts one run for a batch of messages of a

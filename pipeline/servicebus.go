@@ -1,7 +1,7 @@
 package pipeline
 
 import (
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // This file reads our extensions. Their properties are a closed set: what is not
@@ -26,9 +26,9 @@ func (r *reader) scalars(n node, name string) {
 	o := r.object(n, name, false)
 	for _, m := range o.Members() {
 		switch m.Value.(type) {
-		case nil, expr.Array:
+		case nil, value.Array:
 			r.errorf(o.path(m.Name), "is %s, want text, a number, a boolean or an expression", kindOf(m.Value))
-		case *expr.Object:
+		case *value.Object:
 			if !isExpression(m.Value) {
 				r.errorf(o.path(m.Name), "is an object, want text, a number, a boolean or an expression")
 			}
@@ -55,7 +55,7 @@ func (r *reader) serviceBusSend(a *Activity, tp node) {
 	switch {
 	case !ok || isExpression(v):
 	default:
-		if _, many := v.(expr.Array); many {
+		if _, many := v.(value.Array); many {
 			for _, s := range r.objects(tp, "settle", false) {
 				r.settlement(s, "sequenceNumber")
 			}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // Limits of section 8 that validation checks.
@@ -130,7 +130,7 @@ func (v *validator) missing(folder, name, at, what string) {
 
 // arguments checks that every parameter without a default gets a value and that
 // every argument has a parameter.
-func (v *validator) arguments(parameters []*Parameter, args *expr.Object, at string) {
+func (v *validator) arguments(parameters []*Parameter, args *value.Object, at string) {
 	for _, p := range parameters {
 		if _, given := args.Lookup(p.Name); !given && !p.HasDefault {
 			v.errorf(at, "parameter %q has no value and no default", p.Name)

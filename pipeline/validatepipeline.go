@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // ValidatePipeline checks one pipeline against the factory.
@@ -24,7 +24,7 @@ func (f *Factory) ValidatePipeline(p *Pipeline) Diagnostics {
 	if count > maxActivities {
 		v.errorf("$.properties.activities", "%d activities, at most %d are allowed", count, maxActivities)
 	}
-	if n := len(expr.AppendJSON(nil, p.Raw)); n > maxPipelineBytes {
+	if n := len(value.Append(nil, p.Raw)); n > maxPipelineBytes {
 		v.errorf("$", "the definition has %d bytes, at most %d are allowed", n, maxPipelineBytes)
 	}
 	if p.RunDimensions != nil {
@@ -188,11 +188,11 @@ var childMembers = []string{BranchBody, BranchTrue, BranchFalse, BranchDefault, 
 
 // typePropertiesOf returns typeProperties without the child activities, which
 // are checked on their own.
-func typePropertiesOf(a *Activity) *expr.Object {
+func typePropertiesOf(a *Activity) *value.Object {
 	if a.Scopes() == nil {
 		return a.TypeProperties
 	}
-	o := &expr.Object{}
+	o := &value.Object{}
 	for _, m := range a.TypeProperties.Members() {
 		if !slices.ContainsFunc(childMembers, func(name string) bool { return equalFold(name, m.Name) }) {
 			o.Set(m.Name, m.Value)
@@ -202,19 +202,19 @@ func typePropertiesOf(a *Activity) *expr.Object {
 }
 
 // references checks every reference object below a value.
-func (v *validator) references(value expr.Value, at string) {
-	switch x := value.(type) {
-	case expr.Array:
+func (v *validator) references(val value.Value, at string) {
+	switch x := val.(type) {
+	case value.Array:
 		for i := range x {
 			v.references(x[i], index(at, i))
 		}
-	case *expr.Object:
+	case *value.Object:
 		name, _ := x.Lookup("referenceName")
 		kind, _ := x.Lookup("type")
 		if text, ok := name.(string); ok {
 			if k, ok := kind.(string); ok && strings.HasSuffix(strings.ToLower(k), "reference") {
 				args, _ := x.Lookup("parameters")
-				o, _ := args.(*expr.Object)
+				o, _ := args.(*value.Object)
 				v.reference(&Reference{Name: text, Type: k, Parameters: o}, at)
 				return
 			}
@@ -258,18 +258,18 @@ func (v *validator) assignment(a *Activity) {
 		v.errorf(at, "variable %q is not declared", name)
 		return
 	}
-	value, _ := a.TypeProperties.Lookup("value")
+	val, _ := a.TypeProperties.Lookup("value")
 	switch {
 	case a.Is("AppendVariable") && def.Type != VariableArray:
 		v.errorf(at, "variable %q is of type %s; only an Array can be appended to", name, def.Type)
-	case a.Is("SetVariable") && RefersToVariable(value, name):
+	case a.Is("SetVariable") && RefersToVariable(val, name):
 		v.errorf(a.Path+".typeProperties.value", "uses the variable %q that it sets", name)
 	}
 }
 
 func (v *validator) executePipeline(a *Activity) {
 	raw, _ := a.TypeProperties.Lookup("pipeline")
-	ref, _ := raw.(*expr.Object)
+	ref, _ := raw.(*value.Object)
 	name, _ := ref.Lookup("referenceName")
 	text, _ := name.(string)
 	target := v.factory.Pipeline(text)
@@ -282,6 +282,6 @@ func (v *validator) executePipeline(a *Activity) {
 		return // reported as a reference
 	}
 	raw, _ = a.TypeProperties.Lookup("parameters")
-	args, _ := raw.(*expr.Object)
+	args, _ := raw.(*value.Object)
 	v.arguments(target.Parameters, args, at+".parameters")
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
 	"switchyard/deploy"
-	"switchyard/expr"
 	"switchyard/pipeline/activity"
+	"switchyard/value"
 )
 
 func benchSystem(b *testing.B, d *deploy.Deployment) *System {
@@ -78,7 +78,7 @@ func BenchmarkSendToActivity(b *testing.B) {
 	started := make(chan time.Time, 1)
 	s.registry.Register("Tell", activity.ExecutorFunc(func(context.Context, *activity.Call) activity.Result {
 		started <- time.Now()
-		return activity.Result{Output: &expr.Object{}}
+		return activity.Result{Output: &value.Object{}}
 	}))
 	c, err := azservicebus.NewClientFromConnectionString(s.Endpoints().ConnectionString, nil)
 	if err != nil {

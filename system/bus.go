@@ -10,10 +10,10 @@ import (
 	"switchyard/auth"
 	"switchyard/broker"
 	"switchyard/commit"
-	"switchyard/expr"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/trigger"
 	"switchyard/servicebus"
+	"switchyard/value"
 )
 
 // bus lets the factory send to, take from and settle in the broker. It is the
@@ -155,7 +155,7 @@ func (b *bus) Effect(run string, ops ...activity.Op) (commit.Effect, error) {
 	return b.broker.Effect(out...), nil
 }
 
-func properties(o *expr.Object) []broker.Property {
+func properties(o *value.Object) []broker.Property {
 	var out []broker.Property
 	for _, m := range o.Members() {
 		out = append(out, broker.Property{Name: m.Name, Value: m.Value})

@@ -23,10 +23,10 @@ import (
 	"switchyard/auth/identityhttp"
 	"switchyard/auth/issuer"
 	"switchyard/commit"
-	"switchyard/expr"
 	"switchyard/listen"
 	"switchyard/pipeline/factory"
 	"switchyard/store"
+	"switchyard/value"
 )
 
 // A controlPlane is the resource manager with what it needs: the providers, the
@@ -278,12 +278,12 @@ func (s *System) routes() http.Handler {
 }
 
 // arm makes one request to the resource manager on behalf of the process itself.
-func (s *System) arm(ctx context.Context, method, id, apiVersion string, body *expr.Object) error {
+func (s *System) arm(ctx context.Context, method, id, apiVersion string, body *value.Object) error {
 	rid, err := arm.ParseID(id)
 	if err != nil {
 		return err
 	}
-	raw := expr.AppendJSON(nil, body)
+	raw := value.Append(nil, body)
 	_, err = s.control.kernel.Dispatch(ctx, &arm.Request{
 		Method: method, ID: rid, APIVersion: apiVersion, Query: map[string][]string{"api-version": {apiVersion}}, Header: http.Header{},
 		Body: body, RawBody: raw, BaseURL: s.httpsURL(), Path: id,
@@ -301,7 +301,7 @@ func (s *System) putGroup(ctx context.Context) error {
 	if _, err := s.control.resources.Group(s.subscription, DefaultResourceGroup); err == nil {
 		return nil
 	}
-	return s.arm(ctx, http.MethodPut, s.groupID(), "2021-04-01", expr.NewObject(expr.Member{Name: "location", Value: DefaultLocation}))
+	return s.arm(ctx, http.MethodPut, s.groupID(), "2021-04-01", value.NewObject(value.Member{Name: "location", Value: DefaultLocation}))
 }
 
 // providers are the resource providers, in the order in which a group's deletion

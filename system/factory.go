@@ -18,6 +18,7 @@ import (
 	"switchyard/pipeline/factory"
 	"switchyard/pipeline/trigger"
 	"switchyard/store"
+	"switchyard/value"
 )
 
 // LanguageEndpoint as the value of a global parameter stands for the address of
@@ -40,7 +41,7 @@ func (s *System) openFactories() error {
 	m, err := factory.New(factory.Options{
 		Store: records{s.store}, Log: s.store, Clock: activityClock{}, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,
 		TenantID: s.tenant, Starter: starter{s}, Retire: factory.RetireRuns(s.engine, s.store, s.store),
-		GlobalParameter: func(v expr.Value) expr.Value {
+		GlobalParameter: func(v value.Value) value.Value {
 			if v == LanguageEndpoint {
 				return "http://" + languageHost
 			}
@@ -154,9 +155,9 @@ func (s *System) putNamespace(ctx context.Context, name string) error {
 	var notThere *arm.Error
 	if err := s.arm(ctx, http.MethodGet, id, apiVersion, nil); errors.As(err, &notThere) && notThere.Status == http.StatusNotFound {
 		given = nil
-		err := s.arm(ctx, http.MethodPut, id, apiVersion, expr.NewObject(
-			expr.Member{Name: "location", Value: DefaultLocation},
-			expr.Member{Name: "sku", Value: expr.NewObject(expr.Member{Name: "name", Value: "Standard"})}))
+		err := s.arm(ctx, http.MethodPut, id, apiVersion, value.NewObject(
+			value.Member{Name: "location", Value: DefaultLocation},
+			value.Member{Name: "sku", Value: value.NewObject(value.Member{Name: "name", Value: "Standard"})}))
 		if err != nil {
 			return err
 		}
@@ -245,7 +246,7 @@ func (s *System) triggerEndpoint(f *pipeline.Factory, def *pipeline.Trigger) (ac
 	if l.ServiceBus == nil {
 		return activity.Endpoint{}, fmt.Errorf("linked service %s is of type %s, not AzureServiceBus", ref.Name, l.Type)
 	}
-	params := &expr.Object{}
+	params := &value.Object{}
 	for _, p := range l.Parameters {
 		v := p.Default
 		if ref.Parameters != nil {
@@ -256,8 +257,8 @@ func (s *System) triggerEndpoint(f *pipeline.Factory, def *pipeline.Trigger) (ac
 		params.Set(p.Name, v)
 	}
 	c := &expr.Context{Now: s.broker.Now(), LinkedService: params}
-	read := func(v expr.Value) (string, error) {
-		if o, ok := v.(*expr.Object); ok {
+	read := func(v value.Value) (string, error) {
+		if o, ok := v.(*value.Object); ok {
 			if secret, ok := o.Lookup("value"); ok {
 				v = secret
 			}
@@ -266,7 +267,7 @@ func (s *System) triggerEndpoint(f *pipeline.Factory, def *pipeline.Trigger) (ac
 		if err != nil || v == nil {
 			return "", err
 		}
-		return expr.Text(v), nil
+		return value.Text(v), nil
 	}
 	var ep activity.Endpoint
 	var err error

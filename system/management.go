@@ -7,16 +7,16 @@ import (
 	"strings"
 
 	"switchyard/arm/datafactoryrp"
-	"switchyard/expr"
 	"switchyard/pipeline"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/factory"
+	"switchyard/value"
 )
 
 // runsAPI is the engine as the resource provider sees it.
 type runsAPI struct{ s *System }
 
-func (a runsAPI) CreateRun(ctx context.Context, name, pipelineName string, params *expr.Object) (string, error) {
+func (a runsAPI) CreateRun(ctx context.Context, name, pipelineName string, params *value.Object) (string, error) {
 	var id string
 	err := a.s.factories.WithFactory(name, func(f *pipeline.Factory) (err error) {
 		id, err = a.s.engine.CreateRun(ctx, f, pipelineName, params, engine.RunOptions{})
@@ -52,7 +52,7 @@ func IsBadRequest(err error) bool {
 }
 
 // of checks that a run belongs to a factory.
-func (a runsAPI) of(name, id string) (*expr.Object, error) {
+func (a runsAPI) of(name, id string) (*value.Object, error) {
 	f, err := a.s.factory(name)
 	if err != nil {
 		return nil, mean(err)
@@ -67,9 +67,9 @@ func (a runsAPI) of(name, id string) (*expr.Object, error) {
 	return info.JSON(), nil
 }
 
-func (a runsAPI) PipelineRun(name, id string) (*expr.Object, error) { return a.of(name, id) }
+func (a runsAPI) PipelineRun(name, id string) (*value.Object, error) { return a.of(name, id) }
 
-func (a runsAPI) PipelineRuns(name string, f func(*expr.Object) bool) error {
+func (a runsAPI) PipelineRuns(name string, f func(*value.Object) bool) error {
 	fac, err := a.s.factory(name)
 	if err != nil {
 		return mean(err)
@@ -79,7 +79,7 @@ func (a runsAPI) PipelineRuns(name string, f func(*expr.Object) bool) error {
 	})
 }
 
-func (a runsAPI) ActivityRuns(name, id string) (expr.Array, error) {
+func (a runsAPI) ActivityRuns(name, id string) (value.Array, error) {
 	if _, err := a.of(name, id); err != nil {
 		return nil, err
 	}

@@ -5,8 +5,8 @@ import (
 	"log/slog"
 
 	"switchyard/deploy"
-	"switchyard/expr"
 	"switchyard/pipeline/engine"
+	"switchyard/value"
 )
 
 // RunOnceOptions say what [RunOnce] runs.
@@ -14,15 +14,15 @@ type RunOnceOptions struct {
 	Deployment *deploy.Deployment
 	Factory    string // may be empty if the deployment has one
 	Pipeline   string
-	Parameters *expr.Object
+	Parameters *value.Object
 	Logger     *slog.Logger
 }
 
 // RunResult is a run that has ended, in the shapes of section 5 of the Data
 // Factory REST specification.
 type RunResult struct {
-	Run        *expr.Object
-	Activities expr.Array
+	Run        *value.Object
+	Activities value.Array
 	Succeeded  bool
 }
 
@@ -61,12 +61,12 @@ func RunOnce(ctx context.Context, o RunOnceOptions) (*RunResult, error) {
 	return &RunResult{Run: run.JSON(), Activities: activities, Succeeded: status == engine.Succeeded}, nil
 }
 
-func (s *System) activityRuns(id string) (expr.Array, error) {
+func (s *System) activityRuns(id string) (value.Array, error) {
 	list, err := s.engine.ActivityRuns(id)
 	if err != nil {
 		return nil, mean(err)
 	}
-	out := expr.Array{}
+	out := value.Array{}
 	for _, a := range list {
 		out = append(out, a.JSON())
 	}

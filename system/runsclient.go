@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A RunsClient asks a running Switchyard for its pipeline runs, as any client of
@@ -38,10 +38,10 @@ func (c *RunsClient) find(ctx context.Context) error {
 		return err
 	}
 	v, _ := list.Get("value")
-	all, _ := v.(expr.Array)
+	all, _ := v.(value.Array)
 	var names, ids []string
 	for _, x := range all {
-		f, ok := x.(*expr.Object)
+		f, ok := x.(*value.Object)
 		if !ok {
 			continue
 		}
@@ -66,19 +66,19 @@ func (c *RunsClient) find(ctx context.Context) error {
 const everything = `{"lastUpdatedAfter":"0001-01-01T00:00:00Z","lastUpdatedBefore":"9999-12-31T00:00:00Z"`
 
 // Runs returns the last n runs, the newest first.
-func (c *RunsClient) Runs(ctx context.Context, n int) (expr.Array, error) {
-	out := expr.Array{}
+func (c *RunsClient) Runs(ctx context.Context, n int) (value.Array, error) {
+	out := value.Array{}
 	for token := ""; ; {
 		body := everything + `,"orderBy":[{"orderBy":"RunStart","order":"DESC"}]`
 		if token != "" {
-			body += `,"continuationToken":` + string(expr.AppendJSON(nil, token))
+			body += `,"continuationToken":` + string(value.Append(nil, token))
 		}
 		answer, err := c.call(ctx, "POST", "queryPipelineRuns", body+"}")
 		if err != nil {
 			return nil, err
 		}
 		v, _ := answer.Get("value")
-		page, _ := v.(expr.Array)
+		page, _ := v.(value.Array)
 		out = append(out, page...)
 		if token = str(answer, "continuationToken"); token == "" || len(out) >= n {
 			return out[:min(n, len(out))], nil
@@ -87,23 +87,23 @@ func (c *RunsClient) Runs(ctx context.Context, n int) (expr.Array, error) {
 }
 
 // Run returns one run with its activities.
-func (c *RunsClient) Run(ctx context.Context, id string) (*expr.Object, expr.Array, error) {
+func (c *RunsClient) Run(ctx context.Context, id string) (*value.Object, value.Array, error) {
 	run, err := c.call(ctx, "GET", "pipelineruns/"+url.PathEscape(id), "")
 	if err != nil {
 		return nil, nil, err
 	}
-	activities := expr.Array{}
+	activities := value.Array{}
 	for token := ""; ; {
 		body := everything
 		if token != "" {
-			body += `,"continuationToken":` + string(expr.AppendJSON(nil, token))
+			body += `,"continuationToken":` + string(value.Append(nil, token))
 		}
 		answer, err := c.call(ctx, "POST", "pipelineruns/"+url.PathEscape(id)+"/queryActivityruns", body+"}")
 		if err != nil {
 			return nil, nil, err
 		}
 		v, _ := answer.Get("value")
-		page, _ := v.(expr.Array)
+		page, _ := v.(value.Array)
 		activities = append(activities, page...)
 		if token = str(answer, "continuationToken"); token == "" {
 			return run, activities, nil
@@ -111,19 +111,19 @@ func (c *RunsClient) Run(ctx context.Context, id string) (*expr.Object, expr.Arr
 	}
 }
 
-func str(o *expr.Object, name string) string {
+func str(o *value.Object, name string) string {
 	v, _ := o.Get(name)
-	return expr.Text(v)
+	return value.Text(v)
 }
 
-func (c *RunsClient) call(ctx context.Context, method, path, body string) (*expr.Object, error) {
+func (c *RunsClient) call(ctx context.Context, method, path, body string) (*value.Object, error) {
 	if err := c.find(ctx); err != nil {
 		return nil, err
 	}
 	return c.request(ctx, method, c.id+"/"+path, body)
 }
 
-func (c *RunsClient) request(ctx context.Context, method, path, body string) (*expr.Object, error) {
+func (c *RunsClient) request(ctx context.Context, method, path, body string) (*value.Object, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	u := c.e.HTTP + path + "?api-version=2018-06-01"
@@ -142,14 +142,14 @@ func (c *RunsClient) request(ctx context.Context, method, path, body string) (*e
 	if err != nil {
 		return nil, err
 	}
-	v, err := expr.ParseJSON(bytes.TrimSpace(b))
-	o, _ := v.(*expr.Object)
+	v, err := value.Parse(bytes.TrimSpace(b))
+	o, _ := v.(*value.Object)
 	if err != nil || o == nil {
 		return nil, fmt.Errorf("%s %s: status %s: not a JSON object", method, path, resp.Status)
 	}
 	if resp.StatusCode != http.StatusOK {
 		if e, ok := o.Get("error"); ok {
-			if eo, ok := e.(*expr.Object); ok {
+			if eo, ok := e.(*value.Object); ok {
 				return nil, errors.New(str(eo, "message"))
 			}
 		}

@@ -9,10 +9,10 @@ import (
 	"switchyard/auth"
 	"switchyard/broker"
 	"switchyard/commit"
-	"switchyard/expr"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/trigger"
 	"switchyard/servicebus"
+	"switchyard/value"
 )
 
 // source is a queue as a trigger sees it. The queue is looked up at each use: it
@@ -88,7 +88,7 @@ func (s *source) Reserve(max int) (trigger.Batch, error) {
 			p = &servicebus.Parts{MessageID: m.MessageID, SessionID: m.SessionID}
 		}
 		token := lockTokenText(m.SequenceNumber, q.ID())
-		app := &expr.Object{}
+		app := &value.Object{}
 		for _, x := range p.Properties {
 			app.Set(x.Name, x.Value)
 		}

@@ -14,11 +14,11 @@ import (
 	"switchyard/arm/armtest"
 	"switchyard/arm/datafactoryrp"
 	"switchyard/arm/resourcesrp"
-	"switchyard/expr"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/factory"
+	"switchyard/value"
 )
 
 const (
@@ -73,7 +73,7 @@ type runs struct {
 	m *factory.Manager
 }
 
-func (r runs) CreateRun(ctx context.Context, name, pipelineName string, params *expr.Object) (id string, err error) {
+func (r runs) CreateRun(ctx context.Context, name, pipelineName string, params *value.Object) (id string, err error) {
 	err = r.m.WithFactory(name, func(f *pipeline.Factory) error {
 		id, err = r.e.CreateRun(ctx, f, pipelineName, params, engine.RunOptions{})
 		return err
@@ -84,7 +84,7 @@ func (r runs) CreateRun(ctx context.Context, name, pipelineName string, params *
 	return id, err
 }
 
-func (r runs) PipelineRun(_, id string) (*expr.Object, error) {
+func (r runs) PipelineRun(_, id string) (*value.Object, error) {
 	run, err := r.e.PipelineRun(id)
 	if errors.Is(err, engine.ErrRunNotFound) {
 		return nil, errors.Join(datafactoryrp.ErrNotFound, err)
@@ -95,15 +95,15 @@ func (r runs) PipelineRun(_, id string) (*expr.Object, error) {
 	return run.JSON(), nil
 }
 
-func (r runs) PipelineRuns(name string, f func(*expr.Object) bool) error {
+func (r runs) PipelineRuns(name string, f func(*value.Object) bool) error {
 	return r.e.PipelineRuns(func(run engine.PipelineRun) bool {
 		return !strings.EqualFold(run.Factory, name) || f(run.JSON())
 	})
 }
 
-func (r runs) ActivityRuns(_, id string) (expr.Array, error) {
+func (r runs) ActivityRuns(_, id string) (value.Array, error) {
 	list, err := r.e.ActivityRuns(id)
-	out := expr.Array{}
+	out := value.Array{}
 	for _, a := range list {
 		out = append(out, a.JSON())
 	}
@@ -214,6 +214,6 @@ func check2(t *testing.T) func(any, error) {
 	return func(_ any, err error) { t.Helper(); check(t, err) }
 }
 
-func jsonHas(v expr.Value, text string) bool {
-	return strings.Contains(string(expr.AppendJSON(nil, v)), text)
+func jsonHas(v value.Value, text string) bool {
+	return strings.Contains(string(value.Append(nil, v)), text)
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"switchyard/arm/armtest"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // TestGallery puts the pipelines of published templates, with the data sets and
@@ -30,23 +30,23 @@ func TestGallery(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".json"), func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			check(t, err)
-			v, err := expr.ParseJSON(bytes.TrimPrefix(text, []byte("\xEF\xBB\xBF")))
+			v, err := value.Parse(bytes.TrimPrefix(text, []byte("\xEF\xBB\xBF")))
 			check(t, err)
-			resources, _ := v.(*expr.Object).Lookup("resources")
-			g := gallery{f: open(t, armtest.NewStore()).group(t), parameters: map[string]expr.Value{}}
-			declared, _ := v.(*expr.Object).Lookup("parameters")
-			for _, p := range declared.(*expr.Object).Members() {
+			resources, _ := v.(*value.Object).Lookup("resources")
+			g := gallery{f: open(t, armtest.NewStore()).group(t), parameters: map[string]value.Value{}}
+			declared, _ := v.(*value.Object).Lookup("parameters")
+			for _, p := range declared.(*value.Object).Members() {
 				// A parameter stands for its own name, or for something empty.
 				g.parameters[p.Name] = p.Name
-				switch kind, _ := p.Value.(*expr.Object).Lookup("type"); strings.ToLower(expr.Text(kind)) {
+				switch kind, _ := p.Value.(*value.Object).Lookup("type"); strings.ToLower(value.Text(kind)) {
 				case "object":
-					g.parameters[p.Name] = &expr.Object{}
+					g.parameters[p.Name] = &value.Object{}
 				case "array":
-					g.parameters[p.Name] = expr.Array{}
+					g.parameters[p.Name] = value.Array{}
 				}
 			}
-			for _, r := range resources.(expr.Array) {
-				g.add(r.(*expr.Object))
+			for _, r := range resources.(value.Array) {
+				g.add(r.(*value.Object))
 			}
 			pipelines += g.pipelines
 			g.putAll(t)
@@ -57,7 +57,7 @@ func TestGallery(t *testing.T) {
 
 type gallery struct {
 	f          *fixture
-	parameters map[string]expr.Value
+	parameters map[string]value.Value
 	left       []galleryResource
 	pipelines  int
 }
@@ -66,7 +66,7 @@ type galleryResource struct{ kind, name, body string }
 
 // add takes a resource if Data Factory has its type; workspaces' pipelines,
 // data sets and data flows are alike.
-func (g *gallery) add(r *expr.Object) {
+func (g *gallery) add(r *value.Object) {
 	t, _ := r.Lookup("type")
 	name, _ := r.Lookup("name")
 	properties, _ := r.Lookup("properties")
@@ -77,8 +77,8 @@ func (g *gallery) add(r *expr.Object) {
 	if kind == "pipelines" {
 		g.pipelines++
 	}
-	full := expr.Text(g.resolve(name.(string)))
-	body := expr.AppendJSON(nil, expr.NewObject(expr.Member{Name: "properties", Value: g.resolveAll(properties)}))
+	full := value.Text(g.resolve(name.(string)))
+	body := value.Append(nil, value.NewObject(value.Member{Name: "properties", Value: g.resolveAll(properties)}))
 	g.left = append(g.left, galleryResource{kind, full[strings.LastIndex(full, "/")+1:], string(body)})
 }
 
@@ -116,7 +116,7 @@ func (g *gallery) stub(failed []galleryResource, answers []string) bool {
 	}
 	g.put("linkedservices", "Stub", stubs["linked service"][1])
 	for _, answer := range answers {
-		v, _ := expr.ParseJSON([]byte(answer))
+		v, _ := value.Parse([]byte(answer))
 		m := missingReference.FindStringSubmatch(message(v))
 		if m == nil {
 			continue
@@ -132,12 +132,12 @@ func (g *gallery) stub(failed []galleryResource, answers []string) bool {
 	return false
 }
 
-func message(v expr.Value) string {
-	o, _ := v.(*expr.Object)
+func message(v value.Value) string {
+	o, _ := v.(*value.Object)
 	inner, _ := o.Lookup("error")
-	o, _ = inner.(*expr.Object)
+	o, _ = inner.(*value.Object)
 	s, _ := o.Lookup("message")
-	return expr.Text(s)
+	return value.Text(s)
 }
 
 func (g *gallery) put(kind, name, body string) (int, string) {
@@ -150,7 +150,7 @@ var (
 )
 
 // resolve evaluates as much of the template language as the gallery needs.
-func (g *gallery) resolve(s string) expr.Value {
+func (g *gallery) resolve(s string) value.Value {
 	if m := parameterCall.FindStringSubmatch(s); m != nil {
 		return g.parameters[m[1]]
 	}
@@ -163,18 +163,18 @@ func (g *gallery) resolve(s string) expr.Value {
 	return s
 }
 
-func (g *gallery) resolveAll(v expr.Value) expr.Value {
+func (g *gallery) resolveAll(v value.Value) value.Value {
 	switch v := v.(type) {
 	case string:
 		return g.resolve(v)
-	case expr.Array:
-		out := expr.Array{}
+	case value.Array:
+		out := value.Array{}
 		for _, x := range v {
 			out = append(out, g.resolveAll(x))
 		}
 		return out
-	case *expr.Object:
-		out := &expr.Object{}
+	case *value.Object:
+		out := &value.Object{}
 		for _, m := range v.Members() {
 			out.Set(m.Name, g.resolveAll(m.Value))
 		}

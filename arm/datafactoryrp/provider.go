@@ -9,8 +9,8 @@ import (
 
 	"switchyard/arm"
 	"switchyard/commit"
-	"switchyard/expr"
 	"switchyard/pipeline/factory"
+	"switchyard/value"
 )
 
 // Namespace is the provider's name, APIVersion the only version that Data
@@ -82,13 +82,13 @@ func (p *Provider) DeleteGroup(ctx context.Context, subscription, group string) 
 }
 
 // GroupResources implements [arm.Provider].
-func (p *Provider) GroupResources(subscription, group string) []*expr.Object {
-	var out []*expr.Object
+func (p *Provider) GroupResources(subscription, group string) []*value.Object {
+	var out []*value.Object
 	for _, r := range p.factories.List(subscription, group) {
 		o := parsed(factoryText(r))
 		props, _ := o.Get("properties")
-		state, _ := props.(*expr.Object).Get("provisioningState")
-		item := &expr.Object{}
+		state, _ := props.(*value.Object).Get("provisioningState")
+		item := &value.Object{}
 		for _, name := range []string{"id", "name", "type", "location", "tags", "identity"} {
 			if v, ok := o.Get(name); ok {
 				item.Set(name, v)
@@ -260,15 +260,15 @@ var notFoundCodes = map[factory.Kind]string{
 }
 
 // operations is what the provider can be asked for, as role definitions name it.
-func operations() *expr.Object {
-	list := expr.Array{}
+func operations() *value.Object {
+	list := value.Array{}
 	add := func(resource, name string) {
-		list = append(list, expr.NewObject(
-			expr.Member{Name: "name", Value: Namespace + "/" + name},
-			expr.Member{Name: "display", Value: expr.NewObject(
-				expr.Member{Name: "provider", Value: "Microsoft Data Factory"},
-				expr.Member{Name: "resource", Value: resource},
-				expr.Member{Name: "operation", Value: name[strings.LastIndex(name, "/")+1:]})}))
+		list = append(list, value.NewObject(
+			value.Member{Name: "name", Value: Namespace + "/" + name},
+			value.Member{Name: "display", Value: value.NewObject(
+				value.Member{Name: "provider", Value: "Microsoft Data Factory"},
+				value.Member{Name: "resource", Value: resource},
+				value.Member{Name: "operation", Value: name[strings.LastIndex(name, "/")+1:]})}))
 	}
 	for _, verb := range []string{"read", "write", "delete"} {
 		add("factories", "factories/"+verb)
@@ -282,5 +282,5 @@ func operations() *expr.Object {
 	add("pipelineruns", "factories/pipelineruns/cancel/action")
 	add("triggers", "factories/triggers/start/action")
 	add("triggers", "factories/triggers/stop/action")
-	return expr.NewObject(expr.Member{Name: "value", Value: list})
+	return value.NewObject(value.Member{Name: "value", Value: list})
 }

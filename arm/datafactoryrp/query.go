@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"switchyard/arm"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A querySpec is what one of the queries of section 5 may name, as operand ->
@@ -56,7 +56,7 @@ type query struct {
 	offset int
 }
 
-func readQuery(o *expr.Object, spec querySpec) (*query, error) {
+func readQuery(o *value.Object, spec querySpec) (*query, error) {
 	q := &query{spec: spec}
 	var err error
 	if q.after, err = readTime(o, "lastUpdatedAfter"); err != nil {
@@ -84,13 +84,13 @@ func readQuery(o *expr.Object, spec querySpec) (*query, error) {
 			return nil, arm.BadRequest("filter operator '%s' is not Equals, NotEquals, In or NotIn", operator)
 		}
 		v, _ := f.Lookup("values")
-		list, ok := v.(expr.Array)
+		list, ok := v.(value.Array)
 		if !ok || len(list) == 0 {
 			return nil, arm.BadRequest("filter on %s: values should be a list of texts", operand)
 		}
 		x := filter{operand: operand, operator: operator}
 		for _, v := range list {
-			x.values = append(x.values, expr.Text(v))
+			x.values = append(x.values, value.Text(v))
 		}
 		q.filters = append(q.filters, x)
 	}
@@ -112,15 +112,15 @@ func readQuery(o *expr.Object, spec querySpec) (*query, error) {
 	return q, nil
 }
 
-func objects(o *expr.Object, name string) ([]*expr.Object, error) {
+func objects(o *value.Object, name string) ([]*value.Object, error) {
 	v, ok := o.Lookup(name)
 	if !ok || v == nil {
 		return nil, nil
 	}
-	list, ok := v.(expr.Array)
-	var out []*expr.Object
+	list, ok := v.(value.Array)
+	var out []*value.Object
 	for _, x := range list {
-		obj, isObject := x.(*expr.Object)
+		obj, isObject := x.(*value.Object)
 		ok = ok && isObject
 		out = append(out, obj)
 	}
@@ -130,26 +130,26 @@ func objects(o *expr.Object, name string) ([]*expr.Object, error) {
 	return out, nil
 }
 
-func member(o *expr.Object, name string) string {
+func member(o *value.Object, name string) string {
 	v, _ := o.Lookup(name)
-	return expr.Text(v)
+	return value.Text(v)
 }
 
 // value reads what an operand compares: invokedBy by its name, a Boolean in
 // JSON's spelling, everything else as text.
-func (q *query) value(o *expr.Object, operand string) string {
+func (q *query) value(o *value.Object, operand string) string {
 	v, _ := o.Lookup(q.spec.operands[operand])
 	switch v := v.(type) {
-	case *expr.Object:
+	case *value.Object:
 		return member(v, "name")
 	case bool:
 		return strconv.FormatBool(v)
 	default:
-		return expr.Text(v)
+		return value.Text(v)
 	}
 }
 
-func (q *query) matches(o *expr.Object) bool {
+func (q *query) matches(o *value.Object) bool {
 	updated := member(o, q.spec.updated)
 	if updated == "" {
 		updated = member(o, q.spec.start) // still running
@@ -171,14 +171,14 @@ func (q *query) matches(o *expr.Object) bool {
 
 // answer filters, orders and pages. The default order is by start, the oldest
 // first.
-func (q *query) answer(all []*expr.Object) *expr.Object {
-	var kept []*expr.Object
+func (q *query) answer(all []*value.Object) *value.Object {
+	var kept []*value.Object
 	for _, o := range all {
 		if q.matches(o) {
 			kept = append(kept, o)
 		}
 	}
-	slices.SortStableFunc(kept, func(a, b *expr.Object) int {
+	slices.SortStableFunc(kept, func(a, b *value.Object) int {
 		for _, by := range q.order {
 			if c := strings.Compare(member(a, by.member), member(b, by.member)); c != 0 {
 				if by.desc {
@@ -192,12 +192,12 @@ func (q *query) answer(all []*expr.Object) *expr.Object {
 		}
 		return strings.Compare(member(a, q.spec.start), member(b, q.spec.start))
 	})
-	out := expr.Array{}
+	out := value.Array{}
 	from, to := min(q.offset, len(kept)), min(q.offset+pageSize, len(kept))
 	for _, o := range kept[from:to] {
 		out = append(out, o)
 	}
-	answer := expr.NewObject(expr.Member{Name: "value", Value: out})
+	answer := value.NewObject(value.Member{Name: "value", Value: out})
 	if to < len(kept) {
 		answer.Set("continuationToken", strconv.Itoa(to))
 	}
@@ -205,7 +205,7 @@ func (q *query) answer(all []*expr.Object) *expr.Object {
 }
 
 // readTime reads a required date-time of a query.
-func readTime(o *expr.Object, name string) (time.Time, error) {
+func readTime(o *value.Object, name string) (time.Time, error) {
 	v, _ := o.Lookup(name)
 	s, ok := v.(string)
 	if !ok {

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"switchyard/arm"
-	"switchyard/expr"
 	"switchyard/pipeline/factory"
+	"switchyard/value"
 )
 
 // listPage is how many resources of a list one answer has.
@@ -80,7 +80,7 @@ func (p *Provider) putFactory(ctx context.Context, r *arm.Request, in factory.In
 // what it stands for.
 func rawBody(r *arm.Request) []byte {
 	if len(r.RawBody) == 0 && r.Body != nil {
-		return expr.AppendJSON(nil, r.Body)
+		return value.Append(nil, r.Body)
 	}
 	return r.RawBody
 }
@@ -154,7 +154,7 @@ func readProperties(r *arm.Request) ([]byte, error) {
 	}
 	if v, ok := r.Body.Lookup("name"); ok && v != nil {
 		if name, isText := v.(string); !isText || !equalFold(name, r.ID.Name()) {
-			return nil, arm.BadRequest("The name in the body, %s, is not the one in the path, '%s'.", expr.AppendJSON(nil, v), r.ID.Name())
+			return nil, arm.BadRequest("The name in the body, %s, is not the one in the path, '%s'.", value.Append(nil, v), r.ID.Name())
 		}
 	}
 	text := factory.Member(rawBody(r), "properties")
@@ -238,15 +238,15 @@ func page(r *arm.Request, texts [][]byte) (*arm.Response, error) {
 		from = min(int(n), len(texts))
 	}
 	to := min(from+listPage, len(texts))
-	value := []byte{'['}
+	val := []byte{'['}
 	for i, text := range texts[from:to] {
 		if i > 0 {
-			value = append(value, ',')
+			val = append(val, ',')
 		}
-		value = append(value, text...)
+		val = append(val, text...)
 	}
 	var o object
-	o.raw("value", append(value, ']'))
+	o.raw("value", append(val, ']'))
 	if to < len(texts) {
 		query := url.Values{}
 		for name, v := range r.Query {

@@ -7,22 +7,22 @@ import (
 	"strings"
 
 	"switchyard/arm"
-	"switchyard/expr"
 	"switchyard/pipeline/factory"
+	"switchyard/value"
 )
 
 // Runs is what the provider needs of the pipelines that run here. Errors that
 // wrap [ErrNotFound] or [ErrBadRequest] keep their meaning; others are internal.
 type Runs interface {
 	// CreateRun starts a run and returns its id once it is durable.
-	CreateRun(ctx context.Context, factory, pipeline string, parameters *expr.Object) (string, error)
+	CreateRun(ctx context.Context, factory, pipeline string, parameters *value.Object) (string, error)
 	// PipelineRun returns a run in the shape of section 5.
-	PipelineRun(factory, id string) (*expr.Object, error)
+	PipelineRun(factory, id string) (*value.Object, error)
 	// PipelineRuns calls f with the runs of a factory, the newest first, until f
 	// returns false.
-	PipelineRuns(factory string, f func(*expr.Object) bool) error
+	PipelineRuns(factory string, f func(*value.Object) bool) error
 	// ActivityRuns returns the activity runs of a run, in the order of their start.
-	ActivityRuns(factory, id string) (expr.Array, error)
+	ActivityRuns(factory, id string) (value.Array, error)
 	Cancel(factory, id string, recursive bool) error
 }
 
@@ -57,13 +57,13 @@ func (p *Provider) createRun(ctx context.Context, r *arm.Request) (*arm.Response
 	}
 	params := r.Body
 	if params == nil {
-		params = &expr.Object{}
+		params = &value.Object{}
 	}
 	run, err := p.runs.CreateRun(ctx, id.Factory, r.ID.Name(), params)
 	if err != nil {
 		return nil, err
 	}
-	return arm.OK(expr.NewObject(expr.Member{Name: "runId", Value: run})), nil
+	return arm.OK(value.NewObject(value.Member{Name: "runId", Value: run})), nil
 }
 
 // pipelineRun answers for one run.
@@ -100,11 +100,11 @@ func (p *Provider) pipelineRun(ctx context.Context, r *arm.Request) (*arm.Respon
 		if err != nil {
 			return nil, err
 		}
-		all := make([]*expr.Object, 0, len(list))
+		all := make([]*value.Object, 0, len(list))
 		for _, v := range list {
-			if o, ok := v.(*expr.Object); ok {
+			if o, ok := v.(*value.Object); ok {
 				run, _ := o.Get("activityRunId")
-				all = append(all, withID(o, strings.ToUpper(self)+"/activityruns/"+expr.Text(run)))
+				all = append(all, withID(o, strings.ToUpper(self)+"/activityruns/"+value.Text(run)))
 			}
 		}
 		return arm.OK(q.answer(all)), nil
@@ -113,7 +113,7 @@ func (p *Provider) pipelineRun(ctx context.Context, r *arm.Request) (*arm.Respon
 }
 
 // withID adds the resource path that only the provider knows.
-func withID(o *expr.Object, id string) *expr.Object {
+func withID(o *value.Object, id string) *value.Object {
 	c := o.Clone()
 	c.Set("id", id)
 	return c
@@ -128,10 +128,10 @@ func (p *Provider) queryPipelineRuns(r *arm.Request) (*arm.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []*expr.Object
-	err = p.runs.PipelineRuns(f.ID.Factory, func(o *expr.Object) bool {
+	var all []*value.Object
+	err = p.runs.PipelineRuns(f.ID.Factory, func(o *value.Object) bool {
 		run, _ := o.Get("runId")
-		all = append(all, withID(o, resourceID(f.ID).Child("pipelineruns", expr.Text(run)).String()))
+		all = append(all, withID(o, resourceID(f.ID).Child("pipelineruns", value.Text(run)).String()))
 		return true
 	})
 	if err != nil {
@@ -151,8 +151,8 @@ func (p *Provider) queryTriggerRuns(r *arm.Request) (*arm.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []*expr.Object
-	err = p.runs.PipelineRuns(f.ID.Factory, func(o *expr.Object) bool {
+	var all []*value.Object
+	err = p.runs.PipelineRuns(f.ID.Factory, func(o *value.Object) bool {
 		if t := triggerRun(o); t != nil {
 			all = append(all, t)
 		}
@@ -166,23 +166,23 @@ func (p *Provider) queryTriggerRuns(r *arm.Request) (*arm.Response, error) {
 
 // triggerRun is section 6's TriggerRun of a pipeline run, nil if no trigger
 // started it.
-func triggerRun(run *expr.Object) *expr.Object {
+func triggerRun(run *value.Object) *value.Object {
 	v, _ := run.Get("invokedBy")
-	by, _ := v.(*expr.Object)
+	by, _ := v.(*value.Object)
 	kind := member(by, "invokedByType")
 	if !strings.HasSuffix(strings.ToLower(kind), "trigger") {
 		return nil
 	}
 	start, _ := run.Get("runStart")
-	return expr.NewObject(
-		expr.Member{Name: "triggerName", Value: member(by, "name")},
-		expr.Member{Name: "triggerRunId", Value: member(by, "id")},
-		expr.Member{Name: "triggerType", Value: kind},
-		expr.Member{Name: "triggerRunTimestamp", Value: start},
-		expr.Member{Name: "status", Value: "Succeeded"},
-		expr.Member{Name: "message", Value: nil},
-		expr.Member{Name: "properties", Value: expr.NewObject(expr.Member{Name: "TriggerTime", Value: start})},
-		expr.Member{Name: "triggeredPipelines", Value: expr.NewObject(expr.Member{Name: member(run, "pipelineName"), Value: member(run, "runId")})},
-		expr.Member{Name: "runDimension", Value: &expr.Object{}},
-		expr.Member{Name: "dependencyStatus", Value: &expr.Object{}})
+	return value.NewObject(
+		value.Member{Name: "triggerName", Value: member(by, "name")},
+		value.Member{Name: "triggerRunId", Value: member(by, "id")},
+		value.Member{Name: "triggerType", Value: kind},
+		value.Member{Name: "triggerRunTimestamp", Value: start},
+		value.Member{Name: "status", Value: "Succeeded"},
+		value.Member{Name: "message", Value: nil},
+		value.Member{Name: "properties", Value: value.NewObject(value.Member{Name: "TriggerTime", Value: start})},
+		value.Member{Name: "triggeredPipelines", Value: value.NewObject(value.Member{Name: member(run, "pipelineName"), Value: member(run, "runId")})},
+		value.Member{Name: "runDimension", Value: &value.Object{}},
+		value.Member{Name: "dependencyStatus", Value: &value.Object{}})
 }

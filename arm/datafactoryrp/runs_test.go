@@ -7,23 +7,23 @@ import (
 	"time"
 
 	"switchyard/arm/armtest"
-	"switchyard/expr"
 	"switchyard/pipeline"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/factory"
+	"switchyard/value"
 )
 
-func parse(t *testing.T, text string) *expr.Object {
+func parse(t *testing.T, text string) *value.Object {
 	t.Helper()
-	v, err := expr.ParseJSON([]byte(text))
+	v, err := value.Parse([]byte(text))
 	check(t, err)
-	return v.(*expr.Object)
+	return v.(*value.Object)
 }
 
-func get(o *expr.Object, path ...string) expr.Value {
-	var v expr.Value = o
+func get(o *value.Object, path ...string) value.Value {
+	var v value.Value = o
 	for _, name := range path {
-		o, _ := v.(*expr.Object)
+		o, _ := v.(*value.Object)
 		v, _ = o.Get(name)
 	}
 	return v
@@ -41,18 +41,18 @@ func TestTriggerRuns(t *testing.T) {
 			Trigger: &engine.TriggerInfo{ID: "08586", Name: "OnIn", Type: "ServiceBusTrigger", Time: time.Now()}})
 		return err
 	}))
-	query := func(filter string) expr.Array {
+	query := func(filter string) value.Array {
 		t.Helper()
-		a, _ := get(parse(t, f.must(t, 200, "POST", "$DF/queryTriggerRuns?$V", `{`+window()+filter+`}`)), "value").(expr.Array)
+		a, _ := get(parse(t, f.must(t, 200, "POST", "$DF/queryTriggerRuns?$V", `{`+window()+filter+`}`)), "value").(value.Array)
 		return a
 	}
 	list := query("")
 	if len(list) != 1 {
 		t.Fatalf("got %d trigger runs, want 1", len(list))
 	}
-	run := list[0].(*expr.Object)
+	run := list[0].(*value.Object)
 	if get(run, "triggerRunId") != "08586" || get(run, "triggerName") != "OnIn" || get(run, "triggeredPipelines", "P") != id {
-		t.Errorf("got %s, want the run of OnIn", expr.AppendJSON(nil, run))
+		t.Errorf("got %s, want the run of OnIn", value.Append(nil, run))
 	}
 	for filter, want := range map[string]int{
 		`,"filters":[{"operand":"TriggerName","operator":"Equals","values":["OnIn"]}]`:    1,
@@ -65,9 +65,9 @@ func TestTriggerRuns(t *testing.T) {
 	f.must(t, 400, "POST", "$DF/queryTriggerRuns?$V", `{`+window()+`,"filters":[{"operand":"PipelineName","operator":"Equals","values":["P"]}]}`)
 	f.must(t, 400, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`,"filters":[{"operand":"TriggerName","operator":"Equals","values":["OnIn"]}]}`)
 	f.must(t, 400, "POST", "$DF/queryPipelineRuns?$V", `{}`)
-	all := get(parse(t, f.must(t, 200, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`}`)), "value").(expr.Array)
-	if len(all) != 2 || get(all[1].(*expr.Object), "id") != expand("$DF/pipelineruns/")+id {
-		t.Errorf("pipeline runs: got %s, want two with their paths, the oldest first", expr.AppendJSON(nil, all))
+	all := get(parse(t, f.must(t, 200, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`}`)), "value").(value.Array)
+	if len(all) != 2 || get(all[1].(*value.Object), "id") != expand("$DF/pipelineruns/")+id {
+		t.Errorf("pipeline runs: got %s, want two with their paths, the oldest first", value.Append(nil, all))
 	}
 }
 
@@ -80,8 +80,8 @@ func TestPaging(t *testing.T) {
 	seen, pages := map[string]bool{}, 0
 	for path := "$DF/pipelines?$V"; path != ""; pages++ {
 		answer := parse(t, f.must(t, 200, "GET", path, ""))
-		for _, v := range get(answer, "value").(expr.Array) {
-			seen[get(v.(*expr.Object), "name").(string)] = true
+		for _, v := range get(answer, "value").(value.Array) {
+			seen[get(v.(*value.Object), "name").(string)] = true
 		}
 		link, _ := get(answer, "nextLink").(string)
 		path = strings.TrimPrefix(link, "https://"+armtest.Host)
@@ -131,7 +131,7 @@ func TestTagsOfAFactory(t *testing.T) {
 	f.must(t, 200, "PUT", "$DF/providers/Microsoft.Resources/tags/default?api-version=2021-04-01", `{"properties":{"tags":{"a":"b"}}}`)
 	o := parse(t, f.must(t, 200, "GET", "$DF?$V", ""))
 	if get(o, "tags", "a") != "b" || get(o, "identity", "type") != factory.SystemAssigned {
-		t.Errorf("got %s, want the tag, and the identity kept", expr.AppendJSON(nil, o))
+		t.Errorf("got %s, want the tag, and the identity kept", value.Append(nil, o))
 	}
 }
 
@@ -161,7 +161,7 @@ func TestDeleteEndsRuns(t *testing.T) {
 		t.Errorf("the run of a deleted factory is %s, want it forgotten", r.Status)
 	}
 	f.must(t, 200, "PUT", "$DF?$V", `{"location":"westeurope"}`)
-	all := get(parse(t, f.must(t, 200, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`}`)), "value").(expr.Array)
+	all := get(parse(t, f.must(t, 200, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`}`)), "value").(value.Array)
 	if len(all) != 0 {
 		t.Errorf("a new factory of the name has %d runs, want none", len(all))
 	}

@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"switchyard/arm"
-	"switchyard/expr"
 	"switchyard/pipeline/factory"
+	"switchyard/value"
 )
 
 // Definitions are answered as text, not as values: they go back as they came.
@@ -36,10 +36,10 @@ func (o *object) raw(name string, text []byte) {
 	} else {
 		*o = append(*o, ',')
 	}
-	*o = append(append(expr.AppendJSON(*o, name), ':'), text...)
+	*o = append(append(value.Append(*o, name), ':'), text...)
 }
 
-func (o *object) set(name string, v expr.Value) { o.raw(name, expr.AppendJSON(nil, v)) }
+func (o *object) set(name string, v value.Value) { o.raw(name, value.Append(nil, v)) }
 
 // members adds those of another object's text.
 func (o *object) members(text []byte) {
@@ -93,7 +93,7 @@ func factoryText(r *factory.Resource) []byte {
 func definitionText(id factory.ID, d *factory.Definition, read bool) []byte {
 	props := d.Properties
 	if read && d.Kind == factory.Pipelines {
-		props = factory.WithMember(props, "lastPublishTime", expr.AppendJSON(nil, timestamp(d.Published)))
+		props = factory.WithMember(props, "lastPublishTime", value.Append(nil, timestamp(d.Published)))
 	}
 	return childText(resourceID(id).Child(typeInID[d.Kind], d.Name).String(), d.Name, d.Kind.String(), props, d.ETag)
 }
@@ -108,12 +108,12 @@ func childText(id, name, kind string, properties []byte, etag string) []byte {
 	return o.end()
 }
 
-func parsed(text []byte) *expr.Object {
-	v, err := expr.ParseJSON(text)
+func parsed(text []byte) *value.Object {
+	v, err := value.Parse(text)
 	if err != nil {
 		panic("datafactoryrp: " + err.Error()) // the manager has read every part
 	}
-	return v.(*expr.Object)
+	return v.(*value.Object)
 }
 
 // reply answers 200 with a text.

@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	"switchyard/arm"
-	"switchyard/expr"
 	"switchyard/pipeline"
 	"switchyard/pipeline/factory"
+	"switchyard/value"
 )
 
 // triggerAction answers start, stop and the subscriptions of event triggers.
@@ -46,7 +46,7 @@ func subscription(r *arm.Request, d *factory.Definition) (*arm.Response, error) 
 	if r.Action == "subscribetoevents" {
 		return nil, arm.NotSupported("Trigger '%s' is of type %s, which this version of Switchyard does not run: it can't subscribe to events. Only triggers of type %s can be started.", d.Name, t, pipeline.TypeServiceBusTrigger)
 	}
-	return arm.OK(expr.NewObject(expr.Member{Name: "triggerName", Value: d.Name}, expr.Member{Name: "status", Value: "Disabled"})), nil
+	return arm.OK(value.NewObject(value.Member{Name: "triggerName", Value: d.Name}, value.Member{Name: "status", Value: "Disabled"})), nil
 }
 
 // queryTriggers lists triggers: all, or the reruns of a tumbling-window trigger.
@@ -78,15 +78,15 @@ func (p *Provider) queryTriggers(r *arm.Request) (*arm.Response, error) {
 		from = min(int(n), len(texts))
 	}
 	to := min(from+pageSize, len(texts))
-	value := []byte{'['}
+	val := []byte{'['}
 	for i, text := range texts[from:to] {
 		if i > 0 {
-			value = append(value, ',')
+			val = append(val, ',')
 		}
-		value = append(value, text...)
+		val = append(val, text...)
 	}
 	var o object
-	o.raw("value", append(value, ']'))
+	o.raw("value", append(val, ']'))
 	if to < len(texts) {
 		o.set("continuationToken", strconv.Itoa(to))
 	}
@@ -102,12 +102,12 @@ func parentTrigger(d *factory.Definition) string {
 		return ""
 	}
 	v, _ = props.Lookup("typeProperties")
-	tp, _ := v.(*expr.Object)
+	tp, _ := v.(*value.Object)
 	v, _ = tp.Lookup("parentTrigger")
 	switch v := v.(type) {
 	case string:
 		return v
-	case *expr.Object:
+	case *value.Object:
 		name, _ := v.Lookup("referenceName")
 		s, _ := name.(string)
 		return s

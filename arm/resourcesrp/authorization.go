@@ -8,7 +8,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 const authorizationNamespace = "Microsoft.Authorization"
@@ -34,7 +34,7 @@ func (a *authorization) Types() []arm.TypeInfo {
 func (a *authorization) DeleteGroup(context.Context, string, string) error { return nil }
 
 // GroupResources implements [arm.Provider].
-func (a *authorization) GroupResources(string, string) []*expr.Object { return nil }
+func (a *authorization) GroupResources(string, string) []*value.Object { return nil }
 
 // DeleteScope implements [arm.ScopeListener].
 func (a *authorization) DeleteScope(u *commit.Unit, id arm.ResourceID) {
@@ -89,7 +89,7 @@ func (a *authorization) definitions(r *arm.Request) (*arm.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	var items []*expr.Object
+	var items []*value.Object
 	for _, d := range roleDefinitions {
 		if want == "" || strings.EqualFold(d.Name, want) {
 			items = append(items, d.object(r.ID.Subscription))
@@ -173,7 +173,7 @@ func (a *authorization) listAssignments(r *arm.Request) (*arm.Response, error) {
 			return nil, badFilter(term)
 		}
 	}
-	var items []*expr.Object
+	var items []*value.Object
 	for _, e := range a.p.roles.entries(func(e entry) bool {
 		return (principal == "" || strings.EqualFold(e.PrincipalID, principal)) &&
 			(e.scope.Covers(scope) || !upwards && scope.Covers(e.scope))
@@ -281,7 +281,7 @@ func (*insights) Types() []arm.TypeInfo {
 func (*insights) DeleteGroup(context.Context, string, string) error { return nil }
 
 // GroupResources implements [arm.Provider].
-func (*insights) GroupResources(string, string) []*expr.Object { return nil }
+func (*insights) GroupResources(string, string) []*value.Object { return nil }
 
 // Handle implements [arm.Provider].
 func (*insights) Handle(_ context.Context, r *arm.Request) (*arm.Response, error) {

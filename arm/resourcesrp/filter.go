@@ -5,13 +5,13 @@ import (
 	"strings"
 
 	"switchyard/arm"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A filter is a parsed $filter of a list (section 5.2): comparisons with eq and
 // ne, substringof('x', name) and startswith(name, 'x'), joined by and, or and
 // parentheses. A nil filter matches everything.
-type filter interface{ match(o *expr.Object) bool }
+type filter interface{ match(o *value.Object) bool }
 
 type (
 	all     struct{ parts []filter }
@@ -30,9 +30,9 @@ type (
 
 type parsedFilter struct{ f filter }
 
-func (p parsedFilter) matches(o *expr.Object) bool { return p.f == nil || p.f.match(o) }
+func (p parsedFilter) matches(o *value.Object) bool { return p.f == nil || p.f.match(o) }
 
-func (f all) match(o *expr.Object) bool {
+func (f all) match(o *value.Object) bool {
 	for _, p := range f.parts {
 		if !p.match(o) {
 			return false
@@ -41,7 +41,7 @@ func (f all) match(o *expr.Object) bool {
 	return true
 }
 
-func (f anyOf) match(o *expr.Object) bool {
+func (f anyOf) match(o *value.Object) bool {
 	for _, p := range f.parts {
 		if p.match(o) {
 			return true
@@ -50,9 +50,9 @@ func (f anyOf) match(o *expr.Object) bool {
 	return false
 }
 
-func (f compare) match(o *expr.Object) bool { return f.equal(o) != f.not }
+func (f compare) match(o *value.Object) bool { return f.equal(o) != f.not }
 
-func (f compare) equal(o *expr.Object) bool {
+func (f compare) equal(o *value.Object) bool {
 	switch f.field {
 	case "tagname":
 		_, ok := tagsIn(o).Lookup(f.value)
@@ -70,7 +70,7 @@ func (f compare) equal(o *expr.Object) bool {
 	return strings.EqualFold(field(o, f.field), f.value)
 }
 
-func (f contains) match(o *expr.Object) bool {
+func (f contains) match(o *value.Object) bool {
 	have, want := strings.ToLower(field(o, f.field)), strings.ToLower(f.value)
 	if f.prefix {
 		return strings.HasPrefix(have, want)
@@ -78,19 +78,19 @@ func (f contains) match(o *expr.Object) bool {
 	return strings.Contains(have, want)
 }
 
-func (f tagged) match(o *expr.Object) bool {
+func (f tagged) match(o *value.Object) bool {
 	v, ok := tagsIn(o).Lookup(f.name)
 	return ok && v == f.value
 }
 
-func tagsIn(o *expr.Object) *expr.Object {
+func tagsIn(o *value.Object) *value.Object {
 	v, _ := o.Get("tags")
-	tags, _ := v.(*expr.Object)
+	tags, _ := v.(*value.Object)
 	return tags
 }
 
 // field returns what a name in a filter stands for.
-func field(o *expr.Object, name string) string {
+func field(o *value.Object, name string) string {
 	member := name
 	switch name {
 	case "resourcetype":
@@ -235,23 +235,23 @@ func (p *filterParser) and(depth int) filter {
 
 // joinTags makes one condition of tagName eq 'a' and tagValue eq 'b'.
 func joinTags(parts []filter) []filter {
-	name, value := -1, -1
+	name, val := -1, -1
 	for i, f := range parts {
 		if c, ok := f.(compare); ok && !c.not {
 			switch {
 			case c.field == "tagname" && name < 0:
 				name = i
-			case c.field == "tagvalue" && value < 0:
-				value = i
+			case c.field == "tagvalue" && val < 0:
+				val = i
 			}
 		}
 	}
-	if name < 0 || value < 0 {
+	if name < 0 || val < 0 {
 		return parts
 	}
-	out := []filter{tagged{parts[name].(compare).value, parts[value].(compare).value}}
+	out := []filter{tagged{parts[name].(compare).value, parts[val].(compare).value}}
 	for i, f := range parts {
-		if i != name && i != value {
+		if i != name && i != val {
 			out = append(out, f)
 		}
 	}
@@ -268,19 +268,19 @@ func (p *filterParser) term(depth int) filter {
 	case p.word("substringof"):
 		p.next()
 		p.expect("(")
-		value := p.text()
+		val := p.text()
 		p.expect(",")
 		name := p.field()
 		p.expect(")")
-		return contains{field: name, value: value}
+		return contains{field: name, value: val}
 	case p.word("startswith"):
 		p.next()
 		p.expect("(")
 		name := p.field()
 		p.expect(",")
-		value := p.text()
+		val := p.text()
 		p.expect(")")
-		return contains{field: name, value: value, prefix: true}
+		return contains{field: name, value: val, prefix: true}
 	}
 	name := p.field()
 	not := p.word("ne")

@@ -13,7 +13,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 const (
@@ -76,7 +76,7 @@ func (g groupRecord) id(subscription string) arm.ResourceID {
 	return arm.ResourceID{Subscription: subscription, ResourceGroup: g.Name}
 }
 
-func (g groupRecord) object(subscription string) *expr.Object {
+func (g groupRecord) object(subscription string) *value.Object {
 	state := "Succeeded"
 	if g.Deleting {
 		state = "Deleting"
@@ -293,7 +293,7 @@ func (p *Resources) listGroups(r *arm.Request) (*arm.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	var items []*expr.Object
+	var items []*value.Object
 	err = p.store.List(groupPrefix+r.ID.Subscription+"/", func(_ string, b []byte) error {
 		g, err := readGroup(b)
 		if err != nil {

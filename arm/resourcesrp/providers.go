@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"switchyard/arm"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // handleProviders answers for the list of providers and their registration
@@ -16,7 +16,7 @@ func (p *Resources) handleProviders(r *arm.Request) (*arm.Response, error) {
 	}
 	switch {
 	case r.Method == http.MethodGet && r.Collection:
-		var items []*expr.Object
+		var items []*value.Object
 		for _, provider := range p.k.Providers() {
 			items = append(items, p.provider(r.ID.Subscription, provider.Namespace()))
 		}
@@ -39,8 +39,8 @@ func namespaceName(s string) bool {
 	})
 }
 
-func (p *Resources) provider(subscription, namespace string) *expr.Object {
-	types := expr.Array{}
+func (p *Resources) provider(subscription, namespace string) *value.Object {
+	types := value.Array{}
 	for _, known := range p.k.Providers() {
 		if !strings.EqualFold(known.Namespace(), namespace) {
 			continue
@@ -57,8 +57,8 @@ func (p *Resources) provider(subscription, namespace string) *expr.Object {
 	return object("id", id, "namespace", namespace, "registrationPolicy", "RegistrationRequired", "registrationState", "Registered", "resourceTypes", types)
 }
 
-func resourceType(t arm.TypeInfo) *expr.Object {
-	locations, apiVersions := expr.Array{}, expr.Array{}
+func resourceType(t arm.TypeInfo) *value.Object {
+	locations, apiVersions := value.Array{}, value.Array{}
 	capabilities := "None"
 	if t.Tracked {
 		capabilities = "SupportsTags, SupportsLocation"

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"switchyard/arm"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // resourcePage is how many groups or resources a page has.
@@ -24,7 +24,7 @@ func (p *Resources) listResources(r *arm.Request) (*arm.Response, error) {
 	for name := range strings.SplitSeq(r.Param("$expand"), ",") {
 		expand[strings.ToLower(strings.TrimSpace(name))] = true
 	}
-	var items []*expr.Object
+	var items []*value.Object
 	for _, provider := range p.k.Providers() {
 		for _, o := range provider.GroupResources(r.ID.Subscription, r.ID.ResourceGroup) {
 			if !f.matches(o) {
@@ -36,8 +36,8 @@ func (p *Resources) listResources(r *arm.Request) (*arm.Response, error) {
 	return r.Page(items, resourcePage)
 }
 
-func shown(o *expr.Object, expand map[string]bool) *expr.Object {
-	out := expr.NewObject()
+func shown(o *value.Object, expand map[string]bool) *value.Object {
+	out := value.NewObject()
 next:
 	for _, m := range o.Members() {
 		for _, name := range expandable {

@@ -9,7 +9,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // Options is what [New] needs; all of it is required.
@@ -77,7 +77,7 @@ func (p *Resources) Bind(k *arm.Kernel) {
 func (p *Resources) DeleteGroup(context.Context, string, string) error { return nil }
 
 // GroupResources implements [arm.Provider].
-func (p *Resources) GroupResources(string, string) []*expr.Object { return nil }
+func (p *Resources) GroupResources(string, string) []*value.Object { return nil }
 
 // Handle implements [arm.Provider]. Most of what it answers has no provider in
 // its path.
@@ -146,8 +146,8 @@ func (p *Resources) commit(ctx context.Context, u *commit.Unit) error {
 	return nil
 }
 
-func object(members ...any) *expr.Object {
-	o := expr.NewObject()
+func object(members ...any) *value.Object {
+	o := value.NewObject()
 	for i := 0; i < len(members); i += 2 {
 		o.Set(members[i].(string), members[i+1])
 	}

@@ -14,7 +14,7 @@ import (
 	"switchyard/arm/armtest"
 	"switchyard/arm/resourcesrp"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 const (
@@ -50,16 +50,16 @@ func (p *things) DeleteGroup(ctx context.Context, _, group string) error {
 	return nil
 }
 
-func (p *things) GroupResources(sub, group string) []*expr.Object {
-	var items []*expr.Object
+func (p *things) GroupResources(sub, group string) []*value.Object {
+	var items []*value.Object
 	for _, key := range p.store.Keys("things/") {
 		id, err := arm.ParseID(strings.TrimPrefix(key, "things/"))
 		if err != nil || id.Subscription != sub || group != "" && !strings.EqualFold(id.ResourceGroup, group) {
 			continue
 		}
 		b, _ := p.store.Get(key)
-		v, _ := expr.ParseJSON(b)
-		o := v.(*expr.Object)
+		v, _ := value.Parse(b)
+		o := v.(*value.Object)
 		o.Set("createdTime", "2026-01-01T00:00:00Z")
 		o.Set("changedTime", "2026-01-01T00:00:00Z")
 		o.Set("provisioningState", "Succeeded")
@@ -76,14 +76,14 @@ func (p *things) Handle(ctx context.Context, r *arm.Request) (*arm.Response, err
 		if err != nil {
 			return nil, arm.ResourceNotFound(r.ID)
 		}
-		v, err := expr.ParseJSON(b)
-		return arm.OK(v.(*expr.Object)), err
+		v, err := value.Parse(b)
+		return arm.OK(v.(*value.Object)), err
 	case http.MethodPut, http.MethodPatch:
 		tags, _ := r.Body.Get("tags")
-		o := expr.NewObject(expr.Member{Name: "id", Value: r.ID.String()}, expr.Member{Name: "name", Value: r.ID.Name()},
-			expr.Member{Name: "type", Value: r.ID.Type()}, expr.Member{Name: "location", Value: "westeurope"}, expr.Member{Name: "tags", Value: tags})
+		o := value.NewObject(value.Member{Name: "id", Value: r.ID.String()}, value.Member{Name: "name", Value: r.ID.Name()},
+			value.Member{Name: "type", Value: r.ID.Type()}, value.Member{Name: "location", Value: "westeurope"}, value.Member{Name: "tags", Value: tags})
 		u := &commit.Unit{}
-		p.store.Put(u, key, expr.AppendJSON(nil, o))
+		p.store.Put(u, key, value.Append(nil, o))
 		return arm.OK(o), p.k.Commit(ctx, u)
 	}
 	return nil, arm.MethodNotAllowed(r)

@@ -3,7 +3,7 @@ package resourcesrp
 import (
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A RoleDefinition is one of Azure's built-in roles.
@@ -70,17 +70,17 @@ func matchesAction(pattern, action string) bool {
 	return strings.HasSuffix(rest, parts[len(parts)-1])
 }
 
-func (d RoleDefinition) object(subscription string) *expr.Object {
-	list := func(s []string) expr.Array {
-		a := expr.Array{}
+func (d RoleDefinition) object(subscription string) *value.Object {
+	list := func(s []string) value.Array {
+		a := value.Array{}
 		for _, x := range s {
 			a = append(a, x)
 		}
 		return a
 	}
 	return object("id", roleID(subscription, d.ID), "name", d.ID, "type", "Microsoft.Authorization/roleDefinitions",
-		"properties", object("roleName", d.Name, "type", "BuiltInRole", "description", d.Description, "assignableScopes", expr.Array{"/"},
-			"permissions", expr.Array{object("actions", list(d.Actions), "notActions", list(d.NotActions),
+		"properties", object("roleName", d.Name, "type", "BuiltInRole", "description", d.Description, "assignableScopes", value.Array{"/"},
+			"permissions", value.Array{object("actions", list(d.Actions), "notActions", list(d.NotActions),
 				"dataActions", list(d.DataActions), "notDataActions", list(d.NotDataActions))}))
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A RoleAssignment gives a principal a role at a scope and below.
@@ -55,9 +55,9 @@ type entry struct {
 
 func newRoles(o Options) (*Roles, error) {
 	a := &Roles{store: o.Store, byKey: map[string]entry{}}
-	err := o.Store.List(assignmentPrefix, func(_ string, value []byte) error {
+	err := o.Store.List(assignmentPrefix, func(_ string, val []byte) error {
 		var r assignmentRecord
-		if err := json.Unmarshal(value, &r); err != nil {
+		if err := json.Unmarshal(val, &r); err != nil {
 			return err
 		}
 		if r.Version != assignmentVersion {
@@ -175,7 +175,7 @@ func (r RoleAssignment) id(scope arm.ResourceID) arm.ResourceID {
 	return id.Child("roleAssignments", r.Name)
 }
 
-func (e entry) object() *expr.Object {
+func (e entry) object() *value.Object {
 	props := object("roleDefinitionId", roleID(e.scope.Subscription, e.RoleID), "principalId", e.PrincipalID, "principalType", e.PrincipalType, "scope", e.Scope)
 	if e.Description != "" {
 		props.Set("description", e.Description)

@@ -9,7 +9,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 const (
@@ -25,10 +25,10 @@ type subscriptionRecord struct {
 	Tags    json.RawMessage `json:"tags,omitempty"`
 }
 
-func (p *Resources) subscriptionTags(id string) (*expr.Object, error) {
+func (p *Resources) subscriptionTags(id string) (*value.Object, error) {
 	b, err := p.store.Get(subscriptionPrefix + id)
 	if errors.Is(err, arm.ErrNotFound) {
-		return expr.NewObject(), nil
+		return value.NewObject(), nil
 	}
 	if err != nil {
 		return nil, err
@@ -43,7 +43,7 @@ func (p *Resources) subscriptionTags(id string) (*expr.Object, error) {
 	return tagsOf(s.Tags), nil
 }
 
-func (p *Resources) putSubscriptionTags(u *commit.Unit, id string, tags *expr.Object) {
+func (p *Resources) putSubscriptionTags(u *commit.Unit, id string, tags *value.Object) {
 	b, err := json.Marshal(subscriptionRecord{Version: subscriptionVersion, Tags: rawTags(tags)})
 	if err != nil {
 		panic(fmt.Sprintf("resourcesrp: subscription record that is not JSON: %v", err))
@@ -52,7 +52,7 @@ func (p *Resources) putSubscriptionTags(u *commit.Unit, id string, tags *expr.Ob
 }
 
 // subscription describes any subscription: every GUID is one (section 5.1).
-func (p *Resources) subscription(id string) (*expr.Object, error) {
+func (p *Resources) subscription(id string) (*value.Object, error) {
 	tags, err := p.subscriptionTags(id)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (p *Resources) subscription(id string) (*expr.Object, error) {
 	return object(
 		"id", "/subscriptions/"+id, "subscriptionId", id, "tenantId", p.k.TenantID(), "displayName", displayName, "state", "Enabled",
 		"subscriptionPolicies", object("locationPlacementId", "Public_2014-09-01", "quotaId", "PayAsYouGo_2014-09-01", "spendingLimit", "Off"),
-		"authorizationSource", "RoleBased", "managedByTenants", expr.Array{}, "tags", tags), nil
+		"authorizationSource", "RoleBased", "managedByTenants", value.Array{}, "tags", tags), nil
 }
 
 func (p *Resources) getSubscription(r *arm.Request) (*arm.Response, error) {
@@ -84,7 +84,7 @@ func (p *Resources) listSubscriptions(*arm.Request) (*arm.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	value := expr.Array{}
+	val := value.Array{}
 	for _, id := range ids {
 		if id == "" {
 			continue
@@ -93,9 +93,9 @@ func (p *Resources) listSubscriptions(*arm.Request) (*arm.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		value = append(value, o)
+		val = append(val, o)
 	}
-	return arm.OK(object("value", value, "count", object("type", "Total", "value", int64(len(value))))), nil
+	return arm.OK(object("value", val, "count", object("type", "Total", "value", int64(len(val))))), nil
 }
 
 func (p *Resources) listTenants(*arm.Request) (*arm.Response, error) {
@@ -106,13 +106,13 @@ func (p *Resources) listTenants(*arm.Request) (*arm.Response, error) {
 // listLocations lists Azure's public regions (section 5.1).
 func (p *Resources) listLocations(r *arm.Request) (*arm.Response, error) {
 	base := "/subscriptions/" + r.ID.Subscription + "/locations/"
-	var items []*expr.Object
+	var items []*value.Object
 	for _, g := range arm.Regions() {
 		category := "Other"
 		if g.Recommended {
 			category = "Recommended"
 		}
-		paired := expr.Array{}
+		paired := value.Array{}
 		if g.Paired != "" {
 			paired = append(paired, object("name", g.Paired, "id", base+g.Paired))
 		}

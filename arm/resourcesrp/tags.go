@@ -8,25 +8,25 @@ import (
 
 	"switchyard/arm"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // rawTags encodes tags for a record.
-func rawTags(o *expr.Object) json.RawMessage {
+func rawTags(o *value.Object) json.RawMessage {
 	if o.Len() == 0 {
 		return nil
 	}
-	return expr.AppendJSON(nil, o)
+	return value.Append(nil, o)
 }
 
 // tagsOf decodes tags of a record; none are an empty object.
-func tagsOf(raw json.RawMessage) *expr.Object {
-	if v, err := expr.ParseJSON(raw); err == nil {
-		if o, ok := v.(*expr.Object); ok {
+func tagsOf(raw json.RawMessage) *value.Object {
+	if v, err := value.Parse(raw); err == nil {
+		if o, ok := v.(*value.Object); ok {
 			return o
 		}
 	}
-	return expr.NewObject()
+	return value.NewObject()
 }
 
 // handleTags answers for {scope}/providers/Microsoft.Resources/tags/default
@@ -46,7 +46,7 @@ func (p *Resources) handleTags(ctx context.Context, r *arm.Request) (*arm.Respon
 	case http.MethodGet:
 		return arm.OK(tagsObject(r, tags)), nil
 	case http.MethodDelete:
-		if err := p.setTags(ctx, r, expr.NewObject()); err != nil {
+		if err := p.setTags(ctx, r, value.NewObject()); err != nil {
 			return nil, err
 		}
 		return arm.OK(nil), nil
@@ -76,8 +76,8 @@ func (p *Resources) handleTags(ctx context.Context, r *arm.Request) (*arm.Respon
 	return arm.OK(tagsObject(r, tags)), nil
 }
 
-func mergeTags(operation string, have, given *expr.Object) (*expr.Object, error) {
-	out := expr.NewObject()
+func mergeTags(operation string, have, given *value.Object) (*value.Object, error) {
+	out := value.NewObject()
 	switch strings.ToLower(operation) {
 	case "replace":
 		out = given.Clone()
@@ -105,12 +105,12 @@ func mergeTags(operation string, have, given *expr.Object) (*expr.Object, error)
 	return out, nil
 }
 
-func tagsObject(r *arm.Request, tags *expr.Object) *expr.Object {
+func tagsObject(r *arm.Request, tags *value.Object) *value.Object {
 	return object("id", r.ID.String(), "name", "default", "type", "Microsoft.Resources/tags", "properties", object("tags", tags))
 }
 
 // tagsAt reads the tags of the scope by asking whoever has it.
-func (p *Resources) tagsAt(ctx context.Context, r *arm.Request) (*expr.Object, error) {
+func (p *Resources) tagsAt(ctx context.Context, r *arm.Request) (*value.Object, error) {
 	scope := r.ID.ScopeID()
 	switch {
 	case scope.Subscription == "" && scope.Provider == "":
@@ -123,11 +123,11 @@ func (p *Resources) tagsAt(ctx context.Context, r *arm.Request) (*expr.Object, e
 		return nil, err
 	}
 	v, _ := resp.Body.Get("tags")
-	tags, _ := v.(*expr.Object)
+	tags, _ := v.(*value.Object)
 	return tags, nil
 }
 
-func (p *Resources) setTags(ctx context.Context, r *arm.Request, tags *expr.Object) error {
+func (p *Resources) setTags(ctx context.Context, r *arm.Request, tags *value.Object) error {
 	scope := r.ID.ScopeID()
 	if scope.ResourceGroup == "" && scope.Provider == "" {
 		u := &commit.Unit{}
@@ -139,7 +139,7 @@ func (p *Resources) setTags(ctx context.Context, r *arm.Request, tags *expr.Obje
 }
 
 // forward makes a request of the same caller to another resource.
-func forward(r *arm.Request, method string, id arm.ResourceID, body *expr.Object) *arm.Request {
+func forward(r *arm.Request, method string, id arm.ResourceID, body *value.Object) *arm.Request {
 	f := *r
 	f.Method, f.ID, f.Body, f.RawBody, f.Action, f.Collection = method, id, body, nil, "", false
 	f.Header, f.Query = http.Header{}, nil

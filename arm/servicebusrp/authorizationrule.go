@@ -9,7 +9,7 @@ import (
 	"switchyard/arm"
 	"switchyard/auth"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // handleRule answers for authorization rules of a namespace, a queue or a topic
@@ -78,13 +78,13 @@ type ruleScope struct {
 	types  []string
 }
 
-func (s ruleScope) object(rule auth.AuthorizationRule) *expr.Object {
+func (s ruleScope) object(rule auth.AuthorizationRule) *value.Object {
 	id, typ := s.id(), "Microsoft.ServiceBus/Namespaces/AuthorizationRules"
 	if s.entity != "" {
 		id = id.Child(s.types[1], s.entity)
 		typ = "Microsoft.ServiceBus/namespaces/" + s.types[1] + "/authorizationRules"
 	}
-	rights := expr.Array{}
+	rights := value.Array{}
 	for _, name := range []string{"Listen", "Manage", "Send"} {
 		if right, err := auth.ParseRights([]string{name}); err == nil && rule.Rights&right != 0 {
 			rights = append(rights, name)
@@ -94,8 +94,8 @@ func (s ruleScope) object(rule auth.AuthorizationRule) *expr.Object {
 		"properties", object("rights", rights))
 }
 
-func (p *Provider) keys(s ruleScope, rule auth.AuthorizationRule) *expr.Object {
-	o := expr.NewObject()
+func (p *Provider) keys(s ruleScope, rule auth.AuthorizationRule) *value.Object {
+	o := value.NewObject()
 	connection := func(name, key string) {
 		if key != "" {
 			o.Set(name, p.o.ConnectionString(s.Name, s.entity, rule.Name, key))

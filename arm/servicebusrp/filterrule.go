@@ -12,7 +12,7 @@ import (
 	"switchyard/arm"
 	"switchyard/broker"
 	"switchyard/broker/filter"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // compatibilityLevel is the only version of the SQL of rules.
@@ -82,8 +82,8 @@ func (p *Provider) answerFilterRule(r *arm.Request, s filterScope) (*arm.Respons
 	return arm.OK(s.object(rules[i])), nil
 }
 
-func (s filterScope) object(i broker.RuleInfo) *expr.Object {
-	props := object("action", expr.NewObject())
+func (s filterScope) object(i broker.RuleInfo) *value.Object {
+	props := object("action", value.NewObject())
 	if a := i.Options.Action; !a.IsZero() {
 		props.Set("action", object("sqlExpression", a.Expression, "compatibilityLevel", compatibilityLevel))
 	}
@@ -116,8 +116,8 @@ var correlationMembers = []correlationMember{
 	{"contentType", func(c *filter.Correlation) **string { return &c.ContentType }},
 }
 
-func correlationObject(c *filter.Correlation) *expr.Object {
-	o := expr.NewObject()
+func correlationObject(c *filter.Correlation) *value.Object {
+	o := value.NewObject()
 	for _, m := range correlationMembers {
 		if v := *m.field(c); v != nil {
 			o.Set(m.name, *v)
@@ -129,7 +129,7 @@ func correlationObject(c *filter.Correlation) *expr.Object {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		props := expr.NewObject()
+		props := value.NewObject()
 		for _, name := range names {
 			// Another front door may have given a number or a time: it is shown as
 			// text, for this one has only texts.
@@ -151,7 +151,7 @@ func valueText(v filter.Value) string {
 	case []byte:
 		return base64.StdEncoding.EncodeToString(v)
 	}
-	return expr.Text(v)
+	return value.Text(v)
 }
 
 func (p *Provider) putFilterRule(ctx context.Context, r *arm.Request, s filterScope) (*arm.Response, error) {

@@ -14,7 +14,7 @@ import (
 	"switchyard/auth"
 	"switchyard/broker"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 const (
@@ -109,7 +109,7 @@ func (p *Provider) putEnvelope(u *commit.Unit, e envelope) {
 	p.o.Store.Put(u, namespaceKey(e.Name), b)
 }
 
-func (e envelope) sku() *expr.Object {
+func (e envelope) sku() *value.Object {
 	o := object("name", e.SKU, "tier", e.SKU)
 	if e.Capacity > 0 {
 		o.Set("capacity", e.Capacity)
@@ -117,16 +117,16 @@ func (e envelope) sku() *expr.Object {
 	return o
 }
 
-func (e envelope) tags() *expr.Object {
-	if v, err := expr.ParseJSON(e.Tags); err == nil {
-		if o, ok := v.(*expr.Object); ok {
+func (e envelope) tags() *value.Object {
+	if v, err := value.Parse(e.Tags); err == nil {
+		if o, ok := v.(*value.Object); ok {
 			return o
 		}
 	}
-	return expr.NewObject()
+	return value.NewObject()
 }
 
-func (e envelope) identity(tenant string) *expr.Object {
+func (e envelope) identity(tenant string) *value.Object {
 	return object("type", "SystemAssigned", "principalId", e.PrincipalID, "tenantId", tenant)
 }
 
@@ -139,7 +139,7 @@ func (p *Provider) state(e envelope) (provisioning, status string) {
 }
 
 // object is a namespace as clients see it (section 6.1).
-func (p *Provider) object(e envelope) *expr.Object {
+func (p *Provider) object(e envelope) *value.Object {
 	provisioning, status := p.state(e)
 	o := object("sku", e.sku(), "id", e.id().String(), "name", e.Name, "type", "Microsoft.ServiceBus/Namespaces", "location", e.Location, "tags", e.tags())
 	if e.PrincipalID != "" {
@@ -168,12 +168,12 @@ func (p *Provider) namespaces(subscription, group string) ([]envelope, error) {
 }
 
 // GroupResources implements [arm.Provider].
-func (p *Provider) GroupResources(subscription, group string) []*expr.Object {
+func (p *Provider) GroupResources(subscription, group string) []*value.Object {
 	all, err := p.namespaces(subscription, group)
 	if err != nil {
 		p.o.Logger.Error("namespaces can't be listed", "err", err)
 	}
-	var items []*expr.Object
+	var items []*value.Object
 	for _, e := range all {
 		provisioning, _ := p.state(e)
 		o := object("id", e.id().String(), "name", e.Name, "type", "Microsoft.ServiceBus/namespaces", "location", e.Location, "tags", e.tags(), "sku", e.sku())

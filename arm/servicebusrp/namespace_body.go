@@ -6,7 +6,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/broker"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // readNamespace reads the body of a PUT or PATCH into an envelope that holds the
@@ -19,7 +19,7 @@ func (p *Provider) readNamespace(r *arm.Request, e *envelope, old envelope) erro
 	if tags := body.Tags(); tags != nil {
 		e.Tags = nil
 		if tags.Len() > 0 {
-			e.Tags = expr.AppendJSON(nil, tags)
+			e.Tags = value.Append(nil, tags)
 		}
 	}
 	p.readSKU(body, e)
@@ -143,11 +143,11 @@ func readNamespaceProperties(body *arm.Reader, e *envelope) {
 	props.Close()
 }
 
-func isEmpty(v expr.Value) bool {
+func isEmpty(v value.Value) bool {
 	switch v := v.(type) {
-	case *expr.Object:
+	case *value.Object:
 		return v.Len() == 0
-	case expr.Array:
+	case value.Array:
 		return len(v) == 0
 	}
 	return false

@@ -7,7 +7,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // handleNetworkRules answers for the one rule set of a namespace. It lets
@@ -67,9 +67,9 @@ func (p *Provider) putNetworkRules(ctx context.Context, r *arm.Request) (*arm.Re
 	return arm.OK(networkRules(e)), nil
 }
 
-func networkRules(e envelope) *expr.Object {
+func networkRules(e envelope) *value.Object {
 	return object("id", e.id().Child("networkRuleSets", "default").String(), "name", "default",
 		"type", "Microsoft.ServiceBus/Namespaces/NetworkRuleSets", "location", e.Location,
-		"properties", object("publicNetworkAccess", "Enabled", "defaultAction", "Allow", "virtualNetworkRules", expr.Array{}, "ipRules", expr.Array{},
+		"properties", object("publicNetworkAccess", "Enabled", "defaultAction", "Allow", "virtualNetworkRules", value.Array{}, "ipRules", value.Array{},
 			"trustedServiceAccessEnabled", e.TrustedServices))
 }

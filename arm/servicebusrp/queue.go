@@ -10,7 +10,7 @@ import (
 	"switchyard/arm"
 	"switchyard/broker"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // maxDeliveries is the greatest maxDeliveryCount that can be asked for.
@@ -52,7 +52,7 @@ func (p *Provider) handleQueue(ctx context.Context, r *arm.Request) (*arm.Respon
 		if err != nil {
 			return nil, parentError(r, namespaceID(r.ID), err)
 		}
-		return arm.PageOf(r, infos, arm.PageSize, func(i broker.QueueInfo) *expr.Object { return p.queueObject(e, i) })
+		return arm.PageOf(r, infos, arm.PageSize, func(i broker.QueueInfo) *value.Object { return p.queueObject(e, i) })
 	case r.Method == http.MethodGet:
 		return p.answerQueue(r)
 	case r.Method == http.MethodPut:
@@ -81,7 +81,7 @@ func (p *Provider) answerQueue(r *arm.Request) (*arm.Response, error) {
 
 // queueObject is a queue as clients see it (section 6.2): everything that can be
 // written is there.
-func (p *Provider) queueObject(e envelope, i broker.QueueInfo) *expr.Object {
+func (p *Provider) queueObject(e envelope, i broker.QueueInfo) *value.Object {
 	o, echo := i.Options, p.echoOf(e.Name, i.Path)
 	props := object(
 		"maxMessageSizeInKilobytes", o.MaxMessageSize>>10,
@@ -111,17 +111,17 @@ func (p *Provider) queueObject(e envelope, i broker.QueueInfo) *expr.Object {
 }
 
 // child is the outside of every entity of a namespace.
-func (e envelope) child(typ, name string, props *expr.Object) *expr.Object {
+func (e envelope) child(typ, name string, props *value.Object) *value.Object {
 	return object("id", e.id().Child(typ, name).String(), "name", name, "type", "Microsoft.ServiceBus/namespaces/"+typ, "location", e.Location, "properties", props)
 }
 
-func setText(o *expr.Object, name, value string) {
-	if value != "" {
-		o.Set(name, value)
+func setText(o *value.Object, name, val string) {
+	if val != "" {
+		o.Set(name, val)
 	}
 }
 
-func counts(c broker.Counts) *expr.Object {
+func counts(c broker.Counts) *value.Object {
 	return object("activeMessageCount", c.Active, "deadLetterMessageCount", c.DeadLetter, "scheduledMessageCount", c.Scheduled,
 		"transferMessageCount", c.Transfer, "transferDeadLetterMessageCount", c.TransferDeadLetter)
 }

@@ -13,7 +13,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // Namespace is the provider's name.
@@ -199,8 +199,8 @@ func (p *Provider) apply(ctx context.Context, e commit.Effect, add func(u *commi
 	return nil
 }
 
-func object(members ...any) *expr.Object {
-	o := expr.NewObject()
+func object(members ...any) *value.Object {
+	o := value.NewObject()
 	for i := 0; i < len(members); i += 2 {
 		o.Set(members[i].(string), members[i+1])
 	}

@@ -19,7 +19,7 @@ import (
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 const (
@@ -432,7 +432,7 @@ func TestGroupGoneMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = f.bus.Handle(t.Context(), &arm.Request{Method: "PUT", ID: id, Header: http.Header{}, Body: expr.NewObject(expr.Member{Name: "location", Value: "westeurope"})})
+	_, err = f.bus.Handle(t.Context(), &arm.Request{Method: "PUT", ID: id, Header: http.Header{}, Body: value.NewObject(value.Member{Name: "location", Value: "westeurope"})})
 	var e *arm.Error
 	if !errors.As(err, &e) || e.Code != "ResourceGroupNotFound" {
 		t.Errorf("PUT of a namespace after its group was deleted: got %v, want ResourceGroupNotFound", err)

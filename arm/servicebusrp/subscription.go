@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"switchyard/arm"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // handleSubscription answers for actions of the provider in a subscription.
@@ -37,7 +37,7 @@ func (p *Provider) handleOperations(_ context.Context, r *arm.Request) (*arm.Res
 	if r.Method != http.MethodGet {
 		return nil, arm.MethodNotAllowed(r)
 	}
-	var items []*expr.Object
+	var items []*value.Object
 	for _, resource := range []struct{ path, name string }{
 		{"namespaces", "Namespace"}, {"namespaces/authorizationRules", "AuthorizationRule"},
 		{"namespaces/queues", "Queue"}, {"namespaces/queues/authorizationRules", "Queue AuthorizationRule"},
@@ -58,7 +58,7 @@ func (p *Provider) handleOperations(_ context.Context, r *arm.Request) (*arm.Res
 	return arm.List(items...), nil
 }
 
-func operation(name, resource string, data bool) *expr.Object {
+func operation(name, resource string, data bool) *value.Object {
 	name = Namespace + "/" + name
 	return object("name", name, "isDataAction", data,
 		"display", object("provider", "Microsoft Azure ServiceBus", "resource", resource, "operation", name, "description", name))

@@ -8,7 +8,7 @@ import (
 	"switchyard/arm"
 	"switchyard/broker"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 func (p *Provider) topic(ns, path string) (broker.TopicInfo, error) {
@@ -33,7 +33,7 @@ func (p *Provider) handleTopic(ctx context.Context, r *arm.Request) (*arm.Respon
 		if err != nil {
 			return nil, parentError(r, namespaceID(r.ID), err)
 		}
-		return arm.PageOf(r, infos, arm.PageSize, func(i broker.TopicInfo) *expr.Object { return p.topicObject(e, i) })
+		return arm.PageOf(r, infos, arm.PageSize, func(i broker.TopicInfo) *value.Object { return p.topicObject(e, i) })
 	case r.Method == http.MethodGet:
 		return p.answerTopic(r)
 	case r.Method == http.MethodPut:
@@ -61,7 +61,7 @@ func (p *Provider) answerTopic(r *arm.Request) (*arm.Response, error) {
 }
 
 // topicObject is a topic as clients see it (section 6.3).
-func (p *Provider) topicObject(e envelope, i broker.TopicInfo) *expr.Object {
+func (p *Provider) topicObject(e envelope, i broker.TopicInfo) *value.Object {
 	o, echo := i.Options, p.echoOf(e.Name, i.Path)
 	props := object(
 		"maxMessageSizeInKilobytes", o.MaxMessageSize>>10,

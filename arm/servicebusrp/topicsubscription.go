@@ -8,7 +8,7 @@ import (
 	"switchyard/arm"
 	"switchyard/broker"
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // handleTopicSubscription answers for the subscriptions of a topic.
@@ -30,7 +30,7 @@ func (p *Provider) handleTopicSubscription(ctx context.Context, r *arm.Request) 
 		if err != nil {
 			return nil, parentError(r, namespaceID(r.ID), err)
 		}
-		return arm.PageOf(r, infos, arm.PageSize, func(i broker.SubscriptionInfo) *expr.Object { return p.subscriptionObject(e, i) })
+		return arm.PageOf(r, infos, arm.PageSize, func(i broker.SubscriptionInfo) *value.Object { return p.subscriptionObject(e, i) })
 	case r.Method == http.MethodGet:
 		return p.answerSubscription(r)
 	case r.Method == http.MethodPut:
@@ -66,7 +66,7 @@ func (p *Provider) answerSubscription(r *arm.Request) (*arm.Response, error) {
 }
 
 // subscriptionObject is a subscription as clients see it (section 6.4).
-func (p *Provider) subscriptionObject(e envelope, i broker.SubscriptionInfo) *expr.Object {
+func (p *Provider) subscriptionObject(e envelope, i broker.SubscriptionInfo) *value.Object {
 	o, echo := i.Options, p.echoOf(e.Name, i.Path)
 	props := object(
 		"isClientAffine", o.ClientAffine,

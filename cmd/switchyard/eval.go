@@ -12,6 +12,7 @@ import (
 	"switchyard/config"
 	"switchyard/expr"
 	"switchyard/expr/exprtest"
+	"switchyard/value"
 )
 
 // maxLine is how many bytes of a line eval reads. What is longer gets an error as
@@ -27,13 +28,13 @@ func eval(_ context.Context, e *env, _ *config.Values, _ []string) int {
 	for {
 		line, long, err := readLine(in)
 		if err == nil || len(line) > 0 {
-			var answer *expr.Object
+			var answer *value.Object
 			if long {
 				answer = evalError("BadRequest", fmt.Sprintf("the line is longer than the limit of %d bytes", maxLine))
 			} else {
 				answer = evaluateLine(trimLine(line), time.Now(), rand.Uint64())
 			}
-			out.Write(expr.AppendJSON(nil, answer))
+			out.Write(value.Append(nil, answer))
 			out.WriteByte('\n') // the writer remembers an error until Flush
 		}
 		if in.Buffered() == 0 || err != nil {
@@ -77,30 +78,30 @@ func trimLine(b []byte) []byte {
 
 // evaluateLine answers one line. A line that is not understood has the code
 // BadRequest, an expression that can't be evaluated the language's own.
-func evaluateLine(line []byte, now time.Time, seed uint64) *expr.Object {
-	bad := func(format string, a ...any) *expr.Object {
+func evaluateLine(line []byte, now time.Time, seed uint64) *value.Object {
+	bad := func(format string, a ...any) *value.Object {
 		return evalError("BadRequest", fmt.Sprintf(format, a...))
 	}
 	if len(line) == 0 {
 		return bad("the line is empty")
 	}
-	v, err := expr.ParseJSON(line)
+	v, err := value.Parse(line)
 	if err != nil {
 		return bad("the line is not JSON: %v", err)
 	}
-	o, ok := v.(*expr.Object)
+	o, ok := v.(*value.Object)
 	if !ok {
 		return bad("the line should be an object with the members expr and context")
 	}
-	var text expr.Value
-	var context *expr.Object
+	var text value.Value
+	var context *value.Object
 	found := false
 	for _, m := range o.Members() {
 		switch m.Name {
 		case "expr":
 			text, found = m.Value, true
 		case "context":
-			if context, ok = m.Value.(*expr.Object); !ok && m.Value != nil {
+			if context, ok = m.Value.(*value.Object); !ok && m.Value != nil {
 				return bad("context should be an object")
 			}
 		default:
@@ -114,7 +115,7 @@ func evaluateLine(line []byte, now time.Time, seed uint64) *expr.Object {
 	if err != nil {
 		return bad("%v", err)
 	}
-	value, err := c.Evaluate(text)
+	val, err := c.Evaluate(text)
 	if err != nil {
 		code := expr.CodeInvalidTemplate
 		if e, ok := errors.AsType[*expr.Error](err); ok {
@@ -122,10 +123,10 @@ func evaluateLine(line []byte, now time.Time, seed uint64) *expr.Object {
 		}
 		return evalError(code, err.Error())
 	}
-	return expr.NewObject(expr.Member{Name: "value", Value: value})
+	return value.NewObject(value.Member{Name: "value", Value: val})
 }
 
-func evalError(code, message string) *expr.Object {
-	return expr.NewObject(expr.Member{Name: "error", Value: expr.NewObject(
-		expr.Member{Name: "code", Value: code}, expr.Member{Name: "message", Value: message})})
+func evalError(code, message string) *value.Object {
+	return value.NewObject(value.Member{Name: "error", Value: value.NewObject(
+		value.Member{Name: "code", Value: code}, value.Member{Name: "message", Value: message})})
 }

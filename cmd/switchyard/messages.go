@@ -15,8 +15,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
 	"switchyard/config"
-	"switchyard/expr"
 	"switchyard/system"
+	"switchyard/value"
 )
 
 // dialPatience is how long a Switchyard on this machine may take to accept.
@@ -85,11 +85,11 @@ func send(ctx context.Context, e *env, v *config.Values, operands []string) int 
 // properties reads application properties: a JSON object of simple values. Whole
 // numbers are AMQP longs, others doubles.
 func properties(text string) (map[string]any, error) {
-	v, err := expr.ParseJSON([]byte(text))
+	v, err := value.Parse([]byte(text))
 	if err != nil {
 		return nil, err
 	}
-	o, ok := v.(*expr.Object)
+	o, ok := v.(*value.Object)
 	if !ok {
 		return nil, errors.New("should be a JSON object")
 	}

@@ -8,14 +8,14 @@ import (
 	"text/tabwriter"
 
 	"switchyard/config"
-	"switchyard/expr"
 	"switchyard/system"
+	"switchyard/value"
 )
 
 // parameters reads the value of --parameters: a JSON object, or @FILE.
-func parameters(text string) (*expr.Object, error) {
+func parameters(text string) (*value.Object, error) {
 	if text == "" {
-		return expr.NewObject(), nil
+		return value.NewObject(), nil
 	}
 	where := "parameters"
 	if name, ok := strings.CutPrefix(text, "@"); ok {
@@ -25,11 +25,11 @@ func parameters(text string) (*expr.Object, error) {
 		}
 		text, where = string(b), "parameters file "+name
 	}
-	v, err := expr.ParseJSON([]byte(text))
+	v, err := value.Parse([]byte(text))
 	if err != nil {
 		return nil, &config.UsageError{Msg: fmt.Sprintf("%s: %v", where, err)}
 	}
-	o, ok := v.(*expr.Object)
+	o, ok := v.(*value.Object)
 	if !ok {
 		return nil, &config.UsageError{Msg: where + ": should be a JSON object"}
 	}
@@ -60,8 +60,8 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 		return exitFailed
 	}
 	if v.String("output") == "json" {
-		e.printf("%s\n", expr.AppendJSON(nil, expr.NewObject(
-			expr.Member{Name: "run", Value: res.Run}, expr.Member{Name: "activities", Value: res.Activities})))
+		e.printf("%s\n", value.Append(nil, value.NewObject(
+			value.Member{Name: "run", Value: res.Run}, value.Member{Name: "activities", Value: res.Activities})))
 	} else {
 		printRun(e, res.Run, res.Activities)
 	}
@@ -72,12 +72,12 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 }
 
 // str reads a member of a record as text.
-func str(o *expr.Object, name string) string {
+func str(o *value.Object, name string) string {
 	v, _ := o.Get(name)
-	return expr.Text(v)
+	return value.Text(v)
 }
 
-func printRun(e *env, run *expr.Object, activities expr.Array) {
+func printRun(e *env, run *value.Object, activities value.Array) {
 	e.printf("run       %s\npipeline  %s\nstatus    %s\nstart     %s\nduration  %s ms\n", str(run, "runId"), str(run, "pipelineName"), str(run, "status"), str(run, "runStart"), str(run, "durationInMs"))
 	if m := str(run, "message"); m != "" {
 		e.printf("message   %s\n", printable(m))
@@ -89,13 +89,13 @@ func printRun(e *env, run *expr.Object, activities expr.Array) {
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ACTIVITY\tTYPE\tSTATUS\tMS\tERROR")
 	for _, a := range activities {
-		o, ok := a.(*expr.Object)
+		o, ok := a.(*value.Object)
 		if !ok {
 			continue
 		}
 		msg := ""
 		if er, ok := o.Get("error"); ok {
-			if eo, ok := er.(*expr.Object); ok && str(eo, "errorCode") != "" {
+			if eo, ok := er.(*value.Object); ok && str(eo, "errorCode") != "" {
 				msg = str(eo, "errorCode") + ": " + str(eo, "message")
 			}
 		}
@@ -117,8 +117,8 @@ func runs(ctx context.Context, e *env, v *config.Values, _ []string) int {
 			return e.fail(err)
 		}
 		if v.String("output") == "json" {
-			e.printf("%s\n", expr.AppendJSON(nil, expr.NewObject(
-				expr.Member{Name: "run", Value: run}, expr.Member{Name: "activities", Value: activities})))
+			e.printf("%s\n", value.Append(nil, value.NewObject(
+				value.Member{Name: "run", Value: run}, value.Member{Name: "activities", Value: activities})))
 		} else {
 			printRun(e, run, activities)
 		}
@@ -130,14 +130,14 @@ func runs(ctx context.Context, e *env, v *config.Values, _ []string) int {
 	}
 	if v.String("output") == "json" {
 		for _, r := range list {
-			e.printf("%s\n", expr.AppendJSON(nil, r))
+			e.printf("%s\n", value.Append(nil, r))
 		}
 		return exitOK
 	}
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "RUN\tPIPELINE\tSTATUS\tSTART\tMS\tMESSAGE")
 	for _, r := range list {
-		o, ok := r.(*expr.Object)
+		o, ok := r.(*value.Object)
 		if !ok {
 			continue
 		}

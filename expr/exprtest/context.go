@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"switchyard/expr"
+	"switchyard/value"
 )
 
 // Names of the members of a context, as section 12 lists them.
@@ -30,16 +31,16 @@ const (
 // context. If the object has no member now, the present is the argument; guid
 // and rand come from seed. A member of an unknown name or of the wrong type is
 // an error.
-func NewContext(o *expr.Object, now time.Time, seed uint64) (*expr.Context, error) {
+func NewContext(o *value.Object, now time.Time, seed uint64) (*expr.Context, error) {
 	c := &expr.Context{Now: now, Seed: seed}
-	pipeline := &expr.Object{}
-	parameters, globals := expr.Value(&expr.Object{}), expr.Value(&expr.Object{})
+	pipeline := &value.Object{}
+	parameters, globals := value.Value(&value.Object{}), value.Value(&value.Object{})
 	for _, m := range o.Members() {
-		object, isObject := m.Value.(*expr.Object)
+		object, isObject := m.Value.(*value.Object)
 		var err error
 		switch m.Name {
 		case memberItem:
-			c.Item = func() (expr.Value, bool) { return m.Value, true }
+			c.Item = func() (value.Value, bool) { return m.Value, true }
 			continue
 		case memberTriggerBody:
 			c.TriggerBody = m.Value
@@ -80,11 +81,11 @@ func NewContext(o *expr.Object, now time.Time, seed uint64) (*expr.Context, erro
 }
 
 // lookup finds members ignoring case, as variable and activity names compare.
-func lookup(o *expr.Object) func(string) (expr.Value, bool) {
-	return func(name string) (expr.Value, bool) { return o.Lookup(name) }
+func lookup(o *value.Object) func(string) (value.Value, bool) {
+	return func(name string) (value.Value, bool) { return o.Lookup(name) }
 }
 
-func parseNow(v expr.Value) (time.Time, error) {
+func parseNow(v value.Value) (time.Time, error) {
 	s, ok := v.(string)
 	if !ok {
 		return time.Time{}, fmt.Errorf("context: member %q is not a string", memberNow)
@@ -102,18 +103,18 @@ func parseNow(v expr.Value) (time.Time, error) {
 // Evaluate evaluates v, usually a string with its "@", and returns the object
 // {"value": …} or {"error": {"errorCode", "message", "expression", "offset"}}.
 // The offset counts bytes in the string.
-func Evaluate(c *expr.Context, v expr.Value) *expr.Object {
+func Evaluate(c *expr.Context, v value.Value) *value.Object {
 	r, err := c.Evaluate(v)
 	if err == nil {
-		return expr.NewObject(expr.Member{Name: "value", Value: r})
+		return value.NewObject(value.Member{Name: "value", Value: r})
 	}
-	o := expr.NewObject(
-		expr.Member{Name: "errorCode", Value: expr.CodeInvalidTemplate},
-		expr.Member{Name: "message", Value: err.Error()},
+	o := value.NewObject(
+		value.Member{Name: "errorCode", Value: expr.CodeInvalidTemplate},
+		value.Member{Name: "message", Value: err.Error()},
 	)
 	if e, ok := err.(*expr.Error); ok {
 		o.Set("expression", e.Expression)
 		o.Set("offset", int64(e.Offset))
 	}
-	return expr.NewObject(expr.Member{Name: "error", Value: o})
+	return value.NewObject(value.Member{Name: "error", Value: o})
 }

@@ -5,16 +5,16 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
-func object(t *testing.T, s string) *expr.Object {
+func object(t *testing.T, s string) *value.Object {
 	t.Helper()
-	v, err := expr.ParseJSON([]byte(s))
+	v, err := value.Parse([]byte(s))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v.(*expr.Object)
+	return v.(*value.Object)
 }
 
 func TestNewContext(t *testing.T) {
@@ -35,7 +35,7 @@ func TestNewContext(t *testing.T) {
 			t.Errorf("NewContext(%s): %v", tt.context, err)
 			continue
 		}
-		if got := string(expr.AppendJSON(nil, Evaluate(c, tt.in))); got != tt.want {
+		if got := string(value.Append(nil, Evaluate(c, tt.in))); got != tt.want {
 			t.Errorf("%s in %s: got %s, want %s", tt.in, tt.context, got, tt.want)
 		}
 	}

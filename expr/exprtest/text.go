@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // ParseTextVectors reads vectors in a text format that is easy to review. A
@@ -17,7 +17,7 @@ import (
 //	  ! expects its parameter            or text that the error must contain
 func ParseTextVectors(text string) ([]Vector, error) {
 	var vectors []Vector
-	var context *expr.Object
+	var context *value.Object
 	var pending *Vector
 	for i, line := range strings.Split(text, "\n") {
 		fail := func(format string, args ...any) error {
@@ -32,18 +32,18 @@ func ParseTextVectors(text string) ([]Vector, error) {
 				return nil, fail("the expression before has no result")
 			}
 			if rest, ok := strings.CutPrefix(line, "context "); ok {
-				v, err := expr.ParseJSON([]byte(rest))
+				v, err := value.Parse([]byte(rest))
 				if err != nil {
 					return nil, fail("%v", err)
 				}
-				if context, ok = v.(*expr.Object); !ok {
+				if context, ok = v.(*value.Object); !ok {
 					return nil, fail("the context is not an object")
 				}
 				continue
 			}
 			pending = &Vector{Expr: line, Context: context, Source: fmt.Sprintf("line %d", i+1)}
 			if rest, ok := strings.CutPrefix(line, "json "); ok {
-				v, err := expr.ParseJSON([]byte(rest))
+				v, err := value.Parse([]byte(rest))
 				if err != nil {
 					return nil, fail("%v", err)
 				}
@@ -56,7 +56,7 @@ func ParseTextVectors(text string) ([]Vector, error) {
 		}
 		switch rest := strings.TrimSpace(trimmed[1:]); trimmed[0] {
 		case '=':
-			v, err := expr.ParseJSON([]byte(rest))
+			v, err := value.Parse([]byte(rest))
 			if err != nil {
 				return nil, fail("%v", err)
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"switchyard/expr"
+	"switchyard/value"
 )
 
 // Now is the present of a vector whose context does not name one.
@@ -15,9 +16,9 @@ var Now = time.Date(2018, 4, 15, 13, 0, 0, 0, time.UTC)
 // A Vector is one expectation: an expression, what its context is, and the
 // value or the error it must give.
 type Vector struct {
-	Expr      expr.Value   // usually a string
-	Context   *expr.Object // nil: empty
-	Want      expr.Value
+	Expr      value.Value   // usually a string
+	Context   *value.Object // nil: empty
+	Want      value.Value
 	WantError bool
 	Fragment  string // with WantError: text that the message must contain
 	Source    string // where the expectation comes from
@@ -25,17 +26,17 @@ type Vector struct {
 
 // ParseJSONVectors reads an array of vectors in the JSON format of section 12.
 func ParseJSONVectors(b []byte) ([]Vector, error) {
-	v, err := expr.ParseJSON(b)
+	v, err := value.Parse(b)
 	if err != nil {
 		return nil, err
 	}
-	list, ok := v.(expr.Array)
+	list, ok := v.(value.Array)
 	if !ok {
 		return nil, errors.New("vectors: not an array")
 	}
 	vectors := make([]Vector, 0, len(list))
 	for i, e := range list {
-		o, ok := e.(*expr.Object)
+		o, ok := e.(*value.Object)
 		if !ok {
 			return nil, fmt.Errorf("vector %d: not an object", i)
 		}
@@ -46,7 +47,7 @@ func ParseJSONVectors(b []byte) ([]Vector, error) {
 			case "expr":
 				x.Expr = m.Value
 			case "context":
-				x.Context, ok = m.Value.(*expr.Object)
+				x.Context, ok = m.Value.(*value.Object)
 			case "want":
 				x.Want, wanted = m.Value, true
 			case "wantError":
@@ -78,9 +79,9 @@ func (v *Vector) Check() error {
 	got, err := c.Evaluate(v.Expr)
 	switch {
 	case err == nil && v.WantError:
-		return fmt.Errorf("%s: got %s, want an error", v, expr.AppendJSON(nil, got))
+		return fmt.Errorf("%s: got %s, want an error", v, value.Append(nil, got))
 	case err == nil && !Same(got, v.Want):
-		return fmt.Errorf("%s: got %s, want %s", v, expr.AppendJSON(nil, got), expr.AppendJSON(nil, v.Want))
+		return fmt.Errorf("%s: got %s, want %s", v, value.Append(nil, got), value.Append(nil, v.Want))
 	case err == nil:
 		return nil
 	}
@@ -92,7 +93,7 @@ func (v *Vector) Check() error {
 		return fmt.Errorf("%s: got an incomplete error %+v", v, e)
 	}
 	if !v.WantError {
-		return fmt.Errorf("%s: got error %q, want %s", v, err, expr.AppendJSON(nil, v.Want))
+		return fmt.Errorf("%s: got error %q, want %s", v, err, value.Append(nil, v.Want))
 	}
 	if !containsFold(e.Message, v.Fragment) {
 		return fmt.Errorf("%s: got error %q, want one that contains %q", v, err, v.Fragment)
@@ -102,7 +103,7 @@ func (v *Vector) Check() error {
 
 // String returns the expression and its source.
 func (v *Vector) String() string {
-	s := string(expr.AppendJSON(nil, v.Expr))
+	s := string(value.Append(nil, v.Expr))
 	if v.Source != "" {
 		s += " (" + v.Source + ")"
 	}
@@ -111,7 +112,7 @@ func (v *Vector) String() string {
 
 // Same compares as section 12 says: numbers by value with a relative tolerance
 // of 1e-9 if one is a float, objects without regard to order, the rest exactly.
-func Same(a, b expr.Value) bool {
+func Same(a, b value.Value) bool {
 	switch a := a.(type) {
 	case float64:
 		return close(a, b)
@@ -119,8 +120,8 @@ func Same(a, b expr.Value) bool {
 		if _, ok := b.(float64); ok {
 			return close(float64(a), b)
 		}
-	case expr.Array:
-		b, ok := b.(expr.Array)
+	case value.Array:
+		b, ok := b.(value.Array)
 		if !ok || len(a) != len(b) {
 			return false
 		}
@@ -130,8 +131,8 @@ func Same(a, b expr.Value) bool {
 			}
 		}
 		return true
-	case *expr.Object:
-		b, ok := b.(*expr.Object)
+	case *value.Object:
+		b, ok := b.(*value.Object)
 		if !ok || a.Len() != b.Len() {
 			return false
 		}
@@ -143,10 +144,10 @@ func Same(a, b expr.Value) bool {
 		}
 		return true
 	}
-	return expr.Equal(a, b)
+	return value.Equal(a, b)
 }
 
-func close(a float64, v expr.Value) bool {
+func close(a float64, v value.Value) bool {
 	var b float64
 	switch v := v.(type) {
 	case int64:

@@ -19,7 +19,8 @@ import (
 // arrows here. "x/..." stands for x and everything below it.
 var arrows = map[string][]string{
 	"commit":   {},
-	"expr":     {},
+	"value":    {},
+	"expr":     {"value"},
 	"language": {},
 	"listen":   {},
 	"config":   {},
@@ -37,30 +38,30 @@ var arrows = map[string][]string{
 
 	"servicebus": {"amqp/...", "broker", "broker/filter", "auth", "commit"},
 
-	"expr/exprtest":              {"expr"},
-	"pipeline":                   {"expr"},
-	"pipeline/run":               {"expr", "pipeline"},
-	"pipeline/activity":          {"expr", "pipeline", "commit"},
-	"pipeline/trigger":           {"expr", "pipeline", "pipeline/engine", "pipeline/run", "commit"},
-	"pipeline/engine":            {"expr", "pipeline", "pipeline/run", "pipeline/activity", "commit"},
-	"pipeline/engine/enginetest": {"expr", "pipeline", "pipeline/run", "pipeline/activity", "pipeline/engine", "commit"},
+	"expr/exprtest":              {"expr", "value"},
+	"pipeline":                   {"expr", "value"},
+	"pipeline/run":               {"expr", "value", "pipeline"},
+	"pipeline/activity":          {"value", "pipeline", "commit"},
+	"pipeline/trigger":           {"expr", "value", "pipeline", "pipeline/engine", "pipeline/run", "commit"},
+	"pipeline/engine":            {"expr", "value", "pipeline", "pipeline/run", "pipeline/activity", "commit"},
+	"pipeline/engine/enginetest": {"expr", "value", "pipeline", "pipeline/run", "pipeline/activity", "pipeline/engine", "commit"},
 
-	"deploy": {"broker", "broker/filter", "expr", "pipeline"},
+	"deploy": {"broker", "broker/filter", "value", "pipeline"},
 	"store":  {"commit", "broker", "pipeline/engine"},
 	"system": {"..."},
 
-	"arm":               {"commit", "expr"},
+	"arm":               {"commit", "value"},
 	"arm/armtest":       {"arm", "commit"},
-	"arm/resourcesrp":   {"arm", "commit", "expr"},
-	"arm/servicebusrp":  {"arm", "auth", "broker", "broker/filter", "commit", "expr"},
-	"arm/datafactoryrp": {"arm", "commit", "expr", "pipeline", "pipeline/factory"},
-	"pipeline/factory":  {"commit", "expr", "pipeline", "pipeline/engine"},
+	"arm/resourcesrp":   {"arm", "commit", "value"},
+	"arm/servicebusrp":  {"arm", "auth", "broker", "broker/filter", "commit", "value"},
+	"arm/datafactoryrp": {"arm", "commit", "value", "pipeline", "pipeline/factory"},
+	"pipeline/factory":  {"commit", "value", "pipeline", "pipeline/engine"},
 	"auth/issuer":       {"auth"},
 	"auth/identityhttp": {"auth", "auth/issuer"},
 	"broker/filter":     {},
 
 	"examples":       {},
-	"cmd/switchyard": {"auth/issuer", "system", "config", "deploy", "expr", "expr/exprtest", "pipeline", "examples", "auth"},
+	"cmd/switchyard": {"auth/issuer", "system", "config", "deploy", "expr", "value", "expr/exprtest", "pipeline", "examples", "auth"},
 }
 
 // onlyFrom lists rooms that few may import: the wiring stays in one place.
@@ -75,7 +76,7 @@ var onlyFrom = map[string][]string{
 }
 
 // cores are pure: values in, values out.
-var cores = []string{"amqp", "amqp/encoding", "amqp/frames", "amqp/sasl", "broker/entity", "broker/filter", "expr", "pipeline", "pipeline/run", "pipeline/recurrence"}
+var cores = []string{"amqp", "amqp/encoding", "amqp/frames", "amqp/sasl", "broker/entity", "broker/filter", "value", "expr", "pipeline", "pipeline/run", "pipeline/recurrence"}
 
 // impure are the standard packages that a core does not import.
 var impure = []string{"net", "net/http", "os", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand", "os/exec", "syscall", "sync"}

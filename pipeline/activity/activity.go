@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // Timer is a timer of a [Clock], with the meaning of [time.Timer] since Go 1.23:
@@ -46,7 +46,7 @@ type Call struct {
 	// the process died: what it is sent to can recognise it.
 	ActivityRunID string
 	// Input holds the resolved typeProperties. It may contain secrets.
-	Input *expr.Object
+	Input *value.Object
 	// LinkedService is the resolved linked service, nil if the activity names
 	// none.
 	LinkedService *LinkedService
@@ -62,13 +62,13 @@ type Call struct {
 // typeProperties resolved (section 7). It may contain secrets.
 type LinkedService struct {
 	Name, Type     string
-	TypeProperties *expr.Object
+	TypeProperties *value.Object
 }
 
 // Result is the outcome of an attempt: a failure if Err is not nil, otherwise a
 // success. A failure may have an output too.
 type Result struct {
-	Output *expr.Object
+	Output *value.Object
 	// Effect is staged in the unit that records the success, nil if there is
 	// none. If it refuses, the attempt has failed with [ErrorFrom] its error.
 	Effect commit.Effect
@@ -79,8 +79,8 @@ type Result struct {
 type Error struct {
 	Code        string
 	Message     string
-	FailureType string     // UserError or SystemError
-	Details     expr.Value // nil reads as an empty array
+	FailureType string      // UserError or SystemError
+	Details     value.Value // nil reads as an empty array
 }
 
 // Values of [Error.FailureType].

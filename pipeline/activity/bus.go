@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A Bus makes effects on Service Bus namespaces. It is implemented over the
@@ -38,7 +38,7 @@ type Settle struct {
 	// Reason and Description are for DeadLetter.
 	Reason, Description string
 	// PropertiesToModify are merged into the application properties.
-	PropertiesToModify *expr.Object
+	PropertiesToModify *value.Object
 }
 
 func (Send) op()   {}
@@ -56,7 +56,7 @@ type OutMessage struct {
 	MessageID, SessionID, CorrelationID string
 	Subject, To, ReplyTo, ContentType   string
 	// ApplicationProperties have scalar values only.
-	ApplicationProperties *expr.Object
+	ApplicationProperties *value.Object
 	TimeToLive            time.Duration
 	Body                  []byte
 }

@@ -5,26 +5,26 @@ import (
 	"strings"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // text returns a member as text. A member that is absent or null is not there;
 // one that is no scalar is an error.
-func text(o *expr.Object, name string) (s string, ok bool, err *Error) {
+func text(o *value.Object, name string) (s string, ok bool, err *Error) {
 	v, ok := o.Lookup(name)
 	if !ok || v == nil {
 		return "", false, nil
 	}
 	switch v.(type) {
-	case expr.Array, *expr.Object:
+	case value.Array, *value.Object:
 		return "", false, failf(codeInvalid, "The value of '%s' must be a string.", name)
 	}
-	return expr.Text(v), true, nil
+	return value.Text(v), true, nil
 }
 
 // boolean returns a member as a boolean; the strings true and false count.
-func boolean(o *expr.Object, name string) (bool, *Error) {
+func boolean(o *value.Object, name string) (bool, *Error) {
 	v, ok := o.Lookup(name)
 	if !ok || v == nil {
 		return false, nil
@@ -41,12 +41,12 @@ func boolean(o *expr.Object, name string) (bool, *Error) {
 }
 
 // object returns a member as an object, nil if it is absent or null.
-func object(o *expr.Object, name string) (*expr.Object, *Error) {
+func object(o *value.Object, name string) (*value.Object, *Error) {
 	v, ok := o.Lookup(name)
 	if !ok || v == nil {
 		return nil, nil
 	}
-	if v, ok := v.(*expr.Object); ok {
+	if v, ok := v.(*value.Object); ok {
 		return v, nil
 	}
 	return nil, failf(codeInvalid, "The value of '%s' must be an object.", name)
@@ -54,7 +54,7 @@ func object(o *expr.Object, name string) (*expr.Object, *Error) {
 
 // only refuses the first member that is not one of names: a property that would
 // be ignored is an error that names it.
-func only(o *expr.Object, what string, names ...string) *Error {
+func only(o *value.Object, what string, names ...string) *Error {
 next:
 	for _, m := range o.Members() {
 		for _, n := range names {
@@ -69,7 +69,7 @@ next:
 
 // secret returns a string or the value of a SecureString. References to a key
 // vault are refused by name.
-func secret(o *expr.Object, names ...string) (string, *Error) {
+func secret(o *value.Object, names ...string) (string, *Error) {
 	for _, name := range names {
 		v, ok := o.Lookup(name)
 		if !ok || v == nil {
@@ -78,13 +78,13 @@ func secret(o *expr.Object, names ...string) (string, *Error) {
 		switch v := v.(type) {
 		case string:
 			return v, nil
-		case *expr.Object:
+		case *value.Object:
 			t, _ := v.Lookup("type")
 			s, ok := v.Lookup("value")
-			if str, isString := s.(string); ok && isString && (t == nil || strings.EqualFold(expr.Text(t), "SecureString")) {
+			if str, isString := s.(string); ok && isString && (t == nil || strings.EqualFold(value.Text(t), "SecureString")) {
 				return str, nil
 			}
-			return "", failf(codeNotSupported, "The secret '%s' of type '%s' is not supported.", name, expr.Text(t))
+			return "", failf(codeNotSupported, "The secret '%s' of type '%s' is not supported.", name, value.Text(t))
 		}
 		return "", failf(codeInvalid, "The value of '%s' must be a string or a SecureString.", name)
 	}

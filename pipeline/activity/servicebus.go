@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // ServiceBusSend executes the extension ServiceBusSend: it sends one message
@@ -36,9 +36,9 @@ func (x ServiceBusSend) Execute(_ context.Context, c *Call) Result {
 		return Result{Err: ErrorFrom(CodeBusRefused, err)}
 	}
 	return Result{
-		Output: expr.NewObject(
-			expr.Member{Name: "messageId", Value: send.Message.MessageID},
-			expr.Member{Name: "queueName", Value: send.Queue}),
+		Output: value.NewObject(
+			value.Member{Name: "messageId", Value: send.Message.MessageID},
+			value.Member{Name: "queueName", Value: send.Queue}),
 		Effect: effect,
 	}
 }
@@ -60,7 +60,7 @@ func (x ServiceBusSettle) Execute(_ context.Context, c *Call) Result {
 	if err != nil {
 		return Result{Err: ErrorFrom(CodeBusRefused, err)}
 	}
-	out := &expr.Object{}
+	out := &value.Object{}
 	if s.SequenceNumber != 0 {
 		out.Set("sequenceNumber", s.SequenceNumber)
 	} else {
@@ -125,7 +125,7 @@ func parseSend(c *Call) (Send, *Error) {
 			m.ContentType = "text/plain"
 		}
 	default:
-		m.Body = expr.AppendJSON(nil, b)
+		m.Body = value.Append(nil, b)
 		if m.ContentType == "" {
 			m.ContentType = "application/json"
 		}
@@ -134,14 +134,14 @@ func parseSend(c *Call) (Send, *Error) {
 }
 
 // properties returns an object of scalars, as AMQP application properties are.
-func properties(in *expr.Object, name string) (*expr.Object, *Error) {
+func properties(in *value.Object, name string) (*value.Object, *Error) {
 	o, fail := object(in, name)
 	if fail != nil {
 		return nil, fail
 	}
 	for _, m := range o.Members() {
 		switch m.Value.(type) {
-		case expr.Array, *expr.Object:
+		case value.Array, *value.Object:
 			return nil, failf(codeInvalid, "The value of '%s' in '%s' must be a string, a number, a boolean or null.", m.Name, name)
 		}
 	}
@@ -162,7 +162,7 @@ func endpoint(c *Call) (Endpoint, *Error) {
 
 // EndpointOf reads the resolved typeProperties of a linked service of type
 // AzureServiceBus.
-func EndpointOf(name string, typeProperties *expr.Object) (Endpoint, *Error) {
+func EndpointOf(name string, typeProperties *value.Object) (Endpoint, *Error) {
 	host, _, fail := text(typeProperties, "fullyQualifiedNamespace")
 	if fail != nil {
 		return Endpoint{}, fail
@@ -183,13 +183,13 @@ func parseSettles(c *Call) ([]Settle, *Error) {
 	if !ok || v == nil {
 		return nil, nil
 	}
-	list, ok := v.(expr.Array)
+	list, ok := v.(value.Array)
 	if !ok {
-		list = expr.Array{v}
+		list = value.Array{v}
 	}
 	settles := make([]Settle, 0, len(list))
 	for _, v := range list {
-		o, ok := v.(*expr.Object)
+		o, ok := v.(*value.Object)
 		if !ok {
 			return nil, failf(codeInvalid, "The value of 'settle' must be an object or an array of objects.")
 		}
@@ -202,7 +202,7 @@ func parseSettles(c *Call) ([]Settle, *Error) {
 	return settles, nil
 }
 
-func parseSettle(c *Call, in *expr.Object, what string) (Settle, *Error) {
+func parseSettle(c *Call, in *value.Object, what string) (Settle, *Error) {
 	if fail := only(in, what, "sequenceNumber", "lockToken", "outcome", "reason", "description", "propertiesToModify"); fail != nil {
 		return Settle{}, fail
 	}

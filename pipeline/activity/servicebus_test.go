@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"switchyard/commit"
-	"switchyard/expr"
 	"switchyard/pipeline/activity"
+	"switchyard/value"
 )
 
 // bus records what it is asked for.
@@ -132,7 +132,7 @@ func TestEndpointOf(t *testing.T) {
 			t.Errorf("%s: got %s, %v, want %s", c.in, got, err, c.want)
 		}
 	}
-	if _, err := activity.EndpointOf("l", &expr.Object{}); err == nil || !strings.Contains(err.Message, "'l'") {
+	if _, err := activity.EndpointOf("l", &value.Object{}); err == nil || !strings.Contains(err.Message, "'l'") {
 		t.Errorf("empty: got %v, want an error that names it", err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // Tokens gives access tokens of the factory's managed identity.
@@ -156,17 +156,17 @@ type webRequest struct {
 // Execute sends the request and waits for the answer.
 func (w *Web) Execute(ctx context.Context, c *Call) Result {
 	start := w.o.Clock.Now()
-	out := &expr.Object{}
+	out := &value.Object{}
 	fail := w.execute(ctx, c, out)
 	if fail != nil {
 		// A failed call has neither status code nor body in its output.
-		out = &expr.Object{}
+		out = &value.Object{}
 	}
 	runtimeMembers(out, w.o.Location, w.o.Clock.Now().Sub(start), c.Queued)
 	return Result{Output: out, Err: fail}
 }
 
-func (w *Web) execute(ctx context.Context, c *Call, out *expr.Object) *Error {
+func (w *Web) execute(ctx context.Context, c *Call, out *value.Object) *Error {
 	r, fail := parseWebRequest(c)
 	if fail != nil {
 		return fail

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline/activity"
+	"switchyard/value"
 )
 
 type clock struct{}
@@ -32,13 +32,13 @@ type impatient struct{ clock }
 
 func (impatient) NewTimer(time.Duration) activity.Timer { return timer{time.NewTimer(0)} }
 
-func parse(t testing.TB, s string) *expr.Object {
+func parse(t testing.TB, s string) *value.Object {
 	t.Helper()
-	v, err := expr.ParseJSON([]byte(s))
+	v, err := value.Parse([]byte(s))
 	if err != nil {
 		t.Fatalf("%s: %v", s, err)
 	}
-	return v.(*expr.Object)
+	return v.(*value.Object)
 }
 
 // call executes a Web activity; %URL% in the input is the server's address.
@@ -55,7 +55,7 @@ func call(t testing.TB, o activity.WebOptions, url, input string) activity.Resul
 	})
 }
 
-func json(o *expr.Object) string { return string(expr.AppendJSON(nil, o)) }
+func json(o *value.Object) string { return string(value.Append(nil, o)) }
 
 const runtimeMembers = `"effectiveIntegrationRuntime":"AutoResolveIntegrationRuntime (Local)","executionDuration":0,"durationInQueue":{"integrationRuntimeQueue":0},"billingReference":{"activityType":"ExternalActivity","billableDuration":[{"meterType":"AzureIR","duration":0.016666666666666666,"unit":"Hours"}]}}`
 

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // authorization returns the value of the Authorization header that the
@@ -43,7 +43,7 @@ func (w *Web) authorization(ctx context.Context, c *Call, r *webRequest) (string
 	return "", failf(codeNotSupported, "The authentication type '%s' of a Web activity is not supported.", kind)
 }
 
-func basicAuthorization(a *expr.Object) (string, *Error) {
+func basicAuthorization(a *value.Object) (string, *Error) {
 	if fail := only(a, "Basic authentication", "type", "username", "password"); fail != nil {
 		return "", fail
 	}
@@ -58,7 +58,7 @@ func basicAuthorization(a *expr.Object) (string, *Error) {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password)), nil
 }
 
-func (w *Web) identityToken(ctx context.Context, c *Call, a *expr.Object) (string, *Error) {
+func (w *Web) identityToken(ctx context.Context, c *Call, a *value.Object) (string, *Error) {
 	if fail := only(a, "MSI authentication", "type", "resource", "credential"); fail != nil {
 		return "", fail
 	}
@@ -89,7 +89,7 @@ func (w *Web) identityToken(ctx context.Context, c *Call, a *expr.Object) (strin
 
 // principalToken gets a token with the client credentials of a service
 // principal.
-func (w *Web) principalToken(ctx context.Context, a *expr.Object, r *webRequest) (string, *Error) {
+func (w *Web) principalToken(ctx context.Context, a *value.Object, r *webRequest) (string, *Error) {
 	if fail := only(a, "ServicePrincipal authentication", "type", "tenant", "userTenant",
 		"servicePrincipalId", "username", "servicePrincipalKey", "password", "resource"); fail != nil {
 		return "", fail
@@ -151,8 +151,8 @@ func (w *Web) requestToken(ctx context.Context, endpoint string, form url.Values
 	if err != nil {
 		return "", 0, noAnswer(err)
 	}
-	v, _ := expr.ParseJSON(b)
-	o, _ := v.(*expr.Object)
+	v, _ := value.Parse(b)
+	o, _ := v.(*value.Object)
 	token, _ := o.Get("access_token")
 	s, _ := token.(string)
 	if resp.StatusCode != http.StatusOK || s == "" {
@@ -160,11 +160,11 @@ func (w *Web) requestToken(ctx context.Context, endpoint string, form url.Values
 		if why == nil {
 			why, _ = o.Get("error")
 		}
-		return "", 0, failf(codeEndpoint, "The authority gave no token for the service principal. Response status code: '%d'. More details: %s", resp.StatusCode, expr.Text(why))
+		return "", 0, failf(codeEndpoint, "The authority gave no token for the service principal. Response status code: '%d'. More details: %s", resp.StatusCode, value.Text(why))
 	}
 	lifetime := 5 * time.Minute
 	if e, ok := o.Get("expires_in"); ok {
-		if d, err := time.ParseDuration(expr.Text(e) + "s"); err == nil && d > 0 {
+		if d, err := time.ParseDuration(value.Text(e) + "s"); err == nil && d > 0 {
 			lifetime = d
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // parseWebRequest reads the typeProperties of a Web activity.
@@ -17,15 +17,15 @@ func parseWebRequest(c *Call) (*webRequest, *Error) {
 	}
 	for _, name := range []string{"datasets", "linkedServices"} {
 		if v, _ := in.Lookup(name); v != nil {
-			if a, ok := v.(expr.Array); !ok || len(a) > 0 {
+			if a, ok := v.(value.Array); !ok || len(a) > 0 {
 				return nil, failf(codeNotSupported, "The property '%s' of a Web activity is not supported.", name)
 			}
 		}
 	}
 	if v, _ := in.Lookup("connectVia"); v != nil {
-		o, _ := v.(*expr.Object)
-		if name, _ := o.Lookup("referenceName"); name != nil && !strings.EqualFold(expr.Text(name), "AutoResolveIntegrationRuntime") {
-			return nil, failf(codeNotSupported, "The integration runtime '%s' is not supported.", expr.Text(name))
+		o, _ := v.(*value.Object)
+		if name, _ := o.Lookup("referenceName"); name != nil && !strings.EqualFold(value.Text(name), "AutoResolveIntegrationRuntime") {
+			return nil, failf(codeNotSupported, "The integration runtime '%s' is not supported.", value.Text(name))
 		}
 	}
 	r := &webRequest{timeout: defaultWebTimeout}
@@ -62,7 +62,7 @@ func parseWebRequest(c *Call) (*webRequest, *Error) {
 	return r, fail
 }
 
-func webMethod(in *expr.Object) (string, *Error) {
+func webMethod(in *value.Object) (string, *Error) {
 	s, ok, fail := text(in, "method")
 	if fail != nil {
 		return "", fail
@@ -77,7 +77,7 @@ func webMethod(in *expr.Object) (string, *Error) {
 	return "", failf(codeNotSupported, "The method '%s' of a Web activity is not supported.", s)
 }
 
-func webURL(in *expr.Object) (*url.URL, *Error) {
+func webURL(in *value.Object) (*url.URL, *Error) {
 	s, _, fail := text(in, "url")
 	if fail != nil {
 		return nil, fail
@@ -90,7 +90,7 @@ func webURL(in *expr.Object) (*url.URL, *Error) {
 	return u, nil
 }
 
-func (r *webRequest) setHeaders(in *expr.Object, activityRunID string) *Error {
+func (r *webRequest) setHeaders(in *value.Object, activityRunID string) *Error {
 	headers, fail := object(in, "headers")
 	if fail != nil {
 		return fail
@@ -100,14 +100,14 @@ func (r *webRequest) setHeaders(in *expr.Object, activityRunID string) *Error {
 		switch m.Value.(type) {
 		case nil:
 			continue
-		case expr.Array, *expr.Object:
+		case value.Array, *value.Object:
 			return failf(codeInvalid, "The value of the header '%s' must be a string.", m.Name)
 		}
 		if strings.EqualFold(m.Name, "Host") {
-			r.host = expr.Text(m.Value)
+			r.host = value.Text(m.Value)
 			continue
 		}
-		r.header.Set(m.Name, expr.Text(m.Value))
+		r.header.Set(m.Name, value.Text(m.Value))
 	}
 	// The same attempt, made again after a crash, has the same id.
 	for _, name := range []string{"x-ms-client-request-id", "Idempotency-Key"} {
@@ -118,7 +118,7 @@ func (r *webRequest) setHeaders(in *expr.Object, activityRunID string) *Error {
 	return nil
 }
 
-func (r *webRequest) setBody(in *expr.Object) *Error {
+func (r *webRequest) setBody(in *value.Object) *Error {
 	v, ok := in.Lookup("body")
 	switch {
 	case !ok || v == nil:
@@ -130,7 +130,7 @@ func (r *webRequest) setBody(in *expr.Object) *Error {
 		if s, ok := v.(string); ok {
 			r.body = []byte(s)
 		} else {
-			r.body = expr.AppendJSON(nil, v)
+			r.body = value.Append(nil, v)
 		}
 	}
 	if len(r.body) > 0 && r.header.Get("Content-Type") == "" {
@@ -152,12 +152,12 @@ func dropCredentials(h http.Header) {
 // Sensitive reports whether the resolved input of an activity holds a secret by
 // its shape: an authentication member or a header that carries a credential. Its
 // record is sealed and shown with [MaskInput].
-func Sensitive(in *expr.Object) bool {
+func Sensitive(in *value.Object) bool {
 	for _, m := range in.Members() {
 		if strings.EqualFold(m.Name, "authentication") && m.Value != nil {
 			return true
 		}
-		if h, ok := m.Value.(*expr.Object); ok && strings.EqualFold(m.Name, "headers") {
+		if h, ok := m.Value.(*value.Object); ok && strings.EqualFold(m.Name, "headers") {
 			for _, m := range h.Members() {
 				if isCredential(m.Name) {
 					return true
@@ -181,13 +181,13 @@ func isCredential(header string) bool {
 const Mask = "**********"
 
 // MaskInput returns the input with the secrets that [Sensitive] finds replaced.
-func MaskInput(in *expr.Object) *expr.Object {
+func MaskInput(in *value.Object) *value.Object {
 	if !Sensitive(in) {
 		return in
 	}
 	out := in.Clone()
 	for _, m := range in.Members() {
-		o, ok := m.Value.(*expr.Object)
+		o, ok := m.Value.(*value.Object)
 		if !ok {
 			continue
 		}

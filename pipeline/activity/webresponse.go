@@ -11,14 +11,14 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // webOutput fills the output of a call that succeeded: a JSON object's members,
 // or the content under Response; then status code and headers.
-func webOutput(out *expr.Object, r *webResponse) {
+func webOutput(out *value.Object, r *webResponse) {
 	content := r.content()
-	if o, ok := content.(*expr.Object); ok {
+	if o, ok := content.(*value.Object); ok {
 		for _, m := range o.Members() {
 			out.Set(m.Name, m.Value)
 		}
@@ -26,7 +26,7 @@ func webOutput(out *expr.Object, r *webResponse) {
 		out.Set("Response", content)
 	}
 	out.Set("ADFHttpStatusCodeInResponse", strconv.Itoa(r.status))
-	headers := &expr.Object{}
+	headers := &value.Object{}
 	names := make([]string, 0, len(r.header))
 	for name := range r.header {
 		names = append(names, name)
@@ -40,10 +40,10 @@ func webOutput(out *expr.Object, r *webResponse) {
 
 // content is the body as a value: JSON objects and arrays whatever the content
 // type says, scalars if it says JSON, otherwise text.
-func (r *webResponse) content() expr.Value {
+func (r *webResponse) content() value.Value {
 	b := bytes.TrimPrefix(r.body, []byte("\ufeff"))
 	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) > 0 && (t[0] == '{' || t[0] == '[' || r.isJSON()) {
-		if v, err := expr.ParseJSON(b); err == nil {
+		if v, err := value.Parse(b); err == nil {
 			return v
 		}
 	}
@@ -63,8 +63,8 @@ const maxErrorDetail = 4096
 
 func endpointError(u *url.URL, r *webResponse) *Error {
 	switch c := r.content().(type) {
-	case *expr.Object:
-		return failf(codeEndpoint, "%s", expr.AppendJSON(nil, c))
+	case *value.Object:
+		return failf(codeEndpoint, "%s", value.Append(nil, c))
 	case string:
 		if c != "" {
 			if len(c) > maxErrorDetail {
@@ -99,17 +99,17 @@ func safeURL(u *url.URL) string {
 
 // runtimeMembers adds what every activity of an integration runtime carries
 // (section 4), billed as an external activity.
-func runtimeMembers(out *expr.Object, location string, took, queued time.Duration) {
+func runtimeMembers(out *value.Object, location string, took, queued time.Duration) {
 	out.Set("effectiveIntegrationRuntime", "AutoResolveIntegrationRuntime ("+location+")")
 	out.Set("executionDuration", int64(took/time.Second))
-	out.Set("durationInQueue", expr.NewObject(expr.Member{Name: "integrationRuntimeQueue", Value: int64(queued / time.Second)}))
+	out.Set("durationInQueue", value.NewObject(value.Member{Name: "integrationRuntimeQueue", Value: int64(queued / time.Second)}))
 	minutes := max(1, math.Ceil(took.Minutes()))
-	out.Set("billingReference", expr.NewObject(
-		expr.Member{Name: "activityType", Value: "ExternalActivity"},
-		expr.Member{Name: "billableDuration", Value: expr.Array{expr.NewObject(
-			expr.Member{Name: "meterType", Value: "AzureIR"},
-			expr.Member{Name: "duration", Value: minutes / 60},
-			expr.Member{Name: "unit", Value: "Hours"},
+	out.Set("billingReference", value.NewObject(
+		value.Member{Name: "activityType", Value: "ExternalActivity"},
+		value.Member{Name: "billableDuration", Value: value.Array{value.NewObject(
+			value.Member{Name: "meterType", Value: "AzureIR"},
+			value.Member{Name: "duration", Value: minutes / 60},
+			value.Member{Name: "unit", Value: "Hours"},
 		)}},
 	))
 }

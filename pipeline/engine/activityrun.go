@@ -3,9 +3,9 @@ package engine
 import (
 	"fmt"
 
-	"switchyard/expr"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 // ActivityRun is the record of one attempt of an activity, section 5 of the REST
@@ -17,8 +17,8 @@ type ActivityRun struct {
 
 // JSON is the record as the REST API shows it, but for its resource path, which
 // only the resource provider knows.
-func (a *ActivityRun) JSON() *expr.Object {
-	o := &expr.Object{}
+func (a *ActivityRun) JSON() *value.Object {
+	o := &value.Object{}
 	o.Set("activityRunEnd", timeOrNull(a.End))
 	o.Set("activityName", a.Name)
 	o.Set("activityRunStart", formatTime(a.Start))
@@ -35,7 +35,7 @@ func (a *ActivityRun) JSON() *expr.Object {
 	o.Set("linkedServiceName", a.LinkedService)
 	o.Set("output", a.Output)
 	if a.Output == nil {
-		o.Set("output", &expr.Object{})
+		o.Set("output", &value.Object{})
 	}
 	o.Set("userProperties", orEmpty(a.UserProperties))
 	o.Set("pipelineName", a.Pipeline)
@@ -45,39 +45,39 @@ func (a *ActivityRun) JSON() *expr.Object {
 	o.Set("integrationRuntimeNames", nil)
 	o.Set("executionDetails", nil)
 	if a.Execution {
-		o.Set("integrationRuntimeNames", expr.Array{"defaultintegrationruntime"})
-		o.Set("executionDetails", expr.NewObject(expr.Member{Name: "integrationRuntime", Value: expr.Array{expr.NewObject(
-			expr.Member{Name: "name", Value: "DefaultIntegrationRuntime"},
-			expr.Member{Name: "type", Value: "Managed"},
-			expr.Member{Name: "location", Value: "Local"},
-			expr.Member{Name: "nodes", Value: nil})}}))
+		o.Set("integrationRuntimeNames", value.Array{"defaultintegrationruntime"})
+		o.Set("executionDetails", value.NewObject(value.Member{Name: "integrationRuntime", Value: value.Array{value.NewObject(
+			value.Member{Name: "name", Value: "DefaultIntegrationRuntime"},
+			value.Member{Name: "type", Value: "Managed"},
+			value.Member{Name: "location", Value: "Local"},
+			value.Member{Name: "nodes", Value: nil})}}))
 	}
 	return o
 }
 
 // errorObject is always there: with empty texts unless the activity failed. A
 // cancelled one has a failure type.
-func (a *ActivityRun) errorObject() *expr.Object {
+func (a *ActivityRun) errorObject() *value.Object {
 	var e run.ActivityError
-	details := expr.Value("")
+	details := value.Value("")
 	switch {
 	case a.Status == run.Failed && a.Error != nil:
 		e = *a.Error
 		if details = e.Details; details == nil {
 			details = ""
 			if a.Execution {
-				details = expr.Array{}
+				details = value.Array{}
 			}
 		}
 	case a.Status == run.Cancelled:
 		e.FailureType = activity.UserError
 	}
-	return expr.NewObject(
-		expr.Member{Name: "errorCode", Value: e.Code},
-		expr.Member{Name: "message", Value: e.Message},
-		expr.Member{Name: "failureType", Value: e.FailureType},
-		expr.Member{Name: "target", Value: a.Name},
-		expr.Member{Name: "details", Value: details})
+	return value.NewObject(
+		value.Member{Name: "errorCode", Value: e.Code},
+		value.Member{Name: "message", Value: e.Message},
+		value.Member{Name: "failureType", Value: e.FailureType},
+		value.Member{Name: "target", Value: a.Name},
+		value.Member{Name: "details", Value: details})
 }
 
 // ActivityRuns returns the records of a run's activities in the order of their

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"testing"
 
-	"switchyard/expr"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
+	"switchyard/value"
 )
 
 func benchmarkForEach(b *testing.B, body string) {
@@ -16,15 +16,15 @@ func benchmarkForEach(b *testing.B, body string) {
 	w := newWorld(b, memory, fmt.Sprintf(`{"name":"p","properties":{"parameters":{"items":{"type":"Array"}},"variables":{"v":{"type":"String"},"all":{"type":"Array"}},"activities":[
 		{"name":"Loop","type":"ForEach","typeProperties":{"batchCount":50,"items":"@pipeline().parameters.items","activities":[%s]}}]}}`, body))
 	w.register("WebActivity", func(context.Context, *activity.Call) activity.Result {
-		return activity.Result{Output: expr.NewObject(expr.Member{Name: "ok", Value: true})}
+		return activity.Result{Output: value.NewObject(value.Member{Name: "ok", Value: true})}
 	})
 	w.start()
 	defer w.engine.Stop(0)
-	items := make(expr.Array, 1000)
+	items := make(value.Array, 1000)
 	for i := range items {
 		items[i] = int64(i)
 	}
-	args := expr.NewObject(expr.Member{Name: "items", Value: items})
+	args := value.NewObject(value.Member{Name: "items", Value: items})
 	b.ReportAllocs()
 	for b.Loop() {
 		id := w.create("p", args, engine.RunOptions{})

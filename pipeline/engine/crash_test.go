@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"switchyard/commit"
-	"switchyard/expr"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/engine/enginetest"
+	"switchyard/value"
 )
 
 func TestMemoryConforms(t *testing.T) {
@@ -78,24 +78,24 @@ func newCrashWorld(t *testing.T, r *enginetest.Recorder) *crashWorld {
 		if c.ActivityName == "Poll" {
 			// The world outside remembers nothing: the state follows from the path.
 			if strings.HasPrefix(c.Path, "Until#3/") {
-				return activity.Result{Output: expr.NewObject(expr.Member{Name: "state", Value: "done"})}
+				return activity.Result{Output: value.NewObject(value.Member{Name: "state", Value: "done"})}
 			}
-			return activity.Result{Output: expr.NewObject(expr.Member{Name: "state", Value: "more"})}
+			return activity.Result{Output: value.NewObject(value.Member{Name: "state", Value: "more"})}
 		}
 		body, _ := c.Input.Get("body")
 		if c.Attempt == 1 && body == "small" {
 			return activity.Result{Err: &activity.Error{Code: "2108", Message: "try again", FailureType: activity.UserError}}
 		}
-		return activity.Result{Output: expr.NewObject(
-			expr.Member{Name: "size", Value: int64(len(expr.Text(body)))},
-			expr.Member{Name: "copy", Value: body})}
+		return activity.Result{Output: value.NewObject(
+			value.Member{Name: "size", Value: int64(len(value.Text(body)))},
+			value.Member{Name: "copy", Value: body})}
 	})
 	w.register("ServiceBusSend", func(_ context.Context, c *activity.Call) activity.Result {
 		if c.LinkedService == nil || c.LinkedService.Type != "AzureServiceBus" {
 			t.Errorf("linked service of Send: got %+v", c.LinkedService)
 		}
 		body, _ := c.Input.Get("body")
-		return activity.Result{Effect: put("x sent "+c.ActivityRunID, expr.AppendJSON(nil, body))}
+		return activity.Result{Effect: put("x sent "+c.ActivityRunID, value.Append(nil, body))}
 	})
 	w.options.Finish = func(_ json.RawMessage, run string, o engine.Outcome) (commit.Effect, error) {
 		return put("x finished "+run, []byte(o.Status)), nil
@@ -103,9 +103,9 @@ func newCrashWorld(t *testing.T, r *enginetest.Recorder) *crashWorld {
 	return w
 }
 
-func put(key string, value []byte) effect {
+func put(key string, val []byte) effect {
 	return func(u *commit.Unit) (func(), error) {
-		u.Set([]byte(key), value)
+		u.Set([]byte(key), val)
 		return func() {}, nil
 	}
 }
@@ -123,9 +123,9 @@ func effects(t *testing.T, r *enginetest.Recorder, before []string) []string {
 
 func TestCrashAfterEveryUnit(t *testing.T) {
 	large := strings.Repeat("large ", 2000)
-	args := expr.NewObject(
-		expr.Member{Name: "items", Value: expr.Array{"small", large, expr.NewObject(expr.Member{Name: "in", Value: large}), "end"}},
-		expr.Member{Name: "key", Value: "hunter2"})
+	args := value.NewObject(
+		value.Member{Name: "items", Value: value.Array{"small", large, value.NewObject(value.Member{Name: "in", Value: large}), "end"}},
+		value.Member{Name: "key", Value: "hunter2"})
 
 	first := enginetest.NewRecorder()
 	var want string
@@ -203,9 +203,9 @@ func TestSecretsAreSealed(t *testing.T) {
 		r := enginetest.NewRecorder()
 		w := newCrashWorld(t, r)
 		w.start()
-		args := expr.NewObject(
-			expr.Member{Name: "items", Value: expr.Array{strings.Repeat("hunter2", 2000)}},
-			expr.Member{Name: "key", Value: "hunter2"})
+		args := value.NewObject(
+			value.Member{Name: "items", Value: value.Array{strings.Repeat("hunter2", 2000)}},
+			value.Member{Name: "key", Value: "hunter2"})
 		id := w.create("p", args, engine.RunOptions{})
 		w.wait(id)
 		for i := range r.Units() {
@@ -227,7 +227,7 @@ func TestSecretsAreSealed(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, a := range as {
-			if j := expr.AppendJSON(nil, a.JSON()); bytes.Contains(j, []byte("hunter2")) {
+			if j := value.Append(nil, a.JSON()); bytes.Contains(j, []byte("hunter2")) {
 				t.Errorf("record of %s shows the secret: %s", a.Path, j)
 			}
 		}
@@ -243,10 +243,10 @@ func TestLargeValueIsWrittenOnce(t *testing.T) {
 			{"name":"T","type":"SetVariable","dependsOn":[{"activity":"S","dependencyConditions":["Succeeded"]}],"typeProperties":{"variableName":"w","value":"@pipeline().parameters.x"}}]}}`)
 		big := strings.Repeat("0123456789", 10_000)
 		w.register("WebActivity", func(context.Context, *activity.Call) activity.Result {
-			return activity.Result{Output: expr.NewObject(expr.Member{Name: "echo", Value: big})}
+			return activity.Result{Output: value.NewObject(value.Member{Name: "echo", Value: big})}
 		})
 		w.start()
-		id := w.create("p", expr.NewObject(expr.Member{Name: "x", Value: big}), engine.RunOptions{})
+		id := w.create("p", value.NewObject(value.Member{Name: "x", Value: big}), engine.RunOptions{})
 		if got := w.wait(id); got != engine.Succeeded {
 			t.Fatalf("status: got %s (%s)", got, w.message(id))
 		}
@@ -264,14 +264,14 @@ func TestLargeValueIsWrittenOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		if x, _ := p.Parameters.Get("x"); x != big {
-			t.Errorf("parameter x of the record has %d bytes, want %d", len(expr.Text(x)), len(big))
+			t.Errorf("parameter x of the record has %d bytes, want %d", len(value.Text(x)), len(big))
 		}
 		as, err := w.engine.ActivityRuns(id)
 		if err != nil || len(as) != 3 {
 			t.Fatalf("activity runs: %d, %v, want 3", len(as), err)
 		}
-		if v, _ := as[2].Output.(*expr.Object).Get("value"); v != big {
-			t.Errorf("output of T has %d bytes, want %d", len(expr.Text(v)), len(big))
+		if v, _ := as[2].Output.(*value.Object).Get("value"); v != big {
+			t.Errorf("output of T has %d bytes, want %d", len(value.Text(v)), len(big))
 		}
 		w.engine.Stop(0)
 	})

@@ -11,10 +11,11 @@ import (
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 // newRun makes the owner of a new run, not started.
-func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *expr.Object, o RunOptions) (*runner, error) {
+func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.Object, o RunOptions) (*runner, error) {
 	p := f.Pipeline(pipelineName)
 	if p == nil {
 		return nil, fmt.Errorf("%w in factory %q", ErrPipelineNotFound, f.Name)
@@ -36,7 +37,7 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *expr.O
 		GroupID:          o.ID,
 		Factory:          f.Name,
 		PipelineName:     p.Name,
-		Definition:       expr.AppendJSON(nil, p.Raw),
+		Definition:       value.Append(nil, p.Raw),
 		Parameters:       bound,
 		GlobalParameters: f.GlobalParameters,
 		At:               e.o.Clock.Now().UTC(),
@@ -81,27 +82,27 @@ func parameterError(err error) error {
 
 // runDimensions evaluates the pipeline's run dimensions, which see pipeline()
 // only.
-func runDimensions(p *pipeline.Pipeline, c *run.Created) (*expr.Object, error) {
+func runDimensions(p *pipeline.Pipeline, c *run.Created) (*value.Object, error) {
 	if p.RunDimensions.Len() == 0 {
 		return nil, nil
 	}
-	member := func(name string, v expr.Value) expr.Member { return expr.Member{Name: name, Value: v} }
+	member := func(name string, v value.Value) value.Member { return value.Member{Name: name, Value: v} }
 	global := c.GlobalParameters
 	if global == nil {
-		global = &expr.Object{}
+		global = &value.Object{}
 	}
-	x := expr.Context{Now: c.At, Pipeline: expr.NewObject(
+	x := expr.Context{Now: c.At, Pipeline: value.NewObject(
 		member("DataFactory", c.Factory), member("Pipeline", c.PipelineName), member("RunId", c.ID), member("GroupId", c.GroupID),
 		member("TriggerId", c.Trigger.ID), member("TriggerName", c.Trigger.Name), member("TriggerType", c.Trigger.Type),
 		member("TriggerTime", formatTime(c.Trigger.Time)),
 		member("parameters", c.Parameters), member("globalParameters", global))}
-	out := &expr.Object{}
+	out := &value.Object{}
 	for _, m := range p.RunDimensions.Members() {
 		v, err := x.Evaluate(m.Value)
 		if err != nil {
 			return nil, fmt.Errorf("run dimension %q: %w", m.Name, err)
 		}
-		out.Set(m.Name, expr.Text(v))
+		out.Set(m.Name, value.Text(v))
 	}
 	return out, nil
 }

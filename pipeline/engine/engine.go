@@ -25,8 +25,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // Errors of the engine. They are wrapped with the operation and its subject.
@@ -164,7 +164,7 @@ func (e *Engine) Stop(grace time.Duration) {
 // one of the three about parameters and a *run.ParameterError,
 // [ErrTooManyQueuedRuns], [ErrStopping], [ErrRunExists], an *expr.Error of a run
 // dimension, or what the effect refused with.
-func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineName string, params *expr.Object, o RunOptions) (string, error) {
+func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineName string, params *value.Object, o RunOptions) (string, error) {
 	r, err := e.newRun(f, pipelineName, params, o)
 	if err != nil {
 		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)

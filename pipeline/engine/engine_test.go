@@ -12,10 +12,10 @@ import (
 	"time"
 
 	"switchyard/commit"
-	"switchyard/expr"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
+	"switchyard/value"
 )
 
 // clock is the time of the synctest bubble.
@@ -40,7 +40,7 @@ type world struct {
 
 func newWorld(t testing.TB, memory *engine.Memory, pipelines ...string) *world {
 	t.Helper()
-	w := &world{t: t, memory: memory, registry: activity.NewRegistry(), factory: &pipeline.Factory{Name: "f", GlobalParameters: &expr.Object{}}}
+	w := &world{t: t, memory: memory, registry: activity.NewRegistry(), factory: &pipeline.Factory{Name: "f", GlobalParameters: &value.Object{}}}
 	for _, p := range pipelines {
 		def, diags := pipeline.ParsePipeline("test.json", []byte(p))
 		if err := diags.Err(); err != nil {
@@ -68,7 +68,7 @@ func (w *world) register(typ string, f func(ctx context.Context, c *activity.Cal
 	w.registry.Register(typ, activity.ExecutorFunc(f))
 }
 
-func (w *world) create(name string, params *expr.Object, o engine.RunOptions) string {
+func (w *world) create(name string, params *value.Object, o engine.RunOptions) string {
 	w.t.Helper()
 	id, err := w.engine.CreateRun(context.Background(), w.factory, name, params, o)
 	if err != nil {
@@ -110,7 +110,7 @@ func (w *world) activities(id string) string {
 }
 
 func echo(_ context.Context, c *activity.Call) activity.Result {
-	return activity.Result{Output: expr.NewObject(expr.Member{Name: "echo", Value: c.Input})}
+	return activity.Result{Output: value.NewObject(value.Member{Name: "echo", Value: c.Input})}
 }
 
 // pipelineJSON is a pipeline of the given activities.
@@ -176,7 +176,7 @@ func TestRetryAndTimeout(t *testing.T) {
 		var codes []string
 		for _, a := range as {
 			code, _ := a.JSON().Get("error")
-			code, _ = code.(*expr.Object).Get("errorCode")
+			code, _ = code.(*value.Object).Get("errorCode")
 			retry, _ := a.JSON().Get("retryAttempt")
 			codes = append(codes, fmt.Sprintf("%v/%v", code, retry))
 		}
@@ -224,7 +224,7 @@ func TestCreateRunErrors(t *testing.T) {
 			t.Errorf("missing parameter: got %v, want an error that names it", err)
 		}
 		refuse := effect(func(*commit.Unit) (func(), error) { return nil, errors.New("lock lost") })
-		args := expr.NewObject(expr.Member{Name: "x", Value: "1"})
+		args := value.NewObject(value.Member{Name: "x", Value: "1"})
 		if _, err := w.engine.CreateRun(ctx, w.factory, "p", args, engine.RunOptions{ID: "r", Effect: refuse}); err == nil || !strings.Contains(err.Error(), "lock lost") {
 			t.Errorf("refused effect: got %v, want its error", err)
 		}
@@ -421,7 +421,7 @@ func TestEffectIsStagedWithTheSuccess(t *testing.T) {
 			return held.Unlock, nil
 		})
 		w.register("WebActivity", func(context.Context, *activity.Call) activity.Result {
-			return activity.Result{Effect: stage, Output: expr.NewObject(expr.Member{Name: "m", Value: "1"})}
+			return activity.Result{Effect: stage, Output: value.NewObject(value.Member{Name: "m", Value: "1"})}
 		})
 		var settled []string
 		w.options.Finish = func(b json.RawMessage, run string, o engine.Outcome) (commit.Effect, error) {
@@ -451,7 +451,7 @@ func TestRefusedEffects(t *testing.T) {
 			return nil, &activity.Error{Code: activity.CodeBusRefused, Message: "queue is full", FailureType: activity.UserError}
 		})
 		w.register("WebActivity", func(context.Context, *activity.Call) activity.Result {
-			return activity.Result{Effect: refuse, Output: expr.NewObject(expr.Member{Name: "m", Value: big})}
+			return activity.Result{Effect: refuse, Output: value.NewObject(value.Member{Name: "m", Value: big})}
 		})
 		w.options.Finish = func(b json.RawMessage, run string, o engine.Outcome) (commit.Effect, error) {
 			if o.Status != engine.Failed || o.FailedActivity != "A" || o.Error == nil || o.Error.Code != activity.CodeBusRefused {

@@ -11,6 +11,7 @@ import (
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 // execute starts an attempt. Its answer comes back as an outcome.
@@ -104,7 +105,7 @@ func (e *Engine) linkedService(factory string, call run.Call, now time.Time) (*a
 	if err != nil {
 		return nil, fmt.Errorf("linked service %q: %w", ref.Name, err)
 	}
-	properties, ok := v.(*expr.Object)
+	properties, ok := v.(*value.Object)
 	if !ok {
 		return nil, errors.New("linked service " + ref.Name + " has no typeProperties")
 	}

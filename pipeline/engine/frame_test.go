@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"switchyard/expr"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 // shelf keeps payloads.
@@ -29,8 +29,8 @@ func (s shelf) write(ps []payload) {
 	}
 }
 
-func obj(pairs ...any) *expr.Object {
-	o := &expr.Object{}
+func obj(pairs ...any) *value.Object {
+	o := &value.Object{}
 	for i := 0; i < len(pairs); i += 2 {
 		o.Set(pairs[i].(string), pairs[i+1])
 	}
@@ -40,7 +40,7 @@ func obj(pairs ...any) *expr.Object {
 func TestFramesRoundTrip(t *testing.T) {
 	big := strings.Repeat("b", maxInline+1)
 	other := strings.Repeat("o", 3*maxInline)
-	var many expr.Array
+	var many value.Array
 	for i := range 2000 {
 		many = append(many, obj("i", int64(i)))
 	}
@@ -52,10 +52,10 @@ func TestFramesRoundTrip(t *testing.T) {
 		{"small", &run.ActivityFinished{Path: "A", Output: obj("a", "b")}, 0},
 		{"one large member", &run.ActivityFinished{Path: "A", Output: obj("a", int64(1), "b", big, "c", nil)}, 1},
 		{"two equal ones", &run.ActivityFinished{Path: "A", Output: obj("a", big, "b", big)}, 1},
-		{"deep", &run.VariableSet{Value: expr.Array{obj("x", expr.Array{"y", big, obj("z", other)})}}, 2},
-		{"many small ones", &run.ContainerStarted{Path: "L", Items: many, Input: &expr.Object{}}, 1},
+		{"deep", &run.VariableSet{Value: value.Array{obj("x", value.Array{"y", big, obj("z", other)})}}, 2},
+		{"many small ones", &run.ContainerStarted{Path: "L", Items: many, Input: &value.Object{}}, 1},
 		{"large text itself", &run.VariableAppended{Value: big}, 1},
-		{"parameters", &run.Created{ID: "r", Parameters: obj("m", many, "k", "v"), GlobalParameters: &expr.Object{}, Definition: []byte(big)}, 1},
+		{"parameters", &run.Created{ID: "r", Parameters: obj("m", many, "k", "v"), GlobalParameters: &value.Object{}, Definition: []byte(big)}, 1},
 		{"large part of a large whole", &run.ActivityFinished{Output: obj("all", many, "text", big, "rest", strings.Repeat("r", maxInline-10), "more", strings.Repeat("s", maxInline-10))}, 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -126,8 +126,8 @@ func FuzzDecodeFrame(f *testing.F) {
 	s := shelf{}
 	for _, e := range []run.Event{
 		&run.Finished{Status: run.Succeeded},
-		&run.VariableSet{Value: expr.Array{"x", strings.Repeat("y", 2*maxInline)}},
-		&run.ActivityFinished{Output: obj("a", strings.Repeat("z", 2*maxInline), "b", expr.Array{})},
+		&run.VariableSet{Value: value.Array{"x", strings.Repeat("y", 2*maxInline)}},
+		&run.ActivityFinished{Output: obj("a", strings.Repeat("z", 2*maxInline), "b", value.Array{})},
 	} {
 		b, ps := fr.encode(e, false)
 		s.write(ps)

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"switchyard/commit"
-	"switchyard/expr"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
+	"switchyard/value"
 )
 
 // Clock and Timer are those of the activities.
@@ -69,7 +69,7 @@ type TriggerInfo struct {
 	ID, Name, Type string
 	Time           time.Time
 	// Outputs is what the trigger handed over, for records; may be nil.
-	Outputs expr.Value
+	Outputs value.Value
 }
 
 // InvokedBy is the member of the same name of a pipeline run.

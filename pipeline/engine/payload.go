@@ -4,8 +4,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 
-	"switchyard/expr"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 // maxInline is the size above which a value is kept as a payload, once, however
@@ -18,22 +18,22 @@ const maxPayloadDepth = 128
 // shrink replaces what makes v large by null and returns the places. The value
 // itself is not changed. Large members and elements become payloads of their
 // own, so that passing on a part of a large value doesn't write it again.
-func (f *frames) shrink(v expr.Value, secure bool, out *[]payload) (expr.Value, []ref) {
+func (f *frames) shrink(v value.Value, secure bool, out *[]payload) (value.Value, []ref) {
 	if sizeOf(v, maxInline) <= maxInline {
 		return v, nil
 	}
 	var refs []ref
 	switch t := v.(type) {
-	case *expr.Object:
-		c := &expr.Object{}
+	case *value.Object:
+		c := &value.Object{}
 		for i, m := range t.Members() {
 			part, r := f.shrink(m.Value, secure, out)
 			c.Set(m.Name, part)
 			refs = appendRefs(refs, i, r)
 		}
 		v = c
-	case expr.Array:
-		c := make(expr.Array, len(t))
+	case value.Array:
+		c := make(value.Array, len(t))
 		for i := range t {
 			part, r := f.shrink(t[i], secure, out)
 			c[i] = part
@@ -48,7 +48,7 @@ func (f *frames) shrink(v expr.Value, secure bool, out *[]payload) (expr.Value, 
 }
 
 // put gives the value a payload: the one it has if it has been written before.
-func (f *frames) put(v expr.Value, refs []ref, secure bool, out *[]payload) uint64 {
+func (f *frames) put(v value.Value, refs []ref, secure bool, out *[]payload) uint64 {
 	b := encodePayload(v, appendRefs(nil, 0, refs))
 	key := payloadKey(b, secure)
 	if n, ok := f.known[key]; ok {
@@ -60,7 +60,7 @@ func (f *frames) put(v expr.Value, refs []ref, secure bool, out *[]payload) uint
 	return n
 }
 
-func encodePayload(v expr.Value, table []ref) []byte {
+func encodePayload(v value.Value, table []ref) []byte {
 	return run.EncodeEvent(appendTable(newFrame(), table), &run.VariableAppended{Value: v})
 }
 
@@ -84,11 +84,11 @@ func (f *frames) remember(key [sha256.Size]byte, n uint64) {
 
 // sizeOf is about the size of a value in the history. It stops counting soon
 // after limit.
-func sizeOf(v expr.Value, limit int) int {
+func sizeOf(v value.Value, limit int) int {
 	switch t := v.(type) {
 	case string:
 		return len(t) + 2
-	case expr.Array:
+	case value.Array:
 		n := 2
 		for i := range t {
 			if n += sizeOf(t[i], limit-n); n > limit {
@@ -96,7 +96,7 @@ func sizeOf(v expr.Value, limit int) int {
 			}
 		}
 		return n
-	case *expr.Object:
+	case *value.Object:
 		n := 2
 		for _, m := range t.Members() {
 			if n += len(m.Name) + 1 + sizeOf(m.Value, limit-n); n > limit {
@@ -112,11 +112,11 @@ func sizeOf(v expr.Value, limit int) int {
 type loader struct {
 	f      *frames
 	read   func(n uint64) ([]byte, error)
-	values map[uint64]expr.Value
+	values map[uint64]value.Value
 	depth  int
 }
 
-func (l *loader) value(n uint64) (expr.Value, error) {
+func (l *loader) value(n uint64) (value.Value, error) {
 	if v, ok := l.values[n]; ok {
 		return v, nil
 	}
@@ -141,7 +141,7 @@ func (l *loader) value(n uint64) (expr.Value, error) {
 		return nil, fmt.Errorf("payload %d: %w", n, errMalformedFrame)
 	}
 	if l.values == nil {
-		l.values = map[uint64]expr.Value{}
+		l.values = map[uint64]value.Value{}
 	}
 	l.values[n] = p.Value
 	l.f.remember(payloadKey(plain, stored[1]&frameSealed != 0), n)
@@ -179,11 +179,11 @@ func (l *loader) fill(e run.Event, table []ref) error {
 }
 
 // place sets a part of a value.
-func place(whole expr.Value, at []int, v expr.Value) error {
+func place(whole value.Value, at []int, v value.Value) error {
 	for i, p := range at {
 		last := i == len(at)-1
 		switch t := whole.(type) {
-		case expr.Array:
+		case value.Array:
 			if p >= len(t) {
 				return errMalformedFrame
 			}
@@ -191,7 +191,7 @@ func place(whole expr.Value, at []int, v expr.Value) error {
 				t[p] = v
 			}
 			whole = t[p]
-		case *expr.Object:
+		case *value.Object:
 			if p >= t.Len() {
 				return errMalformedFrame
 			}
@@ -209,39 +209,39 @@ func place(whole expr.Value, at []int, v expr.Value) error {
 // A field is a member of an event that may hold a large value. Set reports
 // whether the value has the member's type; null fits every one.
 type field struct {
-	get func() expr.Value
-	set func(expr.Value) bool
+	get func() value.Value
+	set func(value.Value) bool
 }
 
-func valueField(p *expr.Value) field {
-	return field{func() expr.Value { return *p }, func(v expr.Value) bool { *p = v; return true }}
+func valueField(p *value.Value) field {
+	return field{func() value.Value { return *p }, func(v value.Value) bool { *p = v; return true }}
 }
 
-func objectField(p **expr.Object) field {
+func objectField(p **value.Object) field {
 	return field{
-		func() expr.Value {
+		func() value.Value {
 			if *p == nil {
 				return nil
 			}
 			return *p
 		},
-		func(v expr.Value) bool {
-			o, ok := v.(*expr.Object)
+		func(v value.Value) bool {
+			o, ok := v.(*value.Object)
 			*p = o
 			return ok || v == nil
 		}}
 }
 
-func arrayField(p *expr.Array) field {
+func arrayField(p *value.Array) field {
 	return field{
-		func() expr.Value {
+		func() value.Value {
 			if *p == nil {
 				return nil
 			}
 			return *p
 		},
-		func(v expr.Value) bool {
-			a, ok := v.(expr.Array)
+		func(v value.Value) bool {
+			a, ok := v.(value.Array)
 			*p = a
 			return ok || v == nil
 		}}

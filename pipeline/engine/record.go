@@ -6,19 +6,19 @@ import (
 	"fmt"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 // PipelineRun is the record of a run, section 5 of the REST specification.
 // Secrets in it are masked.
 type PipelineRun struct {
 	RunID, Pipeline, Factory string
-	Parameters               *expr.Object // every value as text
-	RunDimensions            *expr.Object // values are text; may be nil
+	Parameters               *value.Object // every value as text
+	RunDimensions            *value.Object // values are text; may be nil
 	InvokedBy                InvokedBy
-	Annotations              expr.Array
+	Annotations              value.Array
 	Start, End, LastUpdated  time.Time // End is zero while the run goes on
 	Status                   Status
 	Message                  string
@@ -31,17 +31,17 @@ func formatTime(t time.Time) string { return t.UTC().Format(timeFormat) }
 
 // JSON is the record as the REST API shows it, but for its resource path, which
 // only the resource provider knows.
-func (p *PipelineRun) JSON() *expr.Object {
-	o := &expr.Object{}
+func (p *PipelineRun) JSON() *value.Object {
+	o := &value.Object{}
 	o.Set("runId", p.RunID)
 	o.Set("debugRunId", nil)
 	o.Set("runGroupId", p.RunID)
 	o.Set("pipelineName", p.Pipeline)
 	o.Set("parameters", orEmpty(p.Parameters))
-	by := expr.NewObject(
-		expr.Member{Name: "id", Value: p.InvokedBy.ID},
-		expr.Member{Name: "name", Value: p.InvokedBy.Name},
-		expr.Member{Name: "invokedByType", Value: p.InvokedBy.Type})
+	by := value.NewObject(
+		value.Member{Name: "id", Value: p.InvokedBy.ID},
+		value.Member{Name: "name", Value: p.InvokedBy.Name},
+		value.Member{Name: "invokedByType", Value: p.InvokedBy.Type})
 	if p.InvokedBy.PipelineRunID != "" {
 		by.Set("pipelineName", p.InvokedBy.PipelineName)
 		by.Set("pipelineRunId", p.InvokedBy.PipelineRunID)
@@ -55,7 +55,7 @@ func (p *PipelineRun) JSON() *expr.Object {
 	o.Set("lastUpdated", formatTime(p.LastUpdated))
 	annotations := p.Annotations
 	if annotations == nil {
-		annotations = expr.Array{}
+		annotations = value.Array{}
 	}
 	o.Set("annotations", annotations)
 	o.Set("runDimension", orEmpty(p.RunDimensions))
@@ -63,14 +63,14 @@ func (p *PipelineRun) JSON() *expr.Object {
 	return o
 }
 
-func orEmpty(o *expr.Object) *expr.Object {
+func orEmpty(o *value.Object) *value.Object {
 	if o == nil {
-		return &expr.Object{}
+		return &value.Object{}
 	}
 	return o
 }
 
-func timeOrNull(t time.Time) expr.Value {
+func timeOrNull(t time.Time) value.Value {
 	if t.IsZero() {
 		return nil
 	}
@@ -78,7 +78,7 @@ func timeOrNull(t time.Time) expr.Value {
 }
 
 // durationOrNull is the time between in whole milliseconds, cut and not rounded.
-func durationOrNull(start, end time.Time) expr.Value {
+func durationOrNull(start, end time.Time) value.Value {
 	if end.IsZero() {
 		return nil
 	}
@@ -101,14 +101,14 @@ func baseRecord(s *run.State) PipelineRun {
 
 // texts renders every value as text: scalars as the language does, arrays and
 // objects as JSON.
-func texts(o *expr.Object) *expr.Object {
-	out := &expr.Object{}
+func texts(o *value.Object) *value.Object {
+	out := &value.Object{}
 	for _, m := range o.Members() {
 		switch m.Value.(type) {
-		case expr.Array, *expr.Object:
-			out.Set(m.Name, string(expr.AppendJSON(nil, m.Value)))
+		case value.Array, *value.Object:
+			out.Set(m.Name, string(value.Append(nil, m.Value)))
 		default:
-			out.Set(m.Name, expr.Text(m.Value))
+			out.Set(m.Name, value.Text(m.Value))
 		}
 	}
 	return out
@@ -174,13 +174,13 @@ const summaryVersion = 1
 func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	s := summary{Version: summaryVersion, Status: p.Status, Arrival: r.arrival, Message: p.Message, End: p.End, Updated: p.LastUpdated, Invoked: p.InvokedBy}
 	if sizeOf(p.Parameters, maxInline) <= maxInline {
-		s.Parameters = expr.AppendJSON(nil, p.Parameters)
+		s.Parameters = value.Append(nil, p.Parameters)
 	}
 	if p.RunDimensions.Len() > 0 {
-		s.Dimensions = expr.AppendJSON(nil, p.RunDimensions)
+		s.Dimensions = value.Append(nil, p.RunDimensions)
 	}
 	if len(p.Annotations) > 0 {
-		s.Annotations = expr.AppendJSON(nil, p.Annotations)
+		s.Annotations = value.Append(nil, p.Annotations)
 	}
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -212,24 +212,24 @@ func (e *Engine) fromRecord(r RunRecord) (*PipelineRun, error) {
 		if p.Parameters, err = e.parametersOf(r.ID); err != nil {
 			return nil, err
 		}
-	} else if v, err := expr.ParseJSON(s.Parameters); err != nil {
+	} else if v, err := value.Parse(s.Parameters); err != nil {
 		return nil, err
 	} else {
-		p.Parameters, _ = v.(*expr.Object)
+		p.Parameters, _ = v.(*value.Object)
 	}
 	if s.Dimensions != nil {
-		v, err := expr.ParseJSON(s.Dimensions)
+		v, err := value.Parse(s.Dimensions)
 		if err != nil {
 			return nil, err
 		}
-		p.RunDimensions, _ = v.(*expr.Object)
+		p.RunDimensions, _ = v.(*value.Object)
 	}
 	if s.Annotations != nil {
-		v, err := expr.ParseJSON(s.Annotations)
+		v, err := value.Parse(s.Annotations)
 		if err != nil {
 			return nil, err
 		}
-		p.Annotations, _ = v.(expr.Array)
+		p.Annotations, _ = v.(value.Array)
 	}
 	return p, nil
 }
@@ -238,10 +238,10 @@ func (e *Engine) fromRecord(r RunRecord) (*PipelineRun, error) {
 var errEnough = errors.New("enough")
 
 // parametersOf reads a run's parameters from its first event.
-func (e *Engine) parametersOf(id string) (*expr.Object, error) {
+func (e *Engine) parametersOf(id string) (*value.Object, error) {
 	f := frames{sealer: e.o.Sealer}
 	load := loader{f: &f, read: func(n uint64) ([]byte, error) { return e.o.History.Payload(id, n) }}
-	var p *expr.Object
+	var p *value.Object
 	err := e.o.History.Events(id, func(_ uint64, b []byte) error {
 		event, err := f.decode(b, &load)
 		if err != nil {

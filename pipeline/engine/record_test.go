@@ -8,10 +8,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/engine/enginetest"
+	"switchyard/value"
 )
 
 // The records of section 5 of the REST specification, member by member.
@@ -26,11 +26,11 @@ func TestRecordsOfTheREST(t *testing.T) {
 			return activity.Result{Err: &activity.Error{Code: "2108", Message: "no s3cret", FailureType: activity.UserError}}
 		})
 		w.start()
-		id := w.create("p", expr.NewObject(expr.Member{Name: "n", Value: int64(5)}), engine.RunOptions{ID: "R",
+		id := w.create("p", value.NewObject(value.Member{Name: "n", Value: int64(5)}), engine.RunOptions{ID: "R",
 			InvokedBy: &engine.InvokedBy{ID: "i", Name: "Manual", Type: "Manual"}})
-		check := func(name string, o *expr.Object, want string) {
+		check := func(name string, o *value.Object, want string) {
 			t.Helper()
-			if got := string(expr.AppendJSON(nil, o)); got != want {
+			if got := string(value.Append(nil, o)); got != want {
 				t.Errorf("%s:\n got %s\nwant %s", name, got, want)
 			}
 		}

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // Limits of section 8 of the engine specification.
@@ -19,11 +19,11 @@ const (
 // parse fills in what a definition's text says. It does not look at the rest of
 // the factory.
 func (d *definition) parse() error {
-	v, err := expr.ParseJSON(d.properties)
+	v, err := value.Parse(d.properties)
 	if err != nil {
 		return invalidAt("$.properties", "not a JSON document: %v", err)
 	}
-	o, ok := v.(*expr.Object)
+	o, ok := v.(*value.Object)
 	if !ok {
 		return invalidAt("$.properties", "is not an object")
 	}
@@ -31,7 +31,7 @@ func (d *definition) parse() error {
 		return invalidAt("$.properties", "the definition has %d bytes, at most %d are allowed", len(d.properties), maxProperties)
 	}
 	name := d.record.Name
-	document := append(append([]byte(`{"name":`), expr.AppendJSON(nil, name)...), `,"properties":`...)
+	document := append(append([]byte(`{"name":`), value.Append(nil, name)...), `,"properties":`...)
 	document = append(append(document, d.properties...), '}')
 	file := d.kind.String() + "/" + name
 	var ds pipeline.Diagnostics
@@ -86,7 +86,7 @@ var (
 )
 
 // plain checks a definition of a kind that is not parsed.
-func (d *definition) plain(o *expr.Object) error {
+func (d *definition) plain(o *value.Object) error {
 	name, pattern, least, most := d.record.Name, plainName, 1, 260
 	if d.kind == IntegrationRuntimes {
 		pattern, least, most = runtimeName, 3, 63
@@ -129,7 +129,7 @@ func (s *state) validate(d *definition) error {
 		alone := &pipeline.Factory{Datasets: []*pipeline.Dataset{d.dataset}}
 		for _, r := range d.refs {
 			if l := s.def.LinkedService(r.name); r.kind == LinkedServices && l != nil {
-				alone.PutLinkedService(&pipeline.LinkedService{Name: l.Name, File: l.File, Type: l.Type, Parameters: l.Parameters, TypeProperties: &expr.Object{}})
+				alone.PutLinkedService(&pipeline.LinkedService{Name: l.Name, File: l.File, Type: l.Type, Parameters: l.Parameters, TypeProperties: &value.Object{}})
 			}
 		}
 		ds = alone.Validate()

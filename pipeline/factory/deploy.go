@@ -6,8 +6,8 @@ import (
 	"encoding/hex"
 	"strings"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // Deploy brings a factory up to what a folder declares, in one unit. It is
@@ -86,7 +86,7 @@ func (m *Manager) deployFactory(s *state, id ID, location string, f *pipeline.Fa
 	in := Input{Location: location, Identity: []byte(`{"type":"SystemAssigned"}`)}
 	text := func(name string) []byte {
 		if v, ok := f.Raw.Lookup(name); ok && v != nil {
-			return expr.AppendJSON(nil, v)
+			return value.Append(nil, v)
 		}
 		return nil
 	}
@@ -96,7 +96,7 @@ func (m *Manager) deployFactory(s *state, id ID, location string, f *pipeline.Fa
 			in.Location = l
 		}
 	}
-	sum := digest(expr.AppendJSON(nil, expr.Array{in.Location, string(in.Tags), string(in.Properties)}))
+	sum := digest(value.Append(nil, value.Array{in.Location, string(in.Tags), string(in.Properties)}))
 	r := &factoryRecord{Version: recordVersion, Name: f.Name, Subscription: id.Subscription, ResourceGroup: id.ResourceGroup, Created: m.now()}
 	if s.record != nil {
 		if s.record.Deployed == sum {
@@ -115,9 +115,9 @@ func (m *Manager) deployFactory(s *state, id ID, location string, f *pipeline.Fa
 // declared returns what a folder declares of a kind, by folded name.
 func declared(f *pipeline.Factory, k Kind) map[string]declaration {
 	out := map[string]declaration{}
-	add := func(name string, raw *expr.Object, started bool) {
+	add := func(name string, raw *value.Object, started bool) {
 		v, _ := raw.Lookup("properties")
-		out[fold(name)] = declaration{name, expr.AppendJSON(nil, v), started}
+		out[fold(name)] = declaration{name, value.Append(nil, v), started}
 	}
 	switch k {
 	case Pipelines:

@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // Input is what a PUT says of a factory.
@@ -129,12 +129,12 @@ func (m *Manager) changed(r *factoryRecord) (err error) {
 	return err
 }
 
-func object(path string, text []byte) (*expr.Object, error) {
-	v, err := expr.ParseJSON(text)
+func object(path string, text []byte) (*value.Object, error) {
+	v, err := value.Parse(text)
 	if err != nil {
 		return nil, invalidAt(path, "not a JSON document: %v", err)
 	}
-	o, ok := v.(*expr.Object)
+	o, ok := v.(*value.Object)
 	if !ok {
 		return nil, invalidAt(path, "is not an object")
 	}
@@ -175,7 +175,7 @@ func (m *Manager) identity(r *factoryRecord, identity []byte) error {
 	v, _ := o.Lookup("type")
 	t, _ := v.(string)
 	if users, ok := o.Lookup("userAssignedIdentities"); ok && users != nil {
-		if list, isObject := users.(*expr.Object); !isObject || list.Len() > 0 {
+		if list, isObject := users.(*value.Object); !isObject || list.Len() > 0 {
 			return errorf(ErrNotSupported, "User-assigned identities (identity.userAssignedIdentities) are not supported by Switchyard.")
 		}
 	}
@@ -201,13 +201,13 @@ func (m *Manager) identity(r *factoryRecord, identity []byte) error {
 
 // checkFactory refuses properties that would have no effect, and access settings
 // that are none.
-func checkFactory(o *expr.Object) error {
+func checkFactory(o *value.Object) error {
 	if err := publicAccess(o); err != nil {
 		return err
 	}
 	for _, p := range []struct{ object, member string }{{"encryption", "keyName"}, {"purviewConfiguration", "purviewResourceId"}} {
 		v, _ := o.Lookup(p.object)
-		inner, _ := v.(*expr.Object)
+		inner, _ := v.(*value.Object)
 		if set, ok := inner.Lookup(p.member); ok && set != nil && set != "" {
 			return errorf(ErrNotSupported, "The property '%s' of a data factory is not supported by Switchyard.", p.object)
 		}
@@ -215,7 +215,7 @@ func checkFactory(o *expr.Object) error {
 	return nil
 }
 
-func publicAccess(o *expr.Object) error {
+func publicAccess(o *value.Object) error {
 	v, ok := o.Lookup("publicNetworkAccess")
 	if !ok || v == nil || v == "Enabled" || v == "Disabled" {
 		return nil
@@ -246,7 +246,7 @@ func (m *Manager) PatchFactory(ctx context.Context, id ID, in Input, check Check
 			if !strings.EqualFold(p.Name, "publicNetworkAccess") {
 				return invalidAt("$.properties."+p.Name, "can't be patched: put the factory")
 			}
-			r.Properties = string(WithMember([]byte(r.Properties), "publicNetworkAccess", expr.AppendJSON(nil, p.Value)))
+			r.Properties = string(WithMember([]byte(r.Properties), "publicNetworkAccess", value.Append(nil, p.Value)))
 		}
 		return nil
 	})

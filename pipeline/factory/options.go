@@ -9,16 +9,16 @@ import (
 	"time"
 
 	"switchyard/commit"
-	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // A Store keeps records under keys. Put and Delete only add to a unit; reads see
 // what has been committed.
 type Store interface {
 	// List calls f in the order of keys for those that begin with prefix.
-	List(prefix string, f func(key string, value []byte) error) error
-	Put(u *commit.Unit, key string, value []byte)
+	List(prefix string, f func(key string, val []byte) error) error
+	Put(u *commit.Unit, key string, val []byte)
 	Delete(u *commit.Unit, key string)
 }
 
@@ -67,7 +67,7 @@ type Options struct {
 	Retire func(ctx context.Context, factory string) error
 	// GlobalParameter turns the value of a global parameter into the one that runs
 	// see. Default: the same.
-	GlobalParameter func(v expr.Value) expr.Value
+	GlobalParameter func(v value.Value) value.Value
 }
 
 func (o *Options) defaults() error {

@@ -5,7 +5,7 @@ import (
 	"context"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // Put creates or replaces a definition: properties is the JSON of its member
@@ -68,7 +68,7 @@ func (m *Manager) define(s *state, k Kind, name string, properties []byte, old *
 		d.record.Name, d.record.Deployed = old.record.Name, old.record.Deployed
 		before = old.properties
 	}
-	if _, err := expr.ParseJSON(properties); err != nil {
+	if _, err := value.Parse(properties); err != nil {
 		return nil, invalidAt("$.properties", "not a JSON document: %v", err)
 	}
 	var err error
@@ -88,7 +88,7 @@ func (m *Manager) define(s *state, k Kind, name string, properties []byte, old *
 // read-only.
 func (m *Manager) runtimeState(s *state, d, old *definition) (*definition, error) {
 	v, _ := d.trigger.Raw.Lookup("properties")
-	o, _ := v.(*expr.Object)
+	o, _ := v.(*value.Object)
 	v, _ = o.Lookup("runtimeState")
 	text, _ := v.(string)
 	asked := d.trigger.ServiceBus != nil && strings.EqualFold(text, "Started")

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A reference is where a definition names another.
@@ -17,13 +17,13 @@ type reference struct {
 // references finds what a definition refers to: every object with a
 // referenceName and a type of a kind that is kept. A linkedServiceName may leave
 // out the type. Activities that are inactive don't count.
-func references(v expr.Value, at, member string, out []reference) []reference {
+func references(v value.Value, at, member string, out []reference) []reference {
 	switch v := v.(type) {
-	case expr.Array:
+	case value.Array:
 		for i, x := range v {
 			out = references(x, fmt.Sprintf("%s[%d]", at, i), member, out)
 		}
-	case *expr.Object:
+	case *value.Object:
 		if s, ok := v.Lookup("state"); ok {
 			if text, _ := s.(string); strings.EqualFold(text, "Inactive") && strings.HasSuffix(strings.ToLower(member), "activities") {
 				return out
@@ -42,7 +42,7 @@ func references(v expr.Value, at, member string, out []reference) []reference {
 	return out
 }
 
-func referredKind(ref *expr.Object, member string) (Kind, bool) {
+func referredKind(ref *value.Object, member string) (Kind, bool) {
 	v, _ := ref.Lookup("type")
 	t, _ := v.(string)
 	if t == "" && strings.EqualFold(member, "linkedServiceName") {

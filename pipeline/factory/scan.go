@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // This file finds values in a JSON text without changing it: definitions are
@@ -30,7 +30,7 @@ type member struct {
 
 var errText = errors.New("not a JSON text")
 
-// scan reads a text that [expr.ParseJSON] has accepted. Any other is read as far
+// scan reads a text that [value.Parse] has accepted. Any other is read as far
 // as it goes, or fails.
 func scan(text []byte) (node, error) {
 	s := scanner{text: text}
@@ -67,7 +67,7 @@ func (s *scanner) space() {
 func (s *scanner) value(depth int) node {
 	n := node{start: s.pos}
 	switch c := s.peek(); {
-	case depth > expr.MaxDepth:
+	case depth > value.MaxDepth:
 		s.failed = true
 	case c == '"':
 		n.kind = c
@@ -146,13 +146,13 @@ func (s *scanner) literal() string {
 
 // decode returns what a string literal stands for, "" if it is none.
 func decode(text []byte) string {
-	v, _ := expr.ParseJSON(text)
+	v, _ := value.Parse(text)
 	s, _ := v.(string)
 	return s
 }
 
 // last returns the member of a name, exactly or else ignoring case, as
-// [expr.Object.Lookup] finds it. Of a name that occurs twice the last counts.
+// [value.Object.Lookup] finds it. Of a name that occurs twice the last counts.
 func (n node) last(name string) (m member, ok bool) {
 	for _, x := range n.members {
 		if x.name == name {
@@ -198,15 +198,15 @@ func apply(text []byte, edits []edit) []byte {
 
 // WithMember returns an object's text with a member set: in its place if it is
 // there, at the end if not.
-func WithMember(text []byte, name string, value []byte) []byte {
+func WithMember(text []byte, name string, val []byte) []byte {
 	root, err := scan(text)
 	if err != nil || root.kind != '{' {
 		return text
 	}
 	if m, ok := root.last(name); ok {
-		return apply(text, []edit{{m.value.start, m.value.end, value}})
+		return apply(text, []edit{{m.value.start, m.value.end, val}})
 	}
-	add := append(append(expr.AppendJSON(nil, name), ':'), value...)
+	add := append(append(value.Append(nil, name), ':'), val...)
 	if len(root.members) > 0 {
 		add = append([]byte{','}, add...)
 	}

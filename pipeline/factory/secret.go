@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // Mask is shown in place of a secret. Sent in place of one, it keeps it.
@@ -102,7 +102,7 @@ func mask(kind Kind, text []byte) []byte {
 	}
 	var edits []edit
 	for _, s := range found {
-		edits = append(edits, edit{s.node.start, s.node.end, expr.AppendJSON(nil, s.masked())})
+		edits = append(edits, edit{s.node.start, s.node.end, value.Append(nil, s.masked())})
 	}
 	return apply(text, edits)
 }
@@ -141,7 +141,7 @@ func restore(kind Kind, text, old []byte) (restored []byte, holds bool, err erro
 			}
 		}
 		if plain != s.text {
-			edits = append(edits, edit{s.node.start, s.node.end, expr.AppendJSON(nil, plain)})
+			edits = append(edits, edit{s.node.start, s.node.end, value.Append(nil, plain)})
 		}
 	}
 	return apply(text, edits), len(found) > 0, nil

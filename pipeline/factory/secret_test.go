@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // TestMask: what is secret, and how the rest of the text stays.
@@ -77,10 +77,10 @@ func TestSealed(t *testing.T) {
 	w.put(Pipelines, "P", `{"activities":[{"name":"W","type":"WebActivity","typeProperties":{"url":"https://x","method":"GET","authentication":{"type":"Basic","username":"u","password":{"type":"SecureString","value":"hidden!"}}}}]}`)
 	onDisk := func() {
 		t.Helper()
-		for key, value := range w.records.m {
+		for key, val := range w.records.m {
 			for _, secret := range []string{"k3y", "hidden!", "SharedAccessKey"} {
-				if bytes.Contains(value, []byte(secret)) {
-					t.Errorf("%s holds %q: %s", key, secret, value)
+				if bytes.Contains(val, []byte(secret)) {
+					t.Errorf("%s holds %q: %s", key, secret, val)
 				}
 			}
 		}
@@ -96,7 +96,7 @@ func TestSealed(t *testing.T) {
 			t.Errorf("%s: shown: %s", name, d.Properties)
 		}
 		l, err := w.LinkedService("contoso", "Bus")
-		if err != nil || !strings.Contains(string(expr.AppendJSON(nil, l.TypeProperties)), "SharedAccessKey=k3y") {
+		if err != nil || !strings.Contains(string(value.Append(nil, l.TypeProperties)), "SharedAccessKey=k3y") {
 			t.Errorf("%s: a run sees %v, %v, want the secret", name, l, err)
 		}
 		w.put(LinkedServices, "Bus", string(d.Properties))
@@ -119,7 +119,7 @@ func FuzzSecrets(f *testing.F) {
 		if byName {
 			kind = LinkedServices
 		}
-		if _, err := expr.ParseJSON(text); err != nil {
+		if _, err := value.Parse(text); err != nil {
 			scan(text) // any text at all
 			Member(text, "a")
 			return
@@ -129,7 +129,7 @@ func FuzzSecrets(f *testing.F) {
 			t.Fatalf("secrets(%s): %v", text, err)
 		}
 		shown := mask(kind, text)
-		if _, err := expr.ParseJSON(shown); err != nil {
+		if _, err := value.Parse(shown); err != nil {
 			t.Fatalf("mask(%s) is not JSON: %s", text, shown)
 		}
 		if again := mask(kind, shown); !bytes.Equal(again, shown) {

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // A state is a factory at one moment. It is not changed: a change makes a new
@@ -100,7 +100,7 @@ func (s *state) count() int {
 // setRecord replaces the factory's own record in a clone, and what the parsed
 // form has of it.
 func (s *state) setRecord(r *factoryRecord, o *Options) error {
-	raw := append(append([]byte(`{"name":`), expr.AppendJSON(nil, r.Name)...), `,"properties":`...)
+	raw := append(append([]byte(`{"name":`), value.Append(nil, r.Name)...), `,"properties":`...)
 	raw = append(append(raw, r.Properties...), '}')
 	f, ds := pipeline.ParseFactory("", raw)
 	if err := invalid(ds); err != nil {
@@ -108,7 +108,7 @@ func (s *state) setRecord(r *factoryRecord, o *Options) error {
 	}
 	globals := f.GlobalParameters
 	if o.GlobalParameter != nil {
-		seen := &expr.Object{}
+		seen := &value.Object{}
 		for _, m := range globals.Members() {
 			seen.Set(m.Name, o.GlobalParameter(m.Value))
 		}
@@ -117,10 +117,10 @@ func (s *state) setRecord(r *factoryRecord, o *Options) error {
 	s.def.Name, s.def.Raw, s.def.GlobalParameters = r.Name, f.Raw, globals
 	s.def.Identity = nil
 	if id := r.Identity; id != nil {
-		s.def.Identity = expr.NewObject(
-			expr.Member{Name: "type", Value: id.Type},
-			expr.Member{Name: "principalId", Value: id.PrincipalID},
-			expr.Member{Name: "tenantId", Value: id.TenantID})
+		s.def.Identity = value.NewObject(
+			value.Member{Name: "type", Value: id.Type},
+			value.Member{Name: "principalId", Value: id.PrincipalID},
+			value.Member{Name: "tenantId", Value: id.TenantID})
 	}
 	s.record = r
 	return nil

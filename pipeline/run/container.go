@@ -7,6 +7,7 @@ import (
 
 	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // maxUntilIterations stops an Until whose body does nothing that takes time: the
@@ -14,8 +15,8 @@ import (
 const maxUntilIterations = 100_000
 
 // container is the start of a container: its record shows no input.
-func (n *node) container(branch string, user *expr.Object, now time.Time) *ContainerStarted {
-	return &ContainerStarted{Path: n.path, At: now, Input: &expr.Object{}, Branch: branch, Queues: 1, UserProperties: user}
+func (n *node) container(branch string, user *value.Object, now time.Time) *ContainerStarted {
+	return &ContainerStarted{Path: n.path, At: now, Input: &value.Object{}, Branch: branch, Queues: 1, UserProperties: user}
 }
 
 func unexpected(format string, args ...any) *ActivityError {
@@ -24,7 +25,7 @@ func unexpected(format string, args ...any) *ActivityError {
 
 // condition evaluates an expression that must be a boolean; the texts true and
 // false are taken too, section 5.3.
-func condition(c *expr.Context, v expr.Value) (bool, *ActivityError) {
+func condition(c *expr.Context, v value.Value) (bool, *ActivityError) {
 	v, err := c.Evaluate(v)
 	if err != nil {
 		return false, invalid(err)
@@ -40,7 +41,7 @@ func condition(c *expr.Context, v expr.Value) (bool, *ActivityError) {
 	return false, unexpected("The expression of the activity must evaluate to a value of type 'Boolean'. The result is of type '%s'.", pipeline.TypeName(v))
 }
 
-func startIf(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+func startIf(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	yes, aerr := condition(c, n.step.def.If.Expression)
 	if aerr != nil {
 		return nil, aerr
@@ -53,7 +54,7 @@ func startIf(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event,
 }
 
 // startSwitch compares text with text, with case, section 5.4.
-func startSwitch(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+func startSwitch(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	def := n.step.def.Switch
 	v, err := c.Evaluate(def.On)
 	if err != nil {
@@ -64,7 +65,7 @@ func startSwitch(n *node, c *expr.Context, user *expr.Object, now time.Time) (Ev
 	default:
 		return nil, unexpected("The expression of the Switch activity must evaluate to a value of type 'String' or 'Integer'. The result is of type '%s'.", pipeline.TypeName(v))
 	}
-	text := expr.Text(v)
+	text := value.Text(v)
 	for i := range def.Cases {
 		if def.Cases[i].Value == text {
 			return n.container(pipeline.BranchCase(i), user, now), nil
@@ -73,7 +74,7 @@ func startSwitch(n *node, c *expr.Context, user *expr.Object, now time.Time) (Ev
 	return n.container(pipeline.BranchDefault, user, now), nil
 }
 
-func startForEach(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+func startForEach(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	def := n.step.def.ForEach
 	items, aerr := itemsOf(c, def.Items)
 	if aerr != nil {
@@ -90,12 +91,12 @@ func startForEach(n *node, c *expr.Context, user *expr.Object, now time.Time) (E
 }
 
 // itemsOf evaluates the items of a ForEach or Filter.
-func itemsOf(c *expr.Context, v expr.Value) (expr.Array, *ActivityError) {
+func itemsOf(c *expr.Context, v value.Value) (value.Array, *ActivityError) {
 	v, err := c.Evaluate(v)
 	if err != nil {
 		return nil, invalid(err)
 	}
-	items, ok := v.(expr.Array)
+	items, ok := v.(value.Array)
 	switch _, isText := v.(string); {
 	case ok:
 		return items, nil
@@ -105,7 +106,7 @@ func itemsOf(c *expr.Context, v expr.Value) (expr.Array, *ActivityError) {
 	return nil, unexpected("The function 'length' expects its parameter to be an array or a string. The provided value is of type '%s'.", pipeline.TypeName(v))
 }
 
-func startUntil(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+func startUntil(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	d, err := timeout(c, n.step.def.Until.Timeout, pipeline.DefaultUntilTimeout, pipeline.MaxUntilTimeout)
 	if err != nil {
 		return nil, invalid(err)
@@ -117,7 +118,7 @@ func startUntil(n *node, c *expr.Context, user *expr.Object, now time.Time) (Eve
 
 // end decides what becomes of a container whose children are done, or of a Wait.
 func (s *State) end(n *node, now time.Time) Event {
-	ok := &ActivityFinished{Path: n.path, Attempt: n.attempt, Status: Succeeded, Output: &expr.Object{}, At: now}
+	ok := &ActivityFinished{Path: n.path, Attempt: n.attempt, Status: Succeeded, Output: &value.Object{}, At: now}
 	switch {
 	case n.children == nil:
 		return ok
@@ -145,7 +146,7 @@ func (s *State) endIteration(n *node, ok *ActivityFinished, now time.Time) Event
 	c := s.context(n, now)
 	last := n.children.last
 	c.Seed = seed(s.created.ID, last.prefix, n.attempt) // rand() differs from iteration to iteration
-	c.Activity = func(name string) (expr.Value, bool) {
+	c.Activity = func(name string) (value.Value, bool) {
 		if i, found := last.graph.byName[strings.ToLower(name)]; found {
 			return s.activity(last.nodes[i].ran())
 		}

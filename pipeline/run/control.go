@@ -8,9 +8,10 @@ import (
 
 	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
-func parseBool(s string) (value, ok bool) {
+func parseBool(s string) (val, ok bool) {
 	switch s = strings.TrimSpace(s); {
 	case strings.EqualFold(s, "true"):
 		return true, true
@@ -21,7 +22,7 @@ func parseBool(s string) (value, ok bool) {
 }
 
 // typeProperty returns an unevaluated member of typeProperties.
-func (n *node) typeProperty(name string) (expr.Value, bool) {
+func (n *node) typeProperty(name string) (value.Value, bool) {
 	return n.step.def.TypeProperties.Lookup(name)
 }
 
@@ -41,7 +42,7 @@ func (s *State) variable(n *node, c *expr.Context) (*pipeline.Variable, *Activit
 }
 
 // setVariable is section 5.7.
-func (s *State) setVariable(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+func (s *State) setVariable(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	raw, _ := n.typeProperty("value")
 	e := &VariableSet{Path: n.path, At: now, UserProperties: user,
 		SecureInput: n.step.def.Policy.SecureInput, SecureOutput: n.step.def.Policy.SecureOutput}
@@ -72,7 +73,7 @@ func (s *State) setVariable(n *node, c *expr.Context, user *expr.Object, now tim
 }
 
 // appendVariable is section 5.8: an array is appended as one nested element.
-func (s *State) appendVariable(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+func (s *State) appendVariable(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	def, aerr := s.variable(n, c)
 	if aerr != nil {
 		return nil, aerr
@@ -89,7 +90,7 @@ func (s *State) appendVariable(n *node, c *expr.Context, user *expr.Object, now 
 }
 
 // filter is section 5.9.
-func filter(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+func filter(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	rawItems, _ := n.typeProperty("items")
 	items, aerr := itemsOf(c, rawItems)
 	if aerr != nil {
@@ -98,9 +99,9 @@ func filter(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, 
 	cond, _ := n.typeProperty("condition")
 	outer := c.Item
 	defer func() { c.Item = outer }()
-	kept := expr.Array{}
+	kept := value.Array{}
 	for _, item := range items {
-		c.Item = func() (expr.Value, bool) { return item, true }
+		c.Item = func() (value.Value, bool) { return item, true }
 		v, err := c.Evaluate(cond)
 		if err != nil {
 			return nil, invalid(err)
@@ -115,8 +116,8 @@ func filter(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, 
 	}
 	return &ActivityFinished{
 		Path: n.path, Attempt: 1, Status: Succeeded, At: now, UserProperties: user,
-		Input: expr.NewObject(member("items", items), member("condition", cond)),
-		Output: expr.NewObject(
+		Input: value.NewObject(member("items", items), member("condition", cond)),
+		Output: value.NewObject(
 			member("ItemsCount", int64(len(items))),
 			member("FilteredItemsCount", int64(len(kept))),
 			member("Value", kept),
@@ -125,7 +126,7 @@ func filter(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, 
 }
 
 // startWait is section 5.6.
-func startWait(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+func startWait(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	raw, _ := n.typeProperty("waitTimeInSeconds")
 	v, err := c.Evaluate(raw)
 	if err != nil {
@@ -143,16 +144,16 @@ func startWait(n *node, c *expr.Context, user *expr.Object, now time.Time) (Even
 		seconds, _ = strconv.ParseInt(strings.TrimSpace(v), 10, 64) // 0 if it is no number
 	}
 	if seconds < 1 || seconds > math.MaxInt32 {
-		return nil, unexpected("The waitTimeInSeconds of the Wait activity is %s, want an integer from 1 to %d.", expr.AppendJSON(nil, v), math.MaxInt32)
+		return nil, unexpected("The waitTimeInSeconds of the Wait activity is %s, want an integer from 1 to %d.", value.Append(nil, v), math.MaxInt32)
 	}
 	return &TimerStarted{
 		Path: n.path, At: now, FireAt: now.Add(time.Duration(seconds) * time.Second), UserProperties: user,
-		Input: expr.NewObject(member("waitTimeInSeconds", seconds)),
+		Input: value.NewObject(member("waitTimeInSeconds", seconds)),
 	}, nil
 }
 
 // failActivity is section 5.10 with its table of edge cases.
-func failActivity(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+func failActivity(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	message, mstate, aerr := failText(n, c, "message")
 	if aerr != nil {
 		return nil, aerr
@@ -175,7 +176,7 @@ func failActivity(n *node, c *expr.Context, user *expr.Object, now time.Time) (E
 		message = name + " fail message parameter could not be interpreted as a string"
 	}
 	f := n.fail(now, &ActivityError{Code: code, Message: message, FailureType: FailureUser})
-	f.Input = expr.NewObject(member("message", message), member("errorCode", code))
+	f.Input = value.NewObject(member("message", message), member("errorCode", code))
 	f.UserProperties = user
 	return f, nil
 }
@@ -213,12 +214,12 @@ const maxReturnValue = 4 << 20
 
 // returnValue evaluates the typed list of a SetVariable that sets the pipeline's
 // return value, section 5.7.
-func returnValue(c *expr.Context, raw expr.Value) (*expr.Object, *ActivityError) {
+func returnValue(c *expr.Context, raw value.Value) (*value.Object, *ActivityError) {
 	o, aerr := returnMembers(c, raw, 0)
 	if aerr != nil {
 		return nil, aerr
 	}
-	if n := len(expr.AppendJSON(nil, o)); n > maxReturnValue {
+	if n := len(value.Append(nil, o)); n > maxReturnValue {
 		return nil, unexpected("The pipeline return value has %d bytes, at most %d are allowed.", n, maxReturnValue)
 	}
 	return o, nil
@@ -226,14 +227,14 @@ func returnValue(c *expr.Context, raw expr.Value) (*expr.Object, *ActivityError)
 
 const maxReturnDepth = 64
 
-func returnMembers(c *expr.Context, raw expr.Value, depth int) (*expr.Object, *ActivityError) {
-	list, ok := raw.(expr.Array)
+func returnMembers(c *expr.Context, raw value.Value, depth int) (*value.Object, *ActivityError) {
+	list, ok := raw.(value.Array)
 	if !ok || depth > maxReturnDepth {
 		return nil, unexpected("The pipeline return value must be a list of keys and values. It is of type '%s'.", pipeline.TypeName(raw))
 	}
-	o := &expr.Object{}
+	o := &value.Object{}
 	for _, x := range list {
-		pair, _ := x.(*expr.Object)
+		pair, _ := x.(*value.Object)
 		key, _ := pair.Lookup("key")
 		name, ok := key.(string)
 		if !ok {
@@ -249,8 +250,8 @@ func returnMembers(c *expr.Context, raw expr.Value, depth int) (*expr.Object, *A
 	return o, nil
 }
 
-func returnContent(c *expr.Context, key string, typed expr.Value, depth int) (expr.Value, *ActivityError) {
-	o, _ := typed.(*expr.Object)
+func returnContent(c *expr.Context, key string, typed value.Value, depth int) (value.Value, *ActivityError) {
+	o, _ := typed.(*value.Object)
 	t, _ := o.Lookup("type")
 	content, _ := o.Lookup("content")
 	typeName, _ := t.(string)
@@ -274,11 +275,11 @@ func returnContent(c *expr.Context, key string, typed expr.Value, depth int) (ex
 	case "object":
 		return returnMembers(c, content, depth+1)
 	case "array":
-		list, ok := content.(expr.Array)
+		list, ok := content.(value.Array)
 		if !ok || depth > maxReturnDepth {
 			return nil, unexpected("The content of the return value '%s' is of type '%s', want a list.", key, pipeline.TypeName(content))
 		}
-		out := make(expr.Array, 0, len(list))
+		out := make(value.Array, 0, len(list))
 		for _, x := range list {
 			v, aerr := returnContent(c, key, x, depth+1)
 			if aerr != nil {
@@ -291,7 +292,7 @@ func returnContent(c *expr.Context, key string, typed expr.Value, depth int) (ex
 	return nil, unexpected("The return value '%s' has the unknown type '%s'.", key, typeName)
 }
 
-func returnScalar(key string, content expr.Value, t pipeline.ParameterType) (expr.Value, *ActivityError) {
+func returnScalar(key string, content value.Value, t pipeline.ParameterType) (value.Value, *ActivityError) {
 	v, err := (&pipeline.Parameter{Name: key, Type: t}).Convert(content)
 	if err != nil {
 		return nil, unexpected("The content of the return value '%s' of type '%s' is of type '%s'.", key, t, pipeline.TypeName(content))

@@ -8,6 +8,7 @@ import (
 
 	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // Decide takes every decision that can be taken now and returns them as events,
@@ -159,7 +160,7 @@ func (s *State) start(n *node, now time.Time) Event {
 	return e
 }
 
-func (s *State) startKind(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+func (s *State) startKind(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	switch n.step.kind {
 	case kindExecution:
 		return s.startExecution(n, c, user, now)
@@ -186,11 +187,11 @@ func (s *State) startKind(n *node, c *expr.Context, user *expr.Object, now time.
 		Message: fmt.Sprintf("Activities of type %s are not supported.", n.step.def.Type)}
 }
 
-func userProperties(c *expr.Context, a *pipeline.Activity) (*expr.Object, error) {
+func userProperties(c *expr.Context, a *pipeline.Activity) (*value.Object, error) {
 	if len(a.UserProperties) == 0 {
 		return nil, nil
 	}
-	o := &expr.Object{}
+	o := &value.Object{}
 	for _, p := range a.UserProperties {
 		v, err := c.Evaluate(p.Value)
 		if err != nil {
@@ -202,11 +203,11 @@ func userProperties(c *expr.Context, a *pipeline.Activity) (*expr.Object, error)
 }
 
 // resolve evaluates the members of an object.
-func resolve(c *expr.Context, o *expr.Object) (*expr.Object, error) {
+func resolve(c *expr.Context, o *value.Object) (*value.Object, error) {
 	if o == nil {
 		return nil, nil
 	}
-	out := &expr.Object{}
+	out := &value.Object{}
 	for _, m := range o.Members() {
 		v, err := c.Evaluate(m.Value)
 		if err != nil {
@@ -218,7 +219,7 @@ func resolve(c *expr.Context, o *expr.Object) (*expr.Object, error) {
 }
 
 // startExecution resolves the inputs of an attempt, anew for each.
-func (s *State) startExecution(n *node, c *expr.Context, user *expr.Object, now time.Time) (Event, *ActivityError) {
+func (s *State) startExecution(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	a := n.step.def
 	e := &ActivityStarted{
 		Path: n.path, Attempt: n.attempt, Activity: a.Name, Type: a.Type, At: now,
@@ -254,8 +255,8 @@ func (s *State) startExecution(n *node, c *expr.Context, user *expr.Object, now 
 	return e, nil
 }
 
-func resolveParameters(c *expr.Context, refs []*pipeline.Reference) (expr.Array, error) {
-	var out expr.Array
+func resolveParameters(c *expr.Context, refs []*pipeline.Reference) (value.Array, error) {
+	var out value.Array
 	for _, ref := range refs {
 		o, err := resolve(c, ref.Parameters)
 		if err != nil {
@@ -272,7 +273,7 @@ func resolveParameters(c *expr.Context, refs []*pipeline.Reference) (expr.Array,
 
 // attemptTimeout is policy.timeout. WebHook and Validation carry theirs in
 // typeProperties, which input holds resolved.
-func attemptTimeout(c *expr.Context, a *pipeline.Activity, input *expr.Object) (time.Duration, error) {
+func attemptTimeout(c *expr.Context, a *pipeline.Activity, input *value.Object) (time.Duration, error) {
 	absent, v := pipeline.DefaultTimeout, a.Policy.Timeout
 	switch {
 	case a.Is("WebHook"):
@@ -284,7 +285,7 @@ func attemptTimeout(c *expr.Context, a *pipeline.Activity, input *expr.Object) (
 	return timeout(c, v, absent, pipeline.MaxTimeout)
 }
 
-func timeout(c *expr.Context, v expr.Value, absent, max time.Duration) (time.Duration, error) {
+func timeout(c *expr.Context, v value.Value, absent, max time.Duration) (time.Duration, error) {
 	v, err := c.Evaluate(v)
 	if err != nil || v == nil {
 		return absent, err

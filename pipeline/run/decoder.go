@@ -7,7 +7,7 @@ import (
 	"math"
 	"time"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // decoder is the codec that reads. After an error every read is a no-op.
@@ -117,8 +117,8 @@ func (r *decoder) optional(_ bool, f func()) {
 
 func (r *decoder) since(version uint8) bool { return r.version >= version }
 
-func (r *decoder) object(p **expr.Object) { r.optional(false, func() { *p = r.members() }) }
-func (r *decoder) array(p *expr.Array)    { r.optional(false, func() { *p = r.elements() }) }
+func (r *decoder) object(p **value.Object) { r.optional(false, func() { *p = r.members() }) }
+func (r *decoder) array(p *value.Array)    { r.optional(false, func() { *p = r.elements() }) }
 
 func (r *decoder) texts(p *[]string) {
 	for range r.count() {
@@ -128,28 +128,28 @@ func (r *decoder) texts(p *[]string) {
 	}
 }
 
-func (r *decoder) elements() expr.Array {
+func (r *decoder) elements() value.Array {
 	n := r.count()
-	a := make(expr.Array, 0, min(n, 1024))
+	a := make(value.Array, 0, min(n, 1024))
 	for range n {
 		if r.err != nil {
 			break
 		}
-		var v expr.Value
+		var v value.Value
 		r.value(&v)
 		a = append(a, v)
 	}
 	return a
 }
 
-func (r *decoder) members() *expr.Object {
-	o := &expr.Object{}
+func (r *decoder) members() *value.Object {
+	o := &value.Object{}
 	for range r.count() {
 		if r.err != nil {
 			break
 		}
 		var name string
-		var v expr.Value
+		var v value.Value
 		r.text(&name)
 		r.value(&v)
 		o.Set(name, v)
@@ -157,7 +157,7 @@ func (r *decoder) members() *expr.Object {
 	return o
 }
 
-func (r *decoder) value(p *expr.Value) {
+func (r *decoder) value(p *value.Value) {
 	if r.depth++; r.depth > maxValueDepth {
 		r.fail("values nested deeper than %d", maxValueDepth)
 		return

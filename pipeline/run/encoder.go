@@ -6,7 +6,7 @@ import (
 	"math"
 	"time"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // encoder is the codec that writes.
@@ -48,11 +48,11 @@ func (w *encoder) optional(present bool, f func()) {
 
 func (w *encoder) since(uint8) bool { return true }
 
-func (w *encoder) object(p **expr.Object) {
+func (w *encoder) object(p **value.Object) {
 	w.optional(*p != nil, func() { w.members(*p) })
 }
 
-func (w *encoder) array(p *expr.Array) {
+func (w *encoder) array(p *value.Array) {
 	w.optional(*p != nil, func() { w.elements(*p) })
 }
 
@@ -63,14 +63,14 @@ func (w *encoder) texts(p *[]string) {
 	}
 }
 
-func (w *encoder) elements(a expr.Array) {
+func (w *encoder) elements(a value.Array) {
 	w.b = binary.AppendUvarint(w.b, uint64(len(a)))
 	for i := range a {
 		w.value(&a[i])
 	}
 }
 
-func (w *encoder) members(o *expr.Object) {
+func (w *encoder) members(o *value.Object) {
 	w.b = binary.AppendUvarint(w.b, uint64(o.Len()))
 	for _, m := range o.Members() {
 		w.text(&m.Name)
@@ -90,7 +90,7 @@ const (
 	tagObject
 )
 
-func (w *encoder) value(p *expr.Value) {
+func (w *encoder) value(p *value.Value) {
 	switch v := (*p).(type) {
 	case nil:
 		w.b = append(w.b, tagNull)
@@ -107,10 +107,10 @@ func (w *encoder) value(p *expr.Value) {
 	case string:
 		w.b = append(w.b, tagText)
 		w.text(&v)
-	case expr.Array:
+	case value.Array:
 		w.b = append(w.b, tagArray)
 		w.elements(v)
-	case *expr.Object:
+	case *value.Object:
 		if v == nil {
 			w.b = append(w.b, tagNull)
 			return
@@ -118,6 +118,6 @@ func (w *encoder) value(p *expr.Value) {
 		w.b = append(w.b, tagObject)
 		w.members(v)
 	default:
-		panic(fmt.Sprintf("run: %T is no JSON value", v)) // expr.Value is a closed set
+		panic(fmt.Sprintf("run: %T is no JSON value", v)) // value.Value is a closed set
 	}
 }

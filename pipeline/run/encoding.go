@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // An encoded event is
@@ -123,9 +123,9 @@ type codec interface {
 	bool(*bool)
 	small(*uint8)
 	time(*time.Time)
-	value(*expr.Value)
-	object(**expr.Object)
-	array(*expr.Array)
+	value(*value.Value)
+	object(**value.Object)
+	array(*value.Array)
 	texts(*[]string)
 	// optional calls f if there is a part to write or to read; f makes it when
 	// reading.

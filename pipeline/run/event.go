@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // ID names one pipeline run: a GUID in its usual text form.
@@ -56,7 +56,7 @@ type TriggerInfo struct {
 	Time time.Time
 	// Outputs is what the trigger handed over, kept for records; parameters were
 	// evaluated before the run was created. May be nil.
-	Outputs expr.Value
+	Outputs value.Value
 }
 
 // An Invoker is the invokedBy member of a run record.
@@ -79,8 +79,8 @@ type Created struct {
 	PipelineName string
 	// Definition is the pipeline's JSON file as it was accepted.
 	Definition       []byte
-	Parameters       *expr.Object // bound, see BindParameters
-	GlobalParameters *expr.Object
+	Parameters       *value.Object // bound, see BindParameters
+	GlobalParameters *value.Object
 	Trigger          TriggerInfo
 	InvokedBy        Invoker
 	At               time.Time
@@ -90,7 +90,7 @@ type Created struct {
 	// Binding is what the trigger needs at the end of the run; opaque here.
 	Binding json.RawMessage
 	// RunDimensions are the evaluated run dimensions of the pipeline; may be nil.
-	RunDimensions *expr.Object
+	RunDimensions *value.Object
 }
 
 // ActivityStarted starts one attempt of an execution activity. It is a command
@@ -104,21 +104,21 @@ type ActivityStarted struct {
 	Type     string // type as the definition spells it
 	At       time.Time
 	// Input is the typeProperties with every expression resolved.
-	Input *expr.Object
+	Input *value.Object
 	// LinkedService names the activity's linked service, "" when it has none;
 	// LinkedServiceParameters are the resolved parameters of the reference.
 	LinkedService           string
-	LinkedServiceParameters *expr.Object
+	LinkedServiceParameters *value.Object
 	// Inputs and Outputs are the resolved dataset references outside
 	// typeProperties (Copy); nil when absent.
-	Inputs, Outputs expr.Array
+	Inputs, Outputs value.Array
 	// Timeout bounds the attempt, from At. The state machine arms a timer for it
 	// ([TimerAttempt]): when it fires the attempt is no longer wanted.
 	Timeout                   time.Duration
 	Retry                     int // further attempts after the first
 	RetryInterval             time.Duration
 	SecureInput, SecureOutput bool
-	UserProperties            *expr.Object // resolved; nil when none
+	UserProperties            *value.Object // resolved; nil when none
 }
 
 // ContainerStarted starts a ForEach, IfCondition, Switch or Until whose own
@@ -126,19 +126,19 @@ type ActivityStarted struct {
 type ContainerStarted struct {
 	Path  string
 	At    time.Time
-	Input *expr.Object // what a record shows; {} for containers
+	Input *value.Object // what a record shows; {} for containers
 	// Branch is the member of typeProperties whose activities run: "activities",
 	// "ifTrueActivities", "ifFalseActivities", "cases[2]", "defaultActivities".
 	Branch string
 	// Items are the elements of a ForEach.
-	Items expr.Array
+	Items value.Array
 	// Queues is the number of queues of a ForEach over which its items are dealt,
 	// one after the other; 1 is sequential.
 	Queues int
 	// Deadline is when an Until times out; zero for the others. It arms
 	// [TimerUntil].
 	Deadline       time.Time
-	UserProperties *expr.Object
+	UserProperties *value.Object
 }
 
 // IterationStarted starts the second or a later iteration of an Until, after
@@ -157,13 +157,13 @@ type ActivityFinished struct {
 	Path    string
 	Attempt int
 	Status  Status // Succeeded, Failed, Cancelled or Inactive
-	Output  expr.Value
+	Output  value.Value
 	Error   *ActivityError // nil unless Failed
 	At      time.Time
 
-	Input                     *expr.Object
+	Input                     *value.Object
 	SecureInput, SecureOutput bool
-	UserProperties            *expr.Object
+	UserProperties            *value.Object
 }
 
 // ActivitySkipped ends an activity whose dependency conditions were not met.
@@ -186,8 +186,8 @@ type TimerStarted struct {
 	Path           string
 	FireAt         time.Time
 	At             time.Time
-	Input          *expr.Object
-	UserProperties *expr.Object
+	Input          *value.Object
+	UserProperties *value.Object
 }
 
 // TimerFired reports that an armed timer is due. The engine makes it from the
@@ -205,20 +205,20 @@ type TimerFired struct {
 type VariableSet struct {
 	Path                      string
 	Name                      string // as the definition declares it
-	Value                     expr.Value
+	Value                     value.Value
 	System                    bool
 	At                        time.Time
 	SecureInput, SecureOutput bool
-	UserProperties            *expr.Object
+	UserProperties            *value.Object
 }
 
 // VariableAppended is a whole AppendVariable activity that succeeded.
 type VariableAppended struct {
 	Path           string
 	Name           string
-	Value          expr.Value // the one element
+	Value          value.Value // the one element
 	At             time.Time
-	UserProperties *expr.Object
+	UserProperties *value.Object
 }
 
 // CancelRequested makes the run stop: the next [State.Decide] cancels what is in
@@ -239,7 +239,7 @@ type ActivityError struct {
 	FailureType string // UserError or SystemError
 	// Details is an array for execution activities and text for control
 	// activities; nil stands for the kind's empty value.
-	Details expr.Value
+	Details value.Value
 }
 
 func (*Created) kind() Kind          { return KindCreated }

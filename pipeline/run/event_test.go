@@ -8,29 +8,29 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 // everyEvent has one event of each kind with every field set.
 func everyEvent() []run.Event {
 	at, later := testStart, testStart.Add(1500*time.Millisecond)
-	deep := expr.Value(int64(-1))
+	deep := value.Value(int64(-1))
 	for range 200 {
-		deep = expr.Array{deep}
+		deep = value.Array{deep}
 	}
-	o := expr.NewObject(
-		expr.Member{Name: "z", Value: nil}, expr.Member{Name: "a", Value: expr.Array{true, false, int64(math.MinInt64), 1.0, math.Inf(1), "ü"}},
-		expr.Member{Name: "deep", Value: deep}, expr.Member{Name: "", Value: &expr.Object{}})
-	failure := &run.ActivityError{Code: "c", Message: "m", FailureType: run.FailureSystem, Details: expr.Array{"d"}}
+	o := value.NewObject(
+		value.Member{Name: "z", Value: nil}, value.Member{Name: "a", Value: value.Array{true, false, int64(math.MinInt64), 1.0, math.Inf(1), "ü"}},
+		value.Member{Name: "deep", Value: deep}, value.Member{Name: "", Value: &value.Object{}})
+	failure := &run.ActivityError{Code: "c", Message: "m", FailureType: run.FailureSystem, Details: value.Array{"d"}}
 	return []run.Event{
 		&run.Created{Version: 1, ID: "i", GroupID: "g", Factory: "f", PipelineName: "p", Definition: []byte("{}"), Parameters: o, GlobalParameters: o,
 			Trigger:   run.TriggerInfo{ID: "1", Name: "n", Type: "t", Time: at, Outputs: o},
 			InvokedBy: run.Invoker{ID: "1", Name: "n", Type: "t", PipelineName: "pp", PipelineRunID: "r"},
 			At:        later, Secure: []string{"a", "b"}, Binding: []byte(`{"x":1}`), RunDimensions: o},
-		&run.ActivityStarted{Path: "p", Attempt: 2, Activity: "a", Type: "t", At: at, Input: o, LinkedService: "l", LinkedServiceParameters: o, Inputs: expr.Array{o}, Outputs: expr.Array{},
+		&run.ActivityStarted{Path: "p", Attempt: 2, Activity: "a", Type: "t", At: at, Input: o, LinkedService: "l", LinkedServiceParameters: o, Inputs: value.Array{o}, Outputs: value.Array{},
 			Timeout: time.Hour, Retry: 3, RetryInterval: time.Second, SecureInput: true, SecureOutput: true, UserProperties: o},
-		&run.ContainerStarted{Path: "p", At: at, Input: o, Branch: "b", Items: expr.Array{int64(1), nil}, Queues: 20, Deadline: later, UserProperties: o},
+		&run.ContainerStarted{Path: "p", At: at, Input: o, Branch: "b", Items: value.Array{int64(1), nil}, Queues: 20, Deadline: later, UserProperties: o},
 		&run.IterationStarted{Path: "p", Iteration: 7, At: at},
 		&run.ActivityFinished{Path: "p", Attempt: 1, Status: run.Failed, Output: o, Error: failure, At: at, Input: o, SecureInput: true, SecureOutput: true, UserProperties: o},
 		&run.ActivitySkipped{Path: "p", At: at},

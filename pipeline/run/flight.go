@@ -8,8 +8,8 @@ import (
 	"strconv"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // A Timer is armed until it fires or is no longer wanted.
@@ -134,12 +134,12 @@ func (s *State) Call(e *ActivityStarted) Call {
 	return c
 }
 
-func resolvedReferences(refs []*pipeline.Reference, parameters expr.Array) []*pipeline.Reference {
+func resolvedReferences(refs []*pipeline.Reference, parameters value.Array) []*pipeline.Reference {
 	var out []*pipeline.Reference
 	for i, ref := range refs {
 		resolved := *ref
 		if i < len(parameters) {
-			resolved.Parameters, _ = parameters[i].(*expr.Object)
+			resolved.Parameters, _ = parameters[i].(*value.Object)
 		}
 		out = append(out, &resolved)
 	}

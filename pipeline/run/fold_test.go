@@ -9,8 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"switchyard/expr"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 // generator draws random pipelines: every activity type that run decides, with
@@ -61,14 +61,14 @@ func (g *generator) activity(depth int) map[string]any {
 	if depth < 3 {
 		kinds = 12
 	}
-	value := []any{"@guid()", "@rand(0,9)", "@utcNow()", "@variables('s')", "@length(variables('a'))", "@item()", "text"}[g.draw("value", 7)]
+	val := []any{"@guid()", "@rand(0,9)", "@utcNow()", "@variables('s')", "@length(variables('a'))", "@item()", "text"}[g.draw("value", 7)]
 	switch g.draw("kind", kinds) {
 	case 0:
 		return set("Wait", map[string]any{"waitTimeInSeconds": g.draw("seconds", 100)})
 	case 1:
-		return set("SetVariable", map[string]any{"variableName": "s", "value": value})
+		return set("SetVariable", map[string]any{"variableName": "s", "value": val})
 	case 2:
-		return set("AppendVariable", map[string]any{"variableName": "a", "value": value})
+		return set("AppendVariable", map[string]any{"variableName": "a", "value": val})
 	case 3:
 		return set("Filter", map[string]any{"items": "@range(0,5)", "condition": "@greater(rand(0,9),4)"})
 	case 4:
@@ -87,8 +87,8 @@ func (g *generator) activity(depth int) map[string]any {
 		return set("Until", map[string]any{"expression": "@greater(rand(0,9),3)", "timeout": "00:01:00", "activities": g.activities(depth + 1)})
 	}
 	a["policy"] = map[string]any{"retry": g.draw("retry", 3), "retryIntervalInSeconds": g.draw("interval", 40), "timeout": "00:00:50"}
-	a["userProperties"] = []any{map[string]any{"name": "u", "value": value}}
-	return set("Probe", map[string]any{"v": value})
+	a["userProperties"] = []any{map[string]any{"name": "u", "value": val}}
+	return set("Probe", map[string]any{"v": val})
 }
 
 // An entry is an event of a history with the time at which the state was asked
@@ -243,7 +243,7 @@ func (g *generator) outcome(s *run.State, now time.Time) run.Event {
 	e := in[g.draw("which attempt", len(in))]
 	f := failed("E", "drawn")
 	if g.draw("fails", 3) > 0 {
-		f = succeeded(expr.NewObject(expr.Member{Name: "n", Value: int64(g.draw("n", 5))}))
+		f = succeeded(value.NewObject(value.Member{Name: "n", Value: int64(g.draw("n", 5))}))
 	}
 	f.Path, f.Attempt, f.At = e.Path, e.Attempt, now
 	return f

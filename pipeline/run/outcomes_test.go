@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 // vector is one scenario of outcomes.json, section 10 of the engine
@@ -122,7 +122,7 @@ const testRunID = "0a1b2c3d-0000-4000-8000-000000000001"
 var testStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // newState creates a run of a pipeline with the given properties.
-func newState(t testing.TB, properties map[string]any, parameters *expr.Object) *run.State {
+func newState(t testing.TB, properties map[string]any, parameters *value.Object) *run.State {
 	t.Helper()
 	s, err := run.New(newCreated(t, properties, parameters))
 	if err != nil {
@@ -131,7 +131,7 @@ func newState(t testing.TB, properties map[string]any, parameters *expr.Object) 
 	return s
 }
 
-func newCreated(t failer, properties map[string]any, parameters *expr.Object) *run.Created {
+func newCreated(t failer, properties map[string]any, parameters *value.Object) *run.Created {
 	t.Helper()
 	def, err := json.Marshal(map[string]any{"name": "P", "properties": properties})
 	if err != nil {
@@ -147,14 +147,14 @@ type failer interface {
 	Fatalf(format string, args ...any)
 }
 
-func created(def []byte, parameters *expr.Object) *run.Created {
+func created(def []byte, parameters *value.Object) *run.Created {
 	return &run.Created{
 		Version: run.DecisionVersion, ID: testRunID, GroupID: testRunID, Factory: "F", PipelineName: "P", Definition: def,
 		Parameters: parameters, Trigger: run.TriggerInfo{ID: "0", Name: "Manual", Type: "Manual", Time: testStart}, At: testStart,
 	}
 }
 
-func succeeded(output expr.Value) *run.ActivityFinished {
+func succeeded(output value.Value) *run.ActivityFinished {
 	return &run.ActivityFinished{Status: run.Succeeded, Output: output}
 }
 
@@ -205,8 +205,8 @@ func drive(t testing.TB, s *run.State, answer func(*run.ActivityStarted) *run.Ac
 
 // describe renders an event on one line for scripts and messages.
 func describe(e run.Event) string {
-	js := func(v expr.Value) string { return string(expr.AppendJSON(nil, v)) }
-	obj := func(o *expr.Object) string {
+	js := func(v value.Value) string { return string(value.Append(nil, v)) }
+	obj := func(o *value.Object) string {
 		if o == nil {
 			return "-"
 		}

@@ -3,8 +3,8 @@ package run
 import (
 	"fmt"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // A ParameterProblem says what is wrong with an argument.
@@ -41,8 +41,8 @@ func (e *ParameterError) Error() string {
 // convert is used as it is, like Data Factory does. Arguments that are not
 // declared are refused in strict mode and left out otherwise. secure names the
 // parameters whose values are secret. The error is a [*ParameterError].
-func BindParameters(p *pipeline.Pipeline, args *expr.Object, strict bool) (bound *expr.Object, secure []string, err error) {
-	bound = &expr.Object{}
+func BindParameters(p *pipeline.Pipeline, args *value.Object, strict bool) (bound *value.Object, secure []string, err error) {
+	bound = &value.Object{}
 	for _, def := range p.Parameters {
 		v, given := args.Lookup(def.Name)
 		if !given {

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // Mask stands for a value that records do not show.
@@ -27,10 +27,10 @@ type ActivityRecord struct {
 	LinkedService  string // "" when none
 	Status         Status
 	Start, End     time.Time // End is zero while the attempt is in flight
-	Input          *expr.Object
-	Output         expr.Value
+	Input          *value.Object
+	Output         value.Value
 	Error          *ActivityError // nil unless failed
-	UserProperties *expr.Object
+	UserProperties *value.Object
 	// IterationHash is equal for all activities of one iteration, "" outside
 	// loops.
 	IterationHash             string
@@ -40,7 +40,7 @@ type ActivityRecord struct {
 }
 
 // begin adds the record of an attempt.
-func (s *State) begin(n *node, at time.Time, input, user *expr.Object, secureInput, secureOutput bool) *ActivityRecord {
+func (s *State) begin(n *node, at time.Time, input, user *value.Object, secureInput, secureOutput bool) *ActivityRecord {
 	r := &ActivityRecord{
 		Name: n.step.def.Name, Type: n.step.def.Type, Path: n.path, Attempt: n.attempt,
 		Execution: n.step.kind == kindExecution,
@@ -77,9 +77,9 @@ func (s *State) Activities() []ActivityRecord {
 		if c.SecureOutput {
 			c.Output = nil
 		}
-		c.Input, _ = m.value(c.Input).(*expr.Object)
+		c.Input, _ = m.value(c.Input).(*value.Object)
 		c.Output = m.value(c.Output)
-		c.UserProperties, _ = m.value(c.UserProperties).(*expr.Object)
+		c.UserProperties, _ = m.value(c.UserProperties).(*value.Object)
 		if c.Error != nil {
 			e := *c.Error
 			e.Message, e.Details = m.text(e.Message), m.value(e.Details)
@@ -116,12 +116,12 @@ func (m masker) text(s string) string {
 }
 
 // value returns v with its secrets masked: v itself if it holds none.
-func (m masker) value(v expr.Value) expr.Value {
+func (m masker) value(v value.Value) value.Value {
 	switch v := v.(type) {
 	case string:
 		return m.text(v)
-	case expr.Array:
-		var out expr.Array
+	case value.Array:
+		var out value.Array
 		for i, x := range v {
 			if y := m.value(x); out != nil {
 				out[i] = y
@@ -133,14 +133,14 @@ func (m masker) value(v expr.Value) expr.Value {
 		if out != nil {
 			return out
 		}
-	case *expr.Object:
+	case *value.Object:
 		if v == nil {
 			return v
 		}
 		if _, secure := pipeline.SecureString(v); secure {
-			return expr.NewObject(expr.Member{Name: "type", Value: "SecureString"}, expr.Member{Name: "value", Value: Mask})
+			return value.NewObject(value.Member{Name: "type", Value: "SecureString"}, value.Member{Name: "value", Value: Mask})
 		}
-		var out *expr.Object
+		var out *value.Object
 		for _, x := range v.Members() {
 			if y := m.value(x.Value); !same(x.Value, y) {
 				if out == nil {
@@ -157,13 +157,13 @@ func (m masker) value(v expr.Value) expr.Value {
 }
 
 // same reports whether value returned its argument.
-func same(a, b expr.Value) bool {
+func same(a, b value.Value) bool {
 	switch a := a.(type) {
-	case expr.Array:
-		b, ok := b.(expr.Array)
+	case value.Array:
+		b, ok := b.(value.Array)
 		return ok && len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-	case *expr.Object:
-		b, ok := b.(*expr.Object)
+	case *value.Object:
+		b, ok := b.(*value.Object)
 		return ok && a == b
 	case string:
 		return a == b
@@ -172,7 +172,7 @@ func same(a, b expr.Value) bool {
 }
 
 // MaskedParameters returns the run's parameters for showing.
-func (s *State) MaskedParameters() *expr.Object {
+func (s *State) MaskedParameters() *value.Object {
 	out := s.created.Parameters.Clone()
 	for _, name := range s.created.Secure {
 		out.Set(name, Mask)
@@ -200,7 +200,7 @@ type Result struct {
 	End     time.Time
 	// ReturnValue is the pipeline's return value: the members that SetVariable
 	// activities gave it, an empty object if there are none.
-	ReturnValue *expr.Object
+	ReturnValue *value.Object
 }
 
 // Result returns how the run ended; ok is false while it goes on.
@@ -212,12 +212,12 @@ func (s *State) Result() (r Result, ok bool) {
 }
 
 // Variable returns the current value of a variable, looked up ignoring case.
-func (s *State) Variable(name string) (expr.Value, bool) {
+func (s *State) Variable(name string) (value.Value, bool) {
 	i, ok := s.byName[strings.ToLower(name)]
 	if !ok {
 		return nil, false
 	}
-	if a, ok := s.variables[i].value.(expr.Array); ok {
+	if a, ok := s.variables[i].value.(value.Array); ok {
 		return slices.Clip(a), true // nobody but variableAppended may grow it
 	}
 	return s.variables[i].value, true

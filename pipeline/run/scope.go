@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // phase is where a node stands on its way. Work waits in the queue for the nodes
@@ -48,7 +48,7 @@ type node struct {
 	fireAt   time.Time        // of the timer that runs
 	inFlight int              // 1 + index in State.flight; 0 when not there
 	record   *ActivityRecord  // of the attempt in flight or the last one
-	object   *expr.Object     // activity('…') of a finished node, made when first asked for
+	object   *value.Object    // activity('…') of a finished node, made when first asked for
 }
 
 // A scope is one list of activities under way.
@@ -57,7 +57,7 @@ type scope struct {
 	owner     *node // nil for the pipeline
 	iteration int   // index of a ForEach, number of an Until from 1
 	prefix    string
-	item      expr.Value
+	item      value.Value
 	hasItem   bool
 	nodes     []node
 	remaining int     // nodes that are not done
@@ -67,7 +67,7 @@ type scope struct {
 // children is what a container knows of its scopes.
 type children struct {
 	graph   *graph
-	items   expr.Array
+	items   value.Array
 	queues  int
 	active  int    // scopes that are not finished
 	last    *scope // of If, Switch and Until

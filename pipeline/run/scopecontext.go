@@ -6,6 +6,7 @@ import (
 
 	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 // timeFormat is how expressions and records write times: UTC with seven digits.
@@ -13,11 +14,11 @@ const timeFormat = "2006-01-02T15:04:05.0000000Z"
 
 func formatTime(t time.Time) string { return t.UTC().Format(timeFormat) }
 
-func member(name string, v expr.Value) expr.Member { return expr.Member{Name: name, Value: v} }
+func member(name string, v value.Value) value.Member { return value.Member{Name: name, Value: v} }
 
 // pipelineObject is pipeline(), section 3 of the expression specification.
-func pipelineObject(c *Created) *expr.Object {
-	o := expr.NewObject(
+func pipelineObject(c *Created) *value.Object {
+	o := value.NewObject(
 		member("DataFactory", c.Factory),
 		member("Pipeline", c.PipelineName),
 		member("RunId", c.ID),
@@ -36,9 +37,9 @@ func pipelineObject(c *Created) *expr.Object {
 	return o
 }
 
-func orEmpty(o *expr.Object) *expr.Object {
+func orEmpty(o *value.Object) *value.Object {
 	if o == nil {
-		return &expr.Object{}
+		return &value.Object{}
 	}
 	return o
 }
@@ -50,13 +51,13 @@ func (s *State) context(n *node, now time.Time) *expr.Context {
 		Seed:      seed(s.created.ID, n.path, n.attempt),
 		Pipeline:  s.pipeline,
 		Variables: s.Variable,
-		Activity:  func(name string) (expr.Value, bool) { return s.activity(n.find(name)) },
+		Activity:  func(name string) (value.Value, bool) { return s.activity(n.find(name)) },
 		Item:      n.scope.current,
 	}
 }
 
 // current is item(): the element of the innermost ForEach around the scope.
-func (sc *scope) current() (expr.Value, bool) {
+func (sc *scope) current() (value.Value, bool) {
 	for sc != nil {
 		if sc.hasItem {
 			return sc.item, true
@@ -70,7 +71,7 @@ func (sc *scope) current() (expr.Value, bool) {
 }
 
 // activity is activity('…') of a node that is done, section 4.
-func (s *State) activity(n *node) (expr.Value, bool) {
+func (s *State) activity(n *node) (value.Value, bool) {
 	if n == nil || n.record == nil {
 		return nil, false
 	}
@@ -80,8 +81,8 @@ func (s *State) activity(n *node) (expr.Value, bool) {
 	return n.object, true
 }
 
-func (s *State) activityObject(r *ActivityRecord) *expr.Object {
-	o := expr.NewObject(
+func (s *State) activityObject(r *ActivityRecord) *value.Object {
+	o := value.NewObject(
 		member("PipelineName", s.created.PipelineName),
 		member("PipelineRunId", s.created.ID),
 		member("JobId", s.created.ID),
@@ -111,17 +112,17 @@ func (s *State) activityObject(r *ActivityRecord) *expr.Object {
 }
 
 // errorObject is the Error member: null after a success.
-func errorObject(r *ActivityRecord) expr.Value {
+func errorObject(r *ActivityRecord) value.Value {
 	if r.Error == nil {
 		return nil
 	}
 	details := r.Error.Details
 	if details == nil {
 		if details = ""; r.Execution {
-			details = expr.Array{}
+			details = value.Array{}
 		}
 	}
-	return expr.NewObject(
+	return value.NewObject(
 		member("errorCode", r.Error.Code),
 		member("message", r.Error.Message),
 		member("failureType", r.Error.FailureType),

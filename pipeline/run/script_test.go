@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the expected output of the scenario scripts")
@@ -74,9 +74,9 @@ func section(archive, name string) string {
 }
 
 func scenario(t *testing.T, definition, parameters, script string) string {
-	var args *expr.Object
+	var args *value.Object
 	if parameters != "" {
-		args = parse(t, parameters).(*expr.Object)
+		args = parse(t, parameters).(*value.Object)
 	}
 	def := []byte(`{"name":"P","properties":` + definition + `}`)
 	p, _ := pipeline.ParsePipeline("P", def)
@@ -86,7 +86,7 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 	}
 	c := created(def, bound)
 	c.Secure = secure
-	c.GlobalParameters = expr.NewObject(expr.Member{Name: "env", Value: "test"})
+	c.GlobalParameters = value.NewObject(value.Member{Name: "env", Value: "test"})
 	s, err := run.New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 		switch word {
 		case "ok":
 			key, output, _ := strings.Cut(rest, " ")
-			e := succeeded(expr.NewObject())
+			e := succeeded(value.NewObject())
 			if output != "" {
 				e.Output = parse(t, output)
 			}
@@ -174,7 +174,7 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 				if !r.End.IsZero() {
 					fmt.Fprintf(&out, "..+%s", r.End.Sub(testStart))
 				}
-				fmt.Fprintf(&out, " in %s out %s", object(r.Input), expr.AppendJSON(nil, r.Output))
+				fmt.Fprintf(&out, " in %s out %s", object(r.Input), value.Append(nil, r.Output))
 				if r.UserProperties != nil {
 					fmt.Fprintf(&out, " user %s", object(r.UserProperties))
 				}
@@ -188,7 +188,7 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 			}
 		case "variable":
 			v, ok := s.Variable(rest)
-			fmt.Fprintf(&out, "  %s %t\n", expr.AppendJSON(nil, v), ok)
+			fmt.Fprintf(&out, "  %s %t\n", value.Append(nil, v), ok)
 		case "result":
 			r, ok := s.Result()
 			fmt.Fprintf(&out, "  %t %s %q return %s\n", ok, r.Status, r.Message, object(r.ReturnValue))
@@ -200,16 +200,16 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 	return out.String()
 }
 
-func object(o *expr.Object) string {
+func object(o *value.Object) string {
 	if o == nil {
 		return "-"
 	}
-	return string(expr.AppendJSON(nil, o))
+	return string(value.Append(nil, o))
 }
 
-func parse(t testing.TB, text string) expr.Value {
+func parse(t testing.TB, text string) value.Value {
 	t.Helper()
-	v, err := expr.ParseJSON([]byte(text))
+	v, err := value.Parse([]byte(text))
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 var (
@@ -41,14 +41,14 @@ type State struct {
 	variables []variable
 	byName    map[string]int // of variables, lower case
 
-	returnValue *expr.Object
-	pipeline    *expr.Object // pipeline()
+	returnValue *value.Object
+	pipeline    *value.Object // pipeline()
 	records     []*ActivityRecord
 }
 
 type variable struct {
 	def   *pipeline.Variable
-	value expr.Value
+	value value.Value
 	owned bool // the backing array of value is ours to append to
 }
 
@@ -80,7 +80,7 @@ func New(c *Created) (*State, error) {
 		status:      InProgress,
 		live:        make(map[string]*node),
 		byName:      make(map[string]int, len(def.Variables)),
-		returnValue: &expr.Object{},
+		returnValue: &value.Object{},
 		pipeline:    pipelineObject(c),
 	}
 	for i, v := range def.Variables {
@@ -314,8 +314,8 @@ func (s *State) variableSet(e *VariableSet) error {
 		return err
 	}
 	i, ok := s.byName[strings.ToLower(e.Name)]
-	input := expr.NewObject(expr.Member{Name: "variableName", Value: e.Name}, expr.Member{Name: "value", Value: e.Value})
-	switch o, isObject := e.Value.(*expr.Object); {
+	input := value.NewObject(value.Member{Name: "variableName", Value: e.Name}, value.Member{Name: "value", Value: e.Value})
+	switch o, isObject := e.Value.(*value.Object); {
 	case e.System && isObject:
 		returned := s.returnValue.Clone()
 		for _, m := range o.Members() {
@@ -345,21 +345,21 @@ func (s *State) variableAppended(e *VariableAppended) error {
 	v := &s.variables[i]
 	// Appending shares the backing array: an older value of the variable is
 	// shorter and never sees the new element, and only the newest one grows.
-	a, _ := v.value.(expr.Array)
+	a, _ := v.value.(value.Array)
 	if !v.owned {
-		a = append(make(expr.Array, 0, 2*len(a)+8), a...)
+		a = append(make(value.Array, 0, 2*len(a)+8), a...)
 		v.owned = true
 	}
 	v.value = append(a, e.Value)
-	input := expr.NewObject(expr.Member{Name: "variableName", Value: e.Name}, expr.Member{Name: "value", Value: e.Value})
+	input := value.NewObject(value.Member{Name: "variableName", Value: e.Name}, value.Member{Name: "value", Value: e.Value})
 	s.begin(n, e.At, input, e.UserProperties, false, false)
 	s.assigned(n, e.Name, e.Value, e.At)
 	return nil
 }
 
 // assigned ends a SetVariable or AppendVariable.
-func (s *State) assigned(n *node, name string, value expr.Value, at time.Time) {
+func (s *State) assigned(n *node, name string, val value.Value, at time.Time) {
 	n.record.Status, n.record.End = Succeeded, at
-	n.record.Output = expr.NewObject(expr.Member{Name: "name", Value: name}, expr.Member{Name: "value", Value: value})
+	n.record.Output = value.NewObject(value.Member{Name: "name", Value: name}, value.Member{Name: "value", Value: val})
 	s.finish(n, Succeeded)
 }

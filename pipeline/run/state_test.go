@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 func TestNewRefuses(t *testing.T) {
@@ -135,7 +135,7 @@ func TestBindParameters(t *testing.T) {
 		{`{"S":1}`, `{"s":"1","i":7,"f":2.0,"b":true,"a":[1,2],"o":{"x":"@notEvaluated()"},"k":"pw","odd":{}}`},
 		{`{"s":null,"i":3.0,"f":"2.5","b":false,"a":[],"o":"{\"y\":1}","k":true,"odd":"x"}`, `{"s":null,"i":3,"f":2.5,"b":false,"a":[],"o":{"y":1},"k":"True","odd":"x"}`},
 	} {
-		got, secure, err := run.BindParameters(p, parse(t, tt.args).(*expr.Object), true)
+		got, secure, err := run.BindParameters(p, parse(t, tt.args).(*value.Object), true)
 		if err != nil || object(got) != tt.want || len(secure) != 1 || secure[0] != "k" {
 			t.Errorf("%s: got %s, secure %v, %v; want %s", tt.args, object(got), secure, err, tt.want)
 		}
@@ -155,13 +155,13 @@ func TestBindParameters(t *testing.T) {
 		{`{"s":"","o":"[1]"}`, false, run.ParameterType, "o"},
 		{`{"s":"","extra":1}`, true, run.ParameterUnknown, "extra"},
 	} {
-		_, _, err := run.BindParameters(p, parse(t, tt.args).(*expr.Object), tt.strict)
+		_, _, err := run.BindParameters(p, parse(t, tt.args).(*value.Object), tt.strict)
 		var pe *run.ParameterError
 		if !errors.As(err, &pe) || pe.Problem != tt.problem || pe.Name != tt.name {
 			t.Errorf("%s: got %v, want problem %d of %s", tt.args, err, tt.problem, tt.name)
 		}
 	}
-	if _, _, err := run.BindParameters(p, parse(t, `{"s":"","extra":1}`).(*expr.Object), false); err != nil {
+	if _, _, err := run.BindParameters(p, parse(t, `{"s":"","extra":1}`).(*value.Object), false); err != nil {
 		t.Errorf("not strict: %v", err)
 	}
 	if _, _, err := run.BindParameters(p, nil, false); err == nil {
@@ -235,7 +235,7 @@ func benchmarkForEach(b *testing.B, items int) {
 			queue = queue[1:]
 			events++
 			if a, ok := e.(*run.ActivityStarted); ok {
-				if err := s.Apply(&run.ActivityFinished{Path: a.Path, Attempt: a.Attempt, Status: run.Succeeded, Output: &expr.Object{}, At: now}); err != nil {
+				if err := s.Apply(&run.ActivityFinished{Path: a.Path, Attempt: a.Attempt, Status: run.Succeeded, Output: &value.Object{}, At: now}); err != nil {
 					b.Fatal(err)
 				}
 				events++
@@ -251,7 +251,7 @@ func benchmarkForEach(b *testing.B, items int) {
 
 func BenchmarkEncodeEvent(b *testing.B) {
 	e := &run.ActivityStarted{Path: "Loop[17]/Call", Attempt: 1, Activity: "Call", Type: "WebActivity", At: testStart, Timeout: time.Hour,
-		Input: expr.NewObject(expr.Member{Name: "url", Value: "http://127.0.0.1/x"}, expr.Member{Name: "method", Value: "POST"})}
+		Input: value.NewObject(value.Member{Name: "url", Value: "http://127.0.0.1/x"}, value.Member{Name: "method", Value: "POST"})}
 	b.ReportAllocs()
 	var buf []byte
 	for b.Loop() {
@@ -266,7 +266,7 @@ func FuzzFold(f *testing.F) {
 		f.Add(run.EncodeEvent(nil, e), true)
 	}
 	f.Add(run.EncodeEvent(nil, &run.ActivityFinished{Path: "Loop[0]/Call", Attempt: 1, Status: run.Failed}), true)
-	f.Add(run.EncodeEvent(nil, &run.ContainerStarted{Path: "Loop", Branch: "activities", Queues: 3, Items: expr.Array{nil}}), false)
+	f.Add(run.EncodeEvent(nil, &run.ContainerStarted{Path: "Loop", Branch: "activities", Queues: 3, Items: value.Array{nil}}), false)
 	f.Fuzz(func(t *testing.T, data []byte, decided bool) {
 		e, err := run.DecodeEvent(data)
 		if err != nil {

@@ -5,7 +5,7 @@ import (
 	"reflect"
 	"testing"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // note is an event as the first version of a program wrote it, grown the same as
@@ -18,7 +18,7 @@ func (e *note) fields(c codec) { c.text(&e.Text) }
 type grown struct {
 	Text   string
 	Count  int
-	Value  expr.Value
+	Value  value.Value
 	Secure bool
 }
 

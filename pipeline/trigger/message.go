@@ -6,19 +6,19 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // timeFormat is how expressions write times: UTC with seven digits.
 const timeFormat = "2006-01-02T15:04:05.0000000Z"
 
 // body is triggerBody(): the messages with the queue they come from.
-func body(messages []Message, queue, namespace string) *expr.Object {
-	list := make(expr.Array, len(messages))
+func body(messages []Message, queue, namespace string) *value.Object {
+	list := make(value.Array, len(messages))
 	for i := range messages {
 		list[i] = messages[i].object()
 	}
-	return expr.NewObject(
+	return value.NewObject(
 		member("messages", list),
 		member("queueName", queue),
 		member("namespace", namespace))
@@ -26,27 +26,27 @@ func body(messages []Message, queue, namespace string) *expr.Object {
 
 // facts is body with what identifies each message only, for the record of the
 // run: its parameters already hold as much of the contents as it wants.
-func facts(messages []Message, queue, namespace string) *expr.Object {
-	list := make(expr.Array, len(messages))
+func facts(messages []Message, queue, namespace string) *value.Object {
+	list := make(value.Array, len(messages))
 	for i := range messages {
 		m := &messages[i]
-		list[i] = expr.NewObject(
+		list[i] = value.NewObject(
 			member("messageId", m.MessageID),
 			member("sequenceNumber", m.SequenceNumber),
 			member("enqueuedTimeUtc", m.EnqueuedTimeUTC.UTC().Format(timeFormat)),
 			member("deliveryCount", int64(m.DeliveryCount)))
 	}
-	return expr.NewObject(member("body", expr.NewObject(
+	return value.NewObject(member("body", value.NewObject(
 		member("messages", list),
 		member("queueName", queue),
 		member("namespace", namespace))))
 }
 
-func member(name string, v expr.Value) expr.Member { return expr.Member{Name: name, Value: v} }
+func member(name string, v value.Value) value.Member { return value.Member{Name: name, Value: v} }
 
 // object is a message as trigger() shows it.
-func (m *Message) object() *expr.Object {
-	o := &expr.Object{}
+func (m *Message) object() *value.Object {
+	o := &value.Object{}
 	o.Set("messageId", orNull(m.MessageID))
 	o.Set("sequenceNumber", m.SequenceNumber)
 	o.Set("enqueuedTimeUtc", m.EnqueuedTimeUTC.UTC().Format(timeFormat))
@@ -60,7 +60,7 @@ func (m *Message) object() *expr.Object {
 	o.Set("replyTo", orNull(m.ReplyTo))
 	properties := m.ApplicationProperties
 	if properties == nil {
-		properties = &expr.Object{}
+		properties = &value.Object{}
 	}
 	o.Set("applicationProperties", properties)
 	if !utf8.Valid(m.Body) {
@@ -71,7 +71,7 @@ func (m *Message) object() *expr.Object {
 	text := string(m.Body)
 	o.Set("body", text)
 	if m.mayBeJSON() {
-		if v, err := expr.ParseJSON([]byte(strings.TrimPrefix(text, "\ufeff"))); err == nil {
+		if v, err := value.Parse([]byte(strings.TrimPrefix(text, "\ufeff"))); err == nil {
 			o.Set("body", v)
 		}
 	}
@@ -88,7 +88,7 @@ func (m *Message) mayBeJSON() bool {
 	return err == nil && (t == "application/json" || strings.HasSuffix(t, "+json"))
 }
 
-func orNull(s string) expr.Value {
+func orNull(s string) value.Value {
 	if s == "" {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 	"switchyard/pipeline"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 // Options are what a [ServiceBus] trigger needs.
@@ -278,7 +279,7 @@ func (t *ServiceBus) create(ctx context.Context, id string, b Batch) error {
 func (t *ServiceBus) backoff() Backoff { return Backoff{First: t.def.FirstDelay, Max: t.def.MaxDelay} }
 
 // parameters evaluates the arguments of the pipeline for a batch.
-func (t *ServiceBus) parameters(id string, now time.Time, messages []Message) (params *expr.Object, err error) {
+func (t *ServiceBus) parameters(id string, now time.Time, messages []Message) (params *value.Object, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			params, err = nil, &expr.Error{Code: expr.CodeInvalidTemplate, Message: fmt.Sprintf("the expression ended with an internal error: %v", p)}
@@ -287,12 +288,12 @@ func (t *ServiceBus) parameters(id string, now time.Time, messages []Message) (p
 	seed := fnv.New64a()
 	seed.Write([]byte(id))
 	content := body(messages, t.def.QueueName, t.o.Namespace)
-	x := expr.Context{Now: now, Seed: seed.Sum64(), TriggerBody: content, Trigger: expr.NewObject(
+	x := expr.Context{Now: now, Seed: seed.Sum64(), TriggerBody: content, Trigger: value.NewObject(
 		member("name", t.o.Trigger.Name),
 		member("type", t.o.Trigger.Type),
 		member("startTime", now.Format(timeFormat)),
-		member("outputs", expr.NewObject(member("headers", &expr.Object{}), member("body", content))))}
-	params = &expr.Object{}
+		member("outputs", value.NewObject(member("headers", &value.Object{}), member("body", content))))}
+	params = &value.Object{}
 	for _, m := range t.target.Parameters.Members() {
 		v, err := x.Evaluate(m.Value)
 		if err != nil {

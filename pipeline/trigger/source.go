@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"switchyard/commit"
-	"switchyard/expr"
+	"switchyard/value"
 )
 
 // A Source is a queue that a trigger takes messages from. It is implemented over
@@ -54,7 +54,7 @@ type Message struct {
 	EnqueuedTimeUTC                     time.Time
 	DeliveryCount                       int
 	LockToken                           string // GUID
-	ApplicationProperties               *expr.Object
+	ApplicationProperties               *value.Object
 	Body                                []byte
 }
 

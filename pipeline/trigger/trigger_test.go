@@ -13,12 +13,12 @@ import (
 	"time"
 
 	"switchyard/commit"
-	"switchyard/expr"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/engine/enginetest"
 	"switchyard/pipeline/trigger"
+	"switchyard/value"
 )
 
 type clock struct{}
@@ -221,7 +221,7 @@ type world struct {
 
 func newWorld(t *testing.T, r *enginetest.Recorder, q *queue, properties, arguments, more string) *world {
 	t.Helper()
-	w := &world{t: t, q: q, recorder: r, factory: &pipeline.Factory{Name: "f", GlobalParameters: &expr.Object{}}}
+	w := &world{t: t, q: q, recorder: r, factory: &pipeline.Factory{Name: "f", GlobalParameters: &value.Object{}}}
 	p, diags := pipeline.ParsePipeline("p.json", []byte(`{"name":"Triage","properties":{"parameters":{"messages":{"type":"Array"}}`+more+`,
 		"activities":[{"name":"A","type":"WebActivity","typeProperties":{"url":"http://h/","method":"POST","body":"@pipeline().parameters.messages"}}]}}`))
 	if err := diags.Err(); err != nil {
@@ -238,7 +238,7 @@ func newWorld(t *testing.T, r *enginetest.Recorder, q *queue, properties, argume
 	registry.Register("WebActivity", activity.ExecutorFunc(func(ctx context.Context, c *activity.Call) activity.Result {
 		body, _ := c.Input.Get("body")
 		w.mu.Lock()
-		w.batches = append(w.batches, string(expr.AppendJSON(nil, body)))
+		w.batches = append(w.batches, string(value.Append(nil, body)))
 		w.running++
 		w.most = max(w.most, w.running)
 		hold, fail := w.hold, w.fail
@@ -381,7 +381,7 @@ func TestPipelineConcurrencyKeepsMessagesInTheQueue(t *testing.T) {
 		w.hold = make(chan struct{})
 		w.run()
 		// A run that was started by hand takes the only slot.
-		if _, err := w.engine.CreateRun(context.Background(), w.factory, "Triage", expr.NewObject(expr.Member{Name: "messages", Value: expr.Array{}}), engine.RunOptions{}); err != nil {
+		if _, err := w.engine.CreateRun(context.Background(), w.factory, "Triage", value.NewObject(value.Member{Name: "messages", Value: value.Array{}}), engine.RunOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		q.send("1", "2")

@@ -1,4 +1,4 @@
-package expr
+package value
 
 import (
 	"bytes"
@@ -9,18 +9,22 @@ import (
 )
 
 // MaxDepth is how deeply arrays and objects may nest in a text that
-// [ParseJSON] accepts.
+// [Parse] accepts.
 const MaxDepth = 128
 
-// ParseJSON reads one JSON text (RFC 8259) and keeps the order of members. A
+// Parse reads one JSON text (RFC 8259) and keeps the order of members. A
 // number without fraction and exponent that fits 64 bits becomes an int64, any
 // other a float64. A name that occurs twice in an object keeps its first place
 // and its last value. Half of a surrogate pair written as an escape becomes
 // U+FFFD. Text that is not UTF-8, nests deeper than [MaxDepth], holds a number
 // beyond the range of a double or continues after the value is an error. Errors are of
 // type [*SyntaxError].
-func ParseJSON(b []byte) (Value, error) {
-	p := jsonParser{b: b, maxDepth: MaxDepth}
+func Parse(b []byte) (Value, error) { return ParseDepth(b, MaxDepth) }
+
+// ParseDepth is [Parse] with a limit of its own for how deeply arrays and
+// objects may nest.
+func ParseDepth(b []byte, maxDepth int) (Value, error) {
+	p := jsonParser{b: b, maxDepth: maxDepth}
 	return p.parse()
 }
 

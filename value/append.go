@@ -1,4 +1,4 @@
-package expr
+package value
 
 import (
 	"fmt"
@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// AppendJSON appends the compact JSON text of v. Floats are written in the
+// Append appends the compact JSON text of v. Floats are written in the
 // shortest form that reads back as the same float: 1.0 stays 1.0. A float that
 // JSON cannot hold (NaN, infinities) is written as null. Nothing is escaped for
-// HTML. AppendJSON panics if v holds a Go type that is no [Value].
-func AppendJSON(dst []byte, v Value) []byte {
+// HTML. Append panics if v holds a Go type that is no [Value].
+func Append(dst []byte, v Value) []byte {
 	switch v := v.(type) {
 	case nil:
 		return append(dst, "null"...)
@@ -29,7 +29,7 @@ func AppendJSON(dst []byte, v Value) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = AppendJSON(dst, e)
+			dst = Append(dst, e)
 		}
 		return append(dst, ']')
 	case *Object:
@@ -40,11 +40,11 @@ func AppendJSON(dst []byte, v Value) []byte {
 			}
 			dst = appendString(dst, m.Name)
 			dst = append(dst, ':')
-			dst = AppendJSON(dst, m.Value)
+			dst = Append(dst, m.Value)
 		}
 		return append(dst, '}')
 	}
-	panic(fmt.Sprintf("expr: %T is not a Value", v))
+	panic(fmt.Sprintf("value: %T is not a Value", v))
 }
 
 func appendFloat(dst []byte, f float64) []byte {

@@ -1,4 +1,4 @@
-package expr
+package value
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestParseJSON(t *testing.T) {
+func TestParse(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{` [ 1 , -0 , 1.0, 1e2 ,-1.5E-3] `, `[1,0,1.0,100.0,-0.0015]`},
 		{`{"b":1,"a":{"z":null,"y":[true,false]}}`, `{"b":1,"a":{"z":null,"y":[true,false]}}`},
@@ -27,18 +27,18 @@ func TestParseJSON(t *testing.T) {
 		{`{}`, `{}`},
 	}
 	for _, tt := range tests {
-		v, err := ParseJSON([]byte(tt.in))
+		v, err := Parse([]byte(tt.in))
 		if err != nil {
-			t.Errorf("ParseJSON(%s): %v", tt.in, err)
+			t.Errorf("Parse(%s): %v", tt.in, err)
 			continue
 		}
-		if got := string(AppendJSON(nil, v)); got != tt.want {
-			t.Errorf("ParseJSON(%s): got %s, want %s", tt.in, got, tt.want)
+		if got := string(Append(nil, v)); got != tt.want {
+			t.Errorf("Parse(%s): got %s, want %s", tt.in, got, tt.want)
 		}
 	}
 }
 
-func TestParseJSONErrors(t *testing.T) {
+func TestParseErrors(t *testing.T) {
 	tests := []struct {
 		in           string
 		line, column int
@@ -68,38 +68,38 @@ func TestParseJSONErrors(t *testing.T) {
 		{strings.Repeat(`{"":`, MaxDepth+1), 1, 4*MaxDepth + 1},
 	}
 	for _, tt := range tests {
-		v, err := ParseJSON([]byte(tt.in))
+		v, err := Parse([]byte(tt.in))
 		var e *SyntaxError
 		if !errors.As(err, &e) {
-			t.Errorf("ParseJSON(%q): got %v, %v, want a SyntaxError", tt.in, v, err)
+			t.Errorf("Parse(%q): got %v, %v, want a SyntaxError", tt.in, v, err)
 			continue
 		}
 		if e.Line != tt.line || e.Column != tt.column {
-			t.Errorf("ParseJSON(%q): got %q, want line %d, column %d", tt.in, err, tt.line, tt.column)
+			t.Errorf("Parse(%q): got %q, want line %d, column %d", tt.in, err, tt.line, tt.column)
 		}
 	}
 	deep := strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth)
-	if _, err := ParseJSON([]byte(deep)); err != nil {
-		t.Errorf("ParseJSON of %d levels: %v", MaxDepth, err)
+	if _, err := Parse([]byte(deep)); err != nil {
+		t.Errorf("Parse of %d levels: %v", MaxDepth, err)
 	}
 }
 
-func TestAppendJSONOfWhatJSONCannotHold(t *testing.T) {
+func TestAppendOfWhatJSONCannotHold(t *testing.T) {
 	v := Array{math.NaN(), math.Inf(-1), "\xff"}
-	if got, want := string(AppendJSON(nil, v)), "[null,null,\"\uFFFD\"]"; got != want {
+	if got, want := string(Append(nil, v)), "[null,null,\"\uFFFD\"]"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	defer func() {
 		if recover() == nil {
-			t.Error("AppendJSON of an int did not panic: it is not a Value")
+			t.Error("Append of an int did not panic: it is not a Value")
 		}
 	}()
-	AppendJSON(nil, Array{1})
+	Append(nil, Array{1})
 }
 
 func TestEqual(t *testing.T) {
 	object := func(s string) Value {
-		v, err := ParseJSON([]byte(s))
+		v, err := Parse([]byte(s))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,39 +129,39 @@ func TestEqual(t *testing.T) {
 		if got := Equal(b, a); got != tt.want {
 			t.Errorf("Equal(%s, %s): got %v, want %v", tt.b, tt.a, got, tt.want)
 		}
-		if got := bytes.Equal(appendKey(nil, a), appendKey(nil, b)); got != tt.want {
+		if got := bytes.Equal(AppendKey(nil, a), AppendKey(nil, b)); got != tt.want {
 			t.Errorf("keys of %s and %s: equal is %v, want %v", tt.a, tt.b, got, tt.want)
 		}
 	}
 }
 
-// FuzzParseJSON checks that what parses is what the standard library takes for
+// FuzzParse checks that what parses is what the standard library takes for
 // JSON, and that writing and reading it again changes nothing.
-func FuzzParseJSON(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		`{"a":[1,-2.5e3,"x\u00e4\n",null,true],"b":{}}`, `[9223372036854775808,1e-7]`, `"\ud83d\ude00\ud800"`, ` 0 `, "[[[[", `{"a":1,"a":2}`,
 	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		v, err := ParseJSON(b)
+		v, err := Parse(b)
 		if err != nil {
 			var e *SyntaxError
 			if !errors.As(err, &e) || e.Offset < 0 || e.Offset > len(b) || e.Line < 1 || e.Column < 1 {
-				t.Fatalf("ParseJSON(%q): got error %#v", b, err)
+				t.Fatalf("Parse(%q): got error %#v", b, err)
 			}
 			return
 		}
 		if !json.Valid(b) {
-			t.Fatalf("ParseJSON(%q): got %v for what is not JSON", b, v)
+			t.Fatalf("Parse(%q): got %v for what is not JSON", b, v)
 		}
-		text := AppendJSON(nil, v)
-		again, err := ParseJSON(text)
+		text := Append(nil, v)
+		again, err := Parse(text)
 		if err != nil || !Equal(v, again) {
-			t.Fatalf("ParseJSON(%q) wrote %q, which reads as %v, %v", b, text, again, err)
+			t.Fatalf("Parse(%q) wrote %q, which reads as %v, %v", b, text, again, err)
 		}
-		if second := AppendJSON(nil, again); !bytes.Equal(text, second) {
-			t.Fatalf("ParseJSON(%q) wrote %q and then %q", b, text, second)
+		if second := Append(nil, again); !bytes.Equal(text, second) {
+			t.Fatalf("Parse(%q) wrote %q and then %q", b, text, second)
 		}
 	})
 }

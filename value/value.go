@@ -1,4 +1,8 @@
-package expr
+// Package value is JSON as the rest of the program sees it: values whose objects
+// keep the order of their members and whose integers stay apart from floats, read
+// from text by [Parse] and written by [Append]. It knows no expressions: package
+// expr evaluates them over these values. It has no state and does no I/O.
+package value
 
 import "strings"
 
