@@ -64,8 +64,7 @@ type Conn struct {
 	dispositionRead, dispositionSent frames.Disposition
 }
 
-// linkName identifies a link within a connection (section 3.6 of the server
-// specification).
+// linkName identifies a link within a connection [SB-AMQP 3.6].
 type linkName struct {
 	name string
 	role Role

@@ -14,8 +14,8 @@ const openedLines = `
 	< 0 open switchyard max-frame=65536 channel-max=4999 idle=240000
 `
 
-// Section 1.2: the usual start, one step at a time; silence between the outcome
-// and the client's AMQP header.
+// [SB-AMQP 1.2]: the usual start, one step at a time; silence between the
+// outcome and the client's AMQP header.
 func TestHandshake(t *testing.T) {
 	p := newPeer(t, Options{})
 	p.raw([]byte(headerSASL))
@@ -116,7 +116,7 @@ func TestHandshakeRefused(t *testing.T) {
 	}
 }
 
-// What breaks the connection, and with which condition (section 2.5).
+// What breaks the connection, and with which condition [SB-AMQP 2.5].
 func TestConnectionErrors(t *testing.T) {
 	frame := func(channel uint16, body frames.Body) []byte {
 		return encodeFrame(t, frames.TypeAMQP, channel, body, nil)
@@ -180,7 +180,7 @@ func TestOpenErrors(t *testing.T) {
 }
 
 // A frame on the channel of no session that a client may send in passing
-// (section 13, Python).
+// ([SB-AMQP 13], Python).
 func TestStrayFramesIgnored(t *testing.T) {
 	p := openPeer(t, Options{})
 	p.send(0, &frames.End{})
@@ -262,7 +262,7 @@ func TestLost(t *testing.T) {
 	}
 }
 
-// Section 3.1: heartbeats at half of the client's time-out, the end of the
+// [SB-AMQP 3.1]: heartbeats at half of the client's time-out, the end of the
 // connection at twice our own.
 func TestIdle(t *testing.T) {
 	p := newPeer(t, Options{IdleTimeout: 100 * time.Second})

@@ -13,6 +13,6 @@
 // A Conn and all that belongs to it must be used by one goroutine at a time.
 //
 // It implements parts 2 and 5 of the AMQP 1.0 specification without link
-// resumption, and sections 1 to 3 of the server specification, which says where
-// the clients of Service Bus need more than the standard.
+// resumption, and [SB-AMQP 1, 2, 3], which says where the clients of Service
+// Bus need more than the standard.
 package amqp

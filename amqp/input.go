@@ -9,7 +9,7 @@ import (
 	"switchyard/amqp/sasl"
 )
 
-// The protocol headers (section 1.2 of the server specification).
+// The protocol headers [SB-AMQP 1.2].
 const (
 	headerAMQP = "AMQP\x00\x01\x00\x00"
 	headerSASL = "AMQP\x03\x01\x00\x00"

@@ -157,8 +157,7 @@ func (l *Link) Accept(o AcceptOptions) {
 }
 
 // Refuse answers the attach of a pending link with no: an attach without
-// terminus and a detach with err (section 3.5 of the server specification). No
-// [Detached] event follows.
+// terminus and a detach with err [SB-AMQP 3.5]. No [Detached] event follows.
 func (l *Link) Refuse(err *frames.Error) {
 	if l.state != pending {
 		return

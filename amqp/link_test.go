@@ -9,7 +9,7 @@ import (
 	"switchyard/amqp/frames"
 )
 
-// Section 3.2: the answer names the client's channel; end frees it at once.
+// [SB-AMQP 3.2]: the answer names the client's channel; end frees it at once.
 func TestSessions(t *testing.T) {
 	p := openPeer(t, Options{HandleMax: 9, Window: 77})
 	for _, channel := range []uint16{7, 4999} {
@@ -30,7 +30,7 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-// Sections 3.3 and 3.4: what an accepted attach answers.
+// [SB-AMQP 3.3, 3.4]: what an accepted attach answers.
 func TestAccept(t *testing.T) {
 	p := openPeer(t, Options{})
 	props := &encoding.Map{Pairs: []encoding.Pair{{Key: encoding.Symbol("p"), Value: "v"}}}
@@ -69,7 +69,7 @@ func TestAccept(t *testing.T) {
 	`)
 }
 
-// Section 3.5: attach with null termini, then detach.
+// [SB-AMQP 3.5]: attach with null termini, then detach.
 func TestRefuse(t *testing.T) {
 	p := openPeer(t, Options{})
 	l := p.attach(0, clientReceiver("r", 0), nil)
@@ -161,8 +161,8 @@ func TestDetachByServer(t *testing.T) {
 	`)
 }
 
-// Section 3.6: the newest link of a name wins; sender and receiver of one name
-// are two links.
+// [SB-AMQP 3.6]: the newest link of a name wins; sender and receiver of one
+// name are two links.
 func TestLinkStealing(t *testing.T) {
 	p := openPeer(t, Options{})
 	p.send(1, &frames.Begin{IncomingWindow: 1, OutgoingWindow: 1, HandleMax: 9})
@@ -188,7 +188,7 @@ func TestLinkStealing(t *testing.T) {
 	`)
 }
 
-// What ends a session, and with which condition (section 2.5).
+// What ends a session, and with which condition [SB-AMQP 2.5].
 func TestSessionErrors(t *testing.T) {
 	for _, c := range []struct {
 		name, condition string

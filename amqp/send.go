@@ -92,8 +92,8 @@ func (l *Link) Send(d *Outgoing) error {
 }
 
 // Drained consumes the credit that is left and tells the client, as an answer
-// to a [Flowed] event with Drain (section 3.4 of the server specification): after
-// the deliveries that were sent before, also if those still wait.
+// to a [Flowed] event with Drain [SB-AMQP 3.4]: after the deliveries that were
+// sent before, also if those still wait.
 func (l *Link) Drained() {
 	if l.state != attached || l.role != RoleSender {
 		return

@@ -311,8 +311,8 @@ func forEach[T any](m map[uint32]T, first, last uint32, f func(uint32, T)) {
 }
 
 // rejectUnknown settles the parts of a range that are no delivery of ours with
-// amqp:not-found, because a client waits for the settlement (section 7.3 of the
-// server specification). found are the known ones, in order.
+// amqp:not-found, because a client waits for the settlement [SB-AMQP 7.3].
+// found are the known ones, in order.
 func (s *Session) rejectUnknown(first, last uint32, found []settlement) {
 	reject := func(from, to uint32) {
 		s.conn.dispositionSent = frames.Disposition{Role: frames.RoleSender, First: from, Last: to, Settled: true,

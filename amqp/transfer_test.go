@@ -24,7 +24,7 @@ func (p *peer) sendOut(l *Link, ds ...*Outgoing) {
 	}
 }
 
-// Section 3.3: settled and unsettled messages of one frame, outcomes.
+// [SB-AMQP 3.3]: settled and unsettled messages of one frame, outcomes.
 func TestReceive(t *testing.T) {
 	p := openPeer(t, Options{})
 	l := p.attach(0, clientSender("s", 3), &AcceptOptions{Credit: 4})
@@ -209,8 +209,8 @@ func TestReceiveLimits(t *testing.T) {
 	})
 }
 
-// Section 3.2: frames are counted; the window is replenished when half is used
-// and may not be exceeded.
+// [SB-AMQP 3.2]: frames are counted; the window is replenished when half is
+// used and may not be exceeded.
 func TestIncomingWindow(t *testing.T) {
 	p := openPeer(t, Options{Window: 4})
 	p.attach(0, clientSender("s", 0), &AcceptOptions{Credit: 100})
@@ -266,7 +266,7 @@ func TestEcho(t *testing.T) {
 	`)
 }
 
-// Section 3.4: credit by the formula, in serial arithmetic, however often the
+// [SB-AMQP 3.4]: credit by the formula, in serial arithmetic, however often the
 // same flow comes.
 func TestCredit(t *testing.T) {
 	for _, c := range []struct {
@@ -314,7 +314,7 @@ func TestCreditBeforeAccept(t *testing.T) {
 	}
 }
 
-// Sections 3.4 and 7.3: transfers, the client's outcomes, our settlement.
+// [SB-AMQP 3.4, 7.3]: transfers, the client's outcomes, our settlement.
 func TestSend(t *testing.T) {
 	p := openPeer(t, Options{})
 	l := p.attach(0, clientReceiver("r", 6), &AcceptOptions{})
@@ -376,7 +376,7 @@ func TestDispositionRange(t *testing.T) {
 	`)
 }
 
-// Section 3.4: the client's max-frame-size; continuations have neither id nor
+// [SB-AMQP 3.4]: the client's max-frame-size; continuations have neither id nor
 // tag.
 func TestSendMultiFrame(t *testing.T) {
 	p := newPeer(t, Options{})
@@ -468,7 +468,7 @@ func TestOutgoingWindow(t *testing.T) {
 	p.expect(`< 0 transfer handle=0 id=1 tag="b" format=0 payload="y"`)
 }
 
-// Section 3.4, drain: the rest of the credit is consumed, link-credit is 0.
+// [SB-AMQP 3.4], drain: the rest of the credit is consumed, link-credit is 0.
 func TestDrain(t *testing.T) {
 	p := openPeer(t, Options{})
 	l := p.attach(0, clientReceiver("r", 0), &AcceptOptions{})

@@ -8,7 +8,7 @@ import (
 	"switchyard/value"
 )
 
-// An Error is what a client is told (section 3). It is written as
+// An Error is what a client is told [ARM 3]. It is written as
 // {"error":{"code","message","target","details"}} with the code in the header
 // x-ms-error-code too.
 type Error struct {

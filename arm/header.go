@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// writeHeaders sets the headers of every answer (section 1.8).
+// writeHeaders sets the headers of every answer [ARM 1.8].
 func (k *Kernel) writeHeaders(h http.Header, hr *http.Request, requestID string) {
 	correlation := requestID
 	if c := hr.Header.Get("x-ms-correlation-request-id"); IsGUID(c) {
@@ -26,7 +26,7 @@ func (k *Kernel) writeHeaders(h http.Header, hr *http.Request, requestID string)
 	}
 }
 
-// baseURL is the scheme and host that the client used (section 1.11).
+// baseURL is the scheme and host that the client used [ARM 1.11].
 func (k *Kernel) baseURL(hr *http.Request) string {
 	scheme, host := "http", hr.Host
 	if hr.TLS != nil {

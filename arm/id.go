@@ -34,9 +34,9 @@ const (
 )
 
 // ParseID reads the ID of one thing, not of a collection. Empty segments are
-// ignored and names of fixed segments are compared ignoring case (sections 1.3,
-// 1.4). An ID is not a URL: nothing in it is percent-decoded. Errors wrap
-// [ErrInvalidID].
+// ignored and names of fixed segments are compared ignoring case
+// [ARM 1.3, 1.4]. An ID is not a URL: nothing in it is percent-decoded. Errors
+// wrap [ErrInvalidID].
 func ParseID(s string) (ResourceID, error) {
 	segments, err := splitPath(s, func(s string) (string, error) { return s, nil })
 	if err != nil {
@@ -167,8 +167,8 @@ func pairs(id ResourceID, s []string) (ResourceID, string, error) {
 	return id, "", nil
 }
 
-// String writes the ID as Azure does, with the fixed segments in their canonical
-// casing. A slash in a name is written as ~ (section 1.4).
+// String writes the ID as Azure does, with the fixed segments in their
+// canonical casing. A slash in a name is written as ~ [ARM 1.4].
 func (id ResourceID) String() string {
 	var b strings.Builder
 	if id.Scope != nil {

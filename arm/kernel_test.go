@@ -123,7 +123,7 @@ func want(t *testing.T, w *httptest.ResponseRecorder, status int, code string) {
 	}
 }
 
-// TestPaths covers sections 1.3 and 1.4: what of a path matters and what does not.
+// TestPaths covers [ARM 1.3, 1.4]: what of a path matters and what does not.
 func TestPaths(t *testing.T) {
 	k, p := newKernel(t, nil)
 	const id = widget + "/PartLists/p"
@@ -259,7 +259,7 @@ func TestLargeBodyIsAnswered(t *testing.T) {
 	}
 }
 
-// TestHeaders covers section 1.8.
+// TestHeaders covers [ARM 1.8].
 func TestHeaders(t *testing.T) {
 	k, _ := newKernel(t, nil)
 	guid := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
@@ -290,7 +290,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestAuthentication covers section 1.12.
+// TestAuthentication covers [ARM 1.12].
 func TestAuthentication(t *testing.T) {
 	k, p := newKernel(t, nil)
 	for authorization, code := range map[string]string{
@@ -356,7 +356,7 @@ func TestPreconditions(t *testing.T) {
 	}
 }
 
-// TestPages covers section 1.11: links with the client's own scheme and host, and
+// TestPages covers [ARM 1.11]: links with the client's own scheme and host, and
 // none on the last page.
 func TestPages(t *testing.T) {
 	k, _ := newKernel(t, func(o *arm.Options) { o.TrustForwarded = true })
@@ -402,7 +402,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestOperationDelay shows the sequence of section 2 that a slow service has.
+// TestOperationDelay shows the sequence of [ARM 2] that a slow service has.
 func TestOperationDelay(t *testing.T) {
 	clock := armtest.NewClock()
 	k, _ := newKernel(t, func(o *arm.Options) { o.OperationDelay, o.Clock = 30*time.Second, clock })

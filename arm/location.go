@@ -8,7 +8,7 @@ import (
 )
 
 // NormalLocation is the short form of a location's name: West Europe and
-// westeurope are the same (section 5.1).
+// westeurope are the same [ARM 5.1].
 func NormalLocation(s string) string { return strings.ToLower(strings.ReplaceAll(s, " ", "")) }
 
 // ReadLocation reads the location of a tracked resource from a PUT's body, in
@@ -84,7 +84,7 @@ const (
 	other       = false
 )
 
-// regions is the list of public regions as GET /locations has it (section 5.1).
+// regions is the list of public regions as GET /locations has it [ARM 5.1].
 var regions = []Region{
 	{"eastus", "East US", us, recommended, "-79.8164", "37.3719", "Virginia", "westus"},
 	{"westus2", "West US 2", us, recommended, "-119.852", "47.233", "Washington", "westcentralus"},

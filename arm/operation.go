@@ -19,7 +19,7 @@ import (
 // that is an [*Error] is what a client that polls is told.
 type OperationFunc func(ctx context.Context, op Operation) error
 
-// An Operation is what is to be done by a long-running operation (section 2).
+// An Operation is what is to be done by a long-running operation [ARM 2].
 type Operation struct {
 	ID           string          `json:"id"`
 	Kind         string          `json:"kind"` // which OperationFunc does it
@@ -55,7 +55,7 @@ const (
 	// keepOperations is how long the outcome of an operation can be asked for.
 	keepOperations = 24 * time.Hour
 	// patience is how long the first answer waits for the end of an operation, so
-	// that most clients need no second poll (section 2.1).
+	// that most clients need no second poll [ARM 2.1].
 	patience = 2 * time.Second
 )
 
@@ -200,7 +200,7 @@ func (k *Kernel) Close() {
 }
 
 // Accepted answers 202 with the Location to poll. There is no Retry-After: the
-// first poll shall come at once (section 2.1).
+// first poll shall come at once [ARM 2.1].
 func (k *Kernel) Accepted(r *Request, op Operation) *Response {
 	h := http.Header{}
 	h.Set("Location", operationURL(r, op, "operationresults"))
@@ -284,6 +284,6 @@ func (k *Kernel) operationStatus(r *Request) (*Response, error) {
 	return resp, nil
 }
 
-// FormatTime writes a time as Azure does: UTC with up to seven fractional digits
-// (section 1.10). The zero time is 0001-01-01T00:00:00Z, Azure's "never".
+// FormatTime writes a time as Azure does: UTC with up to seven fractional
+// digits [ARM 1.10]. The zero time is 0001-01-01T00:00:00Z, Azure's "never".
 func FormatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.9999999Z") }

@@ -9,7 +9,7 @@ import (
 )
 
 // PageSize is how many items of a list one answer has, as in Service Bus
-// (section 1.11).
+// [ARM 1.11].
 const PageSize = 100
 
 // Page answers a list, {"value":[…],"nextLink":…}, in pages of size items. It

@@ -22,7 +22,7 @@ func param(q url.Values, name string) string {
 }
 
 // parsePath reads what a request names: a resource, a collection, or an action
-// on a resource (sections 1.3, 1.4).
+// on a resource [ARM 1.3, 1.4].
 func parsePath(method, escaped string) (id ResourceID, action string, collection bool, err error) {
 	segments, err := splitPath(escaped, url.PathUnescape)
 	if err != nil {
@@ -79,7 +79,7 @@ func IsGUID(s string) bool {
 
 var apiVersion = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(-[A-Za-z][A-Za-z0-9.-]{0,30})?$`)
 
-// checkVersion applies section 1.6: any version that looks like one is good.
+// checkVersion applies [ARM 1.6]: any version that looks like one is good.
 func checkVersion(q url.Values) (string, error) {
 	v := param(q, "api-version")
 	switch {

@@ -74,19 +74,19 @@ func (k *Kernel) serve(w http.ResponseWriter, hr *http.Request, requestID string
 	}
 	resp, err := k.Dispatch(hr.Context(), r)
 	if err == nil && hr.Method == http.MethodHead && resp.Status == http.StatusOK {
-		resp = &Response{Status: http.StatusNoContent, Header: resp.Header} // section 5.2
+		resp = &Response{Status: http.StatusNoContent, Header: resp.Header} // [ARM 5.2]
 	}
 	return resp, err
 }
 
 // anonymous says that a request needs no token: the list of what a provider can
-// do (section 1.12).
+// do [ARM 1.12].
 func (r *Request) anonymous() bool {
 	return r.Method == http.MethodGet && r.ID.Subscription == "" && r.ID.Scope == nil && r.ID.Provider != "" &&
 		len(r.ID.Types) == 1 && len(r.ID.Names) == 0 && strings.EqualFold(r.ID.Types[0], "operations")
 }
 
-// authenticate applies section 1.12.
+// authenticate applies [ARM 1.12].
 func (k *Kernel) authenticate(hr *http.Request, base string) (Caller, error) {
 	var fail *Error
 	if hr.Header.Get("Authorization") == "" {
@@ -230,7 +230,7 @@ func (k *Kernel) errorResponse(hr *http.Request, id string, err error) *Response
 	return &Response{Status: e.Status, Body: e.Envelope(), Header: h}
 }
 
-// Envelope returns {"error":{…}} (section 3).
+// Envelope returns {"error":{…}} [ARM 3].
 func (e *Error) Envelope() *value.Object {
 	return value.NewObject(value.Member{Name: "error", Value: e.Object()})
 }

@@ -15,7 +15,7 @@ import (
 // safe for concurrent use.
 //
 // Names of namespaces, entities and rules are looked up ignoring case when they
-// are administered. The key name in a token must match exactly (section 4.4).
+// are administered. The key name in a token must match exactly [SB-AMQP 4.4].
 type Authority struct {
 	mu         sync.RWMutex
 	namespaces map[string]map[string][]AuthorizationRule // guarded by mu; by namespace, then by entity path ("": the namespace itself), in lower case
@@ -106,7 +106,7 @@ func indexRule(rules []AuthorizationRule, name string) int {
 	return slices.IndexFunc(rules, func(r AuthorizationRule) bool { return strings.EqualFold(r.Name, name) })
 }
 
-// VerifySAS verifies a token that is presented for an audience (section 4.4).
+// VerifySAS verifies a token that is presented for an audience [SB-AMQP 4.4].
 // The rule may be defined on the audience's entity or on anything above it. A
 // token for another namespace, or for something that is not the audience or
 // above it, fails with [ErrScope]. Other errors wrap [ErrMalformed],

@@ -77,11 +77,11 @@ func (a *Authority) AcceptBearer(v BearerVerifier, roles RoleSource) {
 }
 
 // VerifyJWT verifies a bearer token that is presented for an audience: the type
-// jwt of put-token (section 4.2) and the Authorization header of the HTTP APIs.
-// The token itself must be for Service Bus (https://servicebus.azure.net, with or
-// without a slash at the end) or for the namespace (a URL of its host name). The
-// grant is for the audience's entity and may have no rights at all, which an
-// attach is told, not this call. Errors wrap [ErrNoBearer], [ErrMalformed],
+// jwt of put-token [SB-AMQP 4.2] and the Authorization header of the HTTP APIs.
+// The token itself must be for Service Bus (https://servicebus.azure.net, with
+// or without a slash at the end) or for the namespace (a URL of its host name).
+// The grant is for the audience's entity and may have no rights at all, which
+// an attach is told, not this call. Errors wrap [ErrNoBearer], [ErrMalformed],
 // [ErrSignature], [ErrIssuer], [ErrScope], [ErrExpired] or [ErrNotYetValid].
 func (a *Authority) VerifyJWT(ns, token, audience string, now time.Time) (Grant, error) {
 	a.mu.RLock()

@@ -2,11 +2,11 @@
 // and shared access keys against authorization rules, and keeps what a
 // connection has been granted.
 //
-// It implements section 4.4 of the AMQP specification (SAS tokens) and the
-// authorization rules that namespaces and queues carry. It opens no sockets,
-// reads no clock and draws no random numbers: the time and the source of
-// randomness are arguments. Bearer tokens (JWT) count if an authority was given
-// who verifies them, which auth/issuer does for the tokens it issued.
+// It implements [SB-AMQP 4.4] (SAS tokens) and the authorization rules that
+// namespaces and queues carry. It opens no sockets, reads no clock and draws no
+// random numbers: the time and the source of randomness are arguments. Bearer
+// tokens (JWT) count if an authority was given who verifies them, which
+// auth/issuer does for the tokens it issued.
 package auth
 
 import (
@@ -18,7 +18,7 @@ import (
 // The reasons for which a token or a key is refused. All of them mean 401 to a
 // client; they differ in the text it is told.
 var (
-	// ErrMalformed means that the token is not of the form of section 4.4.
+	// ErrMalformed means that the token is not of the form of [SB-AMQP 4.4].
 	ErrMalformed = errors.New("malformed token")
 	// ErrExpired means that the token's time is over. The error that wraps it is
 	// an [*ExpiredError].

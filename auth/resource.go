@@ -21,7 +21,7 @@ type Resource struct {
 var resourceSchemes = []string{"sb", "amqp", "amqps", "http", "https"}
 
 // ParseResource reads a resource in any of the forms that clients use
-// (section 4.2): an absolute URI of scheme sb, amqp, amqps, http or https, or
+// [SB-AMQP 4.2]: an absolute URI of scheme sb, amqp, amqps, http or https, or
 // the same without a scheme, down to a bare host name. Queries and fragments
 // are refused.
 func ParseResource(s string) (Resource, error) {

@@ -36,7 +36,7 @@ func IsSAS(token string) bool {
 	return ok && strings.EqualFold(prefix, sasPrefix)
 }
 
-// ParseSAS reads a token of section 4.4:
+// ParseSAS reads a token of [SB-AMQP 4.4]:
 //
 //	SharedAccessSignature sr=<resource>&sig=<base64>&se=<unix seconds>&skn=<key name>
 //

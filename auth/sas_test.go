@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The worked example of section 12 of the AMQP specification.
+// The worked example of [SB-AMQP 12].
 const (
 	vectorToken = "SharedAccessSignature sr=sb%3a%2f%2flocalhost%2fqueue1&sig=wAxXz8GP%2BcUfbjxlG5ZvXXCIDB6uLr%2FFNkI84not7yM%3D&se=1900000000&skn=RootManageSharedAccessKey"
 	vectorSig   = "wAxXz8GP%2BcUfbjxlG5ZvXXCIDB6uLr%2FFNkI84not7yM%3D"

@@ -301,7 +301,7 @@ func TestJoin(t *testing.T) {
 	}
 }
 
-// TestQuota: a full entity refuses all of a batch (section 11).
+// TestQuota: a full entity refuses all of a batch [SB-SEM 11].
 func TestQuota(t *testing.T) {
 	b := newBroker(t, brokertest.NewStore(), "q")
 	q := queue(t, b, "q")

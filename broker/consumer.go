@@ -89,9 +89,9 @@ func (c *Consumer) takeDrains() func() {
 	}
 }
 
-// Close ends the consumer. Deliver is not called any more, except by a unit that
-// is being synced at that moment. Locks stay until they are settled or end (AMQP
-// section 7.3), but what was locked for the consumer and not delivered is
+// Close ends the consumer. Deliver is not called any more, except by a unit
+// that is being synced at that moment. Locks stay until they are settled or end
+// [SB-AMQP 7.3], but what was locked for the consumer and not delivered is
 // released. The caller must sync the unit, which may be nil.
 func (c *Consumer) Close() *commit.Unit {
 	if c.closed.Swap(true) {
@@ -132,7 +132,7 @@ func (c *Consumer) deliver(batch []Delivery) {
 		return
 	}
 	if c.o.Mode == ReceiveAndDelete {
-		return // gone with the link (AMQP section 7.3)
+		return // gone with the link [SB-AMQP 7.3]
 	}
 	tokens := make([]LockToken, len(batch))
 	for i, d := range batch {

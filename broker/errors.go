@@ -6,7 +6,7 @@ import (
 	"switchyard/broker/entity"
 )
 
-// Errors by meaning (section 11 of the broker semantics).
+// Errors by meaning [SB-SEM 11].
 var (
 	ErrNamespaceNotFound = errors.New("namespace not found")
 	ErrEntityNotFound    = errors.New("entity not found")

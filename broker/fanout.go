@@ -44,8 +44,8 @@ type subscriptionCopies struct {
 // ruleNameProperty tells by which rule's action a copy was made.
 const ruleNameProperty = "RuleName"
 
-// maxHeaders is how many bytes the actions of a rule may add to a message, which
-// is all that headers and properties may have (section 1.5).
+// maxHeaders is how many bytes the actions of a rule may add to a message,
+// which is all that headers and properties may have [SB-SEM 1.5].
 const maxHeaders = 64 << 10
 
 // evaluate applies the rules of now to messages. It takes no lock.
@@ -73,7 +73,7 @@ func (t *topic) evaluate(msgs []*Message) *fanout {
 	return f
 }
 
-// choose adds what a subscription gets of a message (section 7): one copy for
+// choose adds what a subscription gets of a message [SB-SEM 7]: one copy for
 // all matching rules without action together, and one for each matching rule
 // with an action. If a filter can't be evaluated the subscription does not get
 // the message at all, except perhaps as a dead letter.

@@ -9,7 +9,7 @@ import (
 	"switchyard/commit"
 )
 
-// maxQueues is how many queues and topics a namespace may have (section 1.4).
+// maxQueues is how many queues and topics a namespace may have [SB-SEM 1.4].
 const maxQueues = 10_000
 
 // namespace is guarded by Broker.mu.

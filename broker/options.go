@@ -41,11 +41,11 @@ type EventListener struct {
 
 // NamespaceOptions is the configuration of a namespace, kept as JSON.
 type NamespaceOptions struct {
-	// SKU is Basic, Standard or Premium (section 1.4); default Standard.
+	// SKU is Basic, Standard or Premium [SB-SEM 1.4]; default Standard.
 	SKU string `json:"sku,omitempty"`
 }
 
-// EntityStatus is what may be done with an entity (section 6).
+// EntityStatus is what may be done with an entity [SB-SEM 6].
 type EntityStatus = entity.EntityStatus
 
 // The statuses of an entity.
@@ -56,7 +56,7 @@ const (
 	StatusReceiveDisabled = entity.StatusReceiveDisabled
 )
 
-// QueueOptions is the configuration of a queue (section 1.1), kept as JSON. A
+// QueueOptions is the configuration of a queue [SB-SEM 1.1], kept as JSON. A
 // zero member means the default. Members that [Broker.PutQueue] refuses with
 // [ErrNotSupported] exist so that they can be refused by name.
 type QueueOptions struct {
@@ -94,7 +94,7 @@ type QueueInfo struct {
 	Counts     Counts
 }
 
-// Counts are the runtime counts of section 8.
+// Counts are the runtime counts of [SB-SEM 8].
 type Counts struct {
 	Active             int64 // includes locked and deferred messages
 	DeadLetter         int64

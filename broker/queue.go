@@ -168,7 +168,7 @@ func (q *Queue) Renew(tokens []LockToken) ([]time.Time, *commit.Unit, error) {
 	return until, u, nil
 }
 
-// maxPeek bounds what one Peek returns (AMQP section 9.3).
+// maxPeek bounds what one Peek returns [SB-AMQP 9.3].
 const maxPeek = 250
 
 // Peek returns up to limit messages, at most 250, with sequence numbers >= from,

@@ -107,7 +107,7 @@ func (t *Topic) Limits() (SendLimits, error) {
 // Send accepts messages, all or none, and gives each subscription its copies, in
 // one unit. The messages themselves get no sequence number: each subscription
 // numbers its copies. A message that no rule lets pass is accepted and dropped
-// (section 7). Everything else is as in [Queue.Send].
+// [SB-SEM 7]. Everything else is as in [Queue.Send].
 func (t *Topic) Send(msgs []*Message, done func(error)) (*commit.Unit, error) {
 	b := t.t.b
 	f := t.t.evaluate(msgs)

@@ -11,7 +11,7 @@ import (
 	"switchyard/broker/filter"
 )
 
-// TopicOptions is the configuration of a topic (section 1.2), kept as JSON. A
+// TopicOptions is the configuration of a topic [SB-SEM 1.2], kept as JSON. A
 // zero member means the default. Members that [Broker.PutTopic] refuses with
 // [ErrNotSupported] exist so that they can be refused by name.
 type TopicOptions struct {
@@ -39,7 +39,7 @@ type TopicOptions struct {
 	FilteringMessagesBeforePublishing   bool          `json:"filteringMessagesBeforePublishing,omitempty"`
 }
 
-// SubscriptionOptions is the configuration of a subscription (section 1.3), kept
+// SubscriptionOptions is the configuration of a subscription [SB-SEM 1.3], kept
 // as JSON. A zero member means the default.
 type SubscriptionOptions struct {
 	LockDuration time.Duration `json:"lockDuration"` // default 1 min; at most 5 min
@@ -53,7 +53,7 @@ type SubscriptionOptions struct {
 	DeadLetteringOnFilterEvaluationExceptions *bool `json:"deadLetteringOnFilterEvaluationExceptions,omitempty"`
 	MaxDeliveryCount                          int   `json:"maxDeliveryCount"` // default 10
 	// Status is Active, Disabled or ReceiveDisabled; the last two have the same
-	// effect: it collects messages and is not received from (section 6).
+	// effect: it collects messages and is not received from [SB-SEM 6].
 	Status       EntityStatus `json:"status"`
 	UserMetadata string       `json:"userMetadata,omitempty"` // at most 1024 characters
 	// EnableBatchedOperations has no visible effect; it is kept to be shown. Nil
@@ -71,7 +71,7 @@ type SubscriptionOptions struct {
 	ClientAffine bool `json:"clientAffine,omitempty"`
 }
 
-// RuleOptions is the configuration of a rule (section 7): what it lets pass and
+// RuleOptions is the configuration of a rule [SB-SEM 7]: what it lets pass and
 // what it does to that.
 type RuleOptions struct {
 	Filter filter.Filter `json:"filter"` // default: everything
@@ -89,7 +89,7 @@ const DefaultRuleName = "$Default"
 
 const (
 	maxNameLength         = 50
-	maxSubscriptions      = 2_000   // of a topic (section 1.5)
+	maxSubscriptions      = 2_000   // of a topic [SB-SEM 1.5]
 	maxSQLFilters         = 2_000   // of a topic
 	maxCorrelationFilters = 100_000 // of a topic
 )
@@ -204,7 +204,7 @@ func CheckSubscriptionName(name string) error { return checkName("subscription",
 // CheckRuleName reports whether a rule may have the name.
 func CheckRuleName(name string) error { return checkName("rule", name, "$") }
 
-// checkName applies the rules for names of subscriptions and rules (section 1).
+// checkName applies the rules for names of subscriptions and rules [SB-SEM 1].
 func checkName(what, name, more string) error {
 	if name == "" || len(name) > maxNameLength {
 		return fmt.Errorf("%w: %s name %q: want 1 to %d characters", ErrInvalidArgument, what, name, maxNameLength)

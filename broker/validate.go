@@ -11,7 +11,7 @@ import (
 	"switchyard/broker/entity"
 )
 
-// The SKUs of a namespace (section 1.4).
+// The SKUs of a namespace [SB-SEM 1.4].
 const (
 	SKUBasic    = "Basic"
 	SKUStandard = "Standard"
@@ -55,7 +55,7 @@ func letterOrDigit(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 }
 
-// checkPath applies the rules for names of queues and topics (section 1).
+// checkPath applies the rules for names of queues and topics [SB-SEM 1].
 func checkPath(path string) error {
 	if path == "" || len(path) > maxPathLength {
 		return fmt.Errorf("%w: queue path %q: want 1 to %d characters", ErrInvalidArgument, path, maxPathLength)
@@ -77,7 +77,7 @@ func checkPath(path string) error {
 	return nil
 }
 
-// normal fills in defaults (section 1.1) and refuses what is out of range or not
+// normal fills in defaults [SB-SEM 1.1] and refuses what is out of range or not
 // supported.
 func (o QueueOptions) normal(sku string) (QueueOptions, error) {
 	if err := o.supported(); err != nil {
@@ -200,5 +200,5 @@ func (o QueueOptions) Validate() error {
 	return err
 }
 
-// CheckPath reports whether a queue or a topic may have the path (section 1).
+// CheckPath reports whether a queue or a topic may have the path [SB-SEM 1].
 func CheckPath(path string) error { return checkPath(path) }

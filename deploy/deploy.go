@@ -55,7 +55,7 @@ func (d *Deployment) Summary() string {
 var configFiles = []string{"Config.json", "servicebus/Config.json"}
 
 // otherFolders are the folders of the Git layout whose resources this version
-// does not run (section 1 of the engine specification).
+// does not run [ENGINE 1].
 var otherFolders = []string{"dataflow", "integrationRuntime", "credential", "managedVirtualNetwork"}
 
 // Read reads the folder fsys, which diagnostics call name. It reports everything

@@ -35,8 +35,8 @@ func (r *reader) errorf(path, format string, a ...any) {
 }
 
 // parseEmulatorConfig reads the Config.json of Microsoft's Service Bus emulator
-// (section 1.5 of the broker semantics). Names of members are compared ignoring
-// case. What this broker does not have is refused by name.
+// [SB-SEM 1.5]. Names of members are compared ignoring case. What this broker
+// does not have is refused by name.
 func parseEmulatorConfig(file string, data []byte) ([]Namespace, pipeline.Diagnostics) {
 	r := &reader{file: file}
 	text, err := decodeText(data)
@@ -136,8 +136,7 @@ func (r *reader) name(path string, o *value.Object) string {
 	return s
 }
 
-// namespaceRule is Azure's for names of namespaces (section 6.1 of the resource
-// manager specification).
+// namespaceRule is Azure's for names of namespaces [ARM 6.1].
 var namespaceRule = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{4,48}[A-Za-z0-9]$`)
 
 func (r *reader) namespaceName(path, name string) {

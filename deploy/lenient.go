@@ -9,8 +9,7 @@ import (
 )
 
 // decodeText returns a file's text as UTF-8 without byte-order mark. Definition
-// files are UTF-8 with or without a mark, or UTF-16 with one (section 1 of the
-// engine specification).
+// files are UTF-8 with or without a mark, or UTF-16 with one [ENGINE 1].
 func decodeText(b []byte) ([]byte, error) {
 	switch {
 	case bytes.HasPrefix(b, []byte{0xEF, 0xBB, 0xBF}):

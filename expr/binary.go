@@ -7,7 +7,7 @@ import (
 	"switchyard/value"
 )
 
-// The functions of section 8 that convert between text, base64, data URIs and
+// The functions of [EXPR 8] that convert between text, base64, data URIs and
 // URI components.
 
 const binaryType = "application/octet-stream"

@@ -7,7 +7,7 @@ import (
 	"switchyard/value"
 )
 
-// The functions of section 6.
+// The functions of [EXPR 6].
 
 func fnContains(c *call) (value.Value, error) {
 	switch v := c.args[0].(type) {

@@ -5,8 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// compareFold orders two strings as the language does (section 2.1): by the
-// UTF-16 code units of their upper-cased text.
+// compareFold orders two strings as the language does [EXPR 2.1]: by the UTF-16
+// code units of their upper-cased text.
 func compareFold(a, b string) int {
 	for a != "" && b != "" {
 		ra, na := utf8.DecodeRuneInString(a)

@@ -20,8 +20,8 @@ type Context struct {
 	Seed uint64
 
 	// Pipeline is the result of pipeline(): an *Object with the members of
-	// section 3, among them parameters and globalParameters. Nil where there is
-	// no pipeline.
+	// [EXPR 3], among them parameters and globalParameters. Nil where there is no
+	// pipeline.
 	Pipeline value.Value
 	// Variables returns the current value of a variable. The function decides
 	// how the name compares; the service ignores case.
@@ -62,7 +62,7 @@ const (
 	maxWork = 256 << 20
 )
 
-// Evaluate evaluates every expression in v (section 1): strings, expression
+// Evaluate evaluates every expression in v [EXPR 1]: strings, expression
 // objects {"value": …, "type": "Expression"}, and whatever arrays and objects
 // hold, without looking at member names. A part that holds no expression is
 // returned as it is, not copied. The error is an [*Error].
@@ -83,7 +83,7 @@ func (c *Context) Evaluate(v value.Value) (value.Value, error) {
 	return out, nil
 }
 
-// EvaluateString evaluates one JSON string by the table of section 1.1. The
+// EvaluateString evaluates one JSON string by the table of [EXPR 1.1]. The
 // error is an [*Error].
 func (c *Context) EvaluateString(s string) (value.Value, error) {
 	t, err := cachedParse(s)
@@ -100,7 +100,7 @@ func (c *Context) EvaluateTemplate(t *Template) (value.Value, error) {
 	return ev.template(t)
 }
 
-// ExpressionText returns the string of an expression object (section 1.2). An
+// ExpressionText returns the string of an expression object [EXPR 1.2]. An
 // object whose value is no string is data, not an expression.
 func ExpressionText(v value.Value) (string, bool) {
 	o, ok := v.(*value.Object)

@@ -7,7 +7,7 @@ import (
 	"switchyard/value"
 )
 
-// The functions of section 8 that convert between types.
+// The functions of [EXPR 8] that convert between types.
 
 func fnArray(c *call) (value.Value, error) {
 	if a, ok := c.args[0].(value.Array); ok {

@@ -8,7 +8,7 @@ import (
 	"switchyard/value"
 )
 
-// The functions of section 10.
+// The functions of [EXPR 10].
 
 // time returns a timestamp argument.
 func (c *call) time(i int) (timestamp, error) {

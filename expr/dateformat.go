@@ -6,7 +6,7 @@ import (
 )
 
 // Formats of date-times: .NET's standard and custom format strings with the
-// names and patterns of en-US (sections 10.3 and 10.4).
+// names and patterns of en-US [EXPR 10.3, 10.4].
 
 var dayNames = [...]string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"}
 

@@ -6,7 +6,7 @@ import (
 )
 
 // CodeInvalidTemplate is the error code an activity fails with when one of its
-// expressions cannot be parsed or evaluated (section 4 of the language).
+// expressions cannot be parsed or evaluated [EXPR 4].
 const CodeInvalidTemplate = "InvalidTemplate"
 
 // An Error says why an expression could not be parsed or evaluated. It is the

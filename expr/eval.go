@@ -168,7 +168,7 @@ func (ev *evaluation) eval(n *node) (value.Value, error) {
 }
 
 // invoke checks the function and the number of arguments before it evaluates
-// any of them (section 4).
+// any of them [EXPR 4].
 func (ev *evaluation) invoke(n *node) (value.Value, error) {
 	f := n.fn
 	if f == nil {
@@ -199,7 +199,7 @@ func (ev *evaluation) invoke(n *node) (value.Value, error) {
 	return f.strict(&c)
 }
 
-// access applies one accessor (section 2.3).
+// access applies one accessor [EXPR 2.3].
 func (ev *evaluation) access(v value.Value, a *accessor) (value.Value, error) {
 	name := a.name
 	var key value.Value = name

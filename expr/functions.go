@@ -61,7 +61,7 @@ type function struct {
 const unlimited = -1 // no limit on the number of arguments
 
 var functionTable = []*function{
-	// Section 3.
+	// [EXPR 3].
 	{name: "pipeline", family: FamilyContext, min: 0, max: 0, strict: fnPipeline},
 	{name: "activity", family: FamilyContext, min: 1, max: 1, strict: fnActivity},
 	{name: "variables", family: FamilyContext, min: 1, max: 1, strict: fnVariables},
@@ -70,7 +70,7 @@ var functionTable = []*function{
 	{name: "linkedService", family: FamilyContext, min: 0, max: 0, strict: fnLinkedService},
 	{name: "trigger", family: FamilyContext, min: 0, max: 0, strict: fnTrigger},
 	{name: "triggerBody", family: FamilyContext, min: 0, max: 0, strict: fnTriggerBody},
-	// Section 5.
+	// [EXPR 5].
 	{name: "concat", family: FamilyString, min: 1, max: unlimited, strict: fnConcat},
 	{name: "endsWith", family: FamilyString, min: 2, max: 2, strict: fnEndsWith},
 	{name: "startsWith", family: FamilyString, min: 2, max: 2, strict: fnStartsWith},
@@ -83,7 +83,7 @@ var functionTable = []*function{
 	{name: "toLower", family: FamilyString, min: 1, max: 1, strict: fnToLower},
 	{name: "toUpper", family: FamilyString, min: 1, max: 1, strict: fnToUpper},
 	{name: "trim", family: FamilyString, min: 1, max: 1, strict: fnTrim},
-	// Section 6.
+	// [EXPR 6].
 	{name: "contains", family: FamilyCollection, min: 2, max: 2, strict: fnContains},
 	{name: "empty", family: FamilyCollection, min: 1, max: 1, strict: fnEmpty},
 	{name: "first", family: FamilyCollection, min: 1, max: 1, strict: fnFirst},
@@ -94,7 +94,7 @@ var functionTable = []*function{
 	{name: "skip", family: FamilyCollection, min: 2, max: 2, strict: fnSkip},
 	{name: "take", family: FamilyCollection, min: 2, max: 2, strict: fnTake},
 	{name: "union", family: FamilyCollection, min: 2, max: unlimited, strict: fnUnion},
-	// Section 7.
+	// [EXPR 7].
 	{name: "and", family: FamilyLogical, min: 1, max: unlimited, lazy: fnAnd},
 	{name: "equals", family: FamilyLogical, min: 2, max: unlimited, strict: fnEquals},
 	{name: "greater", family: FamilyLogical, min: 2, max: 2, strict: fnGreater},
@@ -104,7 +104,7 @@ var functionTable = []*function{
 	{name: "lessOrEquals", family: FamilyLogical, min: 2, max: 2, strict: fnLessOrEquals},
 	{name: "not", family: FamilyLogical, min: 1, max: 1, strict: fnNot},
 	{name: "or", family: FamilyLogical, min: 1, max: unlimited, lazy: fnOr},
-	// Section 8.
+	// [EXPR 8].
 	{name: "array", family: FamilyConversion, min: 1, max: 1, strict: fnArray},
 	{name: "base64", family: FamilyConversion, min: 1, max: 1, strict: fnBase64},
 	{name: "base64ToBinary", family: FamilyConversion, min: 1, max: 1, strict: fnBase64ToBinary},
@@ -129,7 +129,7 @@ var functionTable = []*function{
 	{name: "uriComponentToString", family: FamilyConversion, min: 1, max: 1, strict: fnURIComponentToString},
 	{name: "xml", family: FamilyConversion, min: 1, max: 1, strict: fnXML},
 	{name: "xpath", family: FamilyConversion, min: 2, max: 2, strict: fnXPath},
-	// Section 9.
+	// [EXPR 9].
 	{name: "add", family: FamilyMath, min: 2, max: 2, strict: fnAdd},
 	{name: "div", family: FamilyMath, min: 2, max: 2, strict: fnDiv},
 	{name: "max", family: FamilyMath, min: 1, max: unlimited, strict: fnMax},
@@ -139,7 +139,7 @@ var functionTable = []*function{
 	{name: "rand", family: FamilyMath, min: 2, max: 2, strict: fnRand},
 	{name: "range", family: FamilyMath, min: 2, max: 2, strict: fnRange},
 	{name: "sub", family: FamilyMath, min: 2, max: 2, strict: fnSub},
-	// Section 10.
+	// [EXPR 10].
 	{name: "addDays", family: FamilyDate, min: 2, max: 3, strict: fnAddDays},
 	{name: "addHours", family: FamilyDate, min: 2, max: 3, strict: fnAddHours},
 	{name: "addMinutes", family: FamilyDate, min: 2, max: 3, strict: fnAddMinutes},

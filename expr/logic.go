@@ -2,7 +2,7 @@ package expr
 
 import "switchyard/value"
 
-// The functions of section 7. Those that skip arguments take them unevaluated.
+// The functions of [EXPR 7]. Those that skip arguments take them unevaluated.
 
 func notBoolean(name string, v value.Value) error {
 	return errorf("The function '%s' expects all of its parameters to be booleans. Found invalid parameter types: '%s'.", name, value.TypeName(v))

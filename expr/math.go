@@ -7,7 +7,7 @@ import (
 	"switchyard/value"
 )
 
-// The functions of section 9: 64-bit integer arithmetic that refuses to
+// The functions of [EXPR 9]: 64-bit integer arithmetic that refuses to
 // overflow, and floats as soon as one operand is a float.
 
 // operands returns both arguments, as integers if both are, else as floats.
@@ -149,7 +149,7 @@ func (c *call) extreme(sign int) (value.Value, error) {
 	return best, nil
 }
 
-// Limits of range (section 9).
+// Limits of range [EXPR 9].
 const (
 	maxRangeCount = 100_000
 	maxRangeEnd   = 2_147_483_647

@@ -23,7 +23,7 @@ type token struct {
 	offset int
 }
 
-// A scanner cuts an expression into tokens (section 2).
+// A scanner cuts an expression into tokens [EXPR 2].
 type scanner struct {
 	src string
 	pos int

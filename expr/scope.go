@@ -2,7 +2,7 @@ package expr
 
 import "switchyard/value"
 
-// The functions of section 3: they read the Context.
+// The functions of [EXPR 3]: they read the Context.
 
 func notHere(name string) (value.Value, error) {
 	return nil, errorf("The template function '%s' is not expected at this location.", name)

@@ -7,7 +7,7 @@ import (
 	"switchyard/value"
 )
 
-// The functions of section 5.
+// The functions of [EXPR 5].
 
 func fnConcat(c *call) (value.Value, error) {
 	if len(c.args) == 1 {

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// A Template is one JSON string, classified and parsed by section 1.1: a
+// A Template is one JSON string, classified and parsed by [EXPR 1.1]: a
 // literal, a whole-value expression, or text with interpolations. It is
 // immutable and may be used by several goroutines.
 type Template struct {
@@ -31,7 +31,7 @@ type expression struct {
 
 // Parse classifies and parses one JSON string. A string without expressions is
 // a valid template too. Unknown functions and wrong numbers of arguments are no
-// syntax errors: they fail when they are evaluated (section 4). The error is an
+// syntax errors: they fail when they are evaluated [EXPR 4]. The error is an
 // [*Error].
 func Parse(s string) (*Template, error) {
 	t := &Template{source: s}

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A timeKind says what a timestamp's text says about its zone (section 10.1).
-// It decides the suffix that the format K prints.
+// A timeKind says what a timestamp's text says about its zone [EXPR 10.1]. It
+// decides the suffix that the format K prints.
 type timeKind uint8
 
 const (

@@ -1,7 +1,7 @@
 package expr
 
 // windowsZones maps Windows time-zone ids in lower case to the tz database
-// (section 10.5; the primary mapping of the Unicode CLDR).
+// ([EXPR 10.5]; the primary mapping of the Unicode CLDR).
 var windowsZones = map[string]string{
 	"dateline standard time":          "Etc/GMT+12",
 	"utc-11":                          "Etc/GMT+11",

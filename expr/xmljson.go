@@ -10,7 +10,7 @@ import (
 )
 
 // The conversion between XML and JSON that .NET's common JSON library defines
-// (section 8), and the functions xml and json that use it.
+// [EXPR 8], and the functions xml and json that use it.
 
 const xmlType = "application/xml;charset=utf-8"
 
@@ -244,7 +244,7 @@ func isScalar(v value.Value) bool {
 	return true
 }
 
-// xmlScalar is the text of a value inside XML: as section 2.5, but with the
+// xmlScalar is the text of a value inside XML: as [EXPR 2.5], but with the
 // booleans of XML.
 func xmlScalar(v value.Value) string {
 	if b, ok := v.(bool); ok {

@@ -68,8 +68,7 @@ func IsLoopback(address string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// Protocol is what a client speaks, told by its first byte (section 1 of the
-// AMQP specification).
+// Protocol is what a client speaks, told by its first byte [SB-AMQP 1].
 type Protocol uint8
 
 // The protocols that one port can serve.

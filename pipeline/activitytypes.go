@@ -2,7 +2,7 @@ package pipeline
 
 import "strings"
 
-// An activityType is what is known of an activity type, section 5.
+// An activityType is what is known of an activity type [ENGINE 5].
 type activityType struct {
 	name string
 	// required members of typeProperties; a|b is one of the two.
@@ -15,9 +15,9 @@ type activityType struct {
 	control bool
 }
 
-// activityTypes are the discriminators of section 5, in its order, and our
-// extensions. Fail has no required members because what the service does without
-// them is specified.
+// activityTypes are the discriminators of [ENGINE 5], in its order, and our
+// extensions. Fail has no required members because what the service does
+// without them is specified.
 var activityTypes = []activityType{
 	{name: "AppendVariable", required: []string{"variableName", "value"}, supported: true, control: true},
 	{name: "AzureDataExplorerCommand", required: []string{"command"}},

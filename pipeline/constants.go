@@ -8,7 +8,7 @@ import (
 	"switchyard/value"
 )
 
-// webProperties are the typeProperties of a Web activity, section 5.8; the
+// webProperties are the typeProperties of a Web activity [ENGINE 5.15]; the
 // activity refuses others when it runs.
 var webProperties = []string{"method", "url", "headers", "body", "authentication", "httpRequestTimeout", "turnOffAsync", "disableCertValidation", "datasets", "linkedServices", "connectVia"}
 
@@ -51,7 +51,7 @@ func (v *validator) constants(a *Activity) {
 	}
 }
 
-// isWaitTime tells what a Wait activity takes when it runs, section 5.6.
+// isWaitTime tells what a Wait activity takes when it runs [ENGINE 5.6].
 func isWaitTime(v value.Value) bool {
 	n := 0.0
 	switch x := v.(type) {

@@ -10,7 +10,7 @@ import (
 )
 
 // TypeName returns the name of a value's type as the messages of the expression
-// language spell it, section 2.2 of that specification.
+// language spell it [EXPR 2.2].
 func TypeName(v value.Value) string {
 	switch v.(type) {
 	case nil:
@@ -29,9 +29,9 @@ func TypeName(v value.Value) string {
 	return "Object"
 }
 
-// Convert turns an argument into the parameter's type, section 1.1: text takes
-// any scalar, numbers and booleans take their text, arrays and objects take JSON
-// text. Null is kept for every type.
+// Convert turns an argument into the parameter's type [ENGINE 1.1]: text takes
+// any scalar, numbers and booleans take their text, arrays and objects take
+// JSON text. Null is kept for every type.
 func (p *Parameter) Convert(v value.Value) (value.Value, error) {
 	if v == nil {
 		return nil, nil
@@ -145,7 +145,7 @@ func (t VariableType) Zero() value.Value {
 	return ""
 }
 
-// Convert checks a value that is to be assigned to the variable, section 1.2.
+// Convert checks a value that is to be assigned to the variable [ENGINE 1.2].
 // Only a Boolean variable takes anything but its own type: the texts true and
 // false.
 func (v *Variable) Convert(val value.Value) (value.Value, error) {

@@ -1,7 +1,7 @@
 // Package pipeline holds the definitions of a data factory: pipelines, linked
 // services, datasets, triggers and global parameters. It reads the JSON files of
-// Data Factory's Git layout, keeps what it does not know of them, and checks them
-// against section 9 of the engine specification.
+// Data Factory's Git layout, keeps what it does not know of them, and checks
+// them against [ENGINE 9].
 //
 // Reading and checking are apart. The Parse functions report what is malformed:
 // a member of the wrong type, a missing name, an unknown property of one of our

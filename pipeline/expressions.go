@@ -19,8 +19,7 @@ type environment struct {
 	parameters []*Parameter // of the dataset or linked service
 }
 
-// contextFunctions are those whose result depends on the place, section 3 of the
-// expression specification.
+// contextFunctions are those whose result depends on the place [EXPR 3].
 var contextFunctions = []string{"pipeline", "activity", "variables", "item", "dataset", "linkedService", "trigger", "triggerBody"}
 
 func (e *environment) has(function string) bool {

@@ -36,7 +36,7 @@ func ParsePipeline(file string, data []byte) (*Pipeline, Diagnostics) {
 	return p, r.diags
 }
 
-// forbiddenInNames may stand in no resource and no activity name, section 1.
+// forbiddenInNames may stand in no resource and no activity name [ENGINE 1].
 const forbiddenInNames = `.+?/<>*%&:\`
 
 // name checks the rules of names of resources and activities.
@@ -235,7 +235,7 @@ func (r *reader) policy(n node) Policy {
 }
 
 // isExpression reports whether a value stands for something that is only known
-// at run time, section 1.1 of the expression specification.
+// at run time [EXPR 1.1].
 func isExpression(v value.Value) bool {
 	switch v := v.(type) {
 	case string:

@@ -6,8 +6,8 @@ import (
 	"switchyard/value"
 )
 
-// maxResourceName bounds the names of resources other than pipelines, section 1
-// of the REST specification.
+// maxResourceName bounds the names of resources other than pipelines
+// [ADF-REST 1].
 const maxResourceName = 260
 
 // ParseLinkedService reads a linked service file. Types that are not known are

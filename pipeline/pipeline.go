@@ -6,8 +6,7 @@ import (
 	"switchyard/value"
 )
 
-// A Pipeline is the definition in one file of the folder pipeline/. Section 1 of
-// the engine specification.
+// A Pipeline is the definition in one file of the folder pipeline/ [ENGINE 1].
 type Pipeline struct {
 	Name        string
 	File        string // where it was read from, for diagnostics
@@ -53,7 +52,7 @@ func walk(activities []*Activity, f func(*Activity)) {
 // A ParameterType is the type of a parameter, in its canonical spelling.
 type ParameterType string
 
-// The parameter types, section 1.1.
+// The parameter types [ENGINE 1.1].
 const (
 	TypeObject       ParameterType = "Object"
 	TypeString       ParameterType = "String"
@@ -84,7 +83,7 @@ func parameterByName(ps []*Parameter, name string) *Parameter {
 // A VariableType is the type of a variable, in its canonical spelling.
 type VariableType string
 
-// The variable types, section 1.2.
+// The variable types [ENGINE 1.2].
 const (
 	VariableString  VariableType = "String"
 	VariableBoolean VariableType = "Boolean"
@@ -109,7 +108,7 @@ type Reference struct {
 	Path       string        // JSON path of the reference, for diagnostics
 }
 
-// A Condition is the outcome on which a dependency insists, section 3.1.
+// A Condition is the outcome on which a dependency insists [ENGINE 3.1].
 type Condition uint8
 
 // The dependency conditions.
@@ -131,7 +130,7 @@ type Dependency struct {
 	Conditions []Condition // never empty: [Succeeded] when the file has none
 }
 
-// A MarkAs is what an inactive activity counts as, section 2.2.
+// A MarkAs is what an inactive activity counts as [ENGINE 2.2].
 type MarkAs uint8
 
 // The values of onInactiveMarkAs.
@@ -141,7 +140,7 @@ const (
 	MarkSkipped
 )
 
-// A Policy is the policy of an execution activity, section 2.1.
+// A Policy is the policy of an execution activity [ENGINE 2.1].
 type Policy struct {
 	// Timeout and Retry are as in the file, expressions included; nil when absent.
 	Timeout, Retry            value.Value
@@ -149,14 +148,14 @@ type Policy struct {
 	SecureInput, SecureOutput bool
 }
 
-// Defaults and limits of a policy, section 2.1.
+// Defaults and limits of a policy [ENGINE 2.1].
 const (
 	DefaultTimeout       = 12 * time.Hour
 	MaxTimeout           = 7 * 24 * time.Hour
 	DefaultRetryInterval = 30 * time.Second
 )
 
-// An Activity is one activity of a pipeline, section 2. Of ForEach, If, Switch
+// An Activity is one activity of a pipeline [ENGINE 2]. Of ForEach, If, Switch
 // and Until, one is set if Type says so, and none otherwise.
 type Activity struct {
 	Name             string
@@ -228,7 +227,7 @@ const (
 	BranchDefault = "defaultActivities"
 )
 
-// Limits and defaults of containers, sections 5.2, 5.4 and 5.5.
+// Limits and defaults of containers [ENGINE 5.2, 5.4, 5.5].
 const (
 	DefaultBatchCount   = 20
 	MaxBatchCount       = 50
@@ -238,7 +237,7 @@ const (
 	MaxUntilTimeout     = 90 * 24 * time.Hour
 )
 
-// ForEach is section 5.2.
+// ForEach is [ENGINE 5.2].
 type ForEach struct {
 	Items      value.Value // expression
 	Sequential bool
@@ -246,13 +245,13 @@ type ForEach struct {
 	Activities []*Activity
 }
 
-// If is the IfCondition of section 5.3.
+// If is the IfCondition of [ENGINE 5.3].
 type If struct {
 	Expression  value.Value
 	True, False []*Activity
 }
 
-// Switch is section 5.4.
+// Switch is [ENGINE 5.4].
 type Switch struct {
 	On      value.Value // expression
 	Cases   []Case
@@ -265,7 +264,7 @@ type Case struct {
 	Activities []*Activity
 }
 
-// Until is section 5.5.
+// Until is [ENGINE 5.5].
 type Until struct {
 	Expression value.Value
 	Timeout    value.Value // nil when absent

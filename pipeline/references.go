@@ -24,8 +24,7 @@ func RefersToVariable(v value.Value, name string) bool {
 	return found
 }
 
-// systemVariables are the members of pipeline(), section 3 of the expression
-// specification.
+// systemVariables are the members of pipeline() [EXPR 3].
 var systemVariables = []string{
 	"DataFactory", "Pipeline", "RunId", "TriggerId", "TriggerName", "TriggerTime", "TriggerType", "GroupId",
 	"parameters", "globalParameters", "TriggeredByPipelineName", "TriggeredByPipelineRunId",

@@ -6,8 +6,8 @@ import (
 	"switchyard/value"
 )
 
-// A LinkedService is the definition in one file of the folder linkedService/,
-// section 7.
+// A LinkedService is the definition in one file of the folder linkedService/
+// [ENGINE 7].
 type LinkedService struct {
 	Name           string
 	File           string
@@ -33,7 +33,7 @@ type ServiceBusConnection struct {
 	ConnectionString value.Value
 }
 
-// A Dataset is the definition in one file of the folder dataset/, section 7.
+// A Dataset is the definition in one file of the folder dataset/ [ENGINE 7].
 type Dataset struct {
 	Name           string
 	File           string
@@ -45,7 +45,7 @@ type Dataset struct {
 	Raw            *value.Object
 }
 
-// A Trigger is the definition in one file of the folder trigger/, section 6.
+// A Trigger is the definition in one file of the folder trigger/ [ENGINE 6].
 type Trigger struct {
 	Name           string
 	File           string

@@ -7,17 +7,18 @@ import (
 	"switchyard/value"
 )
 
-// Limits of section 8 that validation checks.
+// Limits of [ENGINE 8] that validation checks.
 const (
 	maxActivities    = 120
 	maxParameters    = 50
 	maxPipelineBytes = 200 << 10
 )
 
-// Validate checks everything that section 9 lists and that one definition alone
-// can't tell: names, references, dependencies, nesting, variables, expressions,
-// arguments, limits. It returns all it finds. What Data Factory knows and this
-// program does not run is a warning that names it, and an error in strict mode.
+// Validate checks everything that [ENGINE 9] lists and that one definition
+// alone can't tell: names, references, dependencies, nesting, variables,
+// expressions, arguments, limits. It returns all it finds. What Data Factory
+// knows and this program does not run is a warning that names it, and an error
+// in strict mode.
 func (f *Factory) Validate() Diagnostics {
 	var ds Diagnostics
 	ds = append(ds, duplicates("linked service", f.LinkedServices, func(l *LinkedService) string { return l.File })...)

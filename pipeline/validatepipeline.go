@@ -41,7 +41,7 @@ func (v *validator) scope(activities []*Activity, around []*Activity, visible ma
 	for i, a := range activities {
 		v.nesting(a, around)
 		if a.Inactive {
-			continue // not validated, section 2.2
+			continue // not validated [ENGINE 2.2]
 		}
 		env := &environment{place: "a pipeline", visible: maps.Clone(visible), item: item, pipeline: true}
 		if env.visible == nil {
@@ -125,7 +125,7 @@ func (v *validator) dependencies(activities []*Activity) []map[string]bool {
 	return upstream
 }
 
-// nesting applies the rules of section 5.1.
+// nesting applies the rules of [ENGINE 5.1].
 func (v *validator) nesting(a *Activity, around []*Activity) {
 	if len(around) == 0 || v.factory.Lenient {
 		return
@@ -226,7 +226,7 @@ func (v *validator) references(val value.Value, at string) {
 }
 
 // ReturnValueVariable is the system variable that holds a pipeline's return
-// value, section 5.7.
+// value [ENGINE 5.7].
 const ReturnValueVariable = "pipelineReturnValue"
 
 // SetsReturnValue reports whether a SetVariable activity sets the pipeline's

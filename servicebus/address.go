@@ -22,7 +22,7 @@ const (
 	tokenNode                  // $cbs
 )
 
-// An address is what a link is attached to, or what a token is for (section 5).
+// An address is what a link is attached to, or what a token is for [SB-AMQP 5].
 type address struct {
 	entity   string // path as the client wrote it, decoded
 	sub      broker.SubQueue

@@ -12,8 +12,8 @@ import (
 const maxItems = 4096
 
 // arguments are the map in the body of a management request. Clients differ in
-// the integer types they use, and in lists and arrays: all are accepted (section
-// 9.3). Errors are faults.
+// the integer types they use, and in lists and arrays: all are accepted
+// [SB-AMQP 9.3]. Errors are faults.
 type arguments struct {
 	*encoding.Map
 }

@@ -18,7 +18,7 @@ const (
 	maxBatchSize        = "com.microsoft:max-message-batch-size"
 )
 
-// attach answers an attach (sections 3.3 to 3.5).
+// attach answers an attach [SB-AMQP 3.3, 3.4, 3.5].
 func (c *conn) attach(l *amqp.Link) {
 	a, f := c.target(l)
 	if f == nil {
@@ -119,8 +119,8 @@ func (c *conn) addressFault(a address, err error) *fault {
 	return f
 }
 
-// entityNotFound has the text by which clients tell a missing entity from
-// other reasons (section 10).
+// entityNotFound has the text by which clients tell a missing entity from other
+// reasons [SB-AMQP 10].
 func (c *conn) entityNotFound(a address) *fault {
 	return &fault{frames.ErrNotFound, 404, fmt.Sprintf(
 		"The messaging entity '%s' could not be found. To know more visit https://aka.ms/sbResourceMgrExceptions. ", c.uri(a.queue()))}
@@ -158,7 +158,7 @@ func (c *conn) attachSender(l *amqp.Link, a address) *fault {
 }
 
 // maxBatchSize is what the service reports for the namespace's tier, whatever
-// the entity's own limit (section 3.3).
+// the entity's own limit [SB-AMQP 3.3].
 func (c *conn) maxBatchSize() uint64 {
 	if o, err := c.h.broker.Namespace(c.ns); err == nil && strings.EqualFold(o.SKU, "Premium") {
 		return 1 << 20

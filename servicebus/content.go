@@ -19,7 +19,7 @@ var errMessage = errors.New("invalid message")
 // batch without messages.
 var errEmptyBatch = &fault{condArgumentError, 400, "The link received a batch message with no data in it."}
 
-// Message annotations (section 8).
+// Message annotations [SB-AMQP 8].
 const (
 	annEnqueuedTime          = "x-opt-enqueued-time"
 	annSequenceNumber        = "x-opt-sequence-number"
@@ -34,7 +34,7 @@ const (
 )
 
 // decodeContent reads from an encoded message what the broker needs to know of
-// it (section 8). The message itself stays as the bytes that came. A message
+// it [SB-AMQP 8]. The message itself stays as the bytes that came. A message
 // without an id gets newID's: JavaScript's library can't settle one that has
 // none. Errors wrap errMessage or are faults.
 func decodeContent(payload []byte, now time.Time, newID func() encoding.UUID) (broker.Content, error) {

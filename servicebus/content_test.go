@@ -147,7 +147,7 @@ var testToken = broker.LockToken{0x0a, 0x1b, 0x2c, 0x3d, 0x4e, 0x5f, 0x60, 0x71,
 func TestLockTag(t *testing.T) {
 	want := []byte{0x3d, 0x2c, 0x1b, 0x0a, 0x5f, 0x4e, 0x71, 0x60, 0x82, 0x93, 0xa4, 0xb5, 0xc6, 0xd7, 0xe8, 0xf9}
 	if got := lockTag(testToken); !bytes.Equal(got, want) {
-		t.Errorf("lockTag = %x, want %x (section 12)", got, want)
+		t.Errorf("lockTag = %x, want %x [SB-AMQP 12]", got, want)
 	}
 }
 
@@ -172,8 +172,8 @@ func encoded(t *testing.T, m *broker.Message, v view) ([]byte, *frames.Message) 
 	return b, parsed
 }
 
-// A first delivery has the sender's own sections and three annotations more, and
-// nothing else (section 8).
+// A first delivery has the sender's own sections and three annotations more,
+// and nothing else [SB-AMQP 8].
 func TestEncodePreserves(t *testing.T) {
 	sym := func(s string) encoding.Symbol { return encoding.Symbol(s) }
 	sent := sentMessage{

@@ -78,8 +78,8 @@ func (c *conn) emptyLimit() time.Duration {
 	return c.h.idle.Connection
 }
 
-// ring ends what is over: links whose token has expired (section 4.3), idle
-// links and idle connections (section 3.6).
+// ring ends what is over: links whose token has expired [SB-AMQP 4.3], idle
+// links and idle connections [SB-AMQP 3.6].
 func (c *conn) ring() {
 	c.alarm.at = time.Time{} // it has fired: the same time must be set again
 	now := c.h.clock.Now()
@@ -117,7 +117,7 @@ func expiryOf(over []auth.Grant, path string) (at time.Time) {
 }
 
 // expiredToken has the text by which clients recognise that a token is too old
-// (section 4.3).
+// [SB-AMQP 4.3].
 func expiredToken(at time.Time) *fault {
 	return &fault{frames.ErrUnauthorizedAccess, 401, "ExpiredToken: The token is expired. Expiration time: '" + at.UTC().Format(time.RFC1123) + "'."}
 }

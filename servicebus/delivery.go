@@ -9,7 +9,7 @@ import (
 )
 
 // A view says for what a message is encoded: it decides which of the broker's
-// own annotations it shows (section 8).
+// own annotations it shows [SB-AMQP 8].
 type view struct {
 	lock  bool // x-opt-locked-until and x-opt-lock-token: it is locked for the client
 	state bool // x-opt-message-state, if it is not active
@@ -173,7 +173,7 @@ func toProperty(name string, v any) (broker.Property, error) {
 }
 
 // lockTag returns the lock token as a delivery tag: in the byte order of a .NET
-// Guid, whose first three groups are little-endian (section 7.1).
+// Guid, whose first three groups are little-endian [SB-AMQP 7.1].
 func lockTag(t broker.LockToken) []byte {
 	return []byte{t[3], t[2], t[1], t[0], t[5], t[4], t[7], t[6], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15]}
 }

@@ -14,9 +14,9 @@
 // log runs after the records are durable. No disposition, delivery or response
 // leaves before that.
 //
-// It implements sections 3 to 10 of the AMQP specification for queues, topics,
-// subscriptions with their rules, and dead-letter queues. Not supported, and
-// refused by name: message sessions, transactions and send-via, scheduled
-// messages, the transfer dead-letter queue, batch deletion, and bearer tokens.
-// Idle rules (section 3.6) are off unless [Idle] sets them.
+// It implements [SB-AMQP 3] to [SB-AMQP 10] for queues, topics, subscriptions
+// with their rules, and dead-letter queues. Not supported, and refused by name:
+// message sessions, transactions and send-via, scheduled messages, the transfer
+// dead-letter queue, batch deletion, and bearer tokens. Idle rules
+// [SB-AMQP 3.6] are off unless [Idle] sets them.
 package servicebus

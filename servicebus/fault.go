@@ -9,7 +9,7 @@ import (
 	"switchyard/broker"
 )
 
-// The conditions of Service Bus beside those of AMQP (section 10).
+// The conditions of Service Bus beside those of AMQP [SB-AMQP 10].
 const (
 	condDeadLetter         encoding.Symbol = "com.microsoft:dead-letter" // an outcome, not a fault
 	condMessageLockLost    encoding.Symbol = "com.microsoft:message-lock-lost"
@@ -22,7 +22,7 @@ const (
 )
 
 // A fault is an error as a client sees it: a condition on links, dispositions
-// and responses, a status code in responses (section 9.2), and a text.
+// and responses, a status code in responses [SB-AMQP 9.2], and a text.
 type fault struct {
 	condition encoding.Symbol
 	status    int32

@@ -80,7 +80,7 @@ func TestFaultsWalksEveryError(t *testing.T) {
 	}
 }
 
-// statuses is the table of section 9.2.
+// statuses is the table of [SB-AMQP 9.2].
 var statuses = map[encoding.Symbol][]int32{
 	condArgumentError: {400}, condArgumentOutOfRange: {400}, frames.ErrNotAllowed: {400}, condEntityDisabled: {400},
 	frames.ErrUnauthorizedAccess:    {401},

@@ -41,8 +41,8 @@ type Options struct {
 	Idle      Idle
 }
 
-// Idle are the rules of section 3.6 for connections and links that do nothing.
-// Zero turns a rule off, as emulators do.
+// Idle are the rules of [SB-AMQP 3.6] for connections and links that do
+// nothing. Zero turns a rule off, as emulators do.
 type Idle struct {
 	// Connection closes a connection that has had no link since it was opened;
 	// the service's value is 60 s.
@@ -152,10 +152,11 @@ func (h *Handler) conn(nc *amqpnet.Conn) *conn {
 }
 
 // EntityChanged detaches all links of a queue or subscription, its dead-letter
-// queue and their $management nodes, or of a topic and all its subscriptions, as
-// the service does whenever an entity is updated or deleted (section 3.6). Whoever changes entities calls it when the change is durable. It
-// does not wait: links end on the loops of their connections. Clients attach
-// again by themselves.
+// queue and their $management nodes, or of a topic and all its subscriptions,
+// as the service does whenever an entity is updated or deleted [SB-AMQP 3.6].
+// Whoever changes entities calls it when the change is durable. It does not
+// wait: links end on the loops of their connections. Clients attach again by
+// themselves.
 func (h *Handler) EntityChanged(ns, path string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

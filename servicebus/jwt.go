@@ -16,7 +16,7 @@ const (
 	typeSWT     = "amqp:swt" // a simple web token; clients use it for signatures only
 )
 
-// verifyToken verifies the token of a put-token by its type (section 4.2).
+// verifyToken verifies the token of a put-token by its type [SB-AMQP 4.2].
 func (c *conn) verifyToken(kind, token, audience string, now time.Time) (auth.Grant, *fault) {
 	verify := c.h.auth.VerifySAS
 	switch kind {

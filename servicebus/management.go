@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// maxPeek is how many messages one peek returns at most (section 9.3).
+	// maxPeek is how many messages one peek returns at most [SB-AMQP 9.3].
 	maxPeek = 250
 	// maxPeekBytes ends a peek early; one message is always returned.
 	maxPeekBytes = 256 << 10
@@ -94,7 +94,7 @@ func (m *managementRequest) serve() error {
 	return op.run(m)
 }
 
-// touch notes activity of the named link of the connection (section 3.6).
+// touch notes activity of the named link of the connection [SB-AMQP 3.6].
 func (c *conn) touch(name string) {
 	if c.h.idle.Link == 0 {
 		return

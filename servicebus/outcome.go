@@ -14,10 +14,10 @@ const (
 	infoDescription = "DeadLetterErrorDescription"
 )
 
-// settlement translates a client's delivery state (section 7.2). The reply is
-// what the client hears if it succeeds: an outcome of the same type (section
-// 7.3). A state that is not an outcome gives a nil reply and no fault: it
-// settles nothing.
+// settlement translates a client's delivery state [SB-AMQP 7.2]. The reply is
+// what the client hears if it succeeds: an outcome of the same type
+// [SB-AMQP 7.3]. A state that is not an outcome gives a nil reply and no fault:
+// it settles nothing.
 func settlement(state frames.State) (out broker.Outcome, reply frames.State, err error) {
 	switch s := state.(type) {
 	case frames.Accepted:

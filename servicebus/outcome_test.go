@@ -9,7 +9,7 @@ import (
 	"switchyard/broker"
 )
 
-// The table of section 7.2, with the replies of section 7.3.
+// The table of [SB-AMQP 7.2], with the replies of [SB-AMQP 7.3].
 func TestSettlement(t *testing.T) {
 	sym := func(s string) encoding.Symbol { return encoding.Symbol(s) }
 	tests := []struct {

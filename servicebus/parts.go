@@ -11,7 +11,7 @@ import (
 
 // Parts is a message as a program that is no AMQP client sees it: what the
 // factory sends, and what it shows of the messages that started a run. Members
-// that are empty are absent (section 8).
+// that are empty are absent [SB-AMQP 8].
 type Parts struct {
 	MessageID, CorrelationID, SessionID string
 	Subject, To, ReplyTo, ContentType   string
@@ -175,7 +175,7 @@ func plain(v any) any {
 	}
 }
 
-// bodyBytes reads the body sections of section 3.2.6 to 3.2.8 of AMQP.
+// bodyBytes reads the body sections of [OASIS 3.2.6, 3.2.7, 3.2.8].
 func bodyBytes(raw []byte) ([]byte, error) {
 	var out []byte
 	for len(raw) > 0 {

@@ -344,7 +344,7 @@ func TestAddressForms(t *testing.T) {
 }
 
 // An empty batch detaches the link; the condition is ours, the text the
-// service's (section 3.3).
+// service's [SB-AMQP 3.3].
 func TestEmptyBatchDetaches(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{})

@@ -112,7 +112,7 @@ func (r *receiver) outgoing(d broker.Delivery) (*amqp.Outgoing, error) {
 }
 
 // giveBack returns deliveries that never left, on any goroutine. Those of
-// receive-and-delete are gone, as they are in Azure (section 7.3).
+// receive-and-delete are gone, as they are in Azure [SB-AMQP 7.3].
 func (r *receiver) giveBack(ds []broker.Delivery) {
 	if len(ds) == 0 || r.mode == broker.ReceiveAndDelete {
 		return
@@ -174,7 +174,7 @@ func (r *receiver) withdrawn() {
 	r.reconcile()
 }
 
-// settled settles deliveries as the client says (section 7).
+// settled settles deliveries as the client says [SB-AMQP 7].
 func (r *receiver) settled(ev amqp.Settled) {
 	out, reply, err := settlement(ev.State)
 	switch {
@@ -235,7 +235,7 @@ func (r *receiver) entityClosed(err error) {
 	})
 }
 
-// gone stops deliveries. Locks stay (section 7.3); what was delivered and never
+// gone stops deliveries. Locks stay [SB-AMQP 7.3]; what was delivered and never
 // sent goes back once the last delivery must have arrived.
 func (r *receiver) gone() {
 	r.over = true

@@ -58,7 +58,7 @@ func (r *replyLink) deliver() {
 }
 
 // replyTo finds the link for the response to a request that came on a link of
-// that session (section 9.1): by its target's address, else by its name, else
+// that session [SB-AMQP 9.1]: by its target's address, else by its name, else
 // the only one of the session.
 func (c *conn) replyTo(a address, session *amqp.Session, to string) *replyLink {
 	var byAddress, byName, only *replyLink

@@ -7,7 +7,7 @@ import (
 	"switchyard/amqp/frames"
 )
 
-// A request is a message to $cbs or $management (sections 4.2 and 9.1).
+// A request is a message to $cbs or $management [SB-AMQP 4.2, 9.1].
 type request struct {
 	id         any    // message-id, of any type; the response gives it back
 	replyTo    string // "": the client did not say
@@ -60,7 +60,7 @@ type response struct {
 	body        *encoding.Map   // nil: an empty map
 }
 
-// tokenResponse encodes the answer of $cbs (section 4.3).
+// tokenResponse encodes the answer of $cbs [SB-AMQP 4.3].
 func tokenResponse(req *request, r response) ([]byte, error) {
 	p := new(encoding.Map)
 	p.Set("status-code", r.status)
@@ -68,7 +68,7 @@ func tokenResponse(req *request, r response) ([]byte, error) {
 	return encodeResponse(req, p, nil)
 }
 
-// managementResponse encodes the answer of $management (section 9.1), with both
+// managementResponse encodes the answer of $management [SB-AMQP 9.1], with both
 // spellings of the status because some clients look for the other one.
 func managementResponse(req *request, r response) ([]byte, error) {
 	p := new(encoding.Map)

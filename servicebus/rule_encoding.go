@@ -12,11 +12,12 @@ import (
 	"switchyard/broker/filter"
 )
 
-// annViaPartitionKey is a message annotation of section 8 that only rules read.
+// annViaPartitionKey is a message annotation of [SB-AMQP 8] that only rules
+// read.
 const annViaPartitionKey = "x-opt-via-partition-key"
 
 // Symbols of the described values that .NET and Java write into application
-// properties (section 2.3).
+// properties [SB-AMQP 2.3].
 const (
 	describedTimeSpan = encoding.Symbol("com.microsoft:timespan")        // 100 ns
 	describedDateTime = encoding.Symbol("com.microsoft:datetime-offset") // 100 ns since the year 1, UTC
@@ -25,8 +26,8 @@ const (
 // epochTicks is 1970 in .NET's ticks.
 const epochTicks = 621355968000000000
 
-// ruleEncoding reads and writes the properties of AMQP messages for the rules of
-// topics (section 8). It implements [broker.Encoding].
+// ruleEncoding reads and writes the properties of AMQP messages for the rules
+// of topics [SB-AMQP 8]. It implements [broker.Encoding].
 type ruleEncoding struct{}
 
 // Properties implements [broker.Encoding].

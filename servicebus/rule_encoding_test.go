@@ -35,7 +35,7 @@ func ruleMessage(t testing.TB) broker.Content {
 	return c
 }
 
-// TestRuleProperties: what rules see of a message (section 8).
+// TestRuleProperties: what rules see of a message [SB-AMQP 8].
 func TestRuleProperties(t *testing.T) {
 	c := ruleMessage(t)
 	for expression, want := range map[string]bool{

@@ -12,8 +12,8 @@ import (
 	"switchyard/broker/filter"
 )
 
-// Descriptors of what enumerate-rules returns (section 2.3; the filters have a
-// digit less than the rest).
+// Descriptors of what enumerate-rules returns ([SB-AMQP 2.3]; the filters have
+// a digit less than the rest).
 const (
 	sqlFilterCode         uint64 = 0x1370000006
 	trueFilterCode        uint64 = 0x1370000007
@@ -171,7 +171,7 @@ func (a arguments) child(name string) (m arguments, ok bool, err error) {
 	return arguments{child}, true, nil
 }
 
-// rule reads a rule description (section 9.4).
+// rule reads a rule description [SB-AMQP 9.4].
 func (a arguments) rule() (o broker.RuleOptions, err error) {
 	for _, p := range a.Pairs {
 		switch name, _ := keyText(p.Key); {

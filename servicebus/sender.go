@@ -13,7 +13,7 @@ import (
 // when half is used.
 const senderCredit = 1000
 
-// batchFormat is the message format of a batch (section 8.1).
+// batchFormat is the message format of a batch [SB-AMQP 8.1].
 const batchFormat = 0x80013700
 
 // A sender is a link on which a client sends messages to a queue or a topic.

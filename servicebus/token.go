@@ -19,7 +19,7 @@ type tokenLinks struct {
 }
 
 // attachToken answers an attach to $cbs. A second link of the same role is
-// refused, even from another session (section 4.1): a client that lost track of
+// refused, even from another session [SB-AMQP 4.1]: a client that lost track of
 // its own pair learns from it that it must start again.
 func (c *conn) attachToken(l *amqp.Link) *fault {
 	held := &c.tokens.requests
@@ -47,7 +47,7 @@ func (c *conn) attachToken(l *amqp.Link) *fault {
 	return nil
 }
 
-// putToken verifies a token and keeps what it grants (sections 4.2 to 4.4).
+// putToken verifies a token and keeps what it grants [SB-AMQP 4.2, 4.3, 4.4].
 func (c *conn) putToken(req *request) *fault {
 	bad := func(text string) *fault { return &fault{condArgumentError, 400, text} }
 	if req.operation != "put-token" {

@@ -29,8 +29,8 @@ func sql(expression string) *broker.DefaultRule {
 	return &broker.DefaultRule{RuleOptions: broker.RuleOptions{Filter: filter.Filter{Expression: expression}}}
 }
 
-// TestTopic: a topic with filters, end to end (sections 3.3 to 3.5, and 7 of the
-// broker semantics).
+// TestTopic: a topic with filters, end to end [SB-AMQP 3.3, 3.4, 3.5],
+// [SB-SEM 7].
 func TestTopic(t *testing.T) {
 	s := newServer(t)
 	s.topic("Events", broker.TopicOptions{})
@@ -138,7 +138,7 @@ func TestFilterException(t *testing.T) {
 	}
 }
 
-// TestTopicDeletedAndChanged: links end with their entity (section 3.6).
+// TestTopicDeletedAndChanged: links end with their entity [SB-AMQP 3.6].
 func TestTopicDeletedAndChanged(t *testing.T) {
 	s := newServer(t)
 	s.topic("t", broker.TopicOptions{}, "s")
@@ -177,8 +177,8 @@ func described(v any) (descriptor, value any) {
 	return s.FieldByName("Descriptor").Interface(), s.FieldByName("Value").Interface()
 }
 
-// TestRuleOperations: add-rule, enumerate-rules and remove-rule of sections 9.3
-// and 9.4.
+// TestRuleOperations: add-rule, enumerate-rules and remove-rule of
+// [SB-AMQP 9.3, 9.4].
 func TestRuleOperations(t *testing.T) {
 	s := newServer(t)
 	s.topic("t", broker.TopicOptions{}, "s")

@@ -11,7 +11,7 @@ import (
 const trackingProperty = "com.microsoft:tracking-id"
 
 // tracked adds to a text what the service adds to every error, in the form that
-// log parsers know (section 10). The tracking id is the client's, if it sent
+// log parsers know [SB-AMQP 10]. The tracking id is the client's, if it sent
 // one.
 func (c *conn) tracked(text, tracker, trackingID string) string {
 	if trackingID == "" {

@@ -187,8 +187,8 @@ func TestAnswersAreDurable(t *testing.T) {
 	s.counts("q", 0, 0)
 }
 
-// One disposition settles a range; a lost lock in it is told by itself (section
-// 7.3).
+// One disposition settles a range; a lost lock in it is told by itself
+// [SB-AMQP 7.3].
 func TestDispositionRange(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{})
@@ -248,7 +248,7 @@ func TestDispositionRange(t *testing.T) {
 }
 
 // Replies are outcomes of the client's type, and a dead-letter's has no error
-// (section 7.3).
+// [SB-AMQP 7.3].
 func TestReplyOutcomes(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{})
@@ -303,7 +303,8 @@ func TestTransactionsRefused(t *testing.T) {
 }
 
 // What waits for the client's session window when the link ends has never left:
-// it goes back at once, uncounted, while what has left stays locked (section 7.3).
+// it goes back at once, uncounted, while what has left stays locked
+// [SB-AMQP 7.3].
 func TestUndeliveredGoesBack(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{})

@@ -249,7 +249,7 @@ func (s *System) servePort(l net.Listener, namespace func(host string) (string, 
 }
 
 // entityChanged detaches the links of an entity that was changed or deleted, as
-// Azure does (section 3.6 of the AMQP specification).
+// Azure does [SB-AMQP 3.6].
 func (s *System) entityChanged(ns, path string) {
 	s.mu.Lock()
 	all := append([]*servicebus.Handler(nil), s.dialects...)

@@ -9,9 +9,8 @@ import (
 // A Variable is one environment variable.
 type Variable struct{ Name, Value string }
 
-// Environment returns the variables with which Pulumi, Terraform, the Azure SDKs
-// and the az CLI find this Switchyard (sections 4.4 and 12 of the resource
-// manager specification).
+// Environment returns the variables with which Pulumi, Terraform, the Azure
+// SDKs and the az CLI find this Switchyard [ARM 4.4, 12].
 func (e Endpoints) Environment() []Variable {
 	host := strings.TrimPrefix(e.HTTPS, "https://")
 	vars := []Variable{

@@ -18,8 +18,7 @@ type RunOnceOptions struct {
 	Logger     *slog.Logger
 }
 
-// RunResult is a run that has ended, in the shapes of section 5 of the Data
-// Factory REST specification.
+// RunResult is a run that has ended, in the shapes of [ADF-REST 5].
 type RunResult struct {
 	Run        *value.Object
 	Activities value.Array

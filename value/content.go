@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A Content is a decoded content object (section 2.2): binary or XML content
-// as JSON carries it.
+// A Content is a decoded content object [EXPR 2.2]: binary or XML content as
+// JSON carries it.
 type Content struct {
 	MediaType string // as it was written, with its parameters
 	Data      []byte

@@ -7,9 +7,9 @@ import (
 )
 
 // Text converts v to text as string(), concat, join and interpolation do
-// (section 2.5): booleans are True and False, null is empty, floats are written
-// as .NET writes them, a content object is its decoded text, and any other
-// array or object is its compact JSON.
+// [EXPR 2.5]: booleans are True and False, null is empty, floats are written as
+// .NET writes them, a content object is its decoded text, and any other array
+// or object is its compact JSON.
 func Text(v Value) string {
 	switch v := v.(type) {
 	case nil:

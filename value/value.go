@@ -7,10 +7,10 @@ package value
 import "strings"
 
 // A Value is a JSON value as the expression language sees it: nil, bool, int64,
-// float64, string, Array or *Object. Integer and float are distinct types, as in
-// section 2.2 of the language: a JSON number without fraction and exponent is an
-// integer. Values are immutable once they have been handed to another package;
-// whoever changes one clones it first.
+// float64, string, Array or *Object. Integer and float are distinct types, as
+// in [EXPR 2.2]: a JSON number without fraction and exponent is an integer.
+// Values are immutable once they have been handed to another package; whoever
+// changes one clones it first.
 type Value = any
 
 // An Array is a JSON array.
@@ -89,8 +89,7 @@ func (o *Object) Get(name string) (Value, bool) {
 
 // Lookup returns the member spelled exactly name or, if there is none, the
 // first one that equals it ignoring case: the rule of property access in
-// section 2.1 of the language, which Data Factory also applies when it reads
-// definitions.
+// [EXPR 2.1], which Data Factory also applies when it reads definitions.
 func (o *Object) Lookup(name string) (Value, bool) {
 	if i := o.find(name); i >= 0 {
 		return o.members[i].Value, true

@@ -331,7 +331,7 @@ func TestClientRejectedSend(t *testing.T) {
 	send(t, sender, "the link lives")
 }
 
-// Section 7: every outcome is answered with its own kind.
+// [SB-AMQP 7]: every outcome is answered with its own kind.
 func TestClientOutcomes(t *testing.T) {
 	s := connect(t, nil)
 	sender := s.sender(t, nil)

@@ -142,8 +142,8 @@ func typeName(body frames.Body) string {
 	return "another frame"
 }
 
-// Section 3.1: heartbeats at half of the client's time-out; the connection ends
-// after twice ours without a byte.
+// [SB-AMQP 3.1]: heartbeats at half of the client's time-out; the connection
+// ends after twice ours without a byte.
 func TestHeartbeatsAndIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := false

@@ -20,7 +20,7 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-// Section 2.2 of the server specification, constructor by constructor.
+// [SB-AMQP 2.2], constructor by constructor.
 var constructors = []struct {
 	name  string
 	bytes string
@@ -58,7 +58,7 @@ var constructors = []struct {
 	{"char", "73 0001f600", Char(0x1F600), ""},
 	{"timestamp", "83 0000019b 76da8c00", time.UnixMilli(0x0000019b76da8c00).UTC(), ""},
 	{"timestamp before 1970", "83 ffffffff ffffffff", time.UnixMilli(-1).UTC(), ""},
-	{"uuid of section 12", "98 0a1b2c3d4e5f60718293a4b5c6d7e8f9", UUID{0x0a, 0x1b, 0x2c, 0x3d, 0x4e, 0x5f, 0x60, 0x71, 0x82, 0x93, 0xa4, 0xb5, 0xc6, 0xd7, 0xe8, 0xf9}, ""},
+	{"uuid of [SB-AMQP 12]", "98 0a1b2c3d4e5f60718293a4b5c6d7e8f9", UUID{0x0a, 0x1b, 0x2c, 0x3d, 0x4e, 0x5f, 0x60, 0x71, 0x82, 0x93, 0xa4, 0xb5, 0xc6, 0xd7, 0xe8, 0xf9}, ""},
 	{"binary8", "a0 02 00ff", []byte{0, 255}, ""},
 	{"binary8 empty", "a0 00", []byte{}, ""},
 	{"binary32", "b0 00000001 07", []byte{7}, "a0 01 07"},
@@ -73,7 +73,7 @@ var constructors = []struct {
 	{"map8", "c1 06 02 a3 01 61 54 01", &Map{Pairs: []Pair{{Symbol("a"), int32(1)}}}, ""},
 	{"map8 empty", "c1 01 00", &Map{}, ""},
 	{"map32", "d1 00000009 00000002 a1 01 61 54 01", &Map{Pairs: []Pair{{"a", int32(1)}}}, "c1 06 02 a1 01 61 54 01"},
-	{"array8 of symbols (section 12)", "e0 23 04 a3 07 4d535342434253 05 504c41494e 09 414e4f4e594d4f5553 08 45585445524e414c",
+	{"array8 of symbols [SB-AMQP 12]", "e0 23 04 a3 07 4d535342434253 05 504c41494e 09 414e4f4e594d4f5553 08 45585445524e414c",
 		[]Symbol{"MSSBCBS", "PLAIN", "ANONYMOUS", "EXTERNAL"}, ""},
 	{"array32 of longs", "f0 00000015 00000002 81 0000000000000001 ffffffffffffffff", []int64{1, -1}, "e0 12 02 81 0000000000000001 ffffffffffffffff"},
 	{"array of small longs", "e0 04 02 55 01 ff", []int64{1, -1}, "e0 12 02 81 0000000000000001 ffffffffffffffff"},

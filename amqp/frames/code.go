@@ -10,7 +10,7 @@ import (
 // All fit in a byte and are written as 00 53 nn.
 type Code uint64
 
-// The descriptors of section 2.3 of the server specification.
+// The descriptors of [SB-AMQP 2.3].
 const (
 	CodeOpen        Code = 0x10
 	CodeBegin       Code = 0x11

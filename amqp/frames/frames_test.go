@@ -34,7 +34,7 @@ func frame(t testing.TB, typ Type, channel uint16, body Body) []byte {
 	return EndFrame(b, mark)
 }
 
-// Section 12 of the server specification.
+// The worked bytes of [SB-AMQP 12].
 func TestWorkedBytes(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -67,8 +67,8 @@ var (
 	someTarget = &Target{Address: Some(""), Durable: 2, ExpiryPolicy: "link-detach", Timeout: 1, DynamicNodeProperties: someMap, Capabilities: someSymbols}
 )
 
-// bodies are frame bodies with the number of fields that section 2.2 of the
-// server specification demands of what we write.
+// bodies are frame bodies with the number of fields that [SB-AMQP 2.2] demands
+// of what we write.
 var bodies = []struct {
 	name   string
 	body   Body

@@ -83,8 +83,8 @@ func TestMessageBodies(t *testing.T) {
 	}
 }
 
-// Section 2.2: clients skip two bytes of a descriptor blindly, so kept sections
-// must start with 00 53 nn whatever form they came in.
+// [SB-AMQP 2.2]: clients skip two bytes of a descriptor blindly, so kept
+// sections must start with 00 53 nn whatever form they came in.
 func TestMessageDescriptorsNormalised(t *testing.T) {
 	long := func(code string) string { return "00 80 00000000000000" + code }
 	for _, c := range []struct {
@@ -147,7 +147,7 @@ func TestMessageFaults(t *testing.T) {
 	}
 }
 
-// Section 8.1: the body of a batch is data sections, the envelope is ignored.
+// [SB-AMQP 8.1]: the body of a batch is data sections, the envelope is ignored.
 func TestParseBatch(t *testing.T) {
 	ok := must(t)
 	b := AppendData(nil, []byte("first"))

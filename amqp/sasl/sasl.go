@@ -2,9 +2,9 @@
 // specification): which mechanisms are offered, and how a client's frames lead
 // to an outcome. It reads and writes no bytes; the endpoint does.
 //
-// ANONYMOUS, EXTERNAL and MSSBCBS let everybody in: such connections prove their
-// rights later, by tokens (section 1.3 of the server specification). PLAIN asks
-// the owner of the connection.
+// ANONYMOUS, EXTERNAL and MSSBCBS let everybody in: such connections prove
+// their rights later, by tokens [SB-AMQP 1.3]. PLAIN asks the owner of the
+// connection.
 package sasl
 
 import (

@@ -1,7 +1,6 @@
-// Package datafactoryrp is the resource provider Microsoft.DataFactory: section 3
-// of the Data Factory REST specification and section 7 of the resource manager
-// specification, over a [factory.Manager] that keeps the factories and a [Runs]
-// that runs their pipelines. It holds nothing itself.
+// Package datafactoryrp is the resource provider Microsoft.DataFactory:
+// [ADF-REST 3] and [ARM 7], over a [factory.Manager] that keeps the factories
+// and a [Runs] that runs their pipelines. It holds nothing itself.
 //
 // It has factories, pipelines, datasets, linked services, triggers, data flows,
 // integration runtimes, credentials, managed virtual networks and global
@@ -10,7 +9,7 @@
 // it: the Git integration, data-plane access, data-flow debug sessions, what
 // integration runtimes do, private endpoints, change data capture, features.
 //
-// Trigger runs are not kept on their own: the query shows one for every pipeline
-// run that a trigger started, Succeeded because it has started its run (section 6
-// of the engine specification).
+// Trigger runs are not kept on their own: the query shows one for every
+// pipeline run that a trigger started, Succeeded because it has started its run
+// [ENGINE 6].
 package datafactoryrp

@@ -226,7 +226,7 @@ func translate(r *arm.Request, err error) error {
 // maxDetails bounds how many mistakes one answer tells.
 const maxDetails = 50
 
-// errorTable is sections 2 of the one and 3 of the other specification.
+// errorTable is [ADF-REST 2] and [ARM 3].
 var errorTable = map[error]struct {
 	status int
 	code   string

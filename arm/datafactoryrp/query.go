@@ -10,8 +10,8 @@ import (
 	"switchyard/value"
 )
 
-// A querySpec is what one of the queries of section 5 may name, as operand ->
-// member of the records.
+// A querySpec is what one of the queries of [ADF-REST 5] may name, as operand
+// -> member of the records.
 type querySpec struct {
 	operands map[string]string
 	orders   map[string]string
@@ -37,7 +37,8 @@ var (
 	}
 )
 
-// pageSize is the number of records of a page (section 5).
+// pageSize is the number of records of a page. Azure's is not known
+// [ADF-REST 5].
 const pageSize = 100
 
 type filter struct {

@@ -15,7 +15,7 @@ import (
 // listPage is how many resources of a list one answer has.
 const listPage = 100
 
-// factory answers section 4, and the lists of factories.
+// factory answers [ADF-REST 4], and the lists of factories.
 func (p *Provider) factory(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	if r.Collection {
 		if r.Method != http.MethodGet {
@@ -134,7 +134,7 @@ func (p *Provider) definition(ctx context.Context, r *arm.Request, kind factory.
 		return reply(definitionText(p.spelled(id), d, false)), nil
 	case http.MethodDelete:
 		if kind == factory.ManagedVirtualNetworks {
-			return nil, arm.MethodNotAllowed(r) // section 3 has none
+			return nil, arm.MethodNotAllowed(r) // [ADF-REST 3] has none
 		}
 		existed, err := p.factories.Delete(ctx, id, kind, name, r.Precondition)
 		if err != nil {

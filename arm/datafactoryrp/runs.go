@@ -16,7 +16,7 @@ import (
 type Runs interface {
 	// CreateRun starts a run and returns its id once it is durable.
 	CreateRun(ctx context.Context, factory, pipeline string, parameters *value.Object) (string, error)
-	// PipelineRun returns a run in the shape of section 5.
+	// PipelineRun returns a run in the shape of [ADF-REST 5].
 	PipelineRun(factory, id string) (*value.Object, error)
 	// PipelineRuns calls f with the runs of a factory, the newest first, until f
 	// returns false.
@@ -164,8 +164,8 @@ func (p *Provider) queryTriggerRuns(r *arm.Request) (*arm.Response, error) {
 	return arm.OK(q.answer(all)), nil
 }
 
-// triggerRun is section 6's TriggerRun of a pipeline run, nil if no trigger
-// started it.
+// triggerRun is the TriggerRun [ADF-REST 6] of a pipeline run, nil if no
+// trigger started it.
 func triggerRun(run *value.Object) *value.Object {
 	v, _ := run.Get("invokedBy")
 	by, _ := v.(*value.Object)

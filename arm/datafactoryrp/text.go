@@ -10,8 +10,8 @@ import (
 
 // Definitions are answered as text, not as values: they go back as they came.
 
-// typeInID is how a kind is spelled in the path of an ID. The type in a reply is
-// spelled as factory.Kind does (section 7.2): lower case where the path is not.
+// typeInID is how a kind is spelled in the path of an ID. The type in a reply
+// is spelled as factory.Kind does [ARM 7.2]: lower case where the path is not.
 var typeInID = map[factory.Kind]string{
 	factory.Pipelines: "pipelines", factory.Datasets: "datasets", factory.LinkedServices: "linkedservices", factory.Triggers: "triggers",
 	factory.DataFlows: "dataflows", factory.IntegrationRuntimes: "integrationRuntimes", factory.Credentials: "credentials",
@@ -62,8 +62,8 @@ func (o *object) end() []byte {
 	return append(*o, '}')
 }
 
-// factoryText is section 4; its etag has quotes in it, unlike those of what is in
-// the factory (section 7.1 of the resource manager specification).
+// factoryText is [ADF-REST 4]; its etag has quotes in it, unlike those of what
+// is in the factory [ARM 7.1].
 func factoryText(r *factory.Resource) []byte {
 	var props object
 	props.set("provisioningState", r.ProvisioningState)
@@ -88,8 +88,8 @@ func factoryText(r *factory.Resource) []byte {
 	return o.end()
 }
 
-// definitionText is section 7.2 of the resource manager specification. read says
-// that it is not the answer to a PUT: a pipeline then tells when it was put.
+// definitionText is [ARM 7.2]. read says that it is not the answer to a PUT: a
+// pipeline then tells when it was put.
 func definitionText(id factory.ID, d *factory.Definition, read bool) []byte {
 	props := d.Properties
 	if read && d.Kind == factory.Pipelines {

@@ -35,7 +35,7 @@ func (p *Provider) triggerAction(ctx context.Context, r *arm.Request) (*arm.Resp
 	return nil, refused(r)
 }
 
-// subscription answers for a trigger's subscription to events (section 6). No
+// subscription answers for a trigger's subscription to events [ADF-REST 6]. No
 // trigger that subscribes runs here, so a subscription is never there.
 func subscription(r *arm.Request, d *factory.Definition) (*arm.Response, error) {
 	v, _ := parsed(d.Properties).Lookup("type")

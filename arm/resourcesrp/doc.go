@@ -1,8 +1,8 @@
 // Package resourcesrp is the resource provider of what every other one stands
 // on: subscriptions, tenants and locations, resource groups, the list of
-// providers, tags and generic lists of resources (section 5 of the resource
-// manager specification), and with them Microsoft.Authorization's role
-// assignments. Locks and diagnostic settings are empty lists.
+// providers, tags and generic lists of resources [ARM 5], and with them
+// Microsoft.Authorization's role assignments. Locks and diagnostic settings are
+// empty lists.
 //
 // Resource groups are the package's own, and so is their cascading deletion: a
 // long-running operation that lets every provider delete what it has in the

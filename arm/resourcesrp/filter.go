@@ -8,8 +8,8 @@ import (
 	"switchyard/value"
 )
 
-// A filter is a parsed $filter of a list (section 5.2): comparisons with eq and
-// ne, substringof('x', name) and startswith(name, 'x'), joined by and, or and
+// A filter is a parsed $filter of a list [ARM 5.2]: comparisons with eq and ne,
+// substringof('x', name) and startswith(name, 'x'), joined by and, or and
 // parentheses. A nil filter matches everything.
 type filter interface{ match(o *value.Object) bool }
 

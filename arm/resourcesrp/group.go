@@ -115,7 +115,7 @@ func groupError(r *arm.Request, err error) error {
 	return err
 }
 
-// createGroup creates a group or replaces its tags (section 5.2).
+// createGroup creates a group or replaces its tags [ARM 5.2].
 func (p *Resources) createGroup(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	if err := checkGroupName(r.ID.ResourceGroup); err != nil {
 		return nil, err
@@ -205,7 +205,7 @@ func (p *Resources) patchGroup(ctx context.Context, r *arm.Request) (*arm.Respon
 	return arm.OK(g.object(r.ID.Subscription)), nil
 }
 
-// checkGroupName applies the rules of section 5.2.
+// checkGroupName applies the rules of [ARM 5.2].
 func checkGroupName(name string) error {
 	invalid := func(format string, a ...any) error {
 		return arm.Errorf(http.StatusBadRequest, "InvalidResourceGroup", "The provided resource group name "+format, a...)

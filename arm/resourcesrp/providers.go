@@ -9,7 +9,7 @@ import (
 )
 
 // handleProviders answers for the list of providers and their registration
-// (section 5.3). Every namespace is registered, whether we have it or not.
+// [ARM 5.3]. Every namespace is registered, whether we have it or not.
 func (p *Resources) handleProviders(r *arm.Request) (*arm.Response, error) {
 	if r.Collection && len(r.ID.Types) == 2 {
 		return arm.List(), nil // resourceTypes and providerPermissions

@@ -14,7 +14,7 @@ const resourcePage = 1000
 var expandable = []string{"createdTime", "changedTime", "provisioningState"}
 
 // listResources lists top-level tracked resources of a group or subscription
-// (section 5.2).
+// [ARM 5.2].
 func (p *Resources) listResources(r *arm.Request) (*arm.Response, error) {
 	f, err := parseFilter(r.Param("$filter"))
 	if err != nil {

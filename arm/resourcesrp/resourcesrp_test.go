@@ -138,7 +138,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestGroupSurvives covers section 14.9 for groups, tags and assignments.
+// TestGroupSurvives covers [ARM 14.9] for groups, tags and assignments.
 func TestGroupSurvives(t *testing.T) {
 	f := newFixture(t, armtest.NewStore())
 	const version = "?api-version=2021-04-01"
@@ -278,7 +278,7 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// TestListLocations is what az account list-locations asks for (section 11).
+// TestListLocations is what az account list-locations asks for [ARM 11].
 func TestListLocations(t *testing.T) {
 	w := newFixture(t, armtest.NewStore()).do("GET", "/subscriptions/"+sub+"/locations?api-version=2019-11-01", "")
 	var list struct{ Value []json.RawMessage }

@@ -51,7 +51,7 @@ func (p *Resources) putSubscriptionTags(u *commit.Unit, id string, tags *value.O
 	p.store.Put(u, subscriptionPrefix+id, b)
 }
 
-// subscription describes any subscription: every GUID is one (section 5.1).
+// subscription describes any subscription: every GUID is one [ARM 5.1].
 func (p *Resources) subscription(id string) (*value.Object, error) {
 	tags, err := p.subscriptionTags(id)
 	if err != nil {
@@ -103,7 +103,7 @@ func (p *Resources) listTenants(*arm.Request) (*arm.Response, error) {
 	return arm.List(object("id", "/tenants/"+id, "tenantId", id, "tenantCategory", "Home", "displayName", displayName)), nil
 }
 
-// listLocations lists Azure's public regions (section 5.1).
+// listLocations lists Azure's public regions [ARM 5.1].
 func (p *Resources) listLocations(r *arm.Request) (*arm.Response, error) {
 	base := "/subscriptions/" + r.ID.Subscription + "/locations/"
 	var items []*value.Object

@@ -30,7 +30,7 @@ func tagsOf(raw json.RawMessage) *value.Object {
 }
 
 // handleTags answers for {scope}/providers/Microsoft.Resources/tags/default
-// (section 5.4).
+// [ARM 5.4].
 func (p *Resources) handleTags(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	if r.Collection || r.Action != "" {
 		return nil, notFound(r)

@@ -13,7 +13,7 @@ import (
 )
 
 // handleRule answers for authorization rules of a namespace, a queue or a topic
-// (section 6.6).
+// [ARM 6.6].
 func (p *Provider) handleRule(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	ns, entity := r.ID.Names[0], entityPath(r.ID)
 	if entity != "" {

@@ -1,6 +1,6 @@
-// Package servicebusrp is the resource provider Microsoft.ServiceBus (section 6
-// of the resource manager specification). What it creates is the running thing:
-// a queue takes messages the moment the answer leaves.
+// Package servicebusrp is the resource provider Microsoft.ServiceBus [ARM 6].
+// What it creates is the running thing: a queue takes messages the moment the
+// answer leaves.
 //
 // The broker has the definitions of queues, topics, subscriptions and rules, and
 // auth has the authorization rules; both have other front doors. Kept here is

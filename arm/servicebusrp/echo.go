@@ -11,9 +11,9 @@ import (
 	"switchyard/commit"
 )
 
-// Durations are echoed as given (section 6.2): PT60S stays PT60S. The broker
-// keeps the value; what is kept here is how it was written, where that is not how
-// the provider itself would write it. A text whose value is not the broker's any
+// Durations are echoed as given [ARM 6.2]: PT60S stays PT60S. The broker keeps
+// the value; what is kept here is how it was written, where that is not how the
+// provider itself would write it. A text whose value is not the broker's any
 // more, because another front door changed it, is not used.
 
 const (

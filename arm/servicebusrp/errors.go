@@ -61,7 +61,7 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// failf makes an error with what Service Bus adds to its messages (section 3).
+// failf makes an error with what Service Bus adds to its messages [ARM 3].
 func (p *Provider) failf(r *arm.Request, status int, code string, subCode int, format string, a ...any) *arm.Error {
 	return arm.Errorf(status, code, "%s. SubCode=%d. TrackingId:%s, SystemTracker:%s, Timestamp:%s",
 		strings.TrimSuffix(fmt.Sprintf(format, a...), "."), subCode, r.RequestID, tracker(r), arm.FormatTime(p.o.Clock.Now()))

@@ -18,7 +18,7 @@ import (
 // compatibilityLevel is the only version of the SQL of rules.
 const compatibilityLevel = int64(20)
 
-// handleFilterRule answers for the rules of a subscription (section 6.5).
+// handleFilterRule answers for the rules of a subscription [ARM 6.5].
 func (p *Provider) handleFilterRule(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	ns := r.ID.Names[0]
 	sub, err := p.o.Topics.Subscription(ns, r.ID.Names[1], r.ID.Names[2])

@@ -138,7 +138,7 @@ func (p *Provider) state(e envelope) (provisioning, status string) {
 	return "Succeeded", "Active"
 }
 
-// object is a namespace as clients see it (section 6.1).
+// object is a namespace as clients see it [ARM 6.1].
 func (p *Provider) object(e envelope) *value.Object {
 	provisioning, status := p.state(e)
 	o := object("sku", e.sku(), "id", e.id().String(), "name", e.Name, "type", "Microsoft.ServiceBus/Namespaces", "location", e.Location, "tags", e.tags())
@@ -293,7 +293,7 @@ func (p *Provider) putNamespace(ctx context.Context, r *arm.Request) (*arm.Respo
 	return p.saveNamespace(ctx, r, e)
 }
 
-// patchNamespace changes what is given (section 6.7).
+// patchNamespace changes what is given [ARM 6.7].
 func (p *Provider) patchNamespace(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	p.changing.Lock()
 	defer p.changing.Unlock()
@@ -375,7 +375,7 @@ func (p *Provider) deleteNamespace(ctx context.Context, e envelope) error {
 	return err
 }
 
-// checkNamespaceName applies the rules of section 6.1; "" is a good name.
+// checkNamespaceName applies the rules of [ARM 6.1]; "" is a good name.
 func checkNamespaceName(name string) string {
 	letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 	lower := strings.ToLower(name)

@@ -79,7 +79,7 @@ func (p *Provider) answerQueue(r *arm.Request) (*arm.Response, error) {
 	return arm.OK(p.queueObject(e, info)), nil
 }
 
-// queueObject is a queue as clients see it (section 6.2): everything that can be
+// queueObject is a queue as clients see it [ARM 6.2]: everything that can be
 // written is there.
 func (p *Provider) queueObject(e envelope, i broker.QueueInfo) *value.Object {
 	o, echo := i.Options, p.echoOf(e.Name, i.Path)

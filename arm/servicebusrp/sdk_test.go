@@ -22,7 +22,7 @@ func (staticToken) GetToken(context.Context, policy.TokenRequestOptions) (azcore
 	return azcore.AccessToken{Token: "token", ExpiresOn: time.Now().Add(time.Hour)}, nil
 }
 
-// clientOptions let a client of the Go SDK talk to a server (section 14.2).
+// clientOptions let a client of the Go SDK talk to a server [ARM 14.2].
 func clientOptions(s *httptest.Server) *armclient.ClientOptions {
 	return &armclient.ClientOptions{ClientOptions: policy.ClientOptions{
 		Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: s.URL, Services: map[cloud.ServiceName]cloud.ServiceConfiguration{

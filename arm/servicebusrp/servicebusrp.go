@@ -120,7 +120,7 @@ func (p *Provider) Handle(ctx context.Context, r *arm.Request) (*arm.Response, e
 		return nil, arm.Errorf(http.StatusNotFound, "InvalidResourceType", "Resources of type '%s' can't extend '%s'.", r.ID.Type(), r.ID.Scope)
 	}
 	// A slash in the name of an entity is escaped, or written as ~ by old clients
-	// (section 1.4).
+	// [ARM 1.4].
 	if len(r.ID.Names) > 1 && (r.ID.Types[1] == "queues" || r.ID.Types[1] == "topics") {
 		names := append([]string(nil), r.ID.Names...)
 		names[1] = strings.ReplaceAll(names[1], "~", "/")

@@ -192,7 +192,7 @@ func TestRunningThing(t *testing.T) {
 }
 
 // TestOneStoreTwoDoors: what another front door creates is shown and can be
-// changed (section 6.2).
+// changed [ARM 6.2].
 func TestOneStoreTwoDoors(t *testing.T) {
 	f := newFixture(t, newDisk(), nil)
 	ctx := context.Background()
@@ -221,7 +221,7 @@ func TestOneStoreTwoDoors(t *testing.T) {
 	}
 }
 
-// TestSurvives covers section 14.9.
+// TestSurvives covers [ARM 14.9].
 func TestSurvives(t *testing.T) {
 	d := newDisk()
 	f := newFixture(t, d, nil)
@@ -339,7 +339,7 @@ func TestGroupDeletion(t *testing.T) {
 	}
 }
 
-// TestProvisioningDelay shows the sequence of section 2.2 that a namespace has in
+// TestProvisioningDelay shows the sequence of [ARM 2.2] that a namespace has in
 // Azure.
 func TestProvisioningDelay(t *testing.T) {
 	f := newFixture(t, newDisk(), func(o *servicebusrp.Options) { o.ProvisioningDelay = 30 * time.Second })
@@ -353,7 +353,7 @@ func TestProvisioningDelay(t *testing.T) {
 	}
 }
 
-// TestPages: a hundred queues to a page (section 1.11).
+// TestPages: a hundred queues to a page [ARM 1.11].
 func TestPages(t *testing.T) {
 	f := newFixture(t, newDisk(), nil)
 	f.contoso(t)

@@ -60,7 +60,7 @@ func (p *Provider) answerTopic(r *arm.Request) (*arm.Response, error) {
 	return arm.OK(p.topicObject(e, info)), nil
 }
 
-// topicObject is a topic as clients see it (section 6.3).
+// topicObject is a topic as clients see it [ARM 6.3].
 func (p *Provider) topicObject(e envelope, i broker.TopicInfo) *value.Object {
 	o, echo := i.Options, p.echoOf(e.Name, i.Path)
 	props := object(

@@ -65,7 +65,7 @@ func (p *Provider) answerSubscription(r *arm.Request) (*arm.Response, error) {
 	return arm.OK(p.subscriptionObject(e, info)), nil
 }
 
-// subscriptionObject is a subscription as clients see it (section 6.4).
+// subscriptionObject is a subscription as clients see it [ARM 6.4].
 func (p *Provider) subscriptionObject(e envelope, i broker.SubscriptionInfo) *value.Object {
 	o, echo := i.Options, p.echoOf(e.Name, i.Path)
 	props := object(

@@ -20,8 +20,8 @@ type Caller struct {
 type Unauthorized struct {
 	Code    string // of Azure Resource Manager: AuthenticationFailed, InvalidAuthenticationToken …
 	Message string
-	// Challenge is the value of WWW-Authenticate that goes with it: where to get
-	// a token (section 1.12).
+	// Challenge is the value of WWW-Authenticate that goes with it: where to get a
+	// token [ARM 1.12].
 	Challenge string
 	Err       error // why; nil if there was no token
 }

@@ -1,7 +1,7 @@
 // Package identityhttp serves what clients need to log in: the description of
 // the cloud, the OpenID documents, the token endpoints and the managed identity
-// endpoints of section 4 of the resource manager specification. It stands in for
-// Microsoft Entra ID and speaks HTTP only; auth/issuer makes the tokens.
+// endpoints of [ARM 4]. It stands in for Microsoft Entra ID and speaks HTTP
+// only; auth/issuer makes the tokens.
 //
 // In development, the default, whoever asks gets a token: any client id with any
 // secret. With [Options].Applications only registered applications do. Which

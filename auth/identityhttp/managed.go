@@ -80,7 +80,7 @@ func (c *call) managedToken() (id issuer.Identity, resource, token string, err e
 }
 
 // appService is the endpoint of an App Service: callers know a secret that only
-// the environment of their process has (section 4.5).
+// the environment of their process has [ARM 4.5].
 func (c *call) appService() error {
 	want, got := c.h.o.IdentityHeader, c.Header.Get("X-Identity-Header")
 	if want == "" || subtle.ConstantTimeCompare([]byte(got), []byte(want)) != 1 {

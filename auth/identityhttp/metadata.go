@@ -6,9 +6,9 @@ import "time"
 // by clients that were told only where to find us.
 var managementAudiences = []string{"https://management.core.windows.net/", "https://management.azure.com/"}
 
-// metadata describes the cloud, in the shape of the version asked for (section
-// 4.1). What is not served here has the public cloud's values, except that no
-// client is led to present our tokens to it.
+// metadata describes the cloud, in the shape of the version asked for
+// [ARM 4.1]. What is not served here has the public cloud's values, except that
+// no client is led to present our tokens to it.
 func (c *call) metadata() error {
 	version := c.URL.Query().Get("api-version")
 	if version == "" {

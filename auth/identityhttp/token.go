@@ -22,7 +22,7 @@ const (
 	deviceGrant   = "urn:ietf:params:oauth:grant-type:device_code"
 )
 
-// A tokenResponse is what a client gets (section 4.2). In version 1 and AD FS
+// A tokenResponse is what a client gets [ARM 4.2]. In version 1 and AD FS
 // numbers are text.
 type tokenResponse struct {
 	TokenType    string `json:"token_type"`

@@ -8,8 +8,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Claims are the contents of a token (section 4.3). [Issuer.Issue] sets those
-// from Issuer to Version itself.
+// Claims are the contents of a token [ARM 4.3]. [Issuer.Issue] sets those from
+// Issuer to Version itself.
 type Claims struct {
 	Audience string `json:"aud"` // the resource exactly as it was asked for
 

@@ -1,6 +1,6 @@
 // Package issuer issues and verifies access tokens: JSON web tokens signed with
 // RS256 by a key that this installation made for itself. It stands in for
-// Microsoft Entra ID (section 4 of the resource manager specification).
+// Microsoft Entra ID [ARM 4].
 //
 // Only tokens of the own issuer count: signed by the own key, naming it, naming
 // a host of this machine and the own tenant as issuer, for an audience that the

@@ -29,7 +29,7 @@ type Consumer struct {
 func (c *Consumer) Credit() int { return c.credit }
 
 // CanReceive reports whether a consumer may be opened. The dead-letter queue
-// can be read whatever the status of the entity (section 6).
+// can be read whatever the status of the entity [SB-SEM 6].
 func (q *Queue) CanReceive(id SubQueue) error {
 	if id == MainQueue && !q.config.Status.CanReceive() {
 		return fmt.Errorf("receive: %w: status is %s", ErrEntityDisabled, q.config.Status)
@@ -74,7 +74,7 @@ func (o Drain) apply(q *Queue, env Env, d *Decision) {
 }
 
 // CloseConsumer ends a consumer: it gets nothing more. What it has locked stays
-// locked (AMQP section 7.3).
+// locked [SB-AMQP 7.3].
 type CloseConsumer struct{ Consumer *Consumer }
 
 func (o CloseConsumer) check(q *Queue, c *checker) error { return nil }

@@ -16,7 +16,7 @@ func exhausted(it *item, own *DeadLetterInfo) DeadLetterInfo {
 
 // bury moves an unlocked message of the main queue to the dead-letter queue. It
 // keeps its number, enqueued time and delivery count; it has no time to live
-// there (section 2.4).
+// there [SB-SEM 2.4].
 func (s *sub) bury(it *item, why DeadLetterInfo, c *Content, d *Decision) {
 	if c == nil {
 		c = it.content

@@ -44,7 +44,7 @@ func (q *Queue) deferredChanged(id SubQueue, seq int64) {
 	}
 }
 
-// ReceiveDeferred receives deferred messages by number (section 2.5). Messages
+// ReceiveDeferred receives deferred messages by number [SB-SEM 2.5]. Messages
 // are what the store holds of them, read under a [Queue.WatchDeferred] that saw
 // no change. If one has expired, nothing is received and Expired is set: Apply
 // takes the expired ones away.

@@ -1,8 +1,7 @@
 // Package entity is the queue as a state machine: one top-level entity with its
-// main queue and its dead-letter sub-queue. It implements sections 2, 6, 8 and 9
-// of the broker semantics and section 7.4 of the AMQP specification. It does no
-// I/O, knows no clock, draws no random numbers and starts no goroutine; package
-// broker is the shell that does.
+// main queue and its dead-letter sub-queue. It implements [SB-SEM 2, 6, 8, 9]
+// and [SB-AMQP 7.4]. It does no I/O, knows no clock, draws no random numbers
+// and starts no goroutine; package broker is the shell that does.
 //
 // # Operations
 //

@@ -2,8 +2,8 @@ package entity
 
 import "errors"
 
-// Errors by meaning (section 11 of the broker semantics). The dialects map each
-// to a condition or a status once.
+// Errors by meaning [SB-SEM 11]. The dialects map each to a condition or a
+// status once.
 var (
 	ErrMessageNotFound = errors.New("message not found")
 	ErrMessageLockLost = errors.New("message lock lost")

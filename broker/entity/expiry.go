@@ -63,7 +63,7 @@ func (s *sub) startSweep() Expiry {
 	return s.swept
 }
 
-// Sweep takes away messages whose time to live has ended (section 2.3): Rows are
+// Sweep takes away messages whose time to live has ended [SB-SEM 2.3]: Rows are
 // the entries of the expiry index after what [Work] named, Messages what the
 // store holds of those that were over at Until, when they were read. What has
 // expired since is left to the next sweep.

@@ -67,8 +67,8 @@ type Property struct {
 // (for AMQP: constructor and data).
 type Encoded []byte
 
-// MessageState is the state of section 2 of the broker semantics. Locked is not
-// a state there: a locked message is active.
+// MessageState is the state of [SB-SEM 2]. Locked is not a state there: a
+// locked message is active.
 type MessageState uint8
 
 // The states of a message.
@@ -118,8 +118,8 @@ type Encoding interface {
 	// read are empty. They are used by one goroutine.
 	Properties(c *Content) filter.Properties
 	// Rewrite returns the message with changed properties. Its time to live and
-	// scheduled time stay those of c, whatever the changes: what an action sets
-	// is not looked at again (section 7).
+	// scheduled time stay those of c, whatever the changes: what an action sets is
+	// not looked at again [SB-SEM 7].
 	Rewrite(c *Content, changes []filter.Change) (Content, error)
 }
 
@@ -161,8 +161,7 @@ type Delivery struct {
 // An OutcomeKind is what becomes of a locked message.
 type OutcomeKind uint8
 
-// The outcomes, with the delivery-count rules of section 7.4 of the AMQP
-// specification.
+// The outcomes, with the delivery-count rules of [SB-AMQP 7.4].
 const (
 	Complete   OutcomeKind = iota // removed
 	Abandon                       // unlocked, delivery count + 1
@@ -172,7 +171,7 @@ const (
 )
 
 // Reasons and descriptions that the broker itself gives a message it
-// dead-letters (section 2.4 of the broker semantics).
+// dead-letters [SB-SEM 2.4].
 const (
 	ReasonMaxDeliveryCount      = "MaxDeliveryCountExceeded"
 	DescriptionMaxDeliveryCount = "Message could not be consumed after %d delivery attempts."

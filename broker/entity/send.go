@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxIDLength bounds message, session and partition ids (section 1.5).
+// maxIDLength bounds message, session and partition ids [SB-SEM 1.5].
 const maxIDLength = 128
 
 // Send accepts messages into the main queue, all or none. It numbers them, sets
@@ -60,7 +60,7 @@ func CheckQuota(c Config, total int64) error {
 	return nil
 }
 
-// CheckIDs reports whether a message may have its ids (sections 1.5 and 2.8).
+// CheckIDs reports whether a message may have its ids [SB-SEM 1.5, 2.8].
 func (c *Content) CheckIDs() error {
 	for _, id := range [...]struct{ name, value string }{{"message", c.MessageID}, {"session", c.SessionID}, {"partition", c.PartitionKey}} {
 		if len(id.value) > maxIDLength && utf8.RuneCountInString(id.value) > maxIDLength {
@@ -86,8 +86,8 @@ func (o Send) apply(q *Queue, env Env, d *Decision) {
 	}
 }
 
-// expiry returns when a message accepted now ends: its own time to live, but not
-// longer than the entity's (section 2.3).
+// expiry returns when a message accepted now ends: its own time to live, but
+// not longer than the entity's [SB-SEM 2.3].
 func (q *Queue) expiry(now time.Time, ttl time.Duration) time.Time {
 	if ttl == 0 || ttl > q.config.DefaultTimeToLive {
 		ttl = q.config.DefaultTimeToLive

@@ -68,7 +68,7 @@ func (s *sub) allows(o Outcome) error {
 }
 
 // exhausts reports whether one more failed delivery ends the message's time in
-// the queue (AMQP section 7.4; the dead-letter queue knows no limit).
+// the queue ([SB-AMQP 7.4]; the dead-letter queue knows no limit).
 func (s *sub) exhausts(it *item) bool {
 	return s.id == MainQueue && it.status.DeliveryCount+1 >= s.q.config.MaxDeliveryCount
 }

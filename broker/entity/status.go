@@ -1,7 +1,7 @@
 package entity
 
-// EntityStatus is what may be done with an entity (section 6 of the broker
-// semantics). The zero value is Active.
+// EntityStatus is what may be done with an entity [SB-SEM 6]. The zero value is
+// Active.
 type EntityStatus string
 
 // The statuses of an entity.

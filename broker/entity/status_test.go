@@ -6,7 +6,7 @@ import (
 	"switchyard/broker/entity"
 )
 
-// TestEntityStatus is the table of section 6.
+// TestEntityStatus is the table of [SB-SEM 6].
 func TestEntityStatus(t *testing.T) {
 	for s, want := range map[entity.EntityStatus][2]bool{
 		entity.StatusActive: {true, true}, entity.StatusSendDisabled: {false, true},

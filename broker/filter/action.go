@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// maxStatements is how many statements an action may have (section 1.5).
+// maxStatements is how many statements an action may have [SB-SEM 1.5].
 const maxStatements = 32
 
 // An Action is the definition of a SQL action. An empty expression is no action.

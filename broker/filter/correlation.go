@@ -7,7 +7,7 @@ import (
 )
 
 // A Correlation is a list of conditions that must all hold: each property given
-// must equal that of the message (section 7.1). Texts are compared with their
+// must equal that of the message [SB-SEM 7.1]. Texts are compared with their
 // case, numbers by value, whatever their types. Nil, and a nil value among
 // Properties, is no condition.
 type Correlation struct {

@@ -1,9 +1,8 @@
 // Package filter is the language of the rules of a topic's subscriptions: SQL
-// filters, correlation filters and SQL actions (section 7 of the broker
-// semantics). It is values in, values out: a filter is compiled once and then
-// matched against the properties of a message, which a dialect provides by
-// [Properties]; an action says which properties change ([Change]) and the
-// dialect writes them.
+// filters, correlation filters and SQL actions [SB-SEM 7]. It is values in,
+// values out: a filter is compiled once and then matched against the properties
+// of a message, which a dialect provides by [Properties]; an action says which
+// properties change ([Change]) and the dialect writes them.
 //
 // # Values
 //

@@ -36,7 +36,7 @@ func (t token) String() string {
 	return fmt.Sprintf("%q", t.text)
 }
 
-// maxExpression is how many characters an expression may have (section 1.5).
+// maxExpression is how many characters an expression may have [SB-SEM 1.5].
 const maxExpression = 1024
 
 // scan takes an expression apart.

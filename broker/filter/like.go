@@ -3,7 +3,7 @@ package filter
 import "unicode/utf8"
 
 // maxMatch bounds text times pattern, with which the time to match may grow: as
-// long as a property and a literal pattern can be (section 1.5).
+// long as a property and a literal pattern can be [SB-SEM 1.5].
 const maxMatch = maxExpression * 32 << 10
 
 type like struct {

@@ -104,7 +104,7 @@ func (op comparison) same(same bool) truth {
 }
 
 // maxText bounds a text that is computed: all headers and properties of a
-// message together may have that many bytes (section 1.5).
+// message together may have that many bytes [SB-SEM 1.5].
 const maxText = 64 << 10
 
 // compute applies + - * / %. What has no meaning is NULL.

@@ -6,7 +6,7 @@ import "strings"
 // scope sys of the language.
 type SystemProperty uint8
 
-// The system properties of section 7.2. Subject is another name of Label.
+// The system properties of [SB-SEM 7.2]. Subject is another name of Label.
 const (
 	ContentType SystemProperty = iota + 1
 	CorrelationID

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Walks with the az CLI through everything it can do to a running Switchyard that has nothing in it yet, and stops at the
-# first answer that is not what Azure gives. Section 11 of the resource manager specification. See ../README.md.
+# Walks with the az CLI through everything it can do to a running Switchyard that has nothing in it yet, and stops at
+# the first answer that is not what Azure gives [ARM 11]. See ../README.md.
 #
 #   eval "$(switchyard env)" && clienttest/az/walk.sh
 set -euo pipefail

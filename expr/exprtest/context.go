@@ -1,6 +1,6 @@
 // Package exprtest evaluates expressions against contexts written as JSON, in
-// the format of section 12 of the language: for test vectors and for the
-// command that evaluates an expression by hand. It starts no goroutine.
+// the format of [EXPR 12]: for test vectors and for the command that evaluates
+// an expression by hand. It starts no goroutine.
 package exprtest
 
 import (
@@ -12,7 +12,7 @@ import (
 	"switchyard/value"
 )
 
-// Names of the members of a context, as section 12 lists them.
+// Names of the members of a context, as [EXPR 12] lists them.
 const (
 	memberParameters       = "parameters"
 	memberGlobalParameters = "globalParameters"

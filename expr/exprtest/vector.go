@@ -24,7 +24,7 @@ type Vector struct {
 	Source    string // where the expectation comes from
 }
 
-// ParseJSONVectors reads an array of vectors in the JSON format of section 12.
+// ParseJSONVectors reads an array of vectors in the JSON format of [EXPR 12].
 func ParseJSONVectors(b []byte) ([]Vector, error) {
 	v, err := value.Parse(b)
 	if err != nil {
@@ -110,7 +110,7 @@ func (v *Vector) String() string {
 	return s
 }
 
-// Same compares as section 12 says: numbers by value with a relative tolerance
+// Same compares as [EXPR 12] says: numbers by value with a relative tolerance
 // of 1e-9 if one is a float, objects without regard to order, the rest exactly.
 func Same(a, b value.Value) bool {
 	switch a := a.(type) {

@@ -3,11 +3,11 @@
 // answers with a [Result]; it knows nothing of runs, retries or history, which
 // are the engine's, and starts no goroutine that outlives Execute.
 //
-// The package implements section 5.15 of the engine specification (Web) and the
-// extensions ServiceBusSend and ServiceBusSettle. An executor never changes
-// another room itself: what it wants to have sent or settled is the
-// [commit.Effect] of its result, which the run's owner stages together with the
-// record that the activity has finished, so that both become durable or neither.
+// The package implements [ENGINE 5.15] (Web) and the extensions ServiceBusSend
+// and ServiceBusSettle. An executor never changes another room itself: what it
+// wants to have sent or settled is the [commit.Effect] of its result, which the
+// run's owner stages together with the record that the activity has finished,
+// so that both become durable or neither.
 package activity
 
 import (
@@ -58,8 +58,8 @@ type Call struct {
 	Queued time.Duration
 }
 
-// LinkedService is a linked service with every expression of its
-// typeProperties resolved (section 7). It may contain secrets.
+// LinkedService is a linked service with every expression of its typeProperties
+// resolved [ENGINE 7]. It may contain secrets.
 type LinkedService struct {
 	Name, Type     string
 	TypeProperties *value.Object
@@ -75,7 +75,7 @@ type Result struct {
 	Err    *Error
 }
 
-// Error is why an attempt failed, in the terms of section 4.
+// Error is why an attempt failed, in the terms of [ENGINE 4].
 type Error struct {
 	Code        string
 	Message     string
@@ -118,7 +118,7 @@ type ExecutorFunc func(ctx context.Context, c *Call) Result
 func (f ExecutorFunc) Execute(ctx context.Context, c *Call) Result { return f(ctx, c) }
 
 // Registry finds the executor of an activity type. Types are compared ignoring
-// case (section 2). It is filled before the engine starts and only read
+// case [ENGINE 2]. It is filled before the engine starts and only read
 // afterwards.
 type Registry struct {
 	executors map[string]Executor // by type in lower case, and as it was registered

@@ -46,8 +46,8 @@ type WebOptions struct {
 	Transport http.RoundTripper
 }
 
-// Web executes WebActivity: section 5.15 of the engine specification. It keeps
-// one pool of connections for all calls.
+// Web executes WebActivity: [ENGINE 5.15]. It keeps one pool of connections for
+// all calls.
 type Web struct {
 	o       WebOptions
 	checked *http.Client
@@ -55,7 +55,7 @@ type Web struct {
 	tokens  tokenCache
 }
 
-// Limits of section 5.15.
+// Limits of [ENGINE 5.15].
 const (
 	maxWebResponse    = 4 << 20
 	defaultWebTimeout = time.Minute
@@ -64,7 +64,7 @@ const (
 	maxRedirects      = 10
 )
 
-// The error codes of section 5.15 and of the public troubleshooting pages.
+// The error codes of [ENGINE 5.15] and of the public troubleshooting pages.
 const (
 	codeEndpoint = "2108" // the endpoint answered with an error
 	codeNoAnswer = "2128" // no answer: connection, DNS, TLS or timeout

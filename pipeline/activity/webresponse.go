@@ -98,7 +98,7 @@ func safeURL(u *url.URL) string {
 }
 
 // runtimeMembers adds what every activity of an integration runtime carries
-// (section 4), billed as an external activity.
+// [ENGINE 4], billed as an external activity.
 func runtimeMembers(out *value.Object, location string, took, queued time.Duration) {
 	out.Set("effectiveIntegrationRuntime", "AutoResolveIntegrationRuntime ("+location+")")
 	out.Set("executionDuration", int64(took/time.Second))

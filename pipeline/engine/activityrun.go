@@ -8,8 +8,8 @@ import (
 	"switchyard/value"
 )
 
-// ActivityRun is the record of one attempt of an activity, section 5 of the REST
-// specification. Secrets in it are masked; secure inputs and outputs are absent.
+// ActivityRun is the record of one attempt of an activity [ADF-REST 5]. Secrets
+// in it are masked; secure inputs and outputs are absent.
 type ActivityRun struct {
 	run.ActivityRecord
 	PipelineRunID, Pipeline string

@@ -52,7 +52,7 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 	if i := o.InvokedBy; i != nil {
 		c.InvokedBy = run.Invoker(*i)
 	} else if o.Trigger == nil {
-		// A run that is started by hand shows 32 hex digits (REST section 5).
+		// A run that is started by hand shows 32 hex digits [ADF-REST 5].
 		c.InvokedBy.ID = hex.EncodeToString(randomBytes(16))
 	}
 	if c.RunDimensions, err = runDimensions(p, c); err != nil {

@@ -82,7 +82,7 @@ const (
 	codeLinkedService = "LinkedServiceReferenceNotResolved"
 )
 
-// linkedService resolves a reference (section 7): its parameters are bound, and
+// linkedService resolves a reference [ENGINE 7]: its parameters are bound, and
 // the typeProperties are evaluated where linkedService() is all they can see.
 func (e *Engine) linkedService(factory string, call run.Call, now time.Time) (*activity.LinkedService, error) {
 	ref := call.LinkedService

@@ -43,11 +43,11 @@ type Options struct {
 	// default 256. Others wait for their turn.
 	MaxActivities int
 	// MaxQueuedRuns is how many runs of a pipeline wait for its concurrency,
-	// default 100 (section 3.4).
+	// default 100 [ENGINE 3.4].
 	MaxQueuedRuns int
 }
 
-// Status is a status of a pipeline run (section 3.3).
+// Status is a status of a pipeline run [ENGINE 3.3].
 type Status string
 
 // The statuses of a pipeline run.

@@ -11,8 +11,7 @@ import (
 	"switchyard/value"
 )
 
-// PipelineRun is the record of a run, section 5 of the REST specification.
-// Secrets in it are masked.
+// PipelineRun is the record of a run [ADF-REST 5]. Secrets in it are masked.
 type PipelineRun struct {
 	RunID, Pipeline, Factory string
 	Parameters               *value.Object // every value as text

@@ -14,7 +14,7 @@ import (
 	"switchyard/value"
 )
 
-// The records of section 5 of the REST specification, member by member.
+// The records of [ADF-REST 5], member by member.
 func TestRecordsOfTheREST(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // starts at 2000-01-01T00:00:00Z
 		w := newWorld(t, engine.NewMemory(nil), `{"name":"p","properties":{"annotations":["tag"],"runDimensions":{"Job":"@concat('j-', pipeline().parameters.n)"},

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// slots is who runs and who waits of one pipeline: its concurrency of section
-// 3.4. It is guarded by Engine.mu. What it holds follows from the records of the
-// active runs, so a restart makes it anew.
+// slots is who runs and who waits of one pipeline: its concurrency
+// [ENGINE 3.4]. It is guarded by Engine.mu. What it holds follows from the
+// records of the active runs, so a restart makes it anew.
 type slots struct {
 	limit  int // of the newest definition that started a run; 0: none
 	active map[*runner]bool

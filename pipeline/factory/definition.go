@@ -10,7 +10,7 @@ import (
 	"switchyard/value"
 )
 
-// Limits of section 8 of the engine specification.
+// Limits of [ENGINE 8].
 const (
 	maxDefinitions = 5000
 	maxProperties  = 2000 << 10

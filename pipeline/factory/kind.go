@@ -19,7 +19,7 @@ const (
 )
 
 var kindTable = [kinds]struct {
-	name      string // as in replies: section 1
+	name      string // as in replies: [ADF-REST 1]
 	noun      string
 	reference string
 	types     []string // of definitions that are not parsed; nil: any

@@ -64,7 +64,7 @@ func (m *Manager) define(s *state, k Kind, name string, properties []byte, old *
 	d := &definition{kind: k, record: definitionRecord{Version: recordVersion, Name: name, Published: m.now()}}
 	var before []byte
 	if old != nil {
-		// The casing of the creation is kept (section 1).
+		// The casing of the creation is kept [ADF-REST 1].
 		d.record.Name, d.record.Deployed = old.record.Name, old.record.Deployed
 		before = old.properties
 	}

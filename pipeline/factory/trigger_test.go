@@ -34,8 +34,9 @@ func (w *world) wantTrigger(what, state string, runs bool) {
 	}
 }
 
-// TestRuntimeState follows one trigger through section 6: Stopped after the
-// first put, kept over puts, neither changed nor deleted while it is started.
+// TestRuntimeState follows one trigger through [ADF-REST 6] and [ARM 7.2]:
+// Stopped after the first put, kept over puts, neither changed nor deleted
+// while it is started.
 func TestRuntimeState(t *testing.T) {
 	w := open(t, newRecords()).triggered()
 	w.put(Triggers, "T", triggerText)

@@ -24,7 +24,7 @@ func unexpected(format string, args ...any) *ActivityError {
 }
 
 // condition evaluates an expression that must be a boolean; the texts true and
-// false are taken too, section 5.3.
+// false are taken too [ENGINE 5.3].
 func condition(c *expr.Context, v value.Value) (bool, *ActivityError) {
 	v, err := c.Evaluate(v)
 	if err != nil {
@@ -53,7 +53,7 @@ func startIf(n *node, c *expr.Context, user *value.Object, now time.Time) (Event
 	return n.container(branch, user, now), nil
 }
 
-// startSwitch compares text with text, with case, section 5.4.
+// startSwitch compares text with text, with case [ENGINE 5.4].
 func startSwitch(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	def := n.step.def.Switch
 	v, err := c.Evaluate(def.On)
@@ -130,7 +130,7 @@ func (s *State) end(n *node, now time.Time) Event {
 	return ok
 }
 
-// failure is the error of a container, sections 5.2 and 5.3.
+// failure is the error of a container [ENGINE 5.2, 5.3].
 func (c *children) failure() *ActivityError {
 	e := &ActivityError{Code: CodeActionFailed, FailureType: FailureUser, Message: "Activity failed because an inner activity failed"}
 	if c.culprit != nil {
@@ -141,7 +141,7 @@ func (c *children) failure() *ActivityError {
 
 // endIteration evaluates the expression of an Until after an iteration, whose
 // activities it can see. A failed iteration does not stop the loop; that of the
-// last one decides how the loop ends, section 5.5.
+// last one decides how the loop ends [ENGINE 5.5].
 func (s *State) endIteration(n *node, ok *ActivityFinished, now time.Time) Event {
 	c := s.context(n, now)
 	last := n.children.last

@@ -41,7 +41,7 @@ func (s *State) variable(n *node, c *expr.Context) (*pipeline.Variable, *Activit
 	return def, nil
 }
 
-// setVariable is section 5.7.
+// setVariable is [ENGINE 5.7].
 func (s *State) setVariable(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	raw, _ := n.typeProperty("value")
 	e := &VariableSet{Path: n.path, At: now, UserProperties: user,
@@ -72,7 +72,7 @@ func (s *State) setVariable(n *node, c *expr.Context, user *value.Object, now ti
 	return e, nil
 }
 
-// appendVariable is section 5.8: an array is appended as one nested element.
+// appendVariable is [ENGINE 5.8]: an array is appended as one nested element.
 func (s *State) appendVariable(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	def, aerr := s.variable(n, c)
 	if aerr != nil {
@@ -89,7 +89,7 @@ func (s *State) appendVariable(n *node, c *expr.Context, user *value.Object, now
 	return &VariableAppended{Path: n.path, Name: def.Name, Value: v, At: now, UserProperties: user}, nil
 }
 
-// filter is section 5.9.
+// filter is [ENGINE 5.9].
 func filter(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	rawItems, _ := n.typeProperty("items")
 	items, aerr := itemsOf(c, rawItems)
@@ -125,7 +125,7 @@ func filter(n *node, c *expr.Context, user *value.Object, now time.Time) (Event,
 	}, nil
 }
 
-// startWait is section 5.6.
+// startWait is [ENGINE 5.6].
 func startWait(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	raw, _ := n.typeProperty("waitTimeInSeconds")
 	v, err := c.Evaluate(raw)
@@ -152,7 +152,7 @@ func startWait(n *node, c *expr.Context, user *value.Object, now time.Time) (Eve
 	}, nil
 }
 
-// failActivity is section 5.10 with its table of edge cases.
+// failActivity is [ENGINE 5.10] with its table of edge cases.
 func failActivity(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
 	message, mstate, aerr := failText(n, c, "message")
 	if aerr != nil {
@@ -209,11 +209,11 @@ func failText(n *node, c *expr.Context, name string) (string, textState, *Activi
 	return s, textFine, nil
 }
 
-// maxReturnValue bounds the pipeline's return value as JSON text, section 8.
+// maxReturnValue bounds the pipeline's return value as JSON text [ENGINE 8].
 const maxReturnValue = 4 << 20
 
-// returnValue evaluates the typed list of a SetVariable that sets the pipeline's
-// return value, section 5.7.
+// returnValue evaluates the typed list of a SetVariable that sets the
+// pipeline's return value [ENGINE 5.7].
 func returnValue(c *expr.Context, raw value.Value) (*value.Object, *ActivityError) {
 	o, aerr := returnMembers(c, raw, 0)
 	if aerr != nil {

@@ -81,7 +81,7 @@ func (s *State) lastInFlight(o *node) *node {
 }
 
 // failureMessage names the failed activities of the pipeline's own scope in the
-// order in which they ended, handled or not, section 3.2.
+// order in which they ended, handled or not [ENGINE 3.2].
 func (s *State) failureMessage() string {
 	var b strings.Builder
 	for i, n := range s.root.failed {

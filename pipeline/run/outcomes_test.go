@@ -13,8 +13,7 @@ import (
 	"switchyard/value"
 )
 
-// vector is one scenario of outcomes.json, section 10 of the engine
-// specification.
+// vector is one scenario of outcomes.json [ENGINE 10].
 type vector struct {
 	Name       string
 	Activities []vectorActivity

@@ -35,8 +35,8 @@ func (e *ParameterError) Error() string {
 	return e.Reason
 }
 
-// BindParameters makes the parameters of a run from the arguments of its caller,
-// section 1.1: an argument (also null), else the default, converted to the
+// BindParameters makes the parameters of a run from the arguments of its caller
+// [ENGINE 1.1]: an argument (also null), else the default, converted to the
 // declared type and in the order of the declaration. A default that does not
 // convert is used as it is, like Data Factory does. Arguments that are not
 // declared are refused in strict mode and left out otherwise. secure names the

@@ -15,7 +15,7 @@ import (
 const Mask = "**********"
 
 // An ActivityRecord is one attempt of an activity, as monitoring shows it
-// (section 6 of the REST specification). Skipped activities have none.
+// [ADF-REST 5]. Skipped activities have none.
 type ActivityRecord struct {
 	Name, Type string
 	Path       string

@@ -16,7 +16,7 @@ func formatTime(t time.Time) string { return t.UTC().Format(timeFormat) }
 
 func member(name string, v value.Value) value.Member { return value.Member{Name: name, Value: v} }
 
-// pipelineObject is pipeline(), section 3 of the expression specification.
+// pipelineObject is pipeline() [EXPR 3].
 func pipelineObject(c *Created) *value.Object {
 	o := value.NewObject(
 		member("DataFactory", c.Factory),
@@ -70,7 +70,7 @@ func (sc *scope) current() (value.Value, bool) {
 	return nil, false
 }
 
-// activity is activity('…') of a node that is done, section 4.
+// activity is activity('…') of a node that is done [ENGINE 4].
 func (s *State) activity(n *node) (value.Value, bool) {
 	if n == nil || n.record == nil {
 		return nil, false
@@ -92,7 +92,7 @@ func (s *State) activityObject(r *ActivityRecord) *value.Object {
 		member("Status", r.Status.String()),
 	)
 	if r.Status == Inactive {
-		// Without Error and Output: section 2.2.
+		// Without Error and Output: [ENGINE 2.2].
 		o.Set("ActivityType", r.Type)
 		return o
 	}

@@ -1,7 +1,7 @@
 package run
 
-// Status is the state of a pipeline run or of an activity run, section 3.3 of
-// the engine specification. The numbers are written to disk.
+// Status is the state of a pipeline run or of an activity run [ENGINE 3.3]. The
+// numbers are written to disk.
 type Status uint8
 
 // The statuses. Skipped and Inactive are only for activities, Canceling only for

@@ -9,10 +9,10 @@
 // token is an error that names it. With the vendor's plugin (3.8 or later) at hand,
 // use that; for Azure itself, there is no other way.
 //
-// The rules are those of section 13 of the specification of the control plane:
-// Check names resources and finds their location, Diff replaces on a change of path
-// or location, bodies are nested as Resource Manager wants them and answers
-// flattened as the programs expect them.
+// The rules are those of [ARM 13]: Check names resources and finds their
+// location, Diff replaces on a change of path or location, bodies are nested as
+// Resource Manager wants them and answers flattened as the programs expect
+// them.
 //
 // A Server has no goroutines of its own; its owner serves it with gRPC.
 package provider

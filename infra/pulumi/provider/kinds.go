@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Paths of section 13, with the parameters' names as the vendor's SDKs have them.
+// Paths of [ARM 13], with the parameters' names as the vendor's SDKs have them.
 const (
 	group     = "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}"
 	namespace = group + "/providers/Microsoft.ServiceBus/namespaces/{namespaceName}"
@@ -28,7 +28,7 @@ const forever = "P10675199DT2H48M5.4775807S"
 func words(s string) []string { return strings.Fields(s) }
 
 // kinds are the resource types; inputs and outputs are those of version 3.28 of
-// the vendor's SDKs, defaults those of sections 6 and 7.
+// the vendor's SDKs, defaults those of [ARM 6, 7].
 var kinds = []*kind{
 	{token: "resources:ResourceGroup", apiVersion: resourcesVersion, path: group, name: "resourceGroupName", maxName: 90,
 		location: ofItself, inputs: words("location managedBy tags"), outputs: words("name type properties"), explicit: true},

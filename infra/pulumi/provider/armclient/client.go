@@ -2,8 +2,7 @@
 // needs: it finds the endpoint by ARM_METADATA_HOSTNAME's cloud document, logs in
 // with a client secret, sends JSON and waits for long-running operations.
 //
-// It is written against section 2, 3 and 4 of the specification of Switchyard's
-// control plane and has no goroutines of its own.
+// It is written against [ARM 2, 3, 4] and has no goroutines of its own.
 package armclient
 
 import (

@@ -1,7 +1,7 @@
 // Package armtest is a Resource Manager for tests: a tree of resources in memory
 // behind TLS, with metadata and token endpoints, that records what it is asked. It
-// knows no resource provider; it stores what is put and adds what every provider
-// adds. The shapes are those of sections 1 to 5 of the specification.
+// knows no resource provider; it stores what is put and adds what every
+// provider adds. The shapes are those of [ARM 1, 2, 3, 4, 5].
 package armtest
 
 import (
