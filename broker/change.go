@@ -33,11 +33,24 @@ func (b *Broker) newChange(what, name string, decide func(u *commit.Unit) (creat
 
 // Stage implements [commit.Effect].
 func (c *Change) Stage(u *commit.Unit) (release func(), err error) {
+	release, err = c.stage(u)
+	return release, c.failed(err)
+}
+
+// failed says which change an error is about.
+func (c *Change) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %q: %w", c.what, c.name, err)
+}
+
+func (c *Change) stage(u *commit.Unit) (release func(), err error) {
 	c.b.mu.Lock()
 	created, unlock, err := c.decide(u)
 	if err != nil {
 		c.b.mu.Unlock()
-		return nil, fmt.Errorf("%s %q: %w", c.what, c.name, err)
+		return nil, err
 	}
 	c.created = created
 	return func() {
@@ -54,16 +67,5 @@ func (b *Broker) change(ctx context.Context, c *Change) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(b.ctx, cancel)() // a broker that is closed lets nobody wait
-	if err := b.log.Admit(ctx, definitionSize); err != nil {
-		return fmt.Errorf("%s %q: %w", c.what, c.name, err)
-	}
-	u := &commit.Unit{}
-	release, err := c.Stage(u)
-	if err != nil {
-		return err
-	}
-	b.log.Submit(u)
-	release()
-	b.log.Sync(u)
-	return nil
+	return c.failed(commit.Do(ctx, b.log, definitionSize, commit.EffectFunc(c.stage)))
 }

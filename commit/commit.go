@@ -9,6 +9,8 @@
 // was decided; nothing that was decided leaves the process before the unit that
 // records it is durable.
 //
+// [Do] is that order for a change that is made in one place.
+//
 // The package imports nothing of ours and does no I/O.
 package commit
 
