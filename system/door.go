@@ -151,7 +151,7 @@ func (s *System) forgetNamespace(ns string) {
 // namespaceOf tells which namespace a client of the Service Bus port means: the
 // one that it names; else the one that the port belongs to.
 func (s *System) namespaceOf(host string) (string, bool) {
-	if ns, ok := s.bus.byName(host); ok {
+	if ns, ok := s.namespaceByName(host); ok {
 		return ns, true
 	}
 	for _, n := range s.broker.Namespaces() {

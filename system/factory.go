@@ -9,6 +9,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/auth"
+	"switchyard/bridge"
 	"switchyard/broker"
 	"switchyard/commit"
 	"switchyard/deploy"
@@ -16,7 +17,6 @@ import (
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/factory"
-	"switchyard/pipeline/trigger"
 	"switchyard/store"
 	"switchyard/value"
 )
@@ -40,7 +40,7 @@ const (
 func (s *System) openFactories() error {
 	m, err := factory.New(factory.Options{
 		Store: records{s.store}, Log: s.store, Clock: activityClock{}, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,
-		TenantID: s.tenant, Starter: starter{s}, Retire: factory.RetireRuns(s.engine, s.store, s.store),
+		TenantID: s.tenant, Starter: s.starter(), Retire: factory.RetireRuns(s.engine, s.store, s.store),
 		GlobalParameter: func(v value.Value) value.Value {
 			if v == LanguageEndpoint {
 				return "http://" + languageHost
@@ -50,6 +50,12 @@ func (s *System) openFactories() error {
 	})
 	s.factories = m
 	return err
+}
+
+func (s *System) starter() bridge.Starter {
+	return bridge.Starter{
+		Bus: s.bus, Engine: s.engine, Log: s.store, Clock: activityClock{}, Logger: s.log, Context: s.links, Endpoint: s.triggerEndpoint,
+	}
 }
 
 // deploy creates what a deployment declares, or brings what is there up to it:
@@ -79,30 +85,11 @@ func (s *System) deploy(ctx context.Context, d *deploy.Deployment) error {
 	if d.Factory == nil {
 		return nil
 	}
-	if err := s.checkTriggers(d.Factory); err != nil {
+	if err := s.starter().Check(d.Factory); err != nil {
 		return err
 	}
 	id := factory.ID{Subscription: s.subscription, ResourceGroup: DefaultResourceGroup}
 	return s.factories.Deploy(ctx, id, DefaultLocation, d.Factory)
-}
-
-// checkTriggers tells at once about every started trigger of a folder that would
-// find no queue.
-func (s *System) checkTriggers(f *pipeline.Factory) error {
-	var errs []error
-	for _, t := range f.Triggers {
-		if !t.Started || t.ServiceBus == nil {
-			continue
-		}
-		ep, err := s.triggerEndpoint(f, t)
-		if err == nil {
-			_, err = (&source{bus: s.bus, endpoint: ep, queue: t.ServiceBus.QueueName}).open()
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: $.properties.typeProperties: trigger %s: %w", t.File, t.Name, err))
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // putTopic creates a topic as a folder declares it. A subscription that is
@@ -206,34 +193,6 @@ func (s *System) factory(name string) (*pipeline.Factory, error) {
 type NotFoundError struct{ Msg string }
 
 func (e *NotFoundError) Error() string { return e.Msg }
-
-// starter runs the triggers of the factory manager.
-type starter struct{ s *System }
-
-// Start implements [factory.Starter].
-func (x starter) Start(f *pipeline.Factory, def *pipeline.Trigger) (stop func(), err error) {
-	s := x.s
-	ep, err := s.triggerEndpoint(f, def)
-	if err != nil {
-		return nil, err
-	}
-	src := &source{bus: s.bus, endpoint: ep, queue: def.ServiceBus.QueueName, log: s.log}
-	q, err := src.open()
-	if err != nil {
-		return nil, err
-	}
-	t, err := trigger.NewServiceBus(trigger.Options{
-		Engine: s.engine, Log: s.store, Clock: activityClock{}, Logger: s.log, Source: src,
-		Namespace: q.Namespace(), Factory: f, Trigger: def,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := t.Start(s.links); err != nil {
-		return nil, err
-	}
-	return t.Stop, nil
-}
 
 // triggerEndpoint resolves the linked service of a trigger: only linkedService()
 // can occur in its expressions.

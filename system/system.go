@@ -28,6 +28,7 @@ import (
 	"switchyard/amqp/amqpnet"
 	"switchyard/auth"
 	"switchyard/auth/issuer"
+	"switchyard/bridge"
 	"switchyard/broker"
 	"switchyard/commit"
 	"switchyard/language"
@@ -48,7 +49,7 @@ type System struct {
 	store  *store.Store
 	broker *broker.Broker
 	auth   *auth.Authority
-	bus    *bus
+	bus    *bridge.Bus
 	engine *engine.Engine
 	// registry is filled before the engine starts.
 	registry *activity.Registry
@@ -205,7 +206,7 @@ func (s *System) startBroker(ctx context.Context) error {
 		return err
 	}
 	s.broker = b
-	s.bus = &bus{broker: b, auth: s.auth, address: s.address}
+	s.bus = bridge.New(bridge.Options{Broker: b, Keys: s.auth, Logger: s.log, Namespace: s.namespaceByHost})
 	sealed, err := s.store.Meta(metaAuthority)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err

@@ -46,6 +46,8 @@ var arrows = map[string][]string{
 	"pipeline/engine":            {"expr", "value", "pipeline", "pipeline/run", "pipeline/activity", "commit"},
 	"pipeline/engine/enginetest": {"expr", "value", "pipeline", "pipeline/run", "pipeline/activity", "pipeline/engine", "commit"},
 
+	"bridge": {"auth", "broker", "commit", "value", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/trigger", "servicebus"},
+
 	"deploy": {"broker", "broker/filter", "value", "pipeline"},
 	"store":  {"commit", "broker", "pipeline/engine"},
 	"system": {"..."},
@@ -67,7 +69,7 @@ var arrows = map[string][]string{
 // onlyFrom lists rooms that few may import: the wiring stays in one place.
 var onlyFrom = map[string][]string{
 	"store":             {"system"},
-	"servicebus":        {"system"},
+	"servicebus":        {"system", "bridge"},
 	"console":           {"system"},
 	"arm/resourcesrp":   {"system"},
 	"arm/servicebusrp":  {"system"},

@@ -1,0 +1,141 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"switchyard/auth"
+	"switchyard/broker"
+	"switchyard/commit"
+	"switchyard/pipeline/activity"
+	"switchyard/servicebus"
+	"switchyard/value"
+)
+
+// Keys verifies the keys of linked services. [*auth.Authority] does.
+type Keys interface {
+	// VerifyKey verifies the name and the key of a rule of the namespace.
+	VerifyKey(ns, keyName, key string) (auth.Grant, error)
+}
+
+// Options are what a [Bus] needs. All are required.
+type Options struct {
+	Broker *broker.Broker
+	Keys   Keys
+	Logger *slog.Logger
+	// Namespace finds the namespace that the host of a linked service means.
+	Namespace func(host string) (string, error)
+}
+
+// A Bus lets the factory send to, take from and settle in the broker. It is an
+// [activity.Bus] and a [trigger.Settler].
+type Bus struct{ o Options }
+
+// New returns a bus.
+func New(o Options) *Bus { return &Bus{o} }
+
+// namespace finds the namespace that an endpoint means and checks that the
+// endpoint's key has one of the rights.
+func (b *Bus) namespace(e activity.Endpoint, wanted auth.Rights) (string, error) {
+	if e.ConnectionString == "" {
+		// The factory's identity has the data owner's role on the namespaces that
+		// are served here.
+		return b.o.Namespace(e.FullyQualifiedNamespace)
+	}
+	cs, err := auth.ParseConnectionString(e.ConnectionString)
+	if err != nil {
+		return "", err
+	}
+	ns, err := b.o.Namespace(cs.Endpoint)
+	if err != nil {
+		return "", err
+	}
+	if cs.Key == "" {
+		return "", errors.New("a linked service needs a connection string with a SharedAccessKey; " +
+			"a ready-made signature is not supported")
+	}
+	g, err := b.o.Keys.VerifyKey(ns, cs.KeyName, cs.Key)
+	if err != nil {
+		return "", err
+	}
+	if !g.Rights.Allows(wanted) {
+		return "", fmt.Errorf("unauthorized access: key %s of namespace %s has no %s right", cs.KeyName, ns, wanted)
+	}
+	return ns, nil
+}
+
+// queue finds a queue to take messages from.
+func (b *Bus) queue(e activity.Endpoint, path string) (*broker.Queue, error) {
+	ns, err := b.namespace(e, auth.Listen)
+	if err != nil {
+		return nil, err
+	}
+	return b.named(ns, path)
+}
+
+func (b *Bus) named(ns, path string) (*broker.Queue, error) {
+	q, err := b.o.Broker.Queue(ns, path)
+	if err != nil {
+		return nil, fmt.Errorf("queue %s of namespace %s: %w", path, ns, err)
+	}
+	return q, nil
+}
+
+// sender finds what can be sent to: a queue or a topic.
+func (b *Bus) sender(e activity.Endpoint, path string) (broker.Sender, error) {
+	ns, err := b.namespace(e, auth.Send)
+	if err != nil {
+		return nil, err
+	}
+	q, err := b.o.Broker.Sender(ns, path)
+	if err != nil {
+		return nil, fmt.Errorf("queue or topic %s of namespace %s: %w", path, ns, err)
+	}
+	return q, nil
+}
+
+// Effect implements [activity.Bus].
+func (b *Bus) Effect(run string, ops ...activity.Op) (commit.Effect, error) {
+	out := make([]broker.Op, len(ops))
+	for i, op := range ops {
+		var err error
+		switch op := op.(type) {
+		case activity.Send:
+			out[i], err = b.send(op)
+		case activity.Settle:
+			out[i], err = b.settle(run, op)
+		default:
+			panic(fmt.Sprintf("bridge: an operation of type %T", op))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return b.o.Broker.Effect(out...), nil
+}
+
+func (b *Bus) send(op activity.Send) (broker.Op, error) {
+	q, err := b.sender(op.Endpoint, op.Queue)
+	if err != nil {
+		return nil, err
+	}
+	m := op.Message
+	content, err := servicebus.Compose(&servicebus.Parts{
+		MessageID: m.MessageID, CorrelationID: m.CorrelationID, SessionID: m.SessionID,
+		Subject: m.Subject, To: m.To, ReplyTo: m.ReplyTo, ContentType: m.ContentType,
+		TimeToLive: m.TimeToLive, Body: m.Body, Properties: properties(m.ApplicationProperties),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return broker.SendOp{Queue: q, Messages: []*broker.Message{{Content: content}}}, nil
+}
+
+func properties(o *value.Object) []broker.Property {
+	var out []broker.Property
+	for _, m := range o.Members() {
+		out = append(out, broker.Property{Name: m.Name, Value: m.Value})
+	}
+	return out
+}

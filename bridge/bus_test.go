@@ -1,0 +1,99 @@
+package bridge
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/broker"
+	"switchyard/pipeline/activity"
+	"switchyard/value"
+)
+
+const keyed = "Endpoint=sb://127.0.0.1:5672/;SharedAccessKeyName="
+
+// TestEndpoints: who may send and who may take messages, by linked service.
+func TestEndpoints(t *testing.T) {
+	w := newWorld(t)
+	const yes = "" // no error
+	for _, c := range []struct {
+		name       string
+		endpoint   activity.Endpoint
+		send, take string // part of the error
+	}{
+		{"identity", home, yes, yes},
+		{"another namespace", activity.Endpoint{FullyQualifiedNamespace: "ns-two.servicebus.windows.net"},
+			"ns-two.servicebus.windows.net is not served", "ns-two.servicebus.windows.net is not served"},
+		{"key that sends", activity.Endpoint{ConnectionString: keyed + "sends;SharedAccessKey=secret"}, yes, "key sends of namespace ns-one has no Listen right"},
+		{"key that listens", activity.Endpoint{ConnectionString: keyed + "listens;SharedAccessKey=secret"}, "key listens of namespace ns-one has no Send right", yes},
+		{"wrong key", activity.Endpoint{ConnectionString: keyed + "sends;SharedAccessKey=guess"}, `the key is not one of rule "sends"`, `the key is not one of rule "sends"`},
+		{"unknown rule", activity.Endpoint{ConnectionString: keyed + "nobody;SharedAccessKey=secret"}, `"nobody"`, `"nobody"`},
+		{"signature", activity.Endpoint{ConnectionString: "Endpoint=sb://127.0.0.1:5672/;SharedAccessSignature=SharedAccessSignature sr=x&sig=y&se=1&skn=z"},
+			"ready-made signature", "ready-made signature"},
+		{"no connection string", activity.Endpoint{ConnectionString: "nonsense"}, "nonsense", "nonsense"},
+	} {
+		_, err := w.Effect("", activity.Send{Endpoint: c.endpoint, Queue: "out"})
+		wantError(t, c.name+": send", err, c.send)
+		_, err = (&source{bus: w.Bus, endpoint: c.endpoint, queue: "in"}).Reserve(1)
+		wantError(t, c.name+": take", err, c.take)
+	}
+}
+
+// wantError checks that an error has a text in it; "" is for none.
+func wantError(t *testing.T, what string, err error, part string) {
+	t.Helper()
+	switch {
+	case part == "" && err != nil:
+		t.Errorf("%s: %v", what, err)
+	case part != "" && (err == nil || !strings.Contains(err.Error(), part)):
+		t.Errorf("%s: error %v, want one with %q", what, err, part)
+	}
+}
+
+// TestSend: every member of a message arrives, and is seen again by the run that
+// the message starts.
+func TestSend(t *testing.T) {
+	w := newWorld(t)
+	out := activity.OutMessage{
+		MessageID: "id", CorrelationID: "correlation", Subject: "subject", To: "to",
+		ReplyTo: "reply-to", ContentType: "application/json", TimeToLive: time.Hour, Body: []byte(`{"a":1}`),
+		ApplicationProperties: value.NewObject(value.Member{Name: "n", Value: int64(7)}, value.Member{Name: "s", Value: "x"}),
+	}
+	e, err := w.Effect("", activity.Send{Endpoint: home, Queue: "in", Message: out}, activity.Send{Endpoint: home, Queue: "all", Message: out})
+	w.must(err)
+	w.wantStored("in") // nothing before the effect is staged
+	w.must(w.do(e))
+	b := w.take("in")
+	if b.Len() != 1 {
+		t.Fatalf("%d messages, want 1", b.Len())
+	}
+	m := b.Messages()[0]
+	if m.MessageID != "id" || m.CorrelationID != "correlation" || m.Subject != "subject" || m.To != "to" || m.ReplyTo != "reply-to" ||
+		m.ContentType != "application/json" || !bytes.Equal(m.Body, out.Body) || m.SequenceNumber != 1 || m.DeliveryCount != 0 || m.EnqueuedTimeUTC.IsZero() {
+		t.Errorf("taken: %+v, want what was sent: %+v", m, out)
+	}
+	if got := string(value.Append(nil, m.ApplicationProperties)); got != `{"n":7,"s":"x"}` {
+		t.Errorf("application properties: %s", got)
+	}
+	w.wantStored("all/Subscriptions/copy", "id")
+	if parts, _ := w.stored("all/Subscriptions/copy"); parts[0].TimeToLive != time.Hour {
+		t.Errorf("time to live %v, want an hour", parts[0].TimeToLive)
+	}
+}
+
+// TestSendRefused: an effect of which one part can't be is none at all.
+func TestSendRefused(t *testing.T) {
+	w := newWorld(t)
+	e, err := w.Effect("", activity.Send{Endpoint: home, Queue: "out"}, activity.Send{Endpoint: home, Queue: "nowhere"})
+	if e != nil || !errors.Is(err, broker.ErrEntityNotFound) || !strings.Contains(err.Error(), "queue or topic nowhere of namespace ns-one") {
+		t.Errorf("effect %v, error %v, want none and one that names the queue", e, err)
+	}
+	e, err = w.Effect("", activity.Send{Endpoint: home, Queue: "out"}, activity.Settle{SequenceNumber: 1})
+	wantError(t, "a run without messages", err, "not started by messages")
+	if e != nil {
+		t.Errorf("effect %v, want none", e)
+	}
+	w.wantStored("out")
+}
