@@ -1,7 +1,7 @@
-// Package commit is what rooms share so that they can be atomic together: a
+// Package commit is what packages share so that they can be atomic together: a
 // [Unit] of records that becomes durable as a whole or not at all, the [Log]
-// that orders and commits units, and the [Effect] that lets one room add its
-// records to another room's unit.
+// that orders and commits units, and the [Effect] that lets one package add its
+// records to another package's unit.
 //
 // The order that everything in this program keeps is: decide, submit, unlock,
 // sync, answer. Whoever changes memory submits the unit before it releases the
@@ -121,7 +121,7 @@ type Log interface {
 	Sync(u *Unit)
 }
 
-// An Effect is what another room may add to a unit. Stage locks what it
+// An Effect is what another package may add to a unit. Stage locks what it
 // changes, checks that the change is still allowed, applies it to memory and
 // writes its records into u. The caller submits u and then calls release, which
 // unlocks and never fails. If Stage fails it has changed nothing, holds nothing

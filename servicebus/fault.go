@@ -39,7 +39,7 @@ const (
 	textFull     = "The maximum entity size has been reached or exceeded."
 )
 
-// faults is the one table from the errors of other rooms to what clients see.
+// faults is the one table from the errors of other packages to what clients see.
 // An empty text means the error's own.
 var faults = []struct {
 	err       error

@@ -1,7 +1,7 @@
 // Package store keeps everything that must survive in one Pebble database: it
 // implements commit.Log, broker.Store and engine.History, a small key/value
 // table for the program's own facts, and the sealing of secrets. It decides
-// nothing: what is in a record was decided by the room that wrote it.
+// nothing: what is in a record was decided by the package that wrote it.
 //
 // The package starts no goroutine of its own. The first caller that waits in
 // [Store.Sync] commits for all that wait; Pebble flushes and compacts in

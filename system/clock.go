@@ -8,12 +8,12 @@ import (
 	"switchyard/pipeline/activity"
 )
 
-// timer is a time.Timer behind the interfaces of the rooms.
+// timer is a time.Timer behind the interfaces of the packages.
 type timer struct{ *time.Timer }
 
 func (t timer) C() <-chan time.Time { return t.Timer.C }
 
-// The rooms declare the clocks they need; these are the one real clock in the
+// The packages declare the clocks they need; these are the one real clock in the
 // types of each.
 type (
 	brokerClock   struct{}

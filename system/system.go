@@ -1,5 +1,5 @@
 // Package system is the wiring: options in, a running Switchyard out. It decides
-// the order in which the rooms start and stop, adapts them to the interfaces
+// the order in which the packages start and stop, adapts them to the interfaces
 // that they declare for each other, and owns the one real clock.
 //
 // Start order: the store, the broker and its namespaces, the ports, the

@@ -11,7 +11,7 @@ import (
 	"switchyard/broker"
 )
 
-// failure maps an error of another room to what a client is told: the one place
+// failure maps an error of another package to what a client is told: the one place
 // where that is decided.
 type failure struct {
 	err     error

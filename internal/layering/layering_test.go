@@ -14,9 +14,9 @@ import (
 	"testing"
 )
 
-// arrows says what each room may import of ours, beside packages below itself.
-// A room that is not listed fails the test: whoever builds one states its
-// arrows here. "x/..." stands for x and everything below it.
+// arrows says what each package may import of ours, beside packages below itself.
+// A package that is not listed fails the test: the change that adds it
+// states its arrows here. "x/..." stands for x and everything below it.
 var arrows = map[string][]string{
 	"commit":   {},
 	"value":    {},
@@ -66,7 +66,7 @@ var arrows = map[string][]string{
 	"cmd/switchyard": {"auth/issuer", "system", "config", "deploy", "expr", "value", "expr/exprtest", "pipeline", "examples", "auth"},
 }
 
-// onlyFrom lists rooms that few may import: the wiring stays in one place.
+// onlyFrom lists packages that few may import: the wiring stays in one place.
 var onlyFrom = map[string][]string{
 	"store":             {"system"},
 	"servicebus":        {"system", "bridge"},

@@ -4,7 +4,7 @@
 // are the engine's, and starts no goroutine that outlives Execute.
 //
 // The package implements [ENGINE 5.15] (Web) and the extensions ServiceBusSend
-// and ServiceBusSettle. An executor never changes another room itself: what it
+// and ServiceBusSettle. An executor never changes another package itself: what it
 // wants to have sent or settled is the [commit.Effect] of its result, which the
 // run's owner stages together with the record that the activity has finished,
 // so that both become durable or neither.
@@ -30,7 +30,7 @@ type Timer = interface {
 }
 
 // Clock tells and measures time. The types are aliases, so that a clock made for
-// another room fits as well.
+// another package fits as well.
 type Clock = interface {
 	Now() time.Time
 	NewTimer(d time.Duration) Timer

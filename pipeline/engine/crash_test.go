@@ -110,7 +110,7 @@ func put(key string, val []byte) effect {
 	}
 }
 
-// effects lists what other rooms keep.
+// effects lists what other packages keep.
 func effects(t *testing.T, r *enginetest.Recorder, before []string) []string {
 	t.Helper()
 	out := slices.Clone(before)

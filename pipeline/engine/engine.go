@@ -9,7 +9,7 @@
 // the history, syncs it, and only then starts what was decided. So nothing is
 // executed that is not on disk, and a restart is a fold of the events.
 //
-// An effect of another room keeps that room's locks until its unit is submitted.
+// An effect of another package keeps that package's locks until its unit is submitted.
 // It is therefore staged in a small unit of its own, together with the one event
 // that depends on it; no two effects are staged at once, and no expression is
 // evaluated under their locks. The units of one turn are synced once, with the

@@ -14,7 +14,7 @@ import (
 
 // Memory is a [commit.Log] and a [History] that live as long as the process: for
 // a run without a data directory, and for tests. It applies any unit, so other
-// rooms' records may share it, but only a History reads them.
+// packages' records may share it, but only a History reads them.
 type Memory struct {
 	mu      sync.Mutex
 	pending []*commit.Unit // submitted, not committed; guarded by mu

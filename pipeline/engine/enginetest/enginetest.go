@@ -297,7 +297,7 @@ func (r *Recorder) Ops(i int) []commit.Op {
 	return r.units[i].Ops()
 }
 
-// Effects returns what other rooms have set in the i-th unit, as key=value: keys
+// Effects returns what other packages have set in the i-th unit, as key=value: keys
 // that start with x.
 func (r *Recorder) Effects(i int) []string {
 	var out []string
