@@ -121,7 +121,7 @@ func (b *Broker) openEntity(n *namespace, r EntityRecord, topics map[EntityID]*t
 	case kindSubscription:
 		return openSubscription(r, topics)
 	default:
-		e, err := openHost(b, n, r)
+		e, err := openMessageStore(b, n, r)
 		if err != nil {
 			return err
 		}
@@ -135,7 +135,7 @@ func (b *Broker) Start(ctx context.Context) {
 	context.AfterFunc(ctx, b.cancel)
 	b.pool.start(b.ctx)
 	b.timers.start(b.ctx)
-	for _, e := range b.hosts() {
+	for _, e := range b.messageStores() {
 		e.mu.Lock()
 		e.settleDown(b.Now())
 		e.mu.Unlock()
@@ -176,15 +176,15 @@ func (b *Broker) Sync(u *commit.Unit) {
 	}
 }
 
-// hosts returns every entity, in the order of their numbers.
-func (b *Broker) hosts() []*host {
+// messageStores returns every entity, in the order of their numbers.
+func (b *Broker) messageStores() []*messageStore {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	var all []*host
+	var all []*messageStore
 	for _, n := range b.namespaces {
-		all = append(all, n.hosts()...)
+		all = append(all, n.messageStores()...)
 	}
-	slices.SortFunc(all, func(a, b *host) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(all, func(a, b *messageStore) int { return cmp.Compare(a.id, b.id) })
 	return all
 }
 
@@ -192,7 +192,7 @@ func (b *Broker) hosts() []*host {
 // queues and sequence numbers. It is for start: who holds what.
 func (b *Broker) RunLocks() map[RunID][]RunLock {
 	locks := map[RunID][]RunLock{}
-	for _, e := range b.hosts() {
+	for _, e := range b.messageStores() {
 		e.mu.Lock()
 		e.q.RunLocks(func(run RunID, sub SubQueue, seq int64, token LockToken) {
 			locks[run] = append(locks[run], RunLock{Queue: QueueID{Entity: e.id, Sub: sub}, SequenceNumber: seq, LockToken: token})
@@ -206,8 +206,8 @@ func (b *Broker) RunLocks() map[RunID][]RunLock {
 // delivery count unchanged.
 func (b *Broker) ReleaseRun(run RunID) commit.Effect {
 	f := &effect{b: b}
-	for _, e := range b.hosts() {
-		for _, sub := range [...]SubQueue{MainQueue, DeadLetterQueue} {
+	for _, e := range b.messageStores() {
+		for sub := range SubQueue(entity.SubQueues) {
 			e.mu.Lock()
 			held := len(e.q.HeldBy(sub, run)) > 0
 			e.mu.Unlock()

@@ -37,11 +37,11 @@ func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
 		}
 		e := n.queues[strings.ToLower(path)]
 		if e == nil {
-			if err := n.room(path); err != nil {
+			if err := n.canCreate(path); err != nil {
 				return false, nil, err
 			}
 			b.lastEntity++
-			e = newHost(b, n, EntityRecord{ID: b.lastEntity, Path: path, CreatedAt: b.catalogueTime()}, &entityLock{entity: b.lastEntity}, o, o.config(), entity.State{})
+			e = newMessageStore(b, n, EntityRecord{ID: b.lastEntity, Path: path, CreatedAt: b.catalogueTime()}, &entityLock{entity: b.lastEntity}, o, o.config(), entity.State{})
 			n.queues[strings.ToLower(path)] = e
 			created = true
 		}
@@ -55,8 +55,8 @@ func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
 // catalogueTime is now to the millisecond, as the catalogue and messages keep it.
 func (b *Broker) catalogueTime() time.Time { return b.Now().Truncate(time.Millisecond) }
 
-// room fails if no queue or topic of that path can be created.
-func (n *namespace) room(path string) error {
+// canCreate fails if no queue or topic of that path can be created.
+func (n *namespace) canCreate(path string) error {
 	if n.queues[strings.ToLower(path)] != nil {
 		return fmt.Errorf("%w: there is a queue %q", ErrEntityExists, path)
 	}
@@ -71,7 +71,7 @@ func (n *namespace) room(path string) error {
 
 // reconfigure records the definition and lets it take effect. It is called with
 // mu held.
-func (e *host) reconfigure(u *commit.Unit, c entity.Config, definition []byte) {
+func (e *messageStore) reconfigure(u *commit.Unit, c entity.Config, definition []byte) {
 	e.updated = e.b.catalogueTime()
 	e.q.SetConfig(c)
 	e.b.store.PutEntity(u, EntityRecord{ID: e.id, Namespace: e.namespace.id, Path: e.path, CreatedAt: e.created, UpdatedAt: e.updated, Definition: definition})
@@ -120,7 +120,7 @@ func notFound(kind, path, ns string) error {
 }
 
 // unused fails while runs hold messages of the entity. It is called with mu held.
-func (e *host) unused() error {
+func (e *messageStore) unused() error {
 	if runs := e.runs(); len(runs) > 0 {
 		return fmt.Errorf("queue %q: %w: %d runs", e.path, ErrEntityInUse, len(runs))
 	}
@@ -128,7 +128,7 @@ func (e *host) unused() error {
 }
 
 // runs returns the runs that hold messages, sorted. It is called with mu held.
-func (e *host) runs() []RunID {
+func (e *messageStore) runs() []RunID {
 	var runs []RunID
 	e.q.RunLocks(func(run RunID, _ SubQueue, _ int64, _ LockToken) { runs = append(runs, run) })
 	slices.Sort(runs)
@@ -136,7 +136,7 @@ func (e *host) runs() []RunID {
 }
 
 // drop deletes the entity. It is called with mu held.
-func (e *host) drop(u *commit.Unit) {
+func (e *messageStore) drop(u *commit.Unit) {
 	e.deleted = true
 	err := e.alive()
 	for _, c := range slices.Clone(e.consumers) {
@@ -156,7 +156,7 @@ func (e *host) drop(u *commit.Unit) {
 }
 
 // end closes a consumer that did not ask for it. It is called with mu held.
-func (e *host) end(u *commit.Unit, c *Consumer, err error) {
+func (e *messageStore) end(u *commit.Unit, c *Consumer, err error) {
 	e.forget(c)
 	e.apply(u, e.env(), entity.CloseConsumer{Consumer: c.c})
 	drains := c.takeDrains()
@@ -187,7 +187,7 @@ func (b *Broker) Queue(ns, path string) (*Queue, error) {
 		return &Queue{e: e, sub: sub}, nil
 	}
 	if s := n.subscription(SplitSubscription(path)); s != nil {
-		return &Queue{e: s.host, sub: sub}, nil
+		return &Queue{e: s.messageStore, sub: sub}, nil
 	}
 	if n.topics[strings.ToLower(path)] != nil && sub == MainQueue {
 		return nil, fmt.Errorf("topic %q in namespace %q: %w", path, ns, ErrNotReceivable)
@@ -204,7 +204,7 @@ func (b *Broker) Queues(ns string) ([]QueueInfo, error) {
 		b.mu.RUnlock()
 		return nil, err
 	}
-	all := make([]*host, 0, len(n.queues))
+	all := make([]*messageStore, 0, len(n.queues))
 	for _, e := range n.queues {
 		all = append(all, e)
 	}
@@ -219,7 +219,7 @@ func (b *Broker) Queues(ns string) ([]QueueInfo, error) {
 	return infos, nil
 }
 
-func (e *host) info() (QueueInfo, error) {
+func (e *messageStore) info() (QueueInfo, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.alive(); err != nil {
@@ -229,13 +229,16 @@ func (e *host) info() (QueueInfo, error) {
 }
 
 // counts is called with mu held.
-func (e *host) counts() Counts {
-	main, dlq := e.q.Counters(MainQueue), e.q.Counters(DeadLetterQueue)
-	return Counts{
-		Active:      main.Messages,
-		DeadLetter:  dlq.Messages,
-		Total:       main.Messages + dlq.Messages,
-		SizeInBytes: main.Bytes + dlq.Bytes,
-		Locked:      int64(e.q.Locked(MainQueue)),
+func (e *messageStore) counts() Counts {
+	messages := func(s SubQueue) int64 { return e.q.Counters(s).Messages }
+	c := Counts{
+		Active:             messages(MainQueue),
+		DeadLetter:         messages(DeadLetterQueue),
+		Transfer:           messages(entity.TransferQueue),
+		TransferDeadLetter: messages(entity.TransferDeadLetterQueue),
+		SizeInBytes:        e.q.Bytes(),
+		Locked:             int64(e.q.Locked(MainQueue)),
 	}
+	c.Total = c.Active + c.DeadLetter + c.Transfer + c.TransferDeadLetter
+	return c
 }

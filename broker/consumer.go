@@ -24,12 +24,12 @@ type ConsumerOptions struct {
 // A Consumer receives messages of one sub-queue, as many as its credit allows.
 // Consumers of the same sub-queue take turns.
 type Consumer struct {
-	e      *host
+	e      *messageStore
 	sub    SubQueue
 	o      ConsumerOptions
 	c      *entity.Consumer
 	closed atomic.Bool
-	drains []func() // guarded by host.mu
+	drains []func() // guarded by messageStore.mu
 }
 
 // NewConsumer opens a consumer without credit. Errors: [ErrEntityDisabled],
@@ -75,7 +75,7 @@ func (c *Consumer) Drain(done func()) *commit.Unit {
 }
 
 // takeDrains returns what tells those who wait for the drain, nil if nobody
-// does. It is called with host.mu held.
+// does. It is called with messageStore.mu held.
 func (c *Consumer) takeDrains() func() {
 	drains := c.drains
 	c.drains = nil
@@ -109,7 +109,7 @@ func (c *Consumer) Close() *commit.Unit {
 }
 
 // forget takes a consumer off the list. It is called with mu held.
-func (e *host) forget(c *Consumer) {
+func (e *messageStore) forget(c *Consumer) {
 	if i := slices.Index(e.consumers, c); i >= 0 {
 		e.consumers = slices.Delete(e.consumers, i, i+1)
 	}

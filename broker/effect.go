@@ -69,7 +69,7 @@ func (b *Broker) Join(effects ...commit.Effect) commit.Effect {
 			f.err = e.err
 		}
 		for _, p := range e.parts {
-			own := f.part(p.host)
+			own := f.part(p.messageStore)
 			for _, op := range p.ops {
 				if settle, ok := op.(entity.RunSettle); ok {
 					settle.Contents = own.contents
@@ -132,21 +132,21 @@ func (p *topicPart) evaluate() {
 func (p *topicPart) outdated() bool { return p.fanout.set != p.topic.rules.Load() }
 
 type part struct {
-	host     *host
-	ops      []entity.Op
-	contents map[int64]*Content // read for the operations
+	messageStore *messageStore
+	ops          []entity.Op
+	contents     map[int64]*Content // read for the operations
 }
 
 // part returns the entity's part of the effect.
-func (f *effect) part(e *host) *part {
-	i, found := slices.BinarySearchFunc(f.parts, e.id, func(p *part, id EntityID) int { return cmp.Compare(p.host.id, id) })
+func (f *effect) part(e *messageStore) *part {
+	i, found := slices.BinarySearchFunc(f.parts, e.id, func(p *part, id EntityID) int { return cmp.Compare(p.messageStore.id, id) })
 	if !found {
-		f.parts = slices.Insert(f.parts, i, &part{host: e, contents: map[int64]*Content{}})
+		f.parts = slices.Insert(f.parts, i, &part{messageStore: e, contents: map[int64]*Content{}})
 	}
 	return f.parts[i]
 }
 
-func (f *effect) add(e *host, op entity.Op) {
+func (f *effect) add(e *messageStore, op entity.Op) {
 	p := f.part(e)
 	if settle, ok := op.(entity.RunSettle); ok && settle.Contents == nil {
 		settle.Contents = p.contents
@@ -162,16 +162,16 @@ func (f *effect) prepare() {
 		p.evaluate()
 	}
 	for _, p := range f.parts {
-		p.host.mu.Lock()
+		p.messageStore.mu.Lock()
 		var need []int64
-		if !p.host.deleted {
-			need, _ = p.host.q.Check(p.host.env(), p.ops...)
+		if !p.messageStore.deleted {
+			need, _ = p.messageStore.q.Check(p.messageStore.env(), p.ops...)
 		}
-		lastPut := p.host.lastPut
-		p.host.mu.Unlock()
+		lastPut := p.messageStore.lastPut
+		p.messageStore.mu.Unlock()
 		if len(need) > 0 {
 			f.b.Sync(lastPut)
-			if err := p.host.readContents(need, p.contents); err != nil {
+			if err := p.messageStore.readContents(need, p.contents); err != nil {
 				f.err = err
 				return
 			}
@@ -188,7 +188,7 @@ func (f *effect) Stage(u *commit.Unit) (release func(), err error) {
 	}
 	var locks []*entityLock
 	for _, p := range f.parts {
-		locks = append(locks, p.host.mu)
+		locks = append(locks, p.messageStore.mu)
 	}
 	for _, p := range f.topics {
 		locks = append(locks, p.topic.mu)
@@ -218,7 +218,7 @@ func (f *effect) Stage(u *commit.Unit) (release func(), err error) {
 		unlock()
 		for _, n := range needs {
 			f.b.Sync(n.lastPut)
-			if err := n.part.host.readContents(n.seqs, n.part.contents); err != nil {
+			if err := n.part.messageStore.readContents(n.seqs, n.part.contents); err != nil {
 				return nil, err
 			}
 		}
@@ -228,8 +228,8 @@ func (f *effect) Stage(u *commit.Unit) (release func(), err error) {
 // apply is called with all locks held.
 func (f *effect) apply(u *commit.Unit, now time.Time) {
 	for _, p := range f.parts {
-		p.host.apply(u, entity.Env{Now: now, Token: f.b.tokens.next}, p.ops...)
-		p.host.accessed = now
+		p.messageStore.apply(u, entity.Env{Now: now, Token: f.b.tokens.next}, p.ops...)
+		p.messageStore.accessed = now
 	}
 	for _, p := range f.topics {
 		p.topic.apply(u, now, p.messages, p.fanout, false)
@@ -238,7 +238,7 @@ func (f *effect) apply(u *commit.Unit, now time.Time) {
 
 func (f *effect) settleDown(now time.Time) {
 	for _, p := range f.parts {
-		p.host.settleDown(now)
+		p.messageStore.settleDown(now)
 	}
 	for _, p := range f.topics {
 		p.fanout.settleDown(now)
@@ -254,15 +254,15 @@ type partNeed struct {
 // check checks every part under the locks of all.
 func (f *effect) check(now time.Time) (needs []partNeed, err error) {
 	for _, p := range f.parts {
-		if err := p.host.alive(); err != nil {
+		if err := p.messageStore.alive(); err != nil {
 			return nil, err
 		}
-		need, err := p.host.q.Check(entity.Env{Now: now}, p.ops...)
+		need, err := p.messageStore.q.Check(entity.Env{Now: now}, p.ops...)
 		if err != nil {
-			return nil, fmt.Errorf("queue %q: %w", p.host.path, err)
+			return nil, fmt.Errorf("queue %q: %w", p.messageStore.path, err)
 		}
 		if len(need) > 0 {
-			needs = append(needs, partNeed{p, need, p.host.lastPut})
+			needs = append(needs, partNeed{p, need, p.messageStore.lastPut})
 		}
 	}
 	for _, p := range f.topics {

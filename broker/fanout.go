@@ -13,9 +13,9 @@ import (
 type ruleSet struct{ subscriptions []subscriptionRules }
 
 type subscriptionRules struct {
-	host  *host
-	bury  bool // dead-letter a message for which a rule can't be evaluated
-	rules []*rule
+	messageStore *messageStore
+	deadLetter   bool // dead-letter a message for which a rule can't be evaluated
+	rules        []*rule
 }
 
 // publish makes the rules as they are now those that sends go by. It is called
@@ -23,7 +23,7 @@ type subscriptionRules struct {
 func (t *topic) publish() {
 	set := &ruleSet{}
 	for _, s := range t.ordered() {
-		set.subscriptions = append(set.subscriptions, subscriptionRules{s.host, *s.options.DeadLetteringOnFilterEvaluationExceptions, s.rules})
+		set.subscriptions = append(set.subscriptions, subscriptionRules{s.messageStore, *s.options.DeadLetteringOnFilterEvaluationExceptions, s.rules})
 	}
 	t.rules.Store(set)
 }
@@ -37,8 +37,8 @@ type fanout struct {
 }
 
 type subscriptionCopies struct {
-	host   *host
-	copies []entity.Copy
+	messageStore *messageStore
+	copies       []entity.Copy
 }
 
 // ruleNameProperty tells by which rule's action a copy was made.
@@ -64,7 +64,7 @@ func (t *topic) evaluate(msgs []*Message) *fanout {
 		if len(copies) == 0 {
 			continue
 		}
-		f.copies = append(f.copies, subscriptionCopies{s.host, copies})
+		f.copies = append(f.copies, subscriptionCopies{s.messageStore, copies})
 		f.count += len(copies)
 		for _, c := range copies {
 			f.bytes += int64(len(c.Message.Sections))
@@ -107,7 +107,7 @@ func (s *subscriptionRules) choose(copies []entity.Copy, m *Message, c *filter.C
 
 // dead adds a dead letter, if the subscription wants it.
 func (s *subscriptionRules) dead(copies []entity.Copy, m *Message, reason, description string) []entity.Copy {
-	if !s.bury {
+	if !s.deadLetter {
 		return copies
 	}
 	return append(copies, entity.Copy{Message: &Message{Content: m.Content}, Dead: &DeadLetterInfo{Reason: reason, Description: description}})

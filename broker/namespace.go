@@ -17,23 +17,23 @@ type namespace struct {
 	id      NamespaceID
 	name    string // as created
 	options NamespaceOptions
-	queues  map[string]*host  // by lower-case path
-	topics  map[string]*topic // by lower-case path; no queue has the same
+	queues  map[string]*messageStore // by lower-case path
+	topics  map[string]*topic        // by lower-case path; no queue has the same
 }
 
 func newNamespace(id NamespaceID, name string, o NamespaceOptions) *namespace {
-	return &namespace{id: id, name: name, options: o, queues: map[string]*host{}, topics: map[string]*topic{}}
+	return &namespace{id: id, name: name, options: o, queues: map[string]*messageStore{}, topics: map[string]*topic{}}
 }
 
-// hosts returns the queues and subscriptions. It is called with Broker.mu held.
-func (n *namespace) hosts() []*host {
-	all := make([]*host, 0, len(n.queues))
+// messageStores returns the queues and subscriptions. It is called with Broker.mu held.
+func (n *namespace) messageStores() []*messageStore {
+	all := make([]*messageStore, 0, len(n.queues))
 	for _, e := range n.queues {
 		all = append(all, e)
 	}
 	for _, t := range n.topics {
 		for _, s := range t.subscriptions {
-			all = append(all, s.host)
+			all = append(all, s.messageStore)
 		}
 	}
 	return all
@@ -127,7 +127,7 @@ func (b *Broker) DeleteNamespaceEffect(name string, force bool) *Change {
 		if err != nil {
 			return false, nil, err
 		}
-		all := n.hosts() // nothing is added or taken away while Broker.mu is held
+		all := n.messageStores() // nothing is added or taken away while Broker.mu is held
 		locks := make([]*entityLock, 0, len(all)+len(n.topics))
 		for _, e := range all {
 			locks = append(locks, e.mu)

@@ -13,7 +13,7 @@ import (
 // options change; after the entity was deleted every method answers
 // [ErrEntityDeleted], even if a queue of the same name was created since.
 type Queue struct {
-	e   *host
+	e   *messageStore
 	sub SubQueue
 }
 
@@ -81,7 +81,7 @@ func (q *Queue) canSend() error {
 }
 
 // check checks operations that need no content. It is called with mu held.
-func (e *host) check(env entity.Env, ops ...entity.Op) error {
+func (e *messageStore) check(env entity.Env, ops ...entity.Op) error {
 	if err := e.alive(); err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (q *Queue) Settle(tokens []LockToken, out Outcome, done func(errs []error))
 }
 
 // tell submits a unit that holds only a callback: it runs in its turn.
-func (e *host) tell(f func()) *commit.Unit {
+func (e *messageStore) tell(f func()) *commit.Unit {
 	u := &commit.Unit{}
 	u.Then(f)
 	u.Relax()

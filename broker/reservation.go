@@ -11,8 +11,8 @@ import (
 // in memory only, invisible to consumers, gone with the process. It ends by
 // Release or by the effect of LockFor or Settle, whichever comes first.
 type Reservation struct {
-	e        *host
-	r        *entity.Reservation // guarded by host.mu
+	e        *messageStore
+	r        *entity.Reservation // guarded by messageStore.mu
 	messages []*Message
 }
 
@@ -71,7 +71,7 @@ func (r *Reservation) load(q QueueID) error {
 }
 
 // fill reads headers until the window holds n messages or all there are.
-func (e *host) fill(sub SubQueue, n int) error {
+func (e *messageStore) fill(sub SubQueue, n int) error {
 	n = min(n, entity.WindowSize/2)
 	e.mu.Lock()
 	have, more := e.q.WindowFill(sub)

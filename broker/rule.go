@@ -83,7 +83,7 @@ func (b *Broker) PutRuleEffect(ns, topic, subscription, name string, o RuleOptio
 		t := s.topic
 		i := s.rule(name)
 		if i >= 0 && mode&CreateOnly != 0 {
-			return false, nil, fmt.Errorf("%w: subscription %q has a rule of that name", ErrEntityExists, s.host.path)
+			return false, nil, fmt.Errorf("%w: subscription %q has a rule of that name", ErrEntityExists, s.messageStore.path)
 		}
 		d := ruleDefinition{Name: name, Options: o, CreatedAt: b.catalogueTime()}
 		if i >= 0 {
@@ -100,7 +100,7 @@ func (b *Broker) PutRuleEffect(ns, topic, subscription, name string, o RuleOptio
 		} else {
 			rules = append(rules, r)
 		}
-		if err := t.roomFor(old, r); err != nil {
+		if err := t.checkFilterQuota(old, r); err != nil {
 			return false, nil, err
 		}
 		if mode&DropAutomatic != 0 {
@@ -126,7 +126,7 @@ func (b *Broker) DeleteRuleEffect(ns, topic, subscription, name string) *Change 
 		}
 		i := s.rule(name)
 		if i < 0 {
-			return false, nil, fmt.Errorf("%w in subscription %q", ErrRuleNotFound, s.host.path)
+			return false, nil, fmt.Errorf("%w in subscription %q", ErrRuleNotFound, s.messageStore.path)
 		}
 		s.topic.mu.Lock()
 		s.setRules(u, slices.Delete(slices.Clone(s.rules), i, i+1))
@@ -159,14 +159,14 @@ func (s *subscription) rule(name string) int {
 // Broker.mu and the topic's lock held.
 func (s *subscription) setRules(u *commit.Unit, rules []*rule) {
 	s.rules = rules
-	e := s.host
+	e := s.messageStore
 	e.b.store.PutEntity(u, EntityRecord{ID: e.id, Namespace: e.namespace.id, Path: e.path, CreatedAt: e.created, UpdatedAt: e.updated, Definition: s.definition()})
 	s.topic.publish()
 }
 
-// roomFor fails if the topic would have too many filters when r takes the place
+// checkFilterQuota fails if the topic would have too many filters when r takes the place
 // of old, which may be nil.
-func (t *topic) roomFor(old, r *rule) error {
+func (t *topic) checkFilterQuota(old, r *rule) error {
 	sql, correlation := t.filters()
 	isCorrelation := r.Options.Filter.Correlation != nil
 	if old != nil && (old.Options.Filter.Correlation != nil) == isCorrelation {

@@ -43,7 +43,7 @@ func (b *Broker) Sender(ns, path string) (Sender, error) {
 	if e := n.queues[strings.ToLower(entityPath)]; e != nil {
 		q = &Queue{e: e, sub: sub}
 	} else if s := n.subscription(SplitSubscription(entityPath)); s != nil {
-		q = &Queue{e: s.host, sub: sub}
+		q = &Queue{e: s.messageStore, sub: sub}
 	}
 	if q != nil {
 		if err := q.canSend(); err != nil {
@@ -158,13 +158,13 @@ func (t *topic) apply(u *commit.Unit, now time.Time, msgs []*Message, f *fanout,
 	}
 	env := entity.Env{Now: now, Token: t.b.tokens.next}
 	for _, c := range f.copies {
-		c.host.apply(u, env, entity.Copies{Copies: c.copies, Keep: keep})
+		c.messageStore.apply(u, env, entity.Copies{Copies: c.copies, Keep: keep})
 	}
 }
 
 func (f *fanout) settleDown(now time.Time) {
 	for _, c := range f.copies {
-		c.host.settleDown(now)
+		c.messageStore.settleDown(now)
 	}
 }
 

@@ -12,14 +12,14 @@ import (
 	"switchyard/commit"
 )
 
-// subscription is one subscription of a topic: a host of messages, under the
+// subscription is one subscription of a topic: a messageStore of messages, under the
 // topic's lock, with the rules that choose them.
 type subscription struct {
-	host    *host
-	topic   *topic
-	name    string // as created
-	options SubscriptionOptions
-	rules   []*rule // in the order of their creation; guarded as topic.subscriptions
+	messageStore *messageStore
+	topic        *topic
+	name         string // as created
+	options      SubscriptionOptions
+	rules        []*rule // in the order of their creation; guarded as topic.subscriptions
 }
 
 // SubscriptionInfo describes a subscription.
@@ -97,8 +97,8 @@ func openSubscription(r EntityRecord, topics map[EntityID]*topic) error {
 
 func newSubscription(t *topic, r EntityRecord, name string, o SubscriptionOptions, state entity.State) *subscription {
 	s := &subscription{topic: t, name: name, options: o}
-	s.host = newHost(t.b, t.namespace, r, t.mu, s.queueOptions(), s.config(), state)
-	s.host.topic = t
+	s.messageStore = newMessageStore(t.b, t.namespace, r, t.mu, s.queueOptions(), s.config(), state)
+	s.messageStore.topic = t
 	return s
 }
 
@@ -168,8 +168,8 @@ func (b *Broker) PutSubscriptionEffect(ns, topic, name string, o SubscriptionOpt
 			created = true
 		}
 		s.options = o
-		s.host.options = s.queueOptions()
-		s.host.reconfigure(u, s.config(), s.definition())
+		s.messageStore.options = s.queueOptions()
+		s.messageStore.reconfigure(u, s.config(), s.definition())
 		t.publish()
 		return created, t.mu.Unlock, nil
 	})
@@ -197,7 +197,7 @@ func (t *topic) newSubscription(name string, o SubscriptionOptions, first *Defau
 	}
 	r, err := newRule(d)
 	if err == nil {
-		err = t.roomFor(nil, r)
+		err = t.checkFilterQuota(nil, r)
 	}
 	if err != nil {
 		return nil, err
@@ -226,12 +226,12 @@ func (b *Broker) DeleteSubscriptionEffect(ns, topic, name string, force bool) *C
 		t := s.topic
 		t.mu.Lock()
 		if !force {
-			if err := s.host.unused(); err != nil {
+			if err := s.messageStore.unused(); err != nil {
 				t.mu.Unlock()
 				return false, nil, err
 			}
 		}
-		s.host.drop(u)
+		s.messageStore.drop(u)
 		delete(t.subscriptions, strings.ToLower(name))
 		t.publish()
 		return false, t.mu.Unlock, nil
@@ -261,7 +261,7 @@ func (b *Broker) Subscription(ns, topic, name string) (SubscriptionInfo, error) 
 	}
 	s.topic.mu.Lock()
 	defer s.topic.mu.Unlock()
-	return s.info(), s.host.alive()
+	return s.info(), s.messageStore.alive()
 }
 
 // Subscriptions describes the subscriptions of a topic, sorted by name.
@@ -284,6 +284,6 @@ func (b *Broker) Subscriptions(ns, topic string) ([]SubscriptionInfo, error) {
 
 // info is called with the topic's lock held.
 func (s *subscription) info() SubscriptionInfo {
-	return SubscriptionInfo{Topic: s.topic.path, Name: s.name, Path: s.host.path, Options: s.options,
-		CreatedAt: s.host.created, UpdatedAt: s.host.updated, AccessedAt: s.host.accessed, Counts: s.host.counts()}
+	return SubscriptionInfo{Topic: s.topic.path, Name: s.name, Path: s.messageStore.path, Options: s.options,
+		CreatedAt: s.messageStore.created, UpdatedAt: s.messageStore.updated, AccessedAt: s.messageStore.accessed, Counts: s.messageStore.counts()}
 }

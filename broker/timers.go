@@ -18,8 +18,8 @@ type timers struct {
 }
 
 type alarm struct {
-	at   time.Time
-	host *host
+	at           time.Time
+	messageStore *messageStore
 }
 
 // alarms is a heap by time. An entity may be in it more than once: an alarm that
@@ -41,7 +41,7 @@ func (a *alarms) Pop() any {
 func newTimers(b *Broker) *timers { return &timers{b: b, wake: make(chan struct{}, 1)} }
 
 // set wakes the entity at the given time.
-func (t *timers) set(e *host, at time.Time) {
+func (t *timers) set(e *messageStore, at time.Time) {
 	t.mu.Lock()
 	first := len(t.heap) == 0 || at.Before(t.heap[0].at)
 	heap.Push(&t.heap, alarm{at, e})
@@ -85,7 +85,7 @@ func (t *timers) fire() time.Duration {
 			return max(next.at.Sub(now), time.Millisecond)
 		}
 		heap.Pop(&t.heap)
-		next.host.wake()
+		next.messageStore.wake()
 	}
 	return time.Hour
 }

@@ -78,7 +78,7 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 		}
 		t := n.topics[strings.ToLower(path)]
 		if t == nil {
-			if err := n.room(path); err != nil {
+			if err := n.canCreate(path); err != nil {
 				return false, nil, err
 			}
 			b.lastEntity++
@@ -91,8 +91,8 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 		b.store.PutEntity(u, EntityRecord{ID: t.id, Namespace: n.id, Path: t.path, CreatedAt: t.created, UpdatedAt: t.updated,
 			Definition: encode(topicDefinition{topicVersion, kindTopic, o})})
 		for _, s := range t.subscriptions {
-			s.host.options = s.queueOptions()
-			s.host.q.SetConfig(s.config())
+			s.messageStore.options = s.queueOptions()
+			s.messageStore.q.SetConfig(s.config())
 		}
 		return created, t.mu.Unlock, nil
 	})
@@ -115,14 +115,14 @@ func (b *Broker) DeleteTopicEffect(ns, path string, force bool) *Change {
 		t.mu.Lock()
 		if !force {
 			for _, s := range t.subscriptions {
-				if err := s.host.unused(); err != nil {
+				if err := s.messageStore.unused(); err != nil {
 					t.mu.Unlock()
 					return false, nil, err
 				}
 			}
 		}
 		for _, s := range t.ordered() {
-			s.host.drop(u)
+			s.messageStore.drop(u)
 		}
 		t.deleted = true
 		b.store.DeleteEntity(u, t.id)
@@ -192,7 +192,7 @@ func (t *topic) info() (TopicInfo, error) {
 // bytes is called with mu held.
 func (t *topic) bytes() (n int64) {
 	for _, s := range t.subscriptions {
-		n += s.host.q.Bytes()
+		n += s.messageStore.q.Bytes()
 	}
 	return n
 }
@@ -219,6 +219,8 @@ func (t *topic) ordered() []*subscription {
 	for _, s := range t.subscriptions {
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b *subscription) int { return int(min(max(int64(a.host.id)-int64(b.host.id), -1), 1)) })
+	slices.SortFunc(all, func(a, b *subscription) int {
+		return int(min(max(int64(a.messageStore.id)-int64(b.messageStore.id), -1), 1))
+	})
 	return all
 }

@@ -49,11 +49,11 @@ type modelRule struct {
 }
 
 type modelSubscription struct {
-	bury     bool
-	rules    []modelRule
-	next     int64
-	messages map[int64]string // what Peek would show
-	dead     map[int64]string
+	deadLetter bool
+	rules      []modelRule
+	next       int64
+	messages   map[int64]string // what Peek would show
+	dead       map[int64]string
 }
 
 type topicMachine struct {
@@ -119,8 +119,8 @@ func (m *topicMachine) subscription(t *rapid.T) (string, *modelSubscription) {
 
 func (m *topicMachine) putSubscription(t *rapid.T) {
 	name, s := m.subscription(t)
-	bury := rapid.Bool().Draw(t, "bury")
-	o := broker.SubscriptionOptions{DeadLetteringOnFilterEvaluationExceptions: &bury}
+	deadLetter := rapid.Bool().Draw(t, "deadLetter")
+	o := broker.SubscriptionOptions{DeadLetteringOnFilterEvaluationExceptions: &deadLetter}
 	first := drawRule(t, broker.DefaultRuleName)
 	o.DefaultRule = &broker.DefaultRule{RuleOptions: first.o}
 	created, err := m.b.PutSubscription(context.Background(), "ns", "t", name, o)
@@ -131,7 +131,7 @@ func (m *topicMachine) putSubscription(t *rapid.T) {
 		s = &modelSubscription{rules: []modelRule{first}, next: 1, messages: map[int64]string{}, dead: map[int64]string{}}
 		m.subscriptions[name] = s
 	}
-	s.bury = bury
+	s.deadLetter = deadLetter
 }
 
 func (m *topicMachine) deleteSubscription(t *rapid.T) {
@@ -203,7 +203,7 @@ func (s *modelSubscription) take(a int, msg *broker.Message) {
 	for _, r := range s.rules {
 		is, err := r.match(a)
 		if err != nil {
-			if s.bury {
+			if s.deadLetter {
 				s.dead[s.next] = show("")
 				s.next++
 			}

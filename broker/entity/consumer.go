@@ -22,7 +22,7 @@ type Consumer struct {
 	credit   int
 	draining bool
 	closed   bool
-	handout  int // index of its entry in Decision.Handouts, if that is its
+	batch    int // index of its entry in Decision.Batches, if that is its
 }
 
 // Credit returns how many messages the consumer may still be given.
@@ -115,13 +115,13 @@ func (s *sub) pump(env Env, d *Decision) {
 		c := s.consumers[s.turn]
 		content := it.content
 		if c.Mode == ReceiveAndDelete {
-			d.handOut(c, it.message(content))
+			d.deliver(c, it.message(content))
 			s.remove(it, d)
 		} else {
 			s.unwindow(it)
 			s.lock(it, env, d)
 			s.dropContent(it)
-			d.handOut(c, it.message(content))
+			d.deliver(c, it.message(content))
 		}
 		if c.credit == 1 {
 			draining := c.draining

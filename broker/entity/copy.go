@@ -38,7 +38,7 @@ func (o Copies) apply(q *Queue, env Env, d *Decision) {
 			continue
 		}
 		m.Properties = merge(c.Dead.Properties, c.Dead.reasons(), true)
-		d.buried(c.Dead.Reason)
+		d.deadLettered(c.Dead.Reason)
 		dlq.accept(m, len(dlq.consumers) > 0, d)
 	}
 }

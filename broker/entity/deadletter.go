@@ -14,10 +14,10 @@ func exhausted(it *item, own *DeadLetterInfo) DeadLetterInfo {
 	return DeadLetterInfo{Reason: ReasonMaxDeliveryCount, Description: fmt.Sprintf(DescriptionMaxDeliveryCount, it.status.DeliveryCount)}
 }
 
-// bury moves an unlocked message of the main queue to the dead-letter queue. It
+// deadLetter moves an unlocked message of the main queue to the dead-letter queue. It
 // keeps its number, enqueued time and delivery count; it has no time to live
 // there [SB-SEM 2.4].
-func (s *sub) bury(it *item, why DeadLetterInfo, c *Content, d *Decision) {
+func (s *sub) deadLetter(it *item, why DeadLetterInfo, c *Content, d *Decision) {
 	if c == nil {
 		c = it.content
 	}

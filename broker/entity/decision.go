@@ -25,15 +25,15 @@ type Record struct {
 	Counters       Counters  // PutCounters
 }
 
-// A Handout is what one consumer gets by a decision.
-type Handout struct {
+// A DeliveryBatch is what one consumer gets by a decision.
+type DeliveryBatch struct {
 	Consumer   *Consumer
 	Deliveries []Delivery
 }
 
-// A Burial counts messages that the queue moved to the dead-letter queue by
+// A DeadLettered counts messages that the queue moved to the dead-letter queue by
 // itself, by reason.
-type Burial struct {
+type DeadLettered struct {
 	Reason   string
 	Messages int
 }
@@ -43,9 +43,9 @@ type Burial struct {
 type Decision struct {
 	// Records are to be written in this order, in one unit.
 	Records []Record
-	// Handouts and Drained may leave once the records are durable.
-	Handouts []Handout
-	Drained  []*Consumer
+	// Batches and Drained may leave once the records are durable.
+	Batches []DeliveryBatch
+	Drained []*Consumer
 	// Durable is set if the records are more than peek locks of links, whose
 	// loss would be harmless.
 	Durable bool
@@ -53,23 +53,23 @@ type Decision struct {
 	Put bool
 	// Ready says for each sub-queue that messages became available and no
 	// consumer took them all.
-	Ready [2]bool
+	Ready [SubQueues]bool
 
-	Buried  []Burial
-	Dropped int // expired and removed
+	DeadLettered []DeadLettered
+	Dropped      int // expired and removed
 
 	dirty []*item
-	count [2]bool // counters changed
-	moved [2]bool // something became ready
+	count [SubQueues]bool // counters changed
+	moved [SubQueues]bool // something became ready
 }
 
 // Reset empties the decision and keeps its memory.
 func (d *Decision) Reset() {
 	clear(d.Records)
-	clear(d.Handouts)
+	clear(d.Batches)
 	clear(d.Drained)
 	clear(d.dirty)
-	*d = Decision{Records: d.Records[:0], Handouts: d.Handouts[:0], Drained: d.Drained[:0], Buried: d.Buried[:0], dirty: d.dirty[:0]}
+	*d = Decision{Records: d.Records[:0], Batches: d.Batches[:0], Drained: d.Drained[:0], DeadLettered: d.DeadLettered[:0], dirty: d.dirty[:0]}
 }
 
 // touch notes that the status record of it must be written.
@@ -80,22 +80,22 @@ func (d *Decision) touch(it *item) {
 	}
 }
 
-func (d *Decision) buried(reason string) {
-	for i := range d.Buried {
-		if d.Buried[i].Reason == reason {
-			d.Buried[i].Messages++
+func (d *Decision) deadLettered(reason string) {
+	for i := range d.DeadLettered {
+		if d.DeadLettered[i].Reason == reason {
+			d.DeadLettered[i].Messages++
 			return
 		}
 	}
-	d.Buried = append(d.Buried, Burial{reason, 1})
+	d.DeadLettered = append(d.DeadLettered, DeadLettered{reason, 1})
 }
 
-func (d *Decision) handOut(c *Consumer, m *Message) {
-	if c.handout < len(d.Handouts) && d.Handouts[c.handout].Consumer == c {
-		h := &d.Handouts[c.handout]
+func (d *Decision) deliver(c *Consumer, m *Message) {
+	if c.batch < len(d.Batches) && d.Batches[c.batch].Consumer == c {
+		h := &d.Batches[c.batch]
 		h.Deliveries = append(h.Deliveries, Delivery{m})
 		return
 	}
-	c.handout = len(d.Handouts)
-	d.Handouts = append(d.Handouts, Handout{c, []Delivery{{m}}})
+	c.batch = len(d.Batches)
+	d.Batches = append(d.Batches, DeliveryBatch{c, []Delivery{{m}}})
 }

@@ -127,8 +127,8 @@ func (s *sub) expire(seq int64, m *Message, d *Decision) {
 
 func (s *sub) takeExpired(it *item, c *Content, d *Decision) {
 	if s.q.config.DeadLetterOnExpiration && s.id == MainQueue {
-		s.bury(it, DeadLetterInfo{Reason: ReasonExpired, Description: DescriptionExpired}, c, d)
-		d.buried(ReasonExpired)
+		s.deadLetter(it, DeadLetterInfo{Reason: ReasonExpired, Description: DescriptionExpired}, c, d)
+		d.deadLettered(ReasonExpired)
 		return
 	}
 	s.remove(it, d)

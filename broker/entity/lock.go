@@ -13,7 +13,7 @@ func (s *sub) lock(it *item, env Env, d *Decision) {
 	it.status.LockedUntil = s.q.lockEnd(env.Now)
 	it.status.NotBefore = time.Time{}
 	s.hold(it, locked)
-	s.tokens[it.status.LockToken] = it
+	s.lockedWith(it)
 	it.due = it.status.LockedUntil
 	s.due.push(it)
 	d.touch(it)
@@ -92,8 +92,8 @@ func (o Tick) apply(q *Queue, env Env, d *Decision) {
 				it.status.DeliveryCount++
 			}
 			if last && s.id == MainQueue {
-				s.bury(it, exhausted(it, nil), o.Contents[it.seq], d)
-				d.buried(ReasonMaxDeliveryCount)
+				s.deadLetter(it, exhausted(it, nil), o.Contents[it.seq], d)
+				d.deadLettered(ReasonMaxDeliveryCount)
 				continue
 			}
 			s.unlocked(it, env, d)

@@ -17,10 +17,18 @@ type EntityID uint64
 // A SubQueue names one message list of a queue or subscription.
 type SubQueue uint8
 
-// The sub-queues that Service Bus gives every queue.
+// The sub-queues that Service Bus gives every queue. The store keeps the numbers:
+// they never change.
 const (
 	MainQueue SubQueue = iota
 	DeadLetterQueue
+	// TransferQueue holds what waits to be forwarded to another entity.
+	TransferQueue
+	// TransferDeadLetterQueue holds what could not be forwarded.
+	TransferDeadLetterQueue
+
+	// SubQueues is how many sub-queues there are.
+	SubQueues = iota
 )
 
 // Suffix returns what stands behind the entity's path in the sub-queue's

@@ -35,9 +35,9 @@ func TestModel(t *testing.T) {
 
 // stored is the store: messages and statuses by sub-queue.
 type stored struct {
-	messages [2]map[int64]*entity.Message
-	statuses [2]map[int64]entity.Status
-	counters [2]entity.Counters
+	messages [entity.SubQueues]map[int64]*entity.Message
+	statuses [entity.SubQueues]map[int64]entity.Status
+	counters [entity.SubQueues]entity.Counters
 }
 
 type owner int
@@ -195,7 +195,7 @@ func (m *machine) apply(t *rapid.T, ops ...entity.Op) {
 		}
 	}
 	taken := map[int64]bool{} // from the main queue
-	for _, h := range m.d.Handouts {
+	for _, h := range m.d.Batches {
 		for _, msg := range h.Deliveries {
 			taken[msg.SequenceNumber] = taken[msg.SequenceNumber] || h.Consumer.Sub == entity.MainQueue
 		}
@@ -213,7 +213,7 @@ func (m *machine) apply(t *rapid.T, ops ...entity.Op) {
 			m.reservedNow(t, r) // before anybody else gets something
 		}
 	}
-	for _, h := range m.d.Handouts {
+	for _, h := range m.d.Batches {
 		for _, msg := range h.Deliveries {
 			if string(msg.Sections) != fmt.Sprint("body ", msg.SequenceNumber) {
 				t.Fatalf("message %d is delivered with sections %q", msg.SequenceNumber, msg.Sections)
@@ -222,7 +222,7 @@ func (m *machine) apply(t *rapid.T, ops ...entity.Op) {
 	}
 	for sub := range m.store.messages {
 		var got []int64
-		for _, h := range m.d.Handouts {
+		for _, h := range m.d.Batches {
 			for _, msg := range h.Deliveries {
 				if int(h.Consumer.Sub) == sub {
 					got = append(got, msg.SequenceNumber)
@@ -234,7 +234,7 @@ func (m *machine) apply(t *rapid.T, ops ...entity.Op) {
 			t.Fatalf("sub-queue %d: delivered %v, available in order %v", sub, got, want)
 		}
 	}
-	for _, h := range m.d.Handouts {
+	for _, h := range m.d.Batches {
 		for _, msg := range h.Deliveries {
 			x := m.model[msg.SequenceNumber]
 			if msg.DeliveryCount != x.count {
@@ -263,13 +263,13 @@ func (m *machine) available(sub entity.SubQueue) []int64 {
 
 func (m *machine) expire(x *modelMessage) {
 	if m.config.DeadLetterOnExpiration {
-		m.bury(x)
+		m.deadLetter(x)
 	} else {
 		delete(m.model, x.seq)
 	}
 }
 
-func (m *machine) bury(x *modelMessage) {
+func (m *machine) deadLetter(x *modelMessage) {
 	*x = modelMessage{seq: x.seq, sub: entity.DeadLetterQueue, count: x.count}
 }
 
@@ -279,7 +279,7 @@ func (m *machine) outcome(x *modelMessage, o entity.Outcome) {
 	if x.sub == entity.MainQueue && (o.Kind == entity.Abandon || o.Kind == entity.Defer) {
 		x.count++
 		if x.count >= m.config.MaxDeliveryCount {
-			m.bury(x)
+			m.deadLetter(x)
 			return
 		}
 	}
@@ -289,7 +289,7 @@ func (m *machine) outcome(x *modelMessage, o entity.Outcome) {
 	case entity.Defer:
 		x.deferred = true
 	case entity.DeadLetter:
-		m.bury(x)
+		m.deadLetter(x)
 	case entity.Abandon:
 		if o.Backoff.First > 0 && !x.deferred {
 			x.waiting = m.now.Add(o.Backoff.First)
@@ -658,9 +658,12 @@ func (m *machine) quiet(t *rapid.T) {
 }
 
 func (m *machine) invariants(t *rapid.T) {
-	var want [2]entity.Counters
-	lowest := [2]int64{m.nextSeq, m.nextSeq}
-	held := [2]int{}
+	var want [entity.SubQueues]entity.Counters
+	var lowest [entity.SubQueues]int64
+	for sub := range lowest {
+		lowest[sub] = m.nextSeq
+	}
+	held := [entity.SubQueues]int{}
 	for seq, x := range m.model {
 		msg := m.read(x.sub, seq)
 		if msg == nil {

@@ -25,22 +25,22 @@ type Env struct {
 // State is what is read from the store to open a queue. The index is the
 // sub-queue.
 type State struct {
-	Counters [2]Counters
+	Counters [SubQueues]Counters
 	// Held are the messages that are locked or whose NotBefore is set; content
 	// is not needed.
-	Held [2][]Scanned
+	Held [SubQueues][]Scanned
 	// LowestDeferred is the lowest sequence number of a deferred message, 0 if
 	// there is none.
-	LowestDeferred [2]int64
+	LowestDeferred [SubQueues]int64
 	// NextExpiry is the first time in the expiry index, zero if it is empty.
-	NextExpiry [2]time.Time
+	NextExpiry [SubQueues]time.Time
 }
 
-// A Queue is one top-level entity: the main queue and its dead-letter queue. It
-// is not safe for concurrent use: the shell's lock guards it.
+// A Queue is one queue or subscription with its sub-queues. It is not safe for
+// concurrent use: the shell's lock guards it.
 type Queue struct {
 	config  Config
-	subs    [2]*sub
+	subs    [SubQueues]*sub
 	size    int   // of the windows: WindowSize, less in tests
 	held    int64 // bytes of content in items
 	watches map[*DeferredRead]struct{}
@@ -78,8 +78,13 @@ func (q *Queue) Counters(s SubQueue) Counters {
 	return c
 }
 
-// Bytes returns the size of everything in both sub-queues.
-func (q *Queue) Bytes() int64 { return q.main().counters.Bytes + q.dlq().counters.Bytes }
+// Bytes returns the size of everything in all sub-queues.
+func (q *Queue) Bytes() (n int64) {
+	for _, s := range q.subs {
+		n += s.counters.Bytes
+	}
+	return n
+}
 
 // Locked counts the messages of a sub-queue that links and runs hold.
 func (q *Queue) Locked(s SubQueue) int {
@@ -93,9 +98,14 @@ func (q *Queue) Locked(s SubQueue) int {
 // ContentBytes returns how much content the queue keeps in memory.
 func (q *Queue) ContentBytes() int64 { return q.held }
 
-// InMemory returns how many messages of both sub-queues have something in
+// InMemory returns how many messages of all sub-queues have something in
 // memory.
-func (q *Queue) InMemory() int { return len(q.subs[0].known) + len(q.subs[1].known) }
+func (q *Queue) InMemory() (n int) {
+	for _, s := range q.subs {
+		n += len(s.known)
+	}
+	return n
+}
 
 // Deadline returns when Apply of a [Tick] has something to do or [Queue.Work]
 // has a sweep; zero if no time is set.

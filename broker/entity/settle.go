@@ -90,14 +90,14 @@ func (s *sub) settle(it *item, o Outcome, contents map[int64]*Content, env Env, 
 		s.remove(it, d)
 		return
 	case DeadLetter:
-		s.bury(it, DeadLetterInfo{o.Reason, o.Description, o.Properties}, contents[it.seq], d)
+		s.deadLetter(it, DeadLetterInfo{o.Reason, o.Description, o.Properties}, contents[it.seq], d)
 		return
 	}
 	it.status.Properties = merge(it.status.Properties, o.Properties, false)
 	if o.Kind != Release && s.id == MainQueue {
 		if s.exhausts(it) {
 			it.status.DeliveryCount++
-			s.bury(it, exhausted(it, o.Exhausted), contents[it.seq], d)
+			s.deadLetter(it, exhausted(it, o.Exhausted), contents[it.seq], d)
 			return
 		}
 		it.status.DeliveryCount++

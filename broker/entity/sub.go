@@ -12,9 +12,9 @@ const WindowSize = 1024
 type sub struct {
 	q        *Queue
 	id       SubQueue
-	counters Counters // LowWater is computed when written
-	known    map[int64]*item
-	window   []*item // place ready, in the order of sequence numbers
+	counters Counters        // LowWater is computed when written
+	known    map[int64]*item // this and the other maps are made when something is put in
+	window   []*item         // place ready, in the order of sequence numbers
 	// cursor: ready messages from here on are only in the store; beyond if
 	// there are none.
 	cursor int64
@@ -37,8 +37,7 @@ type sub struct {
 }
 
 func newSub(q *Queue, id SubQueue, c Counters) *sub {
-	s := &sub{q: q, id: id, counters: c, known: map[int64]*item{}, tokens: map[LockToken]*item{}, runs: map[RunID]map[int64]*item{},
-		cursor: beyond, deferredLow: beyond}
+	s := &sub{q: q, id: id, counters: c, cursor: beyond, deferredLow: beyond}
 	if c.Messages > 0 {
 		s.cursor = max(c.LowWater, 1)
 	}
@@ -51,7 +50,7 @@ func (s *sub) adopt(m Scanned) {
 	switch {
 	case it.status.Owner == LinkOwner:
 		s.hold(it, locked)
-		s.tokens[it.status.LockToken] = it
+		s.lockedWith(it)
 		it.due = it.status.LockedUntil
 		s.due.push(it)
 	case it.status.Owner == RunOwner:
@@ -64,10 +63,30 @@ func (s *sub) adopt(m Scanned) {
 	}
 }
 
+// remember notes that something of the message is in memory.
+func (s *sub) remember(it *item) {
+	if s.known == nil {
+		s.known = map[int64]*item{}
+	}
+	s.known[it.seq] = it
+}
+
+// lockedWith notes the token of a message that a link has locked.
+func (s *sub) lockedWith(it *item) {
+	if s.tokens == nil {
+		s.tokens = map[LockToken]*item{}
+	}
+	s.tokens[it.status.LockToken] = it
+}
+
+// ownedBy returns the messages that a run holds, by number.
 func (s *sub) ownedBy(r RunID) map[int64]*item {
 	held := s.runs[r]
 	if held == nil {
 		held = map[int64]*item{}
+		if s.runs == nil {
+			s.runs = map[RunID]map[int64]*item{}
+		}
 		s.runs[r] = held
 	}
 	return held
@@ -76,7 +95,7 @@ func (s *sub) ownedBy(r RunID) map[int64]*item {
 // hold puts an item that is not in the window into memory.
 func (s *sub) hold(it *item, p place) {
 	it.place = p
-	s.known[it.seq] = it
+	s.remember(it)
 	if !it.inOut {
 		it.inOut = true
 		s.out.push(it)
@@ -142,7 +161,7 @@ func (s *sub) makeReady(it *item, d *Decision) {
 		return
 	}
 	it.place = ready
-	s.known[it.seq] = it
+	s.remember(it)
 	if n := len(s.window); n == 0 || s.window[n-1].seq < it.seq {
 		s.window = append(s.window, it)
 	} else {

@@ -18,9 +18,9 @@ type entityLock struct {
 	entity EntityID
 }
 
-// host is one entity that holds messages, a queue or a subscription: its state
+// messageStore is one entity that holds messages, a queue or a subscription: its state
 // machine with the lock that guards it.
-type host struct {
+type messageStore struct {
 	b         *Broker
 	id        EntityID
 	namespace *namespace
@@ -43,7 +43,7 @@ type host struct {
 	last      *commit.Unit // the last unit that changed the entity
 	lastPut   *commit.Unit // the last that wrote content
 	consumers []*Consumer  // in the order in which they were opened
-	watchers  [2][]*watcher
+	watchers  [entity.SubQueues][]*watcher
 	armed     time.Time // the earliest alarm that is set
 	queued    bool      // in the pool
 	paused    time.Time // no reads before: one has failed
@@ -61,8 +61,8 @@ func (w *watcher) fire() {
 	}
 }
 
-// openHost opens a queue that is in the store.
-func openHost(b *Broker, n *namespace, r EntityRecord) (*host, error) {
+// openMessageStore opens a queue that is in the store.
+func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, error) {
 	o, err := decodeDefinition[QueueOptions](r.Definition)
 	if err != nil {
 		return nil, err
@@ -71,11 +71,11 @@ func openHost(b *Broker, n *namespace, r EntityRecord) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newHost(b, n, r, &entityLock{entity: r.ID}, o, o.config(), s), nil
+	return newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, o.config(), s), nil
 }
 
-func newHost(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o QueueOptions, c entity.Config, s entity.State) *host {
-	return &host{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt, mu: mu, options: o,
+func newMessageStore(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o QueueOptions, c entity.Config, s entity.State) *messageStore {
+	return &messageStore{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt, mu: mu, options: o,
 		q: entity.New(c, s)}
 }
 
@@ -125,13 +125,13 @@ func readState(store Store, q QueueID, i int, s *entity.State) (err error) {
 	return err
 }
 
-func (e *host) queueID(s SubQueue) QueueID { return QueueID{Entity: e.id, Sub: s} }
+func (e *messageStore) queueID(s SubQueue) QueueID { return QueueID{Entity: e.id, Sub: s} }
 
-func (e *host) env() entity.Env { return entity.Env{Now: e.b.Now(), Token: e.b.tokens.next} }
+func (e *messageStore) env() entity.Env { return entity.Env{Now: e.b.Now(), Token: e.b.tokens.next} }
 
 // apply decides the checked operations and adds what follows to u. It is called
 // with mu held.
-func (e *host) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (durable bool) {
+func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (durable bool) {
 	d := &e.decision
 	d.Reset()
 	before := e.q.ContentBytes()
@@ -163,7 +163,7 @@ func (e *host) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (durable 
 	if d.Put {
 		e.lastPut = u
 	}
-	for _, h := range d.Handouts {
+	for _, h := range d.Batches {
 		e.accessed = env.Now
 		c := h.Consumer.Data.(*Consumer)
 		u.Then(func() { c.deliver(h.Deliveries) })
@@ -185,9 +185,9 @@ func (e *host) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (durable 
 }
 
 // report tells the listener of what the broker did with messages by itself.
-func (e *host) report(u *commit.Unit, d *entity.Decision) {
+func (e *messageStore) report(u *commit.Unit, d *entity.Decision) {
 	if f := e.b.events.DeadLettered; f != nil {
-		for _, x := range d.Buried {
+		for _, x := range d.DeadLettered {
 			u.Then(func() { f(e.namespace.name, e.path, x.Reason, x.Messages) })
 		}
 	}
@@ -200,7 +200,7 @@ func (e *host) report(u *commit.Unit, d *entity.Decision) {
 // commit applies checked operations as a unit of their own and submits it. It
 // returns nil if there is nothing to write and nobody to tell. then, if not nil,
 // is run after the deliveries. It is called with mu held.
-func (e *host) commit(env entity.Env, then func(), ops ...entity.Op) *commit.Unit {
+func (e *messageStore) commit(env entity.Env, then func(), ops ...entity.Op) *commit.Unit {
 	u := &commit.Unit{}
 	durable := e.apply(u, env, ops...)
 	if then != nil {
@@ -219,7 +219,7 @@ func (e *host) commit(env entity.Env, then func(), ops ...entity.Op) *commit.Uni
 
 // settleDown makes sure that the entity will be served when it next needs to be.
 // It is called with mu held.
-func (e *host) settleDown(now time.Time) {
+func (e *messageStore) settleDown(now time.Time) {
 	if e.deleted {
 		return
 	}
@@ -237,10 +237,10 @@ func (e *host) settleDown(now time.Time) {
 }
 
 // wake is called when an alarm that was set has gone off.
-func (e *host) wake() { e.b.pool.add(e.serve) }
+func (e *messageStore) wake() { e.b.pool.add(e.serve) }
 
 // alive fails if the entity has been deleted. It is called with mu held.
-func (e *host) alive() error {
+func (e *messageStore) alive() error {
 	if e.deleted {
 		return fmt.Errorf("queue %q: %w", e.path, ErrEntityDeleted)
 	}
@@ -248,7 +248,7 @@ func (e *host) alive() error {
 }
 
 // serve does the entity's work until there is none.
-func (e *host) serve() {
+func (e *messageStore) serve() {
 	e.mu.Lock()
 	e.queued = false
 	e.mu.Unlock()
@@ -259,7 +259,7 @@ func (e *host) serve() {
 }
 
 // step does one piece of work. work is held.
-func (e *host) step() (more bool) {
+func (e *messageStore) step() (more bool) {
 	e.mu.Lock()
 	now := e.b.Now()
 	if !e.armed.After(now) {
@@ -308,7 +308,7 @@ const readRetry = time.Second
 // read does the reading for a piece of work and returns the operation that it
 // leads to. It first syncs what it must see: of content, what was written; of
 // the rest, everything.
-func (e *host) read(w entity.Work, now time.Time, need []int64, last, lastPut *commit.Unit) (entity.Op, error) {
+func (e *messageStore) read(w entity.Work, now time.Time, need []int64, last, lastPut *commit.Unit) (entity.Op, error) {
 	q := e.queueID(w.Sub)
 	switch w.Kind {
 	case entity.LoadWork:
@@ -338,7 +338,7 @@ func (e *host) read(w entity.Work, now time.Time, need []int64, last, lastPut *c
 	}
 }
 
-func (e *host) readExpired(w entity.Work, q QueueID, now time.Time) (entity.Op, error) {
+func (e *messageStore) readExpired(w entity.Work, q QueueID, now time.Time) (entity.Op, error) {
 	rows, err := e.b.store.Expired(q, w.After, w.Limit)
 	if err != nil {
 		return nil, err
@@ -362,7 +362,7 @@ func (e *host) readExpired(w entity.Work, q QueueID, now time.Time) (entity.Op, 
 
 // readContents reads the contents of messages of the main queue. A message that
 // is gone is left out: whoever asked checks again.
-func (e *host) readContents(seqs []int64, into map[int64]*Content) error {
+func (e *messageStore) readContents(seqs []int64, into map[int64]*Content) error {
 	for _, seq := range seqs {
 		m, err := e.b.store.Message(e.queueID(MainQueue), seq)
 		if errors.Is(err, ErrMessageNotFound) {
