@@ -3,7 +3,6 @@ package armtest
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -12,9 +11,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "write the answers that are given into the golden files")
+	"switchyard/internal/golden"
+)
 
 // Host is the host of requests in golden files.
 const Host = "arm.test:8443"
@@ -53,12 +52,12 @@ func Golden(t *testing.T, h http.Handler, file string, vars map[string]string) {
 		request = strings.TrimSpace(request)
 		want = strings.TrimSpace(want)
 		got := strings.TrimSpace(answer(t, h, file, request, vars))
-		if got != want && !*update {
+		if got != want && !*golden.Update {
 			t.Errorf("%s: %s\ngot:\n--- %s\nwant:\n--- %s", file, lastComment(request), got, want)
 		}
 		fmt.Fprintf(&out, "%s\n--- %s\n===\n\n", request, got)
 	}
-	if *update {
+	if *golden.Update {
 		if err := os.WriteFile(file, []byte(strings.TrimRight(out.String(), "\n")+"\n"), 0o666); err != nil {
 			t.Fatal(err)
 		}

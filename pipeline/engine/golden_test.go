@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/internal/golden"
+	"switchyard/pipeline/run"
+	"switchyard/value"
+)
+
+var goldenTime = time.Date(2026, 11, 22, 1, 2, 3, 4_000_000, time.UTC)
+
+// goldenFrames has the frames of events, in clear and sealed, whole and with
+// parts that are payloads, and the payloads, one of which names others.
+func goldenFrames(t *testing.T) func(version int) []golden.Record {
+	text := strings.Repeat("t", maxInline+1)
+	// Large as a value, short in bytes.
+	x, y := make(value.Array, maxInline/8), append(make(value.Array, maxInline/8), "y")
+	events := map[string]run.Event{
+		"whole": &run.ActivityFinished{Path: "A", Attempt: 1, Status: run.Succeeded, Output: obj("a",
+			"b"), At: goldenTime},
+		"whole-sealed": &run.ActivityFinished{Path: "A", Attempt: 1, Status: run.Succeeded, Output: obj("a",
+			"b"), At: goldenTime},
+		"part-sealed": &run.ActivityFinished{Path: "A", Attempt: 1, Output: obj("a", value.Array{"b", text}, "c",
+			text), At: goldenTime},
+		"nested": &run.VariableSet{Path: "S", Name: "v", At: goldenTime,
+			Value: obj("x", x, "y", value.Array{y}, "text", text[:maxInline-10], "more", text[:maxInline-10])},
+		"created": &run.Created{ID: "r", At: goldenTime, Definition: []byte(text),
+			Parameters: obj("p", x), GlobalParameters: obj("g", y),
+			Trigger: run.TriggerInfo{Outputs: value.Array{x}}},
+		"started": &run.ActivityStarted{Path: "A", Attempt: 1, At: goldenTime, Input: obj("i", text),
+			LinkedServiceParameters: obj("l", x), Inputs: value.Array{x}, Outputs: value.Array{y}},
+		"container": &run.ContainerStarted{Path: "L", At: goldenTime, Input: obj("i", text), Items: y},
+		"finished":  &run.ActivityFinished{Path: "A", Input: obj("i", text), Output: x, At: goldenTime},
+		"appended":  &run.VariableAppended{Path: "V", Name: "v", Value: text, At: goldenTime},
+	}
+	return func(version int) (records []golden.Record) {
+		files := golden.Read(t, "frames", version)
+		for name, event := range events {
+			encode := func() ([]byte, []payload) {
+				f := frames{sealer: testSealer{}}
+				return f.encode(event, strings.HasSuffix(name, "-sealed"))
+			}
+			_, payloads := encode()
+			payloadName := func(n uint64) string { return fmt.Sprint(name, ".payload", n) }
+			read := func(n uint64) ([]byte, error) {
+				if b, ok := files[payloadName(n)]; ok {
+					return b, nil
+				}
+				return payloads[n].frame, nil // before it is in a file
+			}
+			payloadValue := func(read func(uint64) ([]byte, error), n uint64) (any, error) {
+				f := frames{sealer: testSealer{}}
+				return (&loader{f: &f, read: read}).value(n)
+			}
+			records = append(records, golden.Record{
+				Name: name, Value: event,
+				Encode: func() []byte { b, _ := encode(); return b },
+				Decode: func(b []byte) (any, error) {
+					f := frames{sealer: testSealer{}}
+					return f.decode(b, &loader{f: &f, read: read})
+				},
+			})
+			for i, p := range payloads {
+				if p.n != uint64(i) {
+					t.Fatalf("%s: payload %d has number %d", name, i, p.n)
+				}
+				want, err := payloadValue(func(n uint64) ([]byte, error) { return payloads[n].frame, nil }, p.n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				records = append(records, golden.Record{
+					Name: payloadName(p.n), Value: want,
+					Encode: func() []byte { return p.frame },
+					Decode: func([]byte) (any, error) { return payloadValue(read, p.n) },
+				})
+			}
+		}
+		return records
+	}
+}
+
+func TestGoldenFrames(t *testing.T) {
+	records := goldenFrames(t)
+	golden.Check(t, "frames", frameVersion, records)
+	// Each field that may be a payload is one in some frame.
+	var fields, want []string
+	for name, b := range golden.Read(t, "frames", frameVersion) {
+		f := frames{sealer: testSealer{}}
+		plain, err := f.open(b)
+		if err != nil || strings.Contains(name, ".payload") {
+			continue
+		}
+		table, event, err := readTable(plain)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, r := range table {
+			fields = append(fields, fmt.Sprint("kind ", event[1], " field ", r.place[0]))
+		}
+	}
+	for _, e := range []run.Event{
+		&run.Created{}, &run.ActivityStarted{}, &run.ContainerStarted{}, &run.IterationStarted{},
+		&run.ActivityFinished{},
+		&run.ActivitySkipped{}, &run.RetryScheduled{}, &run.TimerStarted{}, &run.TimerFired{},
+		&run.VariableSet{},
+		&run.VariableAppended{}, &run.CancelRequested{}, &run.Finished{},
+	} {
+		for i := range fieldsOf(e) {
+			want = append(want, fmt.Sprint("kind ", run.KindOf(e), " field ", i))
+		}
+	}
+	slices.Sort(fields)
+	slices.Sort(want)
+	if fields = slices.Compact(fields); !slices.Equal(fields, want) {
+		t.Errorf("large fields of golden frames: got %q, want %q", fields, want)
+	}
+}
+
+func TestGoldenSummaries(t *testing.T) {
+	golden.Check(t, "summaries", summaryVersion, func(int) []golden.Record {
+		full := summary{Version: 1, Status: Failed, Arrival: 7, Message: "m", End: goldenTime.Add(time.Second),
+			Updated:    goldenTime,
+			Invoked:    InvokedBy{ID: "i", Name: "n", Type: "t", PipelineName: "p", PipelineRunID: "r"},
+			Parameters: []byte(`{"a":"1"}`), Dimensions: []byte(`{"d":"x"}`), Annotations: []byte(`["a"]`)}
+		golden.WantFull(t, full)
+		least := summary{Version: 1, Status: InProgress, Updated: goldenTime, Invoked: InvokedBy{ID: "i",
+			Name: "Manual", Type: "Manual"}}
+		return []golden.Record{golden.JSON("full", full, decodeSummary), golden.JSON("least", least,
+			decodeSummary)}
+	})
+}

@@ -1,0 +1,41 @@
+package run_test
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"switchyard/internal/golden"
+	"switchyard/pipeline/run"
+)
+
+// goldenEvents has every kind of event, with every field and with none, as a
+// version of the encoding keeps them.
+func goldenEvents(int) (records []golden.Record) {
+	for _, e := range everyEvent() {
+		kind := strings.TrimPrefix(reflect.TypeOf(e).String(), "*run.")
+		empty := reflect.New(reflect.TypeOf(e).Elem()).Interface().(run.Event)
+		for name, e := range map[string]run.Event{kind: e, kind + ".empty": empty} {
+			records = append(records, golden.Record{
+				Name: name, Value: e,
+				Encode: func() []byte { return run.EncodeEvent(nil, e) },
+				Decode: func(b []byte) (any, error) { return run.DecodeEvent(b) },
+			})
+		}
+	}
+	return records
+}
+
+func TestGoldenEvents(t *testing.T) {
+	golden.Check(t, "events", run.EncodingVersion, goldenEvents)
+	kinds := map[byte]bool{}
+	for _, b := range golden.Read(t, "events", run.EncodingVersion) {
+		kinds[b[1]] = true
+	}
+	for k := range math.MaxUint8 + 1 {
+		if e := run.NewEvent(run.Kind(k)); e != nil && !kinds[byte(k)] {
+			t.Errorf("there is no golden event of kind %d, %T", k, e)
+		}
+	}
+}
