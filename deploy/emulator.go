@@ -39,7 +39,7 @@ func (r *reader) errorf(path, format string, a ...any) {
 // does not have is refused by name.
 func parseEmulatorConfig(file string, data []byte) ([]Namespace, pipeline.Diagnostics) {
 	r := &reader{file: file}
-	text, err := decodeText(data)
+	text, err := value.Decode(data)
 	if err != nil {
 		r.errorf("$", "%v", err)
 		return nil, r.diags
