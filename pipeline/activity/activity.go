@@ -13,7 +13,6 @@ package activity
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -98,10 +97,6 @@ func ErrorFrom(code string, err error) *Error {
 		return e
 	}
 	return &Error{Code: code, Message: err.Error(), FailureType: UserError}
-}
-
-func failf(code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...), FailureType: UserError}
 }
 
 // An Executor makes attempts of one activity type. It is called from many
