@@ -11,6 +11,7 @@ import (
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/run"
 	"switchyard/store"
 )
 
@@ -62,7 +63,7 @@ func (r *runs) run() error {
 	if err != nil {
 		return err
 	}
-	if got, err := r.engine.Wait(context.Background(), id); err != nil || got != engine.Succeeded {
+	if got, err := r.engine.Wait(context.Background(), id); err != nil || got != run.Succeeded {
 		return fmt.Errorf("run %s: %s, %v; want Succeeded", id, got, err)
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"switchyard/commit"
+	"switchyard/pipeline"
 	"switchyard/value"
 )
 
@@ -74,21 +75,15 @@ type Result struct {
 	Err    *Error
 }
 
-// Error is why an attempt failed, in the terms of [ENGINE 4].
-type Error struct {
-	Code        string
-	Message     string
-	FailureType string      // UserError or SystemError
-	Details     value.Value // nil reads as an empty array
-}
+// Error is why an attempt failed [ENGINE 4]. Without details they read as an empty
+// array.
+type Error = pipeline.ActivityError
 
 // Values of [Error.FailureType].
 const (
-	UserError   = "UserError"
-	SystemError = "SystemError"
+	UserError   = pipeline.UserError
+	SystemError = pipeline.SystemError
 )
-
-func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
 // ErrorFrom is err as an activity's error: itself if it is one, otherwise a
 // UserError with the given code and its text.

@@ -264,7 +264,7 @@ func (t *ServiceBus) create(ctx context.Context, id string, b Batch) error {
 	}
 	_, err = t.o.Engine.CreateRun(ctx, t.o.Factory, t.target.Pipeline.Name, params, engine.RunOptions{
 		ID: id,
-		Trigger: &engine.TriggerInfo{
+		Trigger: &run.TriggerInfo{
 			ID: id, Name: t.o.Trigger.Name, Type: t.o.Trigger.Type, Time: now,
 			Outputs: facts(messages, t.def.QueueName, t.o.Namespace),
 		},

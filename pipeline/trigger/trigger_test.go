@@ -17,6 +17,7 @@ import (
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/engine/enginetest"
+	"switchyard/pipeline/run"
 	"switchyard/pipeline/trigger"
 	"switchyard/value"
 )
@@ -332,7 +333,7 @@ func TestRunPerBatch(t *testing.T) {
 		runs := 0
 		w.engine.PipelineRuns(func(p engine.PipelineRun) bool {
 			runs++
-			if p.InvokedBy.Name != "OnTicket" || p.InvokedBy.Type != "ServiceBusTrigger" || p.Status != engine.Succeeded {
+			if p.InvokedBy.Name != "OnTicket" || p.InvokedBy.Type != "ServiceBusTrigger" || p.Status != run.Succeeded {
 				t.Errorf("run: got %+v", p)
 			}
 			return true
