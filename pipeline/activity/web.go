@@ -180,7 +180,7 @@ func (w *Web) execute(ctx context.Context, c *Call, out *value.Object) *Error {
 		return fail
 	}
 	for wait := time.Second; r.async && resp.status == http.StatusAccepted && resp.header.Get("Location") != ""; {
-		next, err := resp.url.Parse(resp.header.Get("Location"))
+		next, err := parseURL(resp.url, resp.header.Get("Location"))
 		if err != nil || (next.Scheme != "http" && next.Scheme != "https") {
 			return failf(codeEndpoint, "The endpoint '%s' answered with a Location that is no URL.", safeURL(r.url))
 		}

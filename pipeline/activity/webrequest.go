@@ -60,7 +60,7 @@ func webMethod(in *input) string {
 
 func webURL(in *input) *url.URL {
 	s, _ := in.text("url")
-	u, err := url.Parse(strings.TrimSpace(s))
+	u, err := parseURL(nil, s)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		in.invalid("Invalid URI: the value of 'url' must be an absolute http or https address.")
 		return nil
