@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strings"
 
@@ -13,8 +14,10 @@ import (
 	"switchyard/value"
 )
 
-// maxDeliveries is the greatest maxDeliveryCount that can be asked for.
-const maxDeliveries = 2000
+// maxDeliveries is the greatest maxDeliveryCount that can be asked for: the 2,000
+// of Azure's documentation is a limit of its portal, the service takes any positive
+// int (section 1.1 of the broker semantics).
+const maxDeliveries = math.MaxInt32
 
 // queue finds a queue. The error wraps [broker.ErrEntityNotFound] if there is
 // none, whatever else has that path.
