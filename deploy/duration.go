@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// parseDuration reads an ISO 8601 duration of days, hours, minutes and seconds,
-// as Service Bus definitions have them: PT1M, P14D, P10675199DT2H48M5.4775807S.
+// parseDuration reads an ISO 8601 duration as .NET's XmlConvert does, a year of 365
+// days and a month of 30: PT1M, P14D, P10675199DT2H48M5.4775807S.
 // What is longer than a time.Duration holds (292 years) becomes the longest one:
 // Service Bus writes its greatest TimeSpan for "never".
 func parseDuration(s string) (time.Duration, error) {
@@ -18,7 +18,7 @@ func parseDuration(s string) (time.Duration, error) {
 		return 0, bad
 	}
 	var total float64 // seconds; exact enough, and the only overflow is infinity
-	units, clock := "D", false
+	units, clock := "YMD", false
 	for rest != "" {
 		if rest[0] == 'T' {
 			if clock {
@@ -45,7 +45,7 @@ func parseDuration(s string) (time.Duration, error) {
 			}
 			rest = rest[1:]
 		}
-		if rest == "" || digits == 0 {
+		if rest == "" || digits == 0 && frac == 0 {
 			return 0, bad
 		}
 		i := strings.IndexByte(units, rest[0])
@@ -53,7 +53,11 @@ func parseDuration(s string) (time.Duration, error) {
 			return 0, bad
 		}
 		units = units[i+1:]
-		total += n * map[byte]float64{'D': 86400, 'H': 3600, 'M': 60, 'S': 1}[rest[0]]
+		seconds := map[byte]float64{'Y': 365 * 86400, 'M': 30 * 86400, 'D': 86400}
+		if clock {
+			seconds = map[byte]float64{'H': 3600, 'M': 60, 'S': 1}
+		}
+		total += n * seconds[rest[0]]
 		rest = rest[1:]
 	}
 	if total >= math.MaxInt64/1e9 {

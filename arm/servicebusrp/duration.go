@@ -14,8 +14,9 @@ import (
 const forever = "P10675199DT2H48M5.4775807S"
 
 // parseDuration reads an ISO 8601 duration as .NET's XmlConvert does: a year is
-// 365 days, a month 30. What is longer than a time.Duration holds (292 years) is
-// [broker.Forever].
+// 365 days, a month 30, and there need be digits on neither side of the decimal
+// point of seconds (PT.5S, PT1.S). What is longer than a time.Duration holds
+// (292 years) is [broker.Forever].
 func parseDuration(s string) (time.Duration, error) {
 	bad := fmt.Errorf("'%.40s' is not an ISO 8601 duration such as PT1M or P14D", s)
 	rest, ok := strings.CutPrefix(s, "P")
@@ -41,10 +42,10 @@ func parseDuration(s string) (time.Duration, error) {
 		}
 		units, rest = units[i+1:], rest[n+1:]
 		whole, fraction, fractional := strings.Cut(number, ".")
-		if whole == "" || fractional && (fraction == "" || unit != 'S' || strings.Contains(fraction, ".")) {
+		if fractional && (unit != 'S' || strings.Contains(fraction, ".")) {
 			return 0, bad
 		}
-		v, err := strconv.ParseFloat(whole, 64)
+		v, err := strconv.ParseFloat("0"+whole, 64)
 		if err != nil {
 			return 0, bad
 		}

@@ -23,6 +23,8 @@ func TestDurations(t *testing.T) {
 		{"P14DT0H0M0S", 14 * 24 * time.Hour, "P14D"},
 		{"P1DT2H3M4.5S", 26*time.Hour + 3*time.Minute + 4500*time.Millisecond, "P1DT2H3M4.5S"},
 		{"PT0.0000001S", 100, "PT0.0000001S"},
+		{"PT.5S", 500 * time.Millisecond, "PT0.5S"},
+		{"PT1.S", time.Second, "PT1S"},
 		{"PT0S", 0, "PT0S"},
 		{"P1M", 30 * 24 * time.Hour, "P30D"},
 		{"P1Y", 365 * 24 * time.Hour, "P365D"},
@@ -34,7 +36,7 @@ func TestDurations(t *testing.T) {
 			t.Errorf("%s: got %v (%v), written %s; want %v, written %s", c.text, got, err, formatDuration(got), c.want, c.again)
 		}
 	}
-	for _, bad := range []string{"", "P", "PT", "1M", "PT1", "P1", "-PT1M", "PT-1M", "P1W", "PT1M1H", "P1H", "PT1.5M", "PT.5S", "PT1.S", "PT1..5S", "P1DT", "00:01:00", "PT1M ", "pt1m", "P1DT1HT1M", "PTT1M", "P1e5D"} {
+	for _, bad := range []string{"", "P", "PT", "1M", "PT1", "P1", "-PT1M", "PT-1M", "P1W", "PT1M1H", "P1H", "PT1.5M", "PT1.5", "PT1..5S", "P1DT", "00:01:00", "PT1M ", "pt1m", "P1DT1HT1M", "PTT1M", "P1e5D"} {
 		if got, err := parseDuration(bad); err == nil {
 			t.Errorf("%q is read as %v", bad, got)
 		}
