@@ -73,8 +73,8 @@ func BenchmarkRules(b *testing.B) {
 	topic := newTopic(b, br, "t")
 	const subscriptions = 100
 	for i := range subscriptions {
-		o := broker.SubscriptionOptions{DefaultRule: &broker.DefaultRule{RuleOptions: broker.RuleOptions{Filter: filter.Filter{Expression: fmt.Sprintf("a = %d AND b LIKE 'x%%'", i)}}}}
-		if _, err := br.PutSubscription(context.Background(), "ns", "t", fmt.Sprint("s", i), o); err != nil {
+		first := broker.DefaultRule{RuleOptions: broker.RuleOptions{Filter: filter.Filter{Expression: fmt.Sprintf("a = %d AND b LIKE 'x%%'", i)}}}
+		if _, err := br.PutSubscription(context.Background(), "ns", "t", fmt.Sprint("s", i), broker.SubscriptionOptions{}, first); err != nil {
 			b.Fatal(err)
 		}
 	}

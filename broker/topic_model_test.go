@@ -122,8 +122,7 @@ func (m *topicMachine) putSubscription(t *rapid.T) {
 	deadLetter := rapid.Bool().Draw(t, "deadLetter")
 	o := broker.SubscriptionOptions{DeadLetteringOnFilterEvaluationExceptions: &deadLetter}
 	first := drawRule(t, broker.DefaultRuleName)
-	o.DefaultRule = &broker.DefaultRule{RuleOptions: first.o}
-	created, err := m.b.PutSubscription(context.Background(), "ns", "t", name, o)
+	created, err := m.b.PutSubscription(context.Background(), "ns", "t", name, o, broker.DefaultRule{RuleOptions: first.o})
 	if err != nil || created != (s == nil) {
 		t.Fatalf("created %v, error %v", created, err)
 	}

@@ -149,9 +149,9 @@ func (s *server) topic(path string, o broker.TopicOptions, subscriptions ...stri
 	}
 }
 
-func (s *server) subscription(topic, name string, o broker.SubscriptionOptions) {
+func (s *server) subscription(topic, name string, o broker.SubscriptionOptions, first ...broker.DefaultRule) {
 	s.t.Helper()
-	if _, err := s.broker.PutSubscription(context.Background(), namespace, topic, name, o); err != nil {
+	if _, err := s.broker.PutSubscription(context.Background(), namespace, topic, name, o, first...); err != nil {
 		s.t.Fatal(err)
 	}
 }

@@ -33,9 +33,10 @@ var arrows = map[string][]string{
 	"amqp/sasl":     {"amqp/encoding", "amqp/frames"},
 	"amqp/amqpnet":  {"amqp", "amqp/..."},
 
-	"broker":            {"commit", "broker/entity", "broker/filter"},
-	"broker/entity":     {"broker/filter"},
-	"broker/brokertest": {"broker", "broker/filter", "commit"},
+	"broker":             {"commit", "broker/description", "broker/entity", "broker/filter"},
+	"broker/description": {"value"},
+	"broker/entity":      {"broker/description", "broker/filter"},
+	"broker/brokertest":  {"broker", "broker/description", "broker/filter", "commit"},
 
 	"servicebus": {"amqp/...", "broker", "broker/filter", "auth", "commit"},
 
@@ -49,14 +50,14 @@ var arrows = map[string][]string{
 
 	"bridge": {"auth", "broker", "commit", "value", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/trigger", "servicebus"},
 
-	"deploy": {"broker", "broker/filter", "value", "pipeline"},
+	"deploy": {"broker", "broker/description", "broker/filter", "value", "pipeline"},
 	"store":  {"commit", "broker", "pipeline/engine"},
 	"system": {"..."},
 
 	"arm":               {"commit", "value", "value/read"},
 	"arm/armtest":       {"arm", "commit", "internal/golden"},
 	"arm/resourcesrp":   {"arm", "commit", "value"},
-	"arm/servicebusrp":  {"arm", "auth", "broker", "broker/filter", "commit", "value"},
+	"arm/servicebusrp":  {"arm", "auth", "broker", "broker/description", "broker/filter", "commit", "value"},
 	"arm/datafactoryrp": {"arm", "commit", "value", "pipeline", "pipeline/factory"},
 	"pipeline/factory":  {"commit", "value", "pipeline", "pipeline/engine"},
 	"auth/issuer":       {"auth"},
@@ -79,7 +80,7 @@ var onlyFrom = map[string][]string{
 }
 
 // cores are pure: values in, values out.
-var cores = []string{"amqp", "amqp/encoding", "amqp/frames", "amqp/sasl", "broker/entity", "broker/filter", "value", "value/read", "expr", "pipeline", "pipeline/run"}
+var cores = []string{"amqp", "amqp/encoding", "amqp/frames", "amqp/sasl", "broker/description", "broker/entity", "broker/filter", "value", "value/read", "expr", "pipeline", "pipeline/run"}
 
 // impure are the standard packages that a core does not import.
 var impure = []string{"net", "net/http", "os", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand", "os/exec", "syscall", "sync"}
