@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"switchyard/broker/description"
+	"switchyard/clock"
 	"switchyard/commit"
 )
 
@@ -13,14 +14,11 @@ import (
 type Options struct {
 	Store  Store
 	Log    commit.Log
-	Clock  Clock
+	Clock  clock.Clock  // never goes backwards, as a [clock.Process]
 	Logger *slog.Logger // default: discards
 	Rand   io.Reader    // source of lock tokens, cryptographically random
 	Events EventListener
 
-	// ClockMark is the latest time the broker is known to have used: its time
-	// never goes before it (see [Broker.Now]).
-	ClockMark time.Time
 	// CacheBytes bounds the content of undelivered messages kept in memory so
 	// that it need not be read back. Default 64 MiB; negative: none.
 	CacheBytes int64

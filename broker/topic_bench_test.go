@@ -10,6 +10,7 @@ import (
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
 	"switchyard/broker/filter"
+	"switchyard/clock"
 	"switchyard/store"
 )
 
@@ -24,7 +25,7 @@ func BenchmarkFanOut(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer s.Close()
-				br, err := broker.New(broker.Options{Store: s, Log: s, Clock: brokertest.Clock{}, Rand: rand.Reader})
+				br, err := broker.New(broker.Options{Store: s, Log: s, Clock: clock.Wall{}, Rand: rand.Reader})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -14,6 +14,7 @@ import (
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
 	"switchyard/broker/filter"
+	"switchyard/clock"
 	"switchyard/commit"
 )
 
@@ -65,7 +66,7 @@ type topicMachine struct {
 
 func (m *topicMachine) open(t *rapid.T) {
 	var err error
-	if m.b, err = broker.New(broker.Options{Store: m.store, Log: m.store, Clock: brokertest.Clock{}, Rand: rand.Reader}); err != nil {
+	if m.b, err = broker.New(broker.Options{Store: m.store, Log: m.store, Clock: clock.Wall{}, Rand: rand.Reader}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
 	"switchyard/broker/filter"
+	"switchyard/clock"
 	"switchyard/commit"
 )
 
@@ -338,7 +339,7 @@ func TestTopicDefinitions(t *testing.T) {
 		store.PutEntity(u, broker.EntityRecord{ID: 9, Namespace: 1, Path: "x", Definition: []byte(bad)})
 		store.Submit(u)
 		store.Sync(u)
-		if _, err := broker.New(broker.Options{Store: store, Log: store, Clock: brokertest.Clock{}, Rand: strings.NewReader("")}); err == nil {
+		if _, err := broker.New(broker.Options{Store: store, Log: store, Clock: clock.Wall{}, Rand: strings.NewReader("")}); err == nil {
 			t.Errorf("definition %s: no error", bad)
 		}
 	}

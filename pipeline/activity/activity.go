@@ -21,21 +21,6 @@ import (
 	"switchyard/value"
 )
 
-// Timer is a timer of a [Clock], with the meaning of [time.Timer] since Go 1.23:
-// after Stop or Reset no stale value is received from C.
-type Timer = interface {
-	C() <-chan time.Time
-	Stop() bool
-	Reset(d time.Duration) bool
-}
-
-// Clock tells and measures time. The types are aliases, so that a clock made for
-// another package fits as well.
-type Clock = interface {
-	Now() time.Time
-	NewTimer(d time.Duration) Timer
-}
-
 // A Call is one attempt of one activity: everything an executor may know.
 type Call struct {
 	RunID, PipelineName, Factory string

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/value"
 )
 
@@ -26,7 +27,7 @@ type Tokens interface {
 
 // WebOptions are what a [Web] needs.
 type WebOptions struct {
-	Clock Clock
+	Clock clock.Clock
 	// Tokens is for the authentication type MSI, which fails without it.
 	Tokens Tokens
 	// Authority is where service principals get their tokens, default

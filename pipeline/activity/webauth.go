@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/value"
 )
 
@@ -147,7 +148,7 @@ func (w *Web) requestToken(ctx context.Context, endpoint string, form url.Values
 // tokenCache keeps service principals' tokens until shortly before they expire,
 // so that a loop of a thousand calls asks the authority once.
 type tokenCache struct {
-	clock Clock
+	clock clock.Clock
 	mu    sync.Mutex
 	m     map[string]cachedToken // guarded by mu
 }

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
@@ -18,16 +19,6 @@ import (
 	"switchyard/pipeline/run"
 	"switchyard/value"
 )
-
-// clock is the time of the synctest bubble.
-type clock struct{}
-
-func (clock) Now() time.Time                        { return time.Now() }
-func (clock) NewTimer(d time.Duration) engine.Timer { return timer{time.NewTimer(d)} }
-
-type timer struct{ *time.Timer }
-
-func (t timer) C() <-chan time.Time { return t.Timer.C }
 
 // world is an engine with a history and executors that tests fill in.
 type world struct {
@@ -49,7 +40,7 @@ func newWorld(t testing.TB, memory *engine.Memory, pipelines ...string) *world {
 		}
 		w.factory.PutPipeline(def)
 	}
-	w.options = engine.Options{History: memory, Log: memory, Clock: clock{}, Registry: w.registry}
+	w.options = engine.Options{History: memory, Log: memory, Clock: clock.Wall{}, Registry: w.registry}
 	return w
 }
 

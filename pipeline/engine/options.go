@@ -4,16 +4,11 @@ import (
 	"encoding/json"
 	"log/slog"
 
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
-)
-
-// Clock and Timer are those of the activities.
-type (
-	Clock = activity.Clock
-	Timer = activity.Timer
 )
 
 // Sealer encrypts what must not be readable in the history.
@@ -26,7 +21,7 @@ type Sealer interface {
 type Options struct {
 	History  History
 	Log      commit.Log
-	Clock    Clock
+	Clock    clock.Clock
 	Logger   *slog.Logger // default: none
 	Registry *activity.Registry
 	// Sealer protects secure values in the history. Without one they are kept

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/expr"
 	"switchyard/pipeline"
@@ -21,7 +22,7 @@ import (
 type Options struct {
 	Engine *engine.Engine
 	Log    commit.Log
-	Clock  engine.Clock
+	Clock  clock.Clock
 	Logger *slog.Logger // default: none
 	Source Source
 	// Namespace is what trigger() shows as the source's namespace.
