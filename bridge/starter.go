@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
@@ -20,7 +19,7 @@ type Starter struct {
 	Bus    *Bus
 	Engine *engine.Engine
 	Log    commit.Log
-	Clock  clock.Clock
+	Clock  engine.Clock
 	Logger *slog.Logger
 	// Context ends when no more runs are to be started.
 	Context context.Context

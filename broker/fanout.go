@@ -145,9 +145,9 @@ func (t *topic) check(now time.Time, msgs []*Message, f *fanout) error {
 		return err
 	}
 	used := t.bytes()
-	_, err := entity.CheckSend(config(&t.options), used, now, msgs)
+	_, err := entity.CheckSend(t.options.config(), used, now, msgs)
 	if err == nil {
-		err = entity.CheckQuota(config(&t.options), used+f.bytes)
+		err = entity.CheckQuota(t.options.config(), used+f.bytes)
 	}
 	if err != nil {
 		return fmt.Errorf("topic %q: %w", t.path, err)

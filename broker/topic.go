@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"switchyard/broker/description"
 	"switchyard/commit"
 )
 
@@ -67,14 +66,14 @@ func (b *Broker) PutTopic(ctx context.Context, ns, path string, o TopicOptions) 
 // PutTopicEffect is [Broker.PutTopic] as part of a unit.
 func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 	return b.newChange("put topic", path, func(u *commit.Unit) (created bool, unlock func(), err error) {
-		if err := invalid(description.CheckPath(path)); err != nil {
+		if err := checkPath(path); err != nil {
 			return false, nil, err
 		}
 		n, err := b.find(ns)
 		if err != nil {
 			return false, nil, err
 		}
-		if o, err = normal(description.Topic, o, n.options.SKU); err != nil {
+		if o, err = o.normal(n.options.SKU); err != nil {
 			return false, nil, err
 		}
 		t := n.topics[strings.ToLower(path)]
@@ -92,7 +91,7 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 		b.store.PutEntity(u, EntityRecord{ID: t.id, Namespace: n.id, Path: t.path, CreatedAt: t.created, UpdatedAt: t.updated,
 			Definition: encode(topicDefinition{topicVersion, kindTopic, o})})
 		for _, s := range t.subscriptions {
-			s.messageStore.options = s.storeOptions()
+			s.messageStore.options = s.queueOptions()
 			s.messageStore.q.SetConfig(s.config())
 		}
 		return created, t.mu.Unlock, nil

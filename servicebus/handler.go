@@ -15,7 +15,6 @@ import (
 	"switchyard/amqp/amqpnet"
 	"switchyard/auth"
 	"switchyard/broker"
-	"switchyard/clock"
 )
 
 // Authority verifies what clients present. [*auth.Authority] is one.
@@ -32,7 +31,7 @@ type Authority interface {
 type Options struct {
 	Broker *broker.Broker
 	Auth   Authority
-	Clock  clock.Clock
+	Clock  broker.Clock
 	Logger *slog.Logger // default: discards
 	Rand   io.Reader    // source of tracking ids; default crypto/rand
 	// Namespace tells which namespace a client means by the hostname of its
@@ -60,7 +59,7 @@ type Idle struct {
 type Handler struct {
 	broker    *broker.Broker
 	auth      Authority
-	clock     clock.Clock
+	clock     broker.Clock
 	log       *slog.Logger
 	rand      io.Reader
 	namespace func(hostname string) (string, bool)

@@ -132,9 +132,9 @@ func (v *view) entities(c *broker.Catalogue) error {
 		if len(key) != 10 || key[9] != entityRecord {
 			return damaged(key, fmt.Errorf("record without its entity"))
 		}
-		value, err := it.ValueAndErr()
+		value, err := v.value(it)
 		if err != nil {
-			return v.s.readError(err)
+			return err
 		}
 		b, err := payload(key, value)
 		if err != nil {

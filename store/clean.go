@@ -12,11 +12,13 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// cleanFile lists the database's files after a clean stop, one per line:
+// cleanFile lists the files of the database and of the value log after a clean
+// stop, one per line:
 //
 //	size crc32c name
 //
-// and ends with the checksum of the lines before. Tables carry checksums of
+// and ends with the checksum of the lines before. The name of a segment of the
+// value log starts with its directory. Tables and segments carry checksums of
 // their own, so their crc is "-"; the lock is not listed.
 const cleanFile = "clean"
 
@@ -52,21 +54,40 @@ func (d directory) takeClean() (clean bool, err error) {
 		return false, err
 	}
 	if name, what := compareInventory(string(b[:n]), string(now)); what != "" {
-		return false, &CorruptError{Where: d.database().join(name), Err: errors.New(what + " since the last clean stop")}
+		return false, &CorruptError{Where: d.inventoried(name), Err: errors.New(what + " since the last clean stop")}
 	}
 	return true, d.remove(cleanFile)
 }
 
 func (d directory) inventory() ([]byte, error) {
-	db := d.database()
-	names, err := d.fs.List(db.path)
+	list, err := d.database().list(nil, "")
 	if err != nil {
 		return nil, err
 	}
+	list, err = d.values().list(list, valuesDir+"/")
+	if isNotExist(err) {
+		return list, nil
+	}
+	return list, err
+}
+
+// inventoried is the path of a file that the inventory names.
+func (d directory) inventoried(name string) string {
+	if base, ok := strings.CutPrefix(name, valuesDir+"/"); ok {
+		return d.values().join(base)
+	}
+	return d.database().join(name)
+}
+
+// list adds the files of one directory to the inventory.
+func (d directory) list(list []byte, prefix string) ([]byte, error) {
+	names, err := d.fs.List(d.path)
+	if err != nil {
+		return list, err
+	}
 	sort.Strings(names)
-	var list []byte
 	for _, name := range names {
-		info, err := d.fs.Stat(db.join(name))
+		info, err := d.fs.Stat(d.join(name))
 		if err != nil {
 			return nil, err
 		}
@@ -74,14 +95,14 @@ func (d directory) inventory() ([]byte, error) {
 			continue
 		}
 		sum := "-"
-		if !strings.HasSuffix(name, ".sst") {
-			b, err := db.read(name)
+		if !strings.HasSuffix(name, ".sst") && !strings.HasSuffix(name, segmentSuffix) {
+			b, err := d.read(name)
 			if err != nil {
 				return nil, err
 			}
 			sum = fmt.Sprintf("%08x", crc32.Checksum(b, castagnoli))
 		}
-		list = fmt.Appendf(list, "%d %s %s\n", info.Size(), sum, name)
+		list = fmt.Appendf(list, "%d %s %s\n", info.Size(), sum, prefix+name)
 	}
 	return list, nil
 }

@@ -29,7 +29,11 @@ func (w *writers) write(relax bool) {
 	n := w.next
 	value := binary.BigEndian.AppendUint64(nil, n)
 	w.s.PutMeta(&u, fmt.Sprintf("a/%08d", n), value)
-	w.s.PutMeta(&u, fmt.Sprintf("b/%08d", n), append(value, make([]byte, n%3000)...))
+	size := n % 3000
+	if n%16 == 0 {
+		size += separateFrom // in the value log
+	}
+	w.s.PutMeta(&u, fmt.Sprintf("b/%08d", n), append(value, make([]byte, size)...))
 	if relax {
 		u.Relax()
 	} else {
@@ -79,6 +83,7 @@ func TestCrash(t *testing.T) {
 				} else {
 					have = got
 				}
+				s.values.segmentSize = 256 << 10
 				w := &writers{s: s, next: have}
 				w.acked.Store(have)
 				var stop atomic.Bool

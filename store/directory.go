@@ -25,6 +25,8 @@ func (d directory) join(name string) string { return d.fs.PathJoin(d.path, name)
 
 func (d directory) database() directory { return directory{d.fs, d.join(databaseDir)} }
 
+func (d directory) values() directory { return directory{d.fs, d.join(valuesDir)} }
+
 // make creates the directory with its parents, so that they survive a crash.
 func (d directory) make() error {
 	var missing []string // from the inside out

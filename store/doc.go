@@ -13,6 +13,7 @@
 //	secret.key    the sealing key (mode 0600), unless it is given in Options
 //	clean         list of the database's files, only after a clean stop
 //	db/           the Pebble database; db/LOCK is held while the store is open
+//	values/       the value log: NNNNNNNN.values, from the first large value on
 //
 // # Keys
 //
@@ -22,10 +23,11 @@
 // first.
 //
 //	00 name                            format version, key check (names: "format", "key")
-//	01 name                            what PutMeta keeps; "clock/mark": the latest time (mark.go)
+//	01 name                            what PutMeta keeps
 //	02 ns:u32                          namespace
 //	03 ns:u32                          number of a deleted namespace, no value
 //	04 entity:u64                      number of a deleted entity, no value
+//	05 segment:u32                     segment of the value log, no value
 //	10 entity:u64 00                   entity
 //	10 entity:u64 01 sub:u8 00         counters of a sub-queue
 //	10 entity:u64 01 sub:u8 01 seq:i64 message
@@ -48,6 +50,11 @@
 //
 // Sections above 4 KiB have a record of their own, so that reading the headers
 // of a queue never reads large bodies.
+//
+// A value of 32 KiB or more, under whatever key, stands in the value log, and a
+// reference in its place; valuelog.go draws both. The log is synced before the
+// unit that refers to it, so a reference never names what is not there. A segment
+// that is hardly named any more is rewritten and removed when another one is full.
 //
 // # Values
 //
@@ -102,12 +109,13 @@
 // lost, added or has another length, and any change of the manifest, the
 // write-ahead log and the small files are [ErrCorrupt] when the store opens.
 //
-// After a crash these are: a lost database, manifest or table; a table of another
-// length; a bad record in the manifest before a good one; a bad record in a
+// After a crash these are: a lost database, manifest, table or segment of the
+// value log; a table of another length; a bad record in the manifest before a good one; a bad record in a
 // write-ahead log that a later record says was synced.
 //
 // At any time, a damaged block of a table is [ErrCorrupt] when it is read, found by
-// Pebble's checksum, and a damaged record by its own. Nothing is left out.
+// Pebble's checksum, and a damaged record by its own, also in the value log.
+// Nothing is left out, and a segment with a damaged value is never removed.
 //
 // What can't be detected: after a crash, damage to the last record of the
 // write-ahead log or of the manifest looks like a write that the crash cut

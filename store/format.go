@@ -9,7 +9,7 @@ import (
 )
 
 // formatVersion is the version of the layout that doc.go draws.
-const formatVersion = 1
+const formatVersion = 2
 
 // Names in the system table.
 const (
@@ -28,7 +28,10 @@ type format struct {
 	upgrades []upgrade
 }
 
-var currentFormat = format{version: formatVersion}
+var currentFormat = format{version: formatVersion, upgrades: []upgrade{
+	// 1 to 2: there may be a value log, and references to it. Nothing moves.
+	func(pebble.Reader, *pebble.Batch) error { return nil },
+}}
 
 // initialise writes the first records of an empty database.
 func (f format) initialise(db *pebble.DB, s *sealer, sync *pebble.WriteOptions) error {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -128,7 +129,7 @@ func TestUpgradeFails(t *testing.T) {
 	closeTest(t, s)
 	f := nextFormat(1)
 	f.upgrades[len(f.upgrades)-1] = func(pebble.Reader, *pebble.Batch) error { return errors.New("too hard") }
-	if _, err := open("data", testOptions(t, Options{FS: fs}), f); err == nil || !strings.Contains(err.Error(), "format 1 to 2: too hard") {
+	if _, err := open("data", testOptions(t, Options{FS: fs}), f); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("format %d to %d: too hard", formatVersion, formatVersion+1)) {
 		t.Errorf("open = %v, want the upgrade's error", err)
 	}
 	s = openTest(t, "data", Options{FS: fs})
@@ -136,31 +137,43 @@ func TestUpgradeFails(t *testing.T) {
 	wantMeta(t, s, "x", "1")
 }
 
-// A directory that an older program of this format wrote, file by file.
-func TestOpenFormat1(t *testing.T) {
-	want := memory(t)
-	text, err := os.ReadFile(filepath.Join("testdata", "format1.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	do(want, func(u *commit.Unit) { loadRecords(t, u, string(text)) })
-	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "format1"))); err != nil {
-		t.Fatal(err)
-	}
-	s := openTest(t, dir, Options{})
-	defer closeTest(t, s)
-	if got, want := fmt.Sprint(readAll(t, s)), fmt.Sprint(readAll(t, want)); got != want {
-		t.Errorf("testdata/format1 reads as\n%s\nwant\n%s", got, want)
+// Directories that programs of each format wrote, file by file.
+func TestOpenFormats(t *testing.T) {
+	for version := 1; version <= formatVersion; version++ {
+		name := fmt.Sprintf("format%d", version)
+		want := memory(t)
+		text, err := os.ReadFile(filepath.Join("testdata", name+".txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		do(want, func(u *commit.Unit) { loadRecords(t, u, string(text)) })
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", name))); err != nil {
+			t.Fatal(err)
+		}
+		s := openTest(t, dir, Options{})
+		defer closeTest(t, s)
+		if version > 1 {
+			do(want, func(u *commit.Unit) { want.PutMeta(u, "large", largeValue) })
+		}
+		if got, want := fmt.Sprint(readAll(t, s)), fmt.Sprint(readAll(t, want)); got != want {
+			t.Errorf("testdata/%s reads as\n%.9000s\nwant\n%.9000s", name, got, want)
+		}
+		if got, err := s.files.format(); err != nil || got != formatVersion {
+			t.Errorf("after opening %s the format is %d, %v, want %d", name, got, err, formatVersion)
+		}
 	}
 }
 
-// With -rewrite the directory is made anew.
-func TestWriteFormat1(t *testing.T) {
+// largeValue is what the value log has in a recorded directory.
+var largeValue = bytes.Repeat([]byte("large "), separateFrom/6+1)
+
+// With -rewrite the current format's directory is made anew.
+func TestWriteFormat(t *testing.T) {
 	if !*rewrite {
 		t.Skip("only with -rewrite")
 	}
-	dir := filepath.Join("testdata", "format1")
+	dir := filepath.Join("testdata", fmt.Sprintf("format%d", formatVersion))
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -170,6 +183,7 @@ func TestWriteFormat1(t *testing.T) {
 		t.Fatal(err)
 	}
 	do(s, func(u *commit.Unit) { s.PutMeta(u, "clock", []byte("mark")) }) // some of it in the log
+	do(s, func(u *commit.Unit) { s.PutMeta(u, "large", largeValue) })
 	closeTest(t, s)
 }
 

@@ -16,6 +16,7 @@ const (
 	tableNamespace               = 0x02
 	tableRetiredNamespace        = 0x03
 	tableRetiredEntity           = 0x04
+	tableSegment                 = 0x05
 	tableEntity                  = 0x10
 	tableRun                     = 0x20
 	tableRunByStart              = 0x21
@@ -60,6 +61,9 @@ func metaKey(name string) []byte { return append([]byte{tableMeta}, name...) }
 func namespaceKey(table byte, id broker.NamespaceID) []byte {
 	return binary.BigEndian.AppendUint32([]byte{table}, uint32(id))
 }
+
+// segmentKey is that of a segment of the value log.
+func segmentKey(n uint32) []byte { return binary.BigEndian.AppendUint32([]byte{tableSegment}, n) }
 
 // entityKey returns the prefix of all that belongs to an entity.
 func entityKey(table byte, id broker.EntityID) []byte {
@@ -208,6 +212,10 @@ func describeKnown(k []byte) string {
 	case tableRetiredEntity:
 		if len(k) == 9 {
 			return fmt.Sprintf("entity %d", binary.BigEndian.Uint64(k[1:]))
+		}
+	case tableSegment:
+		if len(k) == 5 {
+			return fmt.Sprintf("segment %d of the value log", binary.BigEndian.Uint32(k[1:]))
 		}
 	case tableEntity:
 		return describeEntity(k)

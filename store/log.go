@@ -58,7 +58,6 @@ type log struct {
 	// The following belong to the leader.
 	commits  uint64
 	unsynced []*pebble.Batch // relaxed, written, their sync not waited for
-	mark     mark
 
 	spaceMu    sync.Mutex
 	spaceBytes int  // admitted since the last look
@@ -314,7 +313,7 @@ func (l *log) close() bool {
 		default:
 			l.die()
 			l.mu.Unlock()
-			if err := errors.Join(l.settle(0), l.commitMark()); err != nil {
+			if err := l.settle(0); err != nil {
 				l.fatal(fmt.Errorf("commit to %s: %w", l.s.dir, err))
 			}
 			return true
@@ -326,7 +325,16 @@ func (l *log) close() bool {
 func (l *log) commit(units []*commit.Unit) error {
 	db := l.s.db
 	relaxed := true
+	large, err := l.separate(units)
+	if err != nil {
+		return err
+	}
 	b := db.NewBatch()
+	if large.began != 0 {
+		if err := b.Set(segmentKey(large.began), nil, nil); err != nil {
+			return err
+		}
+	}
 	for _, u := range units {
 		relaxed = relaxed && u.Relaxed()
 		if b.Len() >= maxBatch && len(u.Ops()) > 0 {
@@ -335,12 +343,7 @@ func (l *log) commit(units []*commit.Unit) error {
 			}
 			b = db.NewBatch()
 		}
-		if err := apply(b, u.Ops()); err != nil {
-			return err
-		}
-	}
-	if !b.Empty() {
-		if err := l.mark.stamp(l.s, b, markEvery); err != nil {
+		if err := apply(b, u.Ops(), &large); err != nil {
 			return err
 		}
 	}
@@ -349,7 +352,7 @@ func (l *log) commit(units []*commit.Unit) error {
 		return closeBatch(b, b.Commit(pebble.NoSync))
 	case b.Empty():
 		b.Close()
-	case relaxed:
+	case relaxed && large.refs == nil:
 		return l.write(b)
 	default:
 		if err := closeBatch(b, b.Commit(pebble.Sync)); err != nil {
@@ -359,7 +362,10 @@ func (l *log) commit(units []*commit.Unit) error {
 	if relaxed {
 		return nil
 	}
-	return l.settle(0)
+	if err := l.settle(0); err != nil || large.began == 0 {
+		return err
+	}
+	return l.collect()
 }
 
 // write hands a batch to the operating system and starts its sync. Without a
@@ -386,11 +392,27 @@ func (l *log) settle(keep int) error {
 	return nil
 }
 
-func apply(b *pebble.Batch, ops []commit.Op) (err error) {
+// separate writes large values to the value log. A store in memory has none.
+func (l *log) separate(units []*commit.Unit) (separated, error) {
+	v := l.s.values
+	if v == nil {
+		return separated{}, nil
+	}
+	if len(v.removable) > 0 && l.s.unread() {
+		v.remove()
+	}
+	return v.write(units)
+}
+
+func apply(b *pebble.Batch, ops []commit.Op, large *separated) (err error) {
 	for _, op := range ops {
 		switch op.Kind {
 		case commit.OpSet:
-			err = b.Set(op.Key, op.Value, nil)
+			value := op.Value
+			if isLarge(op) && len(large.refs) > 0 {
+				value = large.take()
+			}
+			err = b.Set(op.Key, value, nil)
 		case commit.OpDelete:
 			err = b.Delete(op.Key, nil)
 		case commit.OpDeleteRange:

@@ -227,9 +227,9 @@ func (v *view) statuses(q broker.QueueID, from int64) (*statusReader, error) {
 // upwards.
 func (r *statusReader) of(want int64) (broker.Status, error) {
 	for ; r.ok; r.ok = r.it.Next() {
-		value, err := r.it.ValueAndErr()
+		value, err := r.v.value(r.it)
 		if err != nil {
-			return broker.Status{}, r.v.s.readError(err)
+			return broker.Status{}, err
 		}
 		seq, st, err := readStatus(r.it.Key(), value)
 		if err != nil {

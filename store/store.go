@@ -25,6 +25,7 @@ type Store struct {
 	db     *pebble.DB
 	sealer *sealer
 	log    log
+	values *valueLog // nil: a store in memory
 
 	mu     sync.Mutex
 	idle   sync.Cond // signalled when readers falls to 0
@@ -67,9 +68,6 @@ func open(dir string, o Options, f format) (_ *Store, err error) {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	if err := s.prepare(f, initialised); err != nil {
-		return nil, fmt.Errorf("data directory %s: %w", dir, err)
-	}
-	if err := s.loadMark(); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	return s, nil
@@ -196,7 +194,23 @@ func (s *Store) prepare(f format, initialised bool) error {
 			return err
 		}
 	}
+	if err := s.openValues(); err != nil {
+		return err
+	}
 	return s.forgetRetired()
+}
+
+// openValues opens the value log.
+func (s *Store) openValues() error {
+	if s.opts.InMemory {
+		return nil
+	}
+	named, err := namedSegments(s.db)
+	if err != nil {
+		return s.readError(err)
+	}
+	s.values, err = openValueLog(s.files, named, s.opts.Logger)
+	return err
 }
 
 // used reports whether there is anything beside what the making of a directory
@@ -249,6 +263,13 @@ func (s *Store) enter() error {
 	return nil
 }
 
+// unread reports whether nobody reads at this moment.
+func (s *Store) unread() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reads == 0
+}
+
 func (s *Store) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -291,6 +312,10 @@ func (s *Store) release() error {
 	if s.db != nil {
 		if s.closed && !s.opts.InMemory && s.db.Metrics().WAL.Size > flushAtClose {
 			err = s.db.Flush()
+		}
+		if s.values != nil {
+			s.values.remove()
+			err = errors.Join(err, s.values.close())
 		}
 		err = errors.Join(err, s.db.Close())
 		if err == nil && s.closed && !s.opts.InMemory {

@@ -39,7 +39,35 @@ func (v *view) read(key []byte, f func(key, value []byte) error) error {
 		return v.s.readError(err)
 	}
 	defer closer.Close()
+	if value, err = v.whole(key, value); err != nil {
+		return err
+	}
 	return f(key, value)
+}
+
+// value returns the value at an iterator's place, which is valid until it moves.
+func (v *view) value(it *pebble.Iterator) ([]byte, error) {
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return nil, v.s.readError(err)
+	}
+	return v.whole(it.Key(), value)
+}
+
+// whole returns the value itself, which may be in the value log.
+func (v *view) whole(key, value []byte) ([]byte, error) {
+	if !isReference(value) {
+		return value, nil
+	}
+	ref, err := decodeReference(key, value)
+	if err != nil {
+		return nil, err
+	}
+	if v.s.values == nil {
+		return nil, damaged(key, errors.New("there is no value log"))
+	}
+	b, err := v.s.values.read(key, ref)
+	return b, v.s.readError(err)
 }
 
 // get returns a copy of a key's payload.
@@ -69,9 +97,9 @@ func (v *view) scan(from, to []byte, f func(key, value []byte) error) error {
 	}
 	defer it.Close()
 	for ok := it.First(); ok; ok = it.Next() {
-		value, err := it.ValueAndErr()
+		value, err := v.value(it)
 		if err != nil {
-			return v.s.readError(err)
+			return err
 		}
 		if err := f(it.Key(), value); err == errStop {
 			return nil

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"switchyard/clock"
 	"switchyard/deploy"
 )
 
@@ -44,8 +43,6 @@ type Options struct {
 	// Strict refuses what Azure refuses.
 	Strict bool
 	Logger *slog.Logger
-	// Clock is the machine's clock. Default: [clock.Wall].
-	Clock clock.Clock
 	// Rand is the source of keys, identifiers and lock tokens. Default
 	// crypto/rand.
 	Rand io.Reader

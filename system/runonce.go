@@ -6,7 +6,6 @@ import (
 
 	"switchyard/deploy"
 	"switchyard/pipeline/engine"
-	"switchyard/pipeline/run"
 	"switchyard/value"
 )
 
@@ -50,7 +49,7 @@ func RunOnce(ctx context.Context, o RunOnceOptions) (*RunResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	record, err := s.engine.PipelineRun(id)
+	run, err := s.engine.PipelineRun(id)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +57,7 @@ func RunOnce(ctx context.Context, o RunOnceOptions) (*RunResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &RunResult{Run: record.JSON(), Activities: activities, Succeeded: status == run.Succeeded}, nil
+	return &RunResult{Run: run.JSON(), Activities: activities, Succeeded: status == engine.Succeeded}, nil
 }
 
 func (s *System) activityRuns(id string) (value.Array, error) {

@@ -17,7 +17,6 @@ import (
 	"switchyard/deploy"
 	"switchyard/listen"
 	"switchyard/pipeline/engine"
-	"switchyard/pipeline/run"
 	"switchyard/store"
 )
 
@@ -214,7 +213,7 @@ func TestCancelledRunReleases(t *testing.T) {
 	sendTo(t, c, "in", "a")
 	running := func() (ids []string) {
 		s.engine.PipelineRuns(func(r engine.PipelineRun) bool {
-			if r.Status == run.InProgress {
+			if r.Status == engine.InProgress {
 				ids = append(ids, r.RunID)
 			}
 			return true
@@ -282,7 +281,7 @@ func TestRestartKeepsQueuesAndWaitingRuns(t *testing.T) {
 	s := startSystem(t, Options{DataDir: dir, Deployments: []*deploy.Deployment{d}, Grace: time.Millisecond})
 	c := sdk(t, s)
 	sendTo(t, c, "in", "a")
-	runID := eventually(t, func() string {
+	run := eventually(t, func() string {
 		id := ""
 		s.engine.PipelineRuns(func(r engine.PipelineRun) bool { id = r.RunID; return true })
 		return id
@@ -296,8 +295,8 @@ func TestRestartKeepsQueuesAndWaitingRuns(t *testing.T) {
 	if m := take(t, c, "out", 0, 1)[0]; string(m.Body) != "a" {
 		t.Errorf("result = %q, want a", m.Body)
 	}
-	if status, err := s.engine.Wait(t.Context(), runID); err != nil || status != run.Succeeded {
-		t.Errorf("run %s: %s, %v; want it Succeeded after the restart", runID, status, err)
+	if status, err := s.engine.Wait(t.Context(), run); err != nil || status != engine.Succeeded {
+		t.Errorf("run %s: %s, %v; want it Succeeded after the restart", run, status, err)
 	}
 	if ids := left(t, c, "in"); len(ids) != 0 {
 		t.Errorf("left in the queue: %v", ids)

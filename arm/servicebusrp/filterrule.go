@@ -11,7 +11,6 @@ import (
 
 	"switchyard/arm"
 	"switchyard/broker"
-	"switchyard/broker/description"
 	"switchyard/broker/filter"
 	"switchyard/value"
 )
@@ -146,7 +145,7 @@ func valueText(v filter.Value) string {
 	case time.Time:
 		return arm.FormatTime(v)
 	case time.Duration:
-		return description.FormatDuration(v)
+		return formatDuration(v)
 	case filter.UUID:
 		return v.String()
 	case []byte:
@@ -180,7 +179,7 @@ func (p *Provider) putFilterRule(ctx context.Context, r *arm.Request, s filterSc
 // readFilterRule reads a rule. Its kind is told by the filter that is given.
 func readFilterRule(r *arm.Request) (broker.RuleOptions, error) {
 	var o broker.RuleOptions
-	body, props := beginBody(r)
+	body, props := properties(r)
 	kind, _ := props.String("filterType")
 	sql, hasSQL := props.Object("sqlFilter")
 	correlation, hasCorrelation := props.Object("correlationFilter")
@@ -200,7 +199,7 @@ func readFilterRule(r *arm.Request) (broker.RuleOptions, error) {
 	if action, ok := props.Object("action"); ok {
 		o.Action.Expression = readSQL(action)
 	}
-	return o, finishBody(body, props)
+	return o, finish(body, props)
 }
 
 // readSQL reads a SQL filter or action.

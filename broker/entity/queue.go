@@ -3,8 +3,6 @@ package entity
 import (
 	"math"
 	"time"
-
-	"switchyard/broker/description"
 )
 
 // Config is what the state machine needs to know of the entity's options.
@@ -14,7 +12,7 @@ type Config struct {
 	MaxDeliveryCount          uint32
 	DeadLetterOnExpiration    bool
 	MaxBytes, MaxMessageBytes int64
-	Status                    description.Status
+	Status                    EntityStatus
 }
 
 // Env is what an operation may know of the world.

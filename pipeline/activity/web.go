@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"switchyard/clock"
 	"switchyard/value"
 )
 
@@ -27,7 +26,7 @@ type Tokens interface {
 
 // WebOptions are what a [Web] needs.
 type WebOptions struct {
-	Clock clock.Clock
+	Clock Clock
 	// Tokens is for the authentication type MSI, which fails without it.
 	Tokens Tokens
 	// Authority is where service principals get their tokens, default
@@ -181,7 +180,7 @@ func (w *Web) execute(ctx context.Context, c *Call, out *value.Object) *Error {
 		return fail
 	}
 	for wait := time.Second; r.async && resp.status == http.StatusAccepted && resp.header.Get("Location") != ""; {
-		next, err := parseURL(resp.url, resp.header.Get("Location"))
+		next, err := resp.url.Parse(resp.header.Get("Location"))
 		if err != nil || (next.Scheme != "http" && next.Scheme != "https") {
 			return failf(codeEndpoint, "The endpoint '%s' answered with a Location that is no URL.", safeURL(r.url))
 		}

@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 
-	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
 	"switchyard/value"
@@ -59,7 +58,7 @@ func (a *ActivityRun) JSON() *value.Object {
 // errorObject is always there: with empty texts unless the activity failed. A
 // cancelled one has a failure type.
 func (a *ActivityRun) errorObject() *value.Object {
-	var e pipeline.ActivityError
+	var e run.ActivityError
 	details := value.Value("")
 	switch {
 	case a.Status == run.Failed && a.Error != nil:
@@ -71,7 +70,7 @@ func (a *ActivityRun) errorObject() *value.Object {
 			}
 		}
 	case a.Status == run.Cancelled:
-		e.FailureType = pipeline.UserError
+		e.FailureType = activity.UserError
 	}
 	return value.NewObject(
 		value.Member{Name: "errorCode", Value: e.Code},

@@ -26,7 +26,6 @@ import (
 	"time"
 
 	"switchyard/pipeline"
-	"switchyard/pipeline/run"
 	"switchyard/value"
 )
 
@@ -264,19 +263,19 @@ func (e *Engine) Counts() (runs, activities int) {
 }
 
 // Wait returns the run's status once it has ended.
-func (e *Engine) Wait(ctx context.Context, runID string) (run.Status, error) {
+func (e *Engine) Wait(ctx context.Context, runID string) (Status, error) {
 	if r := e.find(runID); r != nil {
 		select {
 		case <-r.ended:
 		case <-ctx.Done():
-			return 0, fmt.Errorf("wait for run %s: %w", runID, ctx.Err())
+			return "", fmt.Errorf("wait for run %s: %w", runID, ctx.Err())
 		}
 	}
 	p, err := e.PipelineRun(runID)
 	if err != nil {
-		return 0, fmt.Errorf("wait for run %s: %w", runID, err)
+		return "", fmt.Errorf("wait for run %s: %w", runID, err)
 	}
-	if !p.Status.Final() {
+	if !p.Status.Ended() {
 		return p.Status, fmt.Errorf("wait for run %s: %w", runID, ErrStopping)
 	}
 	return p.Status, nil

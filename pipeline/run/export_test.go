@@ -4,7 +4,4 @@ package run
 const EncodingVersion = encodingVersion
 
 // NewEvent returns an event of a kind, nil if there is none.
-func NewEvent(number uint8) Event { return newEvent(number) }
-
-// NumberOf returns the number of an event's kind on disk.
-func NumberOf(e Event) uint8 { return numberOf(e) }
+func NewEvent(k Kind) Event { return newEvent(k) }

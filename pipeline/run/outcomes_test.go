@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/pipeline"
 	"switchyard/pipeline/run"
 	"switchyard/value"
 )
@@ -159,7 +158,7 @@ func succeeded(output value.Value) *run.ActivityFinished {
 }
 
 func failed(code, message string) *run.ActivityFinished {
-	return &run.ActivityFinished{Status: run.Failed, Error: &pipeline.ActivityError{Code: code, Message: message, FailureType: pipeline.UserError}}
+	return &run.ActivityFinished{Status: run.Failed, Error: &run.ActivityError{Code: code, Message: message, FailureType: run.FailureUser}}
 }
 
 // drive runs a state to its end, firing timers when nothing else is in flight
@@ -212,7 +211,7 @@ func describe(e run.Event) string {
 		}
 		return js(o)
 	}
-	reason := func(err *pipeline.ActivityError) string {
+	reason := func(err *run.ActivityError) string {
 		if err == nil {
 			return ""
 		}

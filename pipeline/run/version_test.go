@@ -4,7 +4,6 @@ import (
 	"errors"
 	"reflect"
 	"testing"
-	"time"
 
 	"switchyard/value"
 )
@@ -13,9 +12,8 @@ import (
 // the second and third ones know it.
 type note struct{ Text string }
 
-func (*note) When() time.Time    { return time.Time{} }
-func (*note) apply(*State) error { return nil }
-func (e *note) fields(c codec)   { c.text(&e.Text) }
+func (*note) kind() Kind       { return 200 }
+func (e *note) fields(c codec) { c.text(&e.Text) }
 
 type grown struct {
 	Text   string
@@ -24,8 +22,7 @@ type grown struct {
 	Secure bool
 }
 
-func (*grown) When() time.Time    { return time.Time{} }
-func (*grown) apply(*State) error { return nil }
+func (*grown) kind() Kind { return 200 }
 
 func (e *grown) fields(c codec) {
 	c.text(&e.Text)
@@ -39,17 +36,17 @@ func (e *grown) fields(c codec) {
 }
 
 func TestFieldsOfLaterVersions(t *testing.T) {
-	newNote := func(uint8) Event { return new(note) }
-	newGrown := func(uint8) Event { return new(grown) }
-	first := encodeEvent(nil, &note{"t"}, 200, 1)
+	newNote := func(Kind) Event { return new(note) }
+	newGrown := func(Kind) Event { return new(grown) }
+	first := encodeEvent(nil, &note{"t"}, 1)
 	full := &grown{Text: "t", Count: 7, Value: "v", Secure: true}
-	third := encodeEvent(nil, full, 200, 3)
+	third := encodeEvent(nil, full, 3)
 	second := append([]byte{2}, third[1:len(third)-1]...) // without its last field, one byte
 	for _, test := range []struct {
 		name   string
 		event  []byte
 		newest uint8
-		kinds  func(uint8) Event
+		kinds  func(Kind) Event
 		want   Event
 		err    error
 	}{

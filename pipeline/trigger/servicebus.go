@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/expr"
 	"switchyard/pipeline"
@@ -22,7 +21,7 @@ import (
 type Options struct {
 	Engine *engine.Engine
 	Log    commit.Log
-	Clock  clock.Clock
+	Clock  engine.Clock
 	Logger *slog.Logger // default: none
 	Source Source
 	// Namespace is what trigger() shows as the source's namespace.
@@ -265,7 +264,7 @@ func (t *ServiceBus) create(ctx context.Context, id string, b Batch) error {
 	}
 	_, err = t.o.Engine.CreateRun(ctx, t.o.Factory, t.target.Pipeline.Name, params, engine.RunOptions{
 		ID: id,
-		Trigger: &run.TriggerInfo{
+		Trigger: &engine.TriggerInfo{
 			ID: id, Name: t.o.Trigger.Name, Type: t.o.Trigger.Type, Time: now,
 			Outputs: facts(messages, t.def.QueueName, t.o.Namespace),
 		},

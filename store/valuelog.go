@@ -1,0 +1,359 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"log/slog"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"switchyard/commit"
+)
+
+// valuesDir holds the segments of the value log, in the data directory.
+const (
+	valuesDir     = "values"
+	segmentSuffix = ".values"
+)
+
+const (
+	// separateFrom is the length from which on a value is written to the value
+	// log, once, instead of into the database, which writes it twice at least: to
+	// its write-ahead log and to a table.
+	separateFrom = 32 << 10
+	// segmentSize is the size at which a segment of the value log is full. The
+	// group that fills it is written whole.
+	segmentSize = 64 << 20
+	// writeBuffer is how much is gathered for one write.
+	writeBuffer = 1 << 20
+)
+
+// A frame of a segment is
+//
+//	magic:u32 crc:u32 keyLen:u16 valueLen:u32 key value     (little-endian)
+//
+// where crc (CRC-32C) covers what stands between it and the value. The value is
+// a record with a checksum of its own. In the database stands, in place of the
+// value, a reference:
+//
+//	ff segment:u32 offset:u32 length:u32 crc:u32     (crc as of every record)
+//
+// where offset is that of the value in the segment's file.
+const (
+	frameMagic     = 0x4c565753 // "SWVL"
+	frameHeaderLen = 4 + 4 + 2 + 4
+	referenceMark  = 0xff
+	referenceLen   = 1 + 3*4 + crcLen
+)
+
+// A reference says where a value is in the value log.
+type reference struct{ segment, offset, length uint32 }
+
+func isReference(value []byte) bool { return len(value) > 0 && value[0] == referenceMark }
+
+func (r reference) encode(key []byte) []byte {
+	b := append(make([]byte, 0, referenceLen), referenceMark)
+	for _, n := range [...]uint32{r.segment, r.offset, r.length} {
+		b = binary.BigEndian.AppendUint32(b, n)
+	}
+	return finish(key, b)
+}
+
+func decodeReference(key, value []byte) (reference, error) {
+	if len(value) != referenceLen {
+		return reference{}, damaged(key, errShort)
+	}
+	body := value[:len(value)-crcLen]
+	if checksum(key, body) != binary.LittleEndian.Uint32(value[len(body):]) {
+		return reference{}, damaged(key, errChecksum)
+	}
+	u32 := func(at int) uint32 { return binary.BigEndian.Uint32(body[at:]) }
+	return reference{u32(1), u32(5), u32(9)}, nil
+}
+
+// A valueLog keeps large values in files beside the database: each is written
+// once and synced before the unit that names it. A value that nobody names any
+// more is dropped with its segment, see [valueLog.collect].
+type valueLog struct {
+	dir         directory
+	logger      *slog.Logger
+	segmentSize int64
+
+	// The following belong to the leader of the log, and to Open and Close.
+	file      vfs.File // the segment that is written; nil: none yet
+	number    uint32   // of file
+	size      int64    // of file
+	buf       []byte   // gathered, not written
+	next      uint32
+	sealed    []uint32 // full segments, the oldest first
+	cursor    uint32   // the sealed segment that was looked at last
+	removable []uint32 // nothing names them, but a reader may still
+
+	mu   sync.Mutex
+	open map[uint32]*segmentReader
+}
+
+// segmentReader is a file that is open for reading.
+type segmentReader struct {
+	f     vfs.File
+	users int // guarded by valueLog.mu
+}
+
+// maxSegmentReaders is how many segments may be open for reading while nobody
+// reads them.
+const maxSegmentReaders = 64
+
+func segmentName(n uint32) string { return fmt.Sprintf("%08d%s", n, segmentSuffix) }
+
+// openValueLog compares the files with the segments that the database names. A
+// file it does not name is of a commit that did not happen, or was dropped; one
+// it names and that is not there is damage.
+func openValueLog(d directory, named []uint32, logger *slog.Logger) (*valueLog, error) {
+	v := &valueLog{dir: d.values(), logger: logger, segmentSize: segmentSize, next: 1,
+		open: map[uint32]*segmentReader{}}
+	names, err := v.dir.fs.List(v.dir.path)
+	if err != nil && !isNotExist(err) {
+		return nil, err
+	}
+	have := map[uint32]bool{}
+	for _, name := range names {
+		digits, ok := strings.CutSuffix(name, segmentSuffix)
+		n, err := strconv.ParseUint(digits, 10, 32)
+		if !ok || err != nil {
+			continue // not ours
+		}
+		if v.next = max(v.next, uint32(n)+1); slices.Contains(named, uint32(n)) {
+			have[uint32(n)] = true
+		} else if err := v.dir.remove(name); err != nil {
+			return nil, err
+		}
+	}
+	for _, n := range named {
+		if v.next = max(v.next, n+1); !have[n] {
+			return nil, &CorruptError{Where: v.dir.join(segmentName(n)), Err: errors.New("the file is lost")}
+		}
+	}
+	v.sealed = slices.Sorted(slices.Values(named))
+	return v, nil
+}
+
+// separated is what became of the large values of a group.
+type separated struct {
+	refs  [][]byte // in the order of the operations
+	began uint32   // the segment that begins with them; 0: none
+}
+
+// take returns the next reference.
+func (s *separated) take() []byte {
+	ref := s.refs[0]
+	s.refs = s.refs[1:]
+	return ref
+}
+
+func isLarge(op commit.Op) bool { return op.Kind == commit.OpSet && len(op.Value) >= separateFrom }
+
+// write makes the large values of the units durable.
+func (v *valueLog) write(units []*commit.Unit) (s separated, err error) {
+	for _, u := range units {
+		for _, op := range u.Ops() {
+			if !isLarge(op) {
+				continue
+			}
+			if v.file == nil || v.size >= v.segmentSize && len(s.refs) == 0 {
+				if err := v.begin(); err != nil {
+					return s, err
+				}
+				s.began = v.number
+			}
+			ref, err := v.put(op.Key, op.Value)
+			if err != nil {
+				return s, err
+			}
+			s.refs = append(s.refs, ref)
+		}
+	}
+	if len(s.refs) == 0 {
+		return s, nil
+	}
+	return s, v.sync()
+}
+
+// begin seals the segment that is written and starts another one.
+func (v *valueLog) begin() error {
+	if err := v.seal(); err != nil {
+		return err
+	}
+	if err := v.dir.make(); err != nil {
+		return err
+	}
+	path := v.dir.join(segmentName(v.next))
+	made, err := v.dir.create(path)
+	if err != nil {
+		return err
+	}
+	if err := made.Close(); err != nil {
+		return err
+	}
+	if v.file, err = v.dir.fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified); err != nil {
+		return err
+	}
+	v.number, v.size = v.next, 0
+	v.next++
+	return v.dir.sync()
+}
+
+// seal closes the segment that is written.
+func (v *valueLog) seal() error {
+	if v.file == nil {
+		return nil
+	}
+	err := v.file.Close()
+	v.file = nil
+	v.sealed = append(v.sealed, v.number)
+	return err
+}
+
+// put appends a frame and returns the reference to its value. It is durable after
+// sync.
+func (v *valueLog) put(key, value []byte) ([]byte, error) {
+	at := v.size + int64(frameHeaderLen+len(key))
+	if at > math.MaxUint32 || len(key) > math.MaxUint16 || len(value) > math.MaxUint32 {
+		return nil, fmt.Errorf("value log: frame of %d bytes at %d", len(value), at)
+	}
+	v.buf = appendFrameHeader(v.buf, key, len(value))
+	if len(v.buf)+len(value) > writeBuffer {
+		if err := v.flush(); err != nil {
+			return nil, err
+		}
+	}
+	if len(value) >= writeBuffer {
+		if _, err := v.file.Write(value); err != nil {
+			return nil, err
+		}
+	} else {
+		v.buf = append(v.buf, value...)
+	}
+	v.size = at + int64(len(value))
+	return reference{v.number, uint32(at), uint32(len(value))}.encode(key), nil
+}
+
+func appendFrameHeader(b, key []byte, valueLen int) []byte {
+	b = binary.LittleEndian.AppendUint32(b, frameMagic)
+	b = binary.LittleEndian.AppendUint32(b, 0) // set below
+	from := len(b)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(key)))
+	b = binary.LittleEndian.AppendUint32(b, uint32(valueLen))
+	b = append(b, key...)
+	binary.LittleEndian.PutUint32(b[from-4:], crc32.Checksum(b[from:], castagnoli))
+	return b
+}
+
+func (v *valueLog) flush() error {
+	if len(v.buf) == 0 {
+		return nil
+	}
+	_, err := v.file.Write(v.buf)
+	v.buf = v.buf[:0]
+	return err
+}
+
+func (v *valueLog) sync() error {
+	if err := v.flush(); err != nil {
+		return err
+	}
+	return v.file.SyncData()
+}
+
+// read returns the value that a reference under key names.
+func (v *valueLog) read(key []byte, r reference) ([]byte, error) {
+	f, err := v.acquire(r.segment)
+	if isNotExist(err) {
+		return nil, damaged(key, fmt.Errorf("segment %d of the value log is lost", r.segment))
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer v.release(f)
+	b := make([]byte, r.length)
+	switch _, err := f.f.ReadAt(b, int64(r.offset)); {
+	case errors.Is(err, io.EOF):
+		return nil, damaged(key, fmt.Errorf("segment %d of the value log ends early", r.segment))
+	case err != nil:
+		return nil, err
+	}
+	return b, nil
+}
+
+func (v *valueLog) acquire(n uint32) (*segmentReader, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	r := v.open[n]
+	if r == nil {
+		f, err := v.dir.fs.Open(v.dir.join(segmentName(n)))
+		if err != nil {
+			return nil, err
+		}
+		v.trim()
+		r = &segmentReader{f: f}
+		v.open[n] = r
+	}
+	r.users++
+	return r, nil
+}
+
+// trim closes files that nobody reads once there are many. It is called with mu
+// held.
+func (v *valueLog) trim() {
+	for n, r := range v.open {
+		if len(v.open) < maxSegmentReaders {
+			return
+		}
+		if r.users == 0 {
+			r.f.Close()
+			delete(v.open, n)
+		}
+	}
+}
+
+func (v *valueLog) release(r *segmentReader) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	r.users--
+}
+
+// close ends reading and writing.
+func (v *valueLog) close() error {
+	err := v.seal()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, r := range v.open {
+		err = errors.Join(err, r.f.Close())
+	}
+	clear(v.open)
+	return err
+}
+
+// namedSegments reads which segments the database names.
+func namedSegments(db *pebble.DB) (named []uint32, err error) {
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{tableSegment}, UpperBound: []byte{tableSegment + 1}})
+	if err != nil {
+		return nil, err
+	}
+	for ok := it.First(); ok; ok = it.Next() {
+		if len(it.Key()) != 5 {
+			err = damaged(it.Key(), errShort)
+			break
+		}
+		named = append(named, binary.BigEndian.Uint32(it.Key()[1:]))
+	}
+	return named, errors.Join(err, it.Close())
+}
