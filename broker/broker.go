@@ -30,7 +30,7 @@ type Broker struct {
 	behind atomic.Bool  // the wall clock is far behind mark, and that was logged
 	cached atomic.Int64 // bytes of content in memory
 	budget int64
-	tokens *tokenSource
+	token  func() LockToken // draws a lock token
 	timers *timers
 	pool   *pool
 	// ctx ends with Close: it bounds waits for the log's admission.
@@ -59,7 +59,7 @@ func New(o Options) (*Broker, error) {
 		o.CacheBytes = 0
 	}
 	b := &Broker{store: o.Store, log: o.Log, clock: o.Clock, logger: o.Logger, events: o.Events,
-		budget: o.CacheBytes, tokens: &tokenSource{rand: o.Rand}, namespaces: map[string]*namespace{}}
+		budget: o.CacheBytes, token: (&tokenSource{rand: o.Rand}).next, namespaces: map[string]*namespace{}}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	if !o.ClockMark.IsZero() {
 		b.mark.Store(o.ClockMark.UnixNano())
@@ -205,16 +205,16 @@ func (b *Broker) RunLocks() map[RunID][]RunLock {
 // ReleaseRun returns the effect that frees every message the run holds, with its
 // delivery count unchanged.
 func (b *Broker) ReleaseRun(run RunID) commit.Effect {
-	f := &effect{b: b}
+	p := &plan{b: b}
 	for _, e := range b.messageStores() {
 		for sub := range SubQueue(entity.SubQueues) {
 			e.mu.Lock()
 			held := len(e.q.HeldBy(sub, run)) > 0
 			e.mu.Unlock()
 			if held {
-				f.add(e, entity.RunSettle{Sub: sub, Run: run, Outcome: Outcome{Kind: Release}})
+				p.add(e, entity.RunSettle{Sub: sub, Run: run, Outcome: Outcome{Kind: Release}})
 			}
 		}
 	}
-	return f
+	return p
 }

@@ -282,8 +282,8 @@ func TestEffectIsAtomic(t *testing.T) {
 	send(t, b, a, messages(1, 8)...) // its lock is free
 }
 
-// TestJoin: effects of one unit that name the same queue.
-func TestJoin(t *testing.T) {
+// TestEffectOnOneQueue: operations of one effect that name the same queue.
+func TestEffectOnOneQueue(t *testing.T) {
 	store := brokertest.NewStore()
 	b := newBroker(t, store, "a")
 	a := queue(t, b, "a")
@@ -292,7 +292,8 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stage(t, store, b.Join(r.LockFor("run"), b.Effect(broker.SendOp{Queue: a, Messages: messages(1, 8)})))
+	stage(t, store, r.LockFor("run"))
+	stage(t, store, b.Effect(broker.SendOp{Queue: a, Messages: messages(1, 8)}, broker.RunSettleOp{Queue: a, Run: "other"}))
 	if locks := b.RunLocks()["run"]; len(locks) != 1 || locks[0].SequenceNumber != 1 {
 		t.Errorf("run locks %v, want message 1", locks)
 	}

@@ -158,14 +158,9 @@ func (e *messageStore) drop(u *commit.Unit) {
 // end closes a consumer that did not ask for it. It is called with mu held.
 func (e *messageStore) end(u *commit.Unit, c *Consumer, err error) {
 	e.forget(c)
-	e.apply(u, e.env(), entity.CloseConsumer{Consumer: c.c})
-	drains := c.takeDrains()
+	e.apply(u, entity.Env{Now: e.b.Now(), Token: e.b.token}, entity.CloseConsumer{Consumer: c.c})
 	u.Then(func() {
-		c.closed.Store(true)
-		if drains != nil {
-			drains()
-		}
-		if c.o.Closed != nil {
+		if !c.closed.Swap(true) && c.o.Closed != nil {
 			c.o.Closed(err)
 		}
 	})

@@ -29,7 +29,6 @@ type Consumer struct {
 	o      ConsumerOptions
 	c      *entity.Consumer
 	closed atomic.Bool
-	drains []func() // guarded by messageStore.mu
 }
 
 // NewConsumer opens a consumer without credit. Errors: [ErrEntityDisabled],
@@ -57,55 +56,34 @@ func (q *Queue) NewConsumer(o ConsumerOptions) (*Consumer, error) {
 // delivered by the unit, which the caller must sync and which may be nil; the
 // rest follows when it has come or was read.
 func (c *Consumer) AddCredit(n int) *commit.Unit {
-	return c.do(nil, entity.AddCredit{Consumer: c.c, N: n})
+	u, _ := c.e.plan(entity.AddCredit{Consumer: c.c, N: n}).submit(nil) // fails only if the entity is deleted
+	return u
 }
 
 // Drain lets the consumer have what the queue holds and then takes its credit
 // away. done runs after every delivery made before. The caller must sync the
 // unit, which may be nil.
 func (c *Consumer) Drain(done func()) *commit.Unit {
-	c.e.mu.Lock()
-	if !c.closed.Load() && !c.e.deleted {
-		c.drains = append(c.drains, done)
-		defer c.e.mu.Unlock()
-		return c.e.commit(c.e.env(), nil, entity.Drain{Consumer: c.c})
+	u, err := c.e.plan(entity.Drain{Consumer: c.c, Data: done}).submit(nil)
+	if err != nil {
+		return c.e.b.tell(done)
 	}
-	c.e.mu.Unlock()
-	return c.e.tell(done)
+	return u
 }
 
-// takeDrains returns what tells those who wait for the drain, nil if nobody
-// does. It is called with messageStore.mu held.
-func (c *Consumer) takeDrains() func() {
-	drains := c.drains
-	c.drains = nil
-	if len(drains) == 0 {
-		return nil
-	}
-	return func() {
-		for _, f := range drains {
-			f()
-		}
-	}
-}
-
-// Close ends the consumer. Deliver is not called any more, except by a unit
-// that is being synced at that moment. Locks stay until they are settled or end
+// Close ends the consumer. Deliver is not called any more, except by a unit that
+// is being synced at that moment. Locks stay until they are settled or end
 // [SB-AMQP 7.3], but what was locked for the consumer and not delivered is
 // released. The caller must sync the unit, which may be nil.
 func (c *Consumer) Close() *commit.Unit {
 	if c.closed.Swap(true) {
 		return nil
 	}
-	e := c.e
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.forget(c)
-	if e.deleted {
-		return nil
-	}
-	drains := c.takeDrains()
-	return e.commit(e.env(), drains, entity.CloseConsumer{Consumer: c.c})
+	u, _ := c.e.plan(entity.CloseConsumer{Consumer: c.c}).submit(nil) // fails only if the entity is deleted
+	c.e.mu.Lock()
+	defer c.e.mu.Unlock()
+	c.e.forget(c)
+	return u
 }
 
 // forget takes a consumer off the list. It is called with mu held.
@@ -113,16 +91,6 @@ func (e *messageStore) forget(c *Consumer) {
 	if i := slices.Index(e.consumers, c); i >= 0 {
 		e.consumers = slices.Delete(e.consumers, i, i+1)
 	}
-}
-
-func (c *Consumer) do(then func(), op entity.Op) *commit.Unit {
-	e := c.e
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.deleted {
-		return nil
-	}
-	return e.commit(e.env(), then, op)
 }
 
 // deliver runs when the unit that locked the messages is durable.

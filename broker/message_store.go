@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -127,10 +126,19 @@ func readState(store Store, q QueueID, i int, s *entity.State) (err error) {
 
 func (e *messageStore) queueID(s SubQueue) QueueID { return QueueID{Entity: e.id, Sub: s} }
 
-func (e *messageStore) env() entity.Env { return entity.Env{Now: e.b.Now(), Token: e.b.tokens.next} }
+// check checks operations. It is called with mu held.
+func (e *messageStore) check(env entity.Env, ops ...entity.Op) (need entity.Need, err error) {
+	if err := e.alive(); err != nil {
+		return need, err
+	}
+	if need, err = e.q.Check(env, ops...); err != nil {
+		return need, fmt.Errorf("queue %q: %w", e.path, err)
+	}
+	return need, nil
+}
 
-// apply decides the checked operations and adds what follows to u. It is called
-// with mu held.
+// apply decides the checked operations and adds what follows to u. It reports
+// whether that is more than peek locks. It is called with mu held.
 func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (durable bool) {
 	d := &e.decision
 	d.Reset()
@@ -139,6 +147,23 @@ func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (
 	if delta := e.q.ContentBytes() - before; delta != 0 {
 		e.b.cached.Add(delta)
 	}
+	e.record(u, d)
+	if len(d.Records) > 0 {
+		e.last = u
+	}
+	if d.Put {
+		e.lastPut = u
+	}
+	if d.Accessed {
+		e.accessed = env.Now
+	}
+	e.tell(u, d)
+	e.report(u, d)
+	return d.Durable
+}
+
+// record adds the records of a decision to u.
+func (e *messageStore) record(u *commit.Unit, d *entity.Decision) {
 	store := e.b.store
 	for i := range d.Records {
 		r := &d.Records[i]
@@ -157,21 +182,16 @@ func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (
 			store.PutCounters(u, q, r.Counters)
 		}
 	}
-	if len(d.Records) > 0 {
-		e.last = u
-	}
-	if d.Put {
-		e.lastPut = u
-	}
+}
+
+// tell adds to u what may leave once a decision is durable.
+func (e *messageStore) tell(u *commit.Unit, d *entity.Decision) {
 	for _, h := range d.Batches {
-		e.accessed = env.Now
 		c := h.Consumer.Data.(*Consumer)
 		u.Then(func() { c.deliver(h.Deliveries) })
 	}
-	for _, c := range d.Drained {
-		if f := c.Data.(*Consumer).takeDrains(); f != nil {
-			u.Then(f)
-		}
+	for _, x := range d.Drained {
+		u.Then(x.Data.(func()))
 	}
 	for sub, ready := range d.Ready {
 		if ready {
@@ -180,8 +200,6 @@ func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (
 			}
 		}
 	}
-	e.report(u, d)
-	return d.Durable
 }
 
 // report tells the listener of what the broker did with messages by itself.
@@ -195,26 +213,6 @@ func (e *messageStore) report(u *commit.Unit, d *entity.Decision) {
 		n := d.Dropped
 		u.Then(func() { f(e.namespace.name, e.path, n) })
 	}
-}
-
-// commit applies checked operations as a unit of their own and submits it. It
-// returns nil if there is nothing to write and nobody to tell. then, if not nil,
-// is run after the deliveries. It is called with mu held.
-func (e *messageStore) commit(env entity.Env, then func(), ops ...entity.Op) *commit.Unit {
-	u := &commit.Unit{}
-	durable := e.apply(u, env, ops...)
-	if then != nil {
-		u.Then(then)
-	}
-	e.settleDown(env.Now)
-	if u.Empty() {
-		return nil
-	}
-	if !durable {
-		u.Relax()
-	}
-	e.b.log.Submit(u)
-	return u
 }
 
 // settleDown makes sure that the entity will be served when it next needs to be.
@@ -243,135 +241,6 @@ func (e *messageStore) wake() { e.b.pool.add(e.serve) }
 func (e *messageStore) alive() error {
 	if e.deleted {
 		return fmt.Errorf("queue %q: %w", e.path, ErrEntityDeleted)
-	}
-	return nil
-}
-
-// serve does the entity's work until there is none.
-func (e *messageStore) serve() {
-	e.mu.Lock()
-	e.queued = false
-	e.mu.Unlock()
-	e.work.Lock()
-	defer e.work.Unlock()
-	for e.step() {
-	}
-}
-
-// step does one piece of work. work is held.
-func (e *messageStore) step() (more bool) {
-	e.mu.Lock()
-	now := e.b.Now()
-	if !e.armed.After(now) {
-		e.armed = time.Time{}
-	}
-	if e.deleted {
-		e.mu.Unlock()
-		return false
-	}
-	w := e.q.Work(now)
-	if w.Kind == entity.NoWork {
-		e.settleDown(now)
-		e.mu.Unlock()
-		return false
-	}
-	var need []int64
-	if w.Kind == entity.TickWork {
-		need, _ = e.q.Check(entity.Env{Now: now}, entity.Tick{})
-	}
-	last, lastPut := e.last, e.lastPut
-	e.mu.Unlock()
-
-	op, err := e.read(w, now, need, last, lastPut)
-	if err != nil {
-		op = entity.Failed{Work: w}
-	}
-	e.mu.Lock()
-	if e.deleted {
-		e.mu.Unlock()
-		return false
-	}
-	if err != nil {
-		e.b.logger.Error("reading messages failed", "queue", e.path, "error", err)
-		e.paused = now.Add(readRetry)
-		e.b.timers.set(e, e.paused)
-	}
-	u := e.commit(e.env(), nil, op)
-	e.mu.Unlock()
-	e.b.Sync(u)
-	return err == nil
-}
-
-// readRetry is how long to wait after a read of the store has failed.
-const readRetry = time.Second
-
-// read does the reading for a piece of work and returns the operation that it
-// leads to. It first syncs what it must see: of content, what was written; of
-// the rest, everything.
-func (e *messageStore) read(w entity.Work, now time.Time, need []int64, last, lastPut *commit.Unit) (entity.Op, error) {
-	q := e.queueID(w.Sub)
-	switch w.Kind {
-	case entity.LoadWork:
-		e.b.Sync(lastPut)
-		rows, err := e.b.store.Scan(q, w.From, w.Limit, true)
-		return entity.Load{Sub: w.Sub, From: w.From, Rows: rows}, err
-	case entity.RefillWork:
-		e.b.Sync(last)
-		rows, err := e.b.store.Scan(q, w.From, w.Limit, false)
-		return entity.Refill{Sub: w.Sub, Rows: rows, More: len(rows) >= w.Limit}, err
-	case entity.SweepWork:
-		e.b.Sync(last)
-		return e.readExpired(w, q, now)
-	default:
-		contents := map[int64]*Content{}
-		if len(need) == 0 {
-			return entity.Tick{}, nil
-		}
-		e.b.Sync(lastPut)
-		err := e.readContents(need, contents)
-		if err == nil && len(contents) == 0 {
-			// Settled since, or lost: the pause after an error keeps a lost one from
-			// keeping a worker busy.
-			err = fmt.Errorf("messages %v: %w", need, ErrMessageNotFound)
-		}
-		return entity.Tick{Contents: contents}, err
-	}
-}
-
-func (e *messageStore) readExpired(w entity.Work, q QueueID, now time.Time) (entity.Op, error) {
-	rows, err := e.b.store.Expired(q, w.After, w.Limit)
-	if err != nil {
-		return nil, err
-	}
-	op := entity.Sweep{Sub: w.Sub, Until: now, Rows: rows, Messages: map[int64]*Message{}, More: len(rows) >= w.Limit}
-	for _, row := range rows {
-		if row.ExpiresAt.After(now) {
-			break
-		}
-		m, err := e.b.store.Message(q, row.SequenceNumber)
-		if errors.Is(err, ErrMessageNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		op.Messages[row.SequenceNumber] = m
-	}
-	return op, nil
-}
-
-// readContents reads the contents of messages of the main queue. A message that
-// is gone is left out: whoever asked checks again.
-func (e *messageStore) readContents(seqs []int64, into map[int64]*Content) error {
-	for _, seq := range seqs {
-		m, err := e.b.store.Message(e.queueID(MainQueue), seq)
-		if errors.Is(err, ErrMessageNotFound) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("read message %d of queue %q: %w", seq, e.path, err)
-		}
-		into[seq] = &m.Content
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -48,24 +47,23 @@ func (q *Queue) Send(msgs []*Message, done func(error)) (*commit.Unit, error) {
 	for _, m := range msgs {
 		size += len(m.Sections) + messageOverhead
 	}
-	e := q.e
-	if err := e.b.log.Admit(e.b.ctx, size); err != nil {
-		return nil, fmt.Errorf("send to queue %q: %w", e.path, err)
+	b := q.e.b
+	if err := b.log.Admit(b.ctx, size); err != nil {
+		return nil, fmt.Errorf("send to queue %q: %w", q.e.path, err)
 	}
-	op := entity.Send{Messages: msgs, Keep: e.b.cached.Load() < e.b.budget}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	env := e.env()
-	if err := e.check(env, op); err != nil {
-		return nil, err
-	}
-	e.accessed = env.Now
-	var then func()
-	if done != nil {
-		then = func() { done(nil) }
-	}
-	return e.commit(env, then, op), nil
+	return q.e.plan(entity.Send{Messages: msgs, Keep: b.keeps()}).submit(sent(done))
 }
+
+// sent returns the callback that tells a sender that its messages are durable.
+func sent(done func(error)) func() {
+	if done == nil {
+		return nil
+	}
+	return func() { done(nil) }
+}
+
+// keeps reports whether there is memory for the content of what is sent.
+func (b *Broker) keeps() bool { return b.cached.Load() < b.budget }
 
 // messageOverhead is what a message's records cost beside its sections.
 const messageOverhead = 256
@@ -80,63 +78,32 @@ func (q *Queue) canSend() error {
 	return nil
 }
 
-// check checks operations that need no content. It is called with mu held.
-func (e *messageStore) check(env entity.Env, ops ...entity.Op) error {
-	if err := e.alive(); err != nil {
-		return err
-	}
-	if _, err := e.q.Check(env, ops...); err != nil {
-		return fmt.Errorf("queue %q: %w", e.path, err)
-	}
-	return nil
-}
-
 // Settle settles messages that links hold, by token, in one unit. done, which
 // may be nil, gets an error for each token, once the settlement is durable:
 // [ErrMessageLockLost] if the token no longer holds, [ErrNotAllowed] for
 // dead-lettering from a dead-letter queue. Those that hold are settled whatever
 // becomes of the others. The caller must sync the unit.
 func (q *Queue) Settle(tokens []LockToken, out Outcome, done func(errs []error)) *commit.Unit {
-	e := q.e
-	op := &entity.Settle{Sub: q.sub, Tokens: tokens, Outcome: out, Contents: map[int64]*Content{}}
+	op := &entity.Settle{Sub: q.sub, Tokens: tokens, Outcome: out}
 	then := func() {
 		if done != nil {
 			done(op.Errs)
 		}
 	}
-	for {
-		e.mu.Lock()
-		env := e.env()
-		err := e.alive()
-		var need []int64
-		if err == nil {
-			need, _ = e.q.Check(env, op) // its errors are in op.Errs
-		} else {
-			op.Errs = repeat(err, len(tokens))
-		}
-		if len(need) == 0 {
-			defer e.mu.Unlock()
-			if err != nil {
-				return e.tell(then)
-			}
-			return e.commit(env, then, op)
-		}
-		lastPut := e.lastPut
-		e.mu.Unlock()
-		e.b.Sync(lastPut)
-		if err := e.readContents(need, op.Contents); err != nil {
-			op.Errs = repeat(err, len(tokens))
-			return e.tell(then)
-		}
+	u, err := q.e.plan(op).submit(then)
+	if err != nil {
+		op.Errs = repeat(err, len(tokens))
+		return q.e.b.tell(then)
 	}
+	return u
 }
 
 // tell submits a unit that holds only a callback: it runs in its turn.
-func (e *messageStore) tell(f func()) *commit.Unit {
+func (b *Broker) tell(f func()) *commit.Unit {
 	u := &commit.Unit{}
 	u.Then(f)
 	u.Relax()
-	e.b.log.Submit(u)
+	b.log.Submit(u)
 	return u
 }
 
@@ -152,15 +119,11 @@ func repeat(err error, n int) []error {
 // caller must sync the unit before it tells anybody. Errors:
 // [ErrMessageLockLost], [ErrEntityDeleted].
 func (q *Queue) Renew(tokens []LockToken) ([]time.Time, *commit.Unit, error) {
-	e := q.e
 	op := &entity.Renew{Sub: q.sub, Tokens: tokens}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	env := e.env()
-	if err := e.check(env, op); err != nil {
+	u, err := q.e.plan(op).submit(nil)
+	if err != nil {
 		return nil, nil, err
 	}
-	u := e.commit(env, nil, op)
 	until := make([]time.Time, len(tokens))
 	for i := range until {
 		until[i] = op.Until
@@ -212,60 +175,8 @@ func (q *Queue) ReceiveDeferred(seqs []int64, mode ReceiveMode, done func([]*Mes
 	if len(seqs) == 0 {
 		return nil, fmt.Errorf("receive deferred from queue %q: %w: no sequence number", e.path, ErrInvalidArgument)
 	}
-	for {
-		u, retry, err := q.receiveDeferred(seqs, mode, done)
-		if err != nil {
-			return nil, fmt.Errorf("queue %q: %w", e.path, err)
-		}
-		if !retry {
-			return u, nil
-		}
-	}
-}
-
-func (q *Queue) receiveDeferred(seqs []int64, mode ReceiveMode, done func([]*Message, error)) (u *commit.Unit, retry bool, err error) {
-	e := q.e
-	e.mu.Lock()
-	err = e.alive()
-	if err == nil {
-		err = e.q.CanReceive(q.sub)
-	}
-	var watch *entity.DeferredRead
-	if err == nil {
-		watch, err = e.q.WatchDeferred(q.sub, seqs)
-	}
-	last := e.last
-	e.mu.Unlock()
-	if err != nil {
-		return nil, false, err
-	}
-	e.b.Sync(last)
-	op := &entity.ReceiveDeferred{Sub: q.sub, Mode: mode}
-	for _, seq := range seqs {
-		var m *Message
-		if m, err = e.b.store.Message(q.ID(), seq); err != nil {
-			break
-		}
-		op.Messages = append(op.Messages, m)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	changed := e.q.Unwatch(watch)
-	if gone := e.alive(); gone != nil {
-		return nil, false, gone
-	}
-	if changed && (err == nil || errors.Is(err, ErrMessageNotFound)) {
-		return nil, true, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	env := e.env()
-	if err := e.check(env, op); err != nil {
-		return nil, false, err
-	}
-	e.accessed = env.Now
-	return e.commit(env, func() {
+	op := &entity.ReceiveDeferred{Sub: q.sub, Mode: mode, SequenceNumbers: seqs}
+	return e.plan(op).submit(func() {
 		switch {
 		case done == nil:
 		case op.Expired:
@@ -273,7 +184,7 @@ func (q *Queue) receiveDeferred(seqs []int64, mode ReceiveMode, done func([]*Mes
 		default:
 			done(op.Received, nil)
 		}
-	}, op), false, nil
+	})
 }
 
 // OnReady asks to be called when messages may have become available to a

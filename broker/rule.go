@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/broker/entity"
 	"switchyard/broker/filter"
 	"switchyard/commit"
 )
@@ -14,8 +15,7 @@ import (
 // rule is a rule ready to be used. It never changes.
 type rule struct {
 	ruleDefinition
-	match  filter.Matcher
-	action *filter.Program // nil: none
+	core *entity.Rule
 }
 
 // RuleInfo describes a rule.
@@ -44,21 +44,20 @@ const (
 // newRule makes a rule. Errors wrap [ErrInvalidArgument].
 func newRule(d ruleDefinition) (*rule, error) {
 	var err error
-	r := &rule{}
+	core := &entity.Rule{Name: d.Name}
 	if d.Options.Filter, err = d.Options.Filter.Normal(); err == nil {
-		r.match, err = d.Options.Filter.Compile()
+		core.Match, err = d.Options.Filter.Compile()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: filter: %w", ErrInvalidArgument, err)
 	}
-	if r.action, err = d.Options.Action.Compile(); err != nil {
+	if core.Action, err = d.Options.Action.Compile(); err != nil {
 		return nil, fmt.Errorf("%w: action: %w", ErrInvalidArgument, err)
 	}
 	if d.Options.Action.IsZero() {
 		d.Options.Action = filter.Action{}
 	}
-	r.ruleDefinition = d
-	return r, nil
+	return &rule{d, core}, nil
 }
 
 // PutRule creates a rule of a subscription or replaces it, and reports which. It

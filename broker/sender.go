@@ -3,7 +3,6 @@ package broker
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"switchyard/broker/entity"
 	"switchyard/commit"
@@ -19,7 +18,7 @@ type Sender interface {
 	// Limits says what the entity takes at the moment.
 	Limits() (SendLimits, error)
 
-	plan(f *effect, msgs []*Message) error
+	plan(p *plan, msgs []*Message) error
 }
 
 // SendLimits are what a sender wants to know of an entity beforehand.
@@ -64,11 +63,11 @@ func (q *Queue) Limits() (SendLimits, error) {
 	return SendLimits{q.e.options.Status, q.e.options.MaxMessageSize}, q.e.alive()
 }
 
-func (q *Queue) plan(f *effect, msgs []*Message) error {
+func (q *Queue) plan(p *plan, msgs []*Message) error {
 	if err := q.canSend(); err != nil {
 		return err
 	}
-	f.add(q.e, entity.Send{Messages: msgs})
+	p.add(q.e, entity.Send{Messages: msgs})
 	return nil
 }
 
@@ -110,65 +109,15 @@ func (t *Topic) Limits() (SendLimits, error) {
 // [SB-SEM 7]. Everything else is as in [Queue.Send].
 func (t *Topic) Send(msgs []*Message, done func(error)) (*commit.Unit, error) {
 	b := t.t.b
-	f := t.t.evaluate(msgs)
-	if err := b.log.Admit(b.ctx, int(f.bytes)+(f.count+1)*messageOverhead); err != nil {
+	op := &entity.Publish{Messages: msgs, Keep: b.keeps()}
+	t.t.evaluate(op)
+	if err := b.log.Admit(b.ctx, int(op.FanOut.Bytes)+(op.FanOut.Count+1)*messageOverhead); err != nil {
 		return nil, fmt.Errorf("send to topic %q: %w", t.t.path, err)
 	}
-	keep := b.cached.Load() < b.budget
-	f = t.t.lock(msgs, f)
-	defer t.t.mu.Unlock()
-	now := b.Now()
-	if err := t.t.check(now, msgs, f); err != nil {
-		return nil, err
-	}
-	u := &commit.Unit{}
-	t.t.apply(u, now, msgs, f, keep)
-	if done != nil {
-		u.Then(func() { done(nil) })
-	}
-	f.settleDown(now)
-	if u.Empty() {
-		return nil, nil
-	}
-	if f.count == 0 {
-		u.Relax()
-	}
-	b.log.Submit(u)
-	return u, nil
+	return t.t.plan(op).submit(sent(done))
 }
 
-// lock locks the topic when the fan-out is by the rules of now. It evaluates
-// them again if they have changed.
-func (t *topic) lock(msgs []*Message, f *fanout) *fanout {
-	for {
-		t.mu.Lock()
-		if f.set == t.rules.Load() {
-			return f
-		}
-		t.mu.Unlock()
-		f = t.evaluate(msgs)
-	}
-}
-
-// apply gives the subscriptions their copies. It is called with mu held.
-func (t *topic) apply(u *commit.Unit, now time.Time, msgs []*Message, f *fanout, keep bool) {
-	t.accessed = now
-	for _, m := range msgs {
-		m.EnqueuedAt = now.UTC().Truncate(time.Millisecond)
-	}
-	env := entity.Env{Now: now, Token: t.b.tokens.next}
-	for _, c := range f.copies {
-		c.messageStore.apply(u, env, entity.Copies{Copies: c.copies, Keep: keep})
-	}
-}
-
-func (f *fanout) settleDown(now time.Time) {
-	for _, c := range f.copies {
-		c.messageStore.settleDown(now)
-	}
-}
-
-func (t *Topic) plan(f *effect, msgs []*Message) error {
-	f.topic(t.t).add(msgs)
+func (t *Topic) plan(p *plan, msgs []*Message) error {
+	p.addTopic(t.t, &entity.Publish{Messages: msgs})
 	return nil
 }

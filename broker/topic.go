@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"switchyard/broker/entity"
 	"switchyard/commit"
 )
 
@@ -28,14 +29,18 @@ type topic struct {
 	// Broker.mu held, and so may be read under either.
 	subscriptions map[string]*subscription
 
+	core     *entity.Topic
+	decision entity.TopicDecision
+	// messages are those of the subscriptions, by number.
+	messages map[EntityID]*messageStore
 	// rules is what a send goes by, read without a lock and replaced with mu held:
-	// a send finds out under the lock whether it is still the one that it used.
-	rules atomic.Pointer[ruleSet]
+	// the core finds out under the lock whether it is still the one that was used.
+	rules atomic.Pointer[entity.RuleSet]
 }
 
 func newTopic(b *Broker, n *namespace, r EntityRecord, o TopicOptions) *topic {
 	t := &topic{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt, options: o,
-		mu: &entityLock{entity: r.ID}, subscriptions: map[string]*subscription{}}
+		mu: &entityLock{entity: r.ID}, subscriptions: map[string]*subscription{}, core: entity.NewTopic(o.config())}
 	t.publish()
 	return t
 }
@@ -88,6 +93,7 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 		}
 		t.mu.Lock()
 		t.options, t.updated = o, b.catalogueTime()
+		t.core.SetConfig(o.config())
 		b.store.PutEntity(u, EntityRecord{ID: t.id, Namespace: n.id, Path: t.path, CreatedAt: t.created, UpdatedAt: t.updated,
 			Definition: encode(topicDefinition{topicVersion, kindTopic, o})})
 		for _, s := range t.subscriptions {
@@ -184,17 +190,9 @@ func (t *topic) info() (TopicInfo, error) {
 		return TopicInfo{}, err
 	}
 	info := TopicInfo{Path: t.path, Options: t.options, CreatedAt: t.created, UpdatedAt: t.updated, AccessedAt: t.accessed,
-		SizeInBytes: t.bytes(), SubscriptionCount: len(t.subscriptions)}
+		SizeInBytes: t.core.Bytes(), SubscriptionCount: len(t.subscriptions)}
 	info.SQLFilterCount, info.CorrelationFilterCount = t.filters()
 	return info, nil
-}
-
-// bytes is called with mu held.
-func (t *topic) bytes() (n int64) {
-	for _, s := range t.subscriptions {
-		n += s.messageStore.q.Bytes()
-	}
-	return n
 }
 
 // filters counts the rules by the kind of their filters. It is called with mu or
@@ -223,4 +221,60 @@ func (t *topic) ordered() []*subscription {
 		return int(min(max(int64(a.messageStore.id)-int64(b.messageStore.id), -1), 1))
 	})
 	return all
+}
+
+// publish makes the rules as they are now those that sends go by. It is called
+// with mu held.
+func (t *topic) publish() {
+	all := make([]entity.Subscription, 0, len(t.subscriptions))
+	t.messages = make(map[EntityID]*messageStore, len(t.subscriptions))
+	for _, s := range t.ordered() {
+		e := s.messageStore
+		t.messages[e.id] = e
+		c := entity.Subscription{ID: e.id, Queue: e.q, DeadLetterFilterErrors: *s.options.DeadLetteringOnFilterEvaluationExceptions}
+		for _, r := range s.rules {
+			c.Rules = append(c.Rules, r.core)
+		}
+		all = append(all, c)
+	}
+	t.rules.Store(t.core.SetSubscriptions(all))
+}
+
+// evaluate applies the rules of now to messages. It takes no lock.
+func (t *topic) evaluate(op *entity.Publish) {
+	op.FanOut = t.rules.Load().FanOut(entity.Env{Now: t.b.Now(), Token: t.b.token}, op.Messages)
+}
+
+// check checks operations. It is called with mu held.
+func (t *topic) check(env entity.Env, ops ...entity.TopicOp) (need entity.Need, err error) {
+	if err := t.alive(); err != nil {
+		return need, err
+	}
+	if need, err = t.core.Check(env, ops...); err != nil {
+		return need, fmt.Errorf("topic %q: %w", t.path, err)
+	}
+	return need, nil
+}
+
+// apply decides the checked operations and adds what follows to u. It reports
+// whether that is more than peek locks. It is called with mu held.
+func (t *topic) apply(u *commit.Unit, env entity.Env, ops ...entity.TopicOp) (durable bool) {
+	d := &t.decision
+	t.core.Apply(env, d, ops...)
+	if d.Accessed {
+		t.accessed = env.Now
+	}
+	for _, x := range d.Subscriptions {
+		durable = t.messages[x.Subscription].apply(u, env, x.Op) || durable
+	}
+	return durable
+}
+
+// settleDown is [messageStore.settleDown] for the subscriptions that the last
+// decision has changed. It is called with mu held.
+func (t *topic) settleDown(now time.Time) {
+	for _, x := range t.decision.Subscriptions {
+		t.messages[x.Subscription].settleDown(now)
+	}
+	t.decision.Reset()
 }

@@ -245,7 +245,7 @@ func (m *topicMachine) sendInEffect(t *rapid.T) {
 		t.Fatal(err)
 	}
 	first, second := m.draw(t), m.draw(t)
-	e := m.b.Join(m.b.Effect(broker.SendOp{Queue: to, Messages: first}), m.b.Effect(broker.SendOp{Queue: to, Messages: second}))
+	e := m.b.Effect(broker.SendOp{Queue: to, Messages: first}, broker.SendOp{Queue: to, Messages: second})
 	u := &commit.Unit{}
 	release, err := e.Stage(u)
 	if err != nil {

@@ -140,7 +140,9 @@ func TestTopicInEffect(t *testing.T) {
 	if err != nil || r == nil {
 		t.Fatalf("reserve: %v, error %v", r, err)
 	}
-	stage(t, store, b.Join(r.LockFor("run"), b.Effect(broker.SendOp{Queue: topic, Messages: messages(1, 8)}, broker.SendOp{Queue: queue(t, b, "q"), Messages: messages(1, 8)})))
+	stage(t, store, r.LockFor("run"))
+	stage(t, store, b.Effect(broker.SendOp{Queue: topic, Messages: messages(1, 8)}, broker.RunSettleOp{Queue: s, Run: "other"},
+		broker.SendOp{Queue: queue(t, b, "q"), Messages: messages(1, 8)}))
 	expect := func(what string, active, locked, inQueue int64) {
 		t.Helper()
 		info, err := s.Info()

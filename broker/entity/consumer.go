@@ -19,10 +19,10 @@ type Consumer struct {
 	Mode ReceiveMode
 	Data any // the shell's
 
-	credit   int
-	draining bool
-	closed   bool
-	batch    int // index of its entry in Decision.Batches, if that is its
+	credit int
+	drains []Drain // under way
+	closed bool
+	batch  int // index of its entry in Decision.Batches, if that is its
 }
 
 // Credit returns how many messages the consumer may still be given.
@@ -58,18 +58,20 @@ func (o AddCredit) apply(q *Queue, env Env, d *Decision) {
 }
 
 // Drain lets a consumer have what there is and then takes its credit away. The
-// decision that does so, this one or a later one, names it in Drained.
-type Drain struct{ Consumer *Consumer }
+// decision that does so, this one or a later one, names the drain in Drained; so
+// does the one that closes the consumer.
+type Drain struct {
+	Consumer *Consumer
+	Data     any // the shell's
+}
 
 func (o Drain) check(q *Queue, c *checker) error { return nil }
 
 func (o Drain) apply(q *Queue, env Env, d *Decision) {
-	switch c := o.Consumer; {
-	case c.closed:
-	case c.credit == 0:
-		d.Drained = append(d.Drained, c)
-	default:
-		c.draining = true
+	if c := o.Consumer; c.closed || c.credit == 0 {
+		d.Drained = append(d.Drained, o)
+	} else {
+		c.drains = append(c.drains, o)
 	}
 }
 
@@ -85,6 +87,7 @@ func (o CloseConsumer) apply(q *Queue, env Env, d *Decision) {
 	if c.credit > 0 {
 		q.subs[c.Sub].unlist(c)
 	}
+	c.drained(d)
 }
 
 // unlist takes away a consumer's credit.
@@ -124,11 +127,8 @@ func (s *sub) pump(env Env, d *Decision) {
 			d.deliver(c, it.message(content))
 		}
 		if c.credit == 1 {
-			draining := c.draining
 			s.unlist(c)
-			if draining {
-				s.drained(c, d)
-			}
+			c.drained(d)
 		} else {
 			c.credit--
 			s.turn++
@@ -138,18 +138,19 @@ func (s *sub) pump(env Env, d *Decision) {
 		return
 	}
 	for i := 0; i < len(s.consumers); {
-		if c := s.consumers[i]; c.draining {
+		if c := s.consumers[i]; len(c.drains) > 0 {
 			s.unlist(c)
-			s.drained(c, d)
+			c.drained(d)
 		} else {
 			i++
 		}
 	}
 }
 
-func (s *sub) drained(c *Consumer, d *Decision) {
-	c.draining = false
-	d.Drained = append(d.Drained, c)
+// drained ends the drains under way.
+func (c *Consumer) drained(d *Decision) {
+	d.Drained = append(d.Drained, c.drains...)
+	c.drains = nil
 }
 
 // wantsLoad reports whether a consumer waits for a message whose content is not

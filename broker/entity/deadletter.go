@@ -19,9 +19,6 @@ func exhausted(it *item, own *DeadLetterInfo) DeadLetterInfo {
 // there [SB-SEM 2.4].
 func (s *sub) deadLetter(it *item, why DeadLetterInfo, c *Content, d *Decision) {
 	if c == nil {
-		c = it.content
-	}
-	if c == nil {
 		panic(fmt.Sprintf("entity: message %d is dead-lettered without its content", it.seq))
 	}
 	m := it.message(c)

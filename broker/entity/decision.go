@@ -43,14 +43,18 @@ type DeadLettered struct {
 type Decision struct {
 	// Records are to be written in this order, in one unit.
 	Records []Record
-	// Batches and Drained may leave once the records are durable.
+	// Batches and Drained may leave once the records are durable, first the one
+	// and then the other. Drained are the drains that have ended.
 	Batches []DeliveryBatch
-	Drained []*Consumer
+	Drained []Drain
 	// Durable is set if the records are more than peek locks of links, whose
 	// loss would be harmless.
 	Durable bool
 	// Put is set if content was written.
 	Put bool
+	// Accessed is set if messages were sent or received by somebody, or settled
+	// by a run.
+	Accessed bool
 	// Ready says for each sub-queue that messages became available and no
 	// consumer took them all.
 	Ready [SubQueues]bool
@@ -69,7 +73,8 @@ func (d *Decision) Reset() {
 	clear(d.Batches)
 	clear(d.Drained)
 	clear(d.dirty)
-	*d = Decision{Records: d.Records[:0], Batches: d.Batches[:0], Drained: d.Drained[:0], DeadLettered: d.DeadLettered[:0], dirty: d.dirty[:0]}
+	*d = Decision{Records: d.Records[:0], Batches: d.Batches[:0], Drained: d.Drained[:0],
+		DeadLettered: d.DeadLettered[:0], dirty: d.dirty[:0]}
 }
 
 // touch notes that the status record of it must be written.
@@ -91,6 +96,7 @@ func (d *Decision) deadLettered(reason string) {
 }
 
 func (d *Decision) deliver(c *Consumer, m *Message) {
+	d.Accessed = true
 	if c.batch < len(d.Batches) && d.Batches[c.batch].Consumer == c {
 		h := &d.Batches[c.batch]
 		h.Deliveries = append(h.Deliveries, Delivery{m})

@@ -118,7 +118,7 @@ func (s *sub) expire(seq int64, m *Message, d *Decision) {
 		if m.State != Active || m.Owner != NoOwner {
 			return
 		}
-		it = &item{sub: s, seq: seq, size: len(m.Sections), enqueued: m.EnqueuedAt, expires: m.ExpiresAt, status: m.Status, index: -1}
+		it = s.item(m, len(m.Sections))
 	case it.place == locked || it.place == reserved:
 		return
 	}

@@ -27,12 +27,22 @@ type item struct {
 	token LockToken
 
 	place   place
-	dirty   bool // in Decision.dirty
-	removed bool // its DeleteMessage is in the decision
-	inOut   bool // in sub.out
+	claimed uint64 // the number of the last Check that claimed it
+	dirty   bool   // in Decision.dirty
+	removed bool   // its DeleteMessage is in the decision
+	inOut   bool   // in sub.out
 	due     time.Time
 	index   int // in sub.due, -1 if not
 }
+
+// item returns an item of a message of the sub-queue that is not in memory, of
+// so many bytes.
+func (s *sub) item(m *Message, size int) *item {
+	return &item{sub: s, seq: m.SequenceNumber, size: size, enqueued: m.EnqueuedAt, expires: m.ExpiresAt,
+		status: m.Status, index: -1}
+}
+
+func (it *item) key() MessageKey { return MessageKey{it.sub.id, it.seq} }
 
 func (it *item) expiredAt(now time.Time) bool {
 	return !it.expires.IsZero() && !it.expires.After(now)

@@ -54,20 +54,35 @@ func (o *Renew) apply(q *Queue, env Env, d *Decision) {
 func (s *sub) dueAt(now time.Time) bool { return len(s.due) > 0 && !s.due[0].due.After(now) }
 
 // Tick ends the locks and backoffs whose time has come. A message whose last
-// delivery ended needs its content, for the dead-letter queue; those without
-// stay for the next Tick.
-type Tick struct{ Contents map[int64]*Content }
+// delivery ended needs its content, for the dead-letter queue; those beyond
+// tickBatch stay for the next Tick, and so does one that the store has lost. Check
+// fails if there is nothing but lost ones.
+type Tick struct{}
 
 func (o Tick) check(q *Queue, c *checker) error {
+	var lost error
+	moved, others := 0, false
 	for _, s := range q.subs {
 		s.overdue(c.env.Now, func(it *item) bool {
-			if it.place == locked {
-				s.need(c, it, Outcome{Kind: Abandon}, o.Contents)
+			switch {
+			case it.place != locked || !s.exhausts(it):
+				others = true
+			case it.content != nil:
+				others = true
+			default:
+				if err := c.content(it); err != nil {
+					lost = err
+				} else {
+					moved++
+				}
 			}
-			return len(c.need) < tickBatch
+			return moved < tickBatch
 		})
 	}
-	return nil
+	if moved > 0 || others {
+		return nil
+	}
+	return lost
 }
 
 func (o Tick) apply(q *Queue, env Env, d *Decision) {
@@ -84,15 +99,16 @@ func (o Tick) apply(q *Queue, env Env, d *Decision) {
 				continue
 			}
 			last := s.exhausts(it)
-			if last && it.content == nil && o.Contents[it.seq] == nil {
+			content := env.content(it)
+			if last && content == nil {
 				continue
 			}
 			s.letGo(it)
 			if s.id == MainQueue {
 				it.status.DeliveryCount++
 			}
-			if last && s.id == MainQueue {
-				s.deadLetter(it, exhausted(it, nil), o.Contents[it.seq], d)
+			if last {
+				s.deadLetter(it, exhausted(it, nil), content, d)
 				d.deadLettered(ReasonMaxDeliveryCount)
 				continue
 			}

@@ -69,14 +69,14 @@ type machine struct {
 	store    stored
 	model    map[int64]*modelMessage
 	tokens   uint64
+	drains   int
 	nextSeq  int64
 	window   int
 	d        entity.Decision
 	consumer [3]*entity.Consumer
 	pending  func(t *rapid.T) // applies the read that is under way
 	held     *entity.Reservation
-	reading  *entity.ReceiveDeferred
-	watching *entity.DeferredRead
+	reading  *reading // of deferred messages, under way
 }
 
 func newMachine(t *rapid.T) *machine {
@@ -114,7 +114,7 @@ func (m *machine) open() {
 	m.q = entity.New(m.config, s)
 	m.q.SetWindow(m.window)
 	m.consumer = [3]*entity.Consumer{{Sub: entity.MainQueue}, {Sub: entity.MainQueue, Mode: entity.ReceiveAndDelete}, {Sub: entity.DeadLetterQueue}}
-	m.pending, m.held, m.watching = nil, nil, nil
+	m.pending, m.held, m.reading = nil, nil, nil
 }
 
 func (m *machine) env() entity.Env {
@@ -167,9 +167,14 @@ func compareExpiry(a, b entity.Expiry) int {
 
 // apply applies operations whose effect on the model was already made, and
 // compares what they did.
-func (m *machine) apply(t *rapid.T, ops ...entity.Op) {
+func (m *machine) apply(t *rapid.T, ops ...entity.Op) { m.applyWith(t, nil, ops...) }
+
+// applyWith is apply with what was read for the operations.
+func (m *machine) applyWith(t *rapid.T, supply *entity.Supply, ops ...entity.Op) {
 	m.d.Reset()
-	m.q.Apply(m.env(), &m.d, ops...)
+	env := m.env()
+	env.Supply = supply
+	m.q.Apply(env, &m.d, ops...)
 	for _, r := range m.d.Records {
 		switch r.Kind {
 		case entity.PutMessage:
@@ -308,12 +313,55 @@ func (m *machine) drawOutcome(t *rapid.T, sub entity.SubQueue) entity.Outcome {
 	return o
 }
 
-func (m *machine) contents(seqs []int64) map[int64]*entity.Content {
-	c := map[int64]*entity.Content{}
-	for _, seq := range seqs {
-		c[seq] = &m.read(entity.MainQueue, seq).Content
+// load reads what operations need into the supply, as the store is now.
+func (m *machine) load(supply *entity.Supply, need entity.Need) {
+	for _, k := range need.Contents {
+		if msg := m.read(k.Sub, k.SequenceNumber); msg != nil {
+			supply.PutContent(k, &msg.Content)
+		} else {
+			supply.PutContent(k, nil)
+		}
 	}
-	return c
+	for _, k := range need.Deferred {
+		supply.PutDeferred(k, m.read(k.Sub, k.SequenceNumber))
+	}
+}
+
+// supplied checks an operation, loading what it needs, until nothing is needed
+// or it is refused.
+func (m *machine) supplied(t *rapid.T, op entity.Op) (*entity.Supply, error) {
+	supply := &entity.Supply{}
+	for range 10 {
+		m.q.Unwatch(supply)
+		env := m.env()
+		env.Supply = supply
+		need, err := m.q.Check(env, op)
+		if err != nil || need.Empty() {
+			return supply, err
+		}
+		m.q.Watch(supply, &need)
+		m.load(supply, need)
+		for _, h := range need.Headers {
+			m.fill(t, h)
+		}
+	}
+	t.Fatalf("%T needs more and more", op)
+	return nil, nil
+}
+
+// fill brings headers into the window; a read of them that was under way ends.
+func (m *machine) fill(t *rapid.T, h entity.HeaderNeed) {
+	if m.pending != nil {
+		m.finish(t)
+	}
+	for i := 0; m.q.Lacks(h); i++ {
+		from, limit, ok := m.q.StartRefill(h.Sub)
+		if !ok || i > 1000 {
+			t.Fatalf("the window lacks %+v and can't be refilled", h)
+		}
+		rows := m.scan(entity.Work{Sub: h.Sub, From: from, Limit: limit}, false)
+		m.apply(t, entity.Refill{Sub: h.Sub, Rows: rows, More: len(rows) == limit})
+	}
 }
 
 func (m *machine) send(t *rapid.T) {
@@ -355,12 +403,13 @@ func (m *machine) copies(t *rapid.T) {
 	m.apply(t, op)
 }
 
-func (m *machine) mustCheck(t *rapid.T, op entity.Op) []int64 {
-	need, err := m.q.Check(m.env(), op)
+// mustCheck checks an operation that may not be refused.
+func (m *machine) mustCheck(t *rapid.T, op entity.Op) *entity.Supply {
+	supply, err := m.supplied(t, op)
 	if err != nil {
 		t.Fatalf("%T: %v", op, err)
 	}
-	return need
+	return supply
 }
 
 func (m *machine) advance(t *rapid.T) {
@@ -368,7 +417,7 @@ func (m *machine) advance(t *rapid.T) {
 }
 
 func (m *machine) tick(t *rapid.T) {
-	contents := m.contents(m.mustCheck(t, entity.Tick{}))
+	supply := m.mustCheck(t, entity.Tick{})
 	for _, x := range m.model {
 		if x.owner == link && !x.until.After(m.now) {
 			m.outcome(x, entity.Outcome{Kind: entity.Abandon})
@@ -376,7 +425,7 @@ func (m *machine) tick(t *rapid.T) {
 			x.waiting = time.Time{}
 		}
 	}
-	m.apply(t, entity.Tick{Contents: contents})
+	m.applyWith(t, supply, entity.Tick{})
 }
 
 // work begins a read: a snapshot of the store now, to be applied later.
@@ -428,9 +477,11 @@ func (m *machine) drawConsumer(t *rapid.T) *entity.Consumer {
 
 func (m *machine) drain(t *rapid.T) {
 	c := m.drawConsumer(t)
-	m.apply(t, entity.Drain{Consumer: c})
-	if slices.Contains(m.d.Drained, c) != (c.Credit() == 0) {
-		t.Fatalf("drained: %v, credit left %d", slices.Contains(m.d.Drained, c), c.Credit())
+	m.drains++
+	m.apply(t, entity.Drain{Consumer: c, Data: m.drains})
+	drained := slices.ContainsFunc(m.d.Drained, func(d entity.Drain) bool { return d.Data == m.drains })
+	if drained != (c.Credit() == 0) {
+		t.Fatalf("drained: %v, credit left %d", drained, c.Credit())
 	}
 }
 
@@ -452,7 +503,7 @@ func (m *machine) pick(t *rapid.T, o owner) *modelMessage {
 func (m *machine) settle(t *rapid.T) {
 	x := m.pick(t, link)
 	op := &entity.Settle{Sub: x.sub, Tokens: []entity.LockToken{x.token, {0xff}}, Outcome: m.drawOutcome(t, x.sub)}
-	op.Contents = m.contents(m.mustCheck(t, op))
+	supply := m.mustCheck(t, op)
 	held := x.until.After(m.now)
 	if (op.Errs[0] == nil) != held || !errors.Is(op.Errs[1], entity.ErrMessageLockLost) {
 		t.Fatalf("settle at %v: errors %v, lock until %v", m.now, op.Errs, x.until)
@@ -460,7 +511,7 @@ func (m *machine) settle(t *rapid.T) {
 	if held {
 		m.outcome(x, op.Outcome)
 	}
-	m.apply(t, op)
+	m.applyWith(t, supply, op)
 }
 
 func (m *machine) renew(t *rapid.T) {
@@ -481,8 +532,7 @@ func (m *machine) reserve(t *rapid.T) {
 		t.Skip("one is held")
 	}
 	op := &entity.Reserve{Sub: entity.SubQueue(rapid.IntRange(0, 1).Draw(t, "sub-queue")), Max: rapid.IntRange(1, 3).Draw(t, "max")}
-	m.mustCheck(t, op)
-	m.apply(t, op)
+	m.applyWith(t, m.mustCheck(t, op), op)
 	m.held = op.Result
 }
 
@@ -495,6 +545,9 @@ func (m *machine) reservedNow(t *rapid.T, op *entity.Reserve) {
 	for i, msg := range op.Result.Messages {
 		if msg.SequenceNumber != want[i] {
 			t.Fatalf("reserved %d, available in order %v", msg.SequenceNumber, want)
+		}
+		if string(msg.Sections) != fmt.Sprint("body ", msg.SequenceNumber) {
+			t.Fatalf("message %d is reserved with sections %q", msg.SequenceNumber, msg.Sections)
 		}
 		m.model[msg.SequenceNumber].owner = reservation
 	}
@@ -534,14 +587,12 @@ func (m *machine) lockRun(t *rapid.T) {
 func (m *machine) settleReserved(t *rapid.T) {
 	r := m.reserved(t)
 	sub := m.model[r.Messages[0].SequenceNumber].sub
-	op := entity.SettleReserved{Reservation: r, Outcome: m.drawOutcome(t, sub), Contents: map[int64]*entity.Content{}}
+	op := entity.SettleReserved{Reservation: r, Outcome: m.drawOutcome(t, sub)}
+	supply := m.mustCheck(t, op)
 	for _, msg := range r.Messages {
-		x := m.model[msg.SequenceNumber]
-		op.Contents[x.seq] = &m.read(x.sub, x.seq).Content
-		m.outcome(x, op.Outcome)
+		m.outcome(m.model[msg.SequenceNumber], op.Outcome)
 	}
-	m.mustCheck(t, op)
-	m.apply(t, op)
+	m.applyWith(t, supply, op)
 }
 
 func (m *machine) settleRun(t *rapid.T) {
@@ -550,18 +601,24 @@ func (m *machine) settleRun(t *rapid.T) {
 	if rapid.Bool().Draw(t, "one") {
 		op.Seqs = []int64{x.seq}
 	}
-	op.Contents = m.contents(m.mustCheck(t, op))
+	supply := m.mustCheck(t, op)
 	for _, y := range m.model {
 		if y.owner == run && (y == x || op.Seqs == nil && y.sub == op.Sub) {
 			m.outcome(y, op.Outcome)
 		}
 	}
-	m.apply(t, op)
+	m.applyWith(t, supply, op)
 }
 
-// watch begins a read of deferred messages.
+// reading is a receive of deferred messages whose read is under way.
+type reading struct {
+	op     *entity.ReceiveDeferred
+	supply *entity.Supply
+}
+
+// watch begins a read of deferred messages: a snapshot of the store now.
 func (m *machine) watch(t *rapid.T) {
-	if m.watching != nil {
+	if m.reading != nil {
 		t.Skip("one is under way")
 	}
 	sub := entity.SubQueue(rapid.IntRange(0, 1).Draw(t, "sub-queue"))
@@ -576,30 +633,38 @@ func (m *machine) watch(t *rapid.T) {
 	}
 	slices.Sort(seqs)
 	seq := rapid.SampledFrom(seqs).Draw(t, "deferred")
-	watch, err := m.q.WatchDeferred(sub, []int64{seq})
+	op := &entity.ReceiveDeferred{Sub: sub, Mode: entity.ReceiveMode(rapid.IntRange(0, 1).Draw(t, "mode")), SequenceNumbers: []int64{seq}}
+	need, err := m.q.Check(m.env(), op)
 	if (err == nil) != (m.model[seq].owner == free) {
-		t.Fatalf("watch %+v: error %v", m.model[seq], err)
+		t.Fatalf("receive deferred %+v: error %v", m.model[seq], err)
 	}
-	if err == nil {
-		m.watching = watch
-		m.reading = &entity.ReceiveDeferred{Sub: sub, Mode: entity.ReceiveMode(rapid.IntRange(0, 1).Draw(t, "mode")),
-			Messages: []*entity.Message{m.read(sub, seq)}}
+	if err != nil {
+		return
 	}
+	if !slices.Equal(need.Deferred, []entity.MessageKey{{Sub: sub, SequenceNumber: seq}}) {
+		t.Fatalf("receive deferred %d needs %+v", seq, need)
+	}
+	m.reading = &reading{op, &entity.Supply{}}
+	m.q.Watch(m.reading.supply, &need)
+	m.load(m.reading.supply, need)
 }
 
+// receiveDeferred ends the read and receives, unless what was read has changed.
 func (m *machine) receiveDeferred(t *rapid.T) {
-	if m.watching == nil {
+	if m.reading == nil {
 		t.Skip("no read")
 	}
-	changed := m.q.Unwatch(m.watching)
-	m.watching = nil
-	op := m.reading
-	if changed {
-		return // the shell reads again
-	}
-	seq := op.Messages[0].SequenceNumber
+	op, supply := m.reading.op, m.reading.supply
+	m.reading = nil
+	m.q.Unwatch(supply)
+	seq := op.SequenceNumbers[0]
 	x := m.model[seq]
-	_, err := m.q.Check(m.env(), op)
+	env := m.env()
+	env.Supply = supply
+	need, err := m.q.Check(env, op)
+	if !need.Empty() {
+		return // changed: the shell reads again
+	}
 	if there := x != nil && x.sub == op.Sub && x.deferred && x.owner == free; (err == nil) != there {
 		t.Fatalf("receive deferred %+v: error %v", x, err)
 	}
@@ -613,7 +678,7 @@ func (m *machine) receiveDeferred(t *rapid.T) {
 	case op.Mode == entity.ReceiveAndDelete:
 		delete(m.model, seq)
 	}
-	m.apply(t, op)
+	m.applyWith(t, supply, op)
 	if op.Expired != expired || expired != (len(op.Received) == 0) {
 		t.Fatalf("receive deferred %+v at %v: expired %v, received %d", x, m.now, op.Expired, len(op.Received))
 	}
@@ -626,6 +691,9 @@ func (m *machine) restart(t *rapid.T) {
 	for _, x := range m.model {
 		if x.owner == reservation {
 			x.owner = free
+		}
+		if x.owner == free && !x.deferred {
+			x.waiting = m.store.statuses[x.sub][x.seq].NotBefore // the next tick finds out whether it is over
 		}
 	}
 	m.open()

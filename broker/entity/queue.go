@@ -20,6 +20,8 @@ type Env struct {
 	Now time.Time
 	// Token draws a new lock token.
 	Token func() LockToken
+	// Supply is what was read for the operations; nil: nothing.
+	Supply *Supply
 }
 
 // State is what is read from the store to open a queue. The index is the
@@ -43,12 +45,14 @@ type Queue struct {
 	subs    [SubQueues]*sub
 	size    int   // of the windows: WindowSize, less in tests
 	held    int64 // bytes of content in items
-	watches map[*DeferredRead]struct{}
+	watches map[*Supply]struct{}
+	checks  uint64 // how many Checks there were
+	checker checker
 }
 
 // New returns the queue that the store describes.
 func New(c Config, s State) *Queue {
-	q := &Queue{config: c, size: WindowSize, watches: map[*DeferredRead]struct{}{}}
+	q := &Queue{config: c, size: WindowSize}
 	for i := range q.subs {
 		q.subs[i] = newSub(q, SubQueue(i), s.Counters[i])
 		if s.LowestDeferred[i] > 0 {
@@ -136,41 +140,26 @@ type Op interface {
 	apply(q *Queue, env Env, d *Decision)
 }
 
-// checker collects what the operations of one Check need together.
-type checker struct {
-	env   Env
-	bytes int64
-	need  []int64
-	taken map[*item]bool
-}
-
-// take claims an item for one of the operations that are checked together.
-func (c *checker) take(it *item) bool {
-	if c.taken[it] {
-		return false
-	}
-	if c.taken == nil {
-		c.taken = map[*item]bool{}
-	}
-	c.taken[it] = true
-	return true
-}
-
-// Check reports whether the operations may be applied together, now. need are
-// sequence numbers of messages of the main queue whose content must be supplied
-// in the operation's Contents first.
-func (q *Queue) Check(env Env, ops ...Op) (need []int64, err error) {
-	c := checker{env: env}
+// Check reports whether the operations may be applied together, now, or what
+// must be in env.Supply first. It changes nothing but the results in the
+// operations.
+func (q *Queue) Check(env Env, ops ...Op) (need Need, err error) {
+	q.checks++
+	q.checker = checker{env: env, round: q.checks}
 	for _, op := range ops {
-		if err := op.check(q, &c); err != nil {
-			return nil, err
+		if err = op.check(q, &q.checker); err != nil {
+			break
 		}
 	}
-	return c.need, nil
+	if err == nil {
+		need = q.checker.need
+	}
+	q.checker = checker{}
+	return need, err
 }
 
-// Apply applies operations that Check has just let pass, and hands out what
-// consumers wait for.
+// Apply applies operations that Check has just let pass in the same environment,
+// and hands out what consumers wait for.
 func (q *Queue) Apply(env Env, d *Decision, ops ...Op) {
 	for _, op := range ops {
 		op.apply(q, env, d)

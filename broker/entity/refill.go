@@ -91,8 +91,7 @@ func (o Refill) apply(q *Queue, env Env, d *Decision) {
 		if s.known[row.SequenceNumber] != nil || row.State != Active || row.Owner != NoOwner {
 			continue
 		}
-		items = append(items, &item{sub: s, seq: row.SequenceNumber, size: row.Size, enqueued: row.EnqueuedAt,
-			expires: row.ExpiresAt, status: row.Status, index: -1})
+		items = append(items, s.item(row.Message, row.Size))
 	}
 	slices.SortFunc(items, func(a, b *item) int { return int(min(max(a.seq-b.seq, -1), 1)) })
 	s.cursor = next
@@ -122,7 +121,7 @@ const (
 	RefillWork          // read headers, apply Refill
 	LoadWork            // read messages with content, apply Load
 	SweepWork           // read the expiry index and its messages, apply Sweep
-	TickWork            // check Tick, read what it needs, apply it
+	TickWork            // nothing to read now: Tick says what it needs
 )
 
 // HasWork reports whether [Queue.Work] would return something.

@@ -9,27 +9,49 @@ import (
 // consumers, nothing is written, and a restart frees them.
 type Reservation struct {
 	// Messages are in order. Their LockToken is the one that a run's lock on them
-	// will have. Content is missing where Missing says so.
+	// will have.
 	Messages []*Message
-	// Missing are the sequence numbers whose content the shell must read.
-	Missing []int64
 
 	sub   *sub
 	items []*item
 }
 
-// Spent reports whether the messages are no longer held by the reservation.
-func (r *Reservation) Spent() bool { return r.items == nil }
-
-// Reserve takes up to Max ready messages out of the window. Result is nil if
-// there are none.
+// Reserve takes up to Max ready messages, or as many as there are in a window
+// that is at least half full. Result is nil if there are none.
 type Reserve struct {
 	Sub    SubQueue
 	Max    int
 	Result *Reservation
 }
 
-func (o *Reserve) check(q *Queue, c *checker) error { return q.CanReceive(o.Sub) }
+func (o *Reserve) check(q *Queue, c *checker) error {
+	if err := q.CanReceive(o.Sub); err != nil {
+		return err
+	}
+	s := q.subs[o.Sub]
+	if n := min(o.Max, max(q.size/2, 1)); s.lacks(n) {
+		c.need.Headers = append(c.need.Headers, HeaderNeed{o.Sub, n})
+		return nil
+	}
+	n := 0
+	for _, it := range s.window {
+		if n == o.Max {
+			break
+		}
+		if it.expiredAt(c.env.Now) {
+			continue
+		}
+		if err := c.content(it); err != nil {
+			return err
+		}
+		n++
+	}
+	return nil
+}
+
+// lacks reports whether the window holds less than n messages while there may be
+// more in the store.
+func (s *sub) lacks(n int) bool { return len(s.window) < n && s.cursor != beyond }
 
 func (o *Reserve) apply(q *Queue, env Env, d *Decision) {
 	s := q.subs[o.Sub]
@@ -43,11 +65,8 @@ func (o *Reserve) apply(q *Queue, env Env, d *Decision) {
 		s.unwindow(it)
 		s.hold(it, reserved)
 		it.token = env.Token()
-		m := it.message(it.content)
+		m := it.message(env.content(it))
 		m.LockToken = it.token
-		if it.content == nil {
-			r.Missing = append(r.Missing, it.seq)
-		}
 		s.dropContent(it)
 		r.items = append(r.items, it)
 		r.Messages = append(r.Messages, m)
@@ -57,11 +76,8 @@ func (o *Reserve) apply(q *Queue, env Env, d *Decision) {
 	}
 }
 
-// WindowFill returns how many ready messages are in memory, and whether more
-// may be in the store.
-func (q *Queue) WindowFill(id SubQueue) (n int, more bool) {
-	return len(q.subs[id].window), q.subs[id].cursor != beyond
-}
+// Lacks reports whether a need of headers is not met.
+func (q *Queue) Lacks(n HeaderNeed) bool { return q.subs[n.Sub].lacks(n.Messages) }
 
 // ReleaseReserved puts reserved messages back. It does nothing if the
 // reservation is spent.
@@ -80,7 +96,7 @@ func (o ReleaseReserved) apply(q *Queue, env Env, d *Decision) {
 
 // take claims the reservation for an operation.
 func (r *Reservation) take(c *checker) error {
-	if r.items == nil || !c.take(r.items[0]) {
+	if r.items == nil || !c.claim(r.items[0]) {
 		return fmt.Errorf("reservation: %w", ErrMessageLockLost)
 	}
 	return nil
@@ -102,6 +118,7 @@ func (o LockRun) check(q *Queue, c *checker) error {
 
 func (o LockRun) apply(q *Queue, env Env, d *Decision) {
 	r := o.Reservation
+	d.Accessed = true
 	for _, it := range r.items {
 		it.status.Owner, it.status.Run, it.status.LockToken = RunOwner, o.Run, it.token
 		it.status.NotBefore = time.Time{}
@@ -117,7 +134,6 @@ func (o LockRun) apply(q *Queue, env Env, d *Decision) {
 type SettleReserved struct {
 	Reservation *Reservation
 	Outcome     Outcome
-	Contents    map[int64]*Content
 }
 
 func (o SettleReserved) check(q *Queue, c *checker) error {
@@ -126,15 +142,18 @@ func (o SettleReserved) check(q *Queue, c *checker) error {
 	}
 	s := o.Reservation.sub
 	for _, it := range o.Reservation.items {
-		s.need(c, it, o.Outcome, o.Contents)
+		if err := s.need(c, it, o.Outcome); err != nil {
+			return err
+		}
 	}
 	return s.allows(o.Outcome)
 }
 
 func (o SettleReserved) apply(q *Queue, env Env, d *Decision) {
 	r := o.Reservation
+	d.Accessed = true
 	for _, it := range r.items {
-		r.sub.settle(it, o.Outcome, o.Contents, env, d)
+		r.sub.settle(it, o.Outcome, env, d)
 	}
 	r.items = nil
 }

@@ -18,15 +18,17 @@ type Send struct {
 }
 
 func (o Send) check(q *Queue, c *checker) error {
-	bytes, err := CheckSend(q.config, q.Bytes()+c.bytes, c.env.Now, o.Messages)
+	bytes, err := q.config.checkMessages(c.env.Now, o.Messages)
+	if err != nil {
+		return err
+	}
 	c.bytes += bytes
-	return err
+	return q.config.checkQuota(q.Bytes() + c.bytes)
 }
 
-// CheckSend reports whether an entity of that configuration, with so many bytes
-// in use, accepts the messages, and how many bytes they have. Topics and queues
-// have the same rules.
-func CheckSend(c Config, used int64, now time.Time, msgs []*Message) (bytes int64, err error) {
+// checkMessages reports whether an entity of that configuration accepts such
+// messages, and how many bytes they have. Topics and queues have the same rules.
+func (c *Config) checkMessages(now time.Time, msgs []*Message) (bytes int64, err error) {
 	if !c.Status.CanSend() {
 		return 0, fmt.Errorf("send: %w: status is %s", ErrEntityDisabled, c.Status)
 	}
@@ -37,7 +39,7 @@ func CheckSend(c Config, used int64, now time.Time, msgs []*Message) (bytes int6
 		if size := int64(len(m.Sections)); size > c.MaxMessageBytes {
 			return 0, fmt.Errorf("send: %w: %d bytes, the limit is %d", ErrMessageTooLarge, size, c.MaxMessageBytes)
 		}
-		if err := m.CheckIDs(); err != nil {
+		if err := m.checkIDs(); err != nil {
 			return 0, fmt.Errorf("send: %w", err)
 		}
 		if m.TimeToLive < 0 {
@@ -48,21 +50,23 @@ func CheckSend(c Config, used int64, now time.Time, msgs []*Message) (bytes int6
 		}
 		bytes += int64(len(m.Sections))
 	}
-	return bytes, CheckQuota(c, used+bytes)
+	return bytes, nil
 }
 
-// CheckQuota reports whether an entity of that configuration may hold so many
+// checkQuota reports whether an entity of that configuration may hold so many
 // bytes.
-func CheckQuota(c Config, total int64) error {
+func (c *Config) checkQuota(total int64) error {
 	if total > c.MaxBytes {
 		return fmt.Errorf("send: %w: %d bytes would exceed %d", ErrQuotaExceeded, total, c.MaxBytes)
 	}
 	return nil
 }
 
-// CheckIDs reports whether a message may have its ids [SB-SEM 1.5, 2.8].
-func (c *Content) CheckIDs() error {
-	for _, id := range [...]struct{ name, value string }{{"message", c.MessageID}, {"session", c.SessionID}, {"partition", c.PartitionKey}} {
+// checkIDs reports whether a message may have its ids [SB-SEM 1.5, 2.8].
+func (c *Content) checkIDs() error {
+	for _, id := range [...]struct{ name, value string }{
+		{"message", c.MessageID}, {"session", c.SessionID}, {"partition", c.PartitionKey},
+	} {
 		if len(id.value) > maxIDLength && utf8.RuneCountInString(id.value) > maxIDLength {
 			return fmt.Errorf("%w: %s id is longer than %d characters", ErrInvalidArgument, id.name, maxIDLength)
 		}
@@ -76,6 +80,7 @@ func (c *Content) CheckIDs() error {
 func (o Send) apply(q *Queue, env Env, d *Decision) {
 	s := q.main()
 	now := env.Now.UTC().Truncate(time.Millisecond)
+	d.Accessed = true
 	for _, m := range o.Messages {
 		m.SequenceNumber = s.counters.NextSequence
 		s.counters.NextSequence++
@@ -108,7 +113,7 @@ func (s *sub) accept(m *Message, keep bool, d *Decision) {
 	if !m.ExpiresAt.IsZero() {
 		s.expiresBy(m.ExpiresAt)
 	}
-	it := &item{sub: s, seq: m.SequenceNumber, size: len(m.Sections), enqueued: m.EnqueuedAt, expires: m.ExpiresAt, status: m.Status, index: -1}
+	it := s.item(m, len(m.Sections))
 	if !it.status.IsZero() {
 		d.touch(it)
 	}

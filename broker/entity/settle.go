@@ -11,11 +11,10 @@ import (
 // obstacle to the others: Check fills Errs, one per token, and Apply settles
 // those whose error is nil.
 type Settle struct {
-	Sub      SubQueue
-	Tokens   []LockToken
-	Outcome  Outcome
-	Contents map[int64]*Content
-	Errs     []error
+	Sub     SubQueue
+	Tokens  []LockToken
+	Outcome Outcome
+	Errs    []error
 }
 
 func (o *Settle) check(q *Queue, c *checker) error {
@@ -23,17 +22,16 @@ func (o *Settle) check(q *Queue, c *checker) error {
 	o.Errs = make([]error, len(o.Tokens))
 	for i, t := range o.Tokens {
 		it, err := s.lockedBy(t, c.env.Now)
-		if err == nil && !c.take(it) {
+		if err == nil && !c.claim(it) {
 			err = ErrMessageLockLost // named twice
 		}
 		if err == nil {
 			err = s.allows(o.Outcome)
 		}
-		if err != nil {
-			o.Errs[i] = err
-			continue
+		if err == nil {
+			err = s.need(c, it, o.Outcome)
 		}
-		s.need(c, it, o.Outcome, o.Contents)
+		o.Errs[i] = err
 	}
 	return nil
 }
@@ -42,7 +40,7 @@ func (o *Settle) apply(q *Queue, env Env, d *Decision) {
 	s := q.subs[o.Sub]
 	for i, t := range o.Tokens {
 		if o.Errs[i] == nil {
-			s.settle(s.tokens[t], o.Outcome, o.Contents, env, d)
+			s.settle(s.tokens[t], o.Outcome, env, d)
 		}
 	}
 }
@@ -73,31 +71,31 @@ func (s *sub) exhausts(it *item) bool {
 	return s.id == MainQueue && it.status.DeliveryCount+1 >= s.q.config.MaxDeliveryCount
 }
 
-// need notes that the content of the message must be supplied, if the outcome
-// moves it to the dead-letter queue.
-func (s *sub) need(c *checker, it *item, o Outcome, have map[int64]*Content) {
-	moves := o.Kind == DeadLetter || (o.Kind == Abandon || o.Kind == Defer) && s.exhausts(it)
-	if moves && it.content == nil && have[it.seq] == nil {
-		c.need = append(c.need, it.seq)
+// need asks for the content of the message if the outcome moves it to the
+// dead-letter queue.
+func (s *sub) need(c *checker, it *item, o Outcome) error {
+	if o.Kind == DeadLetter || (o.Kind == Abandon || o.Kind == Defer) && s.exhausts(it) {
+		return c.content(it)
 	}
+	return nil
 }
 
 // settle applies an outcome to a message that is locked or reserved.
-func (s *sub) settle(it *item, o Outcome, contents map[int64]*Content, env Env, d *Decision) {
+func (s *sub) settle(it *item, o Outcome, env Env, d *Decision) {
 	s.letGo(it)
 	switch o.Kind {
 	case Complete:
 		s.remove(it, d)
 		return
 	case DeadLetter:
-		s.deadLetter(it, DeadLetterInfo{o.Reason, o.Description, o.Properties}, contents[it.seq], d)
+		s.deadLetter(it, DeadLetterInfo{o.Reason, o.Description, o.Properties}, env.content(it), d)
 		return
 	}
 	it.status.Properties = merge(it.status.Properties, o.Properties, false)
 	if o.Kind != Release && s.id == MainQueue {
 		if s.exhausts(it) {
 			it.status.DeliveryCount++
-			s.deadLetter(it, exhausted(it, o.Exhausted), contents[it.seq], d)
+			s.deadLetter(it, exhausted(it, o.Exhausted), env.content(it), d)
 			return
 		}
 		it.status.DeliveryCount++
@@ -169,11 +167,10 @@ func (b Backoff) after(now time.Time, n uint32) time.Time {
 // that the run holds when it is applied, which may be none; otherwise each must
 // be held by the run.
 type RunSettle struct {
-	Sub      SubQueue
-	Run      RunID
-	Seqs     []int64
-	Outcome  Outcome
-	Contents map[int64]*Content
+	Sub     SubQueue
+	Run     RunID
+	Seqs    []int64
+	Outcome Outcome
 }
 
 func (o RunSettle) check(q *Queue, c *checker) error {
@@ -183,30 +180,35 @@ func (o RunSettle) check(q *Queue, c *checker) error {
 	}
 	if o.Seqs == nil {
 		for _, seq := range q.HeldBy(o.Sub, o.Run) {
-			if it := s.known[seq]; c.take(it) {
-				s.need(c, it, o.Outcome, o.Contents)
+			if it := s.known[seq]; c.claim(it) {
+				if err := s.need(c, it, o.Outcome); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
 	}
 	for _, seq := range o.Seqs {
 		it := s.runs[o.Run][seq]
-		if it == nil || !c.take(it) {
+		if it == nil || !c.claim(it) {
 			return fmt.Errorf("settle message %d: %w", seq, ErrMessageLockLost)
 		}
-		s.need(c, it, o.Outcome, o.Contents)
+		if err := s.need(c, it, o.Outcome); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 func (o RunSettle) apply(q *Queue, env Env, d *Decision) {
 	s := q.subs[o.Sub]
+	d.Accessed = true
 	seqs := o.Seqs
 	if seqs == nil {
 		seqs = q.HeldBy(o.Sub, o.Run)
 	}
 	for _, seq := range seqs {
-		s.settle(s.runs[o.Run][seq], o.Outcome, o.Contents, env, d)
+		s.settle(s.runs[o.Run][seq], o.Outcome, env, d)
 	}
 }
 

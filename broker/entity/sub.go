@@ -46,7 +46,7 @@ func newSub(q *Queue, id SubQueue, c Counters) *sub {
 
 // adopt takes over a message that the store says is locked or waiting.
 func (s *sub) adopt(m Scanned) {
-	it := &item{sub: s, seq: m.SequenceNumber, size: m.Size, enqueued: m.EnqueuedAt, expires: m.ExpiresAt, status: m.Status, index: -1}
+	it := s.item(m.Message, m.Size)
 	switch {
 	case it.status.Owner == LinkOwner:
 		s.hold(it, locked)

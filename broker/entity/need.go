@@ -1,0 +1,171 @@
+package entity
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A MessageKey names one message of a queue.
+type MessageKey struct {
+	Sub            SubQueue
+	SequenceNumber int64
+}
+
+// A Need is what must be at hand before operations can be applied, and is made
+// ready under no lock: it is read from the store, or it is the work of users. The
+// zero value is no need. A kind of need is a field here, a field of [Supply] for
+// what was read, and a loader in the shell.
+type Need struct {
+	// Contents are messages that are moved or handed out and whose content is not
+	// in memory.
+	Contents []MessageKey
+	// Deferred are messages that are received by number. Nothing of them is in
+	// memory: content and status are read.
+	Deferred []MessageKey
+	// Headers are sub-queues whose window holds less than is asked for.
+	Headers []HeaderNeed
+	// FanOuts are messages sent to a topic that were not chosen by its rules of
+	// now.
+	FanOuts []*Publish
+}
+
+// A HeaderNeed asks that the window of a sub-queue hold so many messages, or all
+// there are: see [Queue.StartRefill].
+type HeaderNeed struct {
+	Sub      SubQueue
+	Messages int
+}
+
+// Empty reports whether nothing is needed.
+func (n *Need) Empty() bool {
+	return len(n.Contents) == 0 && len(n.Deferred) == 0 && len(n.Headers) == 0 && len(n.FanOuts) == 0
+}
+
+// A Supply is what was read for operations that are decided together: what their
+// Need named. The zero value is empty. It belongs to one caller; the queue only
+// notes in it what has changed while it was read (see [Queue.Watch]).
+type Supply struct {
+	contents map[MessageKey]*Content
+	deferred map[MessageKey]*Message
+	watched  []MessageKey // of deferred, those that are being read among them
+	changed  []MessageKey // of watched
+}
+
+// PutContent supplies the content of a message; nil if the store has no such
+// message.
+func (s *Supply) PutContent(k MessageKey, c *Content) {
+	if s.contents == nil {
+		s.contents = map[MessageKey]*Content{}
+	}
+	s.contents[k] = c
+}
+
+// PutDeferred supplies a message as the store has it; nil if it has none.
+func (s *Supply) PutDeferred(k MessageKey, m *Message) {
+	if s.deferred == nil {
+		s.deferred = map[MessageKey]*Message{}
+	}
+	s.deferred[k] = m
+}
+
+// content returns what was supplied, and whether it was asked for at all.
+func (s *Supply) content(k MessageKey) (c *Content, asked bool) {
+	if s == nil {
+		return nil, false
+	}
+	c, asked = s.contents[k]
+	return c, asked
+}
+
+func (s *Supply) deferredMessage(k MessageKey) (m *Message, asked bool) {
+	if s == nil {
+		return nil, false
+	}
+	m, asked = s.deferred[k]
+	return m, asked
+}
+
+// Watch begins the reading of what operations need: from now until
+// [Queue.Unwatch] the queue notes what changes of it and of what the supply has
+// already. Contents never change and are not watched.
+func (q *Queue) Watch(s *Supply, n *Need) {
+	if n != nil { // nil: nothing more
+		s.watched = slices.Clone(n.Deferred)
+	}
+	for k := range s.deferred {
+		s.watched = append(s.watched, k)
+	}
+	if len(s.watched) == 0 {
+		return
+	}
+	if q.watches == nil {
+		q.watches = map[*Supply]struct{}{}
+	}
+	q.watches[s] = struct{}{}
+}
+
+// Unwatch ends the reading. What has changed since it began is taken out of the
+// supply, so that [Queue.Check] asks for it again. It does nothing if the supply
+// is not watched.
+func (q *Queue) Unwatch(s *Supply) {
+	delete(q.watches, s)
+	for _, k := range s.changed {
+		delete(s.deferred, k)
+	}
+	s.watched, s.changed = nil, nil
+}
+
+// deferredChanged tells the reads under way that a message was deferred, or is
+// no longer as the store has it.
+func (q *Queue) deferredChanged(id SubQueue, seq int64) {
+	k := MessageKey{id, seq}
+	for s := range q.watches {
+		if slices.Contains(s.watched, k) {
+			s.changed = append(s.changed, k)
+		}
+	}
+}
+
+// checker collects what the operations of one Check need together.
+type checker struct {
+	env   Env
+	bytes int64  // accepted by the operations before this one
+	round uint64 // numbers the Check: see item.claimed
+	need  Need
+}
+
+// claim takes an item for one of the operations that are checked together; it
+// reports whether no other has it.
+func (c *checker) claim(it *item) bool {
+	if it.claimed == c.round {
+		return false
+	}
+	it.claimed = c.round
+	return true
+}
+
+// content asks for the content of a message in memory, unless it is at hand. It
+// fails if the store has lost it.
+func (c *checker) content(it *item) error {
+	if it.content != nil {
+		return nil
+	}
+	k := it.key()
+	content, asked := c.env.Supply.content(k)
+	switch {
+	case !asked:
+		c.need.Contents = append(c.need.Contents, k)
+	case content == nil:
+		return fmt.Errorf("the store has lost the content of message %d", it.seq)
+	}
+	return nil
+}
+
+// content returns the content of a message, nil if it is not at hand.
+func (e *Env) content(it *item) *Content {
+	if it.content != nil {
+		return it.content
+	}
+	c, _ := e.Supply.content(it.key())
+	return c
+}

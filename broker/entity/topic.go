@@ -1,0 +1,95 @@
+package entity
+
+// A Topic is one top-level entity that holds no messages itself: what is sent to
+// it is given to its subscriptions, each of them a [Queue]. It decides what is
+// accepted, for all its subscriptions together, and who gets it. It is not safe
+// for concurrent use: the shell's lock guards it with all its subscriptions.
+type Topic struct {
+	config  Config
+	rules   *RuleSet
+	checker checker
+}
+
+// A Subscription is what a topic needs to know of one of its subscriptions.
+type Subscription struct {
+	ID    EntityID
+	Queue *Queue
+	// DeadLetterFilterErrors says that a message for which a rule can't be
+	// evaluated is dead-lettered; otherwise the subscription does not get it.
+	DeadLetterFilterErrors bool
+	// Rules are in the order of their creation.
+	Rules []*Rule
+}
+
+// NewTopic returns a topic without subscriptions. Of the configuration it needs
+// the status and the limits of size.
+func NewTopic(c Config) *Topic { return &Topic{config: c, rules: &RuleSet{}} }
+
+// SetConfig changes the configuration: it holds for what happens from now on.
+func (t *Topic) SetConfig(c Config) { t.config = c }
+
+// SetSubscriptions changes what the topic's messages go by from now on, and
+// returns it. The subscriptions are in the order of their numbers; the topic
+// keeps the slice.
+func (t *Topic) SetSubscriptions(all []Subscription) *RuleSet {
+	t.rules = &RuleSet{all}
+	return t.rules
+}
+
+// Bytes returns the size of all copies in all subscriptions.
+func (t *Topic) Bytes() (n int64) {
+	for i := range t.rules.subscriptions {
+		n += t.rules.subscriptions[i].Queue.Bytes()
+	}
+	return n
+}
+
+// A TopicOp changes a topic. The set is closed.
+type TopicOp interface {
+	check(t *Topic, c *checker) error
+	apply(t *Topic, env Env, d *TopicDecision)
+}
+
+// A TopicDecision is what [Topic.Apply] decided. It is reused: Reset before each
+// Apply.
+type TopicDecision struct {
+	// Subscriptions are operations to apply to the queues of subscriptions, in this
+	// order, in the same environment and the same unit. They are never refused.
+	Subscriptions []SubscriptionOp
+	// Accessed is as in [Decision].
+	Accessed bool
+}
+
+// A SubscriptionOp is an operation on the queue of a subscription.
+type SubscriptionOp struct {
+	Subscription EntityID
+	Op           Op
+}
+
+// Reset empties the decision and keeps its memory.
+func (d *TopicDecision) Reset() {
+	clear(d.Subscriptions)
+	*d = TopicDecision{Subscriptions: d.Subscriptions[:0]}
+}
+
+// Check is as [Queue.Check].
+func (t *Topic) Check(env Env, ops ...TopicOp) (need Need, err error) {
+	t.checker = checker{env: env}
+	for _, op := range ops {
+		if err = op.check(t, &t.checker); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		need = t.checker.need
+	}
+	t.checker = checker{}
+	return need, err
+}
+
+// Apply applies operations that Check has just let pass in the same environment.
+func (t *Topic) Apply(env Env, d *TopicDecision, ops ...TopicOp) {
+	for _, op := range ops {
+		op.apply(t, env, d)
+	}
+}

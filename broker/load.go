@@ -1,0 +1,137 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+
+	"switchyard/broker/entity"
+	"switchyard/commit"
+)
+
+// load makes ready what check asked for. It is called under no lock. If it fails,
+// nothing is watched any more.
+func (p *plan) load() error {
+	for _, x := range p.parts {
+		if err := x.load(); err != nil {
+			p.lock()
+			p.unwatch()
+			p.unlockAll()
+			return err
+		}
+	}
+	return nil
+}
+
+// load makes ready what the part needs, with a loader for each kind of need.
+func (x *part) load() error {
+	if x.need == nil {
+		return nil
+	}
+	for _, load := range [...]func() error{x.evaluate, x.loadHeaders, x.loadContents, x.loadDeferred} {
+		if err := load(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// evaluate applies the rules of now to messages sent to a topic.
+func (x *part) evaluate() error {
+	for _, op := range x.need.FanOuts {
+		x.topic.evaluate(op)
+	}
+	return nil
+}
+
+// loadHeaders fills windows.
+func (x *part) loadHeaders() error {
+	for _, n := range x.need.Headers {
+		if err := x.store.fill(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadContents reads the contents of messages. One that is gone is noted as such:
+// the operation may no longer need it.
+func (x *part) loadContents() error {
+	if len(x.need.Contents) == 0 {
+		return nil
+	}
+	x.store.b.Sync(x.lastPut)
+	for _, k := range x.need.Contents {
+		m, err := x.store.message(k)
+		if err != nil {
+			return err
+		}
+		if m == nil {
+			x.supply.PutContent(k, nil)
+		} else {
+			x.supply.PutContent(k, &m.Content)
+		}
+	}
+	return nil
+}
+
+// loadDeferred reads messages with their status, which every unit may change.
+func (x *part) loadDeferred() error {
+	if len(x.need.Deferred) == 0 {
+		return nil
+	}
+	x.store.b.Sync(x.last)
+	for _, k := range x.need.Deferred {
+		m, err := x.store.message(k)
+		if err != nil {
+			return err
+		}
+		x.supply.PutDeferred(k, m)
+	}
+	return nil
+}
+
+// message reads one message, nil if it is not there.
+func (e *messageStore) message(k entity.MessageKey) (*Message, error) {
+	m, err := e.b.store.Message(e.queueID(k.Sub), k.SequenceNumber)
+	if errors.Is(err, ErrMessageNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read message %d of queue %q: %w", k.SequenceNumber, e.path, err)
+	}
+	return m, nil
+}
+
+// fill reads headers until the window holds what is needed or all there is.
+func (e *messageStore) fill(n entity.HeaderNeed) error {
+	e.work.Lock()
+	defer e.work.Unlock()
+	for {
+		w, last, err := e.startRefill(n)
+		if err != nil || w.Kind == entity.NoWork {
+			return err
+		}
+		u, err := e.do(w, e.b.Now(), last, nil)
+		if err != nil {
+			e.b.Sync(e.giveUp(w))
+			return fmt.Errorf("read queue %q: %w", e.path, err)
+		}
+		e.b.Sync(u)
+	}
+}
+
+// startRefill names what to read next for a need of headers: nothing if it is
+// met.
+func (e *messageStore) startRefill(n entity.HeaderNeed) (w entity.Work, last *commit.Unit, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.alive(); err != nil {
+		return w, nil, err
+	}
+	if !e.q.Lacks(n) {
+		return w, nil, nil
+	}
+	w = entity.Work{Kind: entity.RefillWork, Sub: n.Sub}
+	w.From, w.Limit, _ = e.q.StartRefill(n.Sub)
+	return w, e.last, nil
+}

@@ -1,0 +1,118 @@
+package broker
+
+import (
+	"errors"
+	"time"
+
+	"switchyard/broker/entity"
+	"switchyard/commit"
+)
+
+// readRetry is how long to wait after a read of the store has failed.
+const readRetry = time.Second
+
+// serve does the entity's work until there is none.
+func (e *messageStore) serve() {
+	e.mu.Lock()
+	e.queued = false
+	e.mu.Unlock()
+	e.work.Lock()
+	defer e.work.Unlock()
+	for e.step() {
+	}
+}
+
+// step does one piece of work. work is held.
+func (e *messageStore) step() (more bool) {
+	e.mu.Lock()
+	now := e.b.Now()
+	if !e.armed.After(now) {
+		e.armed = time.Time{}
+	}
+	if e.deleted {
+		e.mu.Unlock()
+		return false
+	}
+	w := e.q.Work(now)
+	if w.Kind == entity.NoWork {
+		e.settleDown(now)
+		e.mu.Unlock()
+		return false
+	}
+	last, lastPut := e.last, e.lastPut
+	e.mu.Unlock()
+	u, err := e.do(w, now, last, lastPut)
+	if err != nil && !errors.Is(err, ErrEntityDeleted) {
+		e.pause(err, now)
+		u = e.giveUp(w)
+	}
+	e.b.Sync(u)
+	return err == nil
+}
+
+// do reads for a piece of work and applies the operation that it leads to.
+func (e *messageStore) do(w entity.Work, now time.Time, last, lastPut *commit.Unit) (*commit.Unit, error) {
+	op, err := e.read(w, now, last, lastPut)
+	if err != nil {
+		return nil, err
+	}
+	return e.plan(op).submit(nil)
+}
+
+// giveUp makes it possible to begin the work again.
+func (e *messageStore) giveUp(w entity.Work) *commit.Unit {
+	u, _ := e.plan(entity.Failed{Work: w}).submit(nil) // fails only if the entity is deleted
+	return u
+}
+
+// pause lets some time go by before the next read, because one has failed.
+func (e *messageStore) pause(err error, now time.Time) {
+	e.b.logger.Error("reading messages failed", "queue", e.path, "error", err)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.paused = now.Add(readRetry)
+	e.b.timers.set(e, e.paused)
+}
+
+// read does the reading for a piece of work and returns the operation that it
+// leads to. It first syncs what it must see: of content, what was written; of
+// the rest, everything.
+func (e *messageStore) read(w entity.Work, now time.Time, last, lastPut *commit.Unit) (entity.Op, error) {
+	q := e.queueID(w.Sub)
+	switch w.Kind {
+	case entity.LoadWork:
+		e.b.Sync(lastPut)
+		rows, err := e.b.store.Scan(q, w.From, w.Limit, true)
+		return entity.Load{Sub: w.Sub, From: w.From, Rows: rows}, err
+	case entity.RefillWork:
+		e.b.Sync(last)
+		rows, err := e.b.store.Scan(q, w.From, w.Limit, false)
+		return entity.Refill{Sub: w.Sub, Rows: rows, More: len(rows) >= w.Limit}, err
+	case entity.SweepWork:
+		e.b.Sync(last)
+		return e.readExpired(w, q, now)
+	default:
+		return entity.Tick{}, nil
+	}
+}
+
+func (e *messageStore) readExpired(w entity.Work, q QueueID, now time.Time) (entity.Op, error) {
+	rows, err := e.b.store.Expired(q, w.After, w.Limit)
+	if err != nil {
+		return nil, err
+	}
+	op := entity.Sweep{Sub: w.Sub, Until: now, Rows: rows, Messages: map[int64]*Message{}, More: len(rows) >= w.Limit}
+	for _, row := range rows {
+		if row.ExpiresAt.After(now) {
+			break
+		}
+		m, err := e.message(entity.MessageKey{Sub: w.Sub, SequenceNumber: row.SequenceNumber})
+		if err != nil {
+			return nil, err
+		}
+		if m != nil {
+			op.Messages[row.SequenceNumber] = m
+		}
+	}
+	return op, nil
+}
