@@ -45,6 +45,9 @@ func Lookup(name string) (Setting, bool) {
 	return Setting{}, false
 }
 
+// helpWidth is how many columns a help text may take.
+const helpWidth = 80
+
 // FlagHelp is the part of a command's help text that lists its flags.
 func FlagHelp(names []string) string {
 	var b strings.Builder
@@ -57,13 +60,31 @@ func FlagHelp(names []string) string {
 		if s.Kind != Bool {
 			flag += " " + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
 		}
-		fmt.Fprintf(&b, "  %s\n        %s", flag, s.Usage)
+		usage := s.Usage
 		if s.Default != "" && s.Default != "false" {
-			fmt.Fprintf(&b, " (default %s)", s.Default)
+			usage += " (default " + s.Default + ")"
 		}
-		b.WriteByte('\n')
+		fmt.Fprintf(&b, "  %s\n", flag)
+		wrap(&b, usage, "        ")
 	}
 	return b.String()
+}
+
+// wrap writes the words of a text in indented lines of at most helpWidth bytes.
+func wrap(b *strings.Builder, text, indent string) {
+	line := indent
+	for word := range strings.FieldsSeq(text) {
+		if line != indent {
+			if len(line)+len(" ")+len(word) > helpWidth {
+				b.WriteString(line + "\n")
+				line = indent
+			} else {
+				line += " "
+			}
+		}
+		line += word
+	}
+	b.WriteString(line + "\n")
 }
 
 // Markdown is docs/configuration.md: the table for people.

@@ -14,7 +14,8 @@ func init() {
 			name: "demo", summary: "run the ticket-triage example from tickets to results",
 			help: `Starts everything in this process, deploys the ticket-triage example, sends its
 tickets with the Azure SDK, lets the pipeline handle them, receives the results
-with the Azure SDK and prints them. Exits 0 only if every ticket is accounted for.
+with the Azure SDK and prints them. Exits 0 only if every ticket is accounted
+for.
 
   switchyard demo
   switchyard demo --ephemeral
@@ -38,25 +39,26 @@ in DIR or DIR/servicebus.
 and prints the run and its activities. Exits 0 if the run Succeeded, 1 if it did
 not, 2 if the command line or the definitions can't be understood.
 
-  switchyard run examples/ticket-triage TicketTriage --parameters '{"messages":[]}'
+  switchyard run examples/ticket-triage TicketTriage \
+    --parameters '{"messages":[]}'
   switchyard run . Nightly --parameters @parameters.json --output json`,
 			settings: []string{"parameters", "factory", "strict", "log-level", "log-format", "output"}, run: runPipeline, stops: true,
 		},
 		{
 			name: "eval", summary: "evaluate expressions, one JSON object a line",
 			help: `Reads {"expr":…, "context":…} from each line of standard input and answers with
-one line, in order: {"value":…} or {"error":{"code":…,"message":…}}. The context may hold
-parameters, globalParameters, variables, activities, item, dataset,
+one line, in order: {"value":…} or {"error":{"code":…,"message":…}}. The context
+may hold parameters, globalParameters, variables, activities, item, dataset,
 linkedService, pipeline, trigger, triggerBody and now.
 
-  echo '{"expr":"@add(pipeline().parameters.p, 2)","context":{"parameters":{"p":1}}}' | switchyard eval`,
+  echo '{"expr":"@add(item(), 2)","context":{"item":1}}' | switchyard eval`,
 			run: eval,
 		},
 		{
 			name: "validate", operands: "DIR", min: 1, max: 1, summary: "check the definitions in a folder",
 			help: `Tells everything that is wrong in DIR, each with file and JSON path. Exits 0 if
-nothing is, 2 otherwise. With --strict=false, what this version does not run is a
-warning.
+nothing is, 2 otherwise. With --strict=false, what this version does not run is
+a warning.
 
   switchyard validate examples/ticket-triage`,
 			settings: []string{"strict", "output"}, run: validate,
@@ -87,7 +89,7 @@ warning.
 			settings: []string{"data", "count", "run", "factory", "output"}, run: runs,
 		},
 		{
-			name: "env", summary: "print the environment with which Azure's tools find the running Switchyard",
+			name: "env", summary: "print the variables by which Azure's tools find the Switchyard",
 			help: `For a shell to evaluate. Pulumi, the Azure SDKs and Terraform then talk to the
 Switchyard on the data directory instead of Azure.
 

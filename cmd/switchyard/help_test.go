@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"switchyard/config"
+)
+
+// call runs one command line and returns what it printed.
+func call(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = Main(args, &env{strings.NewReader(stdin), &out, &errs})
+	return code, out.String(), errs.String()
+}
+
+// TestHelpFitsTheTerminal: no help text is wider than 80 columns, and each names
+// every flag of its command.
+func TestHelpFitsTheTerminal(t *testing.T) {
+	_, overview, _ := call(t, "", "help")
+	texts := map[string]string{"": overview}
+	for _, c := range commands {
+		code, text, errs := call(t, "", "help", c.name)
+		if code != exitOK || errs != "" {
+			t.Errorf("help %s: exit code %d, stderr %q", c.name, code, errs)
+		}
+		for _, flag := range []string{"--help", "-h"} {
+			if code, same, _ := call(t, "", c.name, flag); code != exitOK || same != text {
+				t.Errorf("%s %s: exit code %d, and not the text of help %s:\n%s", c.name, flag, code, c.name, same)
+			}
+		}
+		texts[c.name] = text
+		for _, s := range c.settings {
+			if !strings.Contains(text, "\n  --"+s+" ") && !strings.Contains(text, "\n  --"+s+"\n") {
+				t.Errorf("help %s does not name --%s", c.name, s)
+			}
+		}
+		if !strings.Contains(text, "usage: switchyard "+c.name) {
+			t.Errorf("help %s has no usage line:\n%s", c.name, text)
+		}
+		if !strings.Contains(overview, "\n  "+c.name+" ") || !strings.Contains(overview, c.summary) {
+			t.Errorf("the overview does not list %s", c.name)
+		}
+	}
+	for name, text := range texts {
+		for line := range strings.Lines(text) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
+				t.Errorf("help %s: line of %d columns: %s", name, n, line)
+			}
+			if strings.TrimRight(line, " \t\n") != strings.TrimSuffix(line, "\n") {
+				t.Errorf("help %s: line ends in blanks: %q", name, line)
+			}
+		}
+	}
+}
+
+// TestEverySettingIsUsed: a row of the table that no command takes is documented
+// for nobody.
+func TestEverySettingIsUsed(t *testing.T) {
+	for _, s := range config.Settings {
+		if s.Name == "config" { // every command's, added by config.Parse
+			continue
+		}
+		if !slices.ContainsFunc(commands, func(c command) bool { return slices.Contains(c.settings, s.Name) }) {
+			t.Errorf("no command takes --%s", s.Name)
+		}
+	}
+}
+
+// TestCommandLines: a command line that can't be understood is exit code 2, one
+// line on standard error that starts with the program's name, and nothing on
+// standard output.
+func TestCommandLines(t *testing.T) {
+	for _, c := range []struct{ line, want string }{
+		{"nope", `there is no command "nope"`},
+		{"Version", `there is no command "Version"`},
+		{"help nope", `there is no command "nope"`},
+		{"--version", `there is no command "--version"`},
+		{"validate", "usage: switchyard validate DIR"},
+		{"validate a b", "usage: switchyard validate DIR"},
+		{"run dir", "usage: switchyard run DIR PIPELINE"},
+		{"run dir p q", "usage: switchyard run DIR PIPELINE"},
+		{"send", "usage: switchyard send QUEUE [BODY]"},
+		{"send q body more", "usage: switchyard send QUEUE [BODY]"},
+		{"peek", "usage: switchyard peek QUEUE"},
+		{"receive a b", "usage: switchyard receive QUEUE"},
+		{"up a b", "usage: switchyard up [DIR]"},
+		{"demo x", "usage: switchyard demo"},
+		{"env x", "usage: switchyard env"},
+		{"eval x", "usage: switchyard eval"},
+		{"hash x", "usage: switchyard hash"},
+		{"runs x", "usage: switchyard runs"},
+		{"version --nope", "provided but not defined: -nope"},
+		{"version --output", "needs an argument: -output"},
+		{"version --output xml", "output: xml is not text or json"},
+		{"version --output JSON", "output: JSON is not text or json"},
+		{"validate --data d x", "provided but not defined: -data"},
+		{"up --grace -1s", `"-1s" is not a duration`},
+		{"up --grace 5", `"5" is not a duration`},
+		{"up --ephemeral=maybe", `"maybe" is neither true nor false`},
+		{"peek q --count ten", `"ten" is not a whole number above 0`},
+		{"peek q --count 1.5", `"1.5" is not a whole number above 0`},
+		{"peek q --count 99999999999999999999", "is not a whole number above 0"},
+		{"receive q --wait soon", `"soon" is not a duration`},
+		{"up --ephemeral --log-level loud", "log-level: loud is not debug, info, warn or error"},
+		{"up --ephemeral --log-format xml", "log-format: xml is not text or json"},
+		{"up --ephemeral --auth none", "auth: none is not development or strict"},
+		{"up --ephemeral --auth strict", "--auth strict needs --auth-applications FILE"},
+		{"up --ephemeral --auth strict --auth-applications nowhere.json", "auth-applications: open nowhere.json"},
+		{"up --ephemeral --auth-applications apps.json", "auth-applications needs --auth strict"},
+		{"up nowhere", "nowhere: no such file"},
+		{"up help_test.go", "help_test.go is not a folder"},
+		{"validate nowhere", "nowhere: no such file"},
+		{"validate nowhere --output json", "nowhere is not a folder"},
+		{"validate help_test.go", "help_test.go is not a folder"},
+		{"run nowhere P", "nowhere: no such file"},
+		{"run . P --parameters {", "parameters: "},
+		{"run . P --parameters @nowhere.json", "parameters: open nowhere.json"},
+		{"version --config nowhere.yaml", "settings file: open nowhere.yaml"},
+		{"hash", "standard input holds no secret"},
+	} {
+		code, out, errs := call(t, "", strings.Fields(c.line)...)
+		if code != exitUsage || out != "" {
+			t.Errorf("%s: exit code %d, stdout %q; want %d and nothing", c.line, code, out, exitUsage)
+		}
+		if !strings.HasPrefix(errs, "switchyard: ") || !strings.Contains(errs, c.want) || strings.Count(errs, "\n") != 1 {
+			t.Errorf("%s: stderr %q, want one line with %q", c.line, errs, c.want)
+		}
+	}
+	code, out, errs := call(t, "")
+	if code != exitUsage || !strings.Contains(out, "usage: switchyard COMMAND") || errs != "" {
+		t.Errorf("no arguments: exit code %d, stdout %q, stderr %q; want the overview and %d", code, out, errs, exitUsage)
+	}
+}
+
+// TestNotRunning: the commands that need a running Switchyard fail with its data
+// directory's name and how to start one: that is no mistake in the command line.
+func TestNotRunning(t *testing.T) {
+	for _, line := range []string{"peek q", "receive q", "send q body", "runs", "env"} {
+		code, out, errs := call(t, "", append(strings.Fields(line), "--data", "nowhere")...)
+		if code != exitFailed || out != "" || !strings.Contains(errs, "no Switchyard is running on the data directory nowhere") {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q", line, code, out, errs)
+		}
+	}
+}
