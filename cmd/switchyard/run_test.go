@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"switchyard/value"
+)
+
+func TestParameters(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "@" + name
+	}
+	for _, c := range []struct{ in, want string }{
+		{"", `{}`},
+		{"{}", `{}`},
+		{` {"b":1,"a":{"c":[2.0,null]}} `, `{"b":1,"a":{"c":[2.0,null]}}`},
+		{`{"big":9007199254740993}`, `{"big":9007199254740993}`},
+		{file("good.json", "{\"a\":\"@x\"}\n"), `{"a":"@x"}`},
+	} {
+		o, err := parameters(c.in)
+		if err != nil {
+			t.Errorf("parameters(%q): %v", c.in, err)
+			continue
+		}
+		if got := string(value.Append(nil, o)); got != c.want {
+			t.Errorf("parameters(%q) = %s, want %s", c.in, got, c.want)
+		}
+	}
+	for _, c := range []struct{ in, want string }{
+		{"[1]", "parameters: should be a JSON object"},
+		{`"a"`, "parameters: should be a JSON object"},
+		{"null", "parameters: should be a JSON object"},
+		{"{", "parameters: "},
+		{`{"a":1} x`, "parameters: "},
+		{"@", "parameters: open : no such file"},
+		{file("list.json", "[]"), "list.json: should be a JSON object"},
+		{file("half.json", `{"a":`), "half.json: "},
+		{file("empty.json", ""), "empty.json: "},
+	} {
+		o, err := parameters(c.in)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("parameters(%q) = %v, %v; want an error with %q", c.in, o, err, c.want)
+		}
+	}
+}
+
+// TestPrintRun: the run above its activities, an activity's error beside it, and
+// nothing in it that moves the cursor.
+func TestPrintRun(t *testing.T) {
+	parse := func(text string) *value.Object {
+		v, err := value.Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.(*value.Object)
+	}
+	run := parse(`{"runId":"r1","pipelineName":"P","status":"Failed","runStart":"2026-01-01T00:00:00Z","durationInMs":12,"message":"Operation on target A failed:\u001b[2J no"}`)
+	failed := parse(`{"activityName":"A","activityType":"Fail","status":"Failed","durationInMs":3,"error":{"errorCode":"42","message":"no\nway"}}`)
+	good := parse(`{"activityName":"Longer","activityType":"Wait","status":"Succeeded","durationInMs":1000,"error":{"errorCode":"","message":""}}`)
+	var out bytes.Buffer
+	printRun(&env{nil, &out, &out}, run, value.Array{failed, good, "not an object"})
+	want := `run       r1
+pipeline  P
+status    Failed
+start     2026-01-01T00:00:00Z
+duration  12 ms
+message   Operation on target A failed: [2J no
+
+ACTIVITY  TYPE  STATUS     MS    ERROR
+A         Fail  Failed     3     42: no way
+Longer    Wait  Succeeded  1000  
+`
+	if got := out.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	out.Reset()
+	printRun(&env{nil, &out, &out}, parse(`{"runId":"r1","status":"Succeeded","message":""}`), nil)
+	if want := "run       r1\npipeline  \nstatus    Succeeded\nstart     \nduration   ms\n"; out.String() != want {
+		t.Errorf("without activities: got\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+// folder writes a data factory with one pipeline and returns its directory.
+func folder(t *testing.T, name, pipeline string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "pipeline"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "pipeline", name+".json"), []byte(pipeline), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestRunInterrupted: the first signal cancels the run, which is then printed as
+// it ended: an activity that was at work is Cancelled, one that waited for it is
+// not there, and the exit code is of a run that did not succeed.
+func TestRunInterrupted(t *testing.T) {
+	left := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
+			t.Error(err)
+		}
+		<-r.Context().Done()
+		close(left)
+	}))
+	defer server.Close()
+	dir := folder(t, "Slow", fmt.Sprintf(`{"name":"Slow","properties":{"activities":[
+		{"name":"Ask","type":"WebActivity","typeProperties":{"method":"GET","url":%q}},
+		{"name":"Then","type":"Wait","dependsOn":[{"activity":"Ask","dependencyConditions":["Completed"]}],"typeProperties":{"waitTimeInSeconds":1}}]}}`, server.URL))
+	code, out, errs := call(t, "", "run", dir, "Slow", "--output", "json")
+	<-left // the request was given up, too
+	var got struct {
+		Run        struct{ Status string }
+		Activities []struct{ ActivityName, Status string }
+	}
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("exit code %d, stdout %q, stderr %q: %v", code, out, errs, err)
+	}
+	if code != exitFailed || got.Run.Status != "Cancelled" || len(got.Activities) != 1 || got.Activities[0].Status != "Cancelled" {
+		t.Errorf("exit code %d, %+v; want %d, and run and activity Ask Cancelled", code, got, exitFailed)
+	}
+}
