@@ -160,8 +160,8 @@ func BenchmarkSendToActivity(b *testing.B) {
 }
 
 // BenchmarkRunsPage asks for the newest 100 of 100,000 runs through REST, as
-// switchyard runs does; the median of the answers in about a second, at least
-// three.
+// switchyard runs does; the median of the answers in a second, at
+// least one.
 func BenchmarkRunsPage(b *testing.B) {
 	const total = 100_000
 	data := filepath.Join(b.TempDir(), "data")
@@ -171,7 +171,7 @@ func BenchmarkRunsPage(b *testing.B) {
 	c := newREST(p)
 	var took []time.Duration
 	for b.Loop() {
-		for began := time.Now(); len(took) < 3 || time.Since(began) < time.Second; {
+		for began := time.Now(); len(took) == 0 || time.Since(began) < time.Second; {
 			var page struct{ Value []struct{ RunID string } }
 			asked := time.Now()
 			check(b, c.do(b.Context(), "POST", c.factory+"/queryPipelineRuns",
