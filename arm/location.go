@@ -18,7 +18,7 @@ func ReadLocation(body *value.Object, resourceType string) (string, error) {
 	v, _ := body.Lookup("location")
 	s, isString := v.(string)
 	if v != nil && !isString {
-		return "", InvalidContent("The request content was invalid and could not be deserialized: 'location' is %s, but should be a string.", kindOf(v))
+		return "", InvalidContent("The request content was invalid and could not be deserialized: 'location' is %s, but should be a string.", kindNames.Of(v))
 	}
 	s = NormalLocation(s)
 	if s == "" {

@@ -5,29 +5,28 @@ import (
 	"strings"
 
 	"switchyard/value"
+	"switchyard/value/read"
 )
 
-// A Reader reads the members of an object in a request's body, ignoring the case
-// of their names. A member that is null is not there. The first member of a
-// wrong type is kept as the error of the whole body, and so is the first one
-// that nobody asked for if [Reader.Close] is called: what is sent is used or
-// refused, never dropped silently.
+// A Reader reads the members of an object in a request's body. The first problem
+// is kept as the error of the whole body; it is a problem too that a member was
+// not asked for, if [read.Members.Close] is called.
 type Reader struct {
-	o     *value.Object
-	path  string
-	asked map[string]bool
-	body  *bodyState
+	*read.Members
+	body *body
 }
 
-type bodyState struct {
+// A body keeps the first error of a request's body.
+type body struct {
 	err  *Error
 	fail func(format string, a ...any) *Error
 }
 
-// Read starts to read a body. Wrong types are reported with fail, [BadRequest] or
-// [InvalidContent].
+// Read starts to read a body. What is wrong is reported with fail, [BadRequest]
+// or [InvalidContent].
 func Read(o *value.Object, fail func(format string, a ...any) *Error) *Reader {
-	return &Reader{o: o, asked: map[string]bool{}, body: &bodyState{fail: fail}}
+	b := &body{fail: fail}
+	return &Reader{read.New(o, "", b), b}
 }
 
 // Err returns the first error of the body that this Reader belongs to.
@@ -38,81 +37,40 @@ func (r *Reader) Err() error {
 	return nil
 }
 
-// Fail keeps an error about a member, unless there is one already.
-func (r *Reader) Fail(name, format string, a ...any) {
-	if r.body.err == nil {
-		r.body.err = r.body.fail("The property '%s' is invalid: %s.", r.at(name), fmt.Sprintf(format, a...))
-		r.body.err.Target = r.at(name)
-	}
+// kindNames are the words of error messages.
+var kindNames = value.KindNames{
+	value.KindNull: "null", value.KindBool: "a Boolean", value.KindInt: "a whole number", value.KindFloat: "a number",
+	value.KindString: "a string", value.KindArray: "an array", value.KindObject: "an object",
 }
 
-func (r *Reader) at(name string) string {
-	if r.path == "" {
-		return name
+// Report implements [read.Sink].
+func (b *body) Report(p read.Problem) {
+	if b.err != nil {
+		return
 	}
-	return r.path + "." + name
-}
-
-// Value returns a member of any type.
-func (r *Reader) Value(name string) (value.Value, bool) {
-	if r == nil {
-		return nil, false
+	text := p.Text
+	switch p.Reason {
+	case read.WrongKind:
+		want := kindNames[p.Want]
+		if p.Want == value.KindBool {
+			want = "true or false"
+		}
+		text = fmt.Sprintf("it is %s, but should be %s", kindNames.Of(p.Got), want)
+	case read.Missing, read.Empty:
+		text = "it is required"
+	case read.Unknown:
+		p.Name = clip(p.Name)
+		text = "there is no such property, or it is not supported"
 	}
-	r.asked[strings.ToLower(name)] = true
-	v, ok := r.o.Lookup(name)
-	return v, ok && v != nil
-}
-
-func readAs[T any](r *Reader, name, want string) (T, bool) {
-	v, ok := r.Value(name)
-	if !ok {
-		var zero T
-		return zero, false
-	}
-	t, ok := v.(T)
-	if !ok {
-		r.Fail(name, "it is %s, but should be %s", kindOf(v), want)
-	}
-	return t, ok
-}
-
-func kindOf(v value.Value) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "a Boolean"
-	case int64:
-		return "a whole number"
-	case float64:
-		return "a number"
-	case string:
-		return "a string"
-	case value.Array:
-		return "an array"
-	}
-	return "an object"
-}
-
-// String returns a string member.
-func (r *Reader) String(name string) (string, bool) { return readAs[string](r, name, "a string") }
-
-// Bool returns a Boolean member.
-func (r *Reader) Bool(name string) (val, ok bool) { return readAs[bool](r, name, "true or false") }
-
-// Int returns a member that is a whole number.
-func (r *Reader) Int(name string) (int64, bool) { return readAs[int64](r, name, "a whole number") }
-
-// Array returns a member that is an array.
-func (r *Reader) Array(name string) (value.Array, bool) {
-	return readAs[value.Array](r, name, "an array")
+	b.err = b.fail("The property '%s' is invalid: %s.", p.At(), text)
+	b.err.Target = p.At()
 }
 
 // Object returns a Reader of a member that is an object. If there is none, it
 // reads as an empty object and ok is false.
 func (r *Reader) Object(name string) (child *Reader, ok bool) {
-	o, ok := readAs[*value.Object](r, name, "an object")
-	return &Reader{o: o, path: r.at(name), asked: map[string]bool{}, body: r.body}, ok
+	o, ok := r.Members.Object(name)
+	return &Reader{o, r.body}, ok
 }
 
 // Strings returns a member that is an array of strings.
@@ -125,7 +83,7 @@ func (r *Reader) Strings(name string) ([]string, bool) {
 	for i, v := range a {
 		s, isString := v.(string)
 		if !isString {
-			r.Fail(fmt.Sprintf("%s[%d]", name, i), "it is %s, but should be a string", kindOf(v))
+			r.Wrong(read.Element(name, i), v, value.KindString)
 			return nil, false
 		}
 		list = append(list, s)
@@ -135,38 +93,17 @@ func (r *Reader) Strings(name string) ([]string, bool) {
 
 // StringMap returns a member that is an object of strings.
 func (r *Reader) StringMap(name string) (*value.Object, bool) {
-	o, ok := readAs[*value.Object](r, name, "an object")
+	o, ok := r.Members.Object(name)
 	if !ok {
 		return nil, false
 	}
-	for _, m := range o.Members() {
+	for _, m := range o.Raw().Members() {
 		if _, isString := m.Value.(string); !isString {
-			r.Fail(name+"."+m.Name, "it is %s, but should be a string", kindOf(m.Value))
+			o.Wrong(m.Name, m.Value, value.KindString)
 			return nil, false
 		}
 	}
-	return o, true
-}
-
-// Ignore marks members that clients send back and that can't be written.
-func (r *Reader) Ignore(names ...string) {
-	for _, n := range names {
-		r.asked[strings.ToLower(n)] = true
-	}
-}
-
-// Close refuses members that nobody asked for.
-func (r *Reader) Close() {
-	if r == nil {
-		return
-	}
-	for _, m := range r.o.Members() {
-		if !r.asked[strings.ToLower(m.Name)] {
-			if m.Value != nil {
-				r.Fail(clip(m.Name), "there is no such property, or it is not supported")
-			}
-		}
-	}
+	return o.Raw(), true
 }
 
 // The limits of Azure for tags.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
@@ -19,7 +20,7 @@ type Starter struct {
 	Bus    *Bus
 	Engine *engine.Engine
 	Log    commit.Log
-	Clock  engine.Clock
+	Clock  clock.Clock
 	Logger *slog.Logger
 	// Context ends when no more runs are to be started.
 	Context context.Context

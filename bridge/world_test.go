@@ -12,6 +12,7 @@ import (
 	"switchyard/auth"
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/trigger"
@@ -41,7 +42,7 @@ func namespaceOf(host string) (string, error) {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	store := brokertest.NewStore()
-	b, err := broker.New(broker.Options{Store: store, Log: store, Clock: brokertest.Clock{}, Rand: rand.Reader})
+	b, err := broker.New(broker.Options{Store: store, Log: store, Clock: clock.Wall{}, Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}

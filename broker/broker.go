@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"switchyard/broker/entity"
+	"switchyard/clock"
 	"switchyard/commit"
 )
 
@@ -22,12 +23,10 @@ const defaultCacheBytes = 64 << 20
 type Broker struct {
 	store  Store
 	log    commit.Log
-	clock  Clock
+	clock  clock.Clock
 	logger *slog.Logger
 	events EventListener
 
-	mark   atomic.Int64 // the latest time used, in Unix nanoseconds
-	behind atomic.Bool  // the wall clock is far behind mark, and that was logged
 	cached atomic.Int64 // bytes of content in memory
 	budget int64
 	token  func() LockToken // draws a lock token
@@ -61,9 +60,6 @@ func New(o Options) (*Broker, error) {
 	b := &Broker{store: o.Store, log: o.Log, clock: o.Clock, logger: o.Logger, events: o.Events,
 		budget: o.CacheBytes, token: (&tokenSource{rand: o.Rand}).next, namespaces: map[string]*namespace{}}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
-	if !o.ClockMark.IsZero() {
-		b.mark.Store(o.ClockMark.UnixNano())
-	}
 	b.pool = newPool()
 	b.timers = newTimers(b)
 	if err := b.load(); err != nil {
@@ -150,23 +146,8 @@ func (b *Broker) Close() {
 	b.pool.wait()
 }
 
-// Now returns the broker's time, UTC: the greater of the clock and the latest
-// time used before, so that it never goes backwards.
-func (b *Broker) Now() time.Time {
-	wall := b.clock.Now().UnixNano()
-	for {
-		mark := b.mark.Load()
-		if wall <= mark {
-			if far := mark-wall > int64(time.Minute); far != b.behind.Load() && b.behind.CompareAndSwap(!far, far) && far {
-				b.logger.Warn("the clock went back; broker time stands still until it has caught up", "behind", time.Duration(mark-wall))
-			}
-			return time.Unix(0, mark).UTC()
-		}
-		if b.mark.CompareAndSwap(mark, wall) {
-			return time.Unix(0, wall).UTC()
-		}
-	}
-}
+// Now returns the broker's time, UTC.
+func (b *Broker) Now() time.Time { return b.clock.Now().UTC() }
 
 // Sync waits until u is durable and its callbacks have run. A nil unit is no
 // work.

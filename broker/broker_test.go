@@ -13,6 +13,7 @@ import (
 
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
+	"switchyard/clock"
 	"switchyard/commit"
 )
 
@@ -20,7 +21,7 @@ import (
 // queues.
 func newBroker(t testing.TB, store *brokertest.Store, paths ...string) *broker.Broker {
 	t.Helper()
-	b, err := broker.New(broker.Options{Store: store, Log: store, Clock: brokertest.Clock{}, Rand: rand.Reader})
+	b, err := broker.New(broker.Options{Store: store, Log: store, Clock: clock.Wall{}, Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,26 +329,6 @@ func TestFullLog(t *testing.T) {
 	}
 }
 
-// TestClockBackwards: broker time stands still until the clock has caught up.
-func TestClockBackwards(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := brokertest.NewStore()
-		mark := time.Now().Add(time.Hour)
-		b, err := broker.New(broker.Options{Store: store, Log: store, Clock: brokertest.Clock{}, Rand: rand.Reader, ClockMark: mark})
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(59 * time.Minute)
-		if now := b.Now(); !now.Equal(mark) {
-			t.Errorf("now %v, want the mark %v", now, mark)
-		}
-		time.Sleep(2 * time.Minute)
-		if now := b.Now(); !now.Equal(mark.Add(time.Minute)) {
-			t.Errorf("now %v, want %v", now, mark.Add(time.Minute))
-		}
-	})
-}
-
 // TestClosedBeforeDelivery: what was locked for a consumer that is gone is
 // released, its delivery count unchanged.
 func TestClosedBeforeDelivery(t *testing.T) {
@@ -412,7 +393,7 @@ func TestOnReady(t *testing.T) {
 // TestConcurrent moves messages with everything at once; run it with -race.
 func TestConcurrent(t *testing.T) {
 	store := brokertest.NewStore()
-	b, err := broker.New(broker.Options{Store: store, Log: store, Clock: brokertest.Clock{}, Rand: rand.Reader, CacheBytes: 4 << 10})
+	b, err := broker.New(broker.Options{Store: store, Log: store, Clock: clock.Wall{}, Rand: rand.Reader, CacheBytes: 4 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/broker/description"
 	"switchyard/broker/entity"
 	"switchyard/commit"
 )
@@ -25,14 +26,14 @@ func (b *Broker) PutQueue(ctx context.Context, ns, path string, o QueueOptions) 
 // PutQueueEffect is [Broker.PutQueue] as part of a unit.
 func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
 	return b.newChange("put queue", path, func(u *commit.Unit) (created bool, unlock func(), err error) {
-		if err := checkPath(path); err != nil {
+		if err := invalid(description.CheckPath(path)); err != nil {
 			return false, nil, err
 		}
 		n, err := b.find(ns)
 		if err != nil {
 			return false, nil, err
 		}
-		if o, err = o.normal(n.options.SKU); err != nil {
+		if o, err = normal(description.Queue, o, n.options.SKU); err != nil {
 			return false, nil, err
 		}
 		e := n.queues[strings.ToLower(path)]
@@ -41,13 +42,13 @@ func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
 				return false, nil, err
 			}
 			b.lastEntity++
-			e = newMessageStore(b, n, EntityRecord{ID: b.lastEntity, Path: path, CreatedAt: b.catalogueTime()}, &entityLock{entity: b.lastEntity}, o, o.config(), entity.State{})
+			e = newMessageStore(b, n, EntityRecord{ID: b.lastEntity, Path: path, CreatedAt: b.catalogueTime()}, &entityLock{entity: b.lastEntity}, o, config(&o), entity.State{})
 			n.queues[strings.ToLower(path)] = e
 			created = true
 		}
 		e.mu.Lock()
 		e.options = o
-		e.reconfigure(u, o.config(), encodeDefinition(o))
+		e.reconfigure(u, config(&o), encodeDefinition(o))
 		return created, e.mu.Unlock, nil
 	})
 }

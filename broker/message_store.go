@@ -70,7 +70,7 @@ func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, e
 	if err != nil {
 		return nil, err
 	}
-	return newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, o.config(), s), nil
+	return newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, config(&o), s), nil
 }
 
 func newMessageStore(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o QueueOptions, c entity.Config, s entity.State) *messageStore {

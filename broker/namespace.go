@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchyard/broker/description"
 	"switchyard/commit"
 )
 
@@ -69,7 +70,7 @@ func (b *Broker) PutNamespace(ctx context.Context, name string, o NamespaceOptio
 func (b *Broker) PutNamespaceEffect(name string, o NamespaceOptions) *Change {
 	return b.newChange("put namespace", name, func(u *commit.Unit) (created bool, unlock func(), err error) {
 		if o, err = o.normal(); err == nil {
-			err = checkNamespaceName(name)
+			err = invalid(description.CheckLabel(name))
 		}
 		if err != nil {
 			return false, nil, err

@@ -5,7 +5,8 @@ import (
 	"log/slog"
 	"time"
 
-	"switchyard/broker/entity"
+	"switchyard/broker/description"
+	"switchyard/clock"
 	"switchyard/commit"
 )
 
@@ -13,14 +14,11 @@ import (
 type Options struct {
 	Store  Store
 	Log    commit.Log
-	Clock  Clock
+	Clock  clock.Clock  // never goes backwards, as a [clock.Process]
 	Logger *slog.Logger // default: discards
 	Rand   io.Reader    // source of lock tokens, cryptographically random
 	Events EventListener
 
-	// ClockMark is the latest time the broker is known to have used: its time
-	// never goes before it (see [Broker.Now]).
-	ClockMark time.Time
 	// CacheBytes bounds the content of undelivered messages kept in memory so
 	// that it need not be read back. Default 64 MiB; negative: none.
 	CacheBytes int64
@@ -46,43 +44,31 @@ type NamespaceOptions struct {
 }
 
 // EntityStatus is what may be done with an entity [SB-SEM 6].
-type EntityStatus = entity.EntityStatus
+type EntityStatus = description.Status
 
 // The statuses of an entity.
 const (
-	StatusActive          = entity.StatusActive
-	StatusDisabled        = entity.StatusDisabled
-	StatusSendDisabled    = entity.StatusSendDisabled
-	StatusReceiveDisabled = entity.StatusReceiveDisabled
+	StatusActive          = description.Active
+	StatusDisabled        = description.Disabled
+	StatusSendDisabled    = description.SendDisabled
+	StatusReceiveDisabled = description.ReceiveDisabled
 )
 
-// QueueOptions is the configuration of a queue [SB-SEM 1.1], kept as JSON. A
-// zero member means the default. Members that [Broker.PutQueue] refuses with
-// [ErrNotSupported] exist so that they can be refused by name.
-type QueueOptions struct {
-	LockDuration                     time.Duration `json:"lockDuration"`             // default 1 min; at most 5 min
-	DefaultMessageTimeToLive         time.Duration `json:"defaultMessageTimeToLive"` // default Forever; at least 1 s
-	DeadLetteringOnMessageExpiration bool          `json:"deadLetteringOnMessageExpiration,omitempty"`
-	MaxDeliveryCount                 int           `json:"maxDeliveryCount"` // default 10
-	MaxSizeInMegabytes               int           `json:"maxSizeInMegabytes"`
-	// MaxMessageSize bounds the sections of one message, in bytes: 256 KiB, in a
-	// Premium namespace 1 MiB (settable up to 100 MiB).
-	MaxMessageSize int64        `json:"maxMessageSize"`
-	Status         EntityStatus `json:"status"`
-	UserMetadata   string       `json:"userMetadata,omitempty"` // at most 1024 characters
-	// EnableBatchedOperations has no visible effect in Azure either; it is kept
-	// to be shown. Nil means true.
-	EnableBatchedOperations *bool `json:"enableBatchedOperations,omitempty"`
+// The SKUs of a namespace [SB-SEM 1.4].
+const (
+	SKUBasic    = description.Basic
+	SKUStandard = description.Standard
+	SKUPremium  = description.Premium
+)
 
-	RequiresSession                     bool          `json:"requiresSession,omitempty"`
-	RequiresDuplicateDetection          bool          `json:"requiresDuplicateDetection,omitempty"`
-	DuplicateDetectionHistoryTimeWindow time.Duration `json:"duplicateDetectionHistoryTimeWindow,omitempty"` // kept and shown; without effect while detection is off, as in Azure
-	ForwardTo                           string        `json:"forwardTo,omitempty"`
-	ForwardDeadLetteredMessagesTo       string        `json:"forwardDeadLetteredMessagesTo,omitempty"`
-	AutoDeleteOnIdle                    time.Duration `json:"autoDeleteOnIdle,omitempty"` // 0 or Forever: never
-	EnablePartitioning                  bool          `json:"enablePartitioning,omitempty"`
-	EnableExpress                       bool          `json:"enableExpress,omitempty"`
-}
+// Configurations of entities, kept as JSON: the table of package description says
+// which property which entity has. What the broker does not have is refused by name
+// ([ErrNotSupported]).
+type (
+	QueueOptions        = description.Options
+	TopicOptions        = description.Options
+	SubscriptionOptions = description.Options
+)
 
 // QueueInfo describes a queue.
 type QueueInfo struct {

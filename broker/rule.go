@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/broker/description"
 	"switchyard/broker/entity"
 	"switchyard/broker/filter"
 	"switchyard/commit"
@@ -16,6 +17,29 @@ import (
 type rule struct {
 	ruleDefinition
 	core *entity.Rule
+}
+
+// RuleOptions is the configuration of a rule [SB-SEM 7]: what it lets pass and
+// what it does to that.
+type RuleOptions struct {
+	Filter filter.Filter `json:"filter"` // default: everything
+	Action filter.Action `json:"action"` // default: none
+}
+
+// DefaultRule is the first rule of a subscription.
+type DefaultRule struct {
+	Name string // default $Default
+	RuleOptions
+}
+
+// DefaultRuleName is the name of the rule that a new subscription has.
+const DefaultRuleName = "$Default"
+
+// Validate reports what [Broker.PutRule] would refuse these options for. Errors
+// wrap [ErrInvalidArgument].
+func (o RuleOptions) Validate() error {
+	_, err := newRule(ruleDefinition{Options: o})
+	return err
 }
 
 // RuleInfo describes a rule.
@@ -72,7 +96,7 @@ func (b *Broker) PutRule(ctx context.Context, ns, topic, subscription, name stri
 // PutRuleEffect is [Broker.PutRule] as part of a unit.
 func (b *Broker) PutRuleEffect(ns, topic, subscription, name string, o RuleOptions, mode RuleMode) *Change {
 	return b.newChange("put rule", name, func(u *commit.Unit) (created bool, unlock func(), err error) {
-		if err := CheckRuleName(name); err != nil {
+		if err := invalid(description.CheckRule(name)); err != nil {
 			return false, nil, err
 		}
 		s, err := b.findSubscription(ns, topic, subscription)

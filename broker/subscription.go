@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/broker/description"
 	"switchyard/broker/entity"
 	"switchyard/commit"
 )
@@ -97,31 +99,25 @@ func openSubscription(r EntityRecord, topics map[EntityID]*topic) error {
 
 func newSubscription(t *topic, r EntityRecord, name string, o SubscriptionOptions, state entity.State) *subscription {
 	s := &subscription{topic: t, name: name, options: o}
-	s.messageStore = newMessageStore(t.b, t.namespace, r, t.mu, s.queueOptions(), s.config(), state)
+	s.messageStore = newMessageStore(t.b, t.namespace, r, t.mu, s.storeOptions(), s.config(), state)
 	s.messageStore.topic = t
 	return s
 }
 
-// config is what the state machine needs of the options, the topic's among them.
-// It is called with the topic's lock held.
+// config is what the state machine needs of the options, the topic's among them: the
+// topic alone has limits of size. It is called with the topic's lock held.
 func (s *subscription) config() entity.Config {
-	return entity.Config{
-		LockDuration:           s.options.LockDuration,
-		DefaultTimeToLive:      min(s.options.DefaultMessageTimeToLive, s.topic.options.DefaultMessageTimeToLive),
-		MaxDeliveryCount:       uint32(s.options.MaxDeliveryCount),
-		DeadLetterOnExpiration: s.options.DeadLetteringOnMessageExpiration,
-		Status:                 s.options.Status,
-	}
+	c := config(&s.options)
+	c.DefaultTimeToLive = min(c.DefaultTimeToLive, s.topic.options.DefaultMessageTimeToLive)
+	return c
 }
 
-// queueOptions are those that a subscription shares with queues.
-func (s *subscription) queueOptions() QueueOptions {
+// storeOptions are the subscription's with the topic's sizes, which its messages have
+// to keep to.
+func (s *subscription) storeOptions() description.Options {
 	o := s.options
-	return QueueOptions{
-		LockDuration: o.LockDuration, DefaultMessageTimeToLive: o.DefaultMessageTimeToLive, DeadLetteringOnMessageExpiration: o.DeadLetteringOnMessageExpiration,
-		MaxDeliveryCount: o.MaxDeliveryCount, MaxSizeInMegabytes: s.topic.options.MaxSizeInMegabytes, MaxMessageSize: s.topic.options.MaxMessageSize,
-		Status: o.Status, UserMetadata: o.UserMetadata, EnableBatchedOperations: o.EnableBatchedOperations, AutoDeleteOnIdle: o.AutoDeleteOnIdle,
-	}
+	o.MaxSizeInMegabytes, o.MaxMessageSize = s.topic.options.MaxSizeInMegabytes, s.topic.options.MaxMessageSize
+	return o
 }
 
 func (s *subscription) definition() []byte {
@@ -133,29 +129,27 @@ func (s *subscription) definition() []byte {
 }
 
 // PutSubscription creates a subscription or changes its options, and reports
-// which. A new one has the rule $Default, which lets everything pass, or what
-// its options give instead. What the broker does not have is refused by name
+// which. A new one has the rule $Default, which lets everything pass, or the one
+// that is given instead. What the broker does not have is refused by name
 // ([ErrNotSupported]). Consumers of a subscription that is no longer received
 // from are closed and learn [ErrEntityDisabled].
-func (b *Broker) PutSubscription(ctx context.Context, ns, topic, name string, o SubscriptionOptions) (created bool, err error) {
-	c := b.PutSubscriptionEffect(ns, topic, name, o)
+func (b *Broker) PutSubscription(ctx context.Context, ns, topic, name string, o SubscriptionOptions, first ...DefaultRule) (created bool, err error) {
+	c := b.PutSubscriptionEffect(ns, topic, name, o, first...)
 	err = b.change(ctx, c)
 	return c.created, err
 }
 
 // PutSubscriptionEffect is [Broker.PutSubscription] as part of a unit.
-func (b *Broker) PutSubscriptionEffect(ns, topic, name string, o SubscriptionOptions) *Change {
+func (b *Broker) PutSubscriptionEffect(ns, topic, name string, o SubscriptionOptions, first ...DefaultRule) *Change {
 	return b.newChange("put subscription", SubscriptionPath(topic, name), func(u *commit.Unit) (created bool, unlock func(), err error) {
-		if err := CheckSubscriptionName(name); err != nil {
+		if err := invalid(description.CheckSubscription(name)); err != nil {
 			return false, nil, err
 		}
-		_, t, err := b.findTopic(ns, topic)
+		n, t, err := b.findTopic(ns, topic)
 		if err != nil {
 			return false, nil, err
 		}
-		first := o.DefaultRule
-		o.DefaultRule = nil
-		if o, err = o.normal(); err != nil {
+		if o, err = normal(description.Subscription, o, n.options.SKU); err != nil {
 			return false, nil, err
 		}
 		t.mu.Lock()
@@ -168,7 +162,7 @@ func (b *Broker) PutSubscriptionEffect(ns, topic, name string, o SubscriptionOpt
 			created = true
 		}
 		s.options = o
-		s.messageStore.options = s.queueOptions()
+		s.messageStore.options = s.storeOptions()
 		s.messageStore.reconfigure(u, s.config(), s.definition())
 		t.publish()
 		return created, t.mu.Unlock, nil
@@ -176,7 +170,7 @@ func (b *Broker) PutSubscriptionEffect(ns, topic, name string, o SubscriptionOpt
 }
 
 // newSubscription adds a subscription. It is called with mu and Broker.mu held.
-func (t *topic) newSubscription(name string, o SubscriptionOptions, first *DefaultRule) (*subscription, error) {
+func (t *topic) newSubscription(name string, o SubscriptionOptions, first []DefaultRule) (*subscription, error) {
 	if len(t.subscriptions) >= maxSubscriptions {
 		return nil, fmt.Errorf("%w: topic %q has %d subscriptions", ErrQuotaExceeded, t.path, len(t.subscriptions))
 	}
@@ -185,14 +179,11 @@ func (t *topic) newSubscription(name string, o SubscriptionOptions, first *Defau
 		return nil, fmt.Errorf("%w: there is a queue %q", ErrEntityExists, path)
 	}
 	now := t.b.catalogueTime()
-	d := ruleDefinition{Name: DefaultRuleName, CreatedAt: now, Automatic: first == nil}
-	if first != nil {
-		d.Options = first.RuleOptions
-		if first.Name != "" {
-			d.Name = first.Name
-		}
+	d := ruleDefinition{Name: DefaultRuleName, CreatedAt: now, Automatic: len(first) == 0}
+	for _, f := range first {
+		d.Options, d.Name = f.RuleOptions, cmp.Or(f.Name, d.Name)
 	}
-	if err := CheckRuleName(d.Name); err != nil {
+	if err := invalid(description.CheckRule(d.Name)); err != nil {
 		return nil, err
 	}
 	r, err := newRule(d)

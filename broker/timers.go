@@ -80,8 +80,7 @@ func (t *timers) fire() time.Duration {
 	for len(t.heap) > 0 {
 		next := t.heap[0]
 		if next.at.After(now) {
-			// The broker's time may stand still while the clock catches up, and may
-			// be a fraction behind: never wait for nothing.
+			// A timer may fire a fraction early: never wait for nothing.
 			return max(next.at.Sub(now), time.Millisecond)
 		}
 		heap.Pop(&t.heap)

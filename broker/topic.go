@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"switchyard/broker/description"
 	"switchyard/broker/entity"
 	"switchyard/commit"
 )
@@ -40,7 +41,7 @@ type topic struct {
 
 func newTopic(b *Broker, n *namespace, r EntityRecord, o TopicOptions) *topic {
 	t := &topic{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt, options: o,
-		mu: &entityLock{entity: r.ID}, subscriptions: map[string]*subscription{}, core: entity.NewTopic(o.config())}
+		mu: &entityLock{entity: r.ID}, subscriptions: map[string]*subscription{}, core: entity.NewTopic(config(&o))}
 	t.publish()
 	return t
 }
@@ -71,14 +72,14 @@ func (b *Broker) PutTopic(ctx context.Context, ns, path string, o TopicOptions) 
 // PutTopicEffect is [Broker.PutTopic] as part of a unit.
 func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 	return b.newChange("put topic", path, func(u *commit.Unit) (created bool, unlock func(), err error) {
-		if err := checkPath(path); err != nil {
+		if err := invalid(description.CheckPath(path)); err != nil {
 			return false, nil, err
 		}
 		n, err := b.find(ns)
 		if err != nil {
 			return false, nil, err
 		}
-		if o, err = o.normal(n.options.SKU); err != nil {
+		if o, err = normal(description.Topic, o, n.options.SKU); err != nil {
 			return false, nil, err
 		}
 		t := n.topics[strings.ToLower(path)]
@@ -93,11 +94,11 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 		}
 		t.mu.Lock()
 		t.options, t.updated = o, b.catalogueTime()
-		t.core.SetConfig(o.config())
+		t.core.SetConfig(config(&o))
 		b.store.PutEntity(u, EntityRecord{ID: t.id, Namespace: n.id, Path: t.path, CreatedAt: t.created, UpdatedAt: t.updated,
 			Definition: encode(topicDefinition{topicVersion, kindTopic, o})})
 		for _, s := range t.subscriptions {
-			s.messageStore.options = s.queueOptions()
+			s.messageStore.options = s.storeOptions()
 			s.messageStore.q.SetConfig(s.config())
 		}
 		return created, t.mu.Unlock, nil

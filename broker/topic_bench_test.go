@@ -10,6 +10,7 @@ import (
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
 	"switchyard/broker/filter"
+	"switchyard/clock"
 	"switchyard/store"
 )
 
@@ -24,7 +25,7 @@ func BenchmarkFanOut(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer s.Close()
-				br, err := broker.New(broker.Options{Store: s, Log: s, Clock: brokertest.Clock{}, Rand: rand.Reader})
+				br, err := broker.New(broker.Options{Store: s, Log: s, Clock: clock.Wall{}, Rand: rand.Reader})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -73,8 +74,8 @@ func BenchmarkRules(b *testing.B) {
 	topic := newTopic(b, br, "t")
 	const subscriptions = 100
 	for i := range subscriptions {
-		o := broker.SubscriptionOptions{DefaultRule: &broker.DefaultRule{RuleOptions: broker.RuleOptions{Filter: filter.Filter{Expression: fmt.Sprintf("a = %d AND b LIKE 'x%%'", i)}}}}
-		if _, err := br.PutSubscription(context.Background(), "ns", "t", fmt.Sprint("s", i), o); err != nil {
+		first := broker.DefaultRule{RuleOptions: broker.RuleOptions{Filter: filter.Filter{Expression: fmt.Sprintf("a = %d AND b LIKE 'x%%'", i)}}}
+		if _, err := br.PutSubscription(context.Background(), "ns", "t", fmt.Sprint("s", i), broker.SubscriptionOptions{}, first); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
 	"switchyard/broker/filter"
+	"switchyard/clock"
 	"switchyard/commit"
 )
 
@@ -65,7 +66,7 @@ type topicMachine struct {
 
 func (m *topicMachine) open(t *rapid.T) {
 	var err error
-	if m.b, err = broker.New(broker.Options{Store: m.store, Log: m.store, Clock: brokertest.Clock{}, Rand: rand.Reader}); err != nil {
+	if m.b, err = broker.New(broker.Options{Store: m.store, Log: m.store, Clock: clock.Wall{}, Rand: rand.Reader}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -122,8 +123,7 @@ func (m *topicMachine) putSubscription(t *rapid.T) {
 	deadLetter := rapid.Bool().Draw(t, "deadLetter")
 	o := broker.SubscriptionOptions{DeadLetteringOnFilterEvaluationExceptions: &deadLetter}
 	first := drawRule(t, broker.DefaultRuleName)
-	o.DefaultRule = &broker.DefaultRule{RuleOptions: first.o}
-	created, err := m.b.PutSubscription(context.Background(), "ns", "t", name, o)
+	created, err := m.b.PutSubscription(context.Background(), "ns", "t", name, o, broker.DefaultRule{RuleOptions: first.o})
 	if err != nil || created != (s == nil) {
 		t.Fatalf("created %v, error %v", created, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
 	"switchyard/broker/filter"
+	"switchyard/clock"
 	"switchyard/commit"
 )
 
@@ -246,7 +247,7 @@ func TestChangeEffects(t *testing.T) {
 		{"topic where a queue is", b.PutTopicEffect("new", "q", broker.TopicOptions{}), false, broker.ErrEntityExists},
 		{"subscription", b.PutSubscriptionEffect("new", "t", "s", broker.SubscriptionOptions{}), true, nil},
 		{"bad subscription", b.PutSubscriptionEffect("new", "t", strings.Repeat("s", 51), broker.SubscriptionOptions{}), false, broker.ErrInvalidArgument},
-		{"bad first rule", b.PutSubscriptionEffect("new", "t", "x", broker.SubscriptionOptions{DefaultRule: &broker.DefaultRule{Name: "a/b"}}), false, broker.ErrInvalidArgument},
+		{"bad first rule", b.PutSubscriptionEffect("new", "t", "x", broker.SubscriptionOptions{}, broker.DefaultRule{Name: "a/b"}), false, broker.ErrInvalidArgument},
 		{"rule", b.PutRuleEffect("new", "t", "s", "r", broker.RuleOptions{}, broker.CreateOnly), true, nil},
 		{"rule again", b.PutRuleEffect("new", "t", "s", "r", broker.RuleOptions{}, broker.CreateOnly), false, broker.ErrEntityExists},
 		{"bad rule", b.PutRuleEffect("new", "t", "s", "b", broker.RuleOptions{Filter: filter.Filter{Expression: "a"}}, 0), false, filter.ErrInvalid},
@@ -340,7 +341,7 @@ func TestTopicDefinitions(t *testing.T) {
 		store.PutEntity(u, broker.EntityRecord{ID: 9, Namespace: 1, Path: "x", Definition: []byte(bad)})
 		store.Submit(u)
 		store.Sync(u)
-		if _, err := broker.New(broker.Options{Store: store, Log: store, Clock: brokertest.Clock{}, Rand: strings.NewReader("")}); err == nil {
+		if _, err := broker.New(broker.Options{Store: store, Log: store, Clock: clock.Wall{}, Rand: strings.NewReader("")}); err == nil {
 			t.Errorf("definition %s: no error", bad)
 		}
 	}

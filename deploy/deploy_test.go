@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 )
 
 func folder(files map[string]string) fstest.MapFS {
@@ -94,6 +95,22 @@ func TestReadConfig(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("diagnostics:\n%v\nplaces:\n%s\nwant:\n%s", diags, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestReadDurations: a duration means the same in Config.json as in the resource
+// manager.
+func TestReadDurations(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"PT1M": time.Minute, "P1M": 30 * 24 * time.Hour, "P1Y": 365 * 24 * time.Hour, "P1YT1M": 365*24*time.Hour + time.Minute,
+		"PT1.5S": 1500 * time.Millisecond, "PT61.S": 61 * time.Second, "PT1M.5S": 60500 * time.Millisecond,
+	} {
+		d, diags := Read(folder(map[string]string{
+			"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"test-ns","Queues":[{"Name":"q","Properties":{"DefaultMessageTimeToLive":"` + text + `"}}]}]}}`,
+		}), "dir", true)
+		if diags.Err() != nil || d.Namespaces[0].Queues[0].Options.DefaultMessageTimeToLive != want {
+			t.Errorf("%s: got %+v, %v, want %v", text, d.Namespaces, diags, want)
+		}
 	}
 }
 

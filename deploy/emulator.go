@@ -2,11 +2,10 @@ package deploy
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
-	"time"
 
 	"switchyard/broker"
+	"switchyard/broker/description"
 	"switchyard/pipeline"
 	"switchyard/value"
 )
@@ -39,7 +38,7 @@ func (r *reader) errorf(path, format string, a ...any) {
 // does not have is refused by name.
 func parseEmulatorConfig(file string, data []byte) ([]Namespace, pipeline.Diagnostics) {
 	r := &reader{file: file}
-	text, err := decodeText(data)
+	text, err := value.Decode(data)
 	if err != nil {
 		r.errorf("$", "%v", err)
 		return nil, r.diags
@@ -136,17 +135,30 @@ func (r *reader) name(path string, o *value.Object) string {
 	return s
 }
 
-// namespaceRule is Azure's for names of namespaces [ARM 6.1].
-var namespaceRule = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{4,48}[A-Za-z0-9]$`)
-
 func (r *reader) namespaceName(path, name string) {
 	if name == "" {
 		return // reported as missing
 	}
-	lower := strings.ToLower(name)
-	if !namespaceRule.MatchString(name) || strings.HasSuffix(lower, "-sb") || strings.HasSuffix(lower, "-mgmt") {
-		r.errorf(path, "namespace name %q: want 6 to 50 letters, digits and inner hyphens, a letter first, not ending in -sb or -mgmt", name)
+	if err := description.CheckNamespace(name); err != nil {
+		r.errorf(path, "namespace name %q: %v", name, err)
 	}
+}
+
+// options reads the member Properties of an entity. Each property is checked alone
+// as well, so that what is wrong with it is told with its own place.
+func (r *reader) options(path string, o *value.Object, kind description.Entity) (out description.Options) {
+	properties(r, path, o, &out, func(out *description.Options, at string, m value.Member) {
+		p := kind.FileProperty(m.Name)
+		if p == nil {
+			r.errorf(at, "there is no such setting of a %v", kind)
+		} else if err := p.Set(out, m.Value); err != nil {
+			r.errorf(at, "%v", err)
+		}
+	}, func(o description.Options) error {
+		_, err := kind.Normal(o, description.Standard)
+		return err
+	})
+	return out
 }
 
 // properties reads the member Properties of o into opt. Each property is checked
@@ -182,7 +194,7 @@ func properties[O any](r *reader, path string, o *value.Object, opt *O, set func
 func (r *reader) entityName(path string, o *value.Object) string {
 	name := r.name(path, o)
 	if name != "" {
-		if err := broker.CheckPath(name); err != nil {
+		if err := description.CheckPath(name); err != nil {
 			r.errorf(path+".Name", "%v", err)
 		}
 	}
@@ -192,76 +204,7 @@ func (r *reader) entityName(path string, o *value.Object) string {
 func (r *reader) queue(path string, v value.Value) Queue {
 	o := r.object(path, v)
 	r.members(path, o, "Name", "Properties")
-	q := Queue{Name: r.entityName(path, o)}
-	properties(r, path, o, &q.Options, r.property, broker.QueueOptions.Validate)
-	return q
-}
-
-// property reads one property of a queue into the options.
-func (r *reader) property(opt *broker.QueueOptions, at string, m value.Member) {
-	switch strings.ToLower(m.Name) {
-	case "lockduration":
-		opt.LockDuration = r.duration(at, m.Value)
-	case "defaultmessagetimetolive":
-		opt.DefaultMessageTimeToLive = r.duration(at, m.Value)
-	case "duplicatedetectionhistorytimewindow":
-		opt.DuplicateDetectionHistoryTimeWindow = r.duration(at, m.Value)
-	case "autodeleteonidle":
-		opt.AutoDeleteOnIdle = r.duration(at, m.Value)
-	case "maxdeliverycount":
-		opt.MaxDeliveryCount = r.integer(at, m.Value)
-	case "maxsizeinmegabytes":
-		opt.MaxSizeInMegabytes = r.integer(at, m.Value)
-	case "deadletteringonmessageexpiration":
-		opt.DeadLetteringOnMessageExpiration = r.boolean(at, m.Value)
-	case "requiresduplicatedetection":
-		opt.RequiresDuplicateDetection = r.boolean(at, m.Value)
-	case "requiressession":
-		opt.RequiresSession = r.boolean(at, m.Value)
-	case "enablepartitioning":
-		opt.EnablePartitioning = r.boolean(at, m.Value)
-	case "forwardto":
-		opt.ForwardTo = r.text(at, m.Value)
-	case "forwarddeadletteredmessagesto":
-		opt.ForwardDeadLetteredMessagesTo = r.text(at, m.Value)
-	case "usermetadata":
-		opt.UserMetadata = r.text(at, m.Value)
-	default:
-		r.errorf(at, "there is no such setting of a queue")
-	}
-}
-
-func (r *reader) duration(path string, v value.Value) time.Duration {
-	s, ok := v.(string)
-	if !ok {
-		r.errorf(path, "should be an ISO 8601 duration such as PT1M")
-		return 0
-	}
-	d, err := parseDuration(s)
-	if err != nil {
-		r.errorf(path, "%v", err)
-	} else if d == 0 {
-		// To the broker zero means "not given".
-		r.errorf(path, "should be more than 0")
-	}
-	return d
-}
-
-func (r *reader) integer(path string, v value.Value) int {
-	n, ok := v.(int64)
-	if !ok || n < 1 || n > 1<<31-1 {
-		r.errorf(path, "should be a whole number above 0")
-		return 0
-	}
-	return int(n)
-}
-
-func (r *reader) boolean(path string, v value.Value) bool {
-	b, ok := v.(bool)
-	if !ok {
-		r.errorf(path, "should be true or false")
-	}
-	return b
+	return Queue{Name: r.entityName(path, o), Options: r.options(path, o, description.Queue)}
 }
 
 func (r *reader) text(path string, v value.Value) string {

@@ -1,40 +1,6 @@
 package deploy
 
-import (
-	"bytes"
-	"encoding/binary"
-	"fmt"
-	"unicode/utf16"
-	"unicode/utf8"
-)
-
-// decodeText returns a file's text as UTF-8 without byte-order mark. Definition
-// files are UTF-8 with or without a mark, or UTF-16 with one [ENGINE 1].
-func decodeText(b []byte) ([]byte, error) {
-	switch {
-	case bytes.HasPrefix(b, []byte{0xEF, 0xBB, 0xBF}):
-		b = b[3:]
-	case bytes.HasPrefix(b, []byte{0xFF, 0xFE}):
-		return decodeUTF16(b[2:], binary.LittleEndian)
-	case bytes.HasPrefix(b, []byte{0xFE, 0xFF}):
-		return decodeUTF16(b[2:], binary.BigEndian)
-	}
-	if !utf8.Valid(b) {
-		return nil, fmt.Errorf("the file is neither UTF-8 nor UTF-16 with a byte-order mark")
-	}
-	return b, nil
-}
-
-func decodeUTF16(b []byte, order binary.ByteOrder) ([]byte, error) {
-	if len(b)%2 != 0 {
-		return nil, fmt.Errorf("UTF-16 text of an odd number of bytes")
-	}
-	units := make([]uint16, len(b)/2)
-	for i := range units {
-		units[i] = order.Uint16(b[2*i:])
-	}
-	return []byte(string(utf16.Decode(units))), nil
-}
+import "bytes"
 
 // blankExtras replaces comments and trailing commas, which Microsoft's emulator
 // tolerates in its Config.json, by spaces, so that offsets stay those of the

@@ -22,26 +22,6 @@ func TestBlankExtras(t *testing.T) {
 	}
 }
 
-func TestDecodeText(t *testing.T) {
-	for _, c := range []struct {
-		in   string
-		want string
-		ok   bool
-	}{
-		{"{}", "{}", true},
-		{"\xEF\xBB\xBF{}", "{}", true},
-		{"\xFF\xFE{\x00}\x00", "{}", true},
-		{"\xFE\xFF\x00{\x00}", "{}", true},
-		{"\xFF\xFE{", "", false},
-		{"\xC3(", "", false},
-	} {
-		got, err := decodeText([]byte(c.in))
-		if (err == nil) != c.ok || string(got) != c.want {
-			t.Errorf("decodeText(%q) = %q, %v; want %q, ok %v", c.in, got, err, c.want, c.ok)
-		}
-	}
-}
-
 func FuzzBlankExtras(f *testing.F) {
 	for _, s := range []string{`{"a":[1,2,],}`, "//x\n{}", `/**/`, `"\"`} {
 		f.Add([]byte(s))

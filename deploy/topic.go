@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"switchyard/broker"
+	"switchyard/broker/description"
 	"switchyard/broker/filter"
 	"switchyard/value"
 )
@@ -33,28 +34,7 @@ type Rule struct {
 func (r *reader) topic(path string, v value.Value) Topic {
 	o := r.object(path, v)
 	r.members(path, o, "Name", "Properties", "Subscriptions")
-	t := Topic{Name: r.entityName(path, o)}
-	properties(r, path, o, &t.Options, func(opt *broker.TopicOptions, at string, m value.Member) {
-		v := m.Value
-		switch strings.ToLower(m.Name) {
-		case "defaultmessagetimetolive":
-			opt.DefaultMessageTimeToLive = r.duration(at, v)
-		case "duplicatedetectionhistorytimewindow":
-			opt.DuplicateDetectionHistoryTimeWindow = r.duration(at, v)
-		case "autodeleteonidle":
-			opt.AutoDeleteOnIdle = r.duration(at, v)
-		case "maxsizeinmegabytes":
-			opt.MaxSizeInMegabytes = r.integer(at, v)
-		case "requiresduplicatedetection":
-			opt.RequiresDuplicateDetection = r.boolean(at, v)
-		case "enablepartitioning":
-			opt.EnablePartitioning = r.boolean(at, v)
-		case "usermetadata":
-			opt.UserMetadata = r.text(at, v)
-		default:
-			r.errorf(at, "there is no such setting of a topic")
-		}
-	}, broker.TopicOptions.Validate)
+	t := Topic{Name: r.entityName(path, o), Options: r.options(path, o, description.Topic)}
 	seen := map[string]bool{}
 	for i, v := range r.array(path+".Subscriptions", o, "Subscriptions") {
 		at := fmt.Sprintf("%s.Subscriptions[%d]", path, i)
@@ -71,35 +51,7 @@ func (r *reader) topic(path string, v value.Value) Topic {
 func (r *reader) subscription(path string, v value.Value) Subscription {
 	o := r.object(path, v)
 	r.members(path, o, "Name", "Properties", "Rules")
-	s := Subscription{Name: r.name(path, o)}
-	properties(r, path, o, &s.Options, func(opt *broker.SubscriptionOptions, at string, m value.Member) {
-		v := m.Value
-		switch strings.ToLower(m.Name) {
-		case "lockduration":
-			opt.LockDuration = r.duration(at, v)
-		case "defaultmessagetimetolive":
-			opt.DefaultMessageTimeToLive = r.duration(at, v)
-		case "autodeleteonidle":
-			opt.AutoDeleteOnIdle = r.duration(at, v)
-		case "maxdeliverycount":
-			opt.MaxDeliveryCount = r.integer(at, v)
-		case "deadletteringonmessageexpiration":
-			opt.DeadLetteringOnMessageExpiration = r.boolean(at, v)
-		case "deadletteringonfilterevaluationexceptions":
-			yes := r.boolean(at, v)
-			opt.DeadLetteringOnFilterEvaluationExceptions = &yes
-		case "requiressession":
-			opt.RequiresSession = r.boolean(at, v)
-		case "forwardto":
-			opt.ForwardTo = r.text(at, v)
-		case "forwarddeadletteredmessagesto":
-			opt.ForwardDeadLetteredMessagesTo = r.text(at, v)
-		case "usermetadata":
-			opt.UserMetadata = r.text(at, v)
-		default:
-			r.errorf(at, "there is no such setting of a subscription")
-		}
-	}, broker.SubscriptionOptions.Validate)
+	s := Subscription{Name: r.name(path, o), Options: r.options(path, o, description.Subscription)}
 	seen := map[string]bool{}
 	for i, v := range r.array(path+".Rules", o, "Rules") {
 		at := fmt.Sprintf("%s.Rules[%d]", path, i)

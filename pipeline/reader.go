@@ -1,12 +1,10 @@
 package pipeline
 
 import (
-	"bytes"
 	"fmt"
 	"path"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 
 	"switchyard/value"
 )
@@ -43,7 +41,7 @@ func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
 // document parses the file and returns the root and its properties. The second
 // result is false if there is nothing to go on with.
 func (r *reader) document(data []byte, wantProperties bool) (root, properties node, name string, ok bool) {
-	text, err := decodeText(data)
+	text, err := value.Decode(data)
 	if err != nil {
 		r.errorf("$", "%v", err)
 		return
@@ -67,31 +65,6 @@ func (r *reader) document(data []byte, wantProperties bool) (root, properties no
 	}
 	properties = r.object(root, "properties", wantProperties)
 	return root, properties, name, properties.Object != nil
-}
-
-// decodeText turns a file into UTF-8: UTF-8 with or without byte order mark, or
-// UTF-16 with one.
-func decodeText(data []byte) ([]byte, error) {
-	switch {
-	case bytes.HasPrefix(data, []byte{0xEF, 0xBB, 0xBF}):
-		return data[3:], nil
-	case bytes.HasPrefix(data, []byte{0xFF, 0xFE}):
-		return decodeUTF16(data[2:], 0, 1)
-	case bytes.HasPrefix(data, []byte{0xFE, 0xFF}):
-		return decodeUTF16(data[2:], 1, 0)
-	}
-	return data, nil
-}
-
-func decodeUTF16(data []byte, low, high int) ([]byte, error) {
-	if len(data)%2 != 0 {
-		return nil, fmt.Errorf("UTF-16 text of an odd number of bytes")
-	}
-	units := make([]uint16, len(data)/2)
-	for i := range units {
-		units[i] = uint16(data[2*i+low]) | uint16(data[2*i+high])<<8
-	}
-	return []byte(string(utf16.Decode(units))), nil
 }
 
 // kindOf names the type of a value for a message.

@@ -6,19 +6,19 @@ import (
 
 	"switchyard/amqp/frames"
 	"switchyard/auth"
-	"switchyard/broker"
+	"switchyard/clock"
 )
 
 // An alarm posts a call to a connection's loop at a time. Its fields are owned
 // by the loop; its goroutine starts with the first deadline and ends with stop.
 type alarm struct {
 	at    time.Time
-	timer broker.Timer
+	timer clock.Timer
 	quit  chan struct{}
 }
 
 // set moves the alarm. Zero turns it off.
-func (a *alarm) set(at time.Time, clock broker.Clock, ring func()) {
+func (a *alarm) set(at time.Time, c clock.Clock, ring func()) {
 	if at.Equal(a.at) {
 		return
 	}
@@ -27,8 +27,8 @@ func (a *alarm) set(at time.Time, clock broker.Clock, ring func()) {
 	case at.IsZero():
 		a.timer.Stop()
 	case a.timer == nil:
-		a.timer, a.quit = clock.NewTimer(at.Sub(clock.Now())), make(chan struct{})
-		go func(timer broker.Timer, quit chan struct{}) {
+		a.timer, a.quit = c.NewTimer(at.Sub(c.Now())), make(chan struct{})
+		go func(timer clock.Timer, quit chan struct{}) {
 			for {
 				select {
 				case <-timer.C():
@@ -39,7 +39,7 @@ func (a *alarm) set(at time.Time, clock broker.Clock, ring func()) {
 			}
 		}(a.timer, a.quit)
 	default:
-		a.timer.Reset(at.Sub(clock.Now()))
+		a.timer.Reset(at.Sub(c.Now()))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"switchyard/amqp/amqpnet"
 	"switchyard/auth"
 	"switchyard/broker"
+	"switchyard/clock"
 )
 
 // Authority verifies what clients present. [*auth.Authority] is one.
@@ -31,7 +32,7 @@ type Authority interface {
 type Options struct {
 	Broker *broker.Broker
 	Auth   Authority
-	Clock  broker.Clock
+	Clock  clock.Clock
 	Logger *slog.Logger // default: discards
 	Rand   io.Reader    // source of tracking ids; default crypto/rand
 	// Namespace tells which namespace a client means by the hostname of its
@@ -59,7 +60,7 @@ type Idle struct {
 type Handler struct {
 	broker    *broker.Broker
 	auth      Authority
-	clock     broker.Clock
+	clock     clock.Clock
 	log       *slog.Logger
 	rand      io.Reader
 	namespace func(hostname string) (string, bool)

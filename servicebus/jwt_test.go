@@ -24,6 +24,7 @@ import (
 	"switchyard/auth/identityhttp"
 	"switchyard/auth/issuer"
 	"switchyard/broker"
+	"switchyard/clock"
 	"switchyard/listen"
 )
 
@@ -190,7 +191,7 @@ func (s *server) withIdentity(is *issuer.Issuer) (client func(id string) *azserv
 				return
 			}
 			running.Go(func() {
-				_ = s.handler.Serve(ctx, nc, amqpnet.Options{Clock: netClock{}, CloseTimeout: time.Second})
+				_ = s.handler.Serve(ctx, nc, amqpnet.Options{Clock: clock.Wall{}, CloseTimeout: time.Second})
 			})
 		}
 	})

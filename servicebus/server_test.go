@@ -18,6 +18,7 @@ import (
 	"switchyard/auth"
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/servicebus"
 )
@@ -30,7 +31,7 @@ type server struct {
 	t         testing.TB
 	broker    *broker.Broker
 	authority *auth.Authority
-	clock     *clock
+	clock     *testClock
 	handler   *servicebus.Handler
 	log       *gate
 	commits   atomic.Int64 // units with records that became durable
@@ -111,7 +112,7 @@ func newServer(t testing.TB, configure ...func(*servicebus.Options)) *server {
 				return
 			}
 			running.Go(func() {
-				_ = h.Serve(ctx, nc, amqpnet.Options{AMQP: amqp.Options{ContainerID: "test"}, Clock: netClock{}, CloseTimeout: time.Second})
+				_ = h.Serve(ctx, nc, amqpnet.Options{AMQP: amqp.Options{ContainerID: "test"}, Clock: clock.Wall{}, CloseTimeout: time.Second})
 			})
 		}
 	})
@@ -149,9 +150,9 @@ func (s *server) topic(path string, o broker.TopicOptions, subscriptions ...stri
 	}
 }
 
-func (s *server) subscription(topic, name string, o broker.SubscriptionOptions) {
+func (s *server) subscription(topic, name string, o broker.SubscriptionOptions, first ...broker.DefaultRule) {
 	s.t.Helper()
-	if _, err := s.broker.PutSubscription(context.Background(), namespace, topic, name, o); err != nil {
+	if _, err := s.broker.PutSubscription(context.Background(), namespace, topic, name, o, first...); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -272,32 +273,32 @@ func names(n int) []string {
 	return all
 }
 
-// A clock runs with the real one and can be moved ahead.
-type clock struct {
+// A testClock runs with the real one and can be moved ahead.
+type testClock struct {
 	mu     sync.Mutex
 	ahead  time.Duration
 	timers map[*timer]bool
 }
 
 type timer struct {
-	clock *clock
+	clock *testClock
 	c     chan time.Time
 	at    time.Time
 	real  *time.Timer
 }
 
-func newClock() *clock { return &clock{timers: map[*timer]bool{}} }
+func newClock() *testClock { return &testClock{timers: map[*timer]bool{}} }
 
-func (c *clock) Now() time.Time {
+func (c *testClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now()
 }
 
-func (c *clock) now() time.Time { return time.Now().Add(c.ahead) }
+func (c *testClock) now() time.Time { return time.Now().Add(c.ahead) }
 
 // advance moves the time and fires what is due.
-func (c *clock) advance(d time.Duration) {
+func (c *testClock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ahead += d
@@ -306,7 +307,7 @@ func (c *clock) advance(d time.Duration) {
 	}
 }
 
-func (c *clock) NewTimer(d time.Duration) broker.Timer {
+func (c *testClock) NewTimer(d time.Duration) clock.Timer {
 	t := &timer{clock: c, c: make(chan time.Time, 1)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -337,14 +338,3 @@ func (t *timer) Reset(d time.Duration) bool {
 	t.clock.timers[t] = true
 	return t.real.Reset(d)
 }
-
-// netClock is the real time, for sockets.
-type netClock struct{}
-
-type netTimer struct{ *time.Timer }
-
-func (netClock) Now() time.Time { return time.Now() }
-
-func (netClock) NewTimer(d time.Duration) amqpnet.Timer { return netTimer{time.NewTimer(d)} }
-
-func (t netTimer) C() <-chan time.Time { return t.Timer.C }

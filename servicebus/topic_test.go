@@ -25,8 +25,8 @@ func (s *server) subscriptionReceiver(c *azservicebus.Client, topic, name string
 	return r
 }
 
-func sql(expression string) *broker.DefaultRule {
-	return &broker.DefaultRule{RuleOptions: broker.RuleOptions{Filter: filter.Filter{Expression: expression}}}
+func sql(expression string) broker.DefaultRule {
+	return broker.DefaultRule{RuleOptions: broker.RuleOptions{Filter: filter.Filter{Expression: expression}}}
 }
 
 // TestTopic: a topic with filters, end to end [SB-AMQP 3.3, 3.4, 3.5],
@@ -34,11 +34,11 @@ func sql(expression string) *broker.DefaultRule {
 func TestTopic(t *testing.T) {
 	s := newServer(t)
 	s.topic("Events", broker.TopicOptions{})
-	s.subscription("events", "red", broker.SubscriptionOptions{DefaultRule: sql("color = 'red' AND sys.Label LIKE 'order%' AND size > 10 AND weight < 2.5")})
+	s.subscription("events", "red", broker.SubscriptionOptions{}, sql("color = 'red' AND sys.Label LIKE 'order%' AND size > 10 AND weight < 2.5"))
 	priority := sql("priority IN ('high', 'urgent') OR EXISTS(user.alarm)")
 	priority.Name = "mark"
 	priority.Action.Expression = "SET sys.Label = 'P:' + sys.Label; SET size = size + 1; REMOVE color; SET sys.CorrelationId = 'c-1'"
-	s.subscription("events", "high", broker.SubscriptionOptions{DefaultRule: priority})
+	s.subscription("events", "high", broker.SubscriptionOptions{}, priority)
 
 	c := s.client()
 	sender := s.sender(c, "Events")
@@ -126,7 +126,7 @@ func TestTopic(t *testing.T) {
 func TestFilterException(t *testing.T) {
 	s := newServer(t)
 	s.topic("t", broker.TopicOptions{}, "all")
-	s.subscription("t", "strict", broker.SubscriptionOptions{DefaultRule: sql("sys.ReplyTo = 'x'")})
+	s.subscription("t", "strict", broker.SubscriptionOptions{}, sql("sys.ReplyTo = 'x'"))
 	s.send("t", "m")
 	c := s.client()
 	if m := receive(t, s.subscriptionReceiver(c, "t", "all", nil), 1)[0]; m.MessageID != "m" {

@@ -6,11 +6,12 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
-	"time"
 
+	"switchyard/clock"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/run"
 	"switchyard/store"
 )
 
@@ -19,15 +20,6 @@ type runs struct {
 	engine  *engine.Engine
 	factory *pipeline.Factory
 }
-
-type wallClock struct{}
-
-func (wallClock) Now() time.Time                        { return time.Now() }
-func (wallClock) NewTimer(d time.Duration) engine.Timer { return wallTimer{time.NewTimer(d)} }
-
-type wallTimer struct{ *time.Timer }
-
-func (t wallTimer) C() <-chan time.Time { return t.Timer.C }
 
 func newRuns(b *testing.B, activities string) *runs {
 	b.Helper()
@@ -46,7 +38,7 @@ func newRuns(b *testing.B, activities string) *runs {
 	registry.Register("WebActivity", activity.ExecutorFunc(func(context.Context, *activity.Call) activity.Result {
 		return activity.Result{}
 	}))
-	if r.engine, err = engine.New(engine.Options{History: s, Log: s, Sealer: s, Clock: wallClock{}, Registry: registry}); err != nil {
+	if r.engine, err = engine.New(engine.Options{History: s, Log: s, Sealer: s, Clock: clock.Wall{}, Registry: registry}); err != nil {
 		b.Fatal(err)
 	}
 	if err := r.engine.Start(context.Background()); err != nil {
@@ -62,7 +54,7 @@ func (r *runs) run() error {
 	if err != nil {
 		return err
 	}
-	if got, err := r.engine.Wait(context.Background(), id); err != nil || got != engine.Succeeded {
+	if got, err := r.engine.Wait(context.Background(), id); err != nil || got != run.Succeeded {
 		return fmt.Errorf("run %s: %s, %v; want Succeeded", id, got, err)
 	}
 	return nil

@@ -23,7 +23,7 @@
 // first.
 //
 //	00 name                            format version, key check (names: "format", "key")
-//	01 name                            what PutMeta keeps
+//	01 name                            what PutMeta keeps; "clock/mark": the latest time (mark.go)
 //	02 ns:u32                          namespace
 //	03 ns:u32                          number of a deleted namespace, no value
 //	04 entity:u64                      number of a deleted entity, no value

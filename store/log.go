@@ -58,6 +58,7 @@ type log struct {
 	// The following belong to the leader.
 	commits  uint64
 	unsynced []*pebble.Batch // relaxed, written, their sync not waited for
+	mark     mark
 
 	spaceMu    sync.Mutex
 	spaceBytes int  // admitted since the last look
@@ -313,7 +314,7 @@ func (l *log) close() bool {
 		default:
 			l.die()
 			l.mu.Unlock()
-			if err := l.settle(0); err != nil {
+			if err := errors.Join(l.settle(0), l.commitMark()); err != nil {
 				l.fatal(fmt.Errorf("commit to %s: %w", l.s.dir, err))
 			}
 			return true
@@ -344,6 +345,11 @@ func (l *log) commit(units []*commit.Unit) error {
 			b = db.NewBatch()
 		}
 		if err := apply(b, u.Ops(), &large); err != nil {
+			return err
+		}
+	}
+	if !b.Empty() {
+		if err := l.mark.stamp(l.s, b, markEvery); err != nil {
 			return err
 		}
 	}

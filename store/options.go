@@ -9,6 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"switchyard/clock"
 )
 
 // Options says how a store works. The zero value is a store on disk with the
@@ -25,6 +27,11 @@ type Options struct {
 	// Key is the sealing key, 32 bytes. Nil: the file secret.key in the
 	// directory, made when the directory is made.
 	Key []byte
+
+	// Clock is the clock of the process. Open lets it begin no earlier than the
+	// latest time that is durable here, and what is committed keeps that up to
+	// date, to a second after a crash. Nil: the directory keeps no time.
+	Clock *clock.Process
 
 	// MaxInFlight is how many bytes may be submitted and not yet durable before
 	// Admit waits. 0: 64 MiB.

@@ -70,6 +70,9 @@ func open(dir string, o Options, f format) (_ *Store, err error) {
 	if err := s.prepare(f, initialised); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
+	if err := s.loadMark(); err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", dir, err)
+	}
 	return s, nil
 }
 

@@ -90,7 +90,7 @@ func (s *System) openControlPlane() error {
 	}
 	c.identity = sync.OnceValues(s.openIdentityEndpoints)
 	var err error
-	if c.resources, err = resourcesrp.New(resourcesrp.Options{Store: records{s.store}, Log: s.store, Clock: brokerClock{}}); err != nil {
+	if c.resources, err = resourcesrp.New(resourcesrp.Options{Store: records{s.store}, Log: s.store, Clock: s.clock}); err != nil {
 		return err
 	}
 	providers, err := s.providers()
@@ -98,7 +98,7 @@ func (s *System) openControlPlane() error {
 		return err
 	}
 	c.kernel, err = arm.NewKernel(arm.Options{
-		Store: records{s.store}, Log: s.store, Clock: brokerClock{}, Logger: s.log, Rand: s.o.Rand,
+		Store: records{s.store}, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
 		Providers: providers, Authenticate: s.authenticate, TenantID: s.tenant, DefaultSubscriptionID: s.subscription,
 	})
 	return err
@@ -308,7 +308,7 @@ func (s *System) putGroup(ctx context.Context) error {
 // asks them: factories before the namespaces that their runs hold messages of.
 func (s *System) providers() ([]arm.Provider, error) {
 	bus, err := servicebusrp.New(servicebusrp.Options{
-		Store: records{s.store}, Log: s.store, Clock: brokerClock{}, Logger: s.log, Rand: s.o.Rand,
+		Store: records{s.store}, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
 		Broker: s.broker, Topics: s.broker, Authority: s.auth, SaveRules: s.saveRules, ConnectionString: s.connectionString,
 	})
 	if err != nil {

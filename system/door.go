@@ -226,11 +226,11 @@ func (s *System) ownDoors() []*door {
 // servePort serves one port until the ports close. The caller holds mu.
 func (s *System) servePort(l net.Listener, namespace func(host string) (string, bool)) {
 	dialect := servicebus.NewHandler(servicebus.Options{
-		Broker: s.broker, Auth: s.auth, Clock: brokerClock{}, Logger: s.log, Rand: s.o.Rand, Namespace: namespace,
+		Broker: s.broker, Auth: s.auth, Clock: s.clock, Logger: s.log, Rand: s.o.Rand, Namespace: namespace,
 	})
 	s.dialects = append(s.dialects, dialect)
 	web := s.web
-	mux := listen.NewMux(l, firstByte, time.Now)
+	mux := listen.NewMux(l, firstByte, s.clock.Now)
 	am, ht := mux.Listener(listen.AMQP), mux.Listener(listen.HTTP)
 	mux.TerminateTLS(s.control.certs.Config(), func(remote net.Addr, err error) {
 		s.log.Debug("TLS handshake failed; does the client trust our authority?", "remote", remote.String(), "err", err)

@@ -39,7 +39,7 @@ const (
 
 func (s *System) openFactories() error {
 	m, err := factory.New(factory.Options{
-		Store: records{s.store}, Log: s.store, Clock: activityClock{}, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,
+		Store: records{s.store}, Log: s.store, Clock: s.clock, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,
 		TenantID: s.tenant, Starter: s.starter(), Retire: factory.RetireRuns(s.engine, s.store, s.store),
 		GlobalParameter: func(v value.Value) value.Value {
 			if v == LanguageEndpoint {
@@ -54,7 +54,7 @@ func (s *System) openFactories() error {
 
 func (s *System) starter() bridge.Starter {
 	return bridge.Starter{
-		Bus: s.bus, Engine: s.engine, Log: s.store, Clock: activityClock{}, Logger: s.log, Context: s.links, Endpoint: s.triggerEndpoint,
+		Bus: s.bus, Engine: s.engine, Log: s.store, Clock: s.clock, Logger: s.log, Context: s.links, Endpoint: s.triggerEndpoint,
 	}
 }
 

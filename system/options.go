@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/deploy"
 )
 
@@ -43,6 +44,8 @@ type Options struct {
 	// Strict refuses what Azure refuses.
 	Strict bool
 	Logger *slog.Logger
+	// Clock is the machine's clock. Default: [clock.Wall].
+	Clock clock.Clock
 	// Rand is the source of keys, identifiers and lock tokens. Default
 	// crypto/rand.
 	Rand io.Reader

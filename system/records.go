@@ -12,7 +12,6 @@ import (
 // Names of what system itself keeps in the store.
 const (
 	metaAuthority    = "auth/authority"
-	metaClock        = "clock/mark"
 	metaIssuerKey    = "auth/issuer-key"
 	metaTenant       = "identity/tenant"
 	metaSubscription = "identity/subscription"

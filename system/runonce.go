@@ -6,6 +6,7 @@ import (
 
 	"switchyard/deploy"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/run"
 	"switchyard/value"
 )
 
@@ -49,7 +50,7 @@ func RunOnce(ctx context.Context, o RunOnceOptions) (*RunResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := s.engine.PipelineRun(id)
+	record, err := s.engine.PipelineRun(id)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func RunOnce(ctx context.Context, o RunOnceOptions) (*RunResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &RunResult{Run: run.JSON(), Activities: activities, Succeeded: status == engine.Succeeded}, nil
+	return &RunResult{Run: record.JSON(), Activities: activities, Succeeded: status == run.Succeeded}, nil
 }
 
 func (s *System) activityRuns(id string) (value.Array, error) {

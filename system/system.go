@@ -30,6 +30,7 @@ import (
 	"switchyard/auth/issuer"
 	"switchyard/bridge"
 	"switchyard/broker"
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/language"
 	"switchyard/listen"
@@ -46,6 +47,7 @@ import (
 type System struct {
 	o      Options
 	log    *slog.Logger
+	clock  *clock.Process // the one clock of everything below
 	store  *store.Store
 	broker *broker.Broker
 	auth   *auth.Authority
@@ -92,13 +94,16 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Clock == nil {
+		o.Clock = clock.Wall{}
+	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
 	if o.Grace == 0 {
 		o.Grace = DefaultGrace
 	}
-	s := &System{o: o, log: o.Logger, auth: &auth.Authority{}}
+	s := &System{o: o, log: o.Logger, clock: clock.NewProcess(o.Clock), auth: &auth.Authority{}}
 	s.ctx, s.cancelPorts = context.WithCancel(context.Background())
 	s.links, s.cancelLinks = context.WithCancel(s.ctx)
 	defer func() {
@@ -171,7 +176,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 }
 
 func (s *System) openStore() error {
-	o := store.Options{Logger: s.log, InMemory: s.o.Ephemeral, AfterCommit: s.o.AfterCommit}
+	o := store.Options{Logger: s.log, Clock: s.clock, InMemory: s.o.Ephemeral, AfterCommit: s.o.AfterCommit}
 	if s.o.KeyFile != "" {
 		key, err := readKey(s.o.KeyFile)
 		if err != nil {
@@ -194,12 +199,8 @@ func (s *System) openStore() error {
 }
 
 func (s *System) startBroker(ctx context.Context) error {
-	mark, err := s.clockMark()
-	if err != nil {
-		return err
-	}
 	b, err := broker.New(broker.Options{
-		Store: s.store, Log: s.store, Clock: brokerClock{}, Logger: s.log, Rand: s.o.Rand, ClockMark: mark,
+		Store: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
 		Events: broker.EventListener{QueueDeleted: s.queueDeleted},
 	})
 	if err != nil {
@@ -224,37 +225,6 @@ func (s *System) startBroker(ctx context.Context) error {
 	return nil
 }
 
-// clockMark reads the latest time that an earlier process is known to have used.
-func (s *System) clockMark() (time.Time, error) {
-	b, err := s.store.Meta(metaClock)
-	if errors.Is(err, store.ErrNotFound) {
-		return time.Time{}, nil
-	}
-	if err != nil {
-		return time.Time{}, err
-	}
-	var t time.Time
-	if err := t.UnmarshalBinary(b); err != nil {
-		return time.Time{}, fmt.Errorf("clock mark in the data directory: %w", err)
-	}
-	if back := time.Until(t); back > time.Minute {
-		s.log.Warn("the wall clock is behind the time this data directory has seen; time stands still until it has caught up", "behind", back.Round(time.Second))
-	}
-	return t, nil
-}
-
-func (s *System) saveClockMark() {
-	b, err := s.broker.Now().MarshalBinary()
-	if err != nil {
-		return
-	}
-	u := &commit.Unit{}
-	s.store.PutMeta(u, metaClock, b)
-	u.Relax()
-	s.store.Submit(u)
-	s.store.Sync(u)
-}
-
 // saveRules adds the authorization rules, sealed, to a unit.
 func (s *System) saveRules(u *commit.Unit) {
 	plain, err := s.auth.MarshalJSON()
@@ -268,12 +238,12 @@ func (s *System) startEngine(context.Context) error {
 	r := activity.NewRegistry()
 	s.registry = r
 	r.Register("WebActivity", activity.NewWeb(activity.WebOptions{
-		Clock: activityClock{}, Tokens: factoryTokens{s}, Hosts: map[string]string{languageHost: s.http.Addr().String()},
+		Clock: s.clock, Tokens: factoryTokens{s}, Hosts: map[string]string{languageHost: s.http.Addr().String()},
 	}))
 	r.Register("ServiceBusSend", activity.ServiceBusSend{Bus: s.bus})
 	r.Register("ServiceBusSettle", activity.ServiceBusSettle{Bus: s.bus})
 	e, err := engine.New(engine.Options{
-		History: s.store, Log: s.store, Clock: activityClock{}, Logger: s.log, Registry: r, Sealer: s.store,
+		History: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Registry: r, Sealer: s.store,
 		Finish: trigger.Finish(s.bus), LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
 			return s.factories.LinkedService(factory, name)
 		},
@@ -389,7 +359,7 @@ func (s *System) serveAMQP(h *servicebus.Handler, l net.Listener) {
 			return
 		}
 		conns.Go(func() {
-			err := h.Serve(s.links, c, amqpnet.Options{Clock: netClock{}, Logger: s.log})
+			err := h.Serve(s.links, c, amqpnet.Options{Clock: s.clock, Logger: s.log})
 			if err != nil {
 				s.log.Debug("connection ended", "remote", c.RemoteAddr().String(), "err", err)
 			}
@@ -438,7 +408,6 @@ func (s *System) teardown() error {
 	}
 	s.wg.Wait()
 	if s.broker != nil {
-		s.saveClockMark()
 		s.broker.Close()
 	}
 	if s.control.kernel != nil {

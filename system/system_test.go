@@ -17,6 +17,7 @@ import (
 	"switchyard/deploy"
 	"switchyard/listen"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/run"
 	"switchyard/store"
 )
 
@@ -213,7 +214,7 @@ func TestCancelledRunReleases(t *testing.T) {
 	sendTo(t, c, "in", "a")
 	running := func() (ids []string) {
 		s.engine.PipelineRuns(func(r engine.PipelineRun) bool {
-			if r.Status == engine.InProgress {
+			if r.Status == run.InProgress {
 				ids = append(ids, r.RunID)
 			}
 			return true
@@ -281,7 +282,7 @@ func TestRestartKeepsQueuesAndWaitingRuns(t *testing.T) {
 	s := startSystem(t, Options{DataDir: dir, Deployments: []*deploy.Deployment{d}, Grace: time.Millisecond})
 	c := sdk(t, s)
 	sendTo(t, c, "in", "a")
-	run := eventually(t, func() string {
+	runID := eventually(t, func() string {
 		id := ""
 		s.engine.PipelineRuns(func(r engine.PipelineRun) bool { id = r.RunID; return true })
 		return id
@@ -295,8 +296,8 @@ func TestRestartKeepsQueuesAndWaitingRuns(t *testing.T) {
 	if m := take(t, c, "out", 0, 1)[0]; string(m.Body) != "a" {
 		t.Errorf("result = %q, want a", m.Body)
 	}
-	if status, err := s.engine.Wait(t.Context(), run); err != nil || status != engine.Succeeded {
-		t.Errorf("run %s: %s, %v; want it Succeeded after the restart", run, status, err)
+	if status, err := s.engine.Wait(t.Context(), runID); err != nil || status != run.Succeeded {
+		t.Errorf("run %s: %s, %v; want it Succeeded after the restart", runID, status, err)
 	}
 	if ids := left(t, c, "in"); len(ids) != 0 {
 		t.Errorf("left in the queue: %v", ids)

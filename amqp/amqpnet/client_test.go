@@ -15,17 +15,8 @@ import (
 	"switchyard/amqp"
 	"switchyard/amqp/amqpnet"
 	"switchyard/amqp/frames"
+	"switchyard/clock"
 )
-
-// wall is the clock of the machine, or of a synctest bubble.
-type wall struct{}
-
-func (wall) Now() time.Time                         { return time.Now() }
-func (wall) NewTimer(d time.Duration) amqpnet.Timer { return wallTimer{time.NewTimer(d)} }
-
-type wallTimer struct{ *time.Timer }
-
-func (t wallTimer) C() <-chan time.Time { return t.Timer.C }
 
 // An echo is a handler with one queue: what is sent to it is received from it.
 // Links to "nowhere" are refused; messages that start with "reject" are rejected.
@@ -183,7 +174,7 @@ func serve(t testing.TB, clientSide, serverSide net.Conn, o *client.ConnOptions)
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &served{h: &echo{}, ended: make(chan error, 1), cancel: cancel}
 	go func() {
-		s.ended <- amqpnet.Serve(ctx, serverSide, s.h, amqpnet.Options{Clock: wall{}, CloseTimeout: time.Second})
+		s.ended <- amqpnet.Serve(ctx, serverSide, s.h, amqpnet.Options{Clock: clock.Wall{}, CloseTimeout: time.Second})
 	}()
 	if o == nil {
 		o = &client.ConnOptions{SASLType: client.SASLTypeAnonymous()}
@@ -279,7 +270,7 @@ func TestClientPlain(t *testing.T) {
 		a, b := net.Pipe()
 		done := make(chan error, 1)
 		go func() {
-			done <- amqpnet.Serve(testContext(t), b, &echo{}, amqpnet.Options{Clock: wall{}, AMQP: amqp.Options{
+			done <- amqpnet.Serve(testContext(t), b, &echo{}, amqpnet.Options{Clock: clock.Wall{}, AMQP: amqp.Options{
 				Authenticate: func(mechanism, authzid, user, password string) error {
 					if mechanism == "PLAIN" && user == "user" && password == "secret" {
 						return nil

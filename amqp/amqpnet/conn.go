@@ -10,6 +10,7 @@ import (
 
 	"switchyard/amqp"
 	"switchyard/amqp/frames"
+	"switchyard/clock"
 )
 
 // A Handler answers what the clients of connections do. One handler may serve
@@ -29,23 +30,10 @@ type Handler interface {
 	Gone(c *Conn)
 }
 
-// Clock is where a connection's time comes from.
-type Clock interface {
-	Now() time.Time
-	NewTimer(d time.Duration) Timer
-}
-
-// Timer is a [time.Timer] made by a [Clock].
-type Timer interface {
-	C() <-chan time.Time
-	Stop() bool
-	Reset(d time.Duration) bool
-}
-
 // Options configure [Serve]. Clock is required.
 type Options struct {
 	AMQP   amqp.Options
-	Clock  Clock
+	Clock  clock.Clock
 	Logger *slog.Logger // default: discards
 	// CloseTimeout is how long the client may take to answer our close. Default
 	// 5 s.

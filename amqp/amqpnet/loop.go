@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"switchyard/amqp"
+	"switchyard/clock"
 )
 
 const (
@@ -36,7 +37,7 @@ type loop struct {
 	spare   []byte   // for the next output
 	posts   []func() // for the next mailbox
 
-	timer     Timer
+	timer     clock.Timer
 	armed     time.Time // when timer fires; zero: not armed
 	closeBy   time.Time // when the wait for the client's close ends; zero: no wait
 	forced    bool      // ctx has ended

@@ -13,6 +13,7 @@ import (
 	"switchyard/amqp"
 	"switchyard/amqp/amqpnet"
 	"switchyard/amqp/frames"
+	"switchyard/clock"
 )
 
 // A script is a handler made of functions.
@@ -61,7 +62,7 @@ func open(t *testing.T, ctx context.Context, h amqpnet.Handler, idle uint32, o a
 	a, b := net.Pipe()
 	c := &rawClient{a, t, make(chan error, 1)}
 	go func() {
-		c.ended <- amqpnet.Serve(ctx, b, h, amqpnet.Options{AMQP: o, Clock: wall{}, CloseTimeout: 3 * time.Second})
+		c.ended <- amqpnet.Serve(ctx, b, h, amqpnet.Options{AMQP: o, Clock: clock.Wall{}, CloseTimeout: 3 * time.Second})
 	}()
 	go c.write([]byte("AMQP\x00\x01\x00\x00"))
 	if _, err := io.ReadFull(c, make([]byte, 8)); err != nil {
@@ -171,7 +172,7 @@ func TestOpenTimeout(t *testing.T) {
 		a, b := net.Pipe()
 		begin := time.Now()
 		go a.Write([]byte("AMQ"))
-		err := amqpnet.Serve(t.Context(), b, &script{}, amqpnet.Options{Clock: wall{}})
+		err := amqpnet.Serve(t.Context(), b, &script{}, amqpnet.Options{Clock: clock.Wall{}})
 		if got := time.Since(begin); err == nil || got != time.Minute {
 			t.Errorf("Serve = %v after %v, want an error after 1 m", err, got)
 		}

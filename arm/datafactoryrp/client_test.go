@@ -20,6 +20,7 @@ import (
 
 	"switchyard/arm/armtest"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/run"
 )
 
 // token is a credential that needs nobody.
@@ -147,12 +148,12 @@ func TestClient(t *testing.T) {
 		t.Errorf("pipeline: got type %s", *read.Type)
 	}
 
-	run, err := pipelines.CreateRun(ctx, "rg", "contoso", "Loop", &armdatafactory.PipelinesClientCreateRunOptions{Parameters: map[string]any{"items": []string{"x", "y"}}})
+	started, err := pipelines.CreateRun(ctx, "rg", "contoso", "Loop", &armdatafactory.PipelinesClientCreateRunOptions{Parameters: map[string]any{"items": []string{"x", "y"}}})
 	check(t, err)
-	if status, err := f.engine.Wait(ctx, *run.RunID); err != nil || status != engine.Succeeded {
+	if status, err := f.engine.Wait(ctx, *started.RunID); err != nil || status != run.Succeeded {
 		t.Fatalf("run: got %s, %v, want Succeeded", status, err)
 	}
-	shown, err := c.NewPipelineRunsClient().Get(ctx, "rg", "contoso", *run.RunID, nil)
+	shown, err := c.NewPipelineRunsClient().Get(ctx, "rg", "contoso", *started.RunID, nil)
 	check(t, err)
 	if *shown.Status != "Succeeded" || *shown.PipelineName != "Loop" || *shown.Parameters["items"] != `["x","y"]` || *shown.InvokedBy.InvokedByType != "Manual" {
 		t.Errorf("run: got %s of %s with %v by %s", *shown.Status, *shown.PipelineName, *shown.Parameters["items"], *shown.InvokedBy.InvokedByType)
@@ -160,17 +161,17 @@ func TestClient(t *testing.T) {
 	between := armdatafactory.RunFilterParameters{LastUpdatedAfter: to.Ptr(time.Now().Add(-time.Hour)), LastUpdatedBefore: to.Ptr(time.Now().Add(time.Hour))}
 	runs, err := c.NewPipelineRunsClient().QueryByFactory(ctx, "rg", "contoso", between, nil)
 	check(t, err)
-	if len(runs.Value) != 1 || *runs.Value[0].RunID != *run.RunID {
+	if len(runs.Value) != 1 || *runs.Value[0].RunID != *started.RunID {
 		t.Errorf("query of runs: got %d, want the one", len(runs.Value))
 	}
-	activities, err := c.NewActivityRunsClient().QueryByPipelineRun(ctx, "rg", "contoso", *run.RunID, between, nil)
+	activities, err := c.NewActivityRunsClient().QueryByPipelineRun(ctx, "rg", "contoso", *started.RunID, between, nil)
 	check(t, err)
 	if len(activities.Value) != 3 {
 		t.Errorf("query of activity runs: got %d, want the loop and its two", len(activities.Value))
 	}
 	_, err = pipelines.CreateRun(ctx, "rg", "contoso", "Loop", nil)
 	wantCode(t, "run without its parameter", err, http.StatusBadRequest, "BadRequest")
-	_, err = c.NewPipelineRunsClient().Cancel(ctx, "rg", "contoso", *run.RunID, nil)
+	_, err = c.NewPipelineRunsClient().Cancel(ctx, "rg", "contoso", *started.RunID, nil)
 	wantCode(t, "cancel of a finished run", err, http.StatusBadRequest, "BadRequest")
 	_, err = c.NewPipelineRunsClient().Get(ctx, "rg", "contoso", "00000000-0000-0000-0000-000000000000", nil)
 	wantCode(t, "unknown run", err, http.StatusNotFound, "NotFound")

@@ -14,6 +14,7 @@ import (
 	"switchyard/arm/armtest"
 	"switchyard/arm/datafactoryrp"
 	"switchyard/arm/resourcesrp"
+	"switchyard/clock"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
@@ -29,17 +30,7 @@ const (
 // standing is a clock that stands still for the control plane.
 type standing struct{ *armtest.Clock }
 
-func (standing) NewTimer(d time.Duration) factory.Timer { return timer{time.NewTimer(d)} }
-
-// wall is the clock of the engine.
-type wall struct{}
-
-func (wall) Now() time.Time                          { return time.Now() }
-func (wall) NewTimer(d time.Duration) activity.Timer { return timer{time.NewTimer(d)} }
-
-type timer struct{ *time.Timer }
-
-func (t timer) C() <-chan time.Time { return t.Timer.C }
+func (standing) NewTimer(d time.Duration) clock.Timer { return clock.Wall{}.NewTimer(d) }
 
 // plain seals nothing: what is on disk is not looked at here.
 type plain struct{}
@@ -132,24 +123,24 @@ type fixture struct {
 func open(t *testing.T, store *armtest.Store) *fixture {
 	t.Helper()
 	f := &fixture{store: store, log: &armtest.Log{}, memory: engine.NewMemory(nil), starter: &starter{running: map[string]bool{}}}
-	clock := armtest.NewClock()
+	stands := armtest.NewClock()
 	var err error
 	f.engine, err = engine.New(engine.Options{
-		History: f.memory, Log: f.memory, Clock: wall{}, Registry: activity.NewRegistry(),
+		History: f.memory, Log: f.memory, Clock: clock.Wall{}, Registry: activity.NewRegistry(),
 		LinkedService: func(name, service string) (*pipeline.LinkedService, error) { return f.m.LinkedService(name, service) },
 	})
 	check(t, err)
 	f.m, err = factory.New(factory.Options{
-		Store: store, Log: f.log, Clock: standing{clock}, Sealer: plain{}, Rand: armtest.NewRand(2), TenantID: tenant, Starter: f.starter,
+		Store: store, Log: f.log, Clock: standing{stands}, Sealer: plain{}, Rand: armtest.NewRand(2), TenantID: tenant, Starter: f.starter,
 		Retire: factory.RetireRuns(f.engine, f.memory, f.memory),
 	})
 	check(t, err)
 	check(t, f.engine.Start(t.Context()))
 	check(t, f.m.Start(t.Context()))
-	rp, err := resourcesrp.New(resourcesrp.Options{Store: store, Log: f.log, Clock: clock})
+	rp, err := resourcesrp.New(resourcesrp.Options{Store: store, Log: f.log, Clock: stands})
 	check(t, err)
 	f.k, err = arm.NewKernel(arm.Options{
-		Store: store, Log: f.log, Clock: clock, Rand: armtest.NewRand(1),
+		Store: store, Log: f.log, Clock: stands, Rand: armtest.NewRand(1),
 		Providers:    append([]arm.Provider{datafactoryrp.New(f.m, runs{f.engine, f.m})}, rp.Providers()...),
 		Authenticate: func(*http.Request) (arm.Caller, error) { return arm.Caller{}, nil },
 		TenantID:     tenant, DefaultSubscriptionID: sub,

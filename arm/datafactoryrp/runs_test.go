@@ -10,6 +10,7 @@ import (
 	"switchyard/pipeline"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/factory"
+	"switchyard/pipeline/run"
 	"switchyard/value"
 )
 
@@ -38,7 +39,7 @@ func TestTriggerRuns(t *testing.T) {
 	var id string
 	check(t, f.m.WithFactory("contoso", func(p *pipeline.Factory) (err error) {
 		id, err = f.engine.CreateRun(t.Context(), p, "P", nil, engine.RunOptions{
-			Trigger: &engine.TriggerInfo{ID: "08586", Name: "OnIn", Type: "ServiceBusTrigger", Time: time.Now()}})
+			Trigger: &run.TriggerInfo{ID: "08586", Name: "OnIn", Type: "ServiceBusTrigger", Time: time.Now()}})
 		return err
 	}))
 	query := func(filter string) value.Array {

@@ -26,7 +26,7 @@ type Topics interface {
 	Topic(ns, path string) (*broker.Topic, error)
 	Topics(ns string) ([]broker.TopicInfo, error)
 
-	PutSubscriptionEffect(ns, topic, name string, o broker.SubscriptionOptions) *broker.Change
+	PutSubscriptionEffect(ns, topic, name string, o broker.SubscriptionOptions, first ...broker.DefaultRule) *broker.Change
 	DeleteSubscriptionEffect(ns, topic, name string, force bool) *broker.Change
 	Subscription(ns, topic, name string) (broker.SubscriptionInfo, error)
 	Subscriptions(ns, topic string) ([]broker.SubscriptionInfo, error)

@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"net/url"
 	"strings"
-	"time"
 
 	"switchyard/arm"
 	"switchyard/broker"
+	"switchyard/broker/description"
 	"switchyard/commit"
+	"switchyard/value"
 )
 
 // Durations are echoed as given [ARM 6.2]: PT60S stays PT60S. The broker keeps
@@ -47,40 +48,13 @@ func (p *Provider) echoOf(ns, entity string) echo {
 	return r.Durations
 }
 
-// text writes a duration.
-func (e echo) text(name string, d time.Duration) string {
-	if s, ok := e[name]; ok {
-		if v, err := parseDuration(s); err == nil && v == d {
-			return s
-		}
+// of returns a property's value, a duration as it was written.
+func (e echo) of(row *description.Property, v value.Value) value.Value {
+	s, ok := e[row.ARMName()]
+	if d, err := description.ParseDuration(s); ok && err == nil && description.FormatDuration(d) == v {
+		return s
 	}
-	return formatDuration(d)
-}
-
-// read reads a duration of a body. It is more than zero.
-func (e echo) read(r *arm.Reader, name string, d *time.Duration) {
-	s, ok := r.String(name)
-	if !ok {
-		return
-	}
-	v, err := parseDuration(s)
-	switch {
-	case err != nil:
-		r.Fail(name, "%v", err)
-	case v <= 0:
-		r.Fail(name, "'%s' is not more than zero", s)
-	case formatDuration(v) != s:
-		e[name] = s
-	}
-	*d = v
-}
-
-// readIdle reads autoDeleteOnIdle, which has a minimum.
-func (e echo) readIdle(r *arm.Reader, d *time.Duration) {
-	e.read(r, "autoDeleteOnIdle", d)
-	if *d != 0 && *d < 5*time.Minute {
-		r.Fail("autoDeleteOnIdle", "it must be at least 5 minutes")
-	}
+	return v
 }
 
 // putEcho writes what is to be kept of an entity, or removes it.

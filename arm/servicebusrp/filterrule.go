@@ -11,6 +11,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/broker"
+	"switchyard/broker/description"
 	"switchyard/broker/filter"
 	"switchyard/value"
 )
@@ -145,7 +146,7 @@ func valueText(v filter.Value) string {
 	case time.Time:
 		return arm.FormatTime(v)
 	case time.Duration:
-		return formatDuration(v)
+		return description.FormatDuration(v)
 	case filter.UUID:
 		return v.String()
 	case []byte:
@@ -179,7 +180,7 @@ func (p *Provider) putFilterRule(ctx context.Context, r *arm.Request, s filterSc
 // readFilterRule reads a rule. Its kind is told by the filter that is given.
 func readFilterRule(r *arm.Request) (broker.RuleOptions, error) {
 	var o broker.RuleOptions
-	body, props := properties(r)
+	body, props := beginBody(r)
 	kind, _ := props.String("filterType")
 	sql, hasSQL := props.Object("sqlFilter")
 	correlation, hasCorrelation := props.Object("correlationFilter")
@@ -199,7 +200,7 @@ func readFilterRule(r *arm.Request) (broker.RuleOptions, error) {
 	if action, ok := props.Object("action"); ok {
 		o.Action.Expression = readSQL(action)
 	}
-	return o, finish(body, props)
+	return o, finishBody(body, props)
 }
 
 // readSQL reads a SQL filter or action.

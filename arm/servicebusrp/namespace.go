@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"switchyard/arm"
 	"switchyard/auth"
 	"switchyard/broker"
+	"switchyard/broker/description"
 	"switchyard/commit"
 	"switchyard/value"
 )
@@ -65,7 +65,7 @@ func readEnvelope(b []byte) (envelope, error) {
 // envelope finds a namespace by name, wherever it is; the error wraps
 // [arm.ErrNotFound].
 func (p *Provider) envelope(name string) (envelope, error) {
-	if checkNamespaceName(name) != "" {
+	if description.CheckNamespace(name) != nil {
 		return envelope{}, fmt.Errorf("namespace %q: %w", name, arm.ErrNotFound)
 	}
 	b, err := p.o.Store.Get(namespaceKey(name))
@@ -257,8 +257,8 @@ func missing(r *arm.Request, err error) error {
 
 // putNamespace creates a namespace or replaces what can be written of it.
 func (p *Provider) putNamespace(ctx context.Context, r *arm.Request) (*arm.Response, error) {
-	if why := checkNamespaceName(r.ID.Names[0]); why != "" {
-		return nil, p.refused(r, "The namespace name '%s' is not valid: %s", r.ID.Names[0], why)
+	if why := description.CheckNamespace(r.ID.Names[0]); why != nil {
+		return nil, p.refused(r, "The namespace name '%s' is not valid: %v", r.ID.Names[0], why)
 	}
 	p.changing.Lock()
 	defer p.changing.Unlock()
@@ -373,21 +373,4 @@ func (p *Provider) deleteNamespace(ctx context.Context, e envelope) error {
 		p.o.Logger.Warn("durations of a deleted namespace are left over", "namespace", e.Name, "err", echoes)
 	}
 	return err
-}
-
-// checkNamespaceName applies the rules of [ARM 6.1]; "" is a good name.
-func checkNamespaceName(name string) string {
-	letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-	lower := strings.ToLower(name)
-	switch {
-	case len(name) < 6 || len(name) > 50:
-		return "it must have 6 to 50 characters"
-	case !letter(name[0]):
-		return "it must begin with a letter"
-	case slices.ContainsFunc([]byte(name), func(c byte) bool { return !letter(c) && (c < '0' || c > '9') && c != '-' }):
-		return "it may contain only letters, digits and hyphens"
-	case strings.HasSuffix(lower, "-"), strings.HasSuffix(lower, "-sb"), strings.HasSuffix(lower, "-mgmt"):
-		return "it must not end in a hyphen, -sb or -mgmt"
-	}
-	return ""
 }

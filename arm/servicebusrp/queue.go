@@ -5,22 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"switchyard/arm"
 	"switchyard/broker"
+	"switchyard/broker/description"
 	"switchyard/commit"
 	"switchyard/value"
 )
-
-// maxDeliveries is the greatest maxDeliveryCount that can be asked for.
-const maxDeliveries = 2000
 
 // queue finds a queue. The error wraps [broker.ErrEntityNotFound] if there is
 // none, whatever else has that path.
 func (p *Provider) queue(ns, path string) (broker.QueueInfo, error) {
 	none := fmt.Errorf("queue %q: %w", path, broker.ErrEntityNotFound)
-	if broker.CheckPath(path) != nil { // among others that of a sub-queue
+	if description.CheckPath(path) != nil { // among others that of a sub-queue
 		return broker.QueueInfo{}, none
 	}
 	if topic, name, ok := broker.SplitSubscription(path); ok && p.o.Topics != nil {
@@ -82,31 +79,10 @@ func (p *Provider) answerQueue(r *arm.Request) (*arm.Response, error) {
 // queueObject is a queue as clients see it [ARM 6.2]: everything that can be
 // written is there.
 func (p *Provider) queueObject(e envelope, i broker.QueueInfo) *value.Object {
-	o, echo := i.Options, p.echoOf(e.Name, i.Path)
-	props := object(
-		"maxMessageSizeInKilobytes", o.MaxMessageSize>>10,
-		"lockDuration", echo.text("lockDuration", o.LockDuration),
-		"maxSizeInMegabytes", int64(o.MaxSizeInMegabytes),
-		"requiresDuplicateDetection", o.RequiresDuplicateDetection,
-		"requiresSession", o.RequiresSession,
-		"defaultMessageTimeToLive", echo.text("defaultMessageTimeToLive", o.DefaultMessageTimeToLive),
-		"deadLetteringOnMessageExpiration", o.DeadLetteringOnMessageExpiration,
-		"enableBatchedOperations", o.EnableBatchedOperations == nil || *o.EnableBatchedOperations,
-		"duplicateDetectionHistoryTimeWindow", echo.text("duplicateDetectionHistoryTimeWindow", o.DuplicateDetectionHistoryTimeWindow),
-		"maxDeliveryCount", int64(o.MaxDeliveryCount),
-		"status", string(o.Status),
-		"autoDeleteOnIdle", echo.text("autoDeleteOnIdle", o.AutoDeleteOnIdle),
-		"enablePartitioning", o.EnablePartitioning,
-		"enableExpress", o.EnableExpress)
-	setText(props, "forwardTo", o.ForwardTo)
-	setText(props, "forwardDeadLetteredMessagesTo", o.ForwardDeadLetteredMessagesTo)
-	setText(props, "userMetadata", o.UserMetadata)
-	props.Set("sizeInBytes", i.Counts.SizeInBytes)
-	props.Set("messageCount", i.Counts.Total)
-	props.Set("countDetails", counts(i.Counts))
-	props.Set("createdAt", arm.FormatTime(i.CreatedAt))
-	props.Set("updatedAt", arm.FormatTime(i.UpdatedAt))
-	props.Set("accessedAt", arm.FormatTime(i.AccessedAt))
+	props := p.properties(e, description.Queue, i.Path, i.Options, map[string]value.Value{
+		"sizeInBytes": i.Counts.SizeInBytes, "messageCount": i.Counts.Total, "countDetails": counts(i.Counts),
+		"createdAt": arm.FormatTime(i.CreatedAt), "updatedAt": arm.FormatTime(i.UpdatedAt), "accessedAt": arm.FormatTime(i.AccessedAt),
+	})
 	return e.child("queues", i.Path, props)
 }
 
@@ -115,58 +91,15 @@ func (e envelope) child(typ, name string, props *value.Object) *value.Object {
 	return object("id", e.id().Child(typ, name).String(), "name", name, "type", "Microsoft.ServiceBus/namespaces/"+typ, "location", e.Location, "properties", props)
 }
 
-func setText(o *value.Object, name, val string) {
-	if val != "" {
-		o.Set(name, val)
-	}
-}
-
 func counts(c broker.Counts) *value.Object {
 	return object("activeMessageCount", c.Active, "deadLetterMessageCount", c.DeadLetter, "scheduledMessageCount", c.Scheduled,
 		"transferMessageCount", c.Transfer, "transferDeadLetterMessageCount", c.TransferDeadLetter)
 }
 
-// readOnly are members of entities that clients send back.
-var readOnly = []string{"sizeInBytes", "messageCount", "subscriptionCount", "countDetails", "createdAt", "updatedAt", "accessedAt"}
-
-// properties begins to read the body of an entity.
-func properties(r *arm.Request) (body, props *arm.Reader) {
-	body = arm.Read(r.Body, arm.BadRequest)
-	props, _ = body.Object("properties")
-	props.Ignore(readOnly...)
-	body.Ignore("id", "name", "type", "location", "systemData")
-	return body, props
-}
-
-func finish(body, props *arm.Reader) error {
-	props.Close()
-	body.Close()
-	return body.Err()
-}
-
 func (p *Provider) putQueue(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	ns, path := r.ID.Names[0], r.ID.Names[1]
-	var o broker.QueueOptions
-	written := echo{}
-	body, props := properties(r)
-	written.read(props, "lockDuration", &o.LockDuration)
-	written.read(props, "defaultMessageTimeToLive", &o.DefaultMessageTimeToLive)
-	written.read(props, "duplicateDetectionHistoryTimeWindow", &o.DuplicateDetectionHistoryTimeWindow)
-	written.readIdle(props, &o.AutoDeleteOnIdle)
-	readInt(props, "maxDeliveryCount", &o.MaxDeliveryCount, 1, maxDeliveries)
-	readInt(props, "maxSizeInMegabytes", &o.MaxSizeInMegabytes, 1, 1<<20)
-	readMessageSize(props, &o.MaxMessageSize)
-	readStatus(props, &o.Status)
-	o.DeadLetteringOnMessageExpiration, _ = props.Bool("deadLetteringOnMessageExpiration")
-	o.EnableBatchedOperations = optional(props, "enableBatchedOperations")
-	o.RequiresSession, _ = props.Bool("requiresSession")
-	o.RequiresDuplicateDetection, _ = props.Bool("requiresDuplicateDetection")
-	o.EnablePartitioning, _ = props.Bool("enablePartitioning")
-	o.EnableExpress, _ = props.Bool("enableExpress")
-	o.ForwardTo, _ = props.String("forwardTo")
-	o.ForwardDeadLetteredMessagesTo, _ = props.String("forwardDeadLetteredMessagesTo")
-	o.UserMetadata, _ = props.String("userMetadata")
-	if err := finish(body, props); err != nil {
+	o, written, err := readOptions(r, description.Queue)
+	if err != nil {
 		return nil, err
 	}
 	p.changing.Lock()
@@ -180,10 +113,7 @@ func (p *Provider) putQueue(ctx context.Context, r *arm.Request) (*arm.Response,
 		return nil, err
 	}
 	if exists {
-		if err := p.unchanged(r, "Queue",
-			fixed{"requiresSession", old.Options.RequiresSession, o.RequiresSession},
-			fixed{"requiresDuplicateDetection", old.Options.RequiresDuplicateDetection, o.RequiresDuplicateDetection},
-			fixed{"enablePartitioning", old.Options.EnablePartitioning, o.EnablePartitioning}); err != nil {
+		if err := p.unchanged(r, description.Queue, old.Options, o); err != nil {
 			return nil, err
 		}
 	}
@@ -191,60 +121,6 @@ func (p *Provider) putQueue(ctx context.Context, r *arm.Request) (*arm.Response,
 		return nil, p.fail(r, err)
 	}
 	return p.answerQueue(r)
-}
-
-// A fixed property can be chosen only when the entity is created.
-type fixed struct {
-	name     string
-	old, new bool
-}
-
-func (p *Provider) unchanged(r *arm.Request, kind string, properties ...fixed) error {
-	for _, f := range properties {
-		if f.old != f.new {
-			return p.refused(r, "The value for the '%s' property of an existing %s cannot be changed", f.name, kind)
-		}
-	}
-	return nil
-}
-
-func readInt(props *arm.Reader, name string, v *int, least, most int64) {
-	n, ok := props.Int(name)
-	if !ok {
-		return
-	}
-	if n < least || n > most {
-		props.Fail(name, "%d is not from %d to %d", n, least, most)
-		return
-	}
-	*v = int(n)
-}
-
-func readMessageSize(props *arm.Reader, bytes *int64) {
-	var kib int
-	readInt(props, "maxMessageSizeInKilobytes", &kib, 1, 1<<20)
-	*bytes = int64(kib) << 10
-}
-
-func readStatus(props *arm.Reader, status *broker.EntityStatus) {
-	s, ok := props.String("status")
-	if !ok {
-		return
-	}
-	for _, known := range []broker.EntityStatus{broker.StatusActive, broker.StatusDisabled, broker.StatusSendDisabled, broker.StatusReceiveDisabled} {
-		if strings.EqualFold(s, string(known)) {
-			*status = known
-			return
-		}
-	}
-	props.Fail("status", "'%.40s' is not Active, Disabled, SendDisabled or ReceiveDisabled", s)
-}
-
-func optional(props *arm.Reader, name string) *bool {
-	if v, ok := props.Bool(name); ok {
-		return &v
-	}
-	return nil
 }
 
 // deleteEntity deletes a queue, a topic or a subscription: found is what looking

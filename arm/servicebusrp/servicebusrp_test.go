@@ -18,6 +18,7 @@ import (
 	"switchyard/auth"
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/value"
 )
@@ -34,11 +35,11 @@ var vars = map[string]string{
 	"$SUB": "/subscriptions/" + subID, "$ID": subID, "$TENANT": tenant, "$RG": groupPath, "$NS": nsPath, "$BUS": groupPath + "/providers/Microsoft.ServiceBus",
 }
 
-// clock makes the broker's clock of one that stands still. Its timers never fire:
+// standing makes the broker's clock of one that stands still. Its timers never fire:
 // the broker is not started.
-type clock struct{ *armtest.Clock }
+type standing struct{ *armtest.Clock }
 
-func (clock) NewTimer(time.Duration) broker.Timer { return noTimer{} }
+func (standing) NewTimer(time.Duration) clock.Timer { return noTimer{} }
 
 type noTimer struct{}
 
@@ -71,7 +72,7 @@ func newFixture(t *testing.T, d *disk, change func(*servicebusrp.Options)) *fixt
 			t.Fatal(err)
 		}
 	}
-	b, err := broker.New(broker.Options{Store: d.broker, Log: d.broker, Clock: clock{f.clock}, Rand: armtest.NewRand(3)})
+	b, err := broker.New(broker.Options{Store: d.broker, Log: d.broker, Clock: standing{f.clock}, Rand: armtest.NewRand(3)})
 	if err != nil {
 		t.Fatal(err)
 	}

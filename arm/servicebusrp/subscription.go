@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"switchyard/arm"
+	"switchyard/broker/description"
 	"switchyard/value"
 )
 
@@ -23,8 +24,8 @@ func (p *Provider) handleSubscription(_ context.Context, r *arm.Request) (*arm.R
 	if err := body.Err(); err != nil {
 		return nil, err
 	}
-	if why := checkNamespaceName(name); why != "" {
-		return arm.OK(object("message", "The namespace name is not valid: "+why+".", "nameAvailable", false, "reason", "InvalidName")), nil
+	if why := description.CheckNamespace(name); why != nil {
+		return arm.OK(object("message", "The namespace name is not valid: "+why.Error()+".", "nameAvailable", false, "reason", "InvalidName")), nil
 	}
 	if _, err := p.o.Broker.Namespace(name); err == nil {
 		return arm.OK(object("message", "The specified name is not available.", "nameAvailable", false, "reason", "NameInUse")), nil

@@ -7,6 +7,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/broker"
+	"switchyard/broker/description"
 	"switchyard/commit"
 	"switchyard/value"
 )
@@ -62,47 +63,18 @@ func (p *Provider) answerTopic(r *arm.Request) (*arm.Response, error) {
 
 // topicObject is a topic as clients see it [ARM 6.3].
 func (p *Provider) topicObject(e envelope, i broker.TopicInfo) *value.Object {
-	o, echo := i.Options, p.echoOf(e.Name, i.Path)
-	props := object(
-		"maxMessageSizeInKilobytes", o.MaxMessageSize>>10,
-		"defaultMessageTimeToLive", echo.text("defaultMessageTimeToLive", o.DefaultMessageTimeToLive),
-		"maxSizeInMegabytes", int64(o.MaxSizeInMegabytes),
-		"requiresDuplicateDetection", o.RequiresDuplicateDetection,
-		"duplicateDetectionHistoryTimeWindow", echo.text("duplicateDetectionHistoryTimeWindow", o.DuplicateDetectionHistoryTimeWindow),
-		"enableBatchedOperations", o.EnableBatchedOperations == nil || *o.EnableBatchedOperations,
-		"status", string(o.Status),
-		"supportOrdering", o.SupportOrdering == nil || *o.SupportOrdering,
-		"autoDeleteOnIdle", echo.text("autoDeleteOnIdle", o.AutoDeleteOnIdle),
-		"enablePartitioning", o.EnablePartitioning,
-		"enableExpress", o.EnableExpress)
-	setText(props, "userMetadata", o.UserMetadata)
-	props.Set("sizeInBytes", i.SizeInBytes)
-	props.Set("subscriptionCount", int64(i.SubscriptionCount))
-	props.Set("countDetails", counts(broker.Counts{})) // a topic holds nothing itself: its subscriptions do
-	props.Set("createdAt", arm.FormatTime(i.CreatedAt))
-	props.Set("updatedAt", arm.FormatTime(i.UpdatedAt))
-	props.Set("accessedAt", arm.FormatTime(i.AccessedAt))
+	props := p.properties(e, description.Topic, i.Path, i.Options, map[string]value.Value{
+		"sizeInBytes": i.SizeInBytes, "subscriptionCount": int64(i.SubscriptionCount),
+		"countDetails": counts(broker.Counts{}), // a topic holds nothing itself: its subscriptions do
+		"createdAt":    arm.FormatTime(i.CreatedAt), "updatedAt": arm.FormatTime(i.UpdatedAt), "accessedAt": arm.FormatTime(i.AccessedAt),
+	})
 	return e.child("topics", i.Path, props)
 }
 
 func (p *Provider) putTopic(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	ns, path := r.ID.Names[0], r.ID.Names[1]
-	var o broker.TopicOptions
-	written := echo{}
-	body, props := properties(r)
-	written.read(props, "defaultMessageTimeToLive", &o.DefaultMessageTimeToLive)
-	written.read(props, "duplicateDetectionHistoryTimeWindow", &o.DuplicateDetectionHistoryTimeWindow)
-	written.readIdle(props, &o.AutoDeleteOnIdle)
-	readInt(props, "maxSizeInMegabytes", &o.MaxSizeInMegabytes, 1, 1<<20)
-	readMessageSize(props, &o.MaxMessageSize)
-	readStatus(props, &o.Status)
-	o.EnableBatchedOperations = optional(props, "enableBatchedOperations")
-	o.SupportOrdering = optional(props, "supportOrdering")
-	o.RequiresDuplicateDetection, _ = props.Bool("requiresDuplicateDetection")
-	o.EnablePartitioning, _ = props.Bool("enablePartitioning")
-	o.EnableExpress, _ = props.Bool("enableExpress")
-	o.UserMetadata, _ = props.String("userMetadata")
-	if err := finish(body, props); err != nil {
+	o, written, err := readOptions(r, description.Topic)
+	if err != nil {
 		return nil, err
 	}
 	p.changing.Lock()
@@ -116,9 +88,7 @@ func (p *Provider) putTopic(ctx context.Context, r *arm.Request) (*arm.Response,
 		return nil, err
 	}
 	if exists {
-		if err := p.unchanged(r, "Topic",
-			fixed{"requiresDuplicateDetection", old.Options.RequiresDuplicateDetection, o.RequiresDuplicateDetection},
-			fixed{"enablePartitioning", old.Options.EnablePartitioning, o.EnablePartitioning}); err != nil {
+		if err := p.unchanged(r, description.Topic, old.Options, o); err != nil {
 			return nil, err
 		}
 	}

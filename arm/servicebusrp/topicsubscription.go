@@ -7,6 +7,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/broker"
+	"switchyard/broker/description"
 	"switchyard/commit"
 	"switchyard/value"
 )
@@ -67,26 +68,10 @@ func (p *Provider) answerSubscription(r *arm.Request) (*arm.Response, error) {
 
 // subscriptionObject is a subscription as clients see it [ARM 6.4].
 func (p *Provider) subscriptionObject(e envelope, i broker.SubscriptionInfo) *value.Object {
-	o, echo := i.Options, p.echoOf(e.Name, i.Path)
-	props := object(
-		"isClientAffine", o.ClientAffine,
-		"lockDuration", echo.text("lockDuration", o.LockDuration),
-		"requiresSession", o.RequiresSession,
-		"defaultMessageTimeToLive", echo.text("defaultMessageTimeToLive", o.DefaultMessageTimeToLive),
-		"deadLetteringOnMessageExpiration", o.DeadLetteringOnMessageExpiration,
-		"deadLetteringOnFilterEvaluationExceptions", o.DeadLetteringOnFilterEvaluationExceptions == nil || *o.DeadLetteringOnFilterEvaluationExceptions,
-		"maxDeliveryCount", int64(o.MaxDeliveryCount),
-		"status", string(o.Status),
-		"enableBatchedOperations", o.EnableBatchedOperations == nil || *o.EnableBatchedOperations,
-		"autoDeleteOnIdle", echo.text("autoDeleteOnIdle", o.AutoDeleteOnIdle))
-	setText(props, "forwardTo", o.ForwardTo)
-	setText(props, "forwardDeadLetteredMessagesTo", o.ForwardDeadLetteredMessagesTo)
-	setText(props, "userMetadata", o.UserMetadata)
-	props.Set("messageCount", i.Counts.Total)
-	props.Set("countDetails", counts(i.Counts))
-	props.Set("createdAt", arm.FormatTime(i.CreatedAt))
-	props.Set("updatedAt", arm.FormatTime(i.UpdatedAt))
-	props.Set("accessedAt", arm.FormatTime(i.AccessedAt))
+	props := p.properties(e, description.Subscription, i.Path, i.Options, map[string]value.Value{
+		"messageCount": i.Counts.Total, "countDetails": counts(i.Counts),
+		"createdAt": arm.FormatTime(i.CreatedAt), "updatedAt": arm.FormatTime(i.UpdatedAt), "accessedAt": arm.FormatTime(i.AccessedAt),
+	})
 	return object("id", e.subscriptionID(i.Topic, i.Name).String(), "name", i.Name, "type", "Microsoft.ServiceBus/namespaces/topics/subscriptions",
 		"location", e.Location, "properties", props)
 }
@@ -97,28 +82,8 @@ func (e envelope) subscriptionID(topic, name string) arm.ResourceID {
 
 func (p *Provider) putSubscription(ctx context.Context, r *arm.Request, topic string) (*arm.Response, error) {
 	ns, name := r.ID.Names[0], r.ID.Names[2]
-	var o broker.SubscriptionOptions
-	written := echo{}
-	body, props := properties(r)
-	written.read(props, "lockDuration", &o.LockDuration)
-	written.read(props, "defaultMessageTimeToLive", &o.DefaultMessageTimeToLive)
-	written.readIdle(props, &o.AutoDeleteOnIdle)
-	readInt(props, "maxDeliveryCount", &o.MaxDeliveryCount, 1, maxDeliveries)
-	readStatus(props, &o.Status)
-	o.DeadLetteringOnMessageExpiration, _ = props.Bool("deadLetteringOnMessageExpiration")
-	o.DeadLetteringOnFilterEvaluationExceptions = optional(props, "deadLetteringOnFilterEvaluationExceptions")
-	o.EnableBatchedOperations = optional(props, "enableBatchedOperations")
-	o.RequiresSession, _ = props.Bool("requiresSession")
-	o.ForwardTo, _ = props.String("forwardTo")
-	o.ForwardDeadLetteredMessagesTo, _ = props.String("forwardDeadLetteredMessagesTo")
-	o.UserMetadata, _ = props.String("userMetadata")
-	o.ClientAffine, _ = props.Bool("isClientAffine")
-	for _, unsupported := range []string{"clientAffineProperties", "duplicateDetectionHistoryTimeWindow"} {
-		if v, ok := props.Value(unsupported); ok && !isEmpty(v) {
-			props.Fail(unsupported, "it is not supported")
-		}
-	}
-	if err := finish(body, props); err != nil {
+	o, written, err := readOptions(r, description.Subscription, "clientAffineProperties", "duplicateDetectionHistoryTimeWindow")
+	if err != nil {
 		return nil, err
 	}
 	p.changing.Lock()
@@ -132,9 +97,7 @@ func (p *Provider) putSubscription(ctx context.Context, r *arm.Request, topic st
 		return nil, err
 	}
 	if exists {
-		if err := p.unchanged(r, "Subscription",
-			fixed{"requiresSession", old.Options.RequiresSession, o.RequiresSession},
-			fixed{"isClientAffine", old.Options.ClientAffine, o.ClientAffine}); err != nil {
+		if err := p.unchanged(r, description.Subscription, old.Options, o); err != nil {
 			return nil, err
 		}
 	}

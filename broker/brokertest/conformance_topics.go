@@ -8,6 +8,7 @@ import (
 
 	"switchyard/broker"
 	"switchyard/broker/filter"
+	"switchyard/clock"
 )
 
 // testTopics runs a broker on the store: topics, subscriptions, rules and copies
@@ -15,7 +16,7 @@ import (
 func testTopics(t *testing.T, h *Harness) {
 	ctx := context.Background()
 	open := func() *broker.Broker {
-		b, err := broker.New(broker.Options{Store: h.Store, Log: h.Log, Clock: Clock{}, Rand: rand.Reader})
+		b, err := broker.New(broker.Options{Store: h.Store, Log: h.Log, Clock: clock.Wall{}, Rand: rand.Reader})
 		check(t, err)
 		return b
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"switchyard/broker"
+	"switchyard/clock"
 	"switchyard/commit"
 )
 
@@ -124,7 +125,7 @@ func runScript(t *testing.T, script string) string {
 
 func (s *scenario) open() {
 	var err error
-	s.b, err = broker.New(broker.Options{Store: s.store, Log: s.store, Clock: Clock{}, Rand: rand.Reader, Events: broker.EventListener{
+	s.b, err = broker.New(broker.Options{Store: s.store, Log: s.store, Clock: clock.Wall{}, Rand: rand.Reader, Events: broker.EventListener{
 		DeadLettered: func(_, path, reason string, n int) { s.event("event: %s dead-lettered %d: %s", path, n, reason) },
 		Expired:      func(_, path string, n int) { s.event("event: %s dropped %d expired", path, n) },
 		QueueDeleted: func(_, path string, runs []broker.RunID) { s.event("event: %s deleted, runs %v", path, runs) },

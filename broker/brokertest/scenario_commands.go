@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"switchyard/broker"
+	"switchyard/broker/description"
 )
 
 // commands by name. Words are the arguments without "=".
@@ -26,19 +27,7 @@ var commands = map[string]func(*scenario, arguments) error{
 }
 
 func (s *scenario) putQueue(a arguments) error {
-	o := broker.QueueOptions{
-		LockDuration:                     a.duration(s, "lock"),
-		DefaultMessageTimeToLive:         a.duration(s, "ttl"),
-		AutoDeleteOnIdle:                 a.duration(s, "auto-delete"),
-		MaxDeliveryCount:                 a.int(s, "max-delivery", 0),
-		DeadLetteringOnMessageExpiration: a.flag("dead-letter-expired"),
-		Status:                           broker.EntityStatus(a.options["status"]),
-		ForwardTo:                        a.options["forward-to"],
-		ForwardDeadLetteredMessagesTo:    a.options["forward-dead-lettered-to"],
-		RequiresSession:                  a.flag("session"),
-		RequiresDuplicateDetection:       a.flag("duplicate-detection"),
-		EnablePartitioning:               a.flag("partitioned"),
-	}
+	o := s.entityOptions(description.Queue, a)
 	return s.put(s.b.PutQueue(context.Background(), "ns", a.words[0], o))
 }
 

@@ -6,19 +6,12 @@ import (
 	"strings"
 
 	"switchyard/broker"
+	"switchyard/broker/description"
 	"switchyard/broker/filter"
 )
 
 func (s *scenario) putTopic(a arguments) error {
-	created, err := s.b.PutTopic(context.Background(), "ns", a.words[0], broker.TopicOptions{
-		DefaultMessageTimeToLive:          a.duration(s, "ttl"),
-		AutoDeleteOnIdle:                  a.duration(s, "auto-delete"),
-		Status:                            broker.EntityStatus(a.options["status"]),
-		RequiresDuplicateDetection:        a.flag("duplicate-detection"),
-		EnablePartitioning:                a.flag("partitioned"),
-		FilteringMessagesBeforePublishing: a.flag("filtering-before-publishing"),
-	})
-	return s.put(created, err)
+	return s.put(s.b.PutTopic(context.Background(), "ns", a.words[0], s.entityOptions(description.Topic, a)))
 }
 
 func (s *scenario) put(created bool, err error) error {
@@ -39,23 +32,11 @@ func (s *scenario) path(path string) (topic, name string) {
 
 func (s *scenario) putSubscription(a arguments) error {
 	topic, name := s.path(a.words[0])
-	o := broker.SubscriptionOptions{
-		LockDuration:                     a.duration(s, "lock"),
-		DefaultMessageTimeToLive:         a.duration(s, "ttl"),
-		MaxDeliveryCount:                 a.int(s, "max-delivery", 0),
-		DeadLetteringOnMessageExpiration: a.flag("dead-letter-expired"),
-		Status:                           broker.EntityStatus(a.options["status"]),
-		RequiresSession:                  a.flag("session"),
-		ForwardTo:                        a.options["forward-to"],
-	}
-	if a.flag("skip-filter-errors") {
-		no := false
-		o.DeadLetteringOnFilterEvaluationExceptions = &no
-	}
+	var first []broker.DefaultRule
 	if r := a.options["rule"]; r != "" || a.options["sql"] != "" {
-		o.DefaultRule = &broker.DefaultRule{Name: r, RuleOptions: s.rule(a)}
+		first = append(first, broker.DefaultRule{Name: r, RuleOptions: s.rule(a)})
 	}
-	return s.put(s.b.PutSubscription(context.Background(), "ns", topic, name, o))
+	return s.put(s.b.PutSubscription(context.Background(), "ns", topic, name, s.entityOptions(description.Subscription, a), first...))
 }
 
 // rule reads sql=… or correlation=name:value,… and action=….

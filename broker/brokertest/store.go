@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"sync"
-	"time"
 
 	"switchyard/broker"
 	"switchyard/commit"
@@ -312,16 +311,3 @@ func (m *Store) Expired(q broker.QueueID, after broker.Expiry, limit int) ([]bro
 	}
 	return entries, nil
 }
-
-// Clock is the real clock, or that of the testing/synctest bubble it is used in.
-type Clock struct{}
-
-// Now implements [broker.Clock].
-func (Clock) Now() time.Time { return time.Now() }
-
-// NewTimer implements [broker.Clock].
-func (Clock) NewTimer(d time.Duration) broker.Timer { return timer{time.NewTimer(d)} }
-
-type timer struct{ *time.Timer }
-
-func (t timer) C() <-chan time.Time { return t.Timer.C }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/broker/description"
 	"switchyard/broker/filter"
 )
 
@@ -264,6 +265,5 @@ const (
 	ReceiveAndDelete                    // removed
 )
 
-// Forever is the duration that stands for "never" in time-to-live and idle
-// settings (Azure's P10675199DT2H48M5.4775807S does not fit a Duration).
-const Forever time.Duration = 1<<63 - 1
+// Forever stands for "never" in times to live.
+const Forever = description.Forever

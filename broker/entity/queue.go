@@ -3,6 +3,8 @@ package entity
 import (
 	"math"
 	"time"
+
+	"switchyard/broker/description"
 )
 
 // Config is what the state machine needs to know of the entity's options.
@@ -12,7 +14,7 @@ type Config struct {
 	MaxDeliveryCount          uint32
 	DeadLetterOnExpiration    bool
 	MaxBytes, MaxMessageBytes int64
-	Status                    EntityStatus
+	Status                    description.Status
 }
 
 // Env is what an operation may know of the world.

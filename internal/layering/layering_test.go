@@ -18,68 +18,70 @@ import (
 // A package that is not listed fails the test: the change that adds it
 // states its arrows here. "x/..." stands for x and everything below it.
 var arrows = map[string][]string{
-	"commit":   {},
-	"value":    {},
-	"expr":     {"value"},
-	"language": {},
-	"listen":   {},
-	"config":   {},
-	"auth":     {},
+	"clock":      {},
+	"commit":     {},
+	"value":      {},
+	"value/read": {"value"},
+	"expr":       {"value"},
+	"language":   {},
+	"listen":     {},
+	"config":     {},
+	"auth":       {},
 
 	"amqp":          {"amqp/..."},
 	"amqp/encoding": {},
 	"amqp/frames":   {"amqp/encoding"},
 	"amqp/sasl":     {"amqp/encoding", "amqp/frames"},
-	"amqp/amqpnet":  {"amqp", "amqp/..."},
+	"amqp/amqpnet":  {"clock", "amqp", "amqp/..."},
 
-	"broker":            {"commit", "broker/entity", "broker/filter"},
-	"broker/entity":     {"commit", "broker/filter"},
-	"broker/brokertest": {"broker", "broker/entity", "broker/filter", "commit"},
+	"broker":             {"clock", "commit", "broker/description", "broker/entity", "broker/filter"},
+	"broker/description": {"value"},
+	"broker/entity":      {"broker/description", "broker/filter"},
+	"broker/brokertest":  {"clock", "broker", "broker/description", "broker/filter", "commit"},
 
-	"servicebus": {"amqp/...", "broker", "broker/filter", "auth", "commit"},
+	"servicebus": {"clock", "amqp/...", "broker", "broker/filter", "auth", "commit"},
 
 	"expr/exprtest":              {"expr", "value"},
 	"pipeline":                   {"expr", "value"},
 	"pipeline/run":               {"expr", "value", "pipeline"},
-	"pipeline/activity":          {"value", "pipeline", "commit"},
-	"pipeline/trigger":           {"expr", "value", "pipeline", "pipeline/engine", "pipeline/run", "commit"},
-	"pipeline/engine":            {"expr", "value", "pipeline", "pipeline/run", "pipeline/activity", "commit"},
-	"pipeline/engine/enginetest": {"expr", "value", "pipeline", "pipeline/run", "pipeline/activity", "pipeline/engine", "commit"},
+	"pipeline/activity":          {"clock", "value", "value/read", "pipeline", "commit"},
+	"pipeline/trigger":           {"clock", "expr", "value", "pipeline", "pipeline/engine", "pipeline/run", "commit"},
+	"pipeline/engine":            {"clock", "expr", "value", "pipeline", "pipeline/run", "pipeline/activity", "commit"},
+	"pipeline/engine/enginetest": {"pipeline/engine", "commit"},
 
-	"bridge": {"auth", "broker", "commit", "value", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/trigger", "servicebus"},
+	"bridge": {"clock", "auth", "broker", "commit", "value", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/trigger", "servicebus"},
 
-	"deploy": {"broker", "broker/filter", "value", "pipeline"},
-	"store":  {"commit", "broker", "pipeline/engine"},
+	"deploy": {"broker", "broker/description", "broker/filter", "value", "pipeline"},
+	"store":  {"clock", "commit", "broker", "pipeline/engine"},
 	"system": {"..."},
 
-	"arm":               {"commit", "value"},
+	"arm":               {"commit", "value", "value/read"},
 	"arm/armtest":       {"arm", "commit", "internal/golden"},
 	"arm/resourcesrp":   {"arm", "commit", "value"},
-	"arm/servicebusrp":  {"arm", "auth", "broker", "broker/filter", "commit", "value"},
+	"arm/servicebusrp":  {"arm", "auth", "broker", "broker/description", "broker/filter", "commit", "value"},
 	"arm/datafactoryrp": {"arm", "commit", "value", "pipeline", "pipeline/factory"},
-	"pipeline/factory":  {"commit", "value", "pipeline", "pipeline/engine"},
+	"pipeline/factory":  {"clock", "commit", "value", "pipeline", "pipeline/engine"},
 	"auth/issuer":       {"auth"},
 	"auth/identityhttp": {"auth", "auth/issuer"},
 	"broker/filter":     {},
 
 	"examples":        {},
 	"internal/golden": {},
-	"cmd/switchyard":  {"auth/issuer", "system", "config", "deploy", "expr", "value", "expr/exprtest", "pipeline", "examples", "auth"},
+	"cmd/switchyard":  {"auth/issuer", "system", "config", "deploy", "expr", "value", "expr/exprtest", "pipeline", "examples"},
 }
 
 // onlyFrom lists packages that few may import: the wiring stays in one place.
 var onlyFrom = map[string][]string{
 	"store":             {"system"},
 	"servicebus":        {"system", "bridge"},
-	"console":           {"system"},
 	"arm/resourcesrp":   {"system"},
 	"arm/servicebusrp":  {"system"},
 	"arm/datafactoryrp": {"system"},
-	"system":            {"cmd/switchyard", "switchyardtest", "bench"},
+	"system":            {"cmd/switchyard"},
 }
 
 // cores are pure: values in, values out.
-var cores = []string{"amqp", "amqp/encoding", "amqp/frames", "amqp/sasl", "broker/entity", "broker/filter", "value", "expr", "pipeline", "pipeline/run", "pipeline/recurrence"}
+var cores = []string{"amqp", "amqp/encoding", "amqp/frames", "amqp/sasl", "broker/description", "broker/entity", "broker/filter", "value", "value/read", "expr", "pipeline", "pipeline/run"}
 
 // impure are the standard packages that a core does not import.
 var impure = []string{"net", "net/http", "os", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand", "os/exec", "syscall", "sync"}
@@ -151,12 +153,13 @@ func allowed(from, to string) bool {
 	if from == to || strings.HasPrefix(to, from+"/internal/") {
 		return true
 	}
-	for _, a := range arrows[from] {
-		if base, ok := strings.CutSuffix(a, "..."); ok && (strings.HasPrefix(to, base) || to == strings.TrimSuffix(base, "/")) || a == to {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(arrows[from], func(a string) bool { return points(a, to) })
+}
+
+// points reports whether an arrow leads to a package.
+func points(arrow, to string) bool {
+	base, all := strings.CutSuffix(arrow, "...")
+	return arrow == to || all && (strings.HasPrefix(to, base) || to == strings.TrimSuffix(base, "/"))
 }
 
 func TestArrows(t *testing.T) {
@@ -176,6 +179,61 @@ func TestArrows(t *testing.T) {
 			if by, limited := onlyFrom[to]; limited && !slices.Contains(by, f.pkg) {
 				t.Errorf("%s: only %v may import %s", f.name, by, to)
 			}
+		}
+	}
+}
+
+// TestNoIdleArrow: every arrow, and every name of a list, is used by somebody.
+// One that nobody uses would allow what nobody has thought about.
+func TestNoIdleArrow(t *testing.T) {
+	imports := map[string]map[string]bool{} // package -> what it imports of ours
+	imported := map[string]bool{}           // anything that is imported, as from -> to
+	for _, f := range sources(t) {
+		if imports[f.pkg] == nil {
+			imports[f.pkg] = map[string]bool{}
+		}
+		for _, im := range f.imports {
+			to, ours := strings.CutPrefix(im, "switchyard/")
+			if ours {
+				imports[f.pkg][to] = true
+			}
+			imported[f.pkg+" -> "+im] = true
+		}
+	}
+	for from, list := range arrows {
+		if imports[from] == nil {
+			t.Errorf("package %s has arrows and no source", from)
+			continue
+		}
+		for i, a := range list {
+			used := false
+			for to := range imports[from] {
+				// What another arrow of the list names exactly does not use a pattern.
+				used = used || points(a, to) && (a == to || !slices.Contains(list, to))
+			}
+			if !used {
+				t.Errorf("package %s uses nothing of the arrow %q", from, a)
+			}
+			if slices.Contains(list[:i], a) {
+				t.Errorf("package %s has the arrow %q twice", from, a)
+			}
+		}
+	}
+	for to, by := range onlyFrom {
+		for _, from := range by {
+			if !imports[from][to] {
+				t.Errorf("%s may import %s and does not", from, to)
+			}
+		}
+	}
+	for _, core := range cores {
+		if imports[core] == nil {
+			t.Errorf("the core %s has no source", core)
+		}
+	}
+	for _, pkg := range sharedCaches {
+		if !imported[pkg+" -> sync"] {
+			t.Errorf("%s may import sync and does not", pkg)
 		}
 	}
 }
@@ -202,12 +260,12 @@ func TestCoresArePure(t *testing.T) {
 	}
 }
 
-// TestOneClock: what needs the time is given a clock; only system and the
-// command make a real one.
+// TestOneClock: what needs the time is given a clock; only clock itself and the
+// command ask the machine.
 func TestOneClock(t *testing.T) {
 	for _, f := range sources(t) {
 		// Packages whose name ends in test are for tests only.
-		if f.pkg == "system" || strings.HasPrefix(f.pkg, "cmd/") || strings.HasSuffix(f.pkg, "test") {
+		if f.pkg == "clock" || strings.HasPrefix(f.pkg, "cmd/") || strings.HasSuffix(f.pkg, "test") {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {

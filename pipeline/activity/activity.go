@@ -13,28 +13,13 @@ package activity
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
 	"switchyard/commit"
+	"switchyard/pipeline"
 	"switchyard/value"
 )
-
-// Timer is a timer of a [Clock], with the meaning of [time.Timer] since Go 1.23:
-// after Stop or Reset no stale value is received from C.
-type Timer = interface {
-	C() <-chan time.Time
-	Stop() bool
-	Reset(d time.Duration) bool
-}
-
-// Clock tells and measures time. The types are aliases, so that a clock made for
-// another package fits as well.
-type Clock = interface {
-	Now() time.Time
-	NewTimer(d time.Duration) Timer
-}
 
 // A Call is one attempt of one activity: everything an executor may know.
 type Call struct {
@@ -75,21 +60,15 @@ type Result struct {
 	Err    *Error
 }
 
-// Error is why an attempt failed, in the terms of [ENGINE 4].
-type Error struct {
-	Code        string
-	Message     string
-	FailureType string      // UserError or SystemError
-	Details     value.Value // nil reads as an empty array
-}
+// Error is why an attempt failed [ENGINE 4]. Without details they read as an empty
+// array.
+type Error = pipeline.ActivityError
 
 // Values of [Error.FailureType].
 const (
-	UserError   = "UserError"
-	SystemError = "SystemError"
+	UserError   = pipeline.UserError
+	SystemError = pipeline.SystemError
 )
-
-func (e *Error) Error() string { return e.Code + ": " + e.Message }
 
 // ErrorFrom is err as an activity's error: itself if it is one, otherwise a
 // UserError with the given code and its text.
@@ -98,10 +77,6 @@ func ErrorFrom(code string, err error) *Error {
 		return e
 	}
 	return &Error{Code: code, Message: err.Error(), FailureType: UserError}
-}
-
-func failf(code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...), FailureType: UserError}
 }
 
 // An Executor makes attempts of one activity type. It is called from many

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"switchyard/pipeline"
 	"switchyard/value"
 )
 
@@ -19,15 +20,11 @@ func (x ServiceBusSend) Execute(_ context.Context, c *Call) Result {
 	if x.Bus == nil {
 		return Result{Err: failf(codeNotSupported, "The activity type '%s' is not supported: there is no Service Bus.", c.ActivityType)}
 	}
-	send, fail := parseSend(c)
+	send, settles, fail := parseSend(c)
 	if fail != nil {
 		return Result{Err: fail}
 	}
 	ops := []Op{send}
-	settles, fail := parseSettles(c)
-	if fail != nil {
-		return Result{Err: fail}
-	}
 	for _, s := range settles {
 		ops = append(ops, s)
 	}
@@ -52,7 +49,7 @@ func (x ServiceBusSettle) Execute(_ context.Context, c *Call) Result {
 	if x.Bus == nil {
 		return Result{Err: failf(codeNotSupported, "The activity type '%s' is not supported: there is no Service Bus.", c.ActivityType)}
 	}
-	s, fail := parseSettle(c, c.Input, "a ServiceBusSettle activity")
+	s, fail := parseSettle(c, readInput(c.Input, "a ServiceBusSettle activity"))
 	if fail != nil {
 		return Result{Err: fail}
 	}
@@ -74,17 +71,11 @@ func (x ServiceBusSettle) Execute(_ context.Context, c *Call) Result {
 // queue isn't there, is full, or the run doesn't hold the message any more.
 const CodeBusRefused = "ServiceBusOperationFailed"
 
-func parseSend(c *Call) (Send, *Error) {
-	in := c.Input
-	if fail := only(in, "a ServiceBusSend activity", "queueName", "body", "contentType", "subject", "correlationId",
-		"messageId", "sessionId", "applicationProperties", "timeToLive", "settle"); fail != nil {
-		return Send{}, fail
-	}
-	endpoint, fail := endpoint(c)
-	if fail != nil {
-		return Send{}, fail
-	}
-	s := Send{Endpoint: endpoint}
+func parseSend(c *Call) (Send, []Settle, *Error) {
+	in := readInput(c.Input, "a ServiceBusSend activity")
+	in.Only("queueName", "body", "contentType", "subject", "correlationId",
+		"messageId", "sessionId", "applicationProperties", "timeToLive", "settle")
+	s := Send{Endpoint: endpoint(c, in.fail)}
 	m := &s.Message
 	for _, t := range []struct {
 		name string
@@ -93,95 +84,77 @@ func parseSend(c *Call) (Send, *Error) {
 		{"queueName", &s.Queue}, {"contentType", &m.ContentType}, {"subject", &m.Subject},
 		{"correlationId", &m.CorrelationID}, {"messageId", &m.MessageID}, {"sessionId", &m.SessionID},
 	} {
-		if *t.to, _, fail = text(in, t.name); fail != nil {
-			return Send{}, fail
-		}
+		*t.to, _ = in.text(t.name)
 	}
 	if s.Queue == "" {
-		return Send{}, failf(codeInvalid, "The property 'queueName' of a ServiceBusSend activity is required.")
+		in.invalid("The property 'queueName' of a ServiceBusSend activity is required.")
 	}
 	if m.MessageID == "" {
 		m.MessageID = c.ActivityRunID
 	}
-	if ttl, ok, fail := text(in, "timeToLive"); fail != nil {
-		return Send{}, fail
-	} else if ok {
-		if m.TimeToLive, fail = timespan("timeToLive", ttl); fail != nil {
-			return Send{}, fail
-		}
-		if m.TimeToLive <= 0 {
-			return Send{}, failf(codeInvalid, "The value '%s' of 'timeToLive' must be positive.", ttl)
+	if d, ttl, ok := in.timespan("timeToLive"); ok {
+		if m.TimeToLive = d; d <= 0 {
+			in.invalid("The value '%s' of 'timeToLive' must be positive.", ttl)
 		}
 	}
-	if m.ApplicationProperties, fail = properties(in, "applicationProperties"); fail != nil {
-		return Send{}, fail
-	}
-	body, _ := in.Lookup("body")
-	switch b := body.(type) {
-	case nil:
-	case string:
-		m.Body = []byte(b)
-		if m.ContentType == "" {
-			m.ContentType = "text/plain"
-		}
-	default:
-		m.Body = value.Append(nil, b)
-		if m.ContentType == "" {
-			m.ContentType = "application/json"
-		}
-	}
-	return s, nil
+	m.ApplicationProperties = in.scalars("applicationProperties")
+	m.setBody(in)
+	return s, parseSettles(c, in), in.fail.err
 }
 
-// properties returns an object of scalars, as AMQP application properties are.
-func properties(in *value.Object, name string) (*value.Object, *Error) {
-	o, fail := object(in, name)
-	if fail != nil {
-		return nil, fail
+func (m *OutMessage) setBody(in *input) {
+	usual := "application/json"
+	switch body, _ := in.Value("body"); b := body.(type) {
+	case nil:
+		return
+	case string:
+		m.Body, usual = []byte(b), "text/plain"
+	default:
+		m.Body = value.Append(nil, b)
 	}
-	for _, m := range o.Members() {
-		switch m.Value.(type) {
-		case value.Array, *value.Object:
-			return nil, failf(codeInvalid, "The value of '%s' in '%s' must be a string, a number, a boolean or null.", m.Name, name)
-		}
+	if m.ContentType == "" {
+		m.ContentType = usual
 	}
-	return o, nil
 }
 
 // endpoint reads the activity's linked service of type AzureServiceBus.
-func endpoint(c *Call) (Endpoint, *Error) {
+func endpoint(c *Call, fail *failure) Endpoint {
 	l := c.LinkedService
 	if l == nil {
-		return Endpoint{}, failf(codeInvalid, "The activity '%s' needs a linked service of type AzureServiceBus.", c.ActivityName)
+		fail.set(failf(codeInvalid, "The activity '%s' needs a linked service of type AzureServiceBus.", c.ActivityName))
+		return Endpoint{}
 	}
-	if !strings.EqualFold(l.Type, "AzureServiceBus") {
-		return Endpoint{}, failf(codeInvalid, "The linked service '%s' has the type '%s'; the activity '%s' needs AzureServiceBus.", l.Name, l.Type, c.ActivityName)
+	if !strings.EqualFold(l.Type, pipeline.TypeAzureServiceBus) {
+		fail.set(failf(codeInvalid, "The linked service '%s' has the type '%s'; the activity '%s' needs AzureServiceBus.",
+			l.Name, l.Type, c.ActivityName))
+		return Endpoint{}
 	}
-	return EndpointOf(l.Name, l.TypeProperties)
+	ep, err := EndpointOf(l.Name, l.TypeProperties)
+	if err != nil {
+		fail.set(err)
+	}
+	return ep
 }
 
 // EndpointOf reads the resolved typeProperties of a linked service of type
 // AzureServiceBus.
 func EndpointOf(name string, typeProperties *value.Object) (Endpoint, *Error) {
-	host, _, fail := text(typeProperties, "fullyQualifiedNamespace")
-	if fail != nil {
-		return Endpoint{}, fail
+	in := readInput(typeProperties, "a linked service")
+	if host, _ := in.text("fullyQualifiedNamespace"); host != "" || in.fail.err != nil {
+		return Endpoint{FullyQualifiedNamespace: host}, in.fail.err
 	}
-	if host != "" {
-		return Endpoint{FullyQualifiedNamespace: host}, nil
+	if _, ok := in.Value("connectionString"); ok {
+		return Endpoint{ConnectionString: in.secret("connectionString")}, in.fail.err
 	}
-	if v, ok := typeProperties.Lookup("connectionString"); ok && v != nil {
-		s, fail := secret(typeProperties, "connectionString")
-		return Endpoint{ConnectionString: s}, fail
-	}
-	return Endpoint{}, failf(codeInvalid, "The linked service '%s' has neither 'fullyQualifiedNamespace' nor 'connectionString'.", name)
+	return Endpoint{}, failf(codeInvalid,
+		"The linked service '%s' has neither 'fullyQualifiedNamespace' nor 'connectionString'.", name)
 }
 
 // parseSettles reads the settle member of a send: one settlement or a list.
-func parseSettles(c *Call) ([]Settle, *Error) {
-	v, ok := c.Input.Lookup("settle")
-	if !ok || v == nil {
-		return nil, nil
+func parseSettles(c *Call, in *input) []Settle {
+	v, ok := in.Value("settle")
+	if !ok {
+		return nil
 	}
 	list, ok := v.(value.Array)
 	if !ok {
@@ -191,67 +164,50 @@ func parseSettles(c *Call) ([]Settle, *Error) {
 	for _, v := range list {
 		o, ok := v.(*value.Object)
 		if !ok {
-			return nil, failf(codeInvalid, "The value of 'settle' must be an object or an array of objects.")
+			in.invalid("The value of 'settle' must be an object or an array of objects.")
+			return nil
 		}
-		s, fail := parseSettle(c, o, "'settle'")
+		s, fail := parseSettle(c, in.inside(o, "'settle'"))
 		if fail != nil {
-			return nil, fail
+			return nil
 		}
 		settles = append(settles, s)
 	}
-	return settles, nil
+	return settles
 }
 
-func parseSettle(c *Call, in *value.Object, what string) (Settle, *Error) {
-	if fail := only(in, what, "sequenceNumber", "lockToken", "outcome", "reason", "description", "propertiesToModify"); fail != nil {
-		return Settle{}, fail
-	}
+func parseSettle(c *Call, in *input) (Settle, *Error) {
+	in.Only("sequenceNumber", "lockToken", "outcome", "reason", "description", "propertiesToModify")
 	if len(c.Binding) == 0 {
-		return Settle{}, failf(codeInvalid, "The run was not started by messages: there is nothing to settle.")
+		in.invalid("The run was not started by messages: there is nothing to settle.")
 	}
 	s := Settle{Binding: c.Binding}
-	var fail *Error
-	for _, t := range []struct {
-		name string
-		to   *string
-	}{{"lockToken", &s.LockToken}, {"reason", &s.Reason}, {"description", &s.Description}} {
-		if *t.to, _, fail = text(in, t.name); fail != nil {
-			return Settle{}, fail
-		}
-	}
-	number, ok, fail := text(in, "sequenceNumber")
-	if fail != nil {
-		return Settle{}, fail
-	}
-	if ok {
+	s.LockToken, _ = in.text("lockToken")
+	s.Reason, _ = in.text("reason")
+	s.Description, _ = in.text("description")
+	if number, ok := in.text("sequenceNumber"); ok {
 		n, err := strconv.ParseInt(number, 10, 64)
 		if err != nil || n <= 0 {
-			return Settle{}, failf(codeInvalid, "The value '%s' of 'sequenceNumber' must be a positive integer.", number)
+			in.invalid("The value '%s' of 'sequenceNumber' must be a positive integer.", number)
 		}
 		s.SequenceNumber, s.LockToken = n, ""
 	} else if s.LockToken == "" {
-		return Settle{}, failf(codeInvalid, "The property 'sequenceNumber' or 'lockToken' of %s is required.", what)
+		in.invalid("The property 'sequenceNumber' or 'lockToken' of %s is required.", in.what)
 	}
-	outcome, _, fail := text(in, "outcome")
-	if fail != nil {
-		return Settle{}, fail
-	}
+	outcome, _ := in.text("outcome")
 	for _, o := range []Outcome{Complete, Abandon, Defer, DeadLetter} {
 		if strings.EqualFold(outcome, string(o)) {
 			s.Outcome = o
 		}
 	}
 	if s.Outcome == "" {
-		return Settle{}, failf(codeInvalid, "The value '%s' of 'outcome' must be Complete, Abandon, Defer or DeadLetter.", outcome)
+		in.invalid("The value '%s' of 'outcome' must be Complete, Abandon, Defer or DeadLetter.", outcome)
 	}
 	if s.Outcome != DeadLetter && (s.Reason != "" || s.Description != "") {
-		return Settle{}, failf(codeInvalid, "The properties 'reason' and 'description' are for the outcome DeadLetter only.")
+		in.invalid("The properties 'reason' and 'description' are for the outcome DeadLetter only.")
 	}
-	if s.PropertiesToModify, fail = properties(in, "propertiesToModify"); fail != nil {
-		return Settle{}, fail
+	if s.PropertiesToModify = in.scalars("propertiesToModify"); s.Outcome == Complete && s.PropertiesToModify.Len() > 0 {
+		in.invalid("The property 'propertiesToModify' is not for the outcome Complete.")
 	}
-	if s.Outcome == Complete && s.PropertiesToModify.Len() > 0 {
-		return Settle{}, failf(codeInvalid, "The property 'propertiesToModify' is not for the outcome Complete.")
-	}
-	return s, nil
+	return s, in.fail.err
 }

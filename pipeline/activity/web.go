@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/value"
 )
 
@@ -26,7 +27,7 @@ type Tokens interface {
 
 // WebOptions are what a [Web] needs.
 type WebOptions struct {
-	Clock Clock
+	Clock clock.Clock
 	// Tokens is for the authentication type MSI, which fails without it.
 	Tokens Tokens
 	// Authority is where service principals get their tokens, default
@@ -180,7 +181,7 @@ func (w *Web) execute(ctx context.Context, c *Call, out *value.Object) *Error {
 		return fail
 	}
 	for wait := time.Second; r.async && resp.status == http.StatusAccepted && resp.header.Get("Location") != ""; {
-		next, err := resp.url.Parse(resp.header.Get("Location"))
+		next, err := parseURL(resp.url, resp.header.Get("Location"))
 		if err != nil || (next.Scheme != "http" && next.Scheme != "https") {
 			return failf(codeEndpoint, "The endpoint '%s' answered with a Location that is no URL.", safeURL(r.url))
 		}

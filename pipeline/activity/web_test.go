@@ -12,25 +12,15 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/pipeline/activity"
 	"switchyard/value"
 )
 
-type clock struct{}
-
-func (clock) Now() time.Time { return time.Now() }
-func (clock) NewTimer(d time.Duration) activity.Timer {
-	return timer{time.NewTimer(d)}
-}
-
-type timer struct{ *time.Timer }
-
-func (t timer) C() <-chan time.Time { return t.Timer.C }
-
 // impatient is a clock whose timers are due at once.
-type impatient struct{ clock }
+type impatient struct{ clock.Wall }
 
-func (impatient) NewTimer(time.Duration) activity.Timer { return timer{time.NewTimer(0)} }
+func (impatient) NewTimer(time.Duration) clock.Timer { return clock.Wall{}.NewTimer(0) }
 
 func parse(t testing.TB, s string) *value.Object {
 	t.Helper()
@@ -317,7 +307,7 @@ func TestWebServicePrincipal(t *testing.T) {
 		fmt.Fprintf(w, `{"auth":%q}`, r.Header.Get("Authorization"))
 	}))
 	defer s.Close()
-	w := activity.NewWeb(activity.WebOptions{Clock: clock{}, Authority: s.URL})
+	w := activity.NewWeb(activity.WebOptions{Clock: clock.Wall{}, Authority: s.URL})
 	defer w.Close()
 	execute := func(key string) activity.Result {
 		return w.Execute(context.Background(), &activity.Call{Input: parse(t, `{"method":"GET","url":"`+s.URL+`/","authentication":

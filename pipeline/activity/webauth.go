@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/value"
 )
 
@@ -17,72 +18,63 @@ import (
 // activity's authentication asks for, empty for none. It is added when a request
 // is sent and is in no event.
 func (w *Web) authorization(ctx context.Context, c *Call, r *webRequest) (string, *Error) {
-	a, fail := object(c.Input, "authentication")
-	if fail != nil || a == nil {
-		return "", fail
+	in := readInput(c.Input, "a Web activity")
+	o := in.object("authentication")
+	if o == nil {
+		return "", in.fail.err
 	}
-	kind, ok, fail := text(a, "type")
-	if fail != nil {
-		return "", fail
-	}
+	in = readInput(o, "authentication")
+	kind, ok := in.text("type")
 	if !ok {
 		// Older definitions name no type when they mean Basic or MSI.
 		kind = "Basic"
-		if _, ok := a.Lookup("resource"); ok {
+		if _, ok := o.Lookup("resource"); ok {
 			kind = "MSI"
 		}
 	}
+	if in.fail.err != nil {
+		return "", in.fail.err
+	}
 	switch strings.ToLower(kind) {
 	case "basic":
-		return basicAuthorization(a)
+		return basicAuthorization(o)
 	case "msi", "userassignedmanagedidentity":
-		return w.identityToken(ctx, c, a)
+		return w.identityToken(ctx, c, o)
 	case "serviceprincipal":
-		return w.principalToken(ctx, a, r)
+		return w.principalToken(ctx, o, r)
 	}
 	return "", failf(codeNotSupported, "The authentication type '%s' of a Web activity is not supported.", kind)
 }
 
 func basicAuthorization(a *value.Object) (string, *Error) {
-	if fail := only(a, "Basic authentication", "type", "username", "password"); fail != nil {
-		return "", fail
-	}
-	user, _, fail := text(a, "username")
-	if fail != nil {
-		return "", fail
-	}
-	password, fail := secret(a, "password")
-	if fail != nil {
-		return "", fail
-	}
-	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password)), nil
+	in := readInput(a, "Basic authentication")
+	in.Only("type", "username", "password")
+	user, _ := in.text("username")
+	password := in.secret("password")
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password)), in.fail.err
 }
 
 func (w *Web) identityToken(ctx context.Context, c *Call, a *value.Object) (string, *Error) {
-	if fail := only(a, "MSI authentication", "type", "resource", "credential"); fail != nil {
-		return "", fail
-	}
-	resource, ok, fail := text(a, "resource")
-	if fail != nil {
-		return "", fail
-	}
-	if !ok || resource == "" {
-		return "", failf(codeInvalid, "The property 'resource' of MSI authentication is required.")
+	in := readInput(a, "MSI authentication")
+	in.Only("type", "resource", "credential")
+	resource, _ := in.text("resource")
+	if resource == "" {
+		in.invalid("The property 'resource' of MSI authentication is required.")
 	}
 	credential := ""
-	if ref, fail := object(a, "credential"); fail != nil {
-		return "", fail
-	} else if ref != nil {
-		if credential, _, fail = text(ref, "referenceName"); fail != nil {
-			return "", fail
-		}
+	if ref := in.object("credential"); ref != nil {
+		credential, _ = in.inside(ref, "the credential").text("referenceName")
+	}
+	if in.fail.err != nil {
+		return "", in.fail.err
 	}
 	if w.o.Tokens == nil {
 		return "", failf(codeNotSupported, "The authentication type 'MSI' is not supported: there is no managed identity.")
 	}
 	token, err := w.o.Tokens.Token(ctx, c.Factory, credential, resource)
 	if err != nil {
-		return "", failf(codeNoToken, "Get access token from MSI failed for Datafactory %s. Please verify resource url is valid and try again. More details: %s", c.Factory, err)
+		return "", failf(codeNoToken, "Get access token from MSI failed for Datafactory %s."+
+			" Please verify resource url is valid and try again. More details: %s", c.Factory, err)
 	}
 	return "Bearer " + token, nil
 }
@@ -90,33 +82,15 @@ func (w *Web) identityToken(ctx context.Context, c *Call, a *value.Object) (stri
 // principalToken gets a token with the client credentials of a service
 // principal.
 func (w *Web) principalToken(ctx context.Context, a *value.Object, r *webRequest) (string, *Error) {
-	if fail := only(a, "ServicePrincipal authentication", "type", "tenant", "userTenant",
-		"servicePrincipalId", "username", "servicePrincipalKey", "password", "resource"); fail != nil {
-		return "", fail
-	}
-	first := func(names ...string) (string, *Error) {
-		for _, n := range names {
-			if s, ok, fail := text(a, n); fail != nil || ok {
-				return s, fail
-			}
-		}
-		return "", failf(codeInvalid, "The property '%s' of ServicePrincipal authentication is required.", names[0])
-	}
-	tenant, fail := first("userTenant", "tenant")
-	if fail != nil {
-		return "", fail
-	}
-	id, fail := first("username", "servicePrincipalId")
-	if fail != nil {
-		return "", fail
-	}
-	resource, fail := first("resource")
-	if fail != nil {
-		return "", fail
-	}
-	key, fail := secret(a, "password", "servicePrincipalKey")
-	if fail != nil {
-		return "", fail
+	in := readInput(a, "ServicePrincipal authentication")
+	in.Only("type", "tenant", "userTenant",
+		"servicePrincipalId", "username", "servicePrincipalKey", "password", "resource")
+	tenant := in.requiredText("userTenant", "tenant")
+	id := in.requiredText("username", "servicePrincipalId")
+	resource := in.requiredText("resource")
+	key := in.secret("password", "servicePrincipalKey")
+	if in.fail.err != nil {
+		return "", in.fail.err
 	}
 	cacheKey := strings.Join([]string{tenant, id, key, resource}, "\x00")
 	if t := w.tokens.get(cacheKey); t != "" {
@@ -174,7 +148,7 @@ func (w *Web) requestToken(ctx context.Context, endpoint string, form url.Values
 // tokenCache keeps service principals' tokens until shortly before they expire,
 // so that a loop of a thousand calls asks the authority once.
 type tokenCache struct {
-	clock Clock
+	clock clock.Clock
 	mu    sync.Mutex
 	m     map[string]cachedToken // guarded by mu
 }

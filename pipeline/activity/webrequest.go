@@ -10,98 +10,73 @@ import (
 
 // parseWebRequest reads the typeProperties of a Web activity.
 func parseWebRequest(c *Call) (*webRequest, *Error) {
-	in := c.Input
-	if fail := only(in, "a Web activity", "method", "url", "headers", "body", "authentication",
-		"httpRequestTimeout", "turnOffAsync", "disableCertValidation", "datasets", "linkedServices", "connectVia"); fail != nil {
-		return nil, fail
+	in := readInput(c.Input, "a Web activity")
+	in.Only("method", "url", "headers", "body", "authentication",
+		"httpRequestTimeout", "turnOffAsync", "disableCertValidation", "datasets", "linkedServices", "connectVia")
+	refuseReferences(in)
+	r := &webRequest{timeout: defaultWebTimeout, header: http.Header{}}
+	r.method = webMethod(in)
+	r.url = webURL(in)
+	r.setHeaders(in, c.ActivityRunID)
+	r.setBody(in)
+	if d, s, ok := in.timespan("httpRequestTimeout"); ok {
+		// Azure's minimum is a minute; a shorter one is honoured here.
+		if r.timeout = d; d <= 0 || d > maxWebTimeout {
+			in.invalid("The value '%s' of 'httpRequestTimeout' must be at most 00:10:00.", s)
+		}
 	}
+	r.async = !in.boolean("turnOffAsync")
+	r.lax = in.boolean("disableCertValidation")
+	return r, in.fail.err
+}
+
+// refuseReferences refuses what a Web activity can pass on in Azure, and another
+// integration runtime than the one that every factory has.
+func refuseReferences(in *input) {
 	for _, name := range []string{"datasets", "linkedServices"} {
-		if v, _ := in.Lookup(name); v != nil {
-			if a, ok := v.(value.Array); !ok || len(a) > 0 {
-				return nil, failf(codeNotSupported, "The property '%s' of a Web activity is not supported.", name)
+		if v, ok := in.Value(name); ok {
+			if a, isArray := v.(value.Array); !isArray || len(a) > 0 {
+				in.refuse("The property '%s' of a Web activity is not supported.", name)
 			}
 		}
 	}
-	if v, _ := in.Lookup("connectVia"); v != nil {
-		o, _ := v.(*value.Object)
-		if name, _ := o.Lookup("referenceName"); name != nil && !strings.EqualFold(value.Text(name), "AutoResolveIntegrationRuntime") {
-			return nil, failf(codeNotSupported, "The integration runtime '%s' is not supported.", value.Text(name))
-		}
+	v, _ := in.Value("connectVia")
+	o, _ := v.(*value.Object)
+	name, _ := o.Lookup("referenceName")
+	if name != nil && !strings.EqualFold(value.Text(name), "AutoResolveIntegrationRuntime") {
+		in.refuse("The integration runtime '%s' is not supported.", value.Text(name))
 	}
-	r := &webRequest{timeout: defaultWebTimeout}
-	var fail *Error
-	if r.method, fail = webMethod(in); fail != nil {
-		return nil, fail
-	}
-	if r.url, fail = webURL(in); fail != nil {
-		return nil, fail
-	}
-	if fail = r.setHeaders(in, c.ActivityRunID); fail != nil {
-		return nil, fail
-	}
-	if fail = r.setBody(in); fail != nil {
-		return nil, fail
-	}
-	if s, ok, fail := text(in, "httpRequestTimeout"); fail != nil {
-		return nil, fail
-	} else if ok {
-		if r.timeout, fail = timespan("httpRequestTimeout", s); fail != nil {
-			return nil, fail
-		}
-		// Azure's minimum is a minute; a shorter one is honoured here.
-		if r.timeout <= 0 || r.timeout > maxWebTimeout {
-			return nil, failf(codeInvalid, "The value '%s' of 'httpRequestTimeout' must be at most 00:10:00.", s)
-		}
-	}
-	off, fail := boolean(in, "turnOffAsync")
-	if fail != nil {
-		return nil, fail
-	}
-	r.async = !off
-	r.lax, fail = boolean(in, "disableCertValidation")
-	return r, fail
 }
 
-func webMethod(in *value.Object) (string, *Error) {
-	s, ok, fail := text(in, "method")
-	if fail != nil {
-		return "", fail
-	}
-	if !ok {
-		return "", failf(codeInvalid, "The property 'method' of a Web activity is required.")
-	}
+func webMethod(in *input) string {
+	s := in.requiredText("method")
 	switch m := strings.ToUpper(s); m {
 	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
-		return m, nil
+		return m
 	}
-	return "", failf(codeNotSupported, "The method '%s' of a Web activity is not supported.", s)
+	in.refuse("The method '%s' of a Web activity is not supported.", s)
+	return ""
 }
 
-func webURL(in *value.Object) (*url.URL, *Error) {
-	s, _, fail := text(in, "url")
-	if fail != nil {
-		return nil, fail
-	}
-	u, err := url.Parse(strings.TrimSpace(s))
+func webURL(in *input) *url.URL {
+	s, _ := in.text("url")
+	u, err := parseURL(nil, s)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, failf(codeInvalid, "Invalid URI: the value of 'url' must be an absolute http or https address.")
+		in.invalid("Invalid URI: the value of 'url' must be an absolute http or https address.")
+		return nil
 	}
 	u.Fragment = ""
-	return u, nil
+	return u
 }
 
-func (r *webRequest) setHeaders(in *value.Object, activityRunID string) *Error {
-	headers, fail := object(in, "headers")
-	if fail != nil {
-		return fail
-	}
-	r.header = http.Header{}
-	for _, m := range headers.Members() {
+func (r *webRequest) setHeaders(in *input, activityRunID string) {
+	for _, m := range in.object("headers").Members() {
 		switch m.Value.(type) {
 		case nil:
 			continue
 		case value.Array, *value.Object:
-			return failf(codeInvalid, "The value of the header '%s' must be a string.", m.Name)
+			in.invalid("The value of the header '%s' must be a string.", m.Name)
+			continue
 		}
 		if strings.EqualFold(m.Name, "Host") {
 			r.host = value.Text(m.Value)
@@ -115,28 +90,25 @@ func (r *webRequest) setHeaders(in *value.Object, activityRunID string) *Error {
 			r.header.Set(name, activityRunID)
 		}
 	}
-	return nil
 }
 
-func (r *webRequest) setBody(in *value.Object) *Error {
-	v, ok := in.Lookup("body")
-	switch {
-	case !ok || v == nil:
-		if r.method == http.MethodPost || r.method == http.MethodPut || r.method == http.MethodPatch {
-			return failf(codeInvalid, "The property 'body' of a Web activity is required for the method %s.", r.method)
+func (r *webRequest) setBody(in *input) {
+	v, ok := in.Value("body")
+	if !ok {
+		switch r.method {
+		case http.MethodPost, http.MethodPut, http.MethodPatch:
+			in.invalid("The property 'body' of a Web activity is required for the method %s.", r.method)
 		}
-		return nil
-	default:
-		if s, ok := v.(string); ok {
-			r.body = []byte(s)
-		} else {
-			r.body = value.Append(nil, v)
-		}
+		return
+	}
+	if s, isText := v.(string); isText {
+		r.body = []byte(s)
+	} else {
+		r.body = value.Append(nil, v)
 	}
 	if len(r.body) > 0 && r.header.Get("Content-Type") == "" {
 		r.header.Set("Content-Type", "application/json")
 	}
-	return nil
 }
 
 // credentialHeaders are the request headers that carry a secret.

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 
+	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
 	"switchyard/value"
@@ -58,7 +59,7 @@ func (a *ActivityRun) JSON() *value.Object {
 // errorObject is always there: with empty texts unless the activity failed. A
 // cancelled one has a failure type.
 func (a *ActivityRun) errorObject() *value.Object {
-	var e run.ActivityError
+	var e pipeline.ActivityError
 	details := value.Value("")
 	switch {
 	case a.Status == run.Failed && a.Error != nil:
@@ -70,7 +71,7 @@ func (a *ActivityRun) errorObject() *value.Object {
 			}
 		}
 	case a.Status == run.Cancelled:
-		e.FailureType = activity.UserError
+		e.FailureType = pipeline.UserError
 	}
 	return value.NewObject(
 		value.Member{Name: "errorCode", Value: e.Code},

@@ -7,6 +7,7 @@ import (
 
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/run"
 	"switchyard/value"
 )
 
@@ -28,7 +29,7 @@ func benchmarkForEach(b *testing.B, body string) {
 	b.ReportAllocs()
 	for b.Loop() {
 		id := w.create("p", args, engine.RunOptions{})
-		if got := w.wait(id); got != engine.Succeeded {
+		if got := w.wait(id); got != run.Succeeded {
 			b.Fatalf("status: got %s, want Succeeded", got)
 		}
 	}
@@ -54,7 +55,7 @@ func BenchmarkRun(b *testing.B) {
 	defer w.engine.Stop(0)
 	b.ReportAllocs()
 	for b.Loop() {
-		if got := w.wait(w.create("p", nil, engine.RunOptions{})); got != engine.Succeeded {
+		if got := w.wait(w.create("p", nil, engine.RunOptions{})); got != run.Succeeded {
 			b.Fatalf("status: got %s, want Succeeded", got)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/engine/enginetest"
+	"switchyard/pipeline/run"
 	"switchyard/value"
 )
 
@@ -97,8 +98,8 @@ func newCrashWorld(t *testing.T, r *enginetest.Recorder) *crashWorld {
 		body, _ := c.Input.Get("body")
 		return activity.Result{Effect: put("x sent "+c.ActivityRunID, value.Append(nil, body))}
 	})
-	w.options.Finish = func(_ json.RawMessage, run string, o engine.Outcome) (commit.Effect, error) {
-		return put("x finished "+run, []byte(o.Status)), nil
+	w.options.Finish = func(_ json.RawMessage, runID string, o engine.Outcome) (commit.Effect, error) {
+		return put("x finished "+runID, []byte(o.Status.String())), nil
 	}
 	return w
 }
@@ -133,7 +134,7 @@ func TestCrashAfterEveryUnit(t *testing.T) {
 		w := newCrashWorld(t, first)
 		w.start()
 		id := w.create("p", args, engine.RunOptions{ID: "run", Binding: json.RawMessage(`"b"`)})
-		if got := w.wait(id); got != engine.Succeeded {
+		if got := w.wait(id); got != run.Succeeded {
 			t.Fatalf("status: got %s (%s), want Succeeded", got, w.message(id))
 		}
 		want = fmt.Sprint(effects(t, first, nil))
@@ -160,7 +161,7 @@ func TestCrashAfterEveryUnit(t *testing.T) {
 				}
 				w := newCrashWorld(t, r)
 				w.start()
-				if got := w.wait("run"); got != engine.Succeeded {
+				if got := w.wait("run"); got != run.Succeeded {
 					t.Errorf("status: got %s (%s), want Succeeded", got, w.message("run"))
 				}
 				got := effects(t, r, before)
@@ -247,7 +248,7 @@ func TestLargeValueIsWrittenOnce(t *testing.T) {
 		})
 		w.start()
 		id := w.create("p", value.NewObject(value.Member{Name: "x", Value: big}), engine.RunOptions{})
-		if got := w.wait(id); got != engine.Succeeded {
+		if got := w.wait(id); got != run.Succeeded {
 			t.Fatalf("status: got %s (%s)", got, w.message(id))
 		}
 		copies := 0

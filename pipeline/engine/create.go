@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"slices"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
-	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
 	"switchyard/value"
 )
@@ -45,17 +43,18 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 		Binding:          o.Binding,
 	}
 	c.Trigger = run.TriggerInfo{ID: o.ID, Name: manual, Type: manual, Time: c.At}
-	if t := o.Trigger; t != nil {
-		c.Trigger = run.TriggerInfo{ID: t.ID, Name: t.Name, Type: t.Type, Time: t.Time.UTC(), Outputs: t.Outputs}
+	if o.Trigger != nil {
+		c.Trigger = *o.Trigger
+		c.Trigger.Time = c.Trigger.Time.UTC()
 	}
 	c.InvokedBy = run.Invoker{ID: c.Trigger.ID, Name: c.Trigger.Name, Type: c.Trigger.Type}
 	if i := o.InvokedBy; i != nil {
-		c.InvokedBy = run.Invoker(*i)
+		c.InvokedBy = *i
 	} else if o.Trigger == nil {
 		// A run that is started by hand shows 32 hex digits [ADF-REST 5].
 		c.InvokedBy.ID = hex.EncodeToString(randomBytes(16))
 	}
-	if c.RunDimensions, err = runDimensions(p, c); err != nil {
+	if c.RunDimensions, err = run.Dimensions(p, c); err != nil {
 		return nil, err
 	}
 	return e.makeRunner(c)
@@ -80,33 +79,6 @@ func parameterError(err error) error {
 	return fmt.Errorf("%w: %w", kind, err)
 }
 
-// runDimensions evaluates the pipeline's run dimensions, which see pipeline()
-// only.
-func runDimensions(p *pipeline.Pipeline, c *run.Created) (*value.Object, error) {
-	if p.RunDimensions.Len() == 0 {
-		return nil, nil
-	}
-	member := func(name string, v value.Value) value.Member { return value.Member{Name: name, Value: v} }
-	global := c.GlobalParameters
-	if global == nil {
-		global = &value.Object{}
-	}
-	x := expr.Context{Now: c.At, Pipeline: value.NewObject(
-		member("DataFactory", c.Factory), member("Pipeline", c.PipelineName), member("RunId", c.ID), member("GroupId", c.GroupID),
-		member("TriggerId", c.Trigger.ID), member("TriggerName", c.Trigger.Name), member("TriggerType", c.Trigger.Type),
-		member("TriggerTime", formatTime(c.Trigger.Time)),
-		member("parameters", c.Parameters), member("globalParameters", global))}
-	out := &value.Object{}
-	for _, m := range p.RunDimensions.Members() {
-		v, err := x.Evaluate(m.Value)
-		if err != nil {
-			return nil, fmt.Errorf("run dimension %q: %w", m.Name, err)
-		}
-		out.Set(m.Name, value.Text(v))
-	}
-	return out, nil
-}
-
 // fold makes the owner of a run from its history.
 func (e *Engine) fold(rec RunRecord) (*runner, error) {
 	r, err := e.read(rec.ID)
@@ -120,7 +92,7 @@ func (e *Engine) fold(rec RunRecord) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.queued, r.arrival = summary.Status == Queued, summary.Arrival
+	r.queued, r.arrival = summary.Status == run.Queued, summary.Arrival
 	r.view.Store(r.record())
 	return r, nil
 }
@@ -150,9 +122,7 @@ func (e *Engine) read(id string) (*runner, error) {
 		if err := r.state.Apply(event); err != nil {
 			return fmt.Errorf("event %d: %w", n, err)
 		}
-		if at, ok := timeOf(event); ok {
-			r.changed = at
-		}
+		r.changed = event.When()
 		return nil
 	})
 	if err != nil {
@@ -163,6 +133,7 @@ func (e *Engine) read(id string) (*runner, error) {
 	}
 	f.sealed = r.journal.frames.sealed
 	r.journal.frames, r.journal.next = f, next
+	r.counted = r.state.Ended()
 	return r, nil
 }
 
@@ -206,21 +177,6 @@ func holdsSecrets(p *pipeline.Pipeline, c *run.Created) bool {
 		secure = secure || a.Policy.SecureInput || a.Policy.SecureOutput
 	})
 	return secure
-}
-
-// sensitive reports whether an event holds a secret by its shape, although
-// nothing in the run is declared secure: a definition may have one in plain
-// text, and so may a Web activity's input.
-func sensitive(e run.Event) bool {
-	switch e := e.(type) {
-	case *run.Created:
-		return true
-	case *run.ActivityStarted:
-		return activity.Sensitive(e.Input)
-	case *run.ActivityFinished:
-		return e.Input != nil && activity.Sensitive(e.Input)
-	}
-	return false
 }
 
 func randomBytes(n int) []byte {

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"switchyard/pipeline"
+	"switchyard/pipeline/run"
 	"switchyard/value"
 )
 
@@ -263,19 +264,19 @@ func (e *Engine) Counts() (runs, activities int) {
 }
 
 // Wait returns the run's status once it has ended.
-func (e *Engine) Wait(ctx context.Context, runID string) (Status, error) {
+func (e *Engine) Wait(ctx context.Context, runID string) (run.Status, error) {
 	if r := e.find(runID); r != nil {
 		select {
 		case <-r.ended:
 		case <-ctx.Done():
-			return "", fmt.Errorf("wait for run %s: %w", runID, ctx.Err())
+			return 0, fmt.Errorf("wait for run %s: %w", runID, ctx.Err())
 		}
 	}
 	p, err := e.PipelineRun(runID)
 	if err != nil {
-		return "", fmt.Errorf("wait for run %s: %w", runID, err)
+		return 0, fmt.Errorf("wait for run %s: %w", runID, err)
 	}
-	if !p.Status.Ended() {
+	if !p.Status.Final() {
 		return p.Status, fmt.Errorf("wait for run %s: %w", runID, ErrStopping)
 	}
 	return p.Status, nil

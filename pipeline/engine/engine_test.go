@@ -11,22 +11,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/run"
 	"switchyard/value"
 )
-
-// clock is the time of the synctest bubble.
-type clock struct{}
-
-func (clock) Now() time.Time                        { return time.Now() }
-func (clock) NewTimer(d time.Duration) engine.Timer { return timer{time.NewTimer(d)} }
-
-type timer struct{ *time.Timer }
-
-func (t timer) C() <-chan time.Time { return t.Timer.C }
 
 // world is an engine with a history and executors that tests fill in.
 type world struct {
@@ -48,7 +40,7 @@ func newWorld(t testing.TB, memory *engine.Memory, pipelines ...string) *world {
 		}
 		w.factory.PutPipeline(def)
 	}
-	w.options = engine.Options{History: memory, Log: memory, Clock: clock{}, Registry: w.registry}
+	w.options = engine.Options{History: memory, Log: memory, Clock: clock.Wall{}, Registry: w.registry}
 	return w
 }
 
@@ -77,7 +69,7 @@ func (w *world) create(name string, params *value.Object, o engine.RunOptions) s
 	return id
 }
 
-func (w *world) wait(id string) engine.Status {
+func (w *world) wait(id string) run.Status {
 	w.t.Helper()
 	s, err := w.engine.Wait(context.Background(), id)
 	if err != nil {
@@ -128,7 +120,7 @@ func TestRunSucceeds(t *testing.T) {
 		w.start()
 		start := time.Now()
 		id := w.create("P", nil, engine.RunOptions{})
-		if got := w.wait(id); got != engine.Succeeded {
+		if got := w.wait(id); got != run.Succeeded {
 			t.Errorf("status: got %s, want Succeeded; message %s", got, w.message(id))
 		}
 		if got := time.Since(start); got != 30*time.Second {
@@ -163,7 +155,7 @@ func TestRetryAndTimeout(t *testing.T) {
 		w.start()
 		start := time.Now()
 		id := w.create("p", nil, engine.RunOptions{})
-		if got := w.wait(id); got != engine.Succeeded {
+		if got := w.wait(id); got != run.Succeeded {
 			t.Errorf("status: got %s (%s), want Succeeded", got, w.message(id))
 		}
 		if got, want := time.Since(start), 60*time.Second+2*45*time.Second; got != want {
@@ -192,7 +184,7 @@ func TestUnsupportedActivityFailsByName(t *testing.T) {
 		w := newWorld(t, engine.NewMemory(nil), pipelineJSON("p", webA))
 		w.start()
 		id := w.create("p", nil, engine.RunOptions{})
-		if got := w.wait(id); got != engine.Failed || !strings.Contains(w.message(id), "'WebActivity' is not supported") {
+		if got := w.wait(id); got != run.Failed || !strings.Contains(w.message(id), "'WebActivity' is not supported") {
 			t.Errorf("got %s, %q, want Failed and the name of the type", got, w.message(id))
 		}
 		w.engine.Stop(0)
@@ -205,7 +197,7 @@ func TestPanicOfExecutorIsFailure(t *testing.T) {
 		w.register("WebActivity", func(context.Context, *activity.Call) activity.Result { panic("ouch") })
 		w.start()
 		id := w.create("p", nil, engine.RunOptions{})
-		if got := w.wait(id); got != engine.Failed {
+		if got := w.wait(id); got != run.Failed {
 			t.Errorf("status: got %s, want Failed", got)
 		}
 		w.engine.Stop(0)
@@ -279,7 +271,7 @@ func TestConcurrencyQueue(t *testing.T) {
 		if w.engine.CanStart("f", "p") {
 			t.Error("CanStart with a full concurrency: got true")
 		}
-		if p, _ := w.engine.PipelineRun("r2"); p.Status != engine.Queued {
+		if p, _ := w.engine.PipelineRun("r2"); p.Status != run.Queued {
 			t.Errorf("r2: got %s, want Queued", p.Status)
 		}
 		synctest.Wait()
@@ -290,12 +282,12 @@ func TestConcurrencyQueue(t *testing.T) {
 		if err := w.engine.Cancel("r3", false); err != nil {
 			t.Fatal(err)
 		}
-		if got := w.wait("r3"); got != engine.Cancelled {
+		if got := w.wait("r3"); got != run.Cancelled {
 			t.Errorf("r3: got %s, want Cancelled", got)
 		}
 		close(release)
 		for _, id := range []string{"r1", "r2"} {
-			if got := w.wait(id); got != engine.Succeeded {
+			if got := w.wait(id); got != run.Succeeded {
 				t.Errorf("%s: got %s, want Succeeded", id, got)
 			}
 		}
@@ -324,7 +316,7 @@ func TestCancel(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-cancelled
-		if got := w.wait(id); got != engine.Cancelled {
+		if got := w.wait(id); got != run.Cancelled {
 			t.Errorf("status: got %s, want Cancelled", got)
 		}
 		if got, want := w.activities(id), "A:Cancelled W:Cancelled"; got != want {
@@ -337,7 +329,7 @@ func TestCancel(t *testing.T) {
 			t.Errorf("cancel of an unknown run: got %v, want ErrRunNotFound", err)
 		}
 		synctest.Wait()
-		if len(finished) != 1 || finished[0].ID != id || finished[0].Status != engine.Cancelled {
+		if len(finished) != 1 || finished[0].ID != id || finished[0].Status != run.Cancelled {
 			t.Errorf("OnFinished: got %+v, want one Cancelled", finished)
 		}
 		w.engine.Stop(0)
@@ -379,7 +371,7 @@ func TestStopResumesTheSameAttempt(t *testing.T) {
 		}
 		stuck = false
 		w.start()
-		if got := w.wait(id); got != engine.Succeeded {
+		if got := w.wait(id); got != run.Succeeded {
 			t.Errorf("status: got %s (%s), want Succeeded", got, w.message(id))
 		}
 		if a := ids["A"]; len(a) != 2 || a[0] != a[1] || a[0] == "" {
@@ -424,13 +416,13 @@ func TestEffectIsStagedWithTheSuccess(t *testing.T) {
 			return activity.Result{Effect: stage, Output: value.NewObject(value.Member{Name: "m", Value: "1"})}
 		})
 		var settled []string
-		w.options.Finish = func(b json.RawMessage, run string, o engine.Outcome) (commit.Effect, error) {
+		w.options.Finish = func(b json.RawMessage, runID string, o engine.Outcome) (commit.Effect, error) {
 			settled = append(settled, fmt.Sprintf("%s %s", b, o.Status))
 			return stage, nil
 		}
 		w.start()
 		id := w.create("p", nil, engine.RunOptions{Effect: stage, Binding: json.RawMessage(`"q"`)})
-		if got := w.wait(id); got != engine.Succeeded {
+		if got := w.wait(id); got != run.Succeeded {
 			t.Errorf("status: got %s (%s), want Succeeded", got, w.message(id))
 		}
 		if got, want := fmt.Sprint(units), "[{true 1} {false 1} {true 1} {true 1}]"; got != want {
@@ -453,15 +445,15 @@ func TestRefusedEffects(t *testing.T) {
 		w.register("WebActivity", func(context.Context, *activity.Call) activity.Result {
 			return activity.Result{Effect: refuse, Output: value.NewObject(value.Member{Name: "m", Value: big})}
 		})
-		w.options.Finish = func(b json.RawMessage, run string, o engine.Outcome) (commit.Effect, error) {
-			if o.Status != engine.Failed || o.FailedActivity != "A" || o.Error == nil || o.Error.Code != activity.CodeBusRefused {
+		w.options.Finish = func(b json.RawMessage, runID string, o engine.Outcome) (commit.Effect, error) {
+			if o.Status != run.Failed || o.FailedActivity != "A" || o.Error == nil || o.Error.Code != activity.CodeBusRefused {
 				t.Errorf("outcome: got %+v, want the failure of A", o)
 			}
 			return refuse, nil
 		}
 		w.start()
 		id := w.create("p", nil, engine.RunOptions{Binding: json.RawMessage(`1`)})
-		if got, want := w.wait(id), engine.Failed; got != want {
+		if got, want := w.wait(id), run.Failed; got != want {
 			t.Errorf("status: got %s, want %s", got, want)
 		}
 		if got, want := w.message(id), "Operation on target A failed: queue is full"; got != want {

@@ -18,8 +18,8 @@ import (
 //
 // The payload table, present with the flag frameNamed, says where values are
 // missing in the event: a uvarint count, and for each the payload's number, the
-// length of its place and the place, all uvarints. A place is the number of the
-// field (in the order of fieldsOf) followed by the positions of members and
+// length of its place and the place, all uvarints. A place is the number of a part
+// (in the order of [run.Parts]) followed by the positions of members and
 // elements on the way down. In the event itself a null stands there.
 //
 // A payload is a frame too, around a [run.VariableAppended] that has nothing but
@@ -72,11 +72,11 @@ func (f *frames) encode(e run.Event, secure bool) ([]byte, []payload) {
 	}
 	var payloads []payload
 	var table []ref
-	e = withFields(e)
-	for i, field := range fieldsOf(e) {
-		v, refs := f.shrink(field.get(), secure, &payloads)
+	e = run.Copy(e)
+	for i, part := range run.PartsOf(e).Values {
+		v, refs := f.shrink(part.Get(), secure, &payloads)
 		if len(refs) > 0 {
-			field.set(v)
+			part.Set(v)
 			table = appendRefs(table, i, refs)
 		}
 	}

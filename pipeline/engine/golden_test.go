@@ -37,6 +37,14 @@ func goldenFrames(t *testing.T) func(version int) []golden.Record {
 		"container": &run.ContainerStarted{Path: "L", At: goldenTime, Input: obj("i", text), Items: y},
 		"finished":  &run.ActivityFinished{Path: "A", Input: obj("i", text), Output: x, At: goldenTime},
 		"appended":  &run.VariableAppended{Path: "V", Name: "v", Value: text, At: goldenTime},
+
+		"created-dimensions": &run.Created{ID: "r", At: goldenTime, RunDimensions: obj("d", text)},
+		"started-user":       &run.ActivityStarted{Path: "A", Attempt: 1, At: goldenTime, UserProperties: obj("u", text)},
+		"container-user":     &run.ContainerStarted{Path: "L", At: goldenTime, UserProperties: obj("u", text)},
+		"finished-user":      &run.ActivityFinished{Path: "A", At: goldenTime, UserProperties: obj("u", text)},
+		"timer":              &run.TimerStarted{Path: "W", At: goldenTime, Input: obj("i", text), UserProperties: obj("u", text)},
+		"set-user":           &run.VariableSet{Path: "S", At: goldenTime, UserProperties: obj("u", text)},
+		"appended-user":      &run.VariableAppended{Path: "V", At: goldenTime, UserProperties: obj("u", text)},
 	}
 	return func(version int) (records []golden.Record) {
 		files := golden.Read(t, "frames", version)
@@ -111,8 +119,8 @@ func TestGoldenFrames(t *testing.T) {
 		&run.VariableSet{},
 		&run.VariableAppended{}, &run.CancelRequested{}, &run.Finished{},
 	} {
-		for i := range fieldsOf(e) {
-			want = append(want, fmt.Sprint("kind ", run.KindOf(e), " field ", i))
+		for i := range run.PartsOf(e).Values {
+			want = append(want, fmt.Sprint("kind ", run.EncodeEvent(nil, e)[1], " field ", i))
 		}
 	}
 	slices.Sort(fields)
@@ -124,12 +132,12 @@ func TestGoldenFrames(t *testing.T) {
 
 func TestGoldenSummaries(t *testing.T) {
 	golden.Check(t, "summaries", summaryVersion, func(int) []golden.Record {
-		full := summary{Version: 1, Status: Failed, Arrival: 7, Message: "m", End: goldenTime.Add(time.Second),
+		full := summary{Version: 1, Status: run.Failed, Arrival: 7, Message: "m", End: goldenTime.Add(time.Second),
 			Updated:    goldenTime,
-			Invoked:    InvokedBy{ID: "i", Name: "n", Type: "t", PipelineName: "p", PipelineRunID: "r"},
+			Invoked:    run.Invoker{ID: "i", Name: "n", Type: "t", PipelineName: "p", PipelineRunID: "r"},
 			Parameters: []byte(`{"a":"1"}`), Dimensions: []byte(`{"d":"x"}`), Annotations: []byte(`["a"]`)}
 		golden.WantFull(t, full)
-		least := summary{Version: 1, Status: InProgress, Updated: goldenTime, Invoked: InvokedBy{ID: "i",
+		least := summary{Version: 1, Status: run.InProgress, Updated: goldenTime, Invoked: run.Invoker{ID: "i",
 			Name: "Manual", Type: "Manual"}}
 		return []golden.Record{golden.JSON("full", full, decodeSummary), golden.JSON("least", least,
 			decodeSummary)}

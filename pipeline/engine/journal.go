@@ -2,6 +2,7 @@ package engine
 
 import (
 	"switchyard/commit"
+	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
 )
 
@@ -30,6 +31,13 @@ type encoded struct {
 func (j *journal) encode(e run.Event) encoded {
 	frame, payloads := j.frames.encode(e, sensitive(e))
 	return encoded{frame, payloads}
+}
+
+// sensitive reports whether an event may hold a secret although nothing in the run
+// is declared secure: by its kind, or by the shape of an activity's input.
+func sensitive(e run.Event) bool {
+	parts := run.PartsOf(e)
+	return parts.Sealed || activity.Sensitive(parts.Input)
 }
 
 func (j *journal) put(e encoded) {

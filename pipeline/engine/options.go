@@ -3,18 +3,12 @@ package engine
 import (
 	"encoding/json"
 	"log/slog"
-	"time"
 
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
-	"switchyard/value"
-)
-
-// Clock and Timer are those of the activities.
-type (
-	Clock = activity.Clock
-	Timer = activity.Timer
+	"switchyard/pipeline/run"
 )
 
 // Sealer encrypts what must not be readable in the history.
@@ -27,7 +21,7 @@ type Sealer interface {
 type Options struct {
 	History  History
 	Log      commit.Log
-	Clock    Clock
+	Clock    clock.Clock
 	Logger   *slog.Logger // default: none
 	Registry *activity.Registry
 	// Sealer protects secure values in the history. Without one they are kept
@@ -47,46 +41,11 @@ type Options struct {
 	MaxQueuedRuns int
 }
 
-// Status is a status of a pipeline run [ENGINE 3.3].
-type Status string
-
-// The statuses of a pipeline run.
-const (
-	Queued     Status = "Queued"
-	InProgress Status = "InProgress"
-	Succeeded  Status = "Succeeded"
-	Failed     Status = "Failed"
-	Canceling  Status = "Canceling"
-	Cancelled  Status = "Cancelled"
-)
-
-// Ended reports whether a run of this status has ended.
-func (s Status) Ended() bool { return s == Succeeded || s == Failed || s == Cancelled }
-
-// TriggerInfo is what started a run, as pipeline().TriggerId and the others
-// tell it.
-type TriggerInfo struct {
-	ID, Name, Type string
-	Time           time.Time
-	// Outputs is what the trigger handed over, for records; may be nil.
-	Outputs value.Value
-}
-
-// InvokedBy is the member of the same name of a pipeline run.
-type InvokedBy struct {
-	ID   string
-	Name string
-	Type string
-	// Of a child run: the run that started it.
-	PipelineName  string `json:",omitempty"`
-	PipelineRunID string `json:",omitempty"`
-}
-
 // RunOptions are the facts of a new run beside its pipeline and parameters.
 type RunOptions struct {
-	ID        string       // default: a new GUID
-	Trigger   *TriggerInfo // default: started by hand
-	InvokedBy *InvokedBy   // default: by Trigger, or Manual
+	ID        string           // default: a new GUID
+	Trigger   *run.TriggerInfo // default: started by hand
+	InvokedBy *run.Invoker     // default: by Trigger, or Manual
 	// Binding names what has to be settled when the run ends, in the words of
 	// the trigger. It is passed to Options.Finish and to activities.
 	Binding json.RawMessage
@@ -97,11 +56,11 @@ type RunOptions struct {
 
 // Outcome is how a run ended.
 type Outcome struct {
-	Status  Status
+	Status  run.Status
 	Message string // the run's message, empty on success
 	// FailedActivity and Error tell the first failure of a Failed run.
 	FailedActivity string
-	Error          *activity.Error
+	Error          *pipeline.ActivityError
 }
 
 // A FinishedRun is what [Engine.OnFinished] tells.

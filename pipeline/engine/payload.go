@@ -154,24 +154,24 @@ func (l *loader) fill(e run.Event, table []ref) error {
 	if len(table) == 0 {
 		return nil
 	}
-	fields := fieldsOf(e)
+	parts := run.PartsOf(e).Values
 	for _, r := range table {
 		v, err := l.value(r.n)
 		if err != nil {
 			return err
 		}
-		if r.place[0] >= len(fields) {
+		if r.place[0] >= len(parts) {
 			return errMalformedFrame
 		}
-		field := fields[r.place[0]]
+		part := parts[r.place[0]]
 		if len(r.place) > 1 {
-			whole := field.get()
+			whole := part.Get()
 			if err := place(whole, r.place[1:], v); err != nil {
 				return err
 			}
 			continue
 		}
-		if !field.set(v) {
+		if !part.Set(v) {
 			return errMalformedFrame
 		}
 	}
@@ -204,90 +204,4 @@ func place(whole value.Value, at []int, v value.Value) error {
 		}
 	}
 	return nil
-}
-
-// A field is a member of an event that may hold a large value. Set reports
-// whether the value has the member's type; null fits every one.
-type field struct {
-	get func() value.Value
-	set func(value.Value) bool
-}
-
-func valueField(p *value.Value) field {
-	return field{func() value.Value { return *p }, func(v value.Value) bool { *p = v; return true }}
-}
-
-func objectField(p **value.Object) field {
-	return field{
-		func() value.Value {
-			if *p == nil {
-				return nil
-			}
-			return *p
-		},
-		func(v value.Value) bool {
-			o, ok := v.(*value.Object)
-			*p = o
-			return ok || v == nil
-		}}
-}
-
-func arrayField(p *value.Array) field {
-	return field{
-		func() value.Value {
-			if *p == nil {
-				return nil
-			}
-			return *p
-		},
-		func(v value.Value) bool {
-			a, ok := v.(value.Array)
-			*p = a
-			return ok || v == nil
-		}}
-}
-
-// fieldsOf returns the fields of an event that may hold large values. Their
-// order is part of the format on disk: new ones are added at the end.
-func fieldsOf(e run.Event) []field {
-	switch e := e.(type) {
-	case *run.Created:
-		return []field{objectField(&e.Parameters), objectField(&e.GlobalParameters), valueField(&e.Trigger.Outputs)}
-	case *run.ActivityStarted:
-		return []field{objectField(&e.Input), objectField(&e.LinkedServiceParameters), arrayField(&e.Inputs), arrayField(&e.Outputs)}
-	case *run.ContainerStarted:
-		return []field{objectField(&e.Input), arrayField(&e.Items)}
-	case *run.ActivityFinished:
-		return []field{objectField(&e.Input), valueField(&e.Output)}
-	case *run.VariableSet:
-		return []field{valueField(&e.Value)}
-	case *run.VariableAppended:
-		return []field{valueField(&e.Value)}
-	}
-	return nil
-}
-
-// withFields returns a copy of the event whose fields can be set.
-func withFields(e run.Event) run.Event {
-	switch e := e.(type) {
-	case *run.Created:
-		c := *e
-		return &c
-	case *run.ActivityStarted:
-		c := *e
-		return &c
-	case *run.ContainerStarted:
-		c := *e
-		return &c
-	case *run.ActivityFinished:
-		c := *e
-		return &c
-	case *run.VariableSet:
-		c := *e
-		return &c
-	case *run.VariableAppended:
-		c := *e
-		return &c
-	}
-	return e
 }

@@ -16,10 +16,10 @@ type PipelineRun struct {
 	RunID, Pipeline, Factory string
 	Parameters               *value.Object // every value as text
 	RunDimensions            *value.Object // values are text; may be nil
-	InvokedBy                InvokedBy
+	InvokedBy                run.Invoker
 	Annotations              value.Array
 	Start, End, LastUpdated  time.Time // End is zero while the run goes on
-	Status                   Status
+	Status                   run.Status
 	Message                  string
 }
 
@@ -49,7 +49,7 @@ func (p *PipelineRun) JSON() *value.Object {
 	o.Set("runStart", formatTime(p.Start))
 	o.Set("runEnd", timeOrNull(p.End))
 	o.Set("durationInMs", durationOrNull(p.Start, p.End))
-	o.Set("status", string(p.Status))
+	o.Set("status", p.Status.String())
 	o.Set("message", p.Message)
 	o.Set("lastUpdated", formatTime(p.LastUpdated))
 	annotations := p.Annotations
@@ -91,7 +91,7 @@ func baseRecord(s *run.State) PipelineRun {
 		RunID: c.ID, Pipeline: c.PipelineName, Factory: c.Factory,
 		Parameters:    texts(s.MaskedParameters()),
 		RunDimensions: c.RunDimensions,
-		InvokedBy:     InvokedBy(c.InvokedBy),
+		InvokedBy:     c.InvokedBy,
 		Annotations:   s.Pipeline().Annotations,
 		Start:         c.At,
 	}
@@ -117,9 +117,9 @@ func texts(o *value.Object) *value.Object {
 func (r *runner) record() *PipelineRun {
 	p := r.base
 	p.LastUpdated = r.changed
-	p.Status = Status(r.state.Status().String())
+	p.Status = r.state.Status()
 	if r.queued {
-		p.Status = Queued
+		p.Status = run.Queued
 	}
 	if end, ok := r.state.Result(); ok {
 		p.Message, p.End = end.Message, end.End
@@ -132,7 +132,7 @@ func (r *runner) record() *PipelineRun {
 func (r *runner) outcome() Outcome {
 	p := r.record()
 	o := Outcome{Status: p.Status, Message: p.Message}
-	if o.Status != Failed {
+	if o.Status != run.Failed {
 		return o
 	}
 	var first *run.ActivityRecord
@@ -146,9 +146,7 @@ func (r *runner) outcome() Outcome {
 	}
 	if first != nil {
 		o.FailedActivity = first.Name
-		if e := first.Error; e != nil {
-			o.Error = &activity.Error{Code: e.Code, Message: e.Message, FailureType: e.FailureType, Details: e.Details}
-		}
+		o.Error = first.Error
 	}
 	return o
 }
@@ -156,12 +154,12 @@ func (r *runner) outcome() Outcome {
 // summary is RunRecord.Summary: JSON with a version.
 type summary struct {
 	Version int
-	Status  Status
+	Status  run.Status
 	Arrival uint64    `json:",omitempty"` // place among the queued runs
 	Message string    `json:",omitempty"`
 	End     time.Time `json:",omitzero"`
 	Updated time.Time
-	Invoked InvokedBy
+	Invoked run.Invoker
 	// Parameters is absent when it is large: the run's first event has it.
 	Parameters  json.RawMessage `json:",omitempty"`
 	Dimensions  json.RawMessage `json:",omitempty"`
@@ -185,7 +183,7 @@ func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	if err != nil {
 		panic(fmt.Sprintf("engine: %v", err)) // a struct of texts, times and JSON of our own
 	}
-	return RunRecord{ID: p.RunID, Pipeline: p.Pipeline, Factory: p.Factory, Start: p.Start, Active: !p.Status.Ended(), Summary: b}
+	return RunRecord{ID: p.RunID, Pipeline: p.Pipeline, Factory: p.Factory, Start: p.Start, Active: !p.Status.Final(), Summary: b}
 }
 
 func decodeSummary(b []byte) (summary, error) {
@@ -286,37 +284,4 @@ func (e *Engine) PipelineRuns(f func(PipelineRun) bool) error {
 		}
 		return f(*p), nil
 	})
-}
-
-// timeOf returns when an event happened.
-func timeOf(e run.Event) (time.Time, bool) {
-	switch e := e.(type) {
-	case *run.Created:
-		return e.At, true
-	case *run.ActivityStarted:
-		return e.At, true
-	case *run.ContainerStarted:
-		return e.At, true
-	case *run.IterationStarted:
-		return e.At, true
-	case *run.ActivityFinished:
-		return e.At, true
-	case *run.ActivitySkipped:
-		return e.At, true
-	case *run.RetryScheduled:
-		return e.At, true
-	case *run.TimerStarted:
-		return e.At, true
-	case *run.TimerFired:
-		return e.At, true
-	case *run.VariableSet:
-		return e.At, true
-	case *run.VariableAppended:
-		return e.At, true
-	case *run.CancelRequested:
-		return e.At, true
-	case *run.Finished:
-		return e.At, true
-	}
-	return time.Time{}, false
 }

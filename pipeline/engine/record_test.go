@@ -11,6 +11,7 @@ import (
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/engine/enginetest"
+	"switchyard/pipeline/run"
 	"switchyard/value"
 )
 
@@ -27,7 +28,7 @@ func TestRecordsOfTheREST(t *testing.T) {
 		})
 		w.start()
 		id := w.create("p", value.NewObject(value.Member{Name: "n", Value: int64(5)}), engine.RunOptions{ID: "R",
-			InvokedBy: &engine.InvokedBy{ID: "i", Name: "Manual", Type: "Manual"}})
+			InvokedBy: &run.Invoker{ID: "i", Name: "Manual", Type: "Manual"}})
 		check := func(name string, o *value.Object, want string) {
 			t.Helper()
 			if got := string(value.Append(nil, o)); got != want {
@@ -68,7 +69,7 @@ func TestPipelineRunsNewestFirst(t *testing.T) {
 		}
 		var got []string
 		if err := w.engine.PipelineRuns(func(p engine.PipelineRun) bool {
-			got = append(got, p.RunID+":"+string(p.Status))
+			got = append(got, p.RunID+":"+p.Status.String())
 			return true
 		}); err != nil {
 			t.Fatal(err)
@@ -96,7 +97,7 @@ func TestActivitiesWaitForTheirTurn(t *testing.T) {
 		start := time.Now()
 		ids := []string{w.create("p", nil, engine.RunOptions{}), w.create("p", nil, engine.RunOptions{})}
 		for _, id := range ids {
-			if got := w.wait(id); got != engine.Succeeded {
+			if got := w.wait(id); got != run.Succeeded {
 				t.Errorf("status: got %s", got)
 			}
 		}
@@ -122,10 +123,10 @@ func TestTimersFireAfterARestart(t *testing.T) {
 		}
 		time.Sleep(70 * time.Second)
 		w.start()
-		if got := w.wait(early); got != engine.Succeeded || time.Since(start) != 120*time.Second {
+		if got := w.wait(early); got != run.Succeeded || time.Since(start) != 120*time.Second {
 			t.Errorf("due while stopped: %s after %v, want Succeeded at once", got, time.Since(start))
 		}
-		if got := w.wait(late); got != engine.Succeeded || time.Since(start) != 150*time.Second {
+		if got := w.wait(late); got != run.Succeeded || time.Since(start) != 150*time.Second {
 			t.Errorf("due later: %s after %v, want Succeeded after 150s", got, time.Since(start))
 		}
 		w.engine.Stop(0)
@@ -144,7 +145,7 @@ func TestUntilTimeoutCancelsItsBody(t *testing.T) {
 		w.start()
 		start := time.Now()
 		id := w.create("p", nil, engine.RunOptions{})
-		if got := w.wait(id); got != engine.Failed {
+		if got := w.wait(id); got != run.Failed {
 			t.Errorf("status: got %s, want Failed", got)
 		}
 		if got := (<-ended).Sub(start); got != 10*time.Second {
@@ -179,7 +180,7 @@ func TestCancelWhileStopping(t *testing.T) {
 			t.Errorf("Stop went on for %v after the cancellation", got)
 		}
 		w.start()
-		if got := w.wait(id); got != engine.Cancelled {
+		if got := w.wait(id); got != run.Cancelled {
 			t.Errorf("after the restart: got %s, want Cancelled", got)
 		}
 		w.engine.Stop(0)

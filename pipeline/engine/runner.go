@@ -79,6 +79,7 @@ type runner struct {
 	timers    timers
 	executing map[attempt]func() // cancels the attempt
 	spare     []message
+	counted   int         // activity runs that are over and counted by the engine
 	base      PipelineRun // what never changes of the run's record
 }
 
@@ -307,8 +308,7 @@ func (r *runner) hear(o outcome, now time.Time) {
 const codeEffectRefused = "EffectRefused"
 
 func (r *runner) fail(e *run.ActivityFinished, err *activity.Error) {
-	e.Status = run.Failed
-	e.Error = &run.ActivityError{Code: err.Code, Message: err.Message, FailureType: err.FailureType, Details: err.Details}
+	e.Status, e.Error = run.Failed, err
 }
 
 // apply folds an event that is known to fit.
@@ -316,18 +316,7 @@ func (r *runner) apply(e run.Event) {
 	if err := r.state.Apply(e); err != nil {
 		panic(fmt.Sprintf("engine: %v", err)) // Wanted said yes
 	}
-	r.saw(e)
-}
-
-// saw notes an event that was folded.
-func (r *runner) saw(e run.Event) {
-	if at, ok := timeOf(e); ok {
-		r.changed = at
-	}
-	switch e.(type) {
-	case *run.ActivityFinished, *run.VariableSet, *run.VariableAppended:
-		r.e.finishedActivities.Add(1)
-	}
+	r.changed = e.When()
 }
 
 // happen folds and writes an event that may come too late.
@@ -338,7 +327,7 @@ func (r *runner) happen(e run.Event) error {
 		}
 		return err
 	}
-	r.saw(e)
+	r.changed = e.When()
 	r.journal.add(e)
 	return nil
 }
@@ -364,7 +353,7 @@ func (r *runner) decide(now time.Time) []run.Event {
 	events := r.state.DecideSome(now, decisionsPerTurn)
 	r.undecided = len(events) == decisionsPerTurn
 	for _, e := range events {
-		r.saw(e)
+		r.changed = e.When()
 		if last, ok := e.(*run.Finished); ok {
 			r.finish(last)
 			break
@@ -415,6 +404,7 @@ func (r *runner) settle(events []run.Event, folded bool) {
 		r.journal.record(r.runRecord(view))
 	}
 	r.journal.sync()
+	r.count()
 	r.view.Store(view)
 	if r.finished {
 		r.cancelUnwanted(true)
@@ -439,6 +429,13 @@ func (r *runner) settle(events []run.Event, folded bool) {
 	}
 	r.cancelUnwanted(false)
 	r.timers.compact(r.state)
+}
+
+// count tells the engine of the activity runs that have ended since the last turn.
+func (r *runner) count() {
+	n := r.state.Ended()
+	r.e.finishedActivities.Add(int64(n - r.counted))
+	r.counted = n
 }
 
 // cancelUnwanted ends attempts whose outcome would not be taken.

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/pipeline/run"
 )
 
@@ -12,9 +13,9 @@ import (
 // due and is dropped then.
 type timers struct {
 	heap  timerHeap
-	clock Timer     // made when first needed
-	at    time.Time // when clock is due; zero when it isn't armed
-	kept  int       // length of the heap after it was compacted
+	clock clock.Timer // made when first needed
+	at    time.Time   // when clock is due; zero when it isn't armed
+	kept  int         // length of the heap after it was compacted
 }
 
 func (t *timers) add(timer run.Timer) { heap.Push(&t.heap, timer) }
@@ -30,7 +31,7 @@ func (t *timers) due(now time.Time) (run.Timer, bool) {
 
 // arm returns a channel that receives when the next timer is due; nil if there
 // is none.
-func (t *timers) arm(c Clock) <-chan time.Time {
+func (t *timers) arm(c clock.Clock) <-chan time.Time {
 	if len(t.heap) == 0 {
 		return nil
 	}

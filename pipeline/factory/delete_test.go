@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"testing"
 
+	"switchyard/clock"
 	"switchyard/pipeline"
 )
 
@@ -48,7 +49,7 @@ func TestDeletionUnderWay(t *testing.T) {
 	first.Close()
 	s := &starter{running: map[string]*pipeline.Factory{}}
 	retiring := make(chan struct{})
-	m, err := New(Options{Store: r, Log: r, Clock: wallClock{}, Sealer: turning{}, Starter: s,
+	m, err := New(Options{Store: r, Log: r, Clock: clock.Wall{}, Sealer: turning{}, Starter: s,
 		Retire: func(ctx context.Context, _ string) error { close(retiring); <-ctx.Done(); return ctx.Err() }})
 	if err != nil {
 		t.Fatal(err)

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"time"
 
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/value"
@@ -36,24 +36,11 @@ type Starter interface {
 	Start(f *pipeline.Factory, t *pipeline.Trigger) (stop func(), err error)
 }
 
-// Timer is a timer of a [Clock], with the meaning of [time.Timer] since Go 1.23.
-type Timer = interface {
-	C() <-chan time.Time
-	Stop() bool
-	Reset(d time.Duration) bool
-}
-
-// Clock tells and measures time.
-type Clock = interface {
-	Now() time.Time
-	NewTimer(d time.Duration) Timer
-}
-
 // Options are what a [Manager] needs. Store, Log, Clock and Sealer are required.
 type Options struct {
 	Store  Store
 	Log    commit.Log
-	Clock  Clock
+	Clock  clock.Clock
 	Sealer Sealer
 	Logger *slog.Logger // default: none
 	Rand   io.Reader    // etags and principals; default crypto/rand

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"switchyard/clock"
 )
 
 // shown is everything that a manager shows, as text.
@@ -140,7 +142,7 @@ func TestConcurrentChanges(t *testing.T) {
 // BenchmarkPut is a put into a factory of a thousand pipelines.
 func BenchmarkPut(b *testing.B) {
 	r := newRecords()
-	m, err := New(Options{Store: r, Log: r, Clock: wallClock{}, Sealer: turning{}})
+	m, err := New(Options{Store: r, Log: r, Clock: clock.Wall{}, Sealer: turning{}})
 	if err != nil {
 		b.Fatal(err)
 	}

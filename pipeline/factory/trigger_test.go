@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/pipeline"
 )
 
@@ -136,7 +137,7 @@ func TestStartedTriggerIsTriedAgain(t *testing.T) {
 	first.Close()
 	synctest.Test(t, func(t *testing.T) {
 		s := &starter{running: map[string]*pipeline.Factory{}, fail: errors.New("queue in is not there")}
-		m, err := New(Options{Store: r, Log: r, Clock: wallClock{}, Sealer: turning{}, Starter: s})
+		m, err := New(Options{Store: r, Log: r, Clock: clock.Wall{}, Sealer: turning{}, Starter: s})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +162,7 @@ func TestStartedTriggerIsTriedAgain(t *testing.T) {
 func TestWithoutStarter(t *testing.T) {
 	r := newRecords()
 	open(t, r).triggered().put(Triggers, "T", triggerText)
-	m, err := New(Options{Store: r, Log: r, Clock: wallClock{}, Sealer: turning{}})
+	m, err := New(Options{Store: r, Log: r, Clock: clock.Wall{}, Sealer: turning{}})
 	if err != nil {
 		t.Fatal(err)
 	}

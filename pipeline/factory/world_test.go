@@ -10,8 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/pipeline"
 )
@@ -101,15 +101,6 @@ func (turning) Open(sealed []byte) ([]byte, error) {
 	return turning{}.Seal(sealed[1:])[1:], nil
 }
 
-type wallClock struct{}
-
-func (wallClock) Now() time.Time                 { return time.Now() }
-func (wallClock) NewTimer(d time.Duration) Timer { return wallTimer{time.NewTimer(d)} }
-
-type wallTimer struct{ *time.Timer }
-
-func (t wallTimer) C() <-chan time.Time { return t.Timer.C }
-
 // starter records which triggers run.
 type starter struct {
 	mu      sync.Mutex
@@ -185,7 +176,7 @@ const tenant = "11111111-2222-4333-8444-555555555555"
 func open(t *testing.T, r *records) *world {
 	t.Helper()
 	w := &world{t: t, records: r, starter: &starter{running: map[string]*pipeline.Factory{}}}
-	m, err := New(Options{Store: r, Log: r, Clock: wallClock{}, Sealer: turning{}, Rand: &counting{n: len(r.m)}, TenantID: tenant, Starter: w.starter,
+	m, err := New(Options{Store: r, Log: r, Clock: clock.Wall{}, Sealer: turning{}, Rand: &counting{n: len(r.m)}, TenantID: tenant, Starter: w.starter,
 		Retire: func(_ context.Context, name string) error { w.retired = append(w.retired, name); return nil }})
 	if err != nil {
 		t.Fatal(err)

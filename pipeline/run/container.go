@@ -14,18 +14,120 @@ import (
 // service has no such limit, but there no iteration is free.
 const maxUntilIterations = 100_000
 
+// ContainerStarted starts a ForEach, IfCondition, Switch or Until whose own
+// expressions have been evaluated.
+type ContainerStarted struct {
+	Path  string
+	At    time.Time
+	Input *value.Object // what a record shows; {} for containers
+	// Branch is the member of typeProperties whose activities run: "activities",
+	// "ifTrueActivities", "ifFalseActivities", "cases[2]", "defaultActivities".
+	Branch string
+	// Items are the elements of a ForEach.
+	Items value.Array
+	// Queues is the number of queues of a ForEach over which its items are dealt,
+	// one after the other; 1 is sequential.
+	Queues int
+	// Deadline is when an Until times out; zero for the others. It arms
+	// [TimerUntil].
+	Deadline       time.Time
+	UserProperties *value.Object
+}
+
+func (e *ContainerStarted) fields(c codec) {
+	c.text(&e.Path)
+	c.time(&e.At)
+	c.input(&e.Input)
+	c.text(&e.Branch)
+	c.array(&e.Items)
+	c.int(&e.Queues)
+	c.time(&e.Deadline)
+	c.object(&e.UserProperties)
+}
+
+func (e *ContainerStarted) When() time.Time { return e.At }
+
+func (e *ContainerStarted) arms() (Timer, bool) {
+	return Timer{e.Path, 1, TimerUntil, e.Deadline}, !e.Deadline.IsZero()
+}
+
+func (e *ContainerStarted) apply(s *State) error {
+	n, err := s.expect(e.Path, 1, ready)
+	if err != nil {
+		return err
+	}
+	g := n.step.branch(e.Branch)
+	if g == nil || n.step.kind == kindForEach && e.Queues < 1 {
+		return misplaced("%s has no branch %q with %d queues", e.Path, e.Branch, e.Queues)
+	}
+	n.phase = running
+	n.arm(e)
+	n.children = &children{graph: g, items: e.Items, queues: e.Queues}
+	s.launch(n)
+	s.begin(n, e.At, e.Input, e.UserProperties, false, false)
+	switch n.step.kind {
+	case kindForEach:
+		if len(e.Items) == 0 || len(g.steps) == 0 {
+			s.push(n, ending)
+			return nil
+		}
+		for i := range min(e.Queues, len(e.Items)) {
+			s.iterate(n, i)
+		}
+	default:
+		s.iteration(n, 1)
+	}
+	return nil
+}
+
+// IterationStarted starts the second or a later iteration of an Until, after
+// its expression was false.
+type IterationStarted struct {
+	Path      string // of the Until
+	Iteration int    // from 2
+	At        time.Time
+}
+
+func (e *IterationStarted) fields(c codec) {
+	c.text(&e.Path)
+	c.int(&e.Iteration)
+	c.time(&e.At)
+}
+
+func (e *IterationStarted) When() time.Time { return e.At }
+
+func (e *IterationStarted) apply(s *State) error {
+	n, err := s.expect(e.Path, 1, ending)
+	if err != nil {
+		return err
+	}
+	if n.step.kind != kindUntil {
+		return misplaced("%s is no Until", e.Path)
+	}
+	n.phase = running
+	s.iteration(n, e.Iteration)
+	return nil
+}
+
+// iteration opens the one scope of an If or Switch, or the next of an Until.
+func (s *State) iteration(n *node, i int) {
+	if sc := s.open(n.children.graph, n, i); sc.remaining == 0 {
+		s.closed(sc)
+	}
+}
+
 // container is the start of a container: its record shows no input.
 func (n *node) container(branch string, user *value.Object, now time.Time) *ContainerStarted {
 	return &ContainerStarted{Path: n.path, At: now, Input: &value.Object{}, Branch: branch, Queues: 1, UserProperties: user}
 }
 
-func unexpected(format string, args ...any) *ActivityError {
-	return &ActivityError{Code: CodeInvalidTemplate, FailureType: FailureUser, Message: fmt.Sprintf(format, args...)}
+func unexpected(format string, args ...any) *pipeline.ActivityError {
+	return &pipeline.ActivityError{Code: CodeInvalidTemplate, FailureType: pipeline.UserError, Message: fmt.Sprintf(format, args...)}
 }
 
 // condition evaluates an expression that must be a boolean; the texts true and
 // false are taken too [ENGINE 5.3].
-func condition(c *expr.Context, v value.Value) (bool, *ActivityError) {
+func condition(c *expr.Context, v value.Value) (bool, *pipeline.ActivityError) {
 	v, err := c.Evaluate(v)
 	if err != nil {
 		return false, invalid(err)
@@ -41,7 +143,7 @@ func condition(c *expr.Context, v value.Value) (bool, *ActivityError) {
 	return false, unexpected("The expression of the activity must evaluate to a value of type 'Boolean'. The result is of type '%s'.", pipeline.TypeName(v))
 }
 
-func startIf(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
+func startIf(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
 	yes, aerr := condition(c, n.step.def.If.Expression)
 	if aerr != nil {
 		return nil, aerr
@@ -54,7 +156,7 @@ func startIf(n *node, c *expr.Context, user *value.Object, now time.Time) (Event
 }
 
 // startSwitch compares text with text, with case [ENGINE 5.4].
-func startSwitch(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
+func startSwitch(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
 	def := n.step.def.Switch
 	v, err := c.Evaluate(def.On)
 	if err != nil {
@@ -74,7 +176,7 @@ func startSwitch(n *node, c *expr.Context, user *value.Object, now time.Time) (E
 	return n.container(pipeline.BranchDefault, user, now), nil
 }
 
-func startForEach(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
+func startForEach(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
 	def := n.step.def.ForEach
 	items, aerr := itemsOf(c, def.Items)
 	if aerr != nil {
@@ -91,7 +193,7 @@ func startForEach(n *node, c *expr.Context, user *value.Object, now time.Time) (
 }
 
 // itemsOf evaluates the items of a ForEach or Filter.
-func itemsOf(c *expr.Context, v value.Value) (value.Array, *ActivityError) {
+func itemsOf(c *expr.Context, v value.Value) (value.Array, *pipeline.ActivityError) {
 	v, err := c.Evaluate(v)
 	if err != nil {
 		return nil, invalid(err)
@@ -106,7 +208,7 @@ func itemsOf(c *expr.Context, v value.Value) (value.Array, *ActivityError) {
 	return nil, unexpected("The function 'length' expects its parameter to be an array or a string. The provided value is of type '%s'.", pipeline.TypeName(v))
 }
 
-func startUntil(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
+func startUntil(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
 	d, err := timeout(c, n.step.def.Until.Timeout, pipeline.DefaultUntilTimeout, pipeline.MaxUntilTimeout)
 	if err != nil {
 		return nil, invalid(err)
@@ -131,8 +233,8 @@ func (s *State) end(n *node, now time.Time) Event {
 }
 
 // failure is the error of a container [ENGINE 5.2, 5.3].
-func (c *children) failure() *ActivityError {
-	e := &ActivityError{Code: CodeActionFailed, FailureType: FailureUser, Message: "Activity failed because an inner activity failed"}
+func (c *children) failure() *pipeline.ActivityError {
+	e := &pipeline.ActivityError{Code: CodeActionFailed, FailureType: pipeline.UserError, Message: "Activity failed because an inner activity failed"}
 	if c.culprit != nil {
 		e.Message += fmt.Sprintf("; Inner activity name: %s, Error: %s", c.culprit.step.def.Name, c.culprit.reason())
 	}

@@ -26,71 +26,8 @@ func (n *node) typeProperty(name string) (value.Value, bool) {
 	return n.step.def.TypeProperties.Lookup(name)
 }
 
-// variable resolves variableName.
-func (s *State) variable(n *node, c *expr.Context) (*pipeline.Variable, *ActivityError) {
-	raw, _ := n.typeProperty("variableName")
-	v, err := c.Evaluate(raw)
-	if err != nil {
-		return nil, invalid(err)
-	}
-	name, _ := v.(string)
-	def := s.def.Variable(name)
-	if def == nil {
-		return nil, unexpected("The template variable '%s' cannot be found.", name)
-	}
-	return def, nil
-}
-
-// setVariable is [ENGINE 5.7].
-func (s *State) setVariable(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
-	raw, _ := n.typeProperty("value")
-	e := &VariableSet{Path: n.path, At: now, UserProperties: user,
-		SecureInput: n.step.def.Policy.SecureInput, SecureOutput: n.step.def.Policy.SecureOutput}
-	if pipeline.SetsReturnValue(n.step.def) {
-		o, aerr := returnValue(c, raw)
-		if aerr != nil {
-			return nil, aerr
-		}
-		e.Name, e.Value, e.System = pipeline.ReturnValueVariable, o, true
-		return e, nil
-	}
-	def, aerr := s.variable(n, c)
-	if aerr != nil {
-		return nil, aerr
-	}
-	if pipeline.RefersToVariable(raw, def.Name) {
-		return nil, unexpected("The variable '%s' cannot be used in the value it is set to: self-referencing is not allowed.", def.Name)
-	}
-	v, err := c.Evaluate(raw)
-	if err != nil {
-		return nil, invalid(err)
-	}
-	if v, err = def.Convert(v); err != nil {
-		return nil, invalid(err)
-	}
-	e.Name, e.Value = def.Name, v
-	return e, nil
-}
-
-// appendVariable is [ENGINE 5.8]: an array is appended as one nested element.
-func (s *State) appendVariable(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
-	def, aerr := s.variable(n, c)
-	if aerr != nil {
-		return nil, aerr
-	}
-	if def.Type != pipeline.VariableArray {
-		return nil, unexpected("The variable '%s' of type '%s' cannot be appended to: only variables of type 'Array' can.", def.Name, def.Type)
-	}
-	raw, _ := n.typeProperty("value")
-	v, err := c.Evaluate(raw)
-	if err != nil {
-		return nil, invalid(err)
-	}
-	return &VariableAppended{Path: n.path, Name: def.Name, Value: v, At: now, UserProperties: user}, nil
-}
-
 // filter is [ENGINE 5.9].
-func filter(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
+func filter(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
 	rawItems, _ := n.typeProperty("items")
 	items, aerr := itemsOf(c, rawItems)
 	if aerr != nil {
@@ -126,7 +63,7 @@ func filter(n *node, c *expr.Context, user *value.Object, now time.Time) (Event,
 }
 
 // startWait is [ENGINE 5.6].
-func startWait(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
+func startWait(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
 	raw, _ := n.typeProperty("waitTimeInSeconds")
 	v, err := c.Evaluate(raw)
 	if err != nil {
@@ -153,7 +90,7 @@ func startWait(n *node, c *expr.Context, user *value.Object, now time.Time) (Eve
 }
 
 // failActivity is [ENGINE 5.10] with its table of edge cases.
-func failActivity(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
+func failActivity(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
 	message, mstate, aerr := failText(n, c, "message")
 	if aerr != nil {
 		return nil, aerr
@@ -175,7 +112,7 @@ func failActivity(n *node, c *expr.Context, user *value.Object, now time.Time) (
 	case mstate == textOther:
 		message = name + " fail message parameter could not be interpreted as a string"
 	}
-	f := n.fail(now, &ActivityError{Code: code, Message: message, FailureType: FailureUser})
+	f := n.fail(now, &pipeline.ActivityError{Code: code, Message: message, FailureType: pipeline.UserError})
 	f.Input = value.NewObject(member("message", message), member("errorCode", code))
 	f.UserProperties = user
 	return f, nil
@@ -190,7 +127,7 @@ const (
 	textOther             // not text
 )
 
-func failText(n *node, c *expr.Context, name string) (string, textState, *ActivityError) {
+func failText(n *node, c *expr.Context, name string) (string, textState, *pipeline.ActivityError) {
 	raw, ok := n.typeProperty(name)
 	if !ok {
 		return "", textMissing, nil
@@ -214,7 +151,7 @@ const maxReturnValue = 4 << 20
 
 // returnValue evaluates the typed list of a SetVariable that sets the
 // pipeline's return value [ENGINE 5.7].
-func returnValue(c *expr.Context, raw value.Value) (*value.Object, *ActivityError) {
+func returnValue(c *expr.Context, raw value.Value) (*value.Object, *pipeline.ActivityError) {
 	o, aerr := returnMembers(c, raw, 0)
 	if aerr != nil {
 		return nil, aerr
@@ -227,7 +164,7 @@ func returnValue(c *expr.Context, raw value.Value) (*value.Object, *ActivityErro
 
 const maxReturnDepth = 64
 
-func returnMembers(c *expr.Context, raw value.Value, depth int) (*value.Object, *ActivityError) {
+func returnMembers(c *expr.Context, raw value.Value, depth int) (*value.Object, *pipeline.ActivityError) {
 	list, ok := raw.(value.Array)
 	if !ok || depth > maxReturnDepth {
 		return nil, unexpected("The pipeline return value must be a list of keys and values. It is of type '%s'.", pipeline.TypeName(raw))
@@ -250,7 +187,7 @@ func returnMembers(c *expr.Context, raw value.Value, depth int) (*value.Object, 
 	return o, nil
 }
 
-func returnContent(c *expr.Context, key string, typed value.Value, depth int) (value.Value, *ActivityError) {
+func returnContent(c *expr.Context, key string, typed value.Value, depth int) (value.Value, *pipeline.ActivityError) {
 	o, _ := typed.(*value.Object)
 	t, _ := o.Lookup("type")
 	content, _ := o.Lookup("content")
@@ -292,7 +229,7 @@ func returnContent(c *expr.Context, key string, typed value.Value, depth int) (v
 	return nil, unexpected("The return value '%s' has the unknown type '%s'.", key, typeName)
 }
 
-func returnScalar(key string, content value.Value, t pipeline.ParameterType) (value.Value, *ActivityError) {
+func returnScalar(key string, content value.Value, t pipeline.ParameterType) (value.Value, *pipeline.ActivityError) {
 	v, err := (&pipeline.Parameter{Name: key, Type: t}).Convert(content)
 	if err != nil {
 		return nil, unexpected("The content of the return value '%s' of type '%s' is of type '%s'.", key, t, pipeline.TypeName(content))

@@ -112,8 +112,8 @@ func (s *State) decide(n *node, now time.Time) Event {
 	case ready:
 		return s.start(n, now)
 	case timedOut:
-		return &ActivityFinished{Path: n.path, Attempt: n.attempt, Status: Failed, At: now, Error: &ActivityError{
-			Code: CodeActionTimedOut, FailureType: FailureUser,
+		return &ActivityFinished{Path: n.path, Attempt: n.attempt, Status: Failed, At: now, Error: &pipeline.ActivityError{
+			Code: CodeActionTimedOut, FailureType: pipeline.UserError,
 			Message: fmt.Sprintf("The activity did not finish within its timeout of %s.", pipeline.FormatTimespan(n.started.Timeout)),
 		}}
 	case retrying:
@@ -122,15 +122,15 @@ func (s *State) decide(n *node, now time.Time) Event {
 		if x := s.lastInFlight(n); x != nil {
 			return &ActivityFinished{Path: x.path, Attempt: x.attempt, Status: Cancelled, At: now}
 		}
-		return n.fail(now, &ActivityError{
-			Code: CodeActionTimedOut, FailureType: FailureUser, Message: "The Until activity did not finish within its timeout.",
+		return n.fail(now, &pipeline.ActivityError{
+			Code: CodeActionTimedOut, FailureType: pipeline.UserError, Message: "The Until activity did not finish within its timeout.",
 		})
 	}
 	return s.end(n, now)
 }
 
 // fail ends an activity that has no attempts to repeat.
-func (n *node) fail(now time.Time, err *ActivityError) *ActivityFinished {
+func (n *node) fail(now time.Time, err *pipeline.ActivityError) *ActivityFinished {
 	e := &ActivityFinished{Path: n.path, Attempt: n.attempt, Status: Failed, Error: err, At: now}
 	if n.phase == ready {
 		e.SecureInput, e.SecureOutput = n.step.def.Policy.SecureInput, n.step.def.Policy.SecureOutput
@@ -160,7 +160,7 @@ func (s *State) start(n *node, now time.Time) Event {
 	return e
 }
 
-func (s *State) startKind(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
+func (s *State) startKind(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
 	switch n.step.kind {
 	case kindExecution:
 		return s.startExecution(n, c, user, now)
@@ -183,7 +183,7 @@ func (s *State) startKind(n *node, c *expr.Context, user *value.Object, now time
 	case kindFail:
 		return failActivity(n, c, user, now)
 	}
-	return nil, &ActivityError{Code: CodeNotSupported, FailureType: FailureUser,
+	return nil, &pipeline.ActivityError{Code: CodeNotSupported, FailureType: pipeline.UserError,
 		Message: fmt.Sprintf("Activities of type %s are not supported.", n.step.def.Type)}
 }
 
@@ -219,7 +219,7 @@ func resolve(c *expr.Context, o *value.Object) (*value.Object, error) {
 }
 
 // startExecution resolves the inputs of an attempt, anew for each.
-func (s *State) startExecution(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *ActivityError) {
+func (s *State) startExecution(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
 	a := n.step.def
 	e := &ActivityStarted{
 		Path: n.path, Attempt: n.attempt, Activity: a.Name, Type: a.Type, At: now,

@@ -116,8 +116,10 @@ func (r *decoder) optional(_ bool, f func()) {
 }
 
 func (r *decoder) since(version uint8) bool { return r.version >= version }
+func (r *decoder) sealed()                  {}
 
 func (r *decoder) object(p **value.Object) { r.optional(false, func() { *p = r.members() }) }
+func (r *decoder) input(p **value.Object)  { r.object(p) }
 func (r *decoder) array(p *value.Array)    { r.optional(false, func() { *p = r.elements() }) }
 
 func (r *decoder) texts(p *[]string) {

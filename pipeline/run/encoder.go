@@ -47,6 +47,9 @@ func (w *encoder) optional(present bool, f func()) {
 }
 
 func (w *encoder) since(uint8) bool { return true }
+func (w *encoder) sealed()          {}
+
+func (w *encoder) input(p **value.Object) { w.object(p) }
 
 func (w *encoder) object(p **value.Object) {
 	w.optional(*p != nil, func() { w.members(*p) })

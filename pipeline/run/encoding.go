@@ -46,10 +46,12 @@ var (
 )
 
 // EncodeEvent appends the encoding of e to dst.
-func EncodeEvent(dst []byte, e Event) []byte { return encodeEvent(dst, e, encodingVersion) }
+func EncodeEvent(dst []byte, e Event) []byte {
+	return encodeEvent(dst, e, numberOf(e), encodingVersion)
+}
 
-func encodeEvent(dst []byte, e Event, version uint8) []byte {
-	w := &encoder{b: append(dst, version, byte(e.kind()))}
+func encodeEvent(dst []byte, e Event, number, version uint8) []byte {
+	w := &encoder{b: append(dst, version, number)}
 	e.fields(w)
 	return w.b
 }
@@ -59,14 +61,14 @@ func encodeEvent(dst []byte, e Event, version uint8) []byte {
 func DecodeEvent(b []byte) (Event, error) { return decodeEvent(b, encodingVersion, newEvent) }
 
 // decodeEvent reads events up to the version newest, of the kinds that make knows.
-func decodeEvent(b []byte, newest uint8, make func(Kind) Event) (Event, error) {
+func decodeEvent(b []byte, newest uint8, make func(number uint8) Event) (Event, error) {
 	if len(b) < 2 {
 		return nil, fmt.Errorf("%w: %d bytes", ErrMalformedEvent, len(b))
 	}
 	if b[0] > newest {
 		return nil, fmt.Errorf("%w: encoding %d, this one reads up to %d", ErrNewerEvent, b[0], newest)
 	}
-	e := make(Kind(b[1]))
+	e := make(b[1])
 	if e == nil || b[0] == 0 {
 		return nil, fmt.Errorf("%w: version %d, kind %d", ErrMalformedEvent, b[0], b[1])
 	}
@@ -81,40 +83,8 @@ func decodeEvent(b []byte, newest uint8, make func(Kind) Event) (Event, error) {
 	return e, nil
 }
 
-func newEvent(k Kind) Event {
-	switch k {
-	case KindCreated:
-		return new(Created)
-	case KindActivityStarted:
-		return new(ActivityStarted)
-	case KindContainerStarted:
-		return new(ContainerStarted)
-	case KindIterationStarted:
-		return new(IterationStarted)
-	case KindActivityFinished:
-		return new(ActivityFinished)
-	case KindActivitySkipped:
-		return new(ActivitySkipped)
-	case KindRetryScheduled:
-		return new(RetryScheduled)
-	case KindTimerStarted:
-		return new(TimerStarted)
-	case KindTimerFired:
-		return new(TimerFired)
-	case KindVariableSet:
-		return new(VariableSet)
-	case KindVariableAppended:
-		return new(VariableAppended)
-	case KindCancelRequested:
-		return new(CancelRequested)
-	case KindFinished:
-		return new(Finished)
-	}
-	return nil
-}
-
-// A codec visits the fields of an event, to write or to read them: one list of
-// fields serves both, so the two can't disagree.
+// A codec visits the fields of an event, to write them, to read them, or to look
+// at its values: one list of fields serves all, so they can't disagree.
 type codec interface {
 	text(*string)
 	bytes(*[]byte)
@@ -125,6 +95,9 @@ type codec interface {
 	time(*time.Time)
 	value(*value.Value)
 	object(**value.Object)
+	// input is object for the resolved input of an activity. An event has at most
+	// one.
+	input(**value.Object)
 	array(*value.Array)
 	texts(*[]string)
 	// optional calls f if there is a part to write or to read; f makes it when
@@ -133,140 +106,6 @@ type codec interface {
 	// since reports whether the fields that version added are there: always when
 	// writing.
 	since(version uint8) bool
-}
-
-func (e *Created) fields(c codec) {
-	c.int(&e.Version)
-	c.text(&e.ID)
-	c.text(&e.GroupID)
-	c.text(&e.Factory)
-	c.text(&e.PipelineName)
-	c.bytes(&e.Definition)
-	c.object(&e.Parameters)
-	c.object(&e.GlobalParameters)
-	c.text(&e.Trigger.ID)
-	c.text(&e.Trigger.Name)
-	c.text(&e.Trigger.Type)
-	c.time(&e.Trigger.Time)
-	c.value(&e.Trigger.Outputs)
-	c.text(&e.InvokedBy.ID)
-	c.text(&e.InvokedBy.Name)
-	c.text(&e.InvokedBy.Type)
-	c.text(&e.InvokedBy.PipelineName)
-	c.text(&e.InvokedBy.PipelineRunID)
-	c.time(&e.At)
-	c.texts(&e.Secure)
-	c.bytes((*[]byte)(&e.Binding))
-	c.object(&e.RunDimensions)
-}
-
-func (e *ActivityStarted) fields(c codec) {
-	c.text(&e.Path)
-	c.int(&e.Attempt)
-	c.text(&e.Activity)
-	c.text(&e.Type)
-	c.time(&e.At)
-	c.object(&e.Input)
-	c.text(&e.LinkedService)
-	c.object(&e.LinkedServiceParameters)
-	c.array(&e.Inputs)
-	c.array(&e.Outputs)
-	c.duration(&e.Timeout)
-	c.int(&e.Retry)
-	c.duration(&e.RetryInterval)
-	c.bool(&e.SecureInput)
-	c.bool(&e.SecureOutput)
-	c.object(&e.UserProperties)
-}
-
-func (e *ContainerStarted) fields(c codec) {
-	c.text(&e.Path)
-	c.time(&e.At)
-	c.object(&e.Input)
-	c.text(&e.Branch)
-	c.array(&e.Items)
-	c.int(&e.Queues)
-	c.time(&e.Deadline)
-	c.object(&e.UserProperties)
-}
-
-func (e *IterationStarted) fields(c codec) {
-	c.text(&e.Path)
-	c.int(&e.Iteration)
-	c.time(&e.At)
-}
-
-func (e *ActivityFinished) fields(c codec) {
-	c.text(&e.Path)
-	c.int(&e.Attempt)
-	c.small((*uint8)(&e.Status))
-	c.value(&e.Output)
-	c.optional(e.Error != nil, func() {
-		if e.Error == nil {
-			e.Error = new(ActivityError)
-		}
-		c.text(&e.Error.Code)
-		c.text(&e.Error.Message)
-		c.text(&e.Error.FailureType)
-		c.value(&e.Error.Details)
-	})
-	c.time(&e.At)
-	c.object(&e.Input)
-	c.bool(&e.SecureInput)
-	c.bool(&e.SecureOutput)
-	c.object(&e.UserProperties)
-}
-
-func (e *ActivitySkipped) fields(c codec) {
-	c.text(&e.Path)
-	c.time(&e.At)
-}
-
-func (e *RetryScheduled) fields(c codec) {
-	c.text(&e.Path)
-	c.int(&e.Attempt)
-	c.time(&e.FireAt)
-	c.time(&e.At)
-}
-
-func (e *TimerStarted) fields(c codec) {
-	c.text(&e.Path)
-	c.time(&e.FireAt)
-	c.time(&e.At)
-	c.object(&e.Input)
-	c.object(&e.UserProperties)
-}
-
-func (e *TimerFired) fields(c codec) {
-	c.text(&e.Path)
-	c.int(&e.Attempt)
-	c.small((*uint8)(&e.Timer))
-	c.time(&e.At)
-}
-
-func (e *VariableSet) fields(c codec) {
-	c.text(&e.Path)
-	c.text(&e.Name)
-	c.value(&e.Value)
-	c.bool(&e.System)
-	c.time(&e.At)
-	c.bool(&e.SecureInput)
-	c.bool(&e.SecureOutput)
-	c.object(&e.UserProperties)
-}
-
-func (e *VariableAppended) fields(c codec) {
-	c.text(&e.Path)
-	c.text(&e.Name)
-	c.value(&e.Value)
-	c.time(&e.At)
-	c.object(&e.UserProperties)
-}
-
-func (e *CancelRequested) fields(c codec) { c.time(&e.At) }
-
-func (e *Finished) fields(c codec) {
-	c.small((*uint8)(&e.Status))
-	c.text(&e.Message)
-	c.time(&e.At)
+	// sealed says that events of this kind may hold secrets anywhere. It is no field.
+	sealed()
 }

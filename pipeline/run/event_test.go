@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/pipeline"
 	"switchyard/pipeline/run"
 	"switchyard/value"
 )
@@ -22,7 +23,7 @@ func everyEvent() []run.Event {
 	o := value.NewObject(
 		value.Member{Name: "z", Value: nil}, value.Member{Name: "a", Value: value.Array{true, false, int64(math.MinInt64), 1.0, math.Inf(1), "ü"}},
 		value.Member{Name: "deep", Value: deep}, value.Member{Name: "", Value: &value.Object{}})
-	failure := &run.ActivityError{Code: "c", Message: "m", FailureType: run.FailureSystem, Details: value.Array{"d"}}
+	failure := &pipeline.ActivityError{Code: "c", Message: "m", FailureType: pipeline.SystemError, Details: value.Array{"d"}}
 	return []run.Event{
 		&run.Created{Version: 1, ID: "i", GroupID: "g", Factory: "f", PipelineName: "p", Definition: []byte("{}"), Parameters: o, GlobalParameters: o,
 			Trigger:   run.TriggerInfo{ID: "1", Name: "n", Type: "t", Time: at, Outputs: o},
@@ -45,7 +46,7 @@ func everyEvent() []run.Event {
 }
 
 func TestEventEncoding(t *testing.T) {
-	kinds := map[run.Kind]bool{}
+	kinds := map[uint8]bool{}
 	for _, e := range everyEvent() {
 		v := reflect.ValueOf(e).Elem()
 		for i := range v.NumField() {
@@ -53,7 +54,7 @@ func TestEventEncoding(t *testing.T) {
 				t.Errorf("%T: field %s is not set by the test", e, v.Type().Field(i).Name)
 			}
 		}
-		kinds[run.KindOf(e)] = true
+		kinds[run.NumberOf(e)] = true
 		b := run.EncodeEvent([]byte("prefix"), e)
 		got, err := run.DecodeEvent(b[len("prefix"):])
 		if err != nil || !reflect.DeepEqual(got, e) {
@@ -80,10 +81,10 @@ func TestDecodeEventRefuses(t *testing.T) {
 	if _, err := run.DecodeEvent(newer); !errors.Is(err, run.ErrNewerEvent) {
 		t.Errorf("newer version: got %v, want ErrNewerEvent", err)
 	}
-	deep := append([]byte{1, byte(run.KindVariableAppended), 0, 0}, bytes.Repeat([]byte{6, 1}, 1_000_000)...)
+	deep := append([]byte{1, run.NumberOf(&run.VariableAppended{}), 0, 0}, bytes.Repeat([]byte{6, 1}, 1_000_000)...)
 	for name, b := range map[string][]byte{
 		"nothing": nil, "version 0": append([]byte{0}, good[1:]...), "unknown kind": {1, 200}, "trailing bytes": append(good, 0),
-		"long text": {1, byte(run.KindActivitySkipped), 0xff, 0xff, 0xff, 0xff, 0x7f}, "nested without end": deep,
+		"long text": {1, run.NumberOf(&run.ActivitySkipped{}), 0xff, 0xff, 0xff, 0xff, 0x7f}, "nested without end": deep,
 	} {
 		if _, err := run.DecodeEvent(b); !errors.Is(err, run.ErrMalformedEvent) {
 			t.Errorf("%s: got %v, want ErrMalformedEvent", name, err)

@@ -4,4 +4,7 @@ package run
 const EncodingVersion = encodingVersion
 
 // NewEvent returns an event of a kind, nil if there is none.
-func NewEvent(k Kind) Event { return newEvent(k) }
+func NewEvent(number uint8) Event { return newEvent(number) }
+
+// NumberOf returns the number of an event's kind on disk.
+func NumberOf(e Event) uint8 { return numberOf(e) }

@@ -6,58 +6,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"strconv"
-	"time"
 
 	"switchyard/pipeline"
 	"switchyard/value"
 )
-
-// A Timer is armed until it fires or is no longer wanted.
-type Timer struct {
-	Path    string
-	Attempt int
-	Kind    TimerKind
-	FireAt  time.Time
-}
-
-// Fired returns the event that reports the timer.
-func (t Timer) Fired(at time.Time) *TimerFired {
-	return &TimerFired{Path: t.Path, Attempt: t.Attempt, Timer: t.Kind, At: at}
-}
-
-// TimerOf returns the timer that a decision arms: the engine arms it when the
-// decision is durable. After a restart [State.Timers] lists those still armed.
-func TimerOf(e Event) (Timer, bool) {
-	switch e := e.(type) {
-	case *ActivityStarted:
-		return Timer{e.Path, e.Attempt, TimerAttempt, e.At.Add(e.Timeout)}, true
-	case *RetryScheduled:
-		return Timer{e.Path, e.Attempt, TimerRetry, e.FireAt}, true
-	case *TimerStarted:
-		return Timer{e.Path, 1, TimerWait, e.FireAt}, true
-	case *ContainerStarted:
-		if !e.Deadline.IsZero() {
-			return Timer{e.Path, 1, TimerUntil, e.Deadline}, true
-		}
-	}
-	return Timer{}, false
-}
-
-// timer returns the kind of timer that runs for the node, 0 if none does.
-func (n *node) timer() TimerKind {
-	switch {
-	case n.phase == backoff:
-		return TimerRetry
-	case n.phase != running:
-	case n.started != nil:
-		return TimerAttempt
-	case n.step.kind == kindWait:
-		return TimerWait
-	case n.step.kind == kindUntil:
-		return TimerUntil
-	}
-	return 0
-}
 
 // Wanted reports whether the attempt of an execution activity is in flight: its
 // outcome would be taken.

@@ -34,7 +34,7 @@ func TestGoldenEvents(t *testing.T) {
 		kinds[b[1]] = true
 	}
 	for k := range math.MaxUint8 + 1 {
-		if e := run.NewEvent(run.Kind(k)); e != nil && !kinds[byte(k)] {
+		if e := run.NewEvent(uint8(k)); e != nil && !kinds[byte(k)] {
 			t.Errorf("there is no golden event of kind %d, %T", k, e)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/pipeline"
 	"switchyard/pipeline/run"
 	"switchyard/value"
 )
@@ -158,7 +159,7 @@ func succeeded(output value.Value) *run.ActivityFinished {
 }
 
 func failed(code, message string) *run.ActivityFinished {
-	return &run.ActivityFinished{Status: run.Failed, Error: &run.ActivityError{Code: code, Message: message, FailureType: run.FailureUser}}
+	return &run.ActivityFinished{Status: run.Failed, Error: &pipeline.ActivityError{Code: code, Message: message, FailureType: pipeline.UserError}}
 }
 
 // drive runs a state to its end, firing timers when nothing else is in flight
@@ -211,7 +212,7 @@ func describe(e run.Event) string {
 		}
 		return js(o)
 	}
-	reason := func(err *run.ActivityError) string {
+	reason := func(err *pipeline.ActivityError) string {
 		if err == nil {
 			return ""
 		}

@@ -29,7 +29,7 @@ type ActivityRecord struct {
 	Start, End     time.Time // End is zero while the attempt is in flight
 	Input          *value.Object
 	Output         value.Value
-	Error          *ActivityError // nil unless failed
+	Error          *pipeline.ActivityError // nil unless failed
 	UserProperties *value.Object
 	// IterationHash is equal for all activities of one iteration, "" outside
 	// loops.
@@ -170,6 +170,9 @@ func same(a, b value.Value) bool {
 	}
 	return true // masking leaves the other types alone
 }
+
+// Ended counts the activity runs that are over.
+func (s *State) Ended() int { return s.ended }
 
 // MaskedParameters returns the run's parameters for showing.
 func (s *State) MaskedParameters() *value.Object {

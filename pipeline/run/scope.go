@@ -45,7 +45,8 @@ type node struct {
 
 	started  *ActivityStarted // the attempt in flight
 	children *children        // of a container that has started
-	fireAt   time.Time        // of the timer that runs
+	armed    TimerKind        // the timer that runs while the phase is running or backoff; 0 for none
+	fireAt   time.Time        // of that timer
 	inFlight int              // 1 + index in State.flight; 0 when not there
 	record   *ActivityRecord  // of the attempt in flight or the last one
 	object   *value.Object    // activity('…') of a finished node, made when first asked for

@@ -2,6 +2,7 @@ package run
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"switchyard/expr"
@@ -35,6 +36,25 @@ func pipelineObject(c *Created) *value.Object {
 		o.Set("TriggeredByPipelineRunId", c.InvokedBy.PipelineRunID)
 	}
 	return o
+}
+
+// Dimensions evaluates the run dimensions of a pipeline as texts; they see
+// pipeline() only. It returns nil if there are none. The error names the dimension
+// and wraps an [*expr.Error].
+func Dimensions(p *pipeline.Pipeline, c *Created) (*value.Object, error) {
+	if p.RunDimensions.Len() == 0 {
+		return nil, nil
+	}
+	x := expr.Context{Now: c.At, Pipeline: pipelineObject(c)}
+	out := &value.Object{}
+	for _, m := range p.RunDimensions.Members() {
+		v, err := x.Evaluate(m.Value)
+		if err != nil {
+			return nil, fmt.Errorf("run dimension %q: %w", m.Name, err)
+		}
+		out.Set(m.Name, value.Text(v))
+	}
+	return out, nil
 }
 
 func orEmpty(o *value.Object) *value.Object {
@@ -131,12 +151,6 @@ func errorObject(r *ActivityRecord) value.Value {
 	)
 }
 
-// Failure types of an [ActivityError].
-const (
-	FailureUser   = "UserError"
-	FailureSystem = "SystemError"
-)
-
 // Error codes of failures that are decided here.
 const (
 	CodeInvalidTemplate    = expr.CodeInvalidTemplate
@@ -147,10 +161,10 @@ const (
 )
 
 // invalid is the error of an activity whose own properties can't be resolved.
-func invalid(err error) *ActivityError {
+func invalid(err error) *pipeline.ActivityError {
 	var e *expr.Error
 	if errors.As(err, &e) {
-		return &ActivityError{Code: e.Code, Message: e.Message, FailureType: FailureUser}
+		return &pipeline.ActivityError{Code: e.Code, Message: e.Message, FailureType: pipeline.UserError}
 	}
-	return &ActivityError{Code: CodeInvalidTemplate, Message: err.Error(), FailureType: FailureUser}
+	return &pipeline.ActivityError{Code: CodeInvalidTemplate, Message: err.Error(), FailureType: pipeline.UserError}
 }

@@ -1,5 +1,7 @@
 package run
 
+import "fmt"
+
 // Status is the state of a pipeline run or of an activity run [ENGINE 3.3]. The
 // numbers are written to disk.
 type Status uint8
@@ -17,7 +19,9 @@ const (
 	Inactive   Status = 8
 )
 
-var statusNames = [...]string{"", "Queued", "InProgress", "Succeeded", "Failed", "Canceling", "Cancelled", "Skipped", "Inactive"}
+var statusNames = [...]string{
+	"", "Queued", "InProgress", "Succeeded", "Failed", "Canceling", "Cancelled", "Skipped", "Inactive",
+}
 
 // String returns the spelling of the REST API.
 func (s Status) String() string {
@@ -30,33 +34,16 @@ func (s Status) String() string {
 // Final reports whether nothing follows the status.
 func (s Status) Final() bool { return s >= Succeeded && s != Canceling && int(s) < len(statusNames) }
 
-// ParseStatus reads the spelling of the REST API, exactly.
-func ParseStatus(text string) (Status, bool) {
+// MarshalText returns the spelling of the REST API.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the spelling of the REST API, exactly.
+func (s *Status) UnmarshalText(text []byte) error {
 	for i, n := range statusNames {
-		if i > 0 && n == text {
-			return Status(i), true
+		if i > 0 && n == string(text) {
+			*s = Status(i)
+			return nil
 		}
 	}
-	return 0, false
-}
-
-// TimerKind says what a timer is for. The numbers are written to disk.
-type TimerKind uint8
-
-// The kinds of timers.
-const (
-	TimerWait    TimerKind = 1 // a Wait activity ends
-	TimerRetry   TimerKind = 2 // the next attempt starts
-	TimerAttempt TimerKind = 3 // an attempt in flight times out
-	TimerUntil   TimerKind = 4 // an Until times out
-)
-
-var timerNames = [...]string{"", "Wait", "Retry", "Attempt", "Until"}
-
-// String returns the name of the constant without its prefix.
-func (k TimerKind) String() string {
-	if int(k) < len(timerNames) {
-		return timerNames[k]
-	}
-	return "Unknown"
+	return fmt.Errorf("%q is no status of a run", text)
 }

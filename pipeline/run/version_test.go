@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+	"time"
 
 	"switchyard/value"
 )
@@ -12,8 +13,9 @@ import (
 // the second and third ones know it.
 type note struct{ Text string }
 
-func (*note) kind() Kind       { return 200 }
-func (e *note) fields(c codec) { c.text(&e.Text) }
+func (*note) When() time.Time    { return time.Time{} }
+func (*note) apply(*State) error { return nil }
+func (e *note) fields(c codec)   { c.text(&e.Text) }
 
 type grown struct {
 	Text   string
@@ -22,7 +24,8 @@ type grown struct {
 	Secure bool
 }
 
-func (*grown) kind() Kind { return 200 }
+func (*grown) When() time.Time    { return time.Time{} }
+func (*grown) apply(*State) error { return nil }
 
 func (e *grown) fields(c codec) {
 	c.text(&e.Text)
@@ -36,17 +39,17 @@ func (e *grown) fields(c codec) {
 }
 
 func TestFieldsOfLaterVersions(t *testing.T) {
-	newNote := func(Kind) Event { return new(note) }
-	newGrown := func(Kind) Event { return new(grown) }
-	first := encodeEvent(nil, &note{"t"}, 1)
+	newNote := func(uint8) Event { return new(note) }
+	newGrown := func(uint8) Event { return new(grown) }
+	first := encodeEvent(nil, &note{"t"}, 200, 1)
 	full := &grown{Text: "t", Count: 7, Value: "v", Secure: true}
-	third := encodeEvent(nil, full, 3)
+	third := encodeEvent(nil, full, 200, 3)
 	second := append([]byte{2}, third[1:len(third)-1]...) // without its last field, one byte
 	for _, test := range []struct {
 		name   string
 		event  []byte
 		newest uint8
-		kinds  func(Kind) Event
+		kinds  func(uint8) Event
 		want   Event
 		err    error
 	}{

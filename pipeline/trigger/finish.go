@@ -8,6 +8,7 @@ import (
 
 	"switchyard/commit"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/run"
 )
 
 // binding is what a run keeps of the trigger that started it: [engine.RunOptions]
@@ -55,13 +56,13 @@ func SourceBinding(j json.RawMessage) (json.RawMessage, error) {
 
 // Finish makes the hook for [engine.Options]: it settles the messages of a run
 // by how it ended.
-func Finish(s Settler) func(j json.RawMessage, run string, o engine.Outcome) (commit.Effect, error) {
-	return func(j json.RawMessage, run string, o engine.Outcome) (commit.Effect, error) {
+func Finish(s Settler) func(j json.RawMessage, runID string, o engine.Outcome) (commit.Effect, error) {
+	return func(j json.RawMessage, runID string, o engine.Outcome) (commit.Effect, error) {
 		b, err := decodeBinding(j)
 		if err != nil {
 			return nil, err
 		}
-		return s.Settle(b.Source, run, settlement(b, run, o))
+		return s.Settle(b.Source, runID, settlement(b, runID, o))
 	}
 }
 
@@ -85,19 +86,19 @@ const (
 // maxDescription is the greatest length of a dead-letter description.
 const maxDescription = 4096
 
-func settlement(b binding, run string, o engine.Outcome) Settlement {
+func settlement(b binding, runID string, o engine.Outcome) Settlement {
 	switch o.Status {
-	case engine.Succeeded:
+	case run.Succeeded:
 		return Settlement{Kind: Complete}
-	case engine.Cancelled:
+	case run.Cancelled:
 		return Settlement{Kind: Release}
 	}
 	s := Settlement{
 		Kind:        Abandon,
 		Backoff:     b.Backoff,
 		Reason:      ReasonRunFailed,
-		Description: cut(fmt.Sprintf("Pipeline run %s, started by trigger %s, failed. %s", run, b.Trigger, o.Message)),
-		Properties:  []Property{{PropertyRunID, run}},
+		Description: cut(fmt.Sprintf("Pipeline run %s, started by trigger %s, failed. %s", runID, b.Trigger, o.Message)),
+		Properties:  []Property{{PropertyRunID, runID}},
 	}
 	if o.FailedActivity != "" {
 		s.Properties = append(s.Properties, Property{PropertyFailedActivity, o.FailedActivity})

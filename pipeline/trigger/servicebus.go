@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/expr"
 	"switchyard/pipeline"
@@ -21,7 +22,7 @@ import (
 type Options struct {
 	Engine *engine.Engine
 	Log    commit.Log
-	Clock  engine.Clock
+	Clock  clock.Clock
 	Logger *slog.Logger // default: none
 	Source Source
 	// Namespace is what trigger() shows as the source's namespace.
@@ -264,7 +265,7 @@ func (t *ServiceBus) create(ctx context.Context, id string, b Batch) error {
 	}
 	_, err = t.o.Engine.CreateRun(ctx, t.o.Factory, t.target.Pipeline.Name, params, engine.RunOptions{
 		ID: id,
-		Trigger: &engine.TriggerInfo{
+		Trigger: &run.TriggerInfo{
 			ID: id, Name: t.o.Trigger.Name, Type: t.o.Trigger.Type, Time: now,
 			Outputs: facts(messages, t.def.QueueName, t.o.Namespace),
 		},

@@ -12,23 +12,16 @@ import (
 	"testing/synctest"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/engine/enginetest"
+	"switchyard/pipeline/run"
 	"switchyard/pipeline/trigger"
 	"switchyard/value"
 )
-
-type clock struct{}
-
-func (clock) Now() time.Time                        { return time.Now() }
-func (clock) NewTimer(d time.Duration) engine.Timer { return timer{time.NewTimer(d)} }
-
-type timer struct{ *time.Timer }
-
-func (t timer) C() <-chan time.Time { return t.Timer.C }
 
 // queue is a queue in memory with run locks.
 type queue struct {
@@ -257,8 +250,8 @@ func newWorld(t *testing.T, r *enginetest.Recorder, q *queue, properties, argume
 		}
 		return activity.Result{}
 	}))
-	w.engine, _ = engine.New(engine.Options{History: r, Log: r, Clock: clock{}, Registry: registry, Finish: trigger.Finish(q)})
-	w.trigger, _ = trigger.NewServiceBus(trigger.Options{Engine: w.engine, Log: r, Clock: clock{}, Source: q, Namespace: "ns", Factory: w.factory, Trigger: def})
+	w.engine, _ = engine.New(engine.Options{History: r, Log: r, Clock: clock.Wall{}, Registry: registry, Finish: trigger.Finish(q)})
+	w.trigger, _ = trigger.NewServiceBus(trigger.Options{Engine: w.engine, Log: r, Clock: clock.Wall{}, Source: q, Namespace: "ns", Factory: w.factory, Trigger: def})
 	if w.trigger == nil {
 		t.Fatal("no trigger")
 	}
@@ -332,7 +325,7 @@ func TestRunPerBatch(t *testing.T) {
 		runs := 0
 		w.engine.PipelineRuns(func(p engine.PipelineRun) bool {
 			runs++
-			if p.InvokedBy.Name != "OnTicket" || p.InvokedBy.Type != "ServiceBusTrigger" || p.Status != engine.Succeeded {
+			if p.InvokedBy.Name != "OnTicket" || p.InvokedBy.Type != "ServiceBusTrigger" || p.Status != run.Succeeded {
 				t.Errorf("run: got %+v", p)
 			}
 			return true

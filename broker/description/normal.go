@@ -1,0 +1,157 @@
+package description
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// An InvalidError is a property with a value that it can't have.
+type InvalidError struct{ Property, Text string }
+
+func (e *InvalidError) Error() string { return e.Property + " " + e.Text }
+
+// An UnsupportedError names a property that the broker does not have.
+type UnsupportedError struct {
+	Entity   Entity
+	Property string
+}
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("%v property %s is not supported", e.Entity, e.Property)
+}
+
+// Normal returns the options with the defaults filled in for an entity in a
+// namespace of an SKU, or why there can't be such an entity: an [*UnsupportedError]
+// or an [*InvalidError].
+func (e Entity) Normal(o Options, sku string) (Options, error) {
+	for i := range table {
+		if p := &table[i]; !p.Has.Contains(e) && !p.isZero(&o) {
+			return o, &InvalidError{p.Name, fmt.Sprintf("is not a property of a %v", e)}
+		}
+	}
+	for _, p := range rows[e] {
+		p.setDefault(&o, sku)
+		if p.Unsupported && !p.isDefault(&o, sku) {
+			return o, &UnsupportedError{e, p.Name}
+		}
+	}
+	for _, p := range rows[e] {
+		if text := p.check(&o, e, sku); text != "" {
+			return o, &InvalidError{p.Name, text}
+		}
+	}
+	return o, nil
+}
+
+// Unchanged returns the first property that is fixed when an entity is created and
+// differs between two options; nil: there is none.
+func (e Entity) Unchanged(old, new Options) *Property {
+	for _, p := range rows[e] {
+		if p.Fixed && p.Value(&old) != p.Value(&new) {
+			return p
+		}
+	}
+	return nil
+}
+
+func (p *Property) isZero(o *Options) bool { return reflect.ValueOf(p.Field(o)).Elem().IsZero() }
+
+func (p *Property) setDefault(o *Options, sku string) {
+	if !p.isZero(o) {
+		return
+	}
+	d := p.limits(sku).Default
+	switch f := p.Field(o).(type) {
+	case *time.Duration:
+		*f = time.Duration(d)
+	case *int:
+		*f = int(d)
+	case *int64:
+		*f = d
+	case **bool:
+		yes := true
+		*f = &yes
+	case *Status:
+		*f = Active
+	}
+}
+
+func (p *Property) isDefault(o *Options, sku string) bool {
+	var d Options
+	p.setDefault(&d, sku)
+	return p.Value(o) == p.Value(&d)
+}
+
+// check says what is wrong with a property, "" if nothing is.
+func (p *Property) check(o *Options, e Entity, sku string) string {
+	l := p.limits(sku)
+	switch f := p.Field(o).(type) {
+	case *time.Duration:
+		if n := int64(*f); n < l.Min || n > l.Max {
+			return fmt.Sprintf("%v: want %s", *f, p.wantDuration())
+		}
+	case *int:
+		return l.checkNumber(int64(*f), sku)
+	case *int64:
+		return l.checkSize(*f)
+	case *Status:
+		if !slices.Contains(statuses[e], *f) {
+			return fmt.Sprintf("%s: want %s", *f, list(statuses[e]))
+		}
+	case *string:
+		if l.Max > 0 && int64(utf8.RuneCountInString(*f)) > l.Max {
+			return fmt.Sprintf(": want at most %d characters", l.Max)
+		}
+	}
+	return ""
+}
+
+func (l *Limits) checkNumber(n int64, sku string) string {
+	switch {
+	case l.Allowed != nil && !slices.Contains(l.Allowed, n):
+		return fmt.Sprintf("%d: want one of %v in a %s namespace", n, l.Allowed, sku)
+	case l.Allowed == nil && (n < l.Min || n > l.Max):
+		return fmt.Sprintf("%d: want %d to %d", n, l.Min, l.Max)
+	}
+	return ""
+}
+
+func (l *Limits) checkSize(n int64) string {
+	switch {
+	case n >= l.Min && n <= l.Max:
+		return ""
+	case l.Min == l.Max:
+		return fmt.Sprintf("%d: it can be set only in a Premium namespace", n)
+	}
+	return fmt.Sprintf("%d: want %d to %d KiB", n, l.Min/kib, l.Max/kib)
+}
+
+func (p *Property) wantDuration() string {
+	var s string
+	switch l := p.Limits; {
+	case l.Min == 1:
+		s = "more than 0, at most " + words(l.Max)
+	case l.Max == forever:
+		s = "at least " + words(l.Min)
+	default:
+		s = words(l.Min) + " to " + words(l.Max)
+	}
+	if p.Basic != nil {
+		s += ", in a Basic namespace at most " + words(p.Basic.Max)
+	}
+	return s
+}
+
+// words writes a duration for people.
+func words(n int64) string {
+	switch {
+	case n%day == 0:
+		return fmt.Sprintf("%d days", n/day)
+	case n%minute == 0:
+		return fmt.Sprintf("%d minutes", n/minute)
+	}
+	return fmt.Sprintf("%d s", n/second)
+}

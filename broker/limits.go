@@ -1,0 +1,64 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"switchyard/broker/description"
+	"switchyard/broker/entity"
+)
+
+// Quotas of a topic [SB-SEM 1.5].
+const (
+	maxSubscriptions      = 2_000
+	maxSQLFilters         = 2_000
+	maxCorrelationFilters = 100_000
+)
+
+func (o NamespaceOptions) normal() (NamespaceOptions, error) {
+	if o.SKU == "" {
+		o.SKU = SKUStandard
+	}
+	for _, sku := range [...]string{SKUBasic, SKUStandard, SKUPremium} {
+		if strings.EqualFold(o.SKU, sku) {
+			o.SKU = sku
+			return o, nil
+		}
+	}
+	return o, fmt.Errorf("%w: SKU %q: want Basic, Standard or Premium", ErrInvalidArgument, o.SKU)
+}
+
+// normal fills in defaults and refuses what an entity of a namespace can't be.
+func normal(e description.Entity, o description.Options, sku string) (description.Options, error) {
+	if e != description.Queue && sku == SKUBasic {
+		return o, fmt.Errorf("%w: a Basic namespace has no topics", ErrNotAllowed)
+	}
+	o, err := e.Normal(o, sku)
+	if u, ok := errors.AsType[*description.UnsupportedError](err); ok {
+		return o, &NotSupportedError{What: fmt.Sprintf("%v property %s", u.Entity, u.Property)}
+	}
+	return o, invalid(err)
+}
+
+// invalid says of a refusal of package description what it is to callers.
+func invalid(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrInvalidArgument, err)
+}
+
+// config is what the state machine needs of the normal options of a queue. Those of
+// a topic decide whether it takes a message.
+func config(o *description.Options) entity.Config {
+	return entity.Config{
+		LockDuration:           o.LockDuration,
+		DefaultTimeToLive:      o.DefaultMessageTimeToLive,
+		MaxDeliveryCount:       uint32(o.MaxDeliveryCount),
+		DeadLetterOnExpiration: o.DeadLetteringOnMessageExpiration,
+		MaxBytes:               int64(o.MaxSizeInMegabytes) << 20,
+		MaxMessageBytes:        o.MaxMessageSize,
+		Status:                 o.Status,
+	}
+}

@@ -1,0 +1,83 @@
+package run
+
+import (
+	"encoding/json"
+	"time"
+
+	"switchyard/value"
+)
+
+// A TriggerInfo says what started a run, as pipeline() shows it.
+type TriggerInfo struct {
+	ID   string
+	Name string // "Manual" when nothing but a caller started the run
+	Type string // "Manual", "ServiceBusTrigger", "PipelineActivity", …
+	Time time.Time
+	// Outputs is what the trigger handed over, kept for records; parameters were
+	// evaluated before the run was created. May be nil.
+	Outputs value.Value
+}
+
+// An Invoker is the invokedBy member of a run record.
+type Invoker struct {
+	ID   string
+	Name string
+	Type string // invokedByType
+	// PipelineName and PipelineRunID name the parent of a child run.
+	PipelineName  string `json:",omitempty"` // the tags are those of the engine's summaries
+	PipelineRunID ID     `json:",omitempty"`
+}
+
+// Created is the first event of a run: everything that was known when it was
+// accepted. A later change of the pipeline does not reach the run.
+type Created struct {
+	Version      int // of the decision rules, see DecisionVersion
+	ID           ID
+	GroupID      ID
+	Factory      string
+	PipelineName string
+	// Definition is the pipeline's JSON file as it was accepted.
+	Definition       []byte
+	Parameters       *value.Object // bound, see BindParameters
+	GlobalParameters *value.Object
+	Trigger          TriggerInfo
+	InvokedBy        Invoker
+	At               time.Time
+	// Secure names the parameters of type SecureString: their values are masked
+	// in every record.
+	Secure []string
+	// Binding is what the trigger needs at the end of the run; opaque here.
+	Binding json.RawMessage
+	// RunDimensions are the evaluated run dimensions of the pipeline; may be nil.
+	RunDimensions *value.Object
+}
+
+func (e *Created) fields(c codec) {
+	c.sealed() // its parameters may be secrets, and its definition may hold some
+	c.int(&e.Version)
+	c.text(&e.ID)
+	c.text(&e.GroupID)
+	c.text(&e.Factory)
+	c.text(&e.PipelineName)
+	c.bytes(&e.Definition)
+	c.object(&e.Parameters)
+	c.object(&e.GlobalParameters)
+	c.text(&e.Trigger.ID)
+	c.text(&e.Trigger.Name)
+	c.text(&e.Trigger.Type)
+	c.time(&e.Trigger.Time)
+	c.value(&e.Trigger.Outputs)
+	c.text(&e.InvokedBy.ID)
+	c.text(&e.InvokedBy.Name)
+	c.text(&e.InvokedBy.Type)
+	c.text(&e.InvokedBy.PipelineName)
+	c.text(&e.InvokedBy.PipelineRunID)
+	c.time(&e.At)
+	c.texts(&e.Secure)
+	c.bytes((*[]byte)(&e.Binding))
+	c.object(&e.RunDimensions)
+}
+
+func (e *Created) When() time.Time { return e.At }
+
+func (e *Created) apply(*State) error { return misplaced("a second %T", e) }
