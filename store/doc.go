@@ -39,6 +39,8 @@
 //	20 run 02 n:u64                    payload
 //	21 start:~time run                 run record, newest first
 //	22 start:time run                  active run, oldest first, no value
+//	23 hash:32 bytes                   definition of a pipeline
+//	24 hash:32 bytes run               run that follows the definition, no value
 //
 // All of an entity lies in [10 entity, 10 entity+1): deleting it is one range.
 // The same holds for the events and payloads of a run. Numbers are never
@@ -82,9 +84,10 @@
 //	          [id:bytes] [session:bytes] [partition:bytes] size:uvarint [sections, size bytes]
 //	status    flags state:u8 deliveries:uvarint [not before:time] [properties]
 //	          [source:bytes] [owner:u8 token:16 bytes] [locked until:time] [run:bytes]
-//	run       flags id:bytes pipeline:bytes factory:bytes [start:time] summary:bytes
+//	run       flags id:bytes pipeline:bytes factory:bytes [start:time] [definition:32 bytes]
+//	          summary:bytes
 //	start     flags [start:time]
-//	event, payload, sections, meta   the bytes as given
+//	event, payload, definition, sections, meta   the bytes as given
 //
 // # Versions
 //
@@ -94,6 +97,9 @@
 // one is [ErrNewerVersion] and changes nothing. The number rises with every
 // change of the layout above and with the Pebble format that is pinned in
 // options.go.
+//
+// Format 2 adds the value log and table 05, format 3 the tables 23 and 24 and the
+// definition of a run. What an older format has is read as it is.
 //
 // # Durability
 //

@@ -9,7 +9,7 @@ import (
 )
 
 // formatVersion is the version of the layout that doc.go draws.
-const formatVersion = 2
+const formatVersion = 3
 
 // Names in the system table.
 const (
@@ -30,6 +30,8 @@ type format struct {
 
 var currentFormat = format{version: formatVersion, upgrades: []upgrade{
 	// 1 to 2: there may be a value log, and references to it. Nothing moves.
+	func(pebble.Reader, *pebble.Batch) error { return nil },
+	// 2 to 3: there may be definitions of pipelines, and runs that follow them.
 	func(pebble.Reader, *pebble.Batch) error { return nil },
 }}
 

@@ -178,7 +178,7 @@ func TestWriteFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := openTest(t, dir, Options{})
-	do(s, func(u *commit.Unit) { fillAll(s, u) })
+	do(s, func(u *commit.Unit) { fillAll(s, u); fillSince3(s, u) })
 	if err := s.db.Flush(); err != nil {
 		t.Fatal(err)
 	}

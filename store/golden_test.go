@@ -14,7 +14,7 @@ import (
 )
 
 // TestGoldenRecords keeps the payload of each kind of record, with every field
-// and with none. testdata/format1.txt has them under their keys.
+// and with none. testdata/format*.txt have them under their keys.
 func TestGoldenRecords(t *testing.T) {
 	golden.Check(t, "records", recordVersion, func(int) (records []golden.Record) {
 		for _, c := range codecs() {
@@ -124,6 +124,10 @@ func kindOfKey(t *testing.T, k []byte) string {
 		return "21 start:~time run"
 	case tableActiveRun:
 		return "22 start:time run"
+	case tableDefinition:
+		return "23 hash:32 bytes"
+	case tableFollower:
+		return "24 hash:32 bytes run"
 	}
 	t.Errorf("the format's file has a key %x that doc.go does not draw", k)
 	return ""

@@ -17,17 +17,22 @@ import (
 const (
 	runHasStart = 1 << iota
 	runIsActive
-	runFlags = 1<<iota - 1
+	runFollows // names a definition
+	runFlags   = 1<<iota - 1
 )
 
 func appendRunRecord(b []byte, r engine.RunRecord) []byte {
-	flags := bitIf(!r.Start.IsZero(), runHasStart) | bitIf(r.Active, runIsActive)
+	flags := bitIf(!r.Start.IsZero(), runHasStart) | bitIf(r.Active, runIsActive) |
+		bitIf(r.Definition != engine.Hash{}, runFollows)
 	b = binary.AppendUvarint(b, flags)
 	b = appendBytes(b, r.ID)
 	b = appendBytes(b, r.Pipeline)
 	b = appendBytes(b, r.Factory)
 	if flags&runHasStart != 0 {
 		b = appendTime(b, r.Start)
+	}
+	if flags&runFollows != 0 {
+		b = append(b, r.Definition[:]...)
 	}
 	return appendBytes(b, r.Summary)
 }
@@ -38,6 +43,9 @@ func decodeRunRecord(b []byte) (engine.RunRecord, error) {
 	r := engine.RunRecord{ID: d.string(), Pipeline: d.string(), Factory: d.string(), Active: flags&runIsActive != 0}
 	if flags&runHasStart != 0 {
 		r.Start = d.time()
+	}
+	if flags&runFollows != 0 {
+		copy(r.Definition[:], d.take(len(r.Definition)))
 	}
 	r.Summary = d.clone()
 	return r, d.done()
@@ -107,8 +115,11 @@ func (s *Store) PutRun(u *commit.Unit, r engine.RunRecord) {
 	start := runKey(r.ID, runStart)
 	u.Set(start, finish(start, appendRunStart(newRecord(timeSize+1), r.Start)))
 	key := runByStartKey(r.Start, r.ID)
-	size := 32 + timeSize + len(r.ID) + len(r.Pipeline) + len(r.Factory) + len(r.Summary)
+	size := 32 + timeSize + len(r.Definition) + len(r.ID) + len(r.Pipeline) + len(r.Factory) + len(r.Summary)
 	u.Set(key, finish(key, appendRunRecord(newRecord(size), r)))
+	if (r.Definition != engine.Hash{}) {
+		u.Set(followerKey(r.Definition, r.ID), nil)
+	}
 	if active := activeRunKey(r.Start, r.ID); r.Active {
 		u.Set(active, nil)
 	} else {
@@ -131,15 +142,6 @@ func (v *view) runStart(id string) (time.Time, error) {
 		return time.Time{}, damaged(key, err)
 	}
 	return t, nil
-}
-
-func (s *Store) runStart(id string) (time.Time, error) {
-	v, err := s.view()
-	if err != nil {
-		return time.Time{}, err
-	}
-	defer v.close()
-	return v.runStart(id)
 }
 
 // run reads a run's record where its start says that it is.
@@ -222,14 +224,59 @@ func (s *Store) Runs(f func(engine.RunRecord) (more bool, err error)) error {
 	})
 }
 
-// DeleteRun implements [engine.History]. It reads where the record is; the
-// record of a run that can't be read stays in the list.
+// PutDefinition implements [engine.History].
+func (s *Store) PutDefinition(u *commit.Unit, h engine.Hash, b []byte) {
+	key := definitionKey(h)
+	u.Set(key, record(key, b))
+}
+
+// Definition implements [engine.History].
+func (s *Store) Definition(h engine.Hash) ([]byte, error) {
+	b, err := s.get(definitionKey(h))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, fmt.Errorf("definition %x: %w", h, engine.ErrNotInHistory)
+	}
+	return b, err
+}
+
+// UnusedDefinitions implements [engine.History].
+func (s *Store) UnusedDefinitions() (unused []engine.Hash, err error) {
+	v, err := s.view()
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	followers, err := v.iterator([]byte{tableFollower}, []byte{tableFollower + 1})
+	if err != nil {
+		return nil, err
+	}
+	defer followers.Close()
+	err = v.scan([]byte{tableDefinition}, []byte{tableDefinition + 1}, func(key, _ []byte) error {
+		if len(key) != 1+len(engine.Hash{}) {
+			return damaged(key, errShort)
+		}
+		h := engine.Hash(key[1:])
+		first := followerKey(h, "")[:len(key)]
+		if !followers.SeekGE(first) || !bytes.HasPrefix(followers.Key(), first) {
+			unused = append(unused, h)
+		}
+		return s.readError(followers.Error())
+	})
+	return unused, err
+}
+
+// DeleteDefinition implements [engine.History].
+func (s *Store) DeleteDefinition(u *commit.Unit, h engine.Hash) { u.Delete(definitionKey(h)) }
+
+// DeleteRun implements [engine.History]. It reads the run's record, which says where
+// the others are; that of a run that can't be read stays in the list.
 func (s *Store) DeleteRun(u *commit.Unit, id string) {
-	start, err := s.runStart(id)
+	r, err := s.Run(id)
 	switch {
 	case err == nil:
-		u.Delete(runByStartKey(start, id))
-		u.Delete(activeRunKey(start, id))
+		u.Delete(runByStartKey(r.Start, id))
+		u.Delete(activeRunKey(r.Start, id))
+		u.Delete(followerKey(r.Definition, id))
 	case !errors.Is(err, engine.ErrNotInHistory):
 		s.opts.Logger.Error("run stays in the list", "run", id, "err", err)
 	}

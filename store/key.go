@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"switchyard/broker"
+	"switchyard/pipeline/engine"
 )
 
 // Tables: the first byte of every key (doc.go draws them).
@@ -21,6 +22,8 @@ const (
 	tableRun                     = 0x20
 	tableRunByStart              = 0x21
 	tableActiveRun               = 0x22
+	tableDefinition              = 0x23
+	tableFollower                = 0x24
 	entityRecord                 = 0x00
 	entitySubQueue               = 0x01
 	kindCounters                 = 0x00
@@ -175,6 +178,13 @@ func activeRunKey(start time.Time, id string) []byte {
 	return appendRun(appendKeyTime(append(make([]byte, 0, 32), tableActiveRun), start), id)
 }
 
+func definitionKey(h engine.Hash) []byte { return append([]byte{tableDefinition}, h[:]...) }
+
+// followerKey says that a run follows a definition.
+func followerKey(h engine.Hash, run string) []byte {
+	return appendRun(append(append(make([]byte, 0, 64), tableFollower), h[:]...), run)
+}
+
 // end returns the first key after all keys that start with prefix, which is not
 // all ones.
 func end(prefix []byte) []byte {
@@ -230,6 +240,14 @@ func describeKnown(k []byte) string {
 	case tableRunByStart, tableActiveRun:
 		if len(k) > 1+timeLen {
 			if id, _, ok := cutRun(k[1+timeLen:]); ok {
+				return "run " + id
+			}
+		}
+	case tableDefinition:
+		return fmt.Sprintf("definition %x", k[1:])
+	case tableFollower:
+		if len(k) > 1+len(engine.Hash{}) {
+			if id, _, ok := cutRun(k[1+len(engine.Hash{}):]); ok {
 				return "run " + id
 			}
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"flag"
@@ -45,6 +46,8 @@ type codec struct {
 
 func codecs() []codec {
 	run := engine.RunRecord{ID: "r", Pipeline: "p", Factory: "f", Start: epoch.Add(1), Active: true, Summary: []byte("s")}
+	follows := run
+	follows.Definition = engine.Hash{1, 31: 2}
 	return []codec{
 		{"message",
 			func(b []byte) (any, error) {
@@ -80,6 +83,10 @@ func codecs() []codec {
 			func(b []byte) (any, error) { return decodeRunRecord(b) },
 			func(v any) []byte { return appendRunRecord(nil, v.(engine.RunRecord)) },
 			run},
+		{"run-definition",
+			func(b []byte) (any, error) { return decodeRunRecord(b) },
+			func(v any) []byte { return appendRunRecord(nil, v.(engine.RunRecord)) },
+			follows},
 		{"start",
 			func(b []byte) (any, error) { return decodeRunStart(b) },
 			func(v any) []byte { return appendRunStart(nil, v.(time.Time)) },
@@ -212,6 +219,8 @@ func TestDescribe(t *testing.T) {
 		{runItemKey("r", runPayload, 6), "payload 6 of run r"},
 		{runByStartKey(epoch, "r"), "run r"},
 		{activeRunKey(epoch, "r"), "run r"},
+		{definitionKey(engine.Hash{1, 31: 2}), "definition 01" + strings.Repeat("00", 30) + "02"},
+		{followerKey(engine.Hash{1}, "r"), "run r"},
 		{[]byte{0x77, 1}, "record 7701"},
 	} {
 		if got := describe(c.key); got != c.want {
@@ -242,22 +251,43 @@ func fillAll(s *Store, u *commit.Unit) {
 	s.PutRun(u, engine.RunRecord{ID: "named", Pipeline: "p", Factory: "f", Start: epoch})
 }
 
-// TestFormat compares what is written with what the current format is: a difference is a
-// new format, which needs an upgrade. And what is in the file must be readable.
-func TestFormat(t *testing.T) {
+// fillSince2 and fillSince3 write what these formats have and those before have not.
+func fillSince2(_ *Store, u *commit.Unit) {
+	u.Set(segmentKey(7), nil) // a store in memory has no value log that could miss it
+}
+
+func fillSince3(s *Store, u *commit.Unit) {
+	h := engine.Hash{1, 2, 3}
+	s.PutDefinition(u, h, []byte("definition"))
+	s.PutRun(u, engine.RunRecord{ID: "follows", Pipeline: "p", Factory: "f", Start: epoch, Definition: h, Summary: []byte("s")})
+}
+
+// TestFormats compares what is written with what each format is: a difference is a
+// new format, which needs an upgrade. And what is in the files must be readable.
+func TestFormats(t *testing.T) {
+	fill := []func(*Store, *commit.Unit){fillAll, fillSince2, fillSince3}
+	for v := range fill {
+		t.Run(fmt.Sprint(v+1), func(t *testing.T) { testFormat(t, v+1, fill[:v+1]) })
+	}
+}
+
+func testFormat(t *testing.T, version int, fill []func(*Store, *commit.Unit)) {
 	s := memory(t)
 	do(s, func(u *commit.Unit) {
-		fillAll(s, u)
-		u.Set(segmentKey(7), nil) // a store in memory has no value log that could miss it
+		for _, f := range fill {
+			f(s, u)
+		}
 	})
 	all := dump(t, s)
 	delete(all, string(systemKey(keyCheckKeyName))) // differs each time
+	key := systemKey(formatKeyName)
+	all[string(key)] = string(record(key, binary.AppendUvarint(nil, uint64(version))))
 	var b strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(all)) {
 		fmt.Fprintf(&b, "%x %x\n", k, all[k])
 	}
-	name := filepath.Join("testdata", fmt.Sprintf("format%d.txt", formatVersion))
-	if *rewrite {
+	name := filepath.Join("testdata", fmt.Sprintf("format%d.txt", version))
+	if *rewrite && version == formatVersion {
 		if err := os.WriteFile(name, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -324,6 +354,9 @@ func tryReadAll(s *Store) (out []any, err error) {
 	add(nil, s.Runs(func(r engine.RunRecord) (bool, error) {
 		add(r, nil)
 		add(nil, s.Events(r.ID, func(n uint64, e []byte) error { add(string(e), nil); return nil }))
+		if b, err := s.Definition(r.Definition); err == nil || !errors.Is(err, engine.ErrNotInHistory) {
+			add(string(b), err)
+		}
 		if b, err := s.Payload(r.ID, 1); err == nil || !errors.Is(err, engine.ErrNotInHistory) {
 			add(string(b), err)
 		}

@@ -40,7 +40,7 @@ const (
 func (s *System) openFactories() error {
 	m, err := factory.New(factory.Options{
 		Store: records{s.store}, Log: s.store, Clock: s.clock, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,
-		TenantID: s.tenant, Starter: s.starter(), Retire: factory.RetireRuns(s.engine, s.store, s.store),
+		TenantID: s.tenant, Starter: s.starter(), Retire: factory.RetireRuns(s.engine),
 		GlobalParameter: func(v value.Value) value.Value {
 			if v == LanguageEndpoint {
 				return "http://" + languageHost

@@ -132,7 +132,7 @@ func open(t *testing.T, store *armtest.Store) *fixture {
 	check(t, err)
 	f.m, err = factory.New(factory.Options{
 		Store: store, Log: f.log, Clock: standing{stands}, Sealer: plain{}, Rand: armtest.NewRand(2), TenantID: tenant, Starter: f.starter,
-		Retire: factory.RetireRuns(f.engine, f.memory, f.memory),
+		Retire: factory.RetireRuns(f.engine),
 	})
 	check(t, err)
 	check(t, f.engine.Start(t.Context()))

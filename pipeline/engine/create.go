@@ -29,13 +29,17 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 	} else if !errors.Is(err, ErrNotInHistory) {
 		return nil, err
 	}
+	revision, err := e.revisions.of(p)
+	if err != nil {
+		return nil, err
+	}
 	c := &run.Created{
 		Version:          run.DecisionVersion,
 		ID:               o.ID,
 		GroupID:          o.ID,
 		Factory:          f.Name,
 		PipelineName:     p.Name,
-		Definition:       value.Append(nil, p.Raw),
+		Revision:         revision.Hash(),
 		Parameters:       bound,
 		GlobalParameters: f.GlobalParameters,
 		At:               e.o.Clock.Now().UTC(),
@@ -57,7 +61,7 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 	if c.RunDimensions, err = run.Dimensions(p, c); err != nil {
 		return nil, err
 	}
-	return e.makeRunner(c)
+	return e.makeRunner(c, revision)
 }
 
 const manual = "Manual"
@@ -116,7 +120,11 @@ func (e *Engine) read(id string) (*runner, error) {
 			if !ok {
 				return fmt.Errorf("event %d: %w: the first is %T", n, errMalformedFrame, event)
 			}
-			r, err = e.makeRunner(created)
+			revision, err := e.revisions.ofRun(created)
+			if err != nil {
+				return err
+			}
+			r, err = e.makeRunner(created, revision)
 			return err
 		}
 		if err := r.state.Apply(event); err != nil {

@@ -21,10 +21,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/pipeline/run"
 	"switchyard/value"
@@ -58,6 +60,8 @@ type Engine struct {
 
 	finishedRuns, finishedActivities atomic.Int64
 
+	revisions *revisions
+
 	mu        sync.Mutex
 	started   bool                      // guarded by mu
 	stopping  bool                      // guarded by mu
@@ -88,6 +92,7 @@ func New(o Options) (*Engine, error) {
 		o:         o,
 		turn:      make(chan struct{}, o.MaxActivities),
 		quit:      make(chan struct{}),
+		revisions: newRevisions(o.History, o.Sealer),
 		runs:      map[string]*runner{},
 		slots:     map[string]*slots{},
 		listeners: map[int]func(FinishedRun){},
@@ -102,6 +107,10 @@ func New(o Options) (*Engine, error) {
 func (e *Engine) Start(ctx context.Context) error {
 	records, err := e.o.History.ActiveRuns()
 	if err != nil {
+		return fmt.Errorf("start engine: %w", err)
+	}
+	// A crash may have come between the deletion of runs and that of definitions.
+	if err := e.revisions.deleteUnused(ctx, e.o.Log); err != nil {
 		return fmt.Errorf("start engine: %w", err)
 	}
 	var runners []*runner
@@ -170,7 +179,7 @@ func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineNam
 	if err != nil {
 		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
 	}
-	if err := e.o.Log.Admit(ctx, admitSize+len(r.created.Definition)); err != nil {
+	if err := e.o.Log.Admit(ctx, admitSize); err != nil {
 		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
 	}
 	if err := e.enter(r); err != nil {
@@ -210,6 +219,25 @@ func (e *Engine) Cancel(runID string, recursive bool) error {
 		return wrap(err)
 	}
 	return nil
+}
+
+// deleteBatch is how many runs are forgotten in one unit.
+const deleteBatch = 64
+
+// DeleteRuns forgets runs that have ended, and the definitions that only they
+// followed.
+func (e *Engine) DeleteRuns(ctx context.Context, ids []string) error {
+	for some := range slices.Chunk(ids, deleteBatch) {
+		err := commit.Do(ctx, e.o.Log, deleteBatch*256, nil, func(u *commit.Unit) {
+			for _, id := range some {
+				e.o.History.DeleteRun(u, id)
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("delete runs: %w", err)
+		}
+	}
+	return e.revisions.deleteUnused(ctx, e.o.Log)
 }
 
 // notFound turns the history's not-found into the engine's.

@@ -24,7 +24,12 @@ import (
 //
 // A payload is a frame too, around a [run.VariableAppended] that has nothing but
 // its value, because the encoding of values belongs to package run.
-const frameVersion = 1
+//
+// A definition is a frame without a table, always sealed, around the JSON.
+//
+// Version 2 has events of version 2 of their encoding, which in turn have more
+// parts. It is read like version 1.
+const frameVersion = 2
 
 const (
 	frameSealed = 1 << iota
@@ -99,7 +104,7 @@ func (f *frames) open(b []byte) ([]byte, error) {
 	if len(b) < 2 || b[1]&^frameFlags != 0 {
 		return nil, errMalformedFrame
 	}
-	if b[0] != frameVersion {
+	if b[0] < 1 || b[0] > frameVersion {
 		return nil, fmt.Errorf("%w: version %d, this program reads %d", errMalformedFrame, b[0], frameVersion)
 	}
 	if b[1]&frameSealed == 0 {

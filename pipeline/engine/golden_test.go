@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -37,7 +38,8 @@ func goldenFrames(t *testing.T) func(version int) []golden.Record {
 		"container": &run.ContainerStarted{Path: "L", At: goldenTime, Input: obj("i", text), Items: y},
 		"finished":  &run.ActivityFinished{Path: "A", Input: obj("i", text), Output: x, At: goldenTime},
 		"appended":  &run.VariableAppended{Path: "V", Name: "v", Value: text, At: goldenTime},
-
+	}
+	since2 := map[string]run.Event{
 		"created-dimensions": &run.Created{ID: "r", At: goldenTime, RunDimensions: obj("d", text)},
 		"started-user":       &run.ActivityStarted{Path: "A", Attempt: 1, At: goldenTime, UserProperties: obj("u", text)},
 		"container-user":     &run.ContainerStarted{Path: "L", At: goldenTime, UserProperties: obj("u", text)},
@@ -47,6 +49,10 @@ func goldenFrames(t *testing.T) func(version int) []golden.Record {
 		"appended-user":      &run.VariableAppended{Path: "V", At: goldenTime, UserProperties: obj("u", text)},
 	}
 	return func(version int) (records []golden.Record) {
+		events := maps.Clone(events)
+		if version >= 2 {
+			maps.Copy(events, since2)
+		}
 		files := golden.Read(t, "frames", version)
 		for name, event := range events {
 			encode := func() ([]byte, []payload) {

@@ -5,11 +5,15 @@ import (
 	"time"
 
 	"switchyard/commit"
+	"switchyard/pipeline/run"
 )
 
-// ErrNotInHistory is wrapped by the errors of [History] reads that name a run
-// or a payload that is not there.
+// ErrNotInHistory is wrapped by the errors of [History] reads that name a run,
+// a payload or a definition that is not there.
 var ErrNotInHistory = errors.New("not in the history")
+
+// A Hash names a definition by its content.
+type Hash = run.Hash
 
 // A RunRecord is what [History] knows of a run without reading its events.
 type RunRecord struct {
@@ -20,6 +24,9 @@ type RunRecord struct {
 	Start time.Time
 	// Active is true until the run has ended: [History.ActiveRuns] finds it.
 	Active bool
+	// Definition is the hash of the definition that the run follows; zero if the
+	// run's first event holds it.
+	Definition Hash
 	// Summary is the engine's own encoding of what a list of runs shows.
 	Summary []byte
 }
@@ -55,6 +62,17 @@ type History interface {
 	// Runs calls f for every record, newest start first, until f returns false
 	// or an error, which Runs returns.
 	Runs(f func(RunRecord) (more bool, err error)) error
+
+	// PutDefinition keeps a definition. Putting it again changes nothing.
+	PutDefinition(u *commit.Unit, h Hash, b []byte)
+	// Definition reads a definition. The error wraps [ErrNotInHistory] if there is
+	// none.
+	Definition(h Hash) ([]byte, error)
+	// UnusedDefinitions returns the definitions that no run's record names. Its cost
+	// depends on the number of definitions, not on that of runs.
+	UnusedDefinitions() ([]Hash, error)
+	// DeleteDefinition removes a definition.
+	DeleteDefinition(u *commit.Unit, h Hash)
 
 	// DeleteRun removes the run's committed record with all its events and
 	// payloads.

@@ -54,6 +54,8 @@ func (j *journal) keep(payloads []payload) {
 	}
 }
 
+func (j *journal) definition(h run.Hash, b []byte) { j.e.o.History.PutDefinition(j.fill(), h, b) }
+
 func (j *journal) record(r RunRecord) { j.e.o.History.PutRun(j.fill(), r) }
 
 func (j *journal) fill() *commit.Unit {

@@ -105,6 +105,7 @@ func (m *Memory) Apply(u *commit.Unit) {
 //	r <run>                 its record
 //	e <run> 00 <8 bytes>    an event
 //	p <run> 00 <8 bytes>    a payload
+//	d <hash>                a definition
 func memoryKey(kind byte, run string, n uint64) []byte {
 	b := append([]byte{kind}, run...)
 	if kind != 'r' {
@@ -196,6 +197,42 @@ func (m *Memory) PutRun(u *commit.Unit, r RunRecord) {
 	}
 	u.Set(memoryKey('r', r.ID, 0), b)
 }
+
+// PutDefinition implements [History].
+func (m *Memory) PutDefinition(u *commit.Unit, h Hash, b []byte) {
+	u.Set(append([]byte{'d'}, h[:]...), slices.Clone(b))
+}
+
+// Definition implements [History].
+func (m *Memory) Definition(h Hash) ([]byte, error) {
+	m.data.RLock()
+	defer m.data.RUnlock()
+	b, ok := m.m["d"+string(h[:])]
+	if !ok {
+		return nil, fmt.Errorf("definition %x: %w", h, ErrNotInHistory)
+	}
+	return slices.Clone(b), nil
+}
+
+// UnusedDefinitions implements [History].
+func (m *Memory) UnusedDefinitions() ([]Hash, error) {
+	m.data.RLock()
+	defer m.data.RUnlock()
+	used := map[Hash]bool{}
+	for _, b := range m.runs {
+		used[decodeRun(b).Definition] = true
+	}
+	var unused []Hash
+	for k := range m.m {
+		if h, ok := strings.CutPrefix(k, "d"); ok && len(h) == len(Hash{}) && !used[Hash([]byte(h))] {
+			unused = append(unused, Hash([]byte(h)))
+		}
+	}
+	return unused, nil
+}
+
+// DeleteDefinition implements [History].
+func (m *Memory) DeleteDefinition(u *commit.Unit, h Hash) { u.Delete(append([]byte{'d'}, h[:]...)) }
 
 // Run implements [History].
 func (m *Memory) Run(id string) (RunRecord, error) {

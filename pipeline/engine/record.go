@@ -183,7 +183,8 @@ func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	if err != nil {
 		panic(fmt.Sprintf("engine: %v", err)) // a struct of texts, times and JSON of our own
 	}
-	return RunRecord{ID: p.RunID, Pipeline: p.Pipeline, Factory: p.Factory, Start: p.Start, Active: !p.Status.Final(), Summary: b}
+	return RunRecord{ID: p.RunID, Pipeline: p.Pipeline, Factory: p.Factory, Start: p.Start, Active: !p.Status.Final(),
+		Definition: r.created.Revision, Summary: b}
 }
 
 func decodeSummary(b []byte) (summary, error) {

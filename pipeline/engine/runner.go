@@ -60,6 +60,7 @@ type runner struct {
 	// These never change.
 	id, factory, pipeline, trigger string
 	created                        *run.Created
+	revision                       *run.Revision
 	concurrency                    int
 	arrival                        uint64 // place among queued runs; set by Engine.enter
 
@@ -84,15 +85,15 @@ type runner struct {
 }
 
 // makeRunner makes the owner of a run that stands at its first event.
-func (e *Engine) makeRunner(c *run.Created) (*runner, error) {
-	s, err := run.New(c)
+func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, error) {
+	s, err := run.New(c, revision)
 	if err != nil {
 		return nil, err
 	}
 	p := s.Pipeline()
 	r := &runner{
 		e: e, id: c.ID, factory: c.Factory, pipeline: c.PipelineName, trigger: c.Trigger.Name,
-		created: c, concurrency: p.Concurrency,
+		created: c, revision: revision, concurrency: p.Concurrency,
 		mail: newMailbox(), ended: make(chan struct{}),
 		state:     s,
 		journal:   journal{e: e, run: c.ID, frames: frames{sealer: e.o.Sealer, sealed: holdsSecrets(p, c)}, next: 1},
@@ -149,9 +150,16 @@ func (r *runner) answer(done <-chan error) error {
 // create makes the run durable with its effect, and takes the first decisions
 // so that they need no sync of their own.
 func (r *runner) create(effect commit.Effect) error {
+	revisions := r.e.revisions
+	revisions.creating.RLock()
+	defer revisions.creating.RUnlock()
+	definition := revisions.missing(r.revision)
 	e := r.journal.encode(r.created)
 	view := r.record()
 	write := func() {
+		if definition != nil {
+			r.journal.definition(r.revision.Hash(), definition)
+		}
 		r.journal.put(e)
 		r.journal.record(r.runRecord(view))
 	}
@@ -161,6 +169,9 @@ func (r *runner) create(effect commit.Effect) error {
 		return err
 	}
 	r.settle(r.decide(r.now()), false)
+	if definition != nil {
+		revisions.durable(r.revision)
+	}
 	return nil
 }
 

@@ -6,16 +6,12 @@ import (
 	"fmt"
 	"strings"
 
-	"switchyard/commit"
 	"switchyard/pipeline/engine"
 )
 
-// retireBatch is how many runs are forgotten in one unit.
-const retireBatch = 64
-
 // RetireRuns makes an [Options.Retire] of an engine: it cancels the runs of a
 // factory, waits for their end and removes them from the history.
-func RetireRuns(e *engine.Engine, h engine.History, log commit.Log) func(ctx context.Context, factory string) error {
+func RetireRuns(e *engine.Engine) func(ctx context.Context, factory string) error {
 	return func(ctx context.Context, factory string) error {
 		var ids []string
 		err := e.PipelineRuns(func(r engine.PipelineRun) bool {
@@ -37,19 +33,6 @@ func RetireRuns(e *engine.Engine, h engine.History, log commit.Log) func(ctx con
 				return fmt.Errorf("wait for run %s to be cancelled: %w", id, err)
 			}
 		}
-		for len(ids) > 0 {
-			some := ids[:min(retireBatch, len(ids))]
-			ids = ids[len(some):]
-			if err := log.Admit(ctx, retireBatch*256); err != nil {
-				return err
-			}
-			u := &commit.Unit{}
-			for _, id := range some {
-				h.DeleteRun(u, id)
-			}
-			log.Submit(u)
-			log.Sync(u)
-		}
-		return nil
+		return e.DeleteRuns(ctx, ids)
 	}
 }

@@ -36,7 +36,9 @@ type Created struct {
 	GroupID      ID
 	Factory      string
 	PipelineName string
-	// Definition is the pipeline's JSON file as it was accepted.
+	// Revision names the definition as it was accepted. Before version 2 of the
+	// encoding it was absent, and Definition held the JSON.
+	Revision         Hash
 	Definition       []byte
 	Parameters       *value.Object // bound, see BindParameters
 	GlobalParameters *value.Object
@@ -76,6 +78,9 @@ func (e *Created) fields(c codec) {
 	c.texts(&e.Secure)
 	c.bytes((*[]byte)(&e.Binding))
 	c.object(&e.RunDimensions)
+	if c.since(2) {
+		c.hash(&e.Revision)
+	}
 }
 
 func (e *Created) When() time.Time { return e.At }

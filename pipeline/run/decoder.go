@@ -130,6 +130,8 @@ func (r *decoder) texts(p *[]string) {
 	}
 }
 
+func (r *decoder) hash(p *Hash) { copy(p[:], r.take(uint64(len(p)))) }
+
 func (r *decoder) elements() value.Array {
 	n := r.count()
 	a := make(value.Array, 0, min(n, 1024))

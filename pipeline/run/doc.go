@@ -13,7 +13,7 @@
 //
 // The engine's loop:
 //
-//	s := New(created)
+//	s, err := New(created, revision)
 //	for {
 //		events := s.Decide(now)       // append to history, make durable, then act on them:
 //		                              // execute each ActivityStarted, arm each TimerOf(event)

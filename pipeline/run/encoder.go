@@ -66,6 +66,8 @@ func (w *encoder) texts(p *[]string) {
 	}
 }
 
+func (w *encoder) hash(p *Hash) { w.b = append(w.b, p[:]...) }
+
 func (w *encoder) elements(a value.Array) {
 	w.b = binary.AppendUvarint(w.b, uint64(len(a)))
 	for i := range a {

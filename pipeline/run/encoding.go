@@ -16,7 +16,7 @@ import (
 //	   1 byte  1 byte
 //
 // with these fields: text and bytes as a uvarint length and that many bytes;
-// integers as zigzag varints; booleans and small enumerations as one byte; times
+// integers as zigzag varints; hashes as 32 bytes; booleans and small enumerations as one byte; times
 // as zigzag seconds since 1970 and uvarint nanoseconds; optional parts as a
 // boolean and, if true, the part; values as one tag byte and
 //
@@ -32,7 +32,7 @@ import (
 //
 // A reader of version n therefore reads every version up to n: what an older one
 // did not write stays zero. What is written has version encodingVersion.
-const encodingVersion = 1
+const encodingVersion = 2
 
 // Limits of the decoder. Depth is more than any JSON document accepted anywhere,
 // because events wrap such documents.
@@ -100,6 +100,7 @@ type codec interface {
 	input(**value.Object)
 	array(*value.Array)
 	texts(*[]string)
+	hash(*Hash)
 	// optional calls f if there is a part to write or to read; f makes it when
 	// reading.
 	optional(present bool, f func())

@@ -28,7 +28,7 @@ func everyEvent() []run.Event {
 		&run.Created{Version: 1, ID: "i", GroupID: "g", Factory: "f", PipelineName: "p", Definition: []byte("{}"), Parameters: o, GlobalParameters: o,
 			Trigger:   run.TriggerInfo{ID: "1", Name: "n", Type: "t", Time: at, Outputs: o},
 			InvokedBy: run.Invoker{ID: "1", Name: "n", Type: "t", PipelineName: "pp", PipelineRunID: "r"},
-			At:        later, Secure: []string{"a", "b"}, Binding: []byte(`{"x":1}`), RunDimensions: o},
+			At:        later, Secure: []string{"a", "b"}, Binding: []byte(`{"x":1}`), RunDimensions: o, Revision: run.Hash{31: 1}},
 		&run.ActivityStarted{Path: "p", Attempt: 2, Activity: "a", Type: "t", At: at, Input: o, LinkedService: "l", LinkedServiceParameters: o, Inputs: value.Array{o}, Outputs: value.Array{},
 			Timeout: time.Hour, Retry: 3, RetryInterval: time.Second, SecureInput: true, SecureOutput: true, UserProperties: o},
 		&run.ContainerStarted{Path: "p", At: at, Input: o, Branch: "b", Items: value.Array{int64(1), nil}, Queues: 20, Deadline: later, UserProperties: o},
@@ -77,7 +77,7 @@ func TestEventEncoding(t *testing.T) {
 
 func TestDecodeEventRefuses(t *testing.T) {
 	good := run.EncodeEvent(nil, &run.ActivitySkipped{Path: "p", At: testStart})
-	newer := append([]byte{2}, good[1:]...)
+	newer := append([]byte{run.EncodingVersion + 1}, good[1:]...)
 	if _, err := run.DecodeEvent(newer); !errors.Is(err, run.ErrNewerEvent) {
 		t.Errorf("newer version: got %v, want ErrNewerEvent", err)
 	}

@@ -109,7 +109,7 @@ func TestFoldDecidesTheSame(t *testing.T) {
 			"activities": g.activities(0),
 		}
 		c := newCreated(t, properties, nil)
-		live, err := run.New(c)
+		live, err := newRun(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestFoldOfLoops(t *testing.T) {
 		"variables":  map[string]any{"a": map[string]any{"type": "Array"}},
 		"activities": []any{loop("X"), loop("Y"), loop("Z")},
 	}, nil)
-	s, err := run.New(c)
+	s, err := newRun(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func refoldEntries(t failer, history []entry) *run.State {
 			t.Fatalf("event %d: %v", i, err)
 		}
 		if i == 0 {
-			s, err = run.New(d.(*run.Created))
+			s, err = newRun(d.(*run.Created))
 		} else {
 			err = s.Apply(d)
 		}

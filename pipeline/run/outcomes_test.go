@@ -124,7 +124,7 @@ var testStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // newState creates a run of a pipeline with the given properties.
 func newState(t testing.TB, properties map[string]any, parameters *value.Object) *run.State {
 	t.Helper()
-	s, err := run.New(newCreated(t, properties, parameters))
+	s, err := newRun(newCreated(t, properties, parameters))
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}

@@ -79,6 +79,7 @@ func (v *visitor) duration(*time.Duration) {}
 func (v *visitor) bool(*bool)              {}
 func (v *visitor) small(*uint8)            {}
 func (v *visitor) time(*time.Time)         {}
+func (v *visitor) hash(*Hash)              {}
 func (v *visitor) texts(*[]string)         {}
 
 func (v *visitor) input(p **value.Object) {

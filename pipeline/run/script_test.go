@@ -87,7 +87,7 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 	c := created(def, bound)
 	c.Secure = secure
 	c.GlobalParameters = value.NewObject(value.Member{Name: "env", Value: "test"})
-	s, err := run.New(c)
+	s, err := newRun(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,6 +225,15 @@ func splitKey(t *testing.T, key string) (string, int) {
 	return key[:i], n
 }
 
+// newRun makes the state of a run whose first event holds its definition.
+func newRun(c *run.Created) (*run.State, error) {
+	r, err := run.ParseRevision(c.PipelineName, c.Definition)
+	if err != nil {
+		return nil, err
+	}
+	return run.New(c, r)
+}
+
 // refold encodes, decodes and folds a history.
 func refold(t testing.TB, history []run.Event) *run.State {
 	t.Helper()
@@ -235,7 +244,7 @@ func refold(t testing.TB, history []run.Event) *run.State {
 			t.Fatalf("event %d %T: %v", i, e, err)
 		}
 		if i == 0 {
-			s, err = run.New(d.(*run.Created))
+			s, err = newRun(d.(*run.Created))
 		} else {
 			err = s.Apply(d)
 		}

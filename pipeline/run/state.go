@@ -60,21 +60,13 @@ type task struct {
 	turn int // of the node when the task was put in the queue
 }
 
-// New makes the state of a run from its first event. The error is about the
-// definition: a run that was created with a definition that New accepts will
-// fold.
-func New(c *Created) (*State, error) {
+// New makes the state of a run from its first event and the revision that this
+// names. The error wraps [ErrNewerRun].
+func New(c *Created, r *Revision) (*State, error) {
 	if c.Version < 1 || c.Version > DecisionVersion {
 		return nil, fmt.Errorf("run %s: %w: decision version %d, this one knows 1 to %d", c.ID, ErrNewerRun, c.Version, DecisionVersion)
 	}
-	def, diags := pipeline.ParsePipeline(c.PipelineName, c.Definition)
-	if err := diags.Err(); err != nil {
-		return nil, fmt.Errorf("run %s: %w", c.ID, err)
-	}
-	g, err := newGraph(def.Activities)
-	if err != nil {
-		return nil, fmt.Errorf("run %s: pipeline %q: %w", c.ID, c.PipelineName, err)
-	}
+	def := r.pipeline
 	s := &State{
 		created:     c,
 		def:         def,
@@ -88,7 +80,7 @@ func New(c *Created) (*State, error) {
 		s.variables = append(s.variables, variable{def: v, value: v.Default})
 		s.byName[strings.ToLower(v.Name)] = i
 	}
-	s.root = s.open(g, nil, 0)
+	s.root = s.open(r.graph, nil, 0)
 	return s, nil
 }
 

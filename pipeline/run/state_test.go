@@ -24,13 +24,13 @@ func TestNewRefuses(t *testing.T) {
 		"same name twice":      {probe("A"), probe("a")},
 		"malformed definition": {3},
 	} {
-		if _, err := run.New(newCreated(t, map[string]any{"activities": activities}, nil)); err == nil {
+		if _, err := newRun(newCreated(t, map[string]any{"activities": activities}, nil)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
 	c := newCreated(t, map[string]any{}, nil)
 	c.Version = run.DecisionVersion + 1
-	if _, err := run.New(c); !errors.Is(err, run.ErrNewerRun) {
+	if _, err := newRun(c); !errors.Is(err, run.ErrNewerRun) {
 		t.Errorf("newer run: got %v, want ErrNewerRun", err)
 	}
 }

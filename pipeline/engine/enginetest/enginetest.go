@@ -71,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"active runs", testActiveRuns},
 		{"order of runs", testOrder},
 		{"delete", testDelete},
+		{"definitions", testDefinitions},
 		{"nothing before the commit", testUncommitted},
 		{"slices are copied", testCopies},
 	} {
@@ -255,6 +256,49 @@ func testDelete(t *testing.T, s Store) {
 	}
 	if got, want := events(t, s, runB), "1=e "; got != want {
 		t.Errorf("events of the other run: got %q, want %q", got, want)
+	}
+}
+
+func testDefinitions(t *testing.T, s Store) {
+	h := func(n byte) engine.Hash { return engine.Hash{0: n, 31: 0xff} }
+	if _, err := s.Definition(h(1)); !errors.Is(err, engine.ErrNotInHistory) {
+		t.Errorf("definition that isn't there: got %v, want ErrNotInHistory", err)
+	}
+	text := []byte("one")
+	write(t, s, func(u *commit.Unit) {
+		s.PutDefinition(u, h(1), text)
+		copy(text, "XXX")
+		s.PutDefinition(u, h(2), []byte("two"))
+		s.PutDefinition(u, h(3), []byte("three"))
+		for id, n := range map[string]byte{runA: 1, runB: 3, "r": 3} {
+			r := record(id, noon, true, "")
+			r.Definition = h(n)
+			s.PutRun(u, r)
+		}
+		s.PutRun(u, record("none", noon, false, ""))
+	})
+	unused := func(want ...engine.Hash) {
+		t.Helper()
+		if got, err := s.UnusedDefinitions(); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("UnusedDefinitions: got %x, %v, want %x", got, err, want)
+		}
+	}
+	unused(h(2))
+	if r, err := s.Run(runB); err != nil || r.Definition != h(3) {
+		t.Errorf("definition of a run: got %x, %v, want %x", r.Definition, err, h(3))
+	}
+	if got, err := s.Definition(h(1)); err != nil || string(got) != "one" {
+		t.Errorf("definition: got %q, %v, want one", got, err)
+	}
+	write(t, s, func(u *commit.Unit) {
+		s.DeleteDefinition(u, h(2))
+		s.DeleteRun(u, runB)
+	})
+	unused()
+	write(t, s, func(u *commit.Unit) { s.DeleteRun(u, "r") })
+	unused(h(3))
+	if _, err := s.Definition(h(2)); !errors.Is(err, engine.ErrNotInHistory) {
+		t.Errorf("deleted definition: got %v, want ErrNotInHistory", err)
 	}
 }
 
