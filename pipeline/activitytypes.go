@@ -1,121 +1,137 @@
 package pipeline
 
-import "strings"
-
-// An activityType is what is known of an activity type [ENGINE 5].
-type activityType struct {
-	name string
-	// required members of typeProperties; a|b is one of the two.
-	required []string
-	// supported here: decided in package run or executed by package activity.
-	supported bool
-	// extension of ours, with a closed set of properties.
-	extension bool
-	// control activities have no timeout and no retry policy.
-	control bool
-}
-
-// activityTypes are the discriminators of [ENGINE 5], in its order, and our
-// extensions. Fail has no required members because what the service does
-// without them is specified.
-var activityTypes = []activityType{
-	{name: "AppendVariable", required: []string{"variableName", "value"}, supported: true, control: true},
-	{name: "AzureDataExplorerCommand", required: []string{"command"}},
-	{name: "AzureFunctionActivity", required: []string{"functionName", "method"}},
-	{name: "AzureMLBatchExecution"},
-	{name: "AzureMLExecutePipeline", required: []string{"mlPipelineId|mlPipelineEndpointId"}},
-	{name: "AzureMLUpdateResource", required: []string{"trainedModelName", "trainedModelLinkedServiceName", "trainedModelFilePath"}},
-	{name: "Copy", required: []string{"source", "sink"}},
-	{name: "Custom", required: []string{"command"}},
-	{name: "DataLakeAnalyticsU-SQL", required: []string{"scriptPath", "scriptLinkedService"}},
-	{name: "DatabricksNotebook", required: []string{"notebookPath"}},
-	{name: "DatabricksSparkJar", required: []string{"mainClassName"}},
-	{name: "DatabricksSparkPython", required: []string{"pythonFile"}},
-	{name: "Delete", required: []string{"dataset"}},
-	{name: "ExecuteDataFlow", required: []string{"dataFlow"}},
-	{name: "ExecutePipeline", required: []string{"pipeline"}, control: true},
-	{name: "ExecuteSSISPackage", required: []string{"packageLocation"}},
-	{name: "ExecuteWranglingDataflow", required: []string{"dataFlow"}},
-	{name: "Fail", supported: true, control: true},
-	{name: "Filter", required: []string{"items", "condition"}, supported: true, control: true},
-	{name: "ForEach", required: []string{"items", "activities"}, supported: true, control: true},
-	{name: "GetMetadata", required: []string{"dataset"}},
-	{name: "HDInsightHive"},
-	{name: "HDInsightMapReduce", required: []string{"className", "jarFilePath"}},
-	{name: "HDInsightPig"},
-	{name: "HDInsightSpark", required: []string{"rootPath", "entryFilePath"}},
-	{name: "HDInsightStreaming", required: []string{"mapper", "reducer", "input", "output", "filePaths"}},
-	{name: "IfCondition", required: []string{"expression"}, supported: true, control: true},
-	{name: "Lookup", required: []string{"source", "dataset"}},
-	{name: "Script"},
-	{name: "SetVariable", required: []string{"variableName", "value"}, supported: true, control: true},
-	{name: "SparkJob", required: []string{"sparkJob"}},
-	{name: "SqlServerStoredProcedure", required: []string{"storedProcedureName"}},
-	{name: "Switch", required: []string{"on|expression"}, supported: true, control: true},
-	{name: "SynapseNotebook", required: []string{"notebook"}},
-	{name: "Until", required: []string{"expression", "activities"}, supported: true, control: true},
-	{name: "Validation", required: []string{"dataset"}, control: true},
-	{name: "Wait", required: []string{"waitTimeInSeconds"}, supported: true, control: true},
-	{name: "WebActivity", required: []string{"method", "url"}, supported: true},
-	{name: "WebHook", required: []string{"method", "url"}},
-	{name: ServiceBusSend, required: []string{"queueName", "body"}, supported: true, extension: true},
-	{name: ServiceBusSettle, required: []string{"sequenceNumber|lockToken", "outcome"}, supported: true, extension: true},
-}
-
-// The types of our extensions.
-const (
-	ServiceBusSend        = "ServiceBusSend"
-	ServiceBusSettle      = "ServiceBusSettle"
-	TypeServiceBusTrigger = "ServiceBusTrigger"
-	TypeAzureServiceBus   = "AzureServiceBus"
+import (
+	"math"
+	"time"
 )
 
-func lookupActivityType(name string) *activityType {
-	for i := range activityTypes {
-		if equalFold(activityTypes[i].name, name) {
-			return &activityTypes[i]
-		}
-	}
-	return nil
+// activityTypes is the table. A new activity type is a row here and its executor
+// in package activity.
+//
+// Fail has no required properties because what the service does without them is
+// specified [ENGINE 5.10].
+var activityTypes = []ActivityType{
+	{Name: "AppendVariable", Supported: true, Control: true, Properties: []Property{
+		{Name: "variableName", Kind: TextProperty, Required: true, Static: true, Doc: "a variable of type Array"},
+		{Name: "value", Required: true, Doc: "what is appended; an array becomes one element"}},
+		Doc: "Appends a value to a variable."},
+	{Name: "AzureDataExplorerCommand", Properties: must("command")},
+	{Name: "AzureFunctionActivity", Properties: must("functionName", "method")},
+	{Name: "AzureMLBatchExecution"},
+	{Name: "AzureMLExecutePipeline", Properties: []Property{{Name: "mlPipelineId", Required: true, Or: "mlPipelineEndpointId"}}},
+	{Name: "AzureMLUpdateResource",
+		Properties: must("trainedModelName", "trainedModelLinkedServiceName", "trainedModelFilePath")},
+	{Name: "Copy", Properties: must("source", "sink")},
+	{Name: "Custom", Properties: must("command")},
+	{Name: "DatabricksNotebook", Properties: must("notebookPath")},
+	{Name: "DatabricksSparkJar", Properties: must("mainClassName")},
+	{Name: "DatabricksSparkPython", Properties: must("pythonFile")},
+	{Name: "DataLakeAnalyticsU-SQL", Properties: must("scriptPath", "scriptLinkedService")},
+	{Name: "Delete", Properties: dataset()},
+	{Name: "ExecuteDataFlow", Properties: must("dataFlow")},
+	{Name: "ExecutePipeline", Control: true, Properties: []Property{{Name: "pipeline", Kind: PipelineProperty, Required: true}}},
+	{Name: "ExecuteSSISPackage", Properties: must("packageLocation")},
+	{Name: "ExecuteWranglingDataflow", Properties: must("dataFlow")},
+	{Name: "Fail", Supported: true, Control: true, Properties: []Property{
+		{Name: "message", Doc: "the error's message"},
+		{Name: "errorCode", Doc: "the error's code"}},
+		Doc: "Fails, with the error that it is given."},
+	{Name: "Filter", Supported: true, Control: true, Properties: []Property{
+		{Name: "items", Required: true, Doc: "an array"},
+		{Name: "condition", Required: true, Doc: "a boolean for each `@item()`"}},
+		Doc: "Keeps the items of an array for which a condition is true."},
+	{Name: "ForEach", Supported: true, Control: true, Properties: []Property{
+		{Name: "items", Required: true, Doc: "an array of at most 100,000 items"},
+		{Name: "isSequential", Kind: BooleanProperty, Static: true, Default: false, Doc: "one item after the other"},
+		{Name: "batchCount", Kind: IntegerProperty, Static: true, Default: int64(DefaultBatchCount), Min: 1, Max: MaxBatchCount,
+			Doc: "how many items run at the same time"},
+		{Name: BranchBody, Kind: ActivitiesProperty, Required: true, Doc: "what runs for each item, which is `@item()`"}},
+		Doc: "Runs activities for each item of an array."},
+	{Name: "GetMetadata", Properties: dataset()},
+	{Name: "HDInsightHive"},
+	{Name: "HDInsightMapReduce", Properties: must("className", "jarFilePath")},
+	{Name: "HDInsightPig"},
+	{Name: "HDInsightSpark", Properties: must("rootPath", "entryFilePath")},
+	{Name: "HDInsightStreaming", Properties: must("mapper", "reducer", "input", "output", "filePaths")},
+	{Name: "IfCondition", Supported: true, Control: true, Properties: []Property{
+		{Name: "expression", Required: true, Doc: "a boolean"},
+		{Name: BranchTrue, Kind: ActivitiesProperty, Doc: "what runs if it is true"},
+		{Name: BranchFalse, Kind: ActivitiesProperty, Doc: "what runs if it is false"}},
+		Doc: "Runs one of two lists of activities."},
+	{Name: "Lookup", Properties: dataset(must("source")...)},
+	{Name: "Script"},
+	{Name: "SetVariable", Supported: true, Control: true, Properties: []Property{
+		{Name: "variableName", Kind: TextProperty, Required: true, Static: true,
+			Doc: "a variable, or `" + ReturnValueVariable + "` with `setSystemVariable`"},
+		{Name: "value", Required: true, Doc: "of the variable's type"},
+		{Name: "setSystemVariable", Static: true, Doc: "sets the pipeline's return value"}},
+		Doc: "Sets a variable."},
+	{Name: "SparkJob", Properties: must("sparkJob")},
+	{Name: "SqlServerStoredProcedure", Properties: must("storedProcedureName")},
+	{Name: "Switch", Supported: true, Control: true, Properties: []Property{
+		{Name: "on", Required: true, Or: "expression", Doc: "what is compared, as text"},
+		{Name: "expression", Doc: "another name of `on`"},
+		{Name: "cases", Kind: CasesProperty, Doc: "at most 25 of `{\"value\", \"activities\"}`"},
+		{Name: BranchDefault, Kind: ActivitiesProperty, Doc: "what runs if no case has the value"}},
+		Doc: "Runs the activities of the case that has a value."},
+	{Name: "SynapseNotebook", Properties: must("notebook")},
+	{Name: "Until", Supported: true, Control: true, Properties: []Property{
+		{Name: "expression", Required: true, Doc: "a boolean, evaluated after each iteration"},
+		{Name: "timeout", Kind: TimespanProperty, Longest: MaxUntilTimeout, Default: FormatTimespan(DefaultUntilTimeout),
+			Doc: "bounds the whole loop"},
+		{Name: BranchBody, Kind: ActivitiesProperty, Required: true, Doc: "what is repeated"}},
+		Doc: "Repeats activities until a condition is true."},
+	{Name: "Validation", NoPolicy: true, OwnTimeout: true, Properties: dataset()},
+	{Name: "Wait", Supported: true, Control: true, Properties: []Property{
+		{Name: "waitTimeInSeconds", Kind: CountProperty, Required: true, Min: 1, Max: math.MaxInt32, Doc: "seconds"}},
+		Doc: "Waits."},
+	{Name: "WebActivity", Supported: true, Closed: true, Properties: []Property{
+		{Name: "method", Kind: TextProperty, Required: true, Values: []string{"GET", "POST", "PUT", "PATCH", "DELETE"}, AnyCase: true},
+		{Name: "url", Kind: TextProperty, Required: true, Doc: "absolute, http or https; escaped as .NET's Uri does"},
+		{Name: "headers", Kind: ObjectProperty, Doc: "texts by name"},
+		{Name: "body", Doc: "text is sent as it is, anything else as JSON; required for POST, PUT and PATCH"},
+		{Name: "authentication", Kind: ObjectProperty, Doc: "`Basic`, `MSI`, `UserAssignedManagedIdentity` or `ServicePrincipal`"},
+		{Name: "httpRequestTimeout", Kind: TimespanProperty, Longest: MaxRequestTimeout, Default: FormatTimespan(DefaultRequestTimeout),
+			Doc: "bounds each request"},
+		{Name: "turnOffAsync", Kind: BooleanProperty, Default: false, Doc: "does not poll the `Location` of a 202"},
+		{Name: "disableCertValidation", Kind: BooleanProperty, Default: false, Doc: "takes every certificate"},
+		{Name: "datasets", Doc: "must be empty: not supported"},
+		{Name: "linkedServices", Doc: "must be empty: not supported"},
+		{Name: "connectVia", Doc: "`AutoResolveIntegrationRuntime`"}},
+		Doc: "Sends an HTTP request and keeps the answer of at most 4 MB."},
+	{Name: "WebHook", OwnTimeout: true, Timeout: 10 * time.Minute, Properties: must("method", "url")},
+
+	{Name: ServiceBusSend, Supported: true, Extension: true, Closed: true,
+		LinkedService: TypeAzureServiceBus, NeedsLinkedService: true, Properties: []Property{
+			{Name: "queueName", Kind: TextProperty, Required: true, Doc: "a queue or a topic"},
+			{Name: "body", Required: true, Doc: "text is sent as text, anything else as JSON"},
+			{Name: "contentType", Kind: TextProperty, Doc: "`text/plain` or `application/json` if absent, as the body is"},
+			{Name: "subject", Kind: TextProperty},
+			{Name: "correlationId", Kind: TextProperty},
+			{Name: "messageId", Kind: TextProperty, Doc: "the activity run's id if absent"},
+			{Name: "sessionId", Kind: TextProperty},
+			{Name: "applicationProperties", Kind: ScalarsProperty},
+			{Name: "timeToLive", Kind: TimespanProperty},
+			{Name: "settle", Kind: ObjectsProperty, check: checkSettlement, Members: []Property{
+				{Name: "sequenceNumber", Kind: IntegerProperty, Min: 1, Required: true}, settlement[2], settlement[3], settlement[4]},
+				Doc: "settles messages of the batch that started the run in the same commit"}},
+		Doc: "Sends a message. It, the settlements and the record that the activity succeeded are one commit." +
+			" Output: `{\"messageId\", \"queueName\"}`."},
+	{Name: ServiceBusSettle, Supported: true, Extension: true, Closed: true, LinkedService: TypeAzureServiceBus,
+		Properties: settlement, check: checkSettlement,
+		Doc: "Settles a message of the batch that started the run, in one commit with the record that the activity succeeded."},
 }
 
-// SupportedActivity reports whether activities of the type run here.
-func SupportedActivity(name string) bool {
-	t := lookupActivityType(name)
-	return t != nil && t.supported
+// must are the properties that a type must have of which no more is known here.
+func must(names ...string) []Property {
+	var out []Property
+	for _, name := range names {
+		out = append(out, Property{Name: name, Required: true})
+	}
+	return out
 }
 
-// typeProperties checks the members of typeProperties that an active activity
-// of a known type must have, and all of them for our extensions.
-func (r *reader) typeProperties(a *Activity, tp node) {
-	t := lookupActivityType(a.Type)
-	if t == nil {
-		return
-	}
-	for _, name := range t.required {
-		first, second, either := strings.Cut(name, "|")
-		if !either {
-			r.get(tp, name, true)
-			continue
-		}
-		_, one := r.get(tp, first, false)
-		_, other := r.get(tp, second, false)
-		if !one && !other {
-			r.errorf(tp.path(first), "is missing, and so is %s", second)
-		}
-	}
-	switch t.name {
-	case "SetVariable", "AppendVariable":
-		r.text(tp, "variableName", false)
-	case "ExecutePipeline":
-		r.reference(tp, "pipeline", "PipelineReference", false)
-	case "Switch":
-		if n := len(a.Switch.Cases); n > MaxSwitchCases {
-			r.errorf(tp.path("cases"), "%d cases, at most %d are allowed", n, MaxSwitchCases)
-		}
-	case ServiceBusSend:
-		r.serviceBusSend(a, tp)
-	case ServiceBusSettle:
-		r.serviceBusSettle(a, tp)
-	}
+// dataset is the property dataset of the types that work on one, and others.
+func dataset(others ...Property) []Property {
+	return append([]Property{{Name: "dataset", Kind: DatasetProperty, Required: true}}, others...)
 }

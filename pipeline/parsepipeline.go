@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"switchyard/value"
+	"switchyard/value/read"
 )
 
 // ParsePipeline reads a pipeline file. Activities of types that are not known or
@@ -14,33 +15,41 @@ import (
 // pipeline is nil if the document has no properties to read; with errors in the
 // diagnostics it holds what could be read.
 func ParsePipeline(file string, data []byte) (*Pipeline, Diagnostics) {
-	r := &reader{file: file}
-	root, props, name, ok := r.document(data, true)
+	root, ds := parse(file, data)
+	if root == nil {
+		return nil, ds
+	}
+	return ReadPipeline(file, root)
+}
+
+// ReadPipeline is [ParsePipeline] for a file whose JSON has been parsed.
+func ReadPipeline(file string, root *value.Object) (*Pipeline, Diagnostics) {
+	d, ok := open(file, root)
 	if !ok {
-		return nil, r.diags
+		return nil, d.diags
 	}
-	r.name("$.name", "pipeline", name, 140)
+	d.checkName("$.name", "pipeline", d.name, 140)
 	p := &Pipeline{
-		Name:        name,
+		Name:        d.name,
 		File:        file,
-		Description: r.text(props, "description", false),
-		Parameters:  r.parameters(props, true),
-		Variables:   r.variables(props),
-		Concurrency: r.integer(props, "concurrency", 0, 1, 0),
-		Annotations: r.array(props, "annotations", false),
-		Folder:      r.text(r.object(props, "folder", false), "name", false),
-		Raw:         root.Object,
+		Description: text(d.props, "description"),
+		Parameters:  d.parameters(d.props, true),
+		Variables:   variables(d.props),
+		Concurrency: integer(d.props, "concurrency", 0, 1, 0),
+		Annotations: array(d.props, "annotations"),
+		Folder:      text(object(d.props, "folder"), "name"),
+		Raw:         root,
 	}
-	p.RunDimensions = r.object(props, "runDimensions", false).Object
-	p.Activities = r.activities(props, "activities", 0)
-	return p, r.diags
+	p.RunDimensions = object(d.props, "runDimensions").Raw()
+	p.Activities = d.activities(d.props, "activities", 0)
+	return p, d.diags
 }
 
 // forbiddenInNames may stand in no resource and no activity name [ENGINE 1].
 const forbiddenInNames = `.+?/<>*%&:\`
 
-// name checks the rules of names of resources and activities.
-func (r *reader) name(at, what, name string, max int) {
+// checkName checks the rules of names of resources and activities.
+func (r *reader) checkName(at, what, name string, max int) {
 	if name == "" {
 		return // reported as missing
 	}
@@ -61,41 +70,44 @@ var parameterTypes = map[string]ParameterType{
 	"bool": TypeBool, "boolean": TypeBool, "array": TypeArray, "securestring": TypeSecureString,
 }
 
-func (r *reader) parameters(n node, typed bool) []*Parameter {
-	list := r.object(n, "parameters", false)
+func (r *reader) parameters(n *read.Members, typed bool) []*Parameter {
+	list := object(n, "parameters")
 	var out []*Parameter
-	for i, m := range list.Members() {
-		at := list.path(m.Name)
-		o, ok := m.Value.(*value.Object)
-		if !ok {
+	for i, m := range list.Raw().Members() {
+		if _, ok := m.Value.(*value.Object); !ok {
 			// Its name counts: whatever refers to it is not wrong as well.
-			r.errorf(at, "is %s, want an object", kindOf(m.Value))
+			list.Wrong(m.Name, m.Value, value.KindObject)
 			out = append(out, &Parameter{Name: m.Name, Type: TypeString, HasDefault: true})
 			continue
 		}
 		if parameterByName(out, m.Name) != nil {
-			r.errorf(at, "parameter %q is declared twice", m.Name)
+			list.Fail(m.Name, "parameter %q is declared twice", m.Name)
 			continue
 		}
-		d := node{o, at}
+		d := object(list, m.Name)
 		p := &Parameter{Name: m.Name, Type: TypeString}
 		// Dataset and linked-service parameters without a type occur in real
 		// files; they are text.
-		if spelled := r.text(d, "type", typed); spelled != "" {
+		spelled := text(d, "type")
+		if typed {
+			spelled = d.RequiredString("type")
+		}
+		if spelled != "" {
+			ok := false
 			if p.Type, ok = parameterTypes[strings.ToLower(spelled)]; !ok {
-				r.errorf(d.path("type"), "%q is no parameter type", spelled)
+				d.Fail("type", "%q is no parameter type", spelled)
 			}
 		}
-		p.Default, p.HasDefault = d.Lookup("defaultValue")
+		p.Default, p.HasDefault = d.Raw().Lookup("defaultValue")
 		if p.HasDefault && p.Default != nil {
 			if _, err := p.Convert(p.Default); err != nil {
 				// Such definitions are deployed and work: the default is used as it is.
-				r.warnf(d.path("defaultValue"), "%v", err)
+				r.warnf(d.At("defaultValue"), "%v", err)
 			}
 		}
 		out = append(out, p)
 		if i == maxParameters && typed {
-			r.errorf(list.at, "%d parameters, at most %d are allowed", list.Len(), maxParameters)
+			list.FailObject("%d parameters, at most %d are allowed", list.Raw().Len(), maxParameters)
 		}
 	}
 	return out
@@ -106,36 +118,35 @@ var variableTypes = map[string]VariableType{
 	"integer": VariableInteger, "int": VariableInteger, "array": VariableArray,
 }
 
-func (r *reader) variables(n node) []*Variable {
-	list := r.object(n, "variables", false)
+func variables(n *read.Members) []*Variable {
+	list := object(n, "variables")
 	var out []*Variable
 	seen := (&Pipeline{})
-	for _, m := range list.Members() {
-		at := list.path(m.Name)
-		o, ok := m.Value.(*value.Object)
-		if !ok {
-			r.errorf(at, "is %s, want an object", kindOf(m.Value))
+	for _, m := range list.Raw().Members() {
+		if _, ok := m.Value.(*value.Object); !ok {
+			list.Wrong(m.Name, m.Value, value.KindObject)
 			out = append(out, &Variable{Name: m.Name, Type: VariableString})
 			seen.Variables = out
 			continue
 		}
 		if seen.Variable(m.Name) != nil {
-			r.errorf(at, "variable %q is declared twice", m.Name)
+			list.Fail(m.Name, "variable %q is declared twice", m.Name)
 			continue
 		}
-		d := node{o, at}
+		d := object(list, m.Name)
 		v := &Variable{Name: m.Name, Type: VariableString}
-		if spelled := r.text(d, "type", true); spelled != "" {
+		if spelled := d.RequiredString("type"); spelled != "" {
+			ok := false
 			if v.Type, ok = variableTypes[strings.ToLower(spelled)]; !ok {
-				r.errorf(d.path("type"), "%q is no variable type", spelled)
+				d.Fail("type", "%q is no variable type", spelled)
 				v.Type = VariableString
 			}
 		}
 		v.Default = v.Type.Zero()
-		if def, ok := r.get(d, "defaultValue", false); ok {
+		if def, ok := d.Value("defaultValue"); ok {
 			c, err := v.Convert(def)
 			if err != nil {
-				r.errorf(d.path("defaultValue"), "%v", err)
+				d.Fail("defaultValue", "%v", err)
 			} else {
 				v.Default = c
 			}
@@ -149,11 +160,11 @@ func (r *reader) variables(n node) []*Variable {
 // maxNesting bounds the recursion over containers; validation allows far less.
 const maxNesting = 16
 
-func (r *reader) activities(n node, name string, depth int) []*Activity {
-	list := r.objects(n, name, false)
+func (r *reader) activities(n *read.Members, name string, depth int) []*Activity {
+	list := n.Objects(name)
 	if depth > maxNesting {
 		if len(list) > 0 {
-			r.errorf(n.path(name), "containers nested deeper than %d", maxNesting)
+			n.Fail(name, "containers nested deeper than %d", maxNesting)
 		}
 		return nil
 	}
@@ -164,73 +175,71 @@ func (r *reader) activities(n node, name string, depth int) []*Activity {
 	return out
 }
 
-func (r *reader) activity(n node, depth int) *Activity {
+func (r *reader) activity(n *read.Members, depth int) *Activity {
 	a := &Activity{
-		Name:          r.text(n, "name", true),
-		Type:          r.text(n, "type", true),
-		Description:   r.text(n, "description", false),
-		DependsOn:     r.dependencies(n),
-		LinkedService: r.reference(n, "linkedServiceName", "LinkedServiceReference", false),
-		Inputs:        r.references(n, "inputs", "DatasetReference"),
-		Outputs:       r.references(n, "outputs", "DatasetReference"),
-		Raw:           n.Object,
-		Path:          n.at,
+		Name:          n.RequiredString("name"),
+		Type:          n.RequiredString("type"),
+		Description:   text(n, "description"),
+		DependsOn:     dependencies(n),
+		LinkedService: reference(n, "linkedServiceName", "LinkedServiceReference"),
+		Inputs:        references(n, "inputs", "DatasetReference"),
+		Outputs:       references(n, "outputs", "DatasetReference"),
+		Raw:           n.Raw(),
+		Path:          n.Path(),
 	}
-	r.name(n.path("name"), "activity", a.Name, 55)
-	a.Policy = r.policy(r.object(n, "policy", false))
-	switch state := r.text(n, "state", false); {
+	r.checkName(n.At("name"), "activity", a.Name, 55)
+	a.Policy = policy(object(n, "policy"))
+	switch state := text(n, "state"); {
 	case equalFold(state, "Inactive"):
 		a.Inactive = true
 	case state != "" && !equalFold(state, "Active"):
-		r.errorf(n.path("state"), "%q is neither Active nor Inactive", state)
+		n.Fail("state", "%q is neither Active nor Inactive", state)
 	}
-	switch mark := r.text(n, "onInactiveMarkAs", false); {
+	switch mark := text(n, "onInactiveMarkAs"); {
 	case equalFold(mark, "Failed"):
 		a.OnInactiveMarkAs = MarkFailed
 	case equalFold(mark, "Skipped"):
 		a.OnInactiveMarkAs = MarkSkipped
 	case mark != "" && !equalFold(mark, "Succeeded"):
-		r.errorf(n.path("onInactiveMarkAs"), "%q is none of Succeeded, Failed, Skipped", mark)
+		n.Fail("onInactiveMarkAs", "%q is none of Succeeded, Failed, Skipped", mark)
 	}
-	for _, u := range r.objects(n, "userProperties", false) {
-		v, _ := r.get(u, "value", false)
-		a.UserProperties = append(a.UserProperties, UserProperty{r.text(u, "name", true), v})
+	for _, u := range n.Objects("userProperties") {
+		v, _ := u.Value("value")
+		a.UserProperties = append(a.UserProperties, UserProperty{u.RequiredString("name"), v})
 	}
-	tp := r.object(n, "typeProperties", false)
-	if a.TypeProperties = tp.Object; tp.Object == nil {
-		a.TypeProperties = &value.Object{}
-		tp.Object = a.TypeProperties
-	}
+	tp := object(n, "typeProperties")
+	a.TypeProperties = orEmpty(tp.Raw())
+	a.Row = LookupActivityType(a.Type)
 	r.container(a, tp, depth)
-	if !a.Inactive {
-		r.typeProperties(a, tp)
+	if a.Row != nil && !a.Inactive {
+		a.Row.read(tp)
 	}
 	return a
 }
 
-func (r *reader) policy(n node) Policy {
+func policy(n *read.Members) Policy {
 	p := Policy{
-		SecureInput:  r.boolean(n, "secureInput"),
-		SecureOutput: r.boolean(n, "secureOutput"),
+		SecureInput:  boolean(n, "secureInput"),
+		SecureOutput: boolean(n, "secureOutput"),
 	}
-	p.Timeout, _ = r.get(n, "timeout", false)
+	p.Timeout, _ = n.Value("timeout")
 	if s, ok := p.Timeout.(string); ok && !isExpression(p.Timeout) {
 		d, err := ParseTimespan(s)
 		if err != nil {
-			r.errorf(n.path("timeout"), "%v", err)
+			n.Fail("timeout", "%v", err)
 		} else if d > MaxTimeout || d <= 0 {
-			r.errorf(n.path("timeout"), "is %s, want more than 0 and at most %s", s, FormatTimespan(MaxTimeout))
+			n.Fail("timeout", "is %s, want more than 0 and at most %s", s, FormatTimespan(MaxTimeout))
 		}
 	} else if p.Timeout != nil && !isExpression(p.Timeout) {
-		r.errorf(n.path("timeout"), "is %s, want a timespan or an expression", kindOf(p.Timeout))
+		n.Fail("timeout", "is %s, want a timespan or an expression", kindOf(p.Timeout))
 	}
-	p.Retry, _ = r.get(n, "retry", false)
+	p.Retry, _ = n.Value("retry")
 	if p.Retry != nil && !isExpression(p.Retry) {
 		if _, err := RetryCount(p.Retry); err != nil {
-			r.errorf(n.path("retry"), "%v", err)
+			n.Fail("retry", "%v", err)
 		}
 	}
-	p.RetryInterval = time.Duration(r.integer(n, "retryIntervalInSeconds", int(DefaultRetryInterval/time.Second), 0, 86400)) * time.Second
+	p.RetryInterval = time.Duration(integer(n, "retryIntervalInSeconds", int(DefaultRetryInterval/time.Second), 0, 86400)) * time.Second
 	return p
 }
 
@@ -248,15 +257,14 @@ func isExpression(v value.Value) bool {
 	return false
 }
 
-func (r *reader) dependencies(n node) []Dependency {
+func dependencies(n *read.Members) []Dependency {
 	var out []Dependency
-	for _, d := range r.objects(n, "dependsOn", false) {
-		dep := Dependency{Activity: r.text(d, "activity", true)}
-		for i, v := range r.array(d, "dependencyConditions", false) {
-			at := index(d.path("dependencyConditions"), i)
+	for _, d := range n.Objects("dependsOn") {
+		dep := Dependency{Activity: d.RequiredString("activity")}
+		for i, v := range array(d, "dependencyConditions") {
 			c, ok := parseCondition(v)
 			if !ok {
-				r.errorf(at, "is none of Succeeded, Failed, Completed, Skipped")
+				d.Fail(read.Element("dependencyConditions", i), "is none of Succeeded, Failed, Completed, Skipped")
 				continue
 			}
 			dep.Conditions = append(dep.Conditions, c)
@@ -280,45 +288,52 @@ func parseCondition(v value.Value) (Condition, bool) {
 }
 
 // reference reads a reference object; nil if it is absent or malformed.
-func (r *reader) reference(n node, name, wantType string, required bool) *Reference {
-	o := r.object(n, name, required)
-	if o.Object == nil {
-		return nil
+func reference(n *read.Members, name, wantType string) *Reference {
+	if o := object(n, name); o.Raw() != nil {
+		return referenceAt(o, wantType)
 	}
-	return r.referenceAt(o, wantType)
+	return nil
 }
 
-func (r *reader) referenceAt(o node, wantType string) *Reference {
-	ref := &Reference{Path: o.at, Type: r.text(o, "type", false), Parameters: r.object(o, "parameters", false).Object}
+// requiredReference is [reference] and reports that there is none.
+func requiredReference(n *read.Members, name, wantType string) *Reference {
+	if o, ok := n.RequiredObject(name); ok {
+		return referenceAt(o, wantType)
+	}
+	return nil
+}
+
+func referenceAt(o *read.Members, wantType string) *Reference {
+	ref := &Reference{Path: o.Path(), Type: text(o, "type"), Parameters: object(o, "parameters").Raw()}
 	if ref.Type != "" && !equalFold(ref.Type, wantType) {
-		r.errorf(o.path("type"), "is %q, want %q", ref.Type, wantType)
+		o.Fail("type", "is %q, want %q", ref.Type, wantType)
 	}
 	// The authoring tool writes the name of a linked service in one old form as an
 	// expression object; Data Factory documents it as static.
-	if ref.Name = r.text(o, "referenceName", true); isExpression(ref.Name) {
-		r.errorf(o.path("referenceName"), "is an expression, want a name")
+	if ref.Name = o.RequiredString("referenceName"); isExpression(ref.Name) {
+		o.Fail("referenceName", "is an expression, want a name")
 	}
 	return ref
 }
 
-func (r *reader) references(n node, name, wantType string) []*Reference {
+func references(n *read.Members, name, wantType string) []*Reference {
 	var out []*Reference
-	for _, o := range r.objects(n, name, false) {
-		out = append(out, r.referenceAt(o, wantType))
+	for _, o := range n.Objects(name) {
+		out = append(out, referenceAt(o, wantType))
 	}
 	return out
 }
 
 // container reads the children of ForEach, IfCondition, Switch and Until, of
 // inactive ones too: their names count.
-func (r *reader) container(a *Activity, tp node, depth int) {
-	get := func(name string) value.Value { v, _ := tp.Lookup(name); return v }
+func (r *reader) container(a *Activity, tp *read.Members, depth int) {
+	get := func(name string) value.Value { v, _ := tp.Raw().Lookup(name); return v }
 	switch {
 	case a.Is("ForEach"):
 		a.ForEach = &ForEach{
 			Items:      get("items"),
-			Sequential: r.boolean(tp, "isSequential"),
-			BatchCount: r.integer(tp, "batchCount", DefaultBatchCount, 1, MaxBatchCount),
+			Sequential: boolean(tp, "isSequential"),
+			BatchCount: a.Row.Property("batchCount").integer(tp),
 			Activities: r.activities(tp, BranchBody, depth+1),
 		}
 	case a.Is("IfCondition"):
@@ -333,27 +348,27 @@ func (r *reader) container(a *Activity, tp node, depth int) {
 			on = get("expression") // the documentation page's name for it
 		}
 		a.Switch = &Switch{On: on}
-		for _, c := range r.objects(tp, "cases", false) {
-			v, _ := r.get(c, "value", true)
-			a.Switch.Cases = append(a.Switch.Cases, Case{r.caseValue(c, v), r.activities(c, BranchBody, depth+1)})
+		for _, c := range tp.Objects("cases") {
+			v, _ := c.Required("value")
+			a.Switch.Cases = append(a.Switch.Cases, Case{caseValue(c, v), r.activities(c, BranchBody, depth+1)})
+		}
+		if n := len(a.Switch.Cases); n > MaxSwitchCases && !a.Inactive {
+			tp.Fail("cases", "%d cases, at most %d are allowed", n, MaxSwitchCases)
 		}
 		a.Switch.Default = r.activities(tp, BranchDefault, depth+1)
 	case a.Is("Until"):
 		a.Until = &Until{Expression: get("expression"), Timeout: get("timeout"), Activities: r.activities(tp, BranchBody, depth+1)}
-		if s, ok := a.Until.Timeout.(string); ok && !isExpression(s) {
-			r.timespan(tp, "timeout", DefaultUntilTimeout, MaxUntilTimeout)
-		}
 	}
 }
 
 // caseValue reads the value of a Switch case as text: it is compared as text.
-func (r *reader) caseValue(n node, v value.Value) string {
+func caseValue(n *read.Members, v value.Value) string {
 	switch v.(type) {
 	case string, int64, bool:
 		return value.Text(v)
 	case nil:
 	default:
-		r.errorf(n.path("value"), "is %s, want text", kindOf(v))
+		n.Wrong("value", v, value.KindString)
 	}
 	return ""
 }

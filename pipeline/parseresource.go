@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"switchyard/value"
+	"switchyard/value/read"
 )
 
 // maxResourceName bounds the names of resources other than pipelines
@@ -13,154 +14,180 @@ const maxResourceName = 260
 // ParseLinkedService reads a linked service file. Types that are not known are
 // kept as they are.
 func ParseLinkedService(file string, data []byte) (*LinkedService, Diagnostics) {
-	r := &reader{file: file}
-	root, props, name, ok := r.document(data, true)
-	if !ok {
-		return nil, r.diags
+	root, ds := parse(file, data)
+	if root == nil {
+		return nil, ds
 	}
-	r.name("$.name", "linked service", name, maxResourceName)
-	l := &LinkedService{
-		Name:        name,
-		File:        file,
-		Type:        r.text(props, "type", true),
-		Parameters:  r.parameters(props, false),
-		Annotations: r.array(props, "annotations", false),
-		ConnectVia:  r.reference(props, "connectVia", "IntegrationRuntimeReference", false),
-		Raw:         root.Object,
-	}
-	tp := r.typeObject(props)
-	l.TypeProperties = tp.Object
-	if l.Is(TypeAzureServiceBus) {
-		l.ServiceBus = r.serviceBusConnection(tp)
-	}
-	return l, r.diags
+	return ReadLinkedService(file, root)
 }
 
-// typeObject reads typeProperties, which is empty when it is absent.
-func (r *reader) typeObject(props node) node {
-	tp := r.object(props, "typeProperties", false)
-	if tp.Object == nil {
-		tp.Object = &value.Object{}
+// ReadLinkedService is [ParseLinkedService] for a file whose JSON has been parsed.
+func ReadLinkedService(file string, root *value.Object) (*LinkedService, Diagnostics) {
+	d, ok := open(file, root)
+	if !ok {
+		return nil, d.diags
 	}
-	return tp
+	props := d.props
+	d.checkName("$.name", "linked service", d.name, maxResourceName)
+	l := &LinkedService{
+		Name:        d.name,
+		File:        file,
+		Type:        props.RequiredString("type"),
+		Parameters:  d.parameters(props, false),
+		Annotations: array(props, "annotations"),
+		ConnectVia:  reference(props, "connectVia", "IntegrationRuntimeReference"),
+		Raw:         root,
+	}
+	tp := object(props, "typeProperties")
+	l.TypeProperties = orEmpty(tp.Raw())
+	if l.Is(TypeAzureServiceBus) {
+		l.ServiceBus = serviceBusConnection(tp)
+	}
+	return l, d.diags
+}
+
+// orEmpty returns an object that is there.
+func orEmpty(o *value.Object) *value.Object {
+	if o == nil {
+		return &value.Object{}
+	}
+	return o
 }
 
 // ParseDataset reads a dataset file. Types that are not known are kept as they
 // are.
 func ParseDataset(file string, data []byte) (*Dataset, Diagnostics) {
-	r := &reader{file: file}
-	root, props, name, ok := r.document(data, true)
-	if !ok {
-		return nil, r.diags
+	root, ds := parse(file, data)
+	if root == nil {
+		return nil, ds
 	}
-	r.name("$.name", "dataset", name, maxResourceName)
+	return ReadDataset(file, root)
+}
+
+// ReadDataset is [ParseDataset] for a file whose JSON has been parsed.
+func ReadDataset(file string, root *value.Object) (*Dataset, Diagnostics) {
+	d, ok := open(file, root)
+	if !ok {
+		return nil, d.diags
+	}
+	props := d.props
+	d.checkName("$.name", "dataset", d.name, maxResourceName)
 	return &Dataset{
-		Name:           name,
+		Name:           d.name,
 		File:           file,
-		Type:           r.text(props, "type", true),
-		LinkedService:  r.reference(props, "linkedServiceName", "LinkedServiceReference", true),
-		Parameters:     r.parameters(props, false),
-		Annotations:    r.array(props, "annotations", false),
-		TypeProperties: r.typeObject(props).Object,
-		Raw:            root.Object,
-	}, r.diags
+		Type:           props.RequiredString("type"),
+		LinkedService:  requiredReference(props, "linkedServiceName", "LinkedServiceReference"),
+		Parameters:     d.parameters(props, false),
+		Annotations:    array(props, "annotations"),
+		TypeProperties: orEmpty(object(props, "typeProperties").Raw()),
+		Raw:            root,
+	}, d.diags
 }
 
 // ParseTrigger reads a trigger file. Types that are not known or not supported
 // are kept as they are; [Factory.Validate] names them.
 func ParseTrigger(file string, data []byte) (*Trigger, Diagnostics) {
-	r := &reader{file: file}
-	root, props, name, ok := r.document(data, true)
+	root, ds := parse(file, data)
+	if root == nil {
+		return nil, ds
+	}
+	return ReadTrigger(file, root)
+}
+
+// ReadTrigger is [ParseTrigger] for a file whose JSON has been parsed.
+func ReadTrigger(file string, root *value.Object) (*Trigger, Diagnostics) {
+	d, ok := open(file, root)
 	if !ok {
-		return nil, r.diags
+		return nil, d.diags
 	}
-	r.name("$.name", "trigger", name, maxResourceName)
+	props := d.props
+	d.checkName("$.name", "trigger", d.name, maxResourceName)
 	t := &Trigger{
-		Name:        name,
+		Name:        d.name,
 		File:        file,
-		Type:        r.text(props, "type", true),
-		Description: r.text(props, "description", false),
-		Annotations: r.array(props, "annotations", false),
-		Raw:         root.Object,
+		Type:        props.RequiredString("type"),
+		Description: text(props, "description"),
+		Annotations: array(props, "annotations"),
+		Raw:         root,
 	}
-	switch state := r.text(props, "runtimeState", false); {
+	switch state := text(props, "runtimeState"); {
 	case equalFold(state, "Started"):
 		t.Started = true
 	case state != "" && !equalFold(state, "Stopped") && !equalFold(state, "Disabled"):
-		r.errorf(props.path("runtimeState"), "%q is none of Started, Stopped, Disabled", state)
+		props.Fail("runtimeState", "%q is none of Started, Stopped, Disabled", state)
 	}
-	for _, p := range r.objects(props, "pipelines", false) {
-		t.Pipelines = append(t.Pipelines, r.triggeredPipeline(p))
+	for _, p := range props.Objects("pipelines") {
+		t.Pipelines = append(t.Pipelines, triggeredPipeline(p))
 	}
-	if one := r.object(props, "pipeline", false); one.Object != nil {
-		t.Pipelines = append(t.Pipelines, r.triggeredPipeline(one))
+	if one, ok := props.Object("pipeline"); ok {
+		t.Pipelines = append(t.Pipelines, triggeredPipeline(one))
 	}
-	tp := r.typeObject(props)
-	t.TypeProperties = tp.Object
+	tp := object(props, "typeProperties")
+	t.TypeProperties = orEmpty(tp.Raw())
 	if t.Is(TypeServiceBusTrigger) {
-		t.ServiceBus = r.serviceBusTrigger(tp)
+		t.ServiceBus = serviceBusTrigger(tp)
 		if len(t.Pipelines) != 1 {
-			r.errorf(props.path("pipelines"), "names %d pipelines, a %s starts exactly one", len(t.Pipelines), TypeServiceBusTrigger)
+			props.Fail("pipelines", "names %d pipelines, a %s starts exactly one", len(t.Pipelines), TypeServiceBusTrigger)
 		}
-		r.known(props, "type", "description", "annotations", "runtimeState", "typeProperties", "pipelines")
+		props.Only("type", "description", "annotations", "runtimeState", "typeProperties", "pipelines")
 	}
-	return t, r.diags
+	return t, d.diags
 }
 
-func (r *reader) triggeredPipeline(n node) TriggeredPipeline {
-	t := TriggeredPipeline{
-		Pipeline:   r.reference(n, "pipelineReference", "PipelineReference", true),
-		Parameters: r.object(n, "parameters", false).Object,
+func triggeredPipeline(n *read.Members) TriggeredPipeline {
+	return TriggeredPipeline{
+		Pipeline:   requiredReference(n, "pipelineReference", "PipelineReference"),
+		Parameters: orEmpty(object(n, "parameters").Raw()),
 	}
-	if t.Parameters == nil {
-		t.Parameters = &value.Object{}
-	}
-	return t
 }
 
 // ParseFactory reads a factory file: the name, the identity and the global
 // parameters. The resources of the factory are read from files of their own.
 func ParseFactory(file string, data []byte) (*Factory, Diagnostics) {
-	r := &reader{file: file}
-	root, props, name, _ := r.document(data, false)
-	if root.Object == nil {
-		return nil, r.diags
+	root, ds := parse(file, data)
+	if root == nil {
+		return nil, ds
 	}
-	f := &Factory{
-		Name:             name,
-		Identity:         r.object(root, "identity", false).Object,
-		GlobalParameters: &value.Object{},
-		Raw:              root.Object,
-	}
-	list := r.object(props, "globalParameters", false)
-	for _, m := range list.Members() {
-		o, ok := m.Value.(*value.Object)
-		if !ok {
-			r.errorf(list.path(m.Name), "is %s, want an object", kindOf(m.Value))
-			continue
-		}
-		f.GlobalParameters.Set(m.Name, r.globalParameter(node{o, list.path(m.Name)}, m.Name))
-	}
-	return f, r.diags
+	return ReadFactory(file, root)
 }
 
-func (r *reader) globalParameter(n node, name string) value.Value {
-	val, ok := n.Lookup("value")
+// ReadFactory is [ParseFactory] for a file whose JSON has been parsed.
+func ReadFactory(file string, root *value.Object) (*Factory, Diagnostics) {
+	d := openRoot(file, root)
+	f := &Factory{
+		Name:             d.name,
+		Identity:         object(d.root, "identity").Raw(),
+		GlobalParameters: &value.Object{},
+		Raw:              root,
+	}
+	list := object(object(d.root, "properties"), "globalParameters")
+	for _, m := range list.Raw().Members() {
+		if _, ok := m.Value.(*value.Object); !ok {
+			list.Wrong(m.Name, m.Value, value.KindObject)
+			continue
+		}
+		f.GlobalParameters.Set(m.Name, globalParameter(object(list, m.Name), m.Name))
+	}
+	return f, d.diags
+}
+
+func globalParameter(n *read.Members, name string) value.Value {
+	val, ok := n.Raw().Lookup("value")
 	if !ok {
-		r.errorf(n.path("value"), "is missing")
+		n.Fail("value", "is missing")
 	}
 	p := &Parameter{Name: name, Type: TypeString}
-	if spelled := r.text(n, "type", true); spelled != "" {
+	if spelled := n.RequiredString("type"); spelled != "" {
 		t, known := parameterTypes[strings.ToLower(spelled)]
 		if !known || t == TypeSecureString {
-			r.errorf(n.path("type"), "%q is no type of a global parameter", spelled)
+			n.Fail("type", "%q is no type of a global parameter", spelled)
 			return val
 		}
 		p.Type = t
 	}
 	v, err := p.Convert(val)
 	if err != nil {
-		r.errorf(n.path("value"), "%v", err)
+		n.Fail("value", "%v", err)
 	}
 	return v
 }

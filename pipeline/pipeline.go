@@ -159,7 +159,8 @@ const (
 // and Until, one is set if Type says so, and none otherwise.
 type Activity struct {
 	Name             string
-	Type             string // as the file spells it; compare with Is
+	Type             string        // as the file spells it; compare with Is
+	Row              *ActivityType // of the type; nil if it is not known
 	Description      string
 	DependsOn        []Dependency
 	Policy           Policy
@@ -225,6 +226,12 @@ const (
 	BranchTrue    = "ifTrueActivities"
 	BranchFalse   = "ifFalseActivities"
 	BranchDefault = "defaultActivities"
+)
+
+// The timeout of a Web activity's request [ENGINE 5.15].
+const (
+	DefaultRequestTimeout = time.Minute
+	MaxRequestTimeout     = 10 * time.Minute
 )
 
 // Limits and defaults of containers [ENGINE 5.2, 5.4, 5.5].

@@ -3,15 +3,13 @@ package pipeline
 import (
 	"fmt"
 	"path"
-	"strconv"
 	"strings"
 
 	"switchyard/value"
+	"switchyard/value/read"
 )
 
-// A reader reads one definition file and collects what is wrong with it. Its
-// methods never fail: a member that is missing or of the wrong type is reported
-// and reads as its zero value, so that one pass finds everything.
+// A reader reads one definition file and collects all that is wrong with it.
 type reader struct {
 	file  string
 	diags Diagnostics
@@ -25,153 +23,131 @@ func (r *reader) warnf(at, format string, args ...any) {
 	r.diags = append(r.diags, Diagnostic{r.file, at, fmt.Sprintf(format, args...), SeverityWarning})
 }
 
-// A node is an object of the file and where it stands.
-type node struct {
-	*value.Object
-	at string
+// Report implements [read.Sink].
+func (r *reader) Report(p read.Problem) { r.errorf(p.At(), "%s", problemText(p)) }
+
+func problemText(p read.Problem) string {
+	switch p.Reason {
+	case read.WrongKind:
+		return "is " + kindNames.Of(p.Got) + ", want " + kindNames[p.Want]
+	case read.Missing:
+		return "is missing"
+	case read.Empty:
+		return "is empty"
+	case read.Unknown:
+		return "is not a property of this type"
+	}
+	return p.Text
 }
 
-// path returns the JSON path of a member.
-func (n node) path(name string) string { return n.at + "." + name }
+// kindNames are the words of diagnostics.
+var kindNames = value.KindNames{
+	value.KindNull: "null", value.KindBool: "a boolean", value.KindInt: "an integer", value.KindFloat: "a number",
+	value.KindString: "text", value.KindArray: "an array", value.KindObject: "an object",
+}
 
-func index(at string, i int) string { return at + "[" + strconv.Itoa(i) + "]" }
+func kindOf(v value.Value) string { return kindNames.Of(v) }
+
+func index(at string, i int) string { return read.Element(at, i) }
 
 func equalFold(a, b string) bool { return strings.EqualFold(a, b) }
 
-// document parses the file and returns the root and its properties. The second
-// result is false if there is nothing to go on with.
-func (r *reader) document(data []byte, wantProperties bool) (root, properties node, name string, ok bool) {
+// A document is a definition file that is being read: its root and what stands in
+// its member properties.
+type document struct {
+	reader
+	root, props *read.Members
+	name        string
+}
+
+// parse reads the bytes of a file; nil is reported.
+func parse(file string, data []byte) (*value.Object, Diagnostics) {
+	r := reader{file: file}
 	text, err := value.Decode(data)
 	if err != nil {
 		r.errorf("$", "%v", err)
-		return
+		return nil, r.diags
 	}
 	v, err := value.Parse(text)
 	if err != nil {
 		r.errorf("$", "not a JSON document: %v", err)
-		return
+		return nil, r.diags
 	}
 	o, isObject := v.(*value.Object)
 	if !isObject {
 		r.errorf("$", "is %s, want an object", kindOf(v))
-		return
 	}
-	root = node{o, "$"}
-	if _, ok := o.Lookup("name"); ok {
-		name = r.text(root, "name", true)
-	} else if name = strings.TrimSuffix(path.Base(r.file), ".json"); r.file == "" {
-		name = ""
-		r.errorf("$.name", "is missing")
-	}
-	properties = r.object(root, "properties", wantProperties)
-	return root, properties, name, properties.Object != nil
+	return o, r.diags
 }
 
-// kindOf names the type of a value for a message.
-func kindOf(v value.Value) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "a boolean"
-	case int64:
-		return "an integer"
-	case float64:
-		return "a number"
-	case string:
-		return "text"
-	case value.Array:
-		return "an array"
-	}
-	return "an object"
+// open starts to read a definition. Ok is false if there is nothing to go on
+// with.
+func open(file string, root *value.Object) (d *document, ok bool) {
+	d = openRoot(file, root)
+	d.props, ok = d.root.RequiredObject("properties")
+	return d, ok
 }
 
-// get returns a member; null reads as absent.
-func (r *reader) get(n node, name string, required bool) (value.Value, bool) {
-	v, ok := n.Lookup(name)
-	if !ok || v == nil {
-		if required {
-			r.errorf(n.path(name), "is missing")
-		}
-		return nil, false
+// openRoot starts to read a definition that may have no properties. A name that
+// the document leaves out is that of the file.
+func openRoot(file string, root *value.Object) *document {
+	d := &document{reader: reader{file: file}}
+	d.root = read.New(root, "$", d)
+	_, named := root.Lookup("name")
+	switch {
+	case named:
+		d.name = d.root.RequiredString("name")
+	case file == "":
+		d.errorf("$.name", "is missing")
+	default:
+		d.name = strings.TrimSuffix(path.Base(file), ".json")
 	}
-	return v, true
+	return d
 }
 
-func (r *reader) text(n node, name string, required bool) string {
-	v, ok := r.get(n, name, required)
-	if !ok {
-		return ""
-	}
-	s, isText := v.(string)
-	if !isText {
-		r.errorf(n.path(name), "is %s, want text", kindOf(v))
-	} else if required && strings.TrimSpace(s) == "" {
-		r.errorf(n.path(name), "is empty")
-	}
+func text(n *read.Members, name string) string {
+	s, _ := n.String(name)
 	return s
 }
 
-func (r *reader) object(n node, name string, required bool) node {
-	at := n.path(name)
-	v, ok := r.get(n, name, required)
-	if !ok {
-		return node{nil, at}
-	}
-	o, isObject := v.(*value.Object)
-	if !isObject {
-		r.errorf(at, "is %s, want an object", kindOf(v))
-	}
-	return node{o, at}
+func object(n *read.Members, name string) *read.Members {
+	o, _ := n.Object(name)
+	return o
 }
 
-func (r *reader) array(n node, name string, required bool) value.Array {
-	v, ok := r.get(n, name, required)
-	if !ok {
-		return nil
-	}
-	a, isArray := v.(value.Array)
-	if !isArray {
-		r.errorf(n.path(name), "is %s, want an array", kindOf(v))
-	}
+func array(n *read.Members, name string) value.Array {
+	a, _ := n.Array(name)
 	return a
 }
 
-// objects reads an array of objects.
-func (r *reader) objects(n node, name string, required bool) []node {
-	var out []node
-	for i, v := range r.array(n, name, required) {
-		at := index(n.path(name), i)
-		if o, ok := v.(*value.Object); ok {
-			out = append(out, node{o, at})
-		} else {
-			r.errorf(at, "is %s, want an object", kindOf(v))
-		}
-	}
-	return out
-}
-
 // boolean also accepts the texts true and false, which stand in official samples.
-func (r *reader) boolean(n node, name string) bool {
-	v, ok := r.get(n, name, false)
+func boolean(n *read.Members, name string) bool {
+	v, ok := n.Value(name)
 	if !ok {
 		return false
 	}
-	switch b := v.(type) {
+	b, ok := toBool(v)
+	if !ok {
+		n.Wrong(name, v, value.KindBool)
+	}
+	return b
+}
+
+func toBool(v value.Value) (val, ok bool) {
+	switch v := v.(type) {
 	case bool:
-		return b
+		return v, true
 	case string:
-		if equalFold(b, "true") || equalFold(b, "false") {
-			return equalFold(b, "true")
+		if equalFold(v, "true") || equalFold(v, "false") {
+			return equalFold(v, "true"), true
 		}
 	}
-	r.errorf(n.path(name), "is %s, want a boolean", kindOf(v))
-	return false
+	return false, false
 }
 
 // integer reads a whole number of at least min and, unless max is 0, at most max.
-func (r *reader) integer(n node, name string, absent, min, max int) int {
-	v, ok := r.get(n, name, false)
+func integer(n *read.Members, name string, absent, min, max int) int {
+	v, ok := n.Value(name)
 	if !ok {
 		return absent
 	}
@@ -181,28 +157,13 @@ func (r *reader) integer(n node, name string, absent, min, max int) int {
 	}
 	switch {
 	case !isInteger:
-		r.errorf(n.path(name), "is %s, want an integer", kindOf(v))
-	case i < int64(min) || max > 0 && i > int64(max):
-		if max > 0 {
-			r.errorf(n.path(name), "is %d, want %d to %d", i, min, max)
-		} else {
-			r.errorf(n.path(name), "is %d, want at least %d", i, min)
-		}
-	default:
+		n.Wrong(name, v, value.KindInt)
+	case i >= int64(min) && (max == 0 || i <= int64(max)):
 		return int(i)
+	case max > 0:
+		n.Fail(name, "is %d, want %d to %d", i, min, max)
+	default:
+		n.Fail(name, "is %d, want at least %d", i, min)
 	}
 	return absent
-}
-
-// known reports the members of n that are not in names.
-func (r *reader) known(n node, names ...string) {
-	for _, m := range n.Members() {
-		found := false
-		for _, name := range names {
-			found = found || equalFold(m.Name, name)
-		}
-		if !found {
-			r.errorf(n.path(m.Name), "is not a property of this type")
-		}
-	}
 }

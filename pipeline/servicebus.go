@@ -1,168 +1,94 @@
 package pipeline
 
 import (
-	"switchyard/value"
+	"slices"
+
+	"switchyard/value/read"
 )
 
-// This file reads our extensions. Their properties are a closed set: what is not
-// listed here is refused, because nobody else gives it a meaning.
+// The types of our extensions.
+const (
+	ServiceBusSend        = "ServiceBusSend"
+	ServiceBusSettle      = "ServiceBusSettle"
+	TypeServiceBusTrigger = "ServiceBusTrigger"
+	TypeAzureServiceBus   = "AzureServiceBus"
+)
 
-// textOrExpression reports a member that is neither text nor an expression.
-func (r *reader) textOrExpression(n node, names ...string) {
-	for _, name := range names {
-		v, ok := r.get(n, name, false)
-		if _, isText := v.(string); ok && !isText && !isExpression(v) {
-			r.errorf(n.path(name), "is %s, want text or an expression", kindOf(v))
-		}
-	}
+func contains(list []string, s string) bool { return slices.Contains(list, s) }
+
+// settlement are the properties with which a message is settled.
+var settlement = []Property{
+	{Name: "sequenceNumber", Kind: IntegerProperty, Min: 1, Required: true, Or: "lockToken",
+		Doc: "which message of the batch that started the run"},
+	{Name: "lockToken", Kind: TextProperty, Doc: "names the message in place of `sequenceNumber`"},
+	{Name: "outcome", Kind: TextProperty, Required: true, Values: []string{"Complete", "Abandon", "Defer", "DeadLetter"},
+		Doc: "what becomes of the message, whatever becomes of the run"},
+	{Name: "reason", Kind: TextProperty, Doc: "of `DeadLetter`"},
+	{Name: "description", Kind: TextProperty, Doc: "of `DeadLetter`"},
+	{Name: "propertiesToModify", Kind: ScalarsProperty, Doc: "merged into the application properties; not for `Complete`"},
 }
 
-// scalars reports a member that is not an object of scalars and expressions.
-func (r *reader) scalars(n node, name string) {
-	v, ok := r.get(n, name, false)
-	if !ok || isExpression(v) {
-		return
-	}
-	o := r.object(n, name, false)
-	for _, m := range o.Members() {
-		switch m.Value.(type) {
-		case nil, value.Array:
-			r.errorf(o.path(m.Name), "is %s, want text, a number, a boolean or an expression", kindOf(m.Value))
-		case *value.Object:
-			if !isExpression(m.Value) {
-				r.errorf(o.path(m.Name), "is an object, want text, a number, a boolean or an expression")
-			}
-		}
-	}
-}
-
-func (r *reader) serviceBusSend(a *Activity, tp node) {
-	r.known(tp, "queueName", "body", "contentType", "subject", "correlationId", "messageId", "sessionId",
-		"applicationProperties", "timeToLive", "settle")
-	r.busService(a)
-	r.textOrExpression(tp, "queueName", "contentType", "subject", "correlationId", "messageId", "sessionId", "timeToLive")
-	r.scalars(tp, "applicationProperties")
-	if v, ok := r.get(tp, "timeToLive", false); ok && !isExpression(v) {
-		if s, isText := v.(string); isText {
-			if d, err := ParseTimespan(s); err != nil {
-				r.errorf(tp.path("timeToLive"), "%v", err)
-			} else if d <= 0 {
-				r.errorf(tp.path("timeToLive"), "is %s, want more than 0", s)
-			}
-		}
-	}
-	v, ok := r.get(tp, "settle", false)
-	switch {
-	case !ok || isExpression(v):
-	default:
-		if _, many := v.(value.Array); many {
-			for _, s := range r.objects(tp, "settle", false) {
-				r.settlement(s, "sequenceNumber")
-			}
-		} else if s := r.object(tp, "settle", false); s.Object != nil {
-			r.settlement(s, "sequenceNumber")
-		}
-	}
-}
-
-func (r *reader) serviceBusSettle(a *Activity, tp node) {
-	r.busService(a)
-	_, number := r.get(tp, "sequenceNumber", false)
-	_, token := r.get(tp, "lockToken", false)
+// checkSettlement checks what the properties of a settlement say together.
+func checkSettlement(n *read.Members) {
+	_, number := n.Value("sequenceNumber")
+	_, token := n.Value("lockToken")
 	if number && token {
-		r.errorf(tp.path("lockToken"), "stands beside sequenceNumber; give one of the two")
+		n.Fail("lockToken", "stands beside sequenceNumber; give one of the two")
 	}
-	r.settlement(tp, "sequenceNumber", "lockToken", "propertiesToModify")
-}
-
-// busService checks that an activity that talks to the bus says to which. A
-// settlement may leave it out: its messages come from the trigger's own queue.
-func (r *reader) busService(a *Activity) {
-	if a.LinkedService == nil && a.Is(ServiceBusSend) {
-		r.errorf(a.Path+".linkedServiceName", "is missing")
-	}
-}
-
-var settleOutcomes = [...]string{"Complete", "Abandon", "Defer", "DeadLetter"}
-
-// settlement checks the properties with which a message is settled. extra are
-// the properties allowed beside outcome, reason and description.
-func (r *reader) settlement(n node, extra ...string) {
-	r.known(n, append([]string{"outcome", "reason", "description"}, extra...)...)
-	if extra[0] == "sequenceNumber" && len(extra) == 1 {
-		r.get(n, "sequenceNumber", true)
-		r.get(n, "outcome", true)
-	}
-	if v, ok := r.get(n, "sequenceNumber", false); ok && !isExpression(v) {
-		if i, isInteger := v.(int64); !isInteger {
-			r.errorf(n.path("sequenceNumber"), "is %s, want an integer or an expression", kindOf(v))
-		} else if i < 1 {
-			r.errorf(n.path("sequenceNumber"), "is %d, want at least 1", i)
-		}
-	}
-	r.textOrExpression(n, "outcome", "reason", "description", "lockToken")
-	r.scalars(n, "propertiesToModify")
-	v, _ := r.get(n, "outcome", false)
-	outcome, isText := v.(string)
-	if !isText || isExpression(outcome) {
-		return
-	}
-	ok := false
-	for _, o := range settleOutcomes {
-		ok = ok || o == outcome
-	}
-	if !ok {
-		r.errorf(n.path("outcome"), "%q is none of Complete, Abandon, Defer, DeadLetter", outcome)
-		return
+	v, _ := n.Value("outcome")
+	outcome, _ := v.(string)
+	if !contains(property(settlement, "outcome").Values, outcome) {
+		return // an expression, or reported
 	}
 	if outcome != "DeadLetter" {
 		for _, name := range []string{"reason", "description"} {
-			if _, there := r.get(n, name, false); there {
-				r.errorf(n.path(name), "belongs to the outcome DeadLetter, the outcome is %s", outcome)
+			if _, there := n.Value(name); there {
+				n.Fail(name, "belongs to the outcome DeadLetter, the outcome is %s", outcome)
 			}
 		}
 	}
-	if _, there := r.get(n, "propertiesToModify", false); there && outcome == "Complete" {
-		r.errorf(n.path("propertiesToModify"), "has no meaning for the outcome Complete")
+	if _, there := n.Value("propertiesToModify"); there && outcome == "Complete" {
+		n.Fail("propertiesToModify", "has no meaning for the outcome Complete")
 	}
 }
 
-func (r *reader) serviceBusConnection(tp node) *ServiceBusConnection {
-	r.known(tp, "fullyQualifiedNamespace", "connectionString")
+// serviceBusConnection reads a linked service of our type.
+func serviceBusConnection(tp *read.Members) *ServiceBusConnection {
+	tp.Only("fullyQualifiedNamespace", "connectionString")
 	c := &ServiceBusConnection{}
 	var byName, byString bool
-	c.FullyQualifiedNamespace, byName = r.get(tp, "fullyQualifiedNamespace", false)
-	c.ConnectionString, byString = r.get(tp, "connectionString", false)
-	r.textOrExpression(tp, "fullyQualifiedNamespace")
+	c.FullyQualifiedNamespace, byName = tp.Value("fullyQualifiedNamespace")
+	c.ConnectionString, byString = tp.Value("connectionString")
+	(&Property{Name: "fullyQualifiedNamespace", Kind: TextProperty}).validate(tp)
 	if _, isText := c.ConnectionString.(string); byString && !isText && !isExpression(c.ConnectionString) {
 		if _, secure := SecureString(c.ConnectionString); !secure {
-			r.errorf(tp.path("connectionString"), "is neither text nor a SecureString object; other kinds of secrets are not supported")
+			tp.Fail("connectionString", "is neither text nor a SecureString object; other kinds of secrets are not supported")
 		}
 	}
 	if byName == byString {
-		r.errorf(tp.at, "needs fullyQualifiedNamespace or connectionString, one of the two")
+		tp.FailObject("needs fullyQualifiedNamespace or connectionString, one of the two")
 	}
 	return c
 }
 
-func (r *reader) serviceBusTrigger(tp node) *ServiceBusTrigger {
-	r.known(tp, "linkedServiceName", "queueName", "maxMessages", "maxWaitTime", "maxConcurrentRuns", "retry")
-	retry := r.object(tp, "retry", false)
-	r.known(retry, "firstDelay", "maxDelay")
+func serviceBusTrigger(tp *read.Members) *ServiceBusTrigger {
+	tp.Only("linkedServiceName", "queueName", "maxMessages", "maxWaitTime", "maxConcurrentRuns", "retry")
+	retry := object(tp, "retry")
+	retry.Only("firstDelay", "maxDelay")
 	t := &ServiceBusTrigger{
-		LinkedService:     r.reference(tp, "linkedServiceName", "LinkedServiceReference", true),
-		QueueName:         r.text(tp, "queueName", true),
-		MaxMessages:       r.integer(tp, "maxMessages", 1, 1, MaxTriggerMessages),
-		MaxWaitTime:       r.timespan(tp, "maxWaitTime", 0, maxTriggerBatchWait),
-		MaxConcurrentRuns: r.integer(tp, "maxConcurrentRuns", 1, 1, MaxConcurrentRuns),
-		FirstDelay:        r.timespan(retry, "firstDelay", DefaultFirstDelay, maxTriggerRetryWait),
-		MaxDelay:          r.timespan(retry, "maxDelay", DefaultMaxDelay, maxTriggerRetryWait),
+		LinkedService:     requiredReference(tp, "linkedServiceName", "LinkedServiceReference"),
+		QueueName:         tp.RequiredString("queueName"),
+		MaxMessages:       integer(tp, "maxMessages", 1, 1, MaxTriggerMessages),
+		MaxWaitTime:       timespan(tp, "maxWaitTime", 0, maxTriggerBatchWait),
+		MaxConcurrentRuns: integer(tp, "maxConcurrentRuns", 1, 1, MaxConcurrentRuns),
+		FirstDelay:        timespan(retry, "firstDelay", DefaultFirstDelay, maxTriggerRetryWait),
+		MaxDelay:          timespan(retry, "maxDelay", DefaultMaxDelay, maxTriggerRetryWait),
 	}
 	if isExpression(t.QueueName) {
-		r.errorf(tp.path("queueName"), "is an expression, want a name")
+		tp.Fail("queueName", "is an expression, want a name")
 	}
 	if t.FirstDelay > t.MaxDelay {
-		r.errorf(retry.path("firstDelay"), "is %s, more than maxDelay %s", FormatTimespan(t.FirstDelay), FormatTimespan(t.MaxDelay))
+		retry.Fail("firstDelay", "is %s, more than maxDelay %s", FormatTimespan(t.FirstDelay), FormatTimespan(t.MaxDelay))
 	}
 	return t
 }

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"switchyard/value/read"
 )
 
 var timespanPattern = regexp.MustCompile(`^(?:(\d{1,8})\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,7}))?$`)
@@ -48,24 +50,24 @@ func FormatTimespan(d time.Duration) string {
 	return s
 }
 
-// readTimespan reads a timespan member that may not be an expression.
-func (r *reader) timespan(n node, name string, absent, max time.Duration) time.Duration {
-	v, ok := r.get(n, name, false)
+// timespan reads a timespan member that may not be an expression.
+func timespan(n *read.Members, name string, absent, max time.Duration) time.Duration {
+	v, ok := n.Value(name)
 	if !ok {
 		return absent
 	}
 	s, isText := v.(string)
 	if !isText {
-		r.errorf(n.path(name), "is %s, want a timespan", kindOf(v))
+		n.Fail(name, "is %s, want a timespan", kindOf(v))
 		return absent
 	}
 	d, err := ParseTimespan(s)
 	if err != nil {
-		r.errorf(n.path(name), "%v", err)
+		n.Fail(name, "%v", err)
 		return absent
 	}
 	if d > max {
-		r.errorf(n.path(name), "is %s, want at most %s", s, FormatTimespan(max))
+		n.Fail(name, "is %s, want at most %s", s, FormatTimespan(max))
 		return absent
 	}
 	return d

@@ -150,7 +150,7 @@ func (f *Factory) ValidateTrigger(t *Trigger) Diagnostics {
 	if t.ServiceBus == nil {
 		v.unsupported("$.properties.type", "triggers of type %q are not supported", t.Type)
 	} else {
-		v.serviceBus(t.ServiceBus.LinkedService)
+		v.typedService(t.ServiceBus.LinkedService, TypeAzureServiceBus)
 	}
 	for i, p := range t.Pipelines {
 		at := index("$.properties.pipelines", i)
@@ -166,13 +166,13 @@ func (f *Factory) ValidateTrigger(t *Trigger) Diagnostics {
 	return v.diags
 }
 
-// serviceBus checks a reference that must be to a linked service of our type.
-func (v *validator) serviceBus(ref *Reference) {
+// typedService checks a reference that must be to a linked service of a type.
+func (v *validator) typedService(ref *Reference, serviceType string) {
 	if ref == nil {
 		return
 	}
 	v.reference(&Reference{Name: ref.Name, Type: "LinkedServiceReference", Parameters: ref.Parameters}, ref.Path)
-	if l := v.factory.LinkedService(ref.Name); l != nil && !l.Is(TypeAzureServiceBus) {
-		v.errorf(ref.Path, "linked service %q is of type %q, want %q", ref.Name, l.Type, TypeAzureServiceBus)
+	if l := v.factory.LinkedService(ref.Name); l != nil && !l.Is(serviceType) {
+		v.errorf(ref.Path, "linked service %q is of type %q, want %q", ref.Name, l.Type, serviceType)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"switchyard/value"
+	"switchyard/value/read"
 )
 
 // ValidatePipeline checks one pipeline against the factory.
@@ -152,7 +153,7 @@ func (v *validator) activity(a *Activity, env *environment) {
 	if supports == nil {
 		supports = SupportedActivity
 	}
-	t := lookupActivityType(a.Type)
+	t := a.Row
 	switch {
 	case a.Type == "": // reported when it was read
 	case supports(a.Type):
@@ -161,14 +162,10 @@ func (v *validator) activity(a *Activity, env *environment) {
 	default:
 		v.unsupported(a.Path+".type", "activities of type %q are not supported", a.Type)
 	}
-	if t != nil && t.control && (a.Policy.Timeout != nil || a.Policy.Retry != nil && a.Policy.Retry != int64(0)) {
+	if t != nil && !t.HasPolicy() && (a.Policy.Timeout != nil || a.Policy.Retry != nil && a.Policy.Retry != int64(0)) {
 		v.warnf(a.Path+".policy", "%s activities have neither timeout nor retry; the policy has no effect", a.Type)
 	}
-	if t != nil && t.extension {
-		v.serviceBus(a.LinkedService)
-	} else {
-		v.reference(a.LinkedService, a.Path+".linkedServiceName")
-	}
+	v.linkedService(a)
 	for _, ref := range slices.Concat(a.Inputs, a.Outputs) {
 		v.reference(ref, ref.Path)
 	}
@@ -179,12 +176,38 @@ func (v *validator) activity(a *Activity, env *environment) {
 	case a.Is("ExecutePipeline"):
 		v.executePipeline(a)
 	}
-	v.constants(a)
+	if t != nil && t.Supported {
+		v.properties(t, read.New(a.TypeProperties, a.Path+".typeProperties", v))
+	}
+	if a.Switch != nil {
+		v.cases(a)
+	}
 	v.activityExpressions(a, env)
 }
 
-// childMembers are the members of typeProperties that hold child activities.
-var childMembers = []string{BranchBody, BranchTrue, BranchFalse, BranchDefault, "cases"}
+// linkedService checks an activity's linked service.
+func (v *validator) linkedService(a *Activity) {
+	switch t := a.Row; {
+	case a.LinkedService == nil && t != nil && t.NeedsLinkedService:
+		v.errorf(a.Path+".linkedServiceName", "is missing")
+	case t != nil && t.LinkedService != "":
+		v.typedService(a.LinkedService, t.LinkedService)
+	default:
+		v.reference(a.LinkedService, a.Path+".linkedServiceName")
+	}
+}
+
+// cases tells of cases of a Switch that are never chosen.
+func (v *validator) cases(a *Activity) {
+	seen := map[string]bool{}
+	for i, c := range a.Switch.Cases {
+		if seen[c.Value] {
+			v.warnf(index(a.Path+".typeProperties.cases", i)+".value",
+				"another case before has the value %q: this one is never chosen", c.Value)
+		}
+		seen[c.Value] = true
+	}
+}
 
 // typePropertiesOf returns typeProperties without the child activities, which
 // are checked on their own.
@@ -194,7 +217,7 @@ func typePropertiesOf(a *Activity) *value.Object {
 	}
 	o := &value.Object{}
 	for _, m := range a.TypeProperties.Members() {
-		if !slices.ContainsFunc(childMembers, func(name string) bool { return equalFold(name, m.Name) }) {
+		if p := a.Row.Property(m.Name); p == nil || !p.Branches() {
 			o.Set(m.Name, m.Value)
 		}
 	}

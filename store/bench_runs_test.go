@@ -35,7 +35,7 @@ func newRuns(b *testing.B, activities string) *runs {
 	r := &runs{factory: &pipeline.Factory{Name: "f"}}
 	r.factory.PutPipeline(def)
 	registry := activity.NewRegistry()
-	registry.Register("WebActivity", activity.ExecutorFunc(func(context.Context, *activity.Call) activity.Result {
+	registry.Register("WebActivity", activity.Executor(func(context.Context, *activity.Call) activity.Result {
 		return activity.Result{}
 	}))
 	if r.engine, err = engine.New(engine.Options{History: s, Log: s, Sealer: s, Clock: clock.Wall{}, Registry: registry}); err != nil {

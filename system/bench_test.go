@@ -76,7 +76,7 @@ func BenchmarkStart(b *testing.B) {
 func BenchmarkSendToActivity(b *testing.B) {
 	s := benchSystem(b, benchFolder(b, triggered(`{}`, `{"name":"Tell","type":"Tell","typeProperties":{"id":"@pipeline().parameters.messages[0].messageId"}}`)))
 	started := make(chan time.Time, 1)
-	s.registry.Register("Tell", activity.ExecutorFunc(func(context.Context, *activity.Call) activity.Result {
+	s.registry.Register("Tell", activity.Executor(func(context.Context, *activity.Call) activity.Result {
 		started <- time.Now()
 		return activity.Result{Output: &value.Object{}}
 	}))

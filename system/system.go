@@ -235,15 +235,11 @@ func (s *System) saveRules(u *commit.Unit) {
 }
 
 func (s *System) startEngine(context.Context) error {
-	r := activity.NewRegistry()
-	s.registry = r
-	r.Register("WebActivity", activity.NewWeb(activity.WebOptions{
+	s.registry = activity.Executors(activity.Options{Bus: s.bus, Web: activity.WebOptions{
 		Clock: s.clock, Tokens: factoryTokens{s}, Hosts: map[string]string{languageHost: s.http.Addr().String()},
-	}))
-	r.Register("ServiceBusSend", activity.ServiceBusSend{Bus: s.bus})
-	r.Register("ServiceBusSettle", activity.ServiceBusSettle{Bus: s.bus})
+	}})
 	e, err := engine.New(engine.Options{
-		History: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Registry: r, Sealer: s.store,
+		History: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Registry: s.registry, Sealer: s.store,
 		Finish: trigger.Finish(s.bus), LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
 			return s.factories.LinkedService(factory, name)
 		},

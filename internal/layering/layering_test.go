@@ -42,7 +42,7 @@ var arrows = map[string][]string{
 	"servicebus": {"clock", "amqp/...", "broker", "broker/filter", "auth", "commit"},
 
 	"expr/exprtest":              {"expr", "value"},
-	"pipeline":                   {"expr", "value"},
+	"pipeline":                   {"expr", "value", "value/read"},
 	"pipeline/run":               {"expr", "value", "pipeline"},
 	"pipeline/activity":          {"clock", "value", "value/read", "pipeline", "commit"},
 	"pipeline/trigger":           {"clock", "expr", "value", "pipeline", "pipeline/engine", "pipeline/run", "commit"},

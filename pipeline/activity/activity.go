@@ -82,21 +82,30 @@ func ErrorFrom(code string, err error) *Error {
 // An Executor makes attempts of one activity type. It is called from many
 // goroutines at once. When ctx ends (timeout, cancellation, shutdown) it returns
 // soon; what it returns then is ignored.
-type Executor interface {
-	Execute(ctx context.Context, c *Call) Result
-}
-
-// ExecutorFunc makes an [Executor] of a function.
-type ExecutorFunc func(ctx context.Context, c *Call) Result
-
-// Execute calls f.
-func (f ExecutorFunc) Execute(ctx context.Context, c *Call) Result { return f(ctx, c) }
+type Executor func(ctx context.Context, c *Call) Result
 
 // Registry finds the executor of an activity type. Types are compared ignoring
 // case [ENGINE 2]. It is filled before the engine starts and only read
 // afterwards.
 type Registry struct {
 	executors map[string]Executor // by type in lower case, and as it was registered
+}
+
+// Options are what the executors of this package need.
+type Options struct {
+	Web WebOptions
+	Bus Bus
+}
+
+// Executors returns a registry of the executors of this package: one for each
+// supported activity type of [pipeline.ActivityTypes] that is not decided in
+// package run.
+func Executors(o Options) *Registry {
+	r := NewRegistry()
+	r.Register("WebActivity", NewWeb(o.Web).Execute)
+	r.Register(pipeline.ServiceBusSend, ServiceBusSend{o.Bus}.Execute)
+	r.Register(pipeline.ServiceBusSettle, ServiceBusSettle{o.Bus}.Execute)
+	return r
 }
 
 // NewRegistry returns an empty registry.
@@ -129,7 +138,7 @@ func (r *Registry) Execute(ctx context.Context, c *Call) Result {
 	if !ok {
 		return Result{Err: failf(codeNotSupported, "The activity type '%s' is not supported by Switchyard.", c.ActivityType)}
 	}
-	return x.Execute(ctx, c)
+	return x(ctx, c)
 }
 
 // codeNotSupported is the error code of everything Azure has and we don't.

@@ -16,7 +16,8 @@ import (
 // attempt.
 type input struct {
 	*read.Members
-	what string // what the object is: "a Web activity"
+	what string                 // what the object is: "a Web activity"
+	row  *pipeline.ActivityType // of an activity's input
 	fail *failure
 }
 
@@ -33,6 +34,33 @@ func readInput(o *value.Object, what string) *input {
 	in := &input{what: what, fail: &failure{}}
 	in.Members = read.New(o, "", in)
 	return in
+}
+
+// open starts to read the input of an activity of a type: a property that its row
+// does not have is refused. [input.end] ends it.
+func open(c *Call, activityType string) *input {
+	row := pipeline.LookupActivityType(activityType)
+	in := readInput(c.Input, row.Title())
+	in.row = row
+	in.Only(row.PropertyNames()...)
+	return in
+}
+
+// end refuses what the executor has not read and returns the first error.
+func (in *input) end() *Error {
+	in.Close()
+	return in.fail.err
+}
+
+// oneOf returns a text as the row of the activity spells it, "" if it is none of
+// its values.
+func oneOf(p *pipeline.Property, s string) string {
+	for _, v := range p.Values {
+		if strings.EqualFold(v, s) {
+			return v
+		}
+	}
+	return ""
 }
 
 // inside reads an object in the input, which shares its failure.

@@ -76,11 +76,11 @@ func TestInputs(t *testing.T) {
 			"The property 'propertiesToModify' is not for the outcome Complete."},
 	} {
 		executors := map[string]activity.Executor{
-			"WebActivity":      activity.NewWeb(activity.WebOptions{Clock: impatient{}}),
-			"ServiceBusSend":   activity.ServiceBusSend{Bus: &bus{}},
-			"ServiceBusSettle": activity.ServiceBusSettle{Bus: &bus{}},
+			"WebActivity":      activity.NewWeb(activity.WebOptions{Clock: impatient{}}).Execute,
+			"ServiceBusSend":   activity.ServiceBusSend{Bus: &bus{}}.Execute,
+			"ServiceBusSettle": activity.ServiceBusSettle{Bus: &bus{}}.Execute,
 		}
-		res := executors[c.typ].Execute(context.Background(), &activity.Call{
+		res := executors[c.typ](context.Background(), &activity.Call{
 			ActivityName: "A", ActivityType: c.typ, ActivityRunID: "aid", Input: parse(t, c.input),
 			Binding: stdjson.RawMessage(`{}`),
 			LinkedService: &activity.LinkedService{

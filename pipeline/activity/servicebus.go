@@ -49,7 +49,7 @@ func (x ServiceBusSettle) Execute(_ context.Context, c *Call) Result {
 	if x.Bus == nil {
 		return Result{Err: failf(codeNotSupported, "The activity type '%s' is not supported: there is no Service Bus.", c.ActivityType)}
 	}
-	s, fail := parseSettle(c, readInput(c.Input, "a ServiceBusSettle activity"))
+	s, fail := parseSettlement(c)
 	if fail != nil {
 		return Result{Err: fail}
 	}
@@ -72,9 +72,7 @@ func (x ServiceBusSettle) Execute(_ context.Context, c *Call) Result {
 const CodeBusRefused = "ServiceBusOperationFailed"
 
 func parseSend(c *Call) (Send, []Settle, *Error) {
-	in := readInput(c.Input, "a ServiceBusSend activity")
-	in.Only("queueName", "body", "contentType", "subject", "correlationId",
-		"messageId", "sessionId", "applicationProperties", "timeToLive", "settle")
+	in := open(c, pipeline.ServiceBusSend)
 	s := Send{Endpoint: endpoint(c, in.fail)}
 	m := &s.Message
 	for _, t := range []struct {
@@ -99,7 +97,8 @@ func parseSend(c *Call) (Send, []Settle, *Error) {
 	}
 	m.ApplicationProperties = in.scalars("applicationProperties")
 	m.setBody(in)
-	return s, parseSettles(c, in), in.fail.err
+	settles := parseSettles(c, in)
+	return s, settles, in.end()
 }
 
 func (m *OutMessage) setBody(in *input) {
@@ -167,17 +166,23 @@ func parseSettles(c *Call, in *input) []Settle {
 			in.invalid("The value of 'settle' must be an object or an array of objects.")
 			return nil
 		}
-		s, fail := parseSettle(c, in.inside(o, "'settle'"))
-		if fail != nil {
-			return nil
-		}
-		settles = append(settles, s)
+		one := in.inside(o, "'settle'")
+		one.Only(in.row.Property("settle").MemberNames()...)
+		settles = append(settles, parseSettle(c, one))
 	}
 	return settles
 }
 
-func parseSettle(c *Call, in *input) (Settle, *Error) {
-	in.Only("sequenceNumber", "lockToken", "outcome", "reason", "description", "propertiesToModify")
+var settleOutcome = pipeline.LookupActivityType(pipeline.ServiceBusSettle).Property("outcome")
+
+// parseSettlement reads the input of a ServiceBusSettle activity.
+func parseSettlement(c *Call) (Settle, *Error) {
+	in := open(c, pipeline.ServiceBusSettle)
+	s := parseSettle(c, in)
+	return s, in.end()
+}
+
+func parseSettle(c *Call, in *input) Settle {
 	if len(c.Binding) == 0 {
 		in.invalid("The run was not started by messages: there is nothing to settle.")
 	}
@@ -195,12 +200,7 @@ func parseSettle(c *Call, in *input) (Settle, *Error) {
 		in.invalid("The property 'sequenceNumber' or 'lockToken' of %s is required.", in.what)
 	}
 	outcome, _ := in.text("outcome")
-	for _, o := range []Outcome{Complete, Abandon, Defer, DeadLetter} {
-		if strings.EqualFold(outcome, string(o)) {
-			s.Outcome = o
-		}
-	}
-	if s.Outcome == "" {
+	if s.Outcome = Outcome(oneOf(settleOutcome, outcome)); s.Outcome == "" {
 		in.invalid("The value '%s' of 'outcome' must be Complete, Abandon, Defer or DeadLetter.", outcome)
 	}
 	if s.Outcome != DeadLetter && (s.Reason != "" || s.Description != "") {
@@ -209,5 +209,5 @@ func parseSettle(c *Call, in *input) (Settle, *Error) {
 	if s.PropertiesToModify = in.scalars("propertiesToModify"); s.Outcome == Complete && s.PropertiesToModify.Len() > 0 {
 		in.invalid("The property 'propertiesToModify' is not for the outcome Complete.")
 	}
-	return s, in.fail.err
+	return s
 }

@@ -68,7 +68,7 @@ func TestServiceBusSend(t *testing.T) {
 }
 
 func TestServiceBusRefusals(t *testing.T) {
-	send, settle := activity.Executor(activity.ServiceBusSend{Bus: &bus{}}), activity.Executor(activity.ServiceBusSettle{Bus: &bus{}})
+	send, settle := activity.ServiceBusSend{Bus: &bus{}}.Execute, activity.ServiceBusSettle{Bus: &bus{}}.Execute
 	for _, c := range []struct {
 		name   string
 		x      activity.Executor
@@ -88,15 +88,15 @@ func TestServiceBusRefusals(t *testing.T) {
 		{"unknown outcome", settle, `{"sequenceNumber":1,"outcome":"Drop"}`, nil, "'Drop'"},
 		{"reason without dead-letter", settle, `{"sequenceNumber":1,"outcome":"Abandon","reason":"r"}`, nil, "DeadLetter"},
 		{"properties of a completed message", settle, `{"sequenceNumber":1,"outcome":"Complete","propertiesToModify":{"a":1}}`, nil, "propertiesToModify"},
-		{"no bus", activity.ServiceBusSend{}, `{"queueName":"q"}`, nil, "no Service Bus"},
-		{"bus refuses", activity.ServiceBusSend{Bus: &bus{err: errors.New("queue q not found")}}, `{"queueName":"q"}`, nil, "queue q not found"},
+		{"no bus", activity.ServiceBusSend{}.Execute, `{"queueName":"q"}`, nil, "no Service Bus"},
+		{"bus refuses", activity.ServiceBusSend{Bus: &bus{err: errors.New("queue q not found")}}.Execute, `{"queueName":"q"}`, nil, "queue q not found"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			call := busCall(t, "ServiceBusX", c.input)
 			if c.change != nil {
 				c.change(call)
 			}
-			res := c.x.Execute(context.Background(), call)
+			res := c.x(context.Background(), call)
 			if res.Err == nil || !strings.Contains(res.Err.Message, c.want) || res.Effect != nil {
 				t.Errorf("got effect %v, error %v, want an error with %q", res.Effect, res.Err, c.want)
 			}

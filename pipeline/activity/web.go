@@ -58,11 +58,9 @@ type Web struct {
 
 // Limits of [ENGINE 5.15].
 const (
-	maxWebResponse    = 4 << 20
-	defaultWebTimeout = time.Minute
-	maxWebTimeout     = 10 * time.Minute
-	maxPollInterval   = 10 * time.Second
-	maxRedirects      = 10
+	maxWebResponse  = 4 << 20
+	maxPollInterval = 10 * time.Second
+	maxRedirects    = 10
 )
 
 // The error codes of [ENGINE 5.15] and of the public troubleshooting pages.

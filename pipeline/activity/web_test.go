@@ -340,7 +340,7 @@ func TestMaskInput(t *testing.T) {
 
 func TestRegistry(t *testing.T) {
 	r := activity.NewRegistry()
-	r.Register("WebActivity", activity.ExecutorFunc(func(context.Context, *activity.Call) activity.Result { return activity.Result{} }))
+	r.Register("WebActivity", activity.Executor(func(context.Context, *activity.Call) activity.Result { return activity.Result{} }))
 	if res := r.Execute(context.Background(), &activity.Call{ActivityType: "webactivity"}); res.Err != nil || !r.Supports("WEBACTIVITY") {
 		t.Errorf("types ignore case: got %v", res.Err)
 	}

@@ -5,29 +5,29 @@ import (
 	"net/url"
 	"strings"
 
+	"switchyard/pipeline"
 	"switchyard/value"
 )
 
 // parseWebRequest reads the typeProperties of a Web activity.
 func parseWebRequest(c *Call) (*webRequest, *Error) {
-	in := readInput(c.Input, "a Web activity")
-	in.Only("method", "url", "headers", "body", "authentication",
-		"httpRequestTimeout", "turnOffAsync", "disableCertValidation", "datasets", "linkedServices", "connectVia")
+	in := open(c, "WebActivity")
 	refuseReferences(in)
-	r := &webRequest{timeout: defaultWebTimeout, header: http.Header{}}
+	r := &webRequest{timeout: pipeline.DefaultRequestTimeout, header: http.Header{}}
 	r.method = webMethod(in)
 	r.url = webURL(in)
 	r.setHeaders(in, c.ActivityRunID)
 	r.setBody(in)
 	if d, s, ok := in.timespan("httpRequestTimeout"); ok {
 		// Azure's minimum is a minute; a shorter one is honoured here.
-		if r.timeout = d; d <= 0 || d > maxWebTimeout {
+		if r.timeout = d; d <= 0 || d > pipeline.MaxRequestTimeout {
 			in.invalid("The value '%s' of 'httpRequestTimeout' must be at most 00:10:00.", s)
 		}
 	}
 	r.async = !in.boolean("turnOffAsync")
 	r.lax = in.boolean("disableCertValidation")
-	return r, in.fail.err
+	in.Ignore("authentication") // read when the credentials are needed
+	return r, in.end()
 }
 
 // refuseReferences refuses what a Web activity can pass on in Azure, and another
@@ -50,12 +50,11 @@ func refuseReferences(in *input) {
 
 func webMethod(in *input) string {
 	s := in.requiredText("method")
-	switch m := strings.ToUpper(s); m {
-	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
-		return m
+	m := oneOf(in.row.Property("method"), s)
+	if m == "" {
+		in.refuse("The method '%s' of a Web activity is not supported.", s)
 	}
-	in.refuse("The method '%s' of a Web activity is not supported.", s)
-	return ""
+	return m
 }
 
 func webURL(in *input) *url.URL {

@@ -57,7 +57,7 @@ func (w *world) start() {
 }
 
 func (w *world) register(typ string, f func(ctx context.Context, c *activity.Call) activity.Result) {
-	w.registry.Register(typ, activity.ExecutorFunc(f))
+	w.registry.Register(typ, activity.Executor(f))
 }
 
 func (w *world) create(name string, params *value.Object, o engine.RunOptions) string {

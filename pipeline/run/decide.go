@@ -271,18 +271,14 @@ func resolveParameters(c *expr.Context, refs []*pipeline.Reference) (value.Array
 	return out, nil
 }
 
-// attemptTimeout is policy.timeout. WebHook and Validation carry theirs in
-// typeProperties, which input holds resolved.
+// attemptTimeout is policy.timeout, or that of typeProperties, which input holds
+// resolved, for the types that carry their own.
 func attemptTimeout(c *expr.Context, a *pipeline.Activity, input *value.Object) (time.Duration, error) {
-	absent, v := pipeline.DefaultTimeout, a.Policy.Timeout
-	switch {
-	case a.Is("WebHook"):
-		absent = 10 * time.Minute
-		v, _ = input.Lookup("timeout")
-	case a.Is("Validation"):
+	v := a.Policy.Timeout
+	if a.Row != nil && a.Row.OwnTimeout {
 		v, _ = input.Lookup("timeout")
 	}
-	return timeout(c, v, absent, pipeline.MaxTimeout)
+	return timeout(c, v, a.Row.AttemptTimeout(), pipeline.MaxTimeout)
 }
 
 func timeout(c *expr.Context, v value.Value, absent, max time.Duration) (time.Duration, error) {

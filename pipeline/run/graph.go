@@ -66,10 +66,21 @@ const (
 	kindUnsupported // would be decided here and is not
 )
 
-var kindsByType = map[string]activityKind{
-	"setvariable": kindSetVariable, "appendvariable": kindAppendVariable, "ifcondition": kindIf, "switch": kindSwitch,
-	"foreach": kindForEach, "until": kindUntil, "filter": kindFilter, "wait": kindWait, "fail": kindFail,
-	"executepipeline": kindUnsupported,
+// deciders says which control activities are decided here, by the name of their
+// row in [pipeline.ActivityTypes].
+var deciders = map[string]activityKind{
+	"SetVariable": kindSetVariable, "AppendVariable": kindAppendVariable, "IfCondition": kindIf, "Switch": kindSwitch,
+	"ForEach": kindForEach, "Until": kindUntil, "Filter": kindFilter, "Wait": kindWait, "Fail": kindFail,
+}
+
+func kindOf(t *pipeline.ActivityType) activityKind {
+	if t == nil || !t.Control {
+		return kindExecution
+	}
+	if kind, ok := deciders[t.Name]; ok {
+		return kind
+	}
+	return kindUnsupported
 }
 
 // newGraph resolves a list of activities. It refuses what would make a run
@@ -82,7 +93,7 @@ func newGraph(activities []*pipeline.Activity) (*graph, error) {
 			return nil, fmt.Errorf("activity %q is defined twice", a.Name)
 		}
 		g.byName[name] = i
-		g.steps[i] = step{def: a, kind: kindsByType[strings.ToLower(a.Type)]}
+		g.steps[i] = step{def: a, kind: kindOf(a.Row)}
 	}
 	for i, a := range activities {
 		s := &g.steps[i]

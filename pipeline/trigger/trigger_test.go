@@ -228,7 +228,7 @@ func newWorld(t *testing.T, r *enginetest.Recorder, q *queue, properties, argume
 		t.Fatal(err)
 	}
 	registry := activity.NewRegistry()
-	registry.Register("WebActivity", activity.ExecutorFunc(func(ctx context.Context, c *activity.Call) activity.Result {
+	registry.Register("WebActivity", activity.Executor(func(ctx context.Context, c *activity.Call) activity.Result {
 		body, _ := c.Input.Get("body")
 		w.mu.Lock()
 		w.batches = append(w.batches, string(value.Append(nil, body)))

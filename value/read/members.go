@@ -43,6 +43,11 @@ func (o *Members) Fail(name, format string, a ...any) {
 	o.sink.Report(Problem{In: o.path, Name: name, Text: fmt.Sprintf(format, a...)})
 }
 
+// FailObject reports what is wrong with the object itself.
+func (o *Members) FailObject(format string, a ...any) {
+	o.sink.Report(Problem{Name: o.path, Text: fmt.Sprintf(format, a...)})
+}
+
 // Wrong reports that a member is not of the kind that it should be.
 func (o *Members) Wrong(name string, got value.Value, want value.Kind) {
 	o.sink.Report(Problem{In: o.path, Name: name, Reason: WrongKind, Got: got, Want: want})

@@ -41,6 +41,7 @@ func TestMembers(t *testing.T) {
 			"$.inner.list[0] is 1, want kind 6|$.inner.list[1].z is none of [k]|$.inner.more is none of [list]"},
 		{"", `{"name":"x","inner":{"list":{}},"zork":0,"nothing":null,"kept":9}`,
 			"inner.list is map, want kind 5|zork is none of [name flag n inner kept]"},
+		{"$", `{"name":"x","inner":{"list":null,"a":null,"b":null}}`, "$.inner has 3 members"},
 		{"", `{"name":"bad","inner":{}}`, "name must not be bad"},
 	} {
 		v, err := value.Parse([]byte(strings.ReplaceAll(c.document, `"list":{}`, `"list":"map"`)))
@@ -58,6 +59,9 @@ func TestMembers(t *testing.T) {
 		for _, e := range inner.Objects("list") {
 			e.Int("k")
 			e.Only("k")
+		}
+		if inner.Raw().Len() > 2 {
+			inner.FailObject("has %d members", inner.Raw().Len())
 		}
 		inner.Close()
 		m.Ignore("kept")
