@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	"switchyard/amqp/encoding"
@@ -94,19 +93,4 @@ func timeToLive(m *frames.Message, now time.Time) time.Duration {
 		from = p.CreationTime
 	}
 	return max(p.AbsoluteExpiryTime.Sub(from), time.Millisecond)
-}
-
-// idText makes text of a message id of any of its four types.
-func idText(id any) string {
-	switch id := id.(type) {
-	case string:
-		return id
-	case uint64:
-		return strconv.FormatUint(id, 10)
-	case encoding.UUID:
-		return id.String()
-	case []byte:
-		return hex.EncodeToString(id)
-	}
-	return ""
 }

@@ -90,7 +90,7 @@ func TestDecodeContent(t *testing.T) {
 		{"null key", sentMessage{properties: &frames.Properties{GroupID: frames.Some("s")}, annotations: mapOf(encoding.Symbol("x-opt-partition-key"), nil)}, broker.Content{SessionID: "s"}},
 		{"ulong id", sentMessage{properties: &frames.Properties{MessageID: uint64(17)}}, broker.Content{MessageID: "17"}},
 		{"uuid id", sentMessage{properties: &frames.Properties{MessageID: uuid}}, broker.Content{MessageID: "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"}},
-		{"binary id", sentMessage{properties: &frames.Properties{MessageID: []byte{0xab, 1}}}, broker.Content{MessageID: "ab01"}},
+		{"binary id", sentMessage{properties: &frames.Properties{MessageID: []byte{0xab, 1}}}, broker.Content{MessageID: "AB01"}},
 		{"ttl", sentMessage{header: ttl(1500)}, broker.Content{TimeToLive: 1500 * time.Millisecond}},
 		{"ttl 0 is the entity's default", sentMessage{header: ttl(0)}, broker.Content{}},
 		{"ttl and absolute expiry", sentMessage{header: ttl(1500), properties: &frames.Properties{AbsoluteExpiryTime: testNow.Add(time.Hour)}}, broker.Content{TimeToLive: 1500 * time.Millisecond}},

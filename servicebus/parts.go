@@ -78,7 +78,7 @@ func Decompose(m *broker.Message) (*Parts, error) {
 	}
 	p := &Parts{MessageID: m.MessageID, SessionID: m.SessionID, TimeToLive: m.TimeToLive}
 	if q := f.Properties; q != nil {
-		p.CorrelationID = identifier(q.CorrelationID)
+		p.CorrelationID = idText(q.CorrelationID)
 		p.Subject, p.To, p.ReplyTo = q.Subject.Value, q.To.Value, q.ReplyTo.Value
 		p.ContentType = string(q.ContentType.Value)
 	}
@@ -118,20 +118,6 @@ func setProperty(list []broker.Property, name string, v any) []broker.Property {
 		}
 	}
 	return append(list, broker.Property{Name: name, Value: v})
-}
-
-// identifier is a message or correlation id as text; AMQP has four types for it.
-func identifier(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	case []byte:
-		return string(v)
-	default:
-		return fmt.Sprint(v)
-	}
 }
 
 // plain turns an AMQP value into what a [broker.Property] may hold.
