@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"switchyard/broker/description"
 	"switchyard/broker/entity"
 	"switchyard/commit"
 )
@@ -70,6 +71,7 @@ func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, e
 	if err != nil {
 		return nil, err
 	}
+	o = description.Queue.Default(o, n.options.SKU)
 	return newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, config(&o), s), nil
 }
 

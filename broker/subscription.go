@@ -67,7 +67,7 @@ func openTopic(b *Broker, n *namespace, r EntityRecord) (*topic, error) {
 	if err := json.Unmarshal(r.Definition, &d); err != nil {
 		return nil, fmt.Errorf("definition: %w", err)
 	}
-	return newTopic(b, n, r, d.Options), nil
+	return newTopic(b, n, r, description.Topic.Default(d.Options, n.options.SKU)), nil
 }
 
 // openSubscription opens a subscription that is in the store. The caller
@@ -85,7 +85,8 @@ func openSubscription(r EntityRecord, topics map[EntityID]*topic) error {
 	if err != nil {
 		return err
 	}
-	s := newSubscription(t, r, d.Name, d.Options, state)
+	o := description.Subscription.Default(d.Options, t.namespace.options.SKU)
+	s := newSubscription(t, r, d.Name, o, state)
 	for _, x := range d.Rules {
 		rule, err := newRule(x)
 		if err != nil {

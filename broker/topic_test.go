@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"switchyard/broker"
 	"switchyard/broker/brokertest"
@@ -344,6 +345,47 @@ func TestTopicDefinitions(t *testing.T) {
 		if _, err := broker.New(broker.Options{Store: store, Log: store, Clock: clock.Wall{}, Rand: strings.NewReader("")}); err == nil {
 			t.Errorf("definition %s: no error", bad)
 		}
+	}
+}
+
+// TestDefinitionsWithoutDefaults: what an older program did not know when it wrote a
+// definition has its default.
+func TestDefinitionsWithoutDefaults(t *testing.T) {
+	store := brokertest.NewStore()
+	newTopic(t, newBroker(t, store, "q"), "t", "s")
+	u := &commit.Unit{}
+	for _, r := range []broker.EntityRecord{
+		{ID: 11, Path: "old", Definition: []byte(`{"version":1,"options":{"maxDeliveryCount":7}}`)},
+		{ID: 12, Path: "oldt", Definition: []byte(`{"version":2,"kind":"topic","options":{"userMetadata":"m"}}`)},
+		{ID: 13, Path: "oldt/Subscriptions/olds", Definition: []byte(`{"version":2,"kind":"subscription","topic":12,"name":"olds","options":{"status":"Disabled"}}`)},
+	} {
+		r.Namespace = 1
+		store.PutEntity(u, r)
+	}
+	store.Submit(u)
+	store.Sync(u)
+	b, err := broker.New(broker.Options{Store: store, Log: store, Clock: clock.Wall{}, Rand: strings.NewReader("")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	queues, err := b.Queues("ns")
+	if err != nil || len(queues) != 2 {
+		t.Fatalf("queues %+v, %v", queues, err)
+	}
+	if o := queues[0].Options; o.LockDuration != time.Minute || o.MaxDeliveryCount != 7 || o.MaxMessageSize != 256<<10 || o.AutoDeleteOnIdle != broker.Forever {
+		t.Errorf("queue: %+v", o)
+	}
+	topics, err := b.Topics("ns")
+	if err != nil || len(topics) != 2 {
+		t.Fatalf("topics %+v, %v", topics, err)
+	}
+	if o := topics[0].Options; o.UserMetadata != "m" || o.MaxSizeInMegabytes != 1024 || o.SupportOrdering == nil || !*o.SupportOrdering {
+		t.Errorf("topic: %+v", o)
+	}
+	s, err := b.Subscription("ns", "oldt", "olds")
+	if o := s.Options; err != nil || o.Status != broker.StatusDisabled || o.MaxDeliveryCount != 10 || o.MaxSizeInMegabytes != 0 {
+		t.Errorf("subscription: %+v, %v", o, err)
 	}
 }
 

@@ -1,13 +1,12 @@
 package deploy
 
 import (
-	"fmt"
 	"strings"
 
 	"switchyard/broker"
 	"switchyard/broker/description"
 	"switchyard/broker/filter"
-	"switchyard/value"
+	"switchyard/value/read"
 )
 
 // A Topic is a topic to create, with its subscriptions.
@@ -31,108 +30,87 @@ type Rule struct {
 	Options broker.RuleOptions
 }
 
-func (r *reader) topic(path string, v value.Value) Topic {
-	o := r.object(path, v)
-	r.members(path, o, "Name", "Properties", "Subscriptions")
-	t := Topic{Name: r.entityName(path, o), Options: r.options(path, o, description.Topic)}
-	seen := map[string]bool{}
-	for i, v := range r.array(path+".Subscriptions", o, "Subscriptions") {
-		at := fmt.Sprintf("%s.Subscriptions[%d]", path, i)
-		s := r.subscription(at, v)
-		if seen[strings.ToLower(s.Name)] {
-			r.errorf(at+".Name", "subscription %q is there twice", s.Name)
-		}
-		seen[strings.ToLower(s.Name)] = true
-		t.Subscriptions = append(t.Subscriptions, s)
-	}
-	return t
+func (f *configFile) topic(o *read.Members) (string, Topic) {
+	o.Only("Name", "Properties", "Subscriptions")
+	t := Topic{Name: nameOf(o, description.CheckPath), Options: f.options(o, description.Topic)}
+	t.Subscriptions = each(o, "Subscriptions", f.subscription, named{})
+	return t.Name, t
 }
 
-func (r *reader) subscription(path string, v value.Value) Subscription {
-	o := r.object(path, v)
-	r.members(path, o, "Name", "Properties", "Rules")
-	s := Subscription{Name: r.name(path, o), Options: r.options(path, o, description.Subscription)}
-	seen := map[string]bool{}
-	for i, v := range r.array(path+".Rules", o, "Rules") {
-		at := fmt.Sprintf("%s.Rules[%d]", path, i)
-		rule := r.rule(at, v)
-		if seen[strings.ToLower(rule.Name)] {
-			r.errorf(at+".Name", "rule %q is there twice", rule.Name)
-		}
-		seen[strings.ToLower(rule.Name)] = true
-		s.Rules = append(s.Rules, rule)
-	}
-	return s
+func (f *configFile) subscription(o *read.Members) (string, Subscription) {
+	o.Only("Name", "Properties", "Rules")
+	s := Subscription{Name: nameOf(o, description.CheckSubscription), Options: f.options(o, description.Subscription)}
+	s.Rules = each(o, "Rules", f.rule, named{})
+	return s.Name, s
 }
 
-func (r *reader) rule(path string, v value.Value) Rule {
-	o := r.object(path, v)
-	r.members(path, o, "Name", "Properties")
-	rule := Rule{Name: r.name(path, o)}
-	kind := ""
-	properties(r, path, o, &rule.Options, func(opt *broker.RuleOptions, at string, m value.Member) {
-		v := m.Value
-		switch strings.ToLower(m.Name) {
-		case "filtertype":
-			kind = r.text(at, v)
-		case "sqlfilter":
-			opt.Filter.Expression = r.expression(at, v)
-		case "action":
-			opt.Action.Expression = r.expression(at, v)
-		case "correlationfilter":
-			opt.Filter.Correlation = r.correlation(at, v)
-		default:
-			r.errorf(at, "there is no such setting of a rule")
-		}
-	}, broker.RuleOptions.Validate)
-	given := map[string]bool{"": true, "sql": rule.Options.Filter.Correlation == nil, "correlation": rule.Options.Filter.Correlation != nil}
-	if ok, known := given[strings.ToLower(kind)]; !known || !ok {
-		r.errorf(path+".Properties.FilterType", "%q is not Sql with a SqlFilter or Correlation with a CorrelationFilter", kind)
+func (f *configFile) rule(o *read.Members) (string, Rule) {
+	o.Only("Name", "Properties")
+	r := Rule{Name: nameOf(o, description.CheckRule)}
+	before := len(f.diags)
+	props, _ := o.Object("Properties")
+	props.Only("FilterType", "SqlFilter", "CorrelationFilter", "Action")
+	r.Options.Filter.Expression = expression(props, "SqlFilter", func(x string) broker.RuleOptions {
+		return broker.RuleOptions{Filter: filter.Filter{Expression: x}}
+	})
+	r.Options.Action.Expression = expression(props, "Action", func(x string) broker.RuleOptions {
+		return broker.RuleOptions{Action: filter.Action{Expression: x}}
+	})
+	if c, ok := props.Object("CorrelationFilter"); ok {
+		r.Options.Filter.Correlation = correlation(c)
 	}
-	return rule
+	kind, _ := props.String("FilterType")
+	isCorrelation := r.Options.Filter.Correlation != nil
+	if kind != "" && !strings.EqualFold(kind, map[bool]string{false: "Sql", true: "Correlation"}[isCorrelation]) {
+		props.Fail("FilterType", "%q is not Sql with a SqlFilter or Correlation with a CorrelationFilter", kind)
+	}
+	if len(f.diags) == before {
+		if err := r.Options.Validate(); err != nil {
+			o.Fail("Properties", "%v", err)
+		}
+	}
+	return r.Name, r
 }
 
-// expression reads the object around a SQL expression.
-func (r *reader) expression(path string, v value.Value) string {
-	if v == nil {
+// expression reads the object around a SQL expression, which is checked alone too, so
+// that what is wrong is told with its own place.
+func expression(props *read.Members, name string, options func(string) broker.RuleOptions) string {
+	o, ok := props.Object(name)
+	if !ok {
 		return ""
 	}
-	o := r.object(path, v)
-	r.members(path, o, "SqlExpression")
-	e, _ := o.Lookup("SqlExpression")
-	return r.text(path+".SqlExpression", e)
+	o.Only("SqlExpression")
+	x, _ := o.String("SqlExpression")
+	if err := options(x).Validate(); err != nil {
+		props.Fail(name, "%v", err)
+	}
+	return x
 }
 
-func (r *reader) correlation(path string, v value.Value) *filter.Correlation {
-	if v == nil {
-		return nil
-	}
+func correlation(o *read.Members) *filter.Correlation {
 	c := &filter.Correlation{}
-	to := map[string]**string{
-		"contenttype": &c.ContentType, "correlationid": &c.CorrelationID, "label": &c.Label, "messageid": &c.MessageID,
-		"replyto": &c.ReplyTo, "replytosessionid": &c.ReplyToSessionID, "sessionid": &c.SessionID, "to": &c.To,
-	}
-	for _, m := range r.object(path, v).Members() {
-		at, name := path+"."+m.Name, strings.ToLower(m.Name)
-		switch field, known := to[name]; {
-		case known:
-			if m.Value != nil {
-				s := r.text(at, m.Value)
-				*field = &s
-			}
-		case name == "properties":
-			c.Properties = filter.Values{}
-			for _, p := range r.object(at, m.Value).Members() {
-				switch p.Value.(type) {
-				case string, bool, int64, float64:
-					c.Properties[p.Name] = p.Value
-				default:
-					r.errorf(at+"."+p.Name, "should be a text, a number, true or false")
-				}
-			}
-		default:
-			r.errorf(at, "there is no such property of a correlation filter")
+	for _, m := range []struct {
+		name  string
+		field **string
+	}{
+		{"ContentType", &c.ContentType}, {"CorrelationId", &c.CorrelationID}, {"Label", &c.Label}, {"MessageId", &c.MessageID},
+		{"ReplyTo", &c.ReplyTo}, {"ReplyToSessionId", &c.ReplyToSessionID}, {"SessionId", &c.SessionID}, {"To", &c.To},
+	} {
+		if s, ok := o.String(m.name); ok {
+			*m.field = &s
 		}
 	}
+	if p, ok := o.Object("Properties"); ok {
+		c.Properties = filter.Values{}
+		for _, m := range p.Raw().Members() {
+			switch m.Value.(type) {
+			case string, bool, int64, float64:
+				c.Properties[m.Name] = m.Value
+			default:
+				p.Fail(m.Name, "should be a text, a number, true or false")
+			}
+		}
+	}
+	o.Close()
 	return c
 }

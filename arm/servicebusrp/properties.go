@@ -1,6 +1,8 @@
 package servicebusrp
 
 import (
+	"errors"
+
 	"switchyard/arm"
 	"switchyard/broker/description"
 	"switchyard/value"
@@ -32,7 +34,10 @@ func readOptions(r *arm.Request, kind description.Entity, unsupported ...string)
 		if !ok {
 			continue
 		}
-		if err := row.Set(&o, v); err != nil {
+		err := row.Set(&o, v)
+		if k, ok := errors.AsType[*description.KindError](err); ok {
+			props.Wrong(name, k.Got, k.Want)
+		} else if err != nil {
 			props.Fail(name, "%v", err)
 		} else if again := row.Value(&o); row.Kind == description.Duration && again != v {
 			written[name], _ = v.(string)

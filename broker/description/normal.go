@@ -23,6 +23,15 @@ func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("%v property %s is not supported", e.Entity, e.Property)
 }
 
+// Default returns the options with the defaults filled in, as a program that did not
+// know all of them may have kept them.
+func (e Entity) Default(o Options, sku string) Options {
+	for _, p := range rows[e] {
+		p.setDefault(&o, sku)
+	}
+	return o
+}
+
 // Normal returns the options with the defaults filled in for an entity in a
 // namespace of an SKU, or why there can't be such an entity: an [*UnsupportedError]
 // or an [*InvalidError].
@@ -32,18 +41,30 @@ func (e Entity) Normal(o Options, sku string) (Options, error) {
 			return o, &InvalidError{p.Name, fmt.Sprintf("is not a property of a %v", e)}
 		}
 	}
+	o = e.Default(o, sku)
 	for _, p := range rows[e] {
-		p.setDefault(&o, sku)
 		if p.Unsupported && !p.isDefault(&o, sku) {
 			return o, &UnsupportedError{e, p.Name}
 		}
 	}
 	for _, p := range rows[e] {
-		if text := p.check(&o, e, sku); text != "" {
-			return o, &InvalidError{p.Name, text}
+		if err := e.Check(p, o, sku); err != nil {
+			return o, err
 		}
 	}
 	return o, nil
+}
+
+// Check is what [Entity.Normal] says of one property, of an entity that has it.
+func (e Entity) Check(p *Property, o Options, sku string) error {
+	p.setDefault(&o, sku)
+	if p.Unsupported && !p.isDefault(&o, sku) {
+		return &UnsupportedError{e, p.Name}
+	}
+	if text := p.check(&o, e, sku); text != "" {
+		return &InvalidError{p.Name, text}
+	}
+	return nil
 }
 
 // Unchanged returns the first property that is fixed when an entity is created and

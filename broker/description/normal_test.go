@@ -128,6 +128,25 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestCheck: one property is judged alone.
+func TestCheck(t *testing.T) {
+	o := description.Options{LockDuration: time.Hour, MaxDeliveryCount: -1, ForwardTo: "x"}
+	for name, want := range map[string]string{
+		"LockDuration":     "LockDuration 1h0m0s: want more than 0, at most 5 minutes",
+		"MaxDeliveryCount": "MaxDeliveryCount -1: want 1 to 2147483647",
+		"ForwardTo":        "queue property ForwardTo is not supported",
+		"Status":           "", "DefaultMessageTimeToLive": "", "AutoDeleteOnIdle": "",
+	} {
+		got := ""
+		if err := description.Queue.Check(property(t, description.Queue, name), o, description.Standard); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+}
+
 // TestNegative: what no client can write, a program can.
 func TestNegative(t *testing.T) {
 	for _, o := range []description.Options{

@@ -162,55 +162,48 @@ func (p *Property) Value(o *Options) value.Value {
 	return nil
 }
 
+// A KindError is a JSON value of another kind than a property has. Its words are
+// those of whoever reads the value.
+type KindError struct {
+	Got  value.Value
+	Want value.Kind
+}
+
+func (e *KindError) Error() string {
+	return fmt.Sprintf("%v is not of the kind %d", e.Got, e.Want)
+}
+
 // Set sets the property to a JSON value that a client wrote. The error says what is
-// wrong with the value, and not what property it is of. What depends on the entity
-// or the SKU is left to [Entity.Normal].
+// wrong with the value, and not what property it is of; it may be a [*KindError].
+// What depends on the entity or the SKU is left to [Entity.Normal].
 func (p *Property) Set(o *Options, v value.Value) error {
 	switch f := p.Field(o).(type) {
 	case *time.Duration:
-		return as(v, "a string", func(s string) (err error) { *f, err = p.duration(s); return err })
+		return as(v, value.KindString, func(s string) (err error) { *f, err = p.duration(s); return err })
 	case *int:
-		return as(v, "a whole number", func(n int64) error { *f = int(n); return checkNumber(n) })
+		return as(v, value.KindInt, func(n int64) error { *f = int(n); return checkNumber(n) })
 	case *int64:
-		return as(v, "a whole number", func(n int64) error { *f = n * kib; return checkNumber(n) })
+		return as(v, value.KindInt, func(n int64) error { *f = n * kib; return checkNumber(n) })
 	case *bool:
-		return as(v, "true or false", func(b bool) error { *f = b; return nil })
+		return as(v, value.KindBool, func(b bool) error { *f = b; return nil })
 	case **bool:
-		return as(v, "true or false", func(b bool) error { *f = &b; return nil })
+		return as(v, value.KindBool, func(b bool) error { *f = &b; return nil })
 	case *Status:
-		return as(v, "a string", func(s string) (err error) { *f, err = parseStatus(s); return err })
+		return as(v, value.KindString, func(s string) (err error) { *f, err = parseStatus(s); return err })
 	default:
 		if v == nil { // as Config.json says "none"
 			v = ""
 		}
-		return as(v, "a string", func(s string) error { *p.Field(o).(*string) = s; return nil })
+		return as(v, value.KindString, func(s string) error { *p.Field(o).(*string) = s; return nil })
 	}
 }
 
-func as[T any](v value.Value, want string, set func(T) error) error {
+func as[T any](v value.Value, want value.Kind, set func(T) error) error {
 	x, ok := v.(T)
 	if !ok {
-		return fmt.Errorf("it is %s, but should be %s", kindOf(v), want)
+		return &KindError{v, want}
 	}
 	return set(x)
-}
-
-func kindOf(v value.Value) string {
-	switch v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return "a Boolean"
-	case int64:
-		return "a whole number"
-	case float64:
-		return "a number"
-	case string:
-		return "a string"
-	case value.Array:
-		return "an array"
-	}
-	return "an object"
 }
 
 // duration reads a duration. Zero is refused because it would mean the default.

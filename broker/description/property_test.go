@@ -1,6 +1,8 @@
 package description_test
 
 import (
+	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -190,6 +192,8 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
+func kind(k value.Kind) string { return fmt.Sprint("should be of kind ", k) }
+
 // TestSetRefuses has each kind with what is no value of it, whatever the entity.
 func TestSetRefuses(t *testing.T) {
 	for _, c := range []struct {
@@ -197,28 +201,33 @@ func TestSetRefuses(t *testing.T) {
 		given value.Value
 		want  string
 	}{
-		{"LockDuration", int64(60), "it is a whole number, but should be a string"},
-		{"LockDuration", nil, "it is null, but should be a string"},
+		{"LockDuration", int64(60), kind(value.KindString)},
+		{"LockDuration", nil, kind(value.KindString)},
 		{"LockDuration", "1 minute", "'1 minute' is not an ISO 8601 duration such as PT1M or P14D"},
 		{"LockDuration", "00:01:00", "'00:01:00' is not an ISO 8601 duration such as PT1M or P14D"},
 		{"LockDuration", "PT0S", "'PT0S' is not more than zero"},
 		{"LockDuration", "PT0.00000001S", "'PT0.00000001S' is not more than zero"},
 		{"AutoDeleteOnIdle", "PT4M59S", "it must be at least 5 minutes"},
-		{"MaxDeliveryCount", "10", "it is a string, but should be a whole number"},
-		{"MaxDeliveryCount", 1.5, "it is a number, but should be a whole number"},
+		{"MaxDeliveryCount", "10", kind(value.KindInt)},
+		{"MaxDeliveryCount", 1.5, kind(value.KindInt)},
 		{"MaxDeliveryCount", int64(0), "0 is not from 1 to 2147483647"},
 		{"MaxDeliveryCount", int64(1) << 31, "2147483648 is not from 1 to 2147483647"},
-		{"MaxMessageSize", true, "it is a Boolean, but should be a whole number"},
+		{"MaxMessageSize", true, kind(value.KindInt)},
 		{"MaxMessageSize", int64(-1), "-1 is not from 1 to 2147483647"},
-		{"RequiresSession", "true", "it is a string, but should be true or false"},
-		{"EnableBatchedOperations", int64(1), "it is a whole number, but should be true or false"},
-		{"EnableBatchedOperations", value.Array{}, "it is an array, but should be true or false"},
-		{"Status", true, "it is a Boolean, but should be a string"},
+		{"RequiresSession", "true", kind(value.KindBool)},
+		{"EnableBatchedOperations", int64(1), kind(value.KindBool)},
+		{"EnableBatchedOperations", value.Array{}, kind(value.KindBool)},
+		{"Status", true, kind(value.KindString)},
 		{"Status", "Deleting", "'Deleting' is not Active, Disabled, SendDisabled or ReceiveDisabled"},
-		{"UserMetadata", value.NewObject(), "it is an object, but should be a string"},
+		{"UserMetadata", value.NewObject(), kind(value.KindString)},
 	} {
 		var o description.Options
-		if err := property(t, description.Queue, c.name).Set(&o, c.given); err == nil || err.Error() != c.want {
+		err := property(t, description.Queue, c.name).Set(&o, c.given)
+		got := fmt.Sprint(err)
+		if k, ok := errors.AsType[*description.KindError](err); ok && reflect.DeepEqual(k.Got, c.given) {
+			got = kind(k.Want)
+		}
+		if got != c.want {
 			t.Errorf("%s = %v: got %v, want %s", c.name, c.given, err, c.want)
 		}
 	}

@@ -51,7 +51,7 @@ var arrows = map[string][]string{
 
 	"bridge": {"clock", "auth", "broker", "commit", "value", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/trigger", "servicebus"},
 
-	"deploy": {"broker", "broker/description", "broker/filter", "value", "pipeline"},
+	"deploy": {"broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
 	"store":  {"clock", "commit", "broker", "pipeline/engine"},
 	"system": {"..."},
 
