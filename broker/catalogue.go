@@ -76,12 +76,20 @@ func (e *messageStore) reconfigure(u *commit.Unit, c entity.Config, definition [
 	e.updated = e.b.catalogueTime()
 	e.q.SetConfig(c)
 	e.b.store.PutEntity(u, EntityRecord{ID: e.id, Namespace: e.namespace.id, Path: e.path, CreatedAt: e.created, UpdatedAt: e.updated, Definition: definition})
+	e.b.changed(u, e.namespace, e.path)
 	if err := e.q.CanReceive(MainQueue); err != nil {
 		for _, c := range slices.Clone(e.consumers) {
 			if c.sub == MainQueue {
 				e.end(u, c, err)
 			}
 		}
+	}
+}
+
+// changed tells the listener of a change of an entity once the unit is durable.
+func (b *Broker) changed(u *commit.Unit, n *namespace, path string) {
+	if f := b.events.EntityChanged; f != nil {
+		u.Then(func() { f(n.name, path) })
 	}
 }
 
@@ -145,6 +153,7 @@ func (e *messageStore) drop(u *commit.Unit) {
 	}
 	e.b.cached.Add(-e.q.ContentBytes())
 	e.b.store.DeleteEntity(u, e.id) // after what ending the consumers may have written
+	e.b.changed(u, e.namespace, e.path)
 	if f := e.b.events.QueueDeleted; f != nil {
 		runs := e.runs()
 		u.Then(func() { f(e.namespace.name, e.path, runs) })

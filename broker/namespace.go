@@ -151,6 +151,7 @@ func (b *Broker) DeleteNamespaceEffect(name string, force bool) *Change {
 		for _, t := range n.topics {
 			t.deleted = true
 			b.store.DeleteEntity(u, t.id)
+			b.changed(u, n, t.path)
 		}
 		delete(b.namespaces, strings.ToLower(name))
 		b.store.DeleteNamespace(u, n.id)

@@ -27,6 +27,12 @@ type Options struct {
 // EventListener is called when something happened that others may want to log,
 // count or react to. Callbacks are optional and must not block.
 type EventListener struct {
+	// EntityChanged is called after a queue, a topic or a subscription was created,
+	// updated or deleted, when that is durable; of a topic that is deleted, for its
+	// subscriptions too, and so for everything in a namespace. A subscription's path
+	// is its address. A change of a topic is not one of its subscriptions, and rules
+	// are no change of theirs.
+	EntityChanged func(namespace, path string)
 	// QueueDeleted is called after the deletion is durable, with the runs that
 	// held messages of the queue (a forced deletion).
 	QueueDeleted func(namespace, path string, runs []RunID)

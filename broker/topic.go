@@ -97,6 +97,7 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 		t.core.SetConfig(config(&o))
 		b.store.PutEntity(u, EntityRecord{ID: t.id, Namespace: n.id, Path: t.path, CreatedAt: t.created, UpdatedAt: t.updated,
 			Definition: encode(topicDefinition{topicVersion, kindTopic, o})})
+		b.changed(u, n, t.path)
 		for _, s := range t.subscriptions {
 			s.messageStore.options = s.storeOptions()
 			s.messageStore.q.SetConfig(s.config())
@@ -133,6 +134,7 @@ func (b *Broker) DeleteTopicEffect(ns, path string, force bool) *Change {
 		}
 		t.deleted = true
 		b.store.DeleteEntity(u, t.id)
+		b.changed(u, n, t.path)
 		delete(n.topics, strings.ToLower(path))
 		return false, t.mu.Unlock, nil
 	})
