@@ -28,7 +28,10 @@ const (
 )
 
 // widgets answers with what the kernel gave it.
-type widgets struct{ last *arm.Request }
+type widgets struct {
+	last   *arm.Request
+	answer func(*arm.Request) (*arm.Response, error) // in place of its own, unless nil
+}
 
 func (p *widgets) Namespace() string { return "Contoso.Widgets" }
 
@@ -40,6 +43,9 @@ func (p *widgets) DeleteGroup(context.Context, string, string) error { return ni
 func (p *widgets) GroupResources(string, string) []*value.Object     { return nil }
 func (p *widgets) Handle(_ context.Context, r *arm.Request) (*arm.Response, error) {
 	p.last = r
+	if p.answer != nil {
+		return p.answer(r)
+	}
 	switch r.Action {
 	case "panic":
 		panic("a widget broke")
