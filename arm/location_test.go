@@ -69,6 +69,9 @@ func TestRegions(t *testing.T) {
 			t.Errorf("%s: geography %q, place %q", r.Name, r.Group, r.PhysicalPlace)
 		}
 	}
+	if len(seen) < 50 {
+		t.Errorf("there are %d regions", len(seen))
+	}
 	if r, ok := LookUpRegion("westeurope"); !ok || r.RegionalDisplayName() != "(Europe) West Europe" {
 		t.Errorf("westeurope is %q, %t", r.RegionalDisplayName(), ok)
 	}

@@ -42,7 +42,7 @@ func TestMalformedIDs(t *testing.T) {
 		sub + "/resourceGroups/%2e":           "InvalidRequestUri",
 		sub + "/resourceGroups/a%0a":          "InvalidRequestUri",
 		sub + "/resourceGroups/a%5c":          "InvalidRequestUri",
-		sub + "/resourceGroups/%ff":           "",
+		sub + "/resourceGroups/%ff":           "InvalidRequestUri",
 		"/subscriptions/not-a-guid":           "InvalidSubscriptionId",
 		"/subscriptions/" + sub[15:50]:        "InvalidSubscriptionId",
 		"/subscriptions/" + sub[15:] + "0":    "InvalidSubscriptionId",

@@ -34,22 +34,6 @@ func FuzzFilter(f *testing.F) {
 	})
 }
 
-func TestLocations(t *testing.T) {
-	seen := map[string]bool{}
-	for _, r := range arm.Regions() {
-		if seen[r.Name] || arm.NormalLocation(r.DisplayName) != r.Name || r.Latitude == "" || r.Longitude == "" || r.PhysicalPlace == "" {
-			t.Errorf("region %+v is there twice or incomplete", r)
-		}
-		seen[r.Name] = true
-		if _, ok := arm.LookUpRegion(r.Paired); r.Paired != "" && !ok {
-			t.Errorf("region %s is paired with %q, which there is not", r.Name, r.Paired)
-		}
-	}
-	if len(seen) < 50 {
-		t.Errorf("there are %d regions", len(seen))
-	}
-}
-
 func TestMatchesAction(t *testing.T) {
 	for _, c := range []struct {
 		pattern, action string
