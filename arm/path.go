@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -127,8 +128,11 @@ func (k *Kernel) canonical(id *ResourceID) (*provider, TypeInfo, error) {
 // canonicalGroup finds the resource group and writes its name as it was created.
 func (k *Kernel) canonicalGroup(id *ResourceID) (Group, error) {
 	g, err := k.groups.Group(id.Subscription, id.ResourceGroup)
-	if err != nil {
+	if errors.Is(err, ErrNotFound) {
 		return g, GroupNotFound(clip(id.ResourceGroup))
+	}
+	if err != nil {
+		return g, err
 	}
 	for x := id; x != nil; x = x.Scope {
 		x.ResourceGroup = g.Name

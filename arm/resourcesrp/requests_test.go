@@ -241,6 +241,10 @@ func TestRecords(t *testing.T) {
 		if w := f.do("GET", "/subscriptions/"+sub+"/resourcegroups"+version, ""); w.Code != 500 {
 			t.Errorf("group record %q: list: got %d, want 500", val, w.Code)
 		}
+		// Nor is what is in the group "not there": a client would forget it.
+		if w := f.do("GET", "/subscriptions/"+sub+"/resourceGroups/rg1/providers/Contoso.Things/things/t"+version, ""); w.Code != 500 {
+			t.Errorf("group record %q: a resource in it: got %d, want 500", val, w.Code)
+		}
 		f = newFixture(t, put("resources/subscriptions/"+sub, val))
 		for _, path := range []string{"/subscriptions", "/subscriptions/" + sub, "/subscriptions/" + sub + "/providers/Microsoft.Resources/tags/default"} {
 			if w := f.do("GET", path+version, ""); w.Code != 500 {
