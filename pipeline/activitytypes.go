@@ -110,6 +110,8 @@ var activityTypes = []ActivityType{
 			{Name: "correlationId", Kind: TextProperty},
 			{Name: "messageId", Kind: TextProperty, Doc: "the activity run's id if absent"},
 			{Name: "sessionId", Kind: TextProperty},
+			{Name: "to", Kind: TextProperty},
+			{Name: "replyTo", Kind: TextProperty},
 			{Name: "applicationProperties", Kind: ScalarsProperty},
 			{Name: "timeToLive", Kind: TimespanProperty},
 			{Name: "settle", Kind: ObjectsProperty, check: checkSettlement, Members: []Property{

@@ -205,6 +205,19 @@ func TestSettledMessageKeepsItsOutcome(t *testing.T) {
 	}
 }
 
+// TestSentAddresses: a message is sent with the addresses that the activity names.
+func TestSentAddresses(t *testing.T) {
+	s := startSystem(t, Options{Deployments: []*deploy.Deployment{folder(t, triggered(`{}`, `
+		{"name":"Answer","type":"ServiceBusSend","linkedServiceName":{"referenceName":"Bus","type":"LinkedServiceReference"},
+		 "typeProperties":{"queueName":"out","body":"x","to":"@{pipeline().parameters.messages[0].messageId}/answer","replyTo":"in"}}`))}})
+	c := sdk(t, s)
+	sendTo(t, c, "in", "a")
+	m := take(t, c, "out", 0, 1)[0]
+	if m.To == nil || *m.To != "a/answer" || m.ReplyTo == nil || *m.ReplyTo != "in" {
+		t.Errorf("to %v, reply to %v; want a/answer and in", m.To, m.ReplyTo)
+	}
+}
+
 // TestCancelledRunReleases: a cancelled run gives its messages back without
 // counting a delivery.
 func TestCancelledRunReleases(t *testing.T) {

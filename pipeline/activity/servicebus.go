@@ -81,6 +81,7 @@ func parseSend(c *Call) (Send, []Settle, *Error) {
 	}{
 		{"queueName", &s.Queue}, {"contentType", &m.ContentType}, {"subject", &m.Subject},
 		{"correlationId", &m.CorrelationID}, {"messageId", &m.MessageID}, {"sessionId", &m.SessionID},
+		{"to", &m.To}, {"replyTo", &m.ReplyTo},
 	} {
 		*t.to, _ = in.text(t.name)
 	}
