@@ -114,8 +114,7 @@ var activityTypes = []ActivityType{
 			{Name: "replyTo", Kind: TextProperty},
 			{Name: "applicationProperties", Kind: ScalarsProperty},
 			{Name: "timeToLive", Kind: TimespanProperty},
-			{Name: "settle", Kind: ObjectsProperty, check: checkSettlement, Members: []Property{
-				{Name: "sequenceNumber", Kind: IntegerProperty, Min: 1, Required: true}, settlement[2], settlement[3], settlement[4]},
+			{Name: "settle", Kind: ObjectsProperty, Members: settlement, check: checkSettlement,
 				Doc: "settles messages of the batch that started the run in the same commit"}},
 		Doc: "Sends a message. It, the settlements and the record that the activity succeeded are one commit." +
 			" Output: `{\"messageId\", \"queueName\"}`."},

@@ -202,6 +202,9 @@ func TestPropertyTexts(t *testing.T) {
 		{"ServiceBusSend", "settle", `7`, []string{"settle: is an integer, want an object"}},
 		{"ServiceBusSend", "settle", `[{"sequenceNumber":1,"outcome":"Complete"},{"outcome":"Defer","reason":"r"}]`, []string{
 			"settle[1].reason: belongs to the outcome DeadLetter, the outcome is Defer", "settle[1].sequenceNumber: is missing*"}},
+		{"ServiceBusSend", "settle", `[{"lockToken":"t","outcome":"Abandon","propertiesToModify":{"tries":2}}]`, nil},
+		{"ServiceBusSend", "settle", `{"sequenceNumber":1,"lockToken":"t","outcome":"Complete"}`, []string{
+			"settle.lockToken: stands beside sequenceNumber; give one of the two"}},
 		{"ServiceBusSettle", "outcome", `"complete"`, []string{`outcome: "complete" is none of Complete, Abandon, Defer, DeadLetter`}},
 		{"ServiceBusSettle", "sequenceNumber", `"7"`, []string{"sequenceNumber: is text, want an integer or an expression"}},
 		{"ServiceBusSettle", "lockToken", `"t"`, []string{"lockToken: stands beside sequenceNumber; give one of the two"}},

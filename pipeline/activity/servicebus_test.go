@@ -61,6 +61,12 @@ func TestServiceBusSend(t *testing.T) {
 		t.Errorf("settlements: got %s, want %s", got, want)
 	}
 
+	activity.ServiceBusSend{Bus: b}.Execute(context.Background(), busCall(t, "ServiceBusSend",
+		`{"queueName":"q","body":1,"settle":{"lockToken":"t","outcome":"Abandon","propertiesToModify":{"tries":2}}}`))
+	if s, _ := b.ops[1].(activity.Settle); s.LockToken != "t" || s.Outcome != activity.Abandon || json(s.PropertiesToModify) != `{"tries":2}` {
+		t.Errorf("settlement by lock token: got %+v", s)
+	}
+
 	activity.ServiceBusSend{Bus: b}.Execute(context.Background(), busCall(t, "ServiceBusSend", `{"queueName":"q","body":"{}","messageId":"mine"}`))
 	if m := b.ops[0].(activity.Send).Message; string(m.Body) != "{}" || m.ContentType != "text/plain" || m.MessageID != "mine" {
 		t.Errorf("text body: got %+v", m)
