@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/listen"
 	"switchyard/servicebus"
@@ -230,7 +231,8 @@ func (s *System) servePort(l net.Listener, namespace func(host string) (string, 
 	})
 	s.dialects = append(s.dialects, dialect)
 	web := s.web
-	mux := listen.NewMux(l, firstByte, s.clock.Now)
+	// Sockets know the machine's time only.
+	mux := listen.NewMux(l, firstByte, clock.Wall{}.Now)
 	am, ht := mux.Listener(listen.AMQP), mux.Listener(listen.HTTP)
 	mux.TerminateTLS(s.control.certs.Config(), func(remote net.Addr, err error) {
 		s.log.Debug("TLS handshake failed; does the client trust our authority?", "remote", remote.String(), "err", err)
