@@ -101,6 +101,10 @@
 // Format 2 adds the value log and table 05, format 3 the tables 23 and 24 and the
 // definition of a run. What an older format has is read as it is.
 //
+// How a format changes, of the store's records or of what others keep in them: the
+// old version's golden files (package internal/golden) stay and stay readable, and
+// every directory in system/testdata/datadir must open and go on where it was.
+//
 // # Durability
 //
 // A unit is durable when its group's write-ahead log is synced. A group of
