@@ -293,16 +293,22 @@ func (e *Engine) Counts() (runs, activities int) {
 
 // Wait returns the run's status once it has ended.
 func (e *Engine) Wait(ctx context.Context, runID string) (run.Status, error) {
-	if r := e.find(runID); r != nil {
+	r := e.find(runID)
+	if r != nil {
 		select {
 		case <-r.ended:
 		case <-ctx.Done():
 			return 0, fmt.Errorf("wait for run %s: %w", runID, ctx.Err())
 		}
 	}
-	p, err := e.PipelineRun(runID)
-	if err != nil {
-		return 0, fmt.Errorf("wait for run %s: %w", runID, err)
+	var p *PipelineRun
+	if r != nil {
+		p = r.view.Load() // durable, see there
+	} else {
+		var err error
+		if p, err = e.PipelineRun(runID); err != nil {
+			return 0, fmt.Errorf("wait for run %s: %w", runID, err)
+		}
 	}
 	if !p.Status.Final() {
 		return p.Status, fmt.Errorf("wait for run %s: %w", runID, ErrStopping)

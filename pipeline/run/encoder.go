@@ -12,9 +12,11 @@ import (
 // encoder is the codec that writes.
 type encoder struct{ b []byte }
 
-func (w *encoder) text(p *string) {
-	w.b = binary.AppendUvarint(w.b, uint64(len(*p)))
-	w.b = append(w.b, *p...)
+func (w *encoder) text(p *string) { w.string(*p) }
+
+func (w *encoder) string(s string) {
+	w.b = binary.AppendUvarint(w.b, uint64(len(s)))
+	w.b = append(w.b, s...)
 }
 
 func (w *encoder) bytes(p *[]byte) {
@@ -26,12 +28,16 @@ func (w *encoder) int(p *int)                { w.b = binary.AppendVarint(w.b, in
 func (w *encoder) duration(p *time.Duration) { w.b = binary.AppendVarint(w.b, int64(*p)) }
 func (w *encoder) small(p *uint8)            { w.b = append(w.b, *p) }
 
-func (w *encoder) bool(p *bool) {
-	if *p {
+func (w *encoder) bool(p *bool) { w.present(*p) }
+
+// present writes a boolean and returns it.
+func (w *encoder) present(b bool) bool {
+	if b {
 		w.b = append(w.b, 1)
 	} else {
 		w.b = append(w.b, 0)
 	}
+	return b
 }
 
 func (w *encoder) time(p *time.Time) {
@@ -40,8 +46,7 @@ func (w *encoder) time(p *time.Time) {
 }
 
 func (w *encoder) optional(present bool, f func()) {
-	w.bool(&present)
-	if present {
+	if w.present(present) {
 		f()
 	}
 }
@@ -52,11 +57,15 @@ func (w *encoder) sealed()          {}
 func (w *encoder) input(p **value.Object) { w.object(p) }
 
 func (w *encoder) object(p **value.Object) {
-	w.optional(*p != nil, func() { w.members(*p) })
+	if w.present(*p != nil) {
+		w.members(*p)
+	}
 }
 
 func (w *encoder) array(p *value.Array) {
-	w.optional(*p != nil, func() { w.elements(*p) })
+	if w.present(*p != nil) {
+		w.elements(*p)
+	}
 }
 
 func (w *encoder) texts(p *[]string) {
@@ -71,15 +80,15 @@ func (w *encoder) hash(p *Hash) { w.b = append(w.b, p[:]...) }
 func (w *encoder) elements(a value.Array) {
 	w.b = binary.AppendUvarint(w.b, uint64(len(a)))
 	for i := range a {
-		w.value(&a[i])
+		w.any(a[i])
 	}
 }
 
 func (w *encoder) members(o *value.Object) {
 	w.b = binary.AppendUvarint(w.b, uint64(o.Len()))
 	for _, m := range o.Members() {
-		w.text(&m.Name)
-		w.value(&m.Value)
+		w.string(m.Name)
+		w.any(m.Value)
 	}
 }
 
@@ -95,8 +104,10 @@ const (
 	tagObject
 )
 
-func (w *encoder) value(p *value.Value) {
-	switch v := (*p).(type) {
+func (w *encoder) value(p *value.Value) { w.any(*p) }
+
+func (w *encoder) any(v value.Value) {
+	switch v := v.(type) {
 	case nil:
 		w.b = append(w.b, tagNull)
 	case bool:
@@ -111,7 +122,7 @@ func (w *encoder) value(p *value.Value) {
 		w.b = binary.BigEndian.AppendUint64(append(w.b, tagFloat), math.Float64bits(v))
 	case string:
 		w.b = append(w.b, tagText)
-		w.text(&v)
+		w.string(v)
 	case value.Array:
 		w.b = append(w.b, tagArray)
 		w.elements(v)

@@ -21,7 +21,8 @@ type Parts struct {
 
 // PartsOf returns the parts of an event.
 func PartsOf(e Event) Parts {
-	var v visitor
+	v := visitor{}
+	v.Values = v.space[:0]
 	e.fields(&v)
 	return v.Parts
 }
@@ -64,7 +65,10 @@ func (p Part) Set(v value.Value) (ok bool) {
 }
 
 // visitor is the codec that collects the parts of an event.
-type visitor struct{ Parts }
+type visitor struct {
+	Parts
+	space [8]Part // of Values, in one piece of memory
+}
 
 func (v *visitor) value(p *value.Value)    { v.Values = append(v.Values, Part{value: p}) }
 func (v *visitor) object(p **value.Object) { v.Values = append(v.Values, Part{object: p}) }
