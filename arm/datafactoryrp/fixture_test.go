@@ -18,6 +18,7 @@ import (
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/engine/enginetest"
 	"switchyard/pipeline/factory"
 	"switchyard/value"
 )
@@ -112,7 +113,7 @@ func (r runs) Cancel(_, id string, recursive bool) error {
 type fixture struct {
 	store   *armtest.Store
 	log     *armtest.Log
-	memory  *engine.Memory
+	memory  *enginetest.Memory
 	starter *starter
 	engine  *engine.Engine
 	m       *factory.Manager
@@ -122,7 +123,7 @@ type fixture struct {
 // open makes a control plane with a resource group rg, over what is in a store.
 func open(t *testing.T, store *armtest.Store) *fixture {
 	t.Helper()
-	f := &fixture{store: store, log: &armtest.Log{}, memory: engine.NewMemory(nil), starter: &starter{running: map[string]bool{}}}
+	f := &fixture{store: store, log: &armtest.Log{}, memory: enginetest.NewMemory(nil), starter: &starter{running: map[string]bool{}}}
 	stands := armtest.NewClock()
 	var err error
 	f.engine, err = engine.New(engine.Options{

@@ -7,13 +7,14 @@ import (
 
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/engine/enginetest"
 	"switchyard/pipeline/run"
 	"switchyard/value"
 )
 
 func benchmarkForEach(b *testing.B, body string) {
 	b.Helper()
-	memory := engine.NewMemory(nil)
+	memory := enginetest.NewMemory(nil)
 	w := newWorld(b, memory, fmt.Sprintf(`{"name":"p","properties":{"parameters":{"items":{"type":"Array"}},"variables":{"v":{"type":"String"},"all":{"type":"Array"}},"activities":[
 		{"name":"Loop","type":"ForEach","typeProperties":{"batchCount":50,"items":"@pipeline().parameters.items","activities":[%s]}}]}}`, body))
 	w.register("WebActivity", func(context.Context, *activity.Call) activity.Result {
@@ -49,7 +50,7 @@ func BenchmarkRunForEach1000(b *testing.B) {
 
 // BenchmarkRun is the smallest run: one SetVariable.
 func BenchmarkRun(b *testing.B) {
-	memory := engine.NewMemory(nil)
+	memory := enginetest.NewMemory(nil)
 	w := newWorld(b, memory, `{"name":"p","properties":{"variables":{"v":{"type":"String"}},"activities":[{"name":"Set","type":"SetVariable","typeProperties":{"variableName":"v","value":"@pipeline().RunId"}}]}}`)
 	w.start()
 	defer w.engine.Stop(0)

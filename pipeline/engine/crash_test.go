@@ -21,7 +21,7 @@ import (
 )
 
 func TestMemoryConforms(t *testing.T) {
-	enginetest.Run(t, func(*testing.T) enginetest.Store { return engine.NewMemory(nil) })
+	enginetest.Run(t, func(*testing.T) enginetest.Store { return enginetest.NewMemory(nil) })
 }
 
 // crashPipeline has one of everything that lives across turns.

@@ -16,6 +16,7 @@ import (
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/engine/enginetest"
 	"switchyard/pipeline/run"
 	"switchyard/value"
 )
@@ -23,14 +24,14 @@ import (
 // world is an engine with a history and executors that tests fill in.
 type world struct {
 	t        testing.TB
-	memory   *engine.Memory
+	memory   *enginetest.Memory
 	registry *activity.Registry
 	options  engine.Options
 	engine   *engine.Engine
 	factory  *pipeline.Factory
 }
 
-func newWorld(t testing.TB, memory *engine.Memory, pipelines ...string) *world {
+func newWorld(t testing.TB, memory *enginetest.Memory, pipelines ...string) *world {
 	t.Helper()
 	w := &world{t: t, memory: memory, registry: activity.NewRegistry(), factory: &pipeline.Factory{Name: "f", GlobalParameters: &value.Object{}}}
 	for _, p := range pipelines {
@@ -114,7 +115,7 @@ const webA = `{"name":"A","type":"WebActivity","typeProperties":{"url":"http://h
 
 func TestRunSucceeds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, engine.NewMemory(nil), pipelineJSON("p",
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p",
 			webA+`,{"name":"W","type":"Wait","dependsOn":[{"activity":"A","dependencyConditions":["Succeeded"]}],"typeProperties":{"waitTimeInSeconds":30}}`))
 		w.register("WebActivity", echo)
 		w.start()
@@ -138,7 +139,7 @@ func TestRunSucceeds(t *testing.T) {
 
 func TestRetryAndTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, engine.NewMemory(nil), pipelineJSON("p",
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p",
 			`{"name":"A","type":"WebActivity","policy":{"timeout":"0.00:01:00","retry":2,"retryIntervalInSeconds":45},"typeProperties":{"url":"http://h/","method":"GET"}}`))
 		var attempts []int
 		w.register("WebActivity", func(ctx context.Context, c *activity.Call) activity.Result {
@@ -181,7 +182,7 @@ func TestRetryAndTimeout(t *testing.T) {
 
 func TestUnsupportedActivityFailsByName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, engine.NewMemory(nil), pipelineJSON("p", webA))
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p", webA))
 		w.start()
 		id := w.create("p", nil, engine.RunOptions{})
 		if got := w.wait(id); got != run.Failed || !strings.Contains(w.message(id), "'WebActivity' is not supported") {
@@ -193,7 +194,7 @@ func TestUnsupportedActivityFailsByName(t *testing.T) {
 
 func TestPanicOfExecutorIsFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, engine.NewMemory(nil), pipelineJSON("p", webA))
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p", webA))
 		w.register("WebActivity", func(context.Context, *activity.Call) activity.Result { panic("ouch") })
 		w.start()
 		id := w.create("p", nil, engine.RunOptions{})
@@ -206,7 +207,7 @@ func TestPanicOfExecutorIsFailure(t *testing.T) {
 
 func TestCreateRunErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, engine.NewMemory(nil), pipelineJSON("p", webA, `"parameters":{"x":{"type":"String"}}`))
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p", webA, `"parameters":{"x":{"type":"String"}}`))
 		ctx := context.Background()
 		w.start()
 		if _, err := w.engine.CreateRun(ctx, w.factory, "nope", nil, engine.RunOptions{}); !errors.Is(err, engine.ErrPipelineNotFound) {
@@ -246,7 +247,7 @@ func (f effect) Stage(u *commit.Unit) (func(), error) { return f(u) }
 
 func TestConcurrencyQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, engine.NewMemory(nil), pipelineJSON("p", webA, `"concurrency":1`))
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p", webA, `"concurrency":1`))
 		w.options.MaxQueuedRuns = 2
 		var mu sync.Mutex
 		var order []string
@@ -300,7 +301,7 @@ func TestConcurrencyQueue(t *testing.T) {
 
 func TestCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, engine.NewMemory(nil), pipelineJSON("p", webA+`,{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":3000}}`))
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p", webA+`,{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":3000}}`))
 		cancelled := make(chan struct{})
 		w.register("WebActivity", func(ctx context.Context, _ *activity.Call) activity.Result {
 			<-ctx.Done()
@@ -338,7 +339,7 @@ func TestCancel(t *testing.T) {
 
 func TestStopResumesTheSameAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		memory := engine.NewMemory(nil)
+		memory := enginetest.NewMemory(nil)
 		w := newWorld(t, memory, pipelineJSON("p", webA+`,{"name":"B","type":"WebActivity","typeProperties":{"url":"http://b/","method":"GET"}},
 			{"name":"C","type":"WebActivity","dependsOn":[{"activity":"B","dependencyConditions":["Succeeded"]}],"typeProperties":{"url":"http://c/","method":"GET"}}`))
 		var mu sync.Mutex
@@ -391,7 +392,7 @@ func TestEffectIsStagedWithTheSuccess(t *testing.T) {
 			events int
 		}
 		var units []unit
-		memory := engine.NewMemory(func(u *commit.Unit) {
+		memory := enginetest.NewMemory(func(u *commit.Unit) {
 			x := unit{}
 			for _, op := range u.Ops() {
 				switch op.Key[0] {
@@ -437,7 +438,7 @@ func TestEffectIsStagedWithTheSuccess(t *testing.T) {
 
 func TestRefusedEffects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, engine.NewMemory(nil), pipelineJSON("p", webA))
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p", webA))
 		big := strings.Repeat("x", 10_000)
 		refuse := effect(func(*commit.Unit) (func(), error) {
 			return nil, &activity.Error{Code: activity.CodeBusRefused, Message: "queue is full", FailureType: activity.UserError}

@@ -18,7 +18,7 @@ import (
 // The records of [ADF-REST 5], member by member.
 func TestRecordsOfTheREST(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // starts at 2000-01-01T00:00:00Z
-		w := newWorld(t, engine.NewMemory(nil), `{"name":"p","properties":{"annotations":["tag"],"runDimensions":{"Job":"@concat('j-', pipeline().parameters.n)"},
+		w := newWorld(t, enginetest.NewMemory(nil), `{"name":"p","properties":{"annotations":["tag"],"runDimensions":{"Job":"@concat('j-', pipeline().parameters.n)"},
 			"parameters":{"n":{"type":"Int"},"list":{"type":"Array","defaultValue":["a.csv"]},"key":{"type":"SecureString","defaultValue":"s3cret"}},"activities":[
 			{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":27},"userProperties":[{"name":"u","value":"@pipeline().parameters.n"}]},
 			{"name":"A","type":"WebActivity","dependsOn":[{"activity":"W","dependencyConditions":["Succeeded"]}],"typeProperties":{"url":"http://h/","method":"GET","headers":{"Authorization":"Bearer t0ken","k":"@pipeline().parameters.key"}}}]}}`)
@@ -61,7 +61,7 @@ func TestRecordsOfTheREST(t *testing.T) {
 
 func TestPipelineRunsNewestFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, engine.NewMemory(nil), pipelineJSON("p", `{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":100}}`))
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p", `{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":100}}`))
 		w.start()
 		for _, id := range []string{"a", "b", "c"} {
 			w.create("p", nil, engine.RunOptions{ID: id})
@@ -83,7 +83,7 @@ func TestPipelineRunsNewestFirst(t *testing.T) {
 
 func TestActivitiesWaitForTheirTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, engine.NewMemory(nil), pipelineJSON("p", `{"name":"L","type":"ForEach","typeProperties":{"items":"@range(0,12)","activities":[`+webA+`]}}`))
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p", `{"name":"L","type":"ForEach","typeProperties":{"items":"@range(0,12)","activities":[`+webA+`]}}`))
 		w.options.MaxActivities = 3
 		var now, most, queued atomic.Int64
 		w.register("WebActivity", func(ctx context.Context, c *activity.Call) activity.Result {
@@ -135,7 +135,7 @@ func TestTimersFireAfterARestart(t *testing.T) {
 
 func TestUntilTimeoutCancelsItsBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, engine.NewMemory(nil), pipelineJSON("p", `{"name":"U","type":"Until","typeProperties":{"timeout":"0.00:00:10","expression":"@bool(false)","activities":[`+webA+`]}}`))
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p", `{"name":"U","type":"Until","typeProperties":{"timeout":"0.00:00:10","expression":"@bool(false)","activities":[`+webA+`]}}`))
 		ended := make(chan time.Time, 1)
 		w.register("WebActivity", func(ctx context.Context, _ *activity.Call) activity.Result {
 			<-ctx.Done()
@@ -157,7 +157,7 @@ func TestUntilTimeoutCancelsItsBody(t *testing.T) {
 
 func TestCancelWhileStopping(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, engine.NewMemory(nil), pipelineJSON("p", webA))
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p", webA))
 		w.register("WebActivity", func(ctx context.Context, _ *activity.Call) activity.Result {
 			<-ctx.Done()
 			return activity.Result{}

@@ -23,7 +23,7 @@ type Store interface {
 
 // Recorder is a history in memory that remembers what was committed.
 type Recorder struct {
-	*engine.Memory
+	*Memory
 	mu    sync.Mutex
 	units []*commit.Unit // in the order of commitment; guarded by mu
 }
@@ -31,7 +31,7 @@ type Recorder struct {
 // NewRecorder returns an empty history.
 func NewRecorder() *Recorder {
 	r := &Recorder{}
-	r.Memory = engine.NewMemory(func(u *commit.Unit) {
+	r.Memory = NewMemory(func(u *commit.Unit) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.units = append(r.units, u)

@@ -1,4 +1,4 @@
-package engine
+package enginetest
 
 import (
 	"context"
@@ -10,11 +10,12 @@ import (
 	"sync"
 
 	"switchyard/commit"
+	"switchyard/pipeline/engine"
 )
 
-// Memory is a [commit.Log] and a [History] that live as long as the process: for
-// a run without a data directory, and for tests. It applies any unit, so other
-// packages' records may share it, but only a History reads them.
+// Memory is a [commit.Log] and an [engine.History] that live as long as the
+// process. It applies any unit, so other packages' records may share it, but only
+// what the history knows is read.
 type Memory struct {
 	mu      sync.Mutex
 	pending []*commit.Unit // submitted, not committed; guarded by mu
@@ -144,14 +145,14 @@ func (m *Memory) index(key, value []byte) {
 	}
 }
 
-// AppendEvents implements [History].
+// AppendEvents implements [engine.History].
 func (m *Memory) AppendEvents(u *commit.Unit, run string, from uint64, events [][]byte) {
 	for i, e := range events {
 		u.Set(memoryKey('e', run, from+uint64(i)), slices.Clone(e))
 	}
 }
 
-// Events implements [History].
+// Events implements [engine.History].
 func (m *Memory) Events(run string, f func(n uint64, e []byte) error) error {
 	m.data.RLock()
 	at, ok := m.bounds[run]
@@ -173,24 +174,24 @@ func (m *Memory) Events(run string, f func(n uint64, e []byte) error) error {
 	return nil
 }
 
-// PutPayload implements [History].
+// PutPayload implements [engine.History].
 func (m *Memory) PutPayload(u *commit.Unit, run string, n uint64, b []byte) {
 	u.Set(memoryKey('p', run, n), slices.Clone(b))
 }
 
-// Payload implements [History].
+// Payload implements [engine.History].
 func (m *Memory) Payload(run string, n uint64) ([]byte, error) {
 	m.data.RLock()
 	defer m.data.RUnlock()
 	b, ok := m.m[string(memoryKey('p', run, n))]
 	if !ok {
-		return nil, fmt.Errorf("run %s: payload %d: %w", run, n, ErrNotInHistory)
+		return nil, fmt.Errorf("run %s: payload %d: %w", run, n, engine.ErrNotInHistory)
 	}
 	return slices.Clone(b), nil
 }
 
-// PutRun implements [History].
-func (m *Memory) PutRun(u *commit.Unit, r RunRecord) {
+// PutRun implements [engine.History].
+func (m *Memory) PutRun(u *commit.Unit, r engine.RunRecord) {
 	b, err := json.Marshal(r)
 	if err != nil {
 		panic(err) // a struct of texts, a time and bytes
@@ -198,55 +199,57 @@ func (m *Memory) PutRun(u *commit.Unit, r RunRecord) {
 	u.Set(memoryKey('r', r.ID, 0), b)
 }
 
-// PutDefinition implements [History].
-func (m *Memory) PutDefinition(u *commit.Unit, h Hash, b []byte) {
+// PutDefinition implements [engine.History].
+func (m *Memory) PutDefinition(u *commit.Unit, h engine.Hash, b []byte) {
 	u.Set(append([]byte{'d'}, h[:]...), slices.Clone(b))
 }
 
-// Definition implements [History].
-func (m *Memory) Definition(h Hash) ([]byte, error) {
+// Definition implements [engine.History].
+func (m *Memory) Definition(h engine.Hash) ([]byte, error) {
 	m.data.RLock()
 	defer m.data.RUnlock()
 	b, ok := m.m["d"+string(h[:])]
 	if !ok {
-		return nil, fmt.Errorf("definition %x: %w", h, ErrNotInHistory)
+		return nil, fmt.Errorf("definition %x: %w", h, engine.ErrNotInHistory)
 	}
 	return slices.Clone(b), nil
 }
 
-// UnusedDefinitions implements [History].
-func (m *Memory) UnusedDefinitions() ([]Hash, error) {
+// UnusedDefinitions implements [engine.History].
+func (m *Memory) UnusedDefinitions() ([]engine.Hash, error) {
 	m.data.RLock()
 	defer m.data.RUnlock()
-	used := map[Hash]bool{}
+	used := map[engine.Hash]bool{}
 	for _, b := range m.runs {
 		used[decodeRun(b).Definition] = true
 	}
-	var unused []Hash
+	var unused []engine.Hash
 	for k := range m.m {
-		if h, ok := strings.CutPrefix(k, "d"); ok && len(h) == len(Hash{}) && !used[Hash([]byte(h))] {
-			unused = append(unused, Hash([]byte(h)))
+		if h, ok := strings.CutPrefix(k, "d"); ok && len(h) == len(engine.Hash{}) && !used[engine.Hash([]byte(h))] {
+			unused = append(unused, engine.Hash([]byte(h)))
 		}
 	}
 	return unused, nil
 }
 
-// DeleteDefinition implements [History].
-func (m *Memory) DeleteDefinition(u *commit.Unit, h Hash) { u.Delete(append([]byte{'d'}, h[:]...)) }
+// DeleteDefinition implements [engine.History].
+func (m *Memory) DeleteDefinition(u *commit.Unit, h engine.Hash) {
+	u.Delete(append([]byte{'d'}, h[:]...))
+}
 
-// Run implements [History].
-func (m *Memory) Run(id string) (RunRecord, error) {
+// Run implements [engine.History].
+func (m *Memory) Run(id string) (engine.RunRecord, error) {
 	m.data.RLock()
 	defer m.data.RUnlock()
 	b, ok := m.runs[id]
 	if !ok {
-		return RunRecord{}, fmt.Errorf("run %s: %w", id, ErrNotInHistory)
+		return engine.RunRecord{}, fmt.Errorf("run %s: %w", id, engine.ErrNotInHistory)
 	}
 	return decodeRun(b), nil
 }
 
-func decodeRun(b []byte) RunRecord {
-	var r RunRecord
+func decodeRun(b []byte) engine.RunRecord {
+	var r engine.RunRecord
 	if err := json.Unmarshal(b, &r); err != nil {
 		panic(fmt.Sprintf("engine: %v", err)) // PutRun wrote it
 	}
@@ -254,16 +257,16 @@ func decodeRun(b []byte) RunRecord {
 }
 
 // sorted returns the records oldest first.
-func (m *Memory) sorted(keep func(RunRecord) bool) []RunRecord {
+func (m *Memory) sorted(keep func(engine.RunRecord) bool) []engine.RunRecord {
 	m.data.RLock()
 	defer m.data.RUnlock()
-	var rs []RunRecord
+	var rs []engine.RunRecord
 	for _, b := range m.runs {
 		if r := decodeRun(b); keep(r) {
 			rs = append(rs, r)
 		}
 	}
-	slices.SortFunc(rs, func(a, b RunRecord) int {
+	slices.SortFunc(rs, func(a, b engine.RunRecord) int {
 		if c := a.Start.Compare(b.Start); c != 0 {
 			return c
 		}
@@ -272,14 +275,14 @@ func (m *Memory) sorted(keep func(RunRecord) bool) []RunRecord {
 	return rs
 }
 
-// ActiveRuns implements [History].
-func (m *Memory) ActiveRuns() ([]RunRecord, error) {
-	return m.sorted(func(r RunRecord) bool { return r.Active }), nil
+// ActiveRuns implements [engine.History].
+func (m *Memory) ActiveRuns() ([]engine.RunRecord, error) {
+	return m.sorted(func(r engine.RunRecord) bool { return r.Active }), nil
 }
 
-// Runs implements [History].
-func (m *Memory) Runs(f func(RunRecord) (bool, error)) error {
-	rs := m.sorted(func(RunRecord) bool { return true })
+// Runs implements [engine.History].
+func (m *Memory) Runs(f func(engine.RunRecord) (bool, error)) error {
+	rs := m.sorted(func(engine.RunRecord) bool { return true })
 	for i := len(rs) - 1; i >= 0; i-- {
 		if more, err := f(rs[i]); err != nil || !more {
 			return err
@@ -288,7 +291,7 @@ func (m *Memory) Runs(f func(RunRecord) (bool, error)) error {
 	return nil
 }
 
-// DeleteRun implements [History].
+// DeleteRun implements [engine.History].
 func (m *Memory) DeleteRun(u *commit.Unit, id string) {
 	u.Delete(memoryKey('r', id, 0))
 	for _, kind := range []byte{'e', 'p'} {
@@ -298,6 +301,6 @@ func (m *Memory) DeleteRun(u *commit.Unit, id string) {
 }
 
 var (
-	_ commit.Log = (*Memory)(nil)
-	_ History    = (*Memory)(nil)
+	_ commit.Log     = (*Memory)(nil)
+	_ engine.History = (*Memory)(nil)
 )
