@@ -25,7 +25,7 @@ func TestModel(t *testing.T) {
 		m := newMachine(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"send": m.send, "copies": m.copies, "advance": m.advance, "tick": m.tick, "work": m.work, "finish": m.finish,
-			"credit": m.credit, "drain": m.drain, "settle": m.settle, "renew": m.renew,
+			"credit": m.credit, "drain": m.drain, "settle": m.settle, "beginSettle": m.beginSettle, "endSettle": m.endSettle, "renew": m.renew,
 			"reserve": m.reserve, "free": m.free, "lockRun": m.lockRun, "settleReserved": m.settleReserved, "settleRun": m.settleRun,
 			"watch": m.watch, "receiveDeferred": m.receiveDeferred, "restart": m.restart, "settled": m.quiet,
 			"": m.invariants,
@@ -76,7 +76,8 @@ type machine struct {
 	consumer [3]*entity.Consumer
 	pending  func(t *rapid.T) // applies the read that is under way
 	held     *entity.Reservation
-	reading  *reading // of deferred messages, under way
+	readings [2]*reading // of deferred messages, under way
+	settling *settling
 }
 
 func newMachine(t *rapid.T) *machine {
@@ -114,7 +115,8 @@ func (m *machine) open() {
 	m.q = entity.New(m.config, s)
 	m.q.SetWindow(m.window)
 	m.consumer = [3]*entity.Consumer{{Sub: entity.MainQueue}, {Sub: entity.MainQueue, Mode: entity.ReceiveAndDelete}, {Sub: entity.DeadLetterQueue}}
-	m.pending, m.held, m.reading = nil, nil, nil
+	m.pending, m.held, m.settling = nil, nil, nil
+	m.readings = [2]*reading{}
 }
 
 func (m *machine) env() entity.Env {
@@ -331,13 +333,18 @@ func (m *machine) load(supply *entity.Supply, need entity.Need) {
 // or it is refused.
 func (m *machine) supplied(t *rapid.T, op entity.Op) (*entity.Supply, error) {
 	supply := &entity.Supply{}
+	return supply, m.supply(t, supply, op)
+}
+
+// supply is supplied with what is at hand already.
+func (m *machine) supply(t *rapid.T, supply *entity.Supply, op entity.Op) error {
 	for range 10 {
 		m.q.Unwatch(supply)
 		env := m.env()
 		env.Supply = supply
 		need, err := m.q.Check(env, op)
 		if err != nil || need.Empty() {
-			return supply, err
+			return err
 		}
 		m.q.Watch(supply, &need)
 		m.load(supply, need)
@@ -346,7 +353,7 @@ func (m *machine) supplied(t *rapid.T, op entity.Op) (*entity.Supply, error) {
 		}
 	}
 	t.Fatalf("%T needs more and more", op)
-	return nil, nil
+	return nil
 }
 
 // fill brings headers into the window; a read of them that was under way ends.
@@ -514,6 +521,58 @@ func (m *machine) settle(t *rapid.T) {
 	m.applyWith(t, supply, op)
 }
 
+// settling is a settlement of two messages whose needs are being read.
+type settling struct {
+	op     *entity.Settle
+	supply *entity.Supply
+	seqs   []int64
+}
+
+// beginSettle checks a settlement and reads what it needs, as the store is now.
+func (m *machine) beginSettle(t *rapid.T) {
+	if m.settling != nil {
+		t.Skip("one is under way")
+	}
+	first, second := m.pick(t, link), m.pick(t, link)
+	if first.sub != second.sub {
+		t.Skip("of different sub-queues")
+	}
+	op := &entity.Settle{Sub: first.sub, Tokens: []entity.LockToken{first.token, second.token}, Outcome: m.drawOutcome(t, first.sub)}
+	m.settling = &settling{op, &entity.Supply{}, []int64{first.seq, second.seq}}
+	need, err := m.q.Check(m.env(), op)
+	if err != nil {
+		t.Fatalf("settle: %v", err)
+	}
+	m.q.Watch(m.settling.supply, &need)
+	m.load(m.settling.supply, need)
+}
+
+// endSettle checks the settlement again, after whatever has happened since, and
+// applies it.
+func (m *machine) endSettle(t *rapid.T) {
+	if m.settling == nil {
+		t.Skip("none is under way")
+	}
+	op, supply, seqs := m.settling.op, m.settling.supply, m.settling.seqs
+	m.settling = nil
+	if err := m.supply(t, supply, op); err != nil {
+		t.Fatalf("settle: %v", err)
+	}
+	for i, seq := range seqs {
+		x := m.model[seq]
+		held := x != nil && x.owner == link && x.token == op.Tokens[i] && x.until.After(m.now)
+		if held = held && (i == 0 || seqs[0] != seq); (op.Errs[i] == nil) != held {
+			t.Fatalf("settle %+v at %v: errors %v", x, m.now, op.Errs)
+		}
+	}
+	for i, seq := range seqs {
+		if op.Errs[i] == nil {
+			m.outcome(m.model[seq], op.Outcome)
+		}
+	}
+	m.applyWith(t, supply, op)
+}
+
 func (m *machine) renew(t *rapid.T) {
 	x := m.pick(t, link)
 	op := &entity.Renew{Sub: x.sub, Tokens: []entity.LockToken{x.token}}
@@ -618,7 +677,8 @@ type reading struct {
 
 // watch begins a read of deferred messages: a snapshot of the store now.
 func (m *machine) watch(t *rapid.T) {
-	if m.reading != nil {
+	r := rapid.IntRange(0, 1).Draw(t, "reading")
+	if m.readings[r] != nil {
 		t.Skip("one is under way")
 	}
 	sub := entity.SubQueue(rapid.IntRange(0, 1).Draw(t, "sub-queue"))
@@ -644,18 +704,19 @@ func (m *machine) watch(t *rapid.T) {
 	if !slices.Equal(need.Deferred, []entity.MessageKey{{Sub: sub, SequenceNumber: seq}}) {
 		t.Fatalf("receive deferred %d needs %+v", seq, need)
 	}
-	m.reading = &reading{op, &entity.Supply{}}
-	m.q.Watch(m.reading.supply, &need)
-	m.load(m.reading.supply, need)
+	m.readings[r] = &reading{op, &entity.Supply{}}
+	m.q.Watch(m.readings[r].supply, &need)
+	m.load(m.readings[r].supply, need)
 }
 
 // receiveDeferred ends the read and receives, unless what was read has changed.
 func (m *machine) receiveDeferred(t *rapid.T) {
-	if m.reading == nil {
+	r := rapid.IntRange(0, 1).Draw(t, "reading")
+	if m.readings[r] == nil {
 		t.Skip("no read")
 	}
-	op, supply := m.reading.op, m.reading.supply
-	m.reading = nil
+	op, supply := m.readings[r].op, m.readings[r].supply
+	m.readings[r] = nil
 	m.q.Unwatch(supply)
 	seq := op.SequenceNumbers[0]
 	x := m.model[seq]
