@@ -4,13 +4,33 @@
 // [Store]. It is the one API that every dialect (AMQP, HTTP, pipeline activities)
 // calls; it knows none of them.
 //
+// # Plans
+//
+// Every change of messages is a plan: one or several operations on queues and
+// topics that are decided together. There is one way for all of them:
+//
+//	admit   a send waits until the log has room, before any lock
+//	lock    the top-level entities, in the order of their numbers
+//	check   all operations; what they need (entity.Need) is loaded with no
+//	        lock held, and they are checked again
+//	apply   all operations, and add their records to a unit
+//	submit  the unit
+//	release serve what has become due, and unlock
+//	sync    by the caller, who may wait for many units at once
+//
+// Sends, settlements, renewals, receives by number, credit, reservations and the
+// reads of the workers each are a plan with a unit of its own. An effect of a
+// pipeline run is a plan that is staged into the run's unit: the run submits it.
+// Changes of the catalogue are a [Change] instead.
+//
 // # Topics
 //
-// A subscription is a queue that is filled by its topic: consumers, Peek, Settle,
-// Reserve and effects are those of a queue, found by topic/Subscriptions/name. A
-// send to a topic is one decision and one unit for all subscriptions. Rules are
-// evaluated before it, under no lock, on a set of rules that never changes;
-// under the lock the send only looks whether it is still the set of now.
+// A subscription is a queue that is filled by its topic: a consumer, Peek, Settle,
+// Reserve and effects work as on a queue, found by topic/Subscriptions/name. A
+// send to a topic is one decision (entity.Topic) and one unit for all
+// subscriptions. Rules are evaluated under no lock, on a set of rules that never
+// changes; if the topic has another set when the send is checked, it needs a new
+// evaluation.
 //
 // Each copy is stored whole. In memory copies share their sections; on disk a
 // message kept once would need a count of those who still refer to it, a record

@@ -1,8 +1,15 @@
 package broker
 
-// InMemory returns how many messages of the entity have something in memory.
-func InMemory(q *Queue) int {
+import "reflect"
+
+// InMemory returns how many messages of the entity have something in memory. Only
+// tests ask, so the core has no method for it.
+func InMemory(q *Queue) (n int) {
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
-	return q.e.q.InMemory()
+	subs := reflect.ValueOf(q.e.q).Elem().FieldByName("subs")
+	for i := range subs.Len() {
+		n += subs.Index(i).Elem().FieldByName("known").Len()
+	}
+	return n
 }

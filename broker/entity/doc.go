@@ -1,15 +1,23 @@
-// Package entity is the queue as a state machine: one top-level entity with its
-// main queue and its dead-letter sub-queue. It implements [SB-SEM 2, 6, 8, 9]
-// and [SB-AMQP 7.4]. It does no I/O, knows no clock, draws no random numbers
-// and starts no goroutine; package broker is the shell that does.
+// Package entity is the top-level entity as a state machine: a [Queue] with its
+// sub-queues, or a [Topic] with the queues of its subscriptions. It implements
+// [SB-SEM 2, 6, 7, 8, 9] and [SB-AMQP 7.4]. It does no I/O, knows no clock, draws
+// no random numbers and starts no goroutine; package broker is the shell that
+// does.
 //
 // # Operations
 //
-// Every change is an [Op]. [Queue.Check] may refuse it and names the message
-// contents that must be read before it can be applied; [Queue.Apply] can't fail
-// and fills a [Decision]: the records to write, and the deliveries that may
-// leave the process once those records are durable. Several operations are
-// checked together and then applied together; nothing is ever undone.
+// Every change is an [Op] of a queue or a [TopicOp]. Check may refuse it, or
+// answer with a [Need]: what must be read, or worked out by users' rules, before
+// it can be applied. The shell makes that ready without its lock, puts what it
+// read into a [Supply] and checks again; the queue notes in the supply what
+// changes meanwhile ([Queue.Watch]), so that what is stale is needed once more.
+// Apply can't fail and fills a [Decision]: the records to write, and the
+// deliveries that may leave the process once those records are durable. Several
+// operations are checked together and then applied together; nothing is ever
+// undone.
+//
+// A topic holds no messages. Its decision ([TopicDecision]) names the operations
+// to apply to the queues of its subscriptions.
 //
 // # What is in memory
 //
@@ -24,11 +32,11 @@
 //	           |  window, locked, waiting   |  in the store only    |
 //	           low water                                  (locked ones in memory)
 //
-// [Queue.Work] names what should be read next: headers for the window (Refill),
-// content for messages that a consumer waits for (Load), expired messages
-// (Sweep), contents for messages whose lock ended for the last time (Tick).
-// The shell reads outside its lock and applies the operation of the same name,
-// which finds out what has changed in between:
+// [Queue.Work] names what should be done next although nobody asks for it: read
+// headers for the window (Refill), content for messages that a consumer waits for
+// (Load) or expired messages (Sweep), or end locks and backoffs (Tick). The shell
+// reads outside its lock and applies the operation of the same name, which finds
+// out what has changed in between:
 //
 //   - while a refill is being read, every change at or behind the cursor that
 //     the reader may have missed is noted in an overlay and wins over what was

@@ -104,15 +104,6 @@ func (q *Queue) Locked(s SubQueue) int {
 // ContentBytes returns how much content the queue keeps in memory.
 func (q *Queue) ContentBytes() int64 { return q.held }
 
-// InMemory returns how many messages of all sub-queues have something in
-// memory.
-func (q *Queue) InMemory() (n int) {
-	for _, s := range q.subs {
-		n += len(s.known)
-	}
-	return n
-}
-
 // Deadline returns when Apply of a [Tick] has something to do or [Queue.Work]
 // has a sweep; zero if no time is set.
 func (q *Queue) Deadline() time.Time {
