@@ -176,7 +176,7 @@ func (b *Broker) RunLocks() map[RunID][]RunLock {
 	for _, e := range b.messageStores() {
 		e.mu.Lock()
 		e.q.RunLocks(func(run RunID, sub SubQueue, seq int64, token LockToken) {
-			locks[run] = append(locks[run], RunLock{Queue: QueueID{Entity: e.id, Sub: sub}, SequenceNumber: seq, LockToken: token})
+			locks[run] = append(locks[run], RunLock{Queue: e.queueID(sub), SequenceNumber: seq, LockToken: token})
 		})
 		e.mu.Unlock()
 	}

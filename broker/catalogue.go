@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -42,7 +41,8 @@ func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
 				return false, nil, err
 			}
 			b.lastEntity++
-			e = newMessageStore(b, n, EntityRecord{ID: b.lastEntity, Path: path, CreatedAt: b.catalogueTime()}, &entityLock{entity: b.lastEntity}, o, config(&o), entity.State{})
+			r := EntityRecord{ID: b.lastEntity, Path: path, CreatedAt: b.catalogueTime()}
+			e = newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, config(&o), entity.State{})
 			n.queues[strings.ToLower(path)] = e
 			created = true
 		}
@@ -75,7 +75,7 @@ func (n *namespace) canCreate(path string) error {
 func (e *messageStore) reconfigure(u *commit.Unit, c entity.Config, definition []byte) {
 	e.updated = e.b.catalogueTime()
 	e.q.SetConfig(c)
-	e.b.store.PutEntity(u, EntityRecord{ID: e.id, Namespace: e.namespace.id, Path: e.path, CreatedAt: e.created, UpdatedAt: e.updated, Definition: definition})
+	e.b.store.PutEntity(u, e.record(definition))
 	e.b.changed(u, e.namespace, e.path)
 	if err := e.q.CanReceive(MainQueue); err != nil {
 		for _, c := range slices.Clone(e.consumers) {
@@ -220,7 +220,7 @@ func (b *Broker) Queues(ns string) ([]QueueInfo, error) {
 			infos = append(infos, info)
 		}
 	}
-	slices.SortFunc(infos, func(a, b QueueInfo) int { return cmp.Compare(strings.ToLower(a.Path), strings.ToLower(b.Path)) })
+	slices.SortFunc(infos, func(a, b QueueInfo) int { return compareFold(a.Path, b.Path) })
 	return infos, nil
 }
 
@@ -230,7 +230,8 @@ func (e *messageStore) info() (QueueInfo, error) {
 	if err := e.alive(); err != nil {
 		return QueueInfo{}, err
 	}
-	return QueueInfo{Path: e.path, Options: e.options, CreatedAt: e.created, UpdatedAt: e.updated, AccessedAt: e.accessed, Counts: e.counts()}, nil
+	return QueueInfo{Path: e.path, Options: e.options, CreatedAt: e.created, UpdatedAt: e.updated,
+		AccessedAt: e.accessed, Counts: e.counts()}, nil
 }
 
 // counts is called with mu held.

@@ -22,12 +22,15 @@ const definitionSize = 4 << 10
 type Change struct {
 	b          *Broker
 	what, name string
-	// decide makes the change. It is called with Broker.mu held.
-	decide  func(u *commit.Unit) (created bool, unlock func(), err error)
-	created bool
+	decide     decideFunc
+	created    bool
 }
 
-func (b *Broker) newChange(what, name string, decide func(u *commit.Unit) (created bool, unlock func(), err error)) *Change {
+// decideFunc makes a change. It is called with Broker.mu held; unlock releases the
+// locks that it has taken.
+type decideFunc func(u *commit.Unit) (created bool, unlock func(), err error)
+
+func (b *Broker) newChange(what, name string, decide decideFunc) *Change {
 	return &Change{b: b, what: what, name: name, decide: decide}
 }
 

@@ -28,8 +28,8 @@ type messageStore struct {
 	created   time.Time
 	topic     *topic // of a subscription; nil: a queue
 
-	// work is held by whoever reads for the entity, over the read and the
-	// operation that follows. It is taken before mu.
+	// work is held while something is read for the entity, until the operation that
+	// follows is decided. It is taken before mu.
 	work sync.Mutex
 
 	mu        *entityLock
@@ -75,9 +75,10 @@ func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, e
 	return newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, config(&o), s), nil
 }
 
-func newMessageStore(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o QueueOptions, c entity.Config, s entity.State) *messageStore {
-	return &messageStore{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt, mu: mu, options: o,
-		q: entity.New(c, s)}
+func newMessageStore(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o QueueOptions, c entity.Config,
+	s entity.State) *messageStore {
+	return &messageStore{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt, mu: mu,
+		options: o, q: entity.New(c, s)}
 }
 
 func openState(store Store, id EntityID) (s entity.State, err error) {
@@ -126,6 +127,12 @@ func readState(store Store, q QueueID, i int, s *entity.State) (err error) {
 	return err
 }
 
+// record returns what the store keeps of the entity. It is called with mu held.
+func (e *messageStore) record(definition []byte) EntityRecord {
+	return EntityRecord{ID: e.id, Namespace: e.namespace.id, Path: e.path, CreatedAt: e.created, UpdatedAt: e.updated,
+		Definition: definition}
+}
+
 func (e *messageStore) queueID(s SubQueue) QueueID { return QueueID{Entity: e.id, Sub: s} }
 
 // check checks operations. It is called with mu held.
@@ -149,7 +156,7 @@ func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (
 	if delta := e.q.ContentBytes() - before; delta != 0 {
 		e.b.cached.Add(delta)
 	}
-	e.record(u, d)
+	e.write(u, d)
 	if len(d.Records) > 0 {
 		e.last = u
 	}
@@ -164,8 +171,8 @@ func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (
 	return d.Durable
 }
 
-// record adds the records of a decision to u.
-func (e *messageStore) record(u *commit.Unit, d *entity.Decision) {
+// write adds the records of a decision to u.
+func (e *messageStore) write(u *commit.Unit, d *entity.Decision) {
 	store := e.b.store
 	for i := range d.Records {
 		r := &d.Records[i]

@@ -23,7 +23,8 @@ type namespace struct {
 }
 
 func newNamespace(id NamespaceID, name string, o NamespaceOptions) *namespace {
-	return &namespace{id: id, name: name, options: o, queues: map[string]*messageStore{}, topics: map[string]*topic{}}
+	return &namespace{id: id, name: name, options: o,
+		queues: map[string]*messageStore{}, topics: map[string]*topic{}}
 }
 
 // messageStores returns the queues and subscriptions. It is called with Broker.mu held.
@@ -83,7 +84,8 @@ func (b *Broker) PutNamespaceEffect(name string, o NamespaceOptions) *Change {
 			b.namespaces[strings.ToLower(name)] = n
 			created = true
 		case n.entities() > 0 && n.options.SKU != o.SKU:
-			return false, nil, fmt.Errorf("%w: the SKU can't change from %s to %s while there are queues or topics", ErrNotAllowed, n.options.SKU, o.SKU)
+			return false, nil, fmt.Errorf("%w: the SKU can't change from %s to %s while there are queues or topics",
+				ErrNotAllowed, n.options.SKU, o.SKU)
 		}
 		n.options = o
 		b.store.PutNamespace(u, NamespaceRecord{ID: n.id, Name: n.name, Definition: encodeDefinition(o)})

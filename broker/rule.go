@@ -87,7 +87,8 @@ func newRule(d ruleDefinition) (*rule, error) {
 // PutRule creates a rule of a subscription or replaces it, and reports which. It
 // holds for messages sent from now on. Errors: [ErrInvalidArgument] for what is
 // not a rule, [ErrQuotaExceeded], [ErrEntityExists], [ErrEntityNotFound].
-func (b *Broker) PutRule(ctx context.Context, ns, topic, subscription, name string, o RuleOptions, mode RuleMode) (created bool, err error) {
+func (b *Broker) PutRule(ctx context.Context, ns, topic, subscription, name string, o RuleOptions, mode RuleMode) (
+	created bool, err error) {
 	c := b.PutRuleEffect(ns, topic, subscription, name, o, mode)
 	err = b.change(ctx, c)
 	return c.created, err
@@ -106,7 +107,8 @@ func (b *Broker) PutRuleEffect(ns, topic, subscription, name string, o RuleOptio
 		t := s.topic
 		i := s.rule(name)
 		if i >= 0 && mode&CreateOnly != 0 {
-			return false, nil, fmt.Errorf("%w: subscription %q has a rule of that name", ErrEntityExists, s.messageStore.path)
+			return false, nil, fmt.Errorf("%w: subscription %q has a rule of that name", ErrEntityExists,
+				s.messageStore.path)
 		}
 		d := ruleDefinition{Name: name, Options: o, CreatedAt: b.catalogueTime()}
 		if i >= 0 {
@@ -183,7 +185,7 @@ func (s *subscription) rule(name string) int {
 func (s *subscription) setRules(u *commit.Unit, rules []*rule) {
 	s.rules = rules
 	e := s.messageStore
-	e.b.store.PutEntity(u, EntityRecord{ID: e.id, Namespace: e.namespace.id, Path: e.path, CreatedAt: e.created, UpdatedAt: e.updated, Definition: s.definition()})
+	e.b.store.PutEntity(u, e.record(s.definition()))
 	s.topic.publish()
 }
 

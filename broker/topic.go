@@ -234,7 +234,8 @@ func (t *topic) publish() {
 	for _, s := range t.ordered() {
 		e := s.messageStore
 		t.messages[e.id] = e
-		c := entity.Subscription{ID: e.id, Queue: e.q, DeadLetterFilterErrors: *s.options.DeadLetteringOnFilterEvaluationExceptions}
+		c := entity.Subscription{ID: e.id, Queue: e.q}
+		c.DeadLetterFilterErrors = *s.options.DeadLetteringOnFilterEvaluationExceptions
 		for _, r := range s.rules {
 			c.Rules = append(c.Rules, r.core)
 		}

@@ -4,7 +4,7 @@
 // records to another package's unit.
 //
 // The order that everything in this program keeps is: decide, submit, unlock,
-// sync, answer. Whoever changes memory submits the unit before it releases the
+// sync, answer. What changes memory submits the unit before it releases the
 // lock that guards that memory, so what is durable is always a prefix of what
 // was decided; nothing that was decided leaves the process before the unit that
 // records it is durable.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"sync"
 
 	"switchyard/broker"
@@ -249,7 +250,7 @@ func (m *Store) Statuses(q broker.QueueID, f func(seq int64, s *broker.Status) e
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	prefix := string(queueKey(q, 's'))
-	for n := m.keys.seek(prefix); n != nil && n.key[:min(len(n.key), len(prefix))] == prefix; n = n.next[0] {
+	for n := m.keys.seek(prefix); n != nil && strings.HasPrefix(n.key, prefix); n = n.next[0] {
 		s := n.value.(broker.Status)
 		if err := f(sequence(n.key), &s); err != nil {
 			return err
@@ -286,7 +287,8 @@ func (m *Store) Scan(q broker.QueueID, from int64, limit int, content bool) ([]b
 	defer m.mu.Unlock()
 	var rows []broker.Scanned
 	prefix := string(queueKey(q, 'm'))
-	for n := m.keys.seek(string(queueKey(q, 'm', max(from, 0)))); n != nil && len(rows) < limit && n.key[:min(len(n.key), len(prefix))] == prefix; n = n.next[0] {
+	first := string(queueKey(q, 'm', max(from, 0)))
+	for n := m.keys.seek(first); n != nil && len(rows) < limit && strings.HasPrefix(n.key, prefix); n = n.next[0] {
 		m.Reads++
 		msg := m.message(q, n.value.(*broker.Message))
 		size := len(msg.Sections)
@@ -304,7 +306,7 @@ func (m *Store) Expired(q broker.QueueID, after broker.Expiry, limit int) ([]bro
 	defer m.mu.Unlock()
 	var entries []broker.Expiry
 	prefix, first := string(queueKey(q, 'x')), string(expiryKey(q, after))
-	for n := m.keys.seek(first); n != nil && len(entries) < limit && n.key[:min(len(n.key), len(prefix))] == prefix; n = n.next[0] {
+	for n := m.keys.seek(first); n != nil && len(entries) < limit && strings.HasPrefix(n.key, prefix); n = n.next[0] {
 		if n.key != first {
 			entries = append(entries, n.value.(broker.Expiry))
 		}

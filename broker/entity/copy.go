@@ -12,8 +12,8 @@ type Copy struct {
 
 // Copies accepts what the rules of a subscription have let pass. It is never
 // refused: whether the topic takes a message is decided by [Publish] for all its
-// subscriptions, and one that is not received from collects copies too [SB-SEM 6]. It numbers the copies, sets their times and
-// clears their status.
+// subscriptions, and one that is not received from collects copies too
+// [SB-SEM 6]. It numbers the copies, sets their times and clears their status.
 type Copies struct {
 	Copies []Copy
 	// Keep is as in [Send].

@@ -11,7 +11,8 @@ func exhausted(it *item, own *DeadLetterInfo) DeadLetterInfo {
 	if own != nil {
 		return *own
 	}
-	return DeadLetterInfo{Reason: ReasonMaxDeliveryCount, Description: fmt.Sprintf(DescriptionMaxDeliveryCount, it.status.DeliveryCount)}
+	description := fmt.Sprintf(DescriptionMaxDeliveryCount, it.status.DeliveryCount)
+	return DeadLetterInfo{Reason: ReasonMaxDeliveryCount, Description: description}
 }
 
 // deadLetter moves an unlocked message of the main queue to the dead-letter queue. It

@@ -167,7 +167,8 @@ func (q *Queue) Apply(env Env, d *Decision, ops ...Op) {
 		case it.status.IsZero():
 			d.Records = append(d.Records, Record{Kind: DeleteStatus, Sub: it.sub.id, SequenceNumber: it.seq})
 		default:
-			d.Records = append(d.Records, Record{Kind: PutStatus, Sub: it.sub.id, SequenceNumber: it.seq, Status: &it.status})
+			r := Record{Kind: PutStatus, Sub: it.sub.id, SequenceNumber: it.seq, Status: &it.status}
+			d.Records = append(d.Records, r)
 		}
 	}
 	for i, s := range q.subs {

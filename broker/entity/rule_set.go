@@ -113,7 +113,8 @@ func (s *Subscription) dead(copies []Copy, m *Message, reason, description strin
 	if !s.DeadLetterFilterErrors {
 		return copies
 	}
-	return append(copies, Copy{Message: &Message{Content: m.Content}, Dead: &DeadLetterInfo{Reason: reason, Description: description}})
+	why := &DeadLetterInfo{Reason: reason, Description: description}
+	return append(copies, Copy{Message: &Message{Content: m.Content}, Dead: why})
 }
 
 // act returns the message with the action of the rule applied. If it fails, the
@@ -124,9 +125,10 @@ func (r *Rule) act(m *Message, c *filter.Context) (content Content, reason strin
 		return Content{}, ReasonAction, err
 	}
 	if m.Encoding == nil {
-		return Content{}, ReasonAction, fmt.Errorf("%w: a message whose properties can't be written", ErrInvalidArgument)
+		return Content{}, ReasonAction, errNotWritten
 	}
-	content, err = m.Encoding.Rewrite(&m.Content, append(changes, filter.Change{Name: ruleNameProperty, Value: r.Name}))
+	changes = append(changes, filter.Change{Name: ruleNameProperty, Value: r.Name})
+	content, err = m.Encoding.Rewrite(&m.Content, changes)
 	if err == nil {
 		err = content.checkIDs()
 	}
@@ -139,4 +141,7 @@ func (r *Rule) act(m *Message, c *filter.Context) (content Content, reason strin
 	return content, "", nil
 }
 
-var errHeaderSize = fmt.Errorf("%w: %s", ErrMessageTooLarge, DescriptionHeaderSize)
+var (
+	errHeaderSize = fmt.Errorf("%w: %s", ErrMessageTooLarge, DescriptionHeaderSize)
+	errNotWritten = fmt.Errorf("%w: a message whose properties can't be written", ErrInvalidArgument)
+)

@@ -109,7 +109,8 @@ func (s *sub) accept(m *Message, keep bool, d *Decision) {
 	s.counters.Bytes += int64(len(m.Sections))
 	d.count[s.id] = true
 	d.Put = true
-	d.Records = append(d.Records, Record{Kind: PutMessage, Sub: s.id, SequenceNumber: m.SequenceNumber, Message: m})
+	r := Record{Kind: PutMessage, Sub: s.id, SequenceNumber: m.SequenceNumber, Message: m}
+	d.Records = append(d.Records, r)
 	if !m.ExpiresAt.IsZero() {
 		s.expiresBy(m.ExpiresAt)
 	}

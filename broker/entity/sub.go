@@ -148,7 +148,8 @@ func (s *sub) remove(it *item, d *Decision) {
 	s.note(it.seq, nil)
 	d.count[s.id] = true
 	d.Durable = true
-	d.Records = append(d.Records, Record{Kind: DeleteMessage, Sub: s.id, SequenceNumber: it.seq, ExpiresAt: it.expires})
+	r := Record{Kind: DeleteMessage, Sub: s.id, SequenceNumber: it.seq, ExpiresAt: it.expires}
+	d.Records = append(d.Records, r)
 }
 
 // makeReady puts an unlocked active message at its place in the order: into the
