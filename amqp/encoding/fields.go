@@ -12,11 +12,11 @@ func Descriptor(b []byte) (code uint64, name, rest []byte, err error) {
 	if len(b) >= 3 && b[0] == codeDescribed && b[1] == codeSmallUlong {
 		return uint64(b[2]), nil, b[3:], nil
 	}
+	if len(b) > 0 && b[0] != codeDescribed {
+		return 0, nil, nil, fmt.Errorf("%w: constructor %#02x instead of a described type", ErrMalformed, b[0])
+	}
 	if len(b) < 2 {
 		return 0, nil, nil, ErrTruncated
-	}
-	if b[0] != codeDescribed {
-		return 0, nil, nil, fmt.Errorf("%w: constructor %#02x instead of a described type", ErrMalformed, b[0])
 	}
 	switch b[1] {
 	case codeUlong0:

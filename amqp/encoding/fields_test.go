@@ -175,3 +175,16 @@ func TestFieldsLeftOver(t *testing.T) {
 		t.Errorf("list0: rest %x, %v, %v", rest, err, f.Err())
 	}
 }
+
+// TestDescriptorFaults: a whole value that is not described is no described one
+// that is cut off, though it may be of one byte.
+func TestDescriptorFaults(t *testing.T) {
+	for in, want := range map[string]error{
+		"": ErrTruncated, "00": ErrTruncated, "00 53": ErrTruncated, "00 80 00": ErrTruncated, "00 a3 02 61": ErrTruncated, "00 b3 000000": ErrTruncated,
+		"45": ErrMalformed, "40": ErrMalformed, "c0 01 00": ErrMalformed, "00 52 14 45": ErrMalformed, "00 a1 01 61": ErrMalformed, "00 00 53 14": ErrMalformed,
+	} {
+		if _, _, _, err := Descriptor(unhex(t, in)); !errors.Is(err, want) {
+			t.Errorf("Descriptor(%s): %v, want %v", in, err, want)
+		}
+	}
+}
