@@ -38,10 +38,21 @@ func decodeAs[D any](want entityKind) func([]byte) (D, error) {
 	}
 }
 
-func optionsRecord[O any](name string, o O) golden.Record {
+func namespaceRecord(name string, o NamespaceOptions) golden.Record {
 	return golden.Record{Name: name, Value: o,
-		Encode: func() []byte { return encodeDefinition(o) },
-		Decode: func(b []byte) (any, error) { return decodeDefinition[O](b) }}
+		Encode: func() []byte { return encodeNamespace(o) },
+		Decode: func(b []byte) (any, error) { return decodeNamespace(b) }}
+}
+
+func entityRecord(name string, kind entityKind, o description.Options) golden.Record {
+	return golden.Record{Name: name, Value: o,
+		Encode: func() []byte { return encodeEntity(kind, o) },
+		Decode: func(b []byte) (any, error) {
+			if got, err := kindOf(b); err != nil || got != kind {
+				return got, err
+			}
+			return decodeEntity(b)
+		}}
 }
 
 // unwritten is a record that can be read and that nobody writes: the options of an
@@ -63,19 +74,29 @@ func wantFull(t *testing.T, e description.Entity, o description.Options) {
 
 func TestGoldenNamespacesAndQueues(t *testing.T) {
 	wantFull(t, description.Queue, goldenQueue())
-	golden.Check(t, "queues", definitionVersion, func(int) []golden.Record {
-		return []golden.Record{
-			optionsRecord("namespace", NamespaceOptions{SKU: SKUPremium}),
-			optionsRecord("namespace.empty", NamespaceOptions{}),
-			optionsRecord("queue", goldenQueue()),
-			unwritten(optionsRecord("queue.empty", QueueOptions{})),
+	golden.Check(t, "queues", entityVersion, func(version int) []golden.Record {
+		queue := goldenQueue()
+		namespaces := []golden.Record{
+			namespaceRecord("namespace", NamespaceOptions{SKU: SKUPremium}),
+			namespaceRecord("namespace.empty", NamespaceOptions{}),
 		}
+		switch version {
+		case queueVersion1:
+			return append(namespaces, entityRecord("queue", kindQueue, queue), unwritten(entityRecord("queue.empty", kindQueue, QueueOptions{})))
+		case entityVersion:
+			queue.Written = goldenWritten
+			return append(namespaces, entityRecord("queue", kindQueue, queue))
+		}
+		return nil
 	})
 }
 
+// goldenWritten is there since the third version.
+var goldenWritten = map[string]string{"lockDuration": "PT60S", "autoDeleteOnIdle": "PT300S"}
+
 func TestGoldenTopicsAndSubscriptions(t *testing.T) {
 	no := false
-	topic := topicDefinition{Version: topicVersion, Kind: kindTopic, Options: TopicOptions{
+	topic := TopicOptions{
 		DefaultMessageTimeToLive: Forever, MaxSizeInMegabytes: 1024, MaxMessageSize: 256 << 10,
 		Status: StatusSendDisabled, UserMetadata: "u",
 		EnableBatchedOperations: &no, SupportOrdering: &no, RequiresDuplicateDetection: true,
@@ -83,8 +104,8 @@ func TestGoldenTopicsAndSubscriptions(t *testing.T) {
 		AutoDeleteOnIdle:                    5 * time.Minute, EnablePartitioning: true, EnableExpress: true,
 		EnableSubscriptionPartitioning:    true,
 		FilteringMessagesBeforePublishing: true,
-	}}
-	wantFull(t, description.Topic, topic.Options)
+	}
+	wantFull(t, description.Topic, topic)
 	options := SubscriptionOptions{
 		LockDuration: time.Minute, DefaultMessageTimeToLive: Forever, DeadLetteringOnMessageExpiration: true,
 		DeadLetteringOnFilterEvaluationExceptions: &no, MaxDeliveryCount: 10, Status: StatusReceiveDisabled,
@@ -114,20 +135,23 @@ func TestGoldenTopicsAndSubscriptions(t *testing.T) {
 			Options: RuleOptions{Filter: filter.Filter{Type: filter.CorrelationType,
 				Correlation: &correlation}}},
 	}
-	subscription := subscriptionDefinition{Version: topicVersion, Kind: kindSubscription, Topic: 7, Name: "s",
-		Options: options, Rules: rules}
-	golden.Check(t, "topics", topicVersion, func(version int) []golden.Record {
-		if version < topicVersion {
-			return nil // the first version had no topics
+	golden.Check(t, "topics", entityVersion, func(version int) []golden.Record {
+		topic, options := topic, options
+		subscription := func(name string, o SubscriptionOptions, id EntityID, subscription string, rules []ruleDefinition) golden.Record {
+			return golden.JSON(name, subscriptionDefinition{Version: version, Kind: kindSubscription, Topic: id, Name: subscription,
+				Options: o, Rules: rules}, decodeAs[subscriptionDefinition](kindSubscription))
 		}
-		return []golden.Record{
-			golden.JSON("topic", topic, decodeAs[topicDefinition](kindTopic)),
-			unwritten(golden.JSON("topic.empty", topicDefinition{Version: topicVersion, Kind: kindTopic},
-				decodeAs[topicDefinition](kindTopic))),
-			golden.JSON("subscription", subscription, decodeAs[subscriptionDefinition](kindSubscription)),
-			unwritten(golden.JSON("subscription.empty", subscriptionDefinition{Version: topicVersion, Kind: kindSubscription},
-				decodeAs[subscriptionDefinition](kindSubscription))),
+		switch version {
+		case topicVersion2:
+			return []golden.Record{
+				entityRecord("topic", kindTopic, topic), unwritten(entityRecord("topic.empty", kindTopic, TopicOptions{})),
+				subscription("subscription", options, 7, "s", rules), unwritten(subscription("subscription.empty", SubscriptionOptions{}, 0, "", nil)),
+			}
+		case entityVersion:
+			topic.Written, options.Written = map[string]string{"autoDeleteOnIdle": "PT300S"}, goldenWritten
+			return []golden.Record{entityRecord("topic", kindTopic, topic), subscription("subscription", options, 7, "s", rules)}
 		}
+		return nil // the first version had no topics
 	})
 }
 

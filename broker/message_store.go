@@ -63,7 +63,7 @@ func (w *watcher) fire() {
 
 // openMessageStore opens a queue that is in the store.
 func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, error) {
-	o, err := decodeDefinition[QueueOptions](r.Definition)
+	o, err := decodeEntity(r.Definition)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (n *namespace) messageStores() []*messageStore {
 func (n *namespace) entities() int { return len(n.queues) + len(n.topics) }
 
 func openNamespace(r NamespaceRecord) (*namespace, error) {
-	o, err := decodeDefinition[NamespaceOptions](r.Definition)
+	o, err := decodeNamespace(r.Definition)
 	if err != nil {
 		return nil, fmt.Errorf("namespace %q: %w", r.Name, err)
 	}
@@ -88,7 +88,7 @@ func (b *Broker) PutNamespaceEffect(name string, o NamespaceOptions) *Change {
 				ErrNotAllowed, n.options.SKU, o.SKU)
 		}
 		n.options = o
-		b.store.PutNamespace(u, NamespaceRecord{ID: n.id, Name: n.name, Definition: encodeDefinition(o)})
+		b.store.PutNamespace(u, NamespaceRecord{ID: n.id, Name: n.name, Definition: encodeNamespace(o)})
 		return created, func() {}, nil
 	})
 }

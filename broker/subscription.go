@@ -63,11 +63,11 @@ func (n *namespace) subscription(topic, name string, ok bool) *subscription {
 }
 
 func openTopic(b *Broker, n *namespace, r EntityRecord) (*topic, error) {
-	var d topicDefinition
-	if err := json.Unmarshal(r.Definition, &d); err != nil {
-		return nil, fmt.Errorf("definition: %w", err)
+	o, err := decodeEntity(r.Definition)
+	if err != nil {
+		return nil, err
 	}
-	return newTopic(b, n, r, description.Topic.Default(d.Options, n.options.SKU)), nil
+	return newTopic(b, n, r, description.Topic.Default(o, n.options.SKU)), nil
 }
 
 // openSubscription opens a subscription that is in the store. The caller
@@ -122,7 +122,7 @@ func (s *subscription) storeOptions() description.Options {
 }
 
 func (s *subscription) definition() []byte {
-	d := subscriptionDefinition{Version: topicVersion, Kind: kindSubscription, Topic: s.topic.id, Name: s.name, Options: s.options}
+	d := subscriptionDefinition{Version: entityVersion, Kind: kindSubscription, Topic: s.topic.id, Name: s.name, Options: s.options}
 	for _, r := range s.rules {
 		d.Rules = append(d.Rules, r.ruleDefinition)
 	}

@@ -96,7 +96,7 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 		t.options, t.updated = o, b.catalogueTime()
 		t.core.SetConfig(config(&o))
 		b.store.PutEntity(u, EntityRecord{ID: t.id, Namespace: n.id, Path: t.path, CreatedAt: t.created, UpdatedAt: t.updated,
-			Definition: encode(topicDefinition{topicVersion, kindTopic, o})})
+			Definition: encodeEntity(kindTopic, o)})
 		b.changed(u, n, t.path)
 		for _, s := range t.subscriptions {
 			s.messageStore.options = s.storeOptions()

@@ -332,12 +332,12 @@ func TestTopicDefinitions(t *testing.T) {
 	if err != nil || len(c.Entities) != 3 {
 		t.Fatalf("catalogue %+v, error %v", c, err)
 	}
-	for i, want := range []string{`{"version":1,"options"`, `{"version":2,"kind":"topic","options"`, `{"version":2,"kind":"subscription","topic":2,"name":"s","options"`} {
+	for i, want := range []string{`{"version":3,"kind":"queue","options"`, `{"version":3,"kind":"topic","options"`, `{"version":3,"kind":"subscription","topic":2,"name":"s","options"`} {
 		if got := string(c.Entities[i].Definition); !strings.HasPrefix(got, want) {
 			t.Errorf("definition of %s: %s, want %s…", c.Entities[i].Path, got, want)
 		}
 	}
-	for _, bad := range []string{`{"version":3,"kind":"topic"}`, `{"version":2}`, `{"version":2,"kind":"relay"}`, `{"version":1,"kind":"topic"}`, `{}`, ``, `{"version":2,"kind":"subscription","topic":77}`} {
+	for _, bad := range []string{`{"version":4,"kind":"topic"}`, `{"version":3}`, `{"version":2,"kind":"queue"}`, `{"version":2}`, `{"version":2,"kind":"relay"}`, `{"version":1,"kind":"topic"}`, `{}`, ``, `{"version":2,"kind":"subscription","topic":77}`} {
 		u := &commit.Unit{}
 		store.PutEntity(u, broker.EntityRecord{ID: 9, Namespace: 1, Path: "x", Definition: []byte(bad)})
 		store.Submit(u)

@@ -44,6 +44,7 @@ func TestReadOptions(t *testing.T) {
 		{LockDuration: 5 * time.Minute, DefaultMessageTimeToLive: time.Second, AutoDeleteOnIdle: description.Forever, MaxDeliveryCount: 2147483647,
 			DeadLetteringOnFilterEvaluationExceptions: &no},
 	}
+	want[2].Written = map[string]string{"autoDeleteOnIdle": "P300Y"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}

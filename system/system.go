@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"switchyard/amqp/amqpnet"
+	"switchyard/arm/servicebusrp"
 	"switchyard/auth"
 	"switchyard/auth/issuer"
 	"switchyard/bridge"
@@ -199,6 +200,9 @@ func (s *System) openStore() error {
 }
 
 func (s *System) startBroker(ctx context.Context) error {
+	if err := servicebusrp.MoveSpellings(ctx, records{s.store}, s.store, s.store); err != nil {
+		return err
+	}
 	b, err := broker.New(broker.Options{
 		Store: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
 		Events: broker.EventListener{QueueDeleted: s.queueDeleted},

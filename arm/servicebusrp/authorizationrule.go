@@ -8,6 +8,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/auth"
+	"switchyard/broker"
 	"switchyard/commit"
 	"switchyard/value"
 )
@@ -55,6 +56,17 @@ func (p *Provider) handleRule(ctx context.Context, r *arm.Request) (*arm.Respons
 		return p.deleteRule(ctx, r, scope)
 	}
 	return nil, arm.MethodNotAllowed(r)
+}
+
+// entityPath is the path by which auth knows what a request is about.
+func entityPath(id arm.ResourceID) string {
+	switch {
+	case len(id.Names) > 2 && len(id.Types) > 2 && id.Types[2] == "subscriptions":
+		return broker.SubscriptionPath(id.Names[1], id.Names[2])
+	case len(id.Names) > 1 && (id.Types[1] == "queues" || id.Types[1] == "topics"):
+		return id.Names[1]
+	}
+	return ""
 }
 
 // existing finds the queue or the topic that a rule belongs to and returns its

@@ -6,11 +6,9 @@
 // auth has the authorization rules; both have other front doors. Kept here is
 // only what they don't know, in the control plane's store:
 //
-//	servicebus/namespaces/<name>           envelope: group, location, tags, SKU …
-//	servicebus/echo/<name>/<entity path>   durations as they were written
+//	servicebus/namespaces/<name>   envelope: group, location, tags, SKU …
 //
-// Names are in lower case, paths escaped; each record is JSON with a version. An
-// envelope is written in the unit that changes the broker's definition.
+// Names are in lower case; each record is JSON with a version. An envelope is written in the unit that changes the broker's definition.
 //
 // A namespace's name is unique in the whole system. One that the broker has and
 // that has no envelope, such as one of a deployed configuration, is not shown; a

@@ -20,8 +20,8 @@ func TestGoldenRecords(t *testing.T) {
 			golden.JSON("least", envelope{Version: namespaceVersion, Name: "n", SKU: "Standard", CreatedAt: at,
 				UpdatedAt: at}, readEnvelope)}
 	})
-	golden.Check(t, "durations", echoVersion, func(int) []golden.Record {
-		return []golden.Record{golden.JSON("full", echoRecord{echoVersion, echo{"lockDuration": "PT60S",
+	golden.Check(t, "durations", spellingVersion, func(int) []golden.Record {
+		return []golden.Record{golden.JSON("full", spellingRecord{spellingVersion, map[string]string{"lockDuration": "PT60S",
 			"autoDeleteOnIdle": "P1W"}}, nil)}
 	})
 }

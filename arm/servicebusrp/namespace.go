@@ -361,16 +361,10 @@ func (p *Provider) saveNamespace(ctx context.Context, r *arm.Request, e envelope
 // deleteNamespace removes a namespace with all that is in it. It is called with
 // changing held.
 func (p *Provider) deleteNamespace(ctx context.Context, e envelope) error {
-	var echoes error
-	err := p.apply(ctx, p.o.Broker.DeleteNamespaceEffect(e.Name, true), func(u *commit.Unit) {
+	return p.apply(ctx, p.o.Broker.DeleteNamespaceEffect(e.Name, true), func(u *commit.Unit) {
 		p.o.Store.Delete(u, namespaceKey(e.Name))
-		echoes = p.deleteEcho(u, e.Name, "")
 		p.k.DeleteScope(u, e.id())
 		p.o.Authority.DeleteNamespace(e.Name)
 		p.o.SaveRules(u)
 	})
-	if echoes != nil { // what is left of them is only a spelling
-		p.o.Logger.Warn("durations of a deleted namespace are left over", "namespace", e.Name, "err", echoes)
-	}
-	return err
 }

@@ -10,11 +10,11 @@ import (
 
 // properties shows an entity ([ARM 6.2] to [ARM 6.4]): everything that can be written
 // is there, and what can only be read is in outputs, by name.
-func (p *Provider) properties(e envelope, kind description.Entity, path string, o description.Options, outputs map[string]value.Value) *value.Object {
-	props, spelt := value.NewObject(), p.echoOf(e.Name, path)
+func properties(kind description.Entity, o description.Options, outputs map[string]value.Value) *value.Object {
+	props := value.NewObject()
 	for _, row := range kind.ARMProperties() {
 		if v := row.Value(&o); v != nil {
-			props.Set(row.ARMName(), spelt.of(row, v))
+			props.Set(row.ARMName(), v)
 		}
 	}
 	for _, name := range kind.Outputs() {
@@ -25,9 +25,8 @@ func (p *Provider) properties(e envelope, kind description.Entity, path string, 
 
 // readOptions reads the body that describes an entity. What is unsupported may be
 // there if it is empty.
-func readOptions(r *arm.Request, kind description.Entity, unsupported ...string) (o description.Options, written echo, err error) {
+func readOptions(r *arm.Request, kind description.Entity, unsupported ...string) (o description.Options, err error) {
 	body, props := beginBody(r)
-	written = echo{}
 	for _, row := range kind.ARMProperties() {
 		name := row.ARMName()
 		v, ok := props.Value(name)
@@ -39,8 +38,6 @@ func readOptions(r *arm.Request, kind description.Entity, unsupported ...string)
 			props.Wrong(name, k.Got, k.Want)
 		} else if err != nil {
 			props.Fail(name, "%v", err)
-		} else if again := row.Value(&o); row.Kind == description.Duration && again != v {
-			written[name], _ = v.(string)
 		}
 	}
 	for _, name := range unsupported {
@@ -48,7 +45,7 @@ func readOptions(r *arm.Request, kind description.Entity, unsupported ...string)
 			props.Fail(name, "it is not supported")
 		}
 	}
-	return o, written, finishBody(body, props)
+	return o, finishBody(body, props)
 }
 
 // beginBody begins to read the body of something in a namespace.

@@ -79,7 +79,7 @@ func (p *Provider) answerQueue(r *arm.Request) (*arm.Response, error) {
 // queueObject is a queue as clients see it [ARM 6.2]: everything that can be
 // written is there.
 func (p *Provider) queueObject(e envelope, i broker.QueueInfo) *value.Object {
-	props := p.properties(e, description.Queue, i.Path, i.Options, map[string]value.Value{
+	props := properties(description.Queue, i.Options, map[string]value.Value{
 		"sizeInBytes": i.Counts.SizeInBytes, "messageCount": i.Counts.Total, "countDetails": counts(i.Counts),
 		"createdAt": arm.FormatTime(i.CreatedAt), "updatedAt": arm.FormatTime(i.UpdatedAt), "accessedAt": arm.FormatTime(i.AccessedAt),
 	})
@@ -98,7 +98,7 @@ func counts(c broker.Counts) *value.Object {
 
 func (p *Provider) putQueue(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	ns, path := r.ID.Names[0], r.ID.Names[1]
-	o, written, err := readOptions(r, description.Queue)
+	o, err := readOptions(r, description.Queue)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (p *Provider) putQueue(ctx context.Context, r *arm.Request) (*arm.Response,
 			return nil, err
 		}
 	}
-	if err := p.apply(ctx, p.o.Broker.PutQueueEffect(ns, path, o), func(u *commit.Unit) { p.putEcho(u, ns, path, written) }); err != nil {
+	if err := p.apply(ctx, p.o.Broker.PutQueueEffect(ns, path, o), nil); err != nil {
 		return nil, p.fail(r, err)
 	}
 	return p.answerQueue(r)
@@ -138,18 +138,13 @@ func (p *Provider) deleteEntity(ctx context.Context, r *arm.Request, path string
 	ns := r.ID.Names[0]
 	p.changing.Lock()
 	defer p.changing.Unlock()
-	var left error
 	err := p.apply(ctx, effect(), func(u *commit.Unit) {
-		left = p.deleteEcho(u, ns, path)
 		p.k.DeleteScope(u, r.ID)
 		if len(p.o.Authority.Rules(ns, path)) > 0 {
 			p.o.Authority.DeleteEntity(ns, path)
 			p.o.SaveRules(u)
 		}
 	})
-	if left != nil { // only a spelling
-		p.o.Logger.Warn("durations of a deleted entity are left over", "namespace", ns, "entity", path, "err", left)
-	}
 	if errors.Is(err, broker.ErrEntityNotFound) {
 		return arm.NoContent(), nil // somebody else was faster
 	}

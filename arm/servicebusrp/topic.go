@@ -63,7 +63,7 @@ func (p *Provider) answerTopic(r *arm.Request) (*arm.Response, error) {
 
 // topicObject is a topic as clients see it [ARM 6.3].
 func (p *Provider) topicObject(e envelope, i broker.TopicInfo) *value.Object {
-	props := p.properties(e, description.Topic, i.Path, i.Options, map[string]value.Value{
+	props := properties(description.Topic, i.Options, map[string]value.Value{
 		"sizeInBytes": i.SizeInBytes, "subscriptionCount": int64(i.SubscriptionCount),
 		"countDetails": counts(broker.Counts{}), // a topic holds nothing itself: its subscriptions do
 		"createdAt":    arm.FormatTime(i.CreatedAt), "updatedAt": arm.FormatTime(i.UpdatedAt), "accessedAt": arm.FormatTime(i.AccessedAt),
@@ -73,7 +73,7 @@ func (p *Provider) topicObject(e envelope, i broker.TopicInfo) *value.Object {
 
 func (p *Provider) putTopic(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	ns, path := r.ID.Names[0], r.ID.Names[1]
-	o, written, err := readOptions(r, description.Topic)
+	o, err := readOptions(r, description.Topic)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (p *Provider) putTopic(ctx context.Context, r *arm.Request) (*arm.Response,
 			return nil, err
 		}
 	}
-	if err := p.apply(ctx, p.o.Topics.PutTopicEffect(ns, path, o), func(u *commit.Unit) { p.putEcho(u, ns, path, written) }); err != nil {
+	if err := p.apply(ctx, p.o.Topics.PutTopicEffect(ns, path, o), nil); err != nil {
 		return nil, p.fail(r, err)
 	}
 	return p.answerTopic(r)

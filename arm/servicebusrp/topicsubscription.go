@@ -68,7 +68,7 @@ func (p *Provider) answerSubscription(r *arm.Request) (*arm.Response, error) {
 
 // subscriptionObject is a subscription as clients see it [ARM 6.4].
 func (p *Provider) subscriptionObject(e envelope, i broker.SubscriptionInfo) *value.Object {
-	props := p.properties(e, description.Subscription, i.Path, i.Options, map[string]value.Value{
+	props := properties(description.Subscription, i.Options, map[string]value.Value{
 		"messageCount": i.Counts.Total, "countDetails": counts(i.Counts),
 		"createdAt": arm.FormatTime(i.CreatedAt), "updatedAt": arm.FormatTime(i.UpdatedAt), "accessedAt": arm.FormatTime(i.AccessedAt),
 	})
@@ -82,7 +82,7 @@ func (e envelope) subscriptionID(topic, name string) arm.ResourceID {
 
 func (p *Provider) putSubscription(ctx context.Context, r *arm.Request, topic string) (*arm.Response, error) {
 	ns, name := r.ID.Names[0], r.ID.Names[2]
-	o, written, err := readOptions(r, description.Subscription, "clientAffineProperties", "duplicateDetectionHistoryTimeWindow")
+	o, err := readOptions(r, description.Subscription, "clientAffineProperties", "duplicateDetectionHistoryTimeWindow")
 	if err != nil {
 		return nil, err
 	}
@@ -101,8 +101,7 @@ func (p *Provider) putSubscription(ctx context.Context, r *arm.Request, topic st
 			return nil, err
 		}
 	}
-	path := broker.SubscriptionPath(topic, name)
-	if err := p.apply(ctx, p.o.Topics.PutSubscriptionEffect(ns, topic, name, o), func(u *commit.Unit) { p.putEcho(u, ns, path, written) }); err != nil {
+	if err := p.apply(ctx, p.o.Topics.PutSubscriptionEffect(ns, topic, name, o), nil); err != nil {
 		return nil, p.fail(r, err)
 	}
 	return p.answerSubscription(r)

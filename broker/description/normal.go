@@ -52,6 +52,7 @@ func (e Entity) Normal(o Options, sku string) (Options, error) {
 			return o, err
 		}
 	}
+	o.Written = e.spellings(&o)
 	return o, nil
 }
 
@@ -71,7 +72,7 @@ func (e Entity) Check(p *Property, o Options, sku string) error {
 // differs between two options; nil: there is none.
 func (e Entity) Unchanged(old, new Options) *Property {
 	for _, p := range rows[e] {
-		if p.Fixed && p.Value(&old) != p.Value(&new) {
+		if p.Fixed && !reflect.DeepEqual(p.Field(&old), p.Field(&new)) {
 			return p
 		}
 	}
@@ -103,7 +104,7 @@ func (p *Property) setDefault(o *Options, sku string) {
 func (p *Property) isDefault(o *Options, sku string) bool {
 	var d Options
 	p.setDefault(&d, sku)
-	return p.Value(o) == p.Value(&d)
+	return reflect.DeepEqual(p.Field(o), p.Field(&d))
 }
 
 // check says what is wrong with a property, "" if nothing is.

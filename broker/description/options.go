@@ -75,4 +75,10 @@ type Options struct {
 	FilteringMessagesBeforePublishing   bool          `json:"filteringMessagesBeforePublishing,omitempty"`
 	// ClientAffine is a subscription of a JMS client.
 	ClientAffine bool `json:"clientAffine,omitempty"`
+
+	// Written has the durations that a client wrote in another way than
+	// [FormatDuration] does, by [Property.ARMName]: ARM echoes PT60S as PT60S
+	// [ARM 6.2]. It is no property, only the spelling of some: a text whose value is
+	// not the property's is not used. The map is never changed, only replaced.
+	Written map[string]string `json:"written,omitempty"`
 }

@@ -139,10 +139,14 @@ func (p *Property) limits(sku string) *Limits {
 	return &p.Limits
 }
 
-// Value returns the property of normal options as JSON; nil: it is not there.
+// Value returns the property of normal options as JSON, a duration as it was
+// written; nil: it is not there.
 func (p *Property) Value(o *Options) value.Value {
 	switch f := p.Field(o).(type) {
 	case *time.Duration:
+		if s, ok := p.spelling(o); ok {
+			return s
+		}
 		return FormatDuration(*f)
 	case *int:
 		return int64(*f)
@@ -179,7 +183,7 @@ func (e *KindError) Error() string {
 func (p *Property) Set(o *Options, v value.Value) error {
 	switch f := p.Field(o).(type) {
 	case *time.Duration:
-		return as(v, value.KindString, func(s string) (err error) { *f, err = p.duration(s); return err })
+		return as(v, value.KindString, func(s string) (err error) { *f, err = p.duration(s); p.setSpelling(o, s); return err })
 	case *int:
 		return as(v, value.KindInt, func(n int64) error { *f = int(n); return checkNumber(n) })
 	case *int64:

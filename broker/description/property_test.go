@@ -32,6 +32,9 @@ func TestEveryFieldHasARow(t *testing.T) {
 	fields := map[any]reflect.StructField{}
 	v := reflect.ValueOf(&o).Elem()
 	for i := range v.NumField() {
+		if v.Type().Field(i).Name == "Written" {
+			continue // no property
+		}
 		fields[v.Field(i).Addr().Interface()] = v.Type().Field(i)
 	}
 	names := map[string]bool{}
@@ -173,8 +176,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestSpellings: what is written in another way has the same value.
-func TestSpellings(t *testing.T) {
+// TestValues: what is written in another way has the same value.
+func TestValues(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		given, got value.Value
@@ -186,7 +189,9 @@ func TestSpellings(t *testing.T) {
 	} {
 		var o description.Options
 		p := property(t, description.Queue, c.name)
-		if err := p.Set(&o, c.given); err != nil || p.Value(&o) != c.got {
+		err := p.Set(&o, c.given)
+		o.Written = nil
+		if err != nil || p.Value(&o) != c.got {
 			t.Errorf("%s = %v: got %v, %v, want %v", c.name, c.given, p.Value(&o), err, c.got)
 		}
 	}
