@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"switchyard/broker"
+	"switchyard/clock"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/trigger"
+	"switchyard/value"
 )
 
 // TestBinding: the binding and the tokens in it are durable: an older run reads
@@ -121,25 +123,24 @@ func TestSourceFollowsItsQueue(t *testing.T) {
 func TestStarterCheck(t *testing.T) {
 	w := newWorld(t)
 	x := Starter{
-		Bus: w.Bus, Logger: slog.New(slog.DiscardHandler), Context: context.Background(),
-		Endpoint: func(_ *pipeline.Factory, t *pipeline.Trigger) (activity.Endpoint, error) {
-			if t.Name == "Unlinked" {
-				return activity.Endpoint{}, errors.New("linked service Bus is not in the factory")
-			}
-			return home, nil
-		},
+		Bus: w.Bus, Logger: slog.New(slog.DiscardHandler), Context: context.Background(), Clock: clock.Wall{},
 	}
 	def := func(name, queue string, started bool) *pipeline.Trigger {
+		service := "Bus"
+		if name == "Unlinked" {
+			service = "Nowhere"
+		}
 		return &pipeline.Trigger{Name: name, File: "trigger/" + name + ".json", Started: started,
-			ServiceBus: &pipeline.ServiceBusTrigger{QueueName: queue}}
+			ServiceBus: &pipeline.ServiceBusTrigger{QueueName: queue, LinkedService: &pipeline.Reference{Name: service}}}
 	}
 	f := &pipeline.Factory{Triggers: []*pipeline.Trigger{
 		def("Good", "in", true), def("Stopped", "nowhere", false), def("Lost", "nowhere", true), def("Unlinked", "in", true),
 		{Name: "Clock", Started: true},
 	}}
+	f.PutLinkedService(linkedService(t, `{"type":"AzureServiceBus","typeProperties":{"fullyQualifiedNamespace":"ns-one.servicebus.windows.net"}}`))
 	err := x.Check(f)
 	wantError(t, "lost queue", err, "trigger/Lost.json: $.properties.typeProperties: trigger Lost: queue nowhere of namespace ns-one")
-	wantError(t, "lost linked service", err, "trigger/Unlinked.json: $.properties.typeProperties: trigger Unlinked: linked service Bus")
+	wantError(t, "lost linked service", err, "trigger/Unlinked.json: $.properties.typeProperties: trigger Unlinked: linked service \"Nowhere\" is not found")
 	if n := strings.Count(err.Error(), "\n"); n != 1 {
 		t.Errorf("%d lines, want 2:\n%v", n+1, err)
 	}
@@ -149,5 +150,51 @@ func TestStarterCheck(t *testing.T) {
 	f.Triggers = f.Triggers[:1]
 	if err := x.Check(f); err != nil {
 		t.Errorf("a folder in order: %v", err)
+	}
+}
+
+func linkedService(t *testing.T, properties string) *pipeline.LinkedService {
+	t.Helper()
+	l, ds := pipeline.ParseLinkedService("linkedService/Bus.json", []byte(`{"name":"Bus","properties":`+properties+`}`))
+	if ds != nil {
+		t.Fatal(ds)
+	}
+	return l
+}
+
+// TestTriggerLinkedService: the linked service of a trigger is resolved as that of
+// an activity is, parameters and secrets included.
+func TestTriggerLinkedService(t *testing.T) {
+	w := newWorld(t)
+	x := Starter{Bus: w.Bus, Logger: slog.New(slog.DiscardHandler), Context: context.Background(), Clock: clock.Wall{}}
+	for _, c := range []struct{ name, properties, arguments, want string }{
+		{"default", `{"type":"AzureServiceBus","parameters":{"n":{"type":"String","defaultValue":"ns-one"}},
+			"typeProperties":{"fullyQualifiedNamespace":"@{linkedService().n}.servicebus.windows.net"}}`, `{}`, ""},
+		{"argument", `{"type":"AzureServiceBus","parameters":{"n":{"type":"String"}},
+			"typeProperties":{"fullyQualifiedNamespace":"@{linkedService().n}.servicebus.windows.net"}}`, `{"n":"ns-one"}`, ""},
+		{"argument of another type", `{"type":"azureservicebus","parameters":{"one":{"type":"Int"}},
+			"typeProperties":{"fullyQualifiedNamespace":"@if(equals(linkedService().one,1),'ns-one.servicebus.windows.net','x')"}}`, `{"one":"1"}`, ""},
+		{"secret", `{"type":"AzureServiceBus","parameters":{"key":{"type":"SecureString"}},"typeProperties":{"connectionString":{"type":"SecureString",
+			"value":"Endpoint=sb://127.0.0.1:5672/;SharedAccessKeyName=listens;SharedAccessKey=@{linkedService().key}"}}}`,
+			`{"key":{"type":"SecureString","value":"secret"}}`, ""},
+		{"no argument", `{"type":"AzureServiceBus","parameters":{"n":{"type":"String"}},
+			"typeProperties":{"fullyQualifiedNamespace":"@{linkedService().n}"}}`, `{}`, `linked service "Bus": parameter "n" has no value and no default`},
+		{"argument that does not convert", `{"type":"AzureServiceBus","parameters":{"one":{"type":"Int"}},
+			"typeProperties":{"fullyQualifiedNamespace":"x"}}`, `{"one":"two"}`, `parameter "one" of type Int does not take a value of type String`},
+		{"argument of nothing", `{"type":"AzureServiceBus","typeProperties":{"fullyQualifiedNamespace":"x"}}`, `{"m":1}`, `parameter "m" is not declared`},
+		{"expression", `{"type":"AzureServiceBus","typeProperties":{"fullyQualifiedNamespace":"@pipeline().RunId"}}`, `{}`, "pipeline"},
+		{"another type", `{"type":"HttpServer","typeProperties":{}}`, `{}`, "linked service Bus is of type HttpServer, not AzureServiceBus"},
+		{"elsewhere", `{"type":"AzureServiceBus","typeProperties":{"fullyQualifiedNamespace":"elsewhere"}}`, `{}`, "elsewhere is not served here"},
+	} {
+		f := &pipeline.Factory{}
+		f.PutLinkedService(linkedService(t, c.properties))
+		args, err := value.Parse([]byte(c.arguments))
+		w.must(err)
+		src, err := x.source(f, &pipeline.Trigger{Name: "T", ServiceBus: &pipeline.ServiceBusTrigger{
+			QueueName: "in", LinkedService: &pipeline.Reference{Name: "Bus", Parameters: args.(*value.Object)}}})
+		if err == nil {
+			_, err = src.open()
+		}
+		wantError(t, c.name, err, c.want)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"switchyard/clock"
 	"switchyard/commit"
@@ -24,15 +25,25 @@ type Starter struct {
 	Logger *slog.Logger
 	// Context ends when no more runs are to be started.
 	Context context.Context
-	// Endpoint resolves the linked service of a trigger.
-	Endpoint func(f *pipeline.Factory, t *pipeline.Trigger) (activity.Endpoint, error)
 }
 
 // source finds the queue of a trigger.
 func (x Starter) source(f *pipeline.Factory, t *pipeline.Trigger) (*source, error) {
-	ep, err := x.Endpoint(f, t)
+	ref := t.ServiceBus.LinkedService
+	r := pipeline.Resolver{
+		LinkedService: func(name string) (*pipeline.LinkedService, error) { return f.LinkedService(name), nil },
+		Now:           x.Clock.Now(),
+	}
+	l, err := r.ResolveLinkedService(ref)
 	if err != nil {
 		return nil, err
+	}
+	if !strings.EqualFold(l.Type, pipeline.TypeAzureServiceBus) {
+		return nil, fmt.Errorf("linked service %s is of type %s, not %s", ref.Name, l.Type, pipeline.TypeAzureServiceBus)
+	}
+	ep, fail := activity.EndpointOf(l.Name, l.TypeProperties)
+	if fail != nil {
+		return nil, fail
 	}
 	return &source{bus: x.Bus, endpoint: ep, queue: t.ServiceBus.QueueName}, nil
 }

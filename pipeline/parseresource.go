@@ -41,7 +41,7 @@ func ReadLinkedService(file string, root *value.Object) (*LinkedService, Diagnos
 	tp := object(props, "typeProperties")
 	l.TypeProperties = orEmpty(tp.Raw())
 	if l.Is(TypeAzureServiceBus) {
-		l.ServiceBus = serviceBusConnection(tp)
+		checkConnection(tp)
 	}
 	return l, d.diags
 }

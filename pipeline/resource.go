@@ -16,22 +16,11 @@ type LinkedService struct {
 	Annotations    value.Array
 	ConnectVia     *Reference
 	TypeProperties *value.Object // never nil; may hold linkedService() expressions
-	// ServiceBus is set for the type AzureServiceBus.
-	ServiceBus *ServiceBusConnection
-	Raw        *value.Object
+	Raw            *value.Object
 }
 
 // Is reports whether the linked service has the type, ignoring case.
 func (l *LinkedService) Is(serviceType string) bool { return equalFold(l.Type, serviceType) }
-
-// A ServiceBusConnection is what a linked service of type AzureServiceBus, an
-// extension, points at: one of its two members is set.
-type ServiceBusConnection struct {
-	// FullyQualifiedNamespace is connected to with the factory's identity.
-	FullyQualifiedNamespace value.Value
-	// ConnectionString is text or a SecureString object.
-	ConnectionString value.Value
-}
 
 // A Dataset is the definition in one file of the folder dataset/ [ENGINE 7].
 type Dataset struct {

@@ -52,23 +52,20 @@ func checkSettlement(n *read.Members) {
 	}
 }
 
-// serviceBusConnection reads a linked service of our type.
-func serviceBusConnection(tp *read.Members) *ServiceBusConnection {
+// checkConnection checks what a linked service of our type points at.
+func checkConnection(tp *read.Members) {
 	tp.Only("fullyQualifiedNamespace", "connectionString")
-	c := &ServiceBusConnection{}
-	var byName, byString bool
-	c.FullyQualifiedNamespace, byName = tp.Value("fullyQualifiedNamespace")
-	c.ConnectionString, byString = tp.Value("connectionString")
+	_, byName := tp.Value("fullyQualifiedNamespace")
+	secret, byString := tp.Value("connectionString")
 	(&Property{Name: "fullyQualifiedNamespace", Kind: TextProperty}).validate(tp)
-	if _, isText := c.ConnectionString.(string); byString && !isText && !isExpression(c.ConnectionString) {
-		if _, secure := SecureString(c.ConnectionString); !secure {
+	if _, isText := secret.(string); byString && !isText && !isExpression(secret) {
+		if _, secure := SecureString(secret); !secure {
 			tp.Fail("connectionString", "is neither text nor a SecureString object; other kinds of secrets are not supported")
 		}
 	}
 	if byName == byString {
 		tp.FailObject("needs fullyQualifiedNamespace or connectionString, one of the two")
 	}
-	return c
 }
 
 func serviceBusTrigger(tp *read.Members) *ServiceBusTrigger {

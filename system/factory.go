@@ -13,9 +13,7 @@ import (
 	"switchyard/broker"
 	"switchyard/commit"
 	"switchyard/deploy"
-	"switchyard/expr"
 	"switchyard/pipeline"
-	"switchyard/pipeline/activity"
 	"switchyard/pipeline/factory"
 	"switchyard/store"
 	"switchyard/value"
@@ -54,7 +52,7 @@ func (s *System) openFactories() error {
 
 func (s *System) starter() bridge.Starter {
 	return bridge.Starter{
-		Bus: s.bus, Engine: s.engine, Log: s.store, Clock: s.clock, Logger: s.log, Context: s.links, Endpoint: s.triggerEndpoint,
+		Bus: s.bus, Engine: s.engine, Log: s.store, Clock: s.clock, Logger: s.log, Context: s.links,
 	}
 }
 
@@ -193,49 +191,6 @@ func (s *System) factory(name string) (*pipeline.Factory, error) {
 type NotFoundError struct{ Msg string }
 
 func (e *NotFoundError) Error() string { return e.Msg }
-
-// triggerEndpoint resolves the linked service of a trigger: only linkedService()
-// can occur in its expressions.
-func (s *System) triggerEndpoint(f *pipeline.Factory, def *pipeline.Trigger) (activity.Endpoint, error) {
-	ref := def.ServiceBus.LinkedService
-	l := f.LinkedService(ref.Name)
-	if l == nil {
-		return activity.Endpoint{}, fmt.Errorf("linked service %s is not in the factory", ref.Name)
-	}
-	if l.ServiceBus == nil {
-		return activity.Endpoint{}, fmt.Errorf("linked service %s is of type %s, not AzureServiceBus", ref.Name, l.Type)
-	}
-	params := &value.Object{}
-	for _, p := range l.Parameters {
-		v := p.Default
-		if ref.Parameters != nil {
-			if given, ok := ref.Parameters.Lookup(p.Name); ok {
-				v = given
-			}
-		}
-		params.Set(p.Name, v)
-	}
-	c := &expr.Context{Now: s.broker.Now(), LinkedService: params}
-	read := func(v value.Value) (string, error) {
-		if o, ok := v.(*value.Object); ok {
-			if secret, ok := o.Lookup("value"); ok {
-				v = secret
-			}
-		}
-		v, err := c.Evaluate(v)
-		if err != nil || v == nil {
-			return "", err
-		}
-		return value.Text(v), nil
-	}
-	var ep activity.Endpoint
-	var err error
-	if ep.FullyQualifiedNamespace, err = read(l.ServiceBus.FullyQualifiedNamespace); err != nil {
-		return ep, err
-	}
-	ep.ConnectionString, err = read(l.ServiceBus.ConnectionString)
-	return ep, err
-}
 
 func (s *System) httpURL() string { return "http://" + s.http.Addr().String() }
 

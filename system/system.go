@@ -246,6 +246,8 @@ func (s *System) startEngine(context.Context) error {
 		History: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Registry: s.registry, Sealer: s.store,
 		Finish: trigger.Finish(s.bus), LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
 			return s.factories.LinkedService(factory, name)
+		}, Dataset: func(factory, name string) (*pipeline.Dataset, error) {
+			return s.factories.Dataset(factory, name)
 		},
 	})
 	if err != nil {

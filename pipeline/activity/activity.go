@@ -35,6 +35,10 @@ type Call struct {
 	// LinkedService is the resolved linked service, nil if the activity names
 	// none.
 	LinkedService *LinkedService
+	// Datasets are those that typeProperties names, by the name of the property;
+	// Inputs and Outputs those that the activity lists beside them.
+	Datasets        map[string]*Dataset
+	Inputs, Outputs []*Dataset
 	// Binding names what started the run, in the words of its trigger; nil if
 	// the run was not started by messages.
 	Binding json.RawMessage
@@ -43,12 +47,12 @@ type Call struct {
 	Queued time.Duration
 }
 
-// LinkedService is a linked service with every expression of its typeProperties
-// resolved [ENGINE 7]. It may contain secrets.
-type LinkedService struct {
-	Name, Type     string
-	TypeProperties *value.Object
-}
+// LinkedService and Dataset are what a call gets: every expression of theirs is
+// resolved.
+type (
+	LinkedService = pipeline.ResolvedLinkedService
+	Dataset       = pipeline.ResolvedDataset
+)
 
 // Result is the outcome of an attempt: a failure if Err is not nil, otherwise a
 // success. A failure may have an output too.

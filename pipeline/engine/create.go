@@ -18,7 +18,7 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 	if p == nil {
 		return nil, fmt.Errorf("%w in factory %q", ErrPipelineNotFound, f.Name)
 	}
-	bound, secure, err := run.BindParameters(p, params, true)
+	bound, secure, err := pipeline.BindParameters(p.Parameters, params, true)
 	if err != nil {
 		return nil, parameterError(err)
 	}
@@ -66,18 +66,18 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 
 const manual = "Manual"
 
-// parameterError gives the error of [run.BindParameters] one of the engine's
+// parameterError gives the error of [pipeline.BindParameters] one of the engine's
 // sentinels beside it.
 func parameterError(err error) error {
-	var p *run.ParameterError
+	var p *pipeline.ParameterError
 	if !errors.As(err, &p) {
 		return err
 	}
 	kind := ErrInvalidParameter
 	switch p.Problem {
-	case run.ParameterMissing:
+	case pipeline.ParameterMissing:
 		kind = ErrMissingParameter
-	case run.ParameterUnknown:
+	case pipeline.ParameterUnknown:
 		kind = ErrUnknownParameter
 	}
 	return fmt.Errorf("%w: %w", kind, err)

@@ -171,7 +171,7 @@ func (e *Engine) Stop(grace time.Duration) {
 
 // CreateRun starts a run, or queues it if the pipeline's concurrency is used up,
 // and returns its id when it is durable. Errors wrap [ErrPipelineNotFound],
-// one of the three about parameters and a *run.ParameterError,
+// one of the three about parameters and a *pipeline.ParameterError,
 // [ErrTooManyQueuedRuns], [ErrStopping], [ErrRunExists], an *expr.Error of a run
 // dimension, or what the effect refused with.
 func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineName string, params *value.Object, o RunOptions) (string, error) {

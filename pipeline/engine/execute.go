@@ -2,16 +2,13 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
 
-	"switchyard/expr"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
-	"switchyard/value"
 )
 
 // execute starts an attempt. Its answer comes back as an outcome.
@@ -66,12 +63,8 @@ func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call
 		Now:           now,
 		Queued:        now.Sub(queued),
 	}
-	if call.LinkedService != nil {
-		l, err := r.e.linkedService(r.factory, call, now)
-		if err != nil {
-			return activity.Result{Err: activity.ErrorFrom(codeLinkedService, err)}
-		}
-		c.LinkedService = l
+	if err := r.e.connect(c, call); err != nil {
+		return activity.Result{Err: err}
 	}
 	return r.e.o.Registry.Execute(ctx, c)
 }
@@ -80,34 +73,66 @@ func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call
 const (
 	codeInternal      = "InternalServerError"
 	codeLinkedService = "LinkedServiceReferenceNotResolved"
+	codeDataset       = "DatasetReferenceNotResolved"
 )
 
-// linkedService resolves a reference [ENGINE 7]: its parameters are bound, and
-// the typeProperties are evaluated where linkedService() is all they can see.
-func (e *Engine) linkedService(factory string, call run.Call, now time.Time) (*activity.LinkedService, error) {
-	ref := call.LinkedService
-	if e.o.LinkedService == nil {
-		return nil, fmt.Errorf("there are no linked services; %q is not found", ref.Name)
+// connect resolves what an attempt works on: the activity's linked service and
+// datasets, with the definitions that the factory has now.
+func (e *Engine) connect(c *activity.Call, call run.Call) *activity.Error {
+	r := pipeline.Resolver{
+		Now: c.Now, Seed: call.Seed,
+		LinkedService: func(name string) (*pipeline.LinkedService, error) { return find(e.o.LinkedService, c.Factory, name) },
+		Dataset:       func(name string) (*pipeline.Dataset, error) { return find(e.o.Dataset, c.Factory, name) },
 	}
-	l, err := e.o.LinkedService(factory, ref.Name)
+	var err error
+	if call.LinkedService != nil {
+		if c.LinkedService, err = r.ResolveLinkedService(call.LinkedService); err != nil {
+			return activity.ErrorFrom(codeLinkedService, err)
+		}
+	}
+	if call.Activity == nil || !e.o.Registry.Supports(c.ActivityType) {
+		return nil // it has ended meanwhile, or is refused by its name
+	}
+	named, err := call.Activity.Row.DatasetReferences(c.Input)
 	if err != nil {
-		return nil, fmt.Errorf("linked service %q: %w", ref.Name, err)
+		return activity.ErrorFrom(codeDataset, err)
 	}
-	if l == nil {
-		return nil, fmt.Errorf("linked service %q is not found", ref.Name)
+	for name, ref := range named {
+		d, err := r.ResolveDataset(ref)
+		if err != nil {
+			return activity.ErrorFrom(codeDataset, err)
+		}
+		if c.Datasets == nil {
+			c.Datasets = map[string]*activity.Dataset{}
+		}
+		c.Datasets[name] = d
 	}
-	bound, _, err := run.BindParameters(&pipeline.Pipeline{Parameters: l.Parameters}, ref.Parameters, true)
+	if c.Inputs, err = datasets(r, call.Inputs); err == nil {
+		c.Outputs, err = datasets(r, call.Outputs)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("linked service %q: %w", ref.Name, err)
+		return activity.ErrorFrom(codeDataset, err)
 	}
-	x := expr.Context{Now: now, Seed: call.Seed, LinkedService: bound}
-	v, err := x.Evaluate(l.TypeProperties)
-	if err != nil {
-		return nil, fmt.Errorf("linked service %q: %w", ref.Name, err)
+	return nil
+}
+
+func datasets(r pipeline.Resolver, refs []*pipeline.Reference) ([]*activity.Dataset, error) {
+	var out []*activity.Dataset
+	for _, ref := range refs {
+		d, err := r.ResolveDataset(ref)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, d)
 	}
-	properties, ok := v.(*value.Object)
-	if !ok {
-		return nil, errors.New("linked service " + ref.Name + " has no typeProperties")
+	return out, nil
+}
+
+// find looks a definition up in a factory; an engine without definitions finds
+// none.
+func find[D any](lookup func(factory, name string) (*D, error), factory, name string) (*D, error) {
+	if lookup == nil {
+		return nil, nil
 	}
-	return &activity.LinkedService{Name: l.Name, Type: l.Type, TypeProperties: properties}, nil
+	return lookup(factory, name)
 }

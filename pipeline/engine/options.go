@@ -33,6 +33,8 @@ type Options struct {
 	Finish func(binding json.RawMessage, run string, o Outcome) (commit.Effect, error)
 	// LinkedService finds a linked service of a factory.
 	LinkedService func(factory, name string) (*pipeline.LinkedService, error)
+	// Dataset finds a dataset of a factory.
+	Dataset func(factory, name string) (*pipeline.Dataset, error)
 	// MaxActivities is how many activities execute at once in the whole engine,
 	// default 256. Others wait for their turn.
 	MaxActivities int

@@ -373,6 +373,15 @@ func (m *Manager) LinkedService(factory, name string) (*pipeline.LinkedService, 
 	return l, usable(l)
 }
 
+// Dataset returns a dataset as it is now, for a run to use.
+func (m *Manager) Dataset(factory, name string) (*pipeline.Dataset, error) {
+	f, err := m.Factory(factory)
+	if err != nil {
+		return nil, err
+	}
+	return f.Dataset(name), nil
+}
+
 // usable refuses what would have to go another way than this version goes.
 func usable(l *pipeline.LinkedService) error {
 	if l.ConnectVia != nil && !strings.EqualFold(l.ConnectVia.Name, AutoResolve) {

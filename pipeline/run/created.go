@@ -40,7 +40,7 @@ type Created struct {
 	// encoding it was absent, and Definition held the JSON.
 	Revision         Hash
 	Definition       []byte
-	Parameters       *value.Object // bound, see BindParameters
+	Parameters       *value.Object // bound, see pipeline.BindParameters
 	GlobalParameters *value.Object
 	Trigger          TriggerInfo
 	InvokedBy        Invoker

@@ -80,7 +80,7 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 	}
 	def := []byte(`{"name":"P","properties":` + definition + `}`)
 	p, _ := pipeline.ParsePipeline("P", def)
-	bound, secure, err := run.BindParameters(p, args, false)
+	bound, secure, err := pipeline.BindParameters(p.Parameters, args, false)
 	if err != nil {
 		t.Fatal(err)
 	}

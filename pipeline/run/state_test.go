@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/pipeline"
 	"switchyard/pipeline/run"
 	"switchyard/value"
 )
@@ -120,52 +119,6 @@ func TestCall(t *testing.T) {
 	}
 	if again := s.Call(e); again.ActivityRunID != c.ActivityRunID || again.Seed != c.Seed {
 		t.Error("the same attempt has two ids or seeds")
-	}
-}
-
-func TestBindParameters(t *testing.T) {
-	p, ds := pipeline.ParsePipeline("P", []byte(`{"name":"P","properties":{"parameters":{
-		"s":{"type":"string"},"i":{"type":"Int","defaultValue":"7"},"f":{"type":"Float","defaultValue":2},"b":{"type":"Bool","defaultValue":"TRUE"},
-		"a":{"type":"Array","defaultValue":"[1,2]"},"o":{"type":"Object","defaultValue":{"x":"@notEvaluated()"}},"k":{"type":"SecureString","defaultValue":"pw"},
-		"odd":{"type":"String","defaultValue":{}}}}}`))
-	if err := ds.Err(); err != nil || len(ds) != 1 {
-		t.Fatalf("diagnostics %v, want the one warning about odd", ds)
-	}
-	for _, tt := range []struct{ args, want string }{
-		{`{"S":1}`, `{"s":"1","i":7,"f":2.0,"b":true,"a":[1,2],"o":{"x":"@notEvaluated()"},"k":"pw","odd":{}}`},
-		{`{"s":null,"i":3.0,"f":"2.5","b":false,"a":[],"o":"{\"y\":1}","k":true,"odd":"x"}`, `{"s":null,"i":3,"f":2.5,"b":false,"a":[],"o":{"y":1},"k":"True","odd":"x"}`},
-	} {
-		got, secure, err := run.BindParameters(p, parse(t, tt.args).(*value.Object), true)
-		if err != nil || object(got) != tt.want || len(secure) != 1 || secure[0] != "k" {
-			t.Errorf("%s: got %s, secure %v, %v; want %s", tt.args, object(got), secure, err, tt.want)
-		}
-	}
-	for _, tt := range []struct {
-		args    string
-		strict  bool
-		problem run.ParameterProblem
-		name    string
-	}{
-		{`{}`, false, run.ParameterMissing, "s"},
-		{`{"s":[]}`, false, run.ParameterType, "s"},
-		{`{"s":"","i":"x"}`, false, run.ParameterType, "i"},
-		{`{"s":"","i":1.5}`, false, run.ParameterType, "i"},
-		{`{"s":"","b":"yes"}`, false, run.ParameterType, "b"},
-		{`{"s":"","a":{}}`, false, run.ParameterType, "a"},
-		{`{"s":"","o":"[1]"}`, false, run.ParameterType, "o"},
-		{`{"s":"","extra":1}`, true, run.ParameterUnknown, "extra"},
-	} {
-		_, _, err := run.BindParameters(p, parse(t, tt.args).(*value.Object), tt.strict)
-		var pe *run.ParameterError
-		if !errors.As(err, &pe) || pe.Problem != tt.problem || pe.Name != tt.name {
-			t.Errorf("%s: got %v, want problem %d of %s", tt.args, err, tt.problem, tt.name)
-		}
-	}
-	if _, _, err := run.BindParameters(p, parse(t, `{"s":"","extra":1}`).(*value.Object), false); err != nil {
-		t.Errorf("not strict: %v", err)
-	}
-	if _, _, err := run.BindParameters(p, nil, false); err == nil {
-		t.Error("no arguments: no error")
 	}
 }
 

@@ -309,7 +309,7 @@ func (t *ServiceBus) parameters(id string, now time.Time, messages []Message) (p
 // the pipeline the arguments it needs.
 func isParameterError(err error) bool {
 	var evaluation *expr.Error
-	var binding *run.ParameterError
+	var binding *pipeline.ParameterError
 	return errors.As(err, &evaluation) || errors.As(err, &binding)
 }
 

@@ -1,9 +1,8 @@
-package run
+package pipeline
 
 import (
 	"fmt"
 
-	"switchyard/pipeline"
 	"switchyard/value"
 )
 
@@ -12,16 +11,16 @@ type ParameterProblem uint8
 
 // The problems.
 const (
-	ParameterMissing ParameterProblem = iota // neither an argument nor a default
-	ParameterType                            // the value does not convert
-	ParameterUnknown                         // not declared; only in strict mode
+	ParameterMissing  ParameterProblem = iota // neither an argument nor a default
+	ParameterMistyped                         // the value does not convert
+	ParameterUnknown                          // not declared; only in strict mode
 )
 
 // A ParameterError reports an argument with which a run can't be created.
 type ParameterError struct {
 	Name    string
 	Problem ParameterProblem
-	Reason  string // of ParameterType
+	Reason  string // of ParameterMistyped
 }
 
 // Error returns what is wrong, naming the parameter.
@@ -35,15 +34,16 @@ func (e *ParameterError) Error() string {
 	return e.Reason
 }
 
-// BindParameters makes the parameters of a run from the arguments of its caller
-// [ENGINE 1.1]: an argument (also null), else the default, converted to the
-// declared type and in the order of the declaration. A default that does not
-// convert is used as it is, like Data Factory does. Arguments that are not
-// declared are refused in strict mode and left out otherwise. secure names the
-// parameters whose values are secret. The error is a [*ParameterError].
-func BindParameters(p *pipeline.Pipeline, args *value.Object, strict bool) (bound *value.Object, secure []string, err error) {
+// BindParameters makes the parameters of a run, a dataset or a linked service from
+// the arguments of its caller [ENGINE 1.1]: an argument (also null), else the
+// default, converted to the declared type and in the order of the declaration. A
+// default that does not convert is used as it is, like Data Factory does.
+// Arguments that are not declared are refused in strict mode and left out
+// otherwise. secure names the parameters whose values are secret. The error is a
+// [*ParameterError].
+func BindParameters(declared []*Parameter, args *value.Object, strict bool) (bound *value.Object, secure []string, err error) {
 	bound = &value.Object{}
-	for _, def := range p.Parameters {
+	for _, def := range declared {
 		v, given := args.Lookup(def.Name)
 		if !given {
 			if !def.HasDefault {
@@ -55,18 +55,18 @@ func BindParameters(p *pipeline.Pipeline, args *value.Object, strict bool) (boun
 		switch {
 		case err == nil:
 		case given:
-			return nil, nil, &ParameterError{Name: def.Name, Problem: ParameterType, Reason: err.Error()}
+			return nil, nil, &ParameterError{Name: def.Name, Problem: ParameterMistyped, Reason: err.Error()}
 		default:
 			c = v
 		}
 		bound.Set(def.Name, c)
-		if def.Type == pipeline.TypeSecureString {
+		if def.Type == TypeSecureString {
 			secure = append(secure, def.Name)
 		}
 	}
 	if strict {
 		for _, m := range args.Members() {
-			if p.Parameter(m.Name) == nil {
+			if parameterByName(declared, m.Name) == nil {
 				return nil, nil, &ParameterError{Name: m.Name, Problem: ParameterUnknown}
 			}
 		}
