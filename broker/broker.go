@@ -43,7 +43,7 @@ type Broker struct {
 }
 
 // New loads the catalogue from the store and opens every entity. What one
-// holds is read when somebody asks for it; only locks and counters are read now.
+// holds is read when it is asked for; only locks and counters are read now.
 func New(o Options) (*Broker, error) {
 	if o.Store == nil || o.Log == nil || o.Clock == nil || o.Rand == nil {
 		return nil, fmt.Errorf("new broker: %w: Store, Log, Clock and Rand are required", ErrInvalidArgument)

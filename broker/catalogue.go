@@ -240,8 +240,8 @@ func (e *messageStore) counts() Counts {
 	c := Counts{
 		Active:             messages(MainQueue),
 		DeadLetter:         messages(DeadLetterQueue),
-		Transfer:           messages(entity.TransferQueue),
-		TransferDeadLetter: messages(entity.TransferDeadLetterQueue),
+		Transfer:           messages(TransferQueue),
+		TransferDeadLetter: messages(TransferDeadLetterQueue),
 		SizeInBytes:        e.q.Bytes(),
 		Locked:             int64(e.q.Locked(MainQueue)),
 	}

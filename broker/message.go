@@ -33,8 +33,10 @@ type (
 
 // The constants of the vocabulary.
 const (
-	MainQueue       = entity.MainQueue
-	DeadLetterQueue = entity.DeadLetterQueue
+	MainQueue               = entity.MainQueue
+	DeadLetterQueue         = entity.DeadLetterQueue
+	TransferQueue           = entity.TransferQueue
+	TransferDeadLetterQueue = entity.TransferDeadLetterQueue
 
 	Active    = entity.Active
 	Deferred  = entity.Deferred

@@ -12,8 +12,8 @@ import (
 // plan is operations that are decided together, all or none: every change of
 // messages is one. It reads what they need, locks the top-level entities they
 // concern, checks all, applies all and adds the records to one unit: a unit of
-// its own ([plan.submit]) or that of somebody else, for whom it is the
-// [commit.Effect]. A plan is staged once.
+// its own ([plan.submit]), or to a unit that a run submits, for which the plan is
+// the [commit.Effect]. A plan is staged once.
 type plan struct {
 	b       *Broker
 	parts   []*part // in the order of the entities' numbers
@@ -29,40 +29,42 @@ type plan struct {
 
 // part is what a plan does with one queue or subscription, or with one topic.
 type part struct {
-	store *messageStore // nil: a topic
-	topic *topic
-	ops   []entity.Op
-	sends []entity.TopicOp // to the topic
+	store    *messageStore // nil: a topic
+	topic    *topic        // nil: a queue or subscription
+	ops      []entity.Op
+	topicOps []entity.TopicOp
 
 	need   *entity.Need   // what the last check asked for; nil: nothing
 	supply *entity.Supply // nil: nothing was needed yet
 	// last and lastPut are the units to sync before reading.
 	last, lastPut *commit.Unit
 
-	// op and send are where ops and sends of one operation are.
-	op   [1]entity.Op
-	send [1]entity.TopicOp
+	// op and topicOp are where a list of one operation is.
+	op      [1]entity.Op
+	topicOp [1]entity.TopicOp
 }
 
-// plan returns a plan of one operation.
-func (e *messageStore) plan(op entity.Op) *plan {
-	p := &plan{b: e.b}
-	p.one.store = e
-	p.one.op[0] = op
-	p.one.ops = p.one.op[:]
+// single returns a plan with one part, to be filled in.
+func (b *Broker) single() *plan {
+	p := &plan{b: b}
 	p.list[0] = &p.one
 	p.parts = p.list[:]
 	return p
 }
 
 // plan returns a plan of one operation.
+func (e *messageStore) plan(op entity.Op) *plan {
+	p := e.b.single()
+	x := &p.one
+	x.store, x.op[0], x.ops = e, op, x.op[:]
+	return p
+}
+
+// plan returns a plan of one operation.
 func (t *topic) plan(op entity.TopicOp) *plan {
-	p := &plan{b: t.b}
-	p.one.topic = t
-	p.one.send[0] = op
-	p.one.sends = p.one.send[:]
-	p.list[0] = &p.one
-	p.parts = p.list[:]
+	p := t.b.single()
+	x := &p.one
+	x.topic, x.topicOp[0], x.topicOps = t, op, x.topicOp[:]
 	return p
 }
 
@@ -75,7 +77,7 @@ func (p *plan) add(e *messageStore, op entity.Op) {
 // addTopic adds an operation on a topic.
 func (p *plan) addTopic(t *topic, op entity.TopicOp) {
 	x := p.part(part{topic: t})
-	x.sends = append(x.sends, op)
+	x.topicOps = append(x.topicOps, op)
 }
 
 // part returns the part of the same entity as the given one, which it adds if
@@ -246,7 +248,7 @@ func (p *plan) watch() {
 
 func (x *part) check(env entity.Env) (entity.Need, error) {
 	if x.topic != nil {
-		return x.topic.check(env, x.sends...)
+		return x.topic.check(env, x.topicOps...)
 	}
 	return x.store.check(env, x.ops...)
 }
@@ -257,7 +259,7 @@ func (p *plan) apply(u *commit.Unit) {
 		env := entity.Env{Now: p.now, Token: p.b.token, Supply: x.supply}
 		durable := false
 		if x.topic != nil {
-			durable = x.topic.apply(u, env, x.sends...)
+			durable = x.topic.apply(u, env, x.topicOps...)
 		} else {
 			durable = x.store.apply(u, env, x.ops...)
 		}

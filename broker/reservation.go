@@ -7,7 +7,7 @@ import (
 	"switchyard/commit"
 )
 
-// A Reservation holds messages for somebody who is about to lock them for a run:
+// A Reservation holds messages that are about to be locked for a run:
 // in memory only, invisible to consumers, gone with the process. It ends by
 // Release or by the effect of LockFor or Settle, whichever comes first.
 type Reservation struct {

@@ -21,7 +21,7 @@ type Sender interface {
 	plan(p *plan, msgs []*Message) error
 }
 
-// SendLimits are what a sender wants to know of an entity beforehand.
+// SendLimits are what a sender needs to know of an entity beforehand.
 type SendLimits struct {
 	Status         EntityStatus
 	MaxMessageSize int64 // bytes of one message

@@ -32,7 +32,7 @@ type topic struct {
 
 	core     *entity.Topic
 	decision entity.TopicDecision
-	// messages are those of the subscriptions, by number.
+	// messages holds the subscriptions' messages, by their numbers.
 	messages map[EntityID]*messageStore
 	// rules is what a send goes by, read without a lock and replaced with mu held:
 	// the core finds out under the lock whether it is still the one that was used.

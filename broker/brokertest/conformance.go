@@ -71,6 +71,9 @@ var (
 	main  = broker.QueueID{Entity: 7, Sub: broker.MainQueue}
 	dead  = broker.QueueID{Entity: 7, Sub: broker.DeadLetterQueue}
 	other = broker.QueueID{Entity: 8, Sub: broker.MainQueue}
+
+	transfer     = broker.QueueID{Entity: 7, Sub: broker.TransferQueue}
+	transferDead = broker.QueueID{Entity: 7, Sub: broker.TransferDeadLetterQueue}
 )
 
 // fullMessage has every member of the immutable record set.
@@ -326,9 +329,13 @@ func testCounters(t *testing.T, h *Harness) {
 	h.commit(func(u *commit.Unit) {
 		h.Store.PutCounters(u, main, broker.Counters{NextSequence: 1})
 		h.Store.PutCounters(u, main, want)
+		h.Store.PutCounters(u, transfer, broker.Counters{Messages: 2})
+		h.Store.PutCounters(u, transferDead, broker.Counters{Messages: 3})
 	})
 	h.eachLife(t, func(t *testing.T) {
-		for q, want := range map[broker.QueueID]broker.Counters{main: want, dead: {}, other: {}} {
+		for q, want := range map[broker.QueueID]broker.Counters{
+			main: want, dead: {}, transfer: {Messages: 2}, transferDead: {Messages: 3}, other: {},
+		} {
 			got, err := h.Store.Counters(q)
 			check(t, err)
 			equal(t, fmt.Sprintf("counters of %v", q), got, want)
@@ -338,7 +345,7 @@ func testCounters(t *testing.T, h *Harness) {
 
 func testDeleteEntity(t *testing.T, h *Harness) {
 	h.commit(func(u *commit.Unit) {
-		for _, q := range []broker.QueueID{main, dead, other, {Entity: 6}} {
+		for _, q := range []broker.QueueID{main, dead, transfer, transferDead, other, {Entity: 6}} {
 			h.Store.PutMessage(u, q, fullMessage(1))
 			h.Store.PutStatus(u, q, 1, &broker.Status{DeliveryCount: 1})
 			h.Store.PutCounters(u, q, broker.Counters{Messages: 1})
@@ -346,7 +353,7 @@ func testDeleteEntity(t *testing.T, h *Harness) {
 	})
 	h.commit(func(u *commit.Unit) { h.Store.DeleteEntity(u, 7) })
 	h.eachLife(t, func(t *testing.T) {
-		for q, want := range map[broker.QueueID]int{main: 0, dead: 0, other: 1, {Entity: 6}: 1} {
+		for q, want := range map[broker.QueueID]int{main: 0, dead: 0, transfer: 0, transferDead: 0, other: 1, {Entity: 6}: 1} {
 			rows, err := h.Store.Scan(q, 0, 10, false)
 			check(t, err)
 			due, err := h.Store.Expired(q, broker.Expiry{}, 10)
@@ -355,7 +362,8 @@ func testDeleteEntity(t *testing.T, h *Harness) {
 			check(t, err)
 			statuses := 0
 			check(t, h.Store.Statuses(q, func(int64, *broker.Status) error { statuses++; return nil }))
-			equal(t, fmt.Sprintf("messages, expiry entries, counted, statuses of %v", q), []int{len(rows), len(due), int(c.Messages), statuses}, []int{want, want, want, want})
+			equal(t, fmt.Sprintf("messages, expiry entries, counted, statuses of %v", q),
+				[]int{len(rows), len(due), int(c.Messages), statuses}, []int{want, want, want, want})
 		}
 	})
 }
