@@ -50,7 +50,8 @@ func (e *messageStore) step() (more bool) {
 	return err == nil
 }
 
-// do reads for a piece of work and applies the operation that it leads to.
+// do reads for a piece of work and applies the operation that it leads to. work is
+// held, so that operation may need no headers: loading them takes work too.
 func (e *messageStore) do(w entity.Work, now time.Time, last, lastPut *commit.Unit) (*commit.Unit, error) {
 	op, err := e.read(w, now, last, lastPut)
 	if err != nil {
