@@ -6,8 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -28,7 +26,8 @@ type Authority interface {
 	VerifyKey(ns, keyName, key string) (auth.Grant, error)
 }
 
-// Options are what [NewHandler] needs. Broker, Auth and Clock are required.
+// Options are what [NewHandler] needs. Broker, Auth, Clock and Namespace are
+// required.
 type Options struct {
 	Broker *broker.Broker
 	Auth   Authority
@@ -36,8 +35,7 @@ type Options struct {
 	Logger *slog.Logger // default: discards
 	Rand   io.Reader    // source of tracking ids; default crypto/rand
 	// Namespace tells which namespace a client means by the hostname of its
-	// open, in lower case and without port. Default: the namespace whose name is
-	// the first label, else the only namespace there is.
+	// open, in lower case and without port.
 	Namespace func(hostname string) (ns string, ok bool)
 	Idle      Idle
 }
@@ -79,22 +77,7 @@ func NewHandler(o Options) *Handler {
 	if h.rand == nil {
 		h.rand = rand.Reader
 	}
-	if h.namespace == nil {
-		h.namespace = h.defaultNamespace
-	}
 	return h
-}
-
-func (h *Handler) defaultNamespace(hostname string) (string, bool) {
-	label, _, _ := strings.Cut(hostname, ".")
-	names := h.broker.Namespaces()
-	if i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, label) }); i >= 0 {
-		return names[i], true
-	}
-	if len(names) == 1 {
-		return names[0], true
-	}
-	return "", false
 }
 
 // Serve drives one connection until it is over, as [amqpnet.Serve] does, with

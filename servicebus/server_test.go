@@ -93,7 +93,10 @@ func newServer(t testing.TB, configure ...func(*servicebus.Options)) *server {
 	}
 	s.rule("", auth.DefaultRuleName, auth.DevelopmentKey, auth.Send|auth.Listen|auth.Manage)
 
-	o := servicebus.Options{Broker: s.broker, Auth: s.authority, Clock: s.clock}
+	o := servicebus.Options{
+		Broker: s.broker, Auth: s.authority, Clock: s.clock,
+		Namespace: func(string) (string, bool) { return namespace, true },
+	}
 	for _, f := range configure {
 		f(&o)
 	}

@@ -25,6 +25,7 @@ import (
 	"switchyard/commit"
 	"switchyard/listen"
 	"switchyard/pipeline/factory"
+	"switchyard/servicebus"
 	"switchyard/store"
 	"switchyard/value"
 )
@@ -101,7 +102,15 @@ func (s *System) openControlPlane() error {
 		Store: records{s.store}, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
 		Providers: providers, Authenticate: s.authenticate, TenantID: s.tenant, DefaultSubscriptionID: s.subscription,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	s.server = &server{
+		log: s.log, clock: s.clock, links: s.links, ctx: s.ctx, tls: s.control.certs.Config(),
+		dialect: servicebus.Options{Broker: s.broker, Auth: s.auth, Clock: s.clock, Logger: s.log, Rand: s.o.Rand},
+		web:     newWeb(s.ctx, s.log, s.routes()),
+	}
+	return nil
 }
 
 func (s *System) openIssuer() (*issuer.Issuer, error) {
@@ -343,14 +352,14 @@ func (p busProvider) Handle(ctx context.Context, r *arm.Request) (*arm.Response,
 			p.s.forgetNamespace(names[0])
 		} else if p.s.amqp != nil {
 			// Now, so that ports are given in the order of creation.
-			if _, err := p.s.address(names[0]); err != nil {
+			if _, err := p.s.ports.Address(names[0]); err != nil {
 				p.s.log.Error("a namespace has no port", "namespace", names[0], "err", err)
 			}
 		}
 	case "namespaces/queues", "namespaces/topics":
-		p.s.entityChanged(names[0], names[1])
+		p.s.server.entityChanged(names[0], names[1])
 	case "namespaces/topics/subscriptions":
-		p.s.entityChanged(names[0], names[1]+"/Subscriptions/"+names[2])
+		p.s.server.entityChanged(names[0], names[1]+"/Subscriptions/"+names[2])
 	}
 	return resp, err
 }

@@ -100,7 +100,7 @@ func (s *System) publish() {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	s.mu.Lock()
-	serves := s.web != nil && !s.stopped
+	serves := s.serves && !s.stopped
 	s.mu.Unlock()
 	if !serves || s.o.Ephemeral {
 		return

@@ -207,7 +207,7 @@ func (s *System) connectionString(namespace, entity, keyName, key string) string
 	if s.amqp == nil {
 		return ""
 	}
-	host, err := s.address(namespace)
+	host, err := s.ports.Address(namespace)
 	if err != nil {
 		s.log.Error("a namespace has no port", "namespace", namespace, "err", err)
 		return ""

@@ -16,6 +16,7 @@ const (
 	metaTenant       = "identity/tenant"
 	metaSubscription = "identity/subscription"
 	metaControlPlane = "arm/"
+	metaPort         = "door/" // + namespace in lower case
 	// metaDevelopmentKey + namespace in lower case: a folder's namespace that has
 	// been given the development key.
 	metaDevelopmentKey = "deploy/development-key/"

@@ -23,9 +23,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
-	"switchyard/amqp/amqpnet"
 	"switchyard/arm/servicebusrp"
 	"switchyard/auth"
 	"switchyard/auth/issuer"
@@ -40,7 +38,7 @@ import (
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/factory"
 	"switchyard/pipeline/trigger"
-	"switchyard/servicebus"
+	"switchyard/ports"
 	"switchyard/store"
 )
 
@@ -60,12 +58,13 @@ type System struct {
 	amqp, http net.Listener
 	token      string // opens the management part of HTTP
 
-	// links ends when no more links are wanted, ctx when the ports close: between
-	// the two, activities finish, some with the help of this process's own
-	// endpoints. wg counts the goroutines of the ports and connections.
+	// links ends when no more links are wanted, ctx when the ports close.
 	links, ctx               context.Context
 	cancelLinks, cancelPorts context.CancelFunc
-	wg                       sync.WaitGroup
+
+	ports  *ports.Ports
+	server *server
+	wg     sync.WaitGroup // cancellations of runs
 
 	factories *factory.Manager
 	control   controlPlane
@@ -78,16 +77,10 @@ type System struct {
 
 	publishing sync.Mutex // held while the endpoints file is written; before mu
 
-	mu       sync.Mutex
-	stopped  bool                    // guarded by mu
-	doors    map[string]net.Listener // guarded by mu; by namespace in lower case; the Service Bus port or a *door
-	spare    []*door                 // guarded by mu; doors that belong to nobody
-	web      *http.Server            // guarded by mu; set when ports are served
-	dialects []*servicebus.Handler   // guarded by mu; one for each port
+	mu      sync.Mutex
+	stopped bool // guarded by mu
+	serves  bool // the ports are served; guarded by mu
 }
-
-// firstByte is how long a client may take to send its first byte.
-const firstByte = 20 * time.Second
 
 // Start makes a Switchyard out of options. What fails half-way is taken down
 // again. The context bounds the start only: a System runs until [System.Stop].
@@ -211,7 +204,11 @@ func (s *System) startBroker(ctx context.Context) error {
 		return err
 	}
 	s.broker = b
-	s.bus = bridge.New(bridge.Options{Broker: b, Keys: s.auth, Logger: s.log, Namespace: s.namespaceByHost})
+	s.ports, err = ports.New(ports.Options{Main: s.amqp, Namespaces: b.Namespaces, Store: portStore{s.store}, Log: s.store})
+	if err != nil {
+		return err
+	}
+	s.bus = bridge.New(bridge.Options{Broker: b, Keys: s.auth, Logger: s.log, Namespace: s.ports.Named})
 	sealed, err := s.store.Meta(metaAuthority)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
@@ -352,20 +349,29 @@ func (s *System) makeToken() error {
 	return nil
 }
 
-func (s *System) serveAMQP(h *servicebus.Handler, l net.Listener) {
-	var conns sync.WaitGroup
-	defer conns.Wait()
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		conns.Go(func() {
-			err := h.Serve(s.links, c, amqpnet.Options{Clock: s.clock, Logger: s.log})
-			if err != nil {
-				s.log.Debug("connection ended", "remote", c.RemoteAddr().String(), "err", err)
-			}
-		})
+// serve begins to accept.
+func (s *System) serve() error {
+	s.ports.Serve(s.server.serve, s.http)
+	s.mu.Lock()
+	s.serves = true
+	s.mu.Unlock()
+	if s.applications == nil && s.amqp != nil {
+		s.log.Info("development: any client id with any secret logs in to the control plane; --auth strict asks for registered applications")
+	}
+	if s.o.Ephemeral {
+		return nil
+	}
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	return s.Endpoints().write(s.o.DataDir)
+}
+
+// forgetNamespace frees the port of a deleted namespace and forgets what is kept
+// of it here.
+func (s *System) forgetNamespace(ns string) {
+	err := s.ports.Forget(ns, func(u *commit.Unit) { s.store.DeleteMeta(u, metaDevelopmentKey+strings.ToLower(ns)) })
+	if err != nil {
+		s.log.Error("the port of a deleted namespace is not free", "namespace", ns, "err", err)
 	}
 }
 
@@ -397,16 +403,16 @@ func (s *System) teardown() error {
 		s.engine.Stop(s.o.Grace)
 	}
 	s.cancelPorts()
-	s.mu.Lock()
-	open := []net.Listener{s.amqp, s.http}
-	for _, d := range s.ownDoors() {
-		open = append(open, d)
-	}
-	s.mu.Unlock()
-	for _, l := range open {
+	for _, l := range []net.Listener{s.amqp, s.http} {
 		if l != nil {
 			l.Close()
 		}
+	}
+	if s.ports != nil {
+		s.ports.Close()
+	}
+	if s.server != nil {
+		s.server.wg.Wait()
 	}
 	s.wg.Wait()
 	if s.broker != nil {

@@ -51,6 +51,7 @@ var arrows = map[string][]string{
 
 	"bridge": {"clock", "auth", "broker", "commit", "value", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/trigger", "servicebus"},
 
+	"ports":  {"commit", "listen"},
 	"deploy": {"broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
 	"store":  {"clock", "commit", "broker", "pipeline/engine"},
 	"system": {"..."},

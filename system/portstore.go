@@ -1,0 +1,22 @@
+package system
+
+import (
+	"errors"
+
+	"switchyard/commit"
+	"switchyard/store"
+)
+
+// portStore keeps the ports of namespaces, a [ports.Store].
+type portStore struct{ *store.Store }
+
+func (p portStore) Port(ns string) (string, error) {
+	b, err := p.Meta(metaPort + ns)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	return string(b), err
+}
+
+func (p portStore) Keep(u *commit.Unit, ns, port string) { p.PutMeta(u, metaPort+ns, []byte(port)) }
+func (p portStore) Forget(u *commit.Unit, ns string)     { p.DeleteMeta(u, metaPort+ns) }
