@@ -105,11 +105,8 @@ func (s *System) openControlPlane() error {
 	if err != nil {
 		return err
 	}
-	s.server = &server{
-		log: s.log, clock: s.clock, links: s.links, ctx: s.ctx, tls: s.control.certs.Config(),
-		dialect: servicebus.Options{Broker: s.broker, Auth: s.auth, Clock: s.clock, Logger: s.log, Rand: s.o.Rand},
-		web:     newWeb(s.ctx, s.log, s.routes()),
-	}
+	s.server.tls, s.server.web = c.certs.Config(), newWeb(s.ctx, s.log, s.routes())
+	s.server.dialect = servicebus.Options{Broker: s.broker, Auth: s.auth, Clock: s.clock, Logger: s.log, Rand: s.o.Rand}
 	return nil
 }
 
@@ -343,23 +340,17 @@ func (p busProvider) Handle(ctx context.Context, r *arm.Request) (*arm.Response,
 	if t := strings.ToLower(strings.Join(r.ID.Types, "/")); t == "namespaces" || t == "namespaces/authorizationrules" && !strings.EqualFold(r.Action, "listKeys") {
 		defer p.s.publish()
 	}
-	if r.Method != http.MethodPut && r.Method != http.MethodDelete {
+	if t := strings.ToLower(strings.Join(r.ID.Types, "/")); t != "namespaces" {
 		return resp, nil
 	}
-	switch strings.ToLower(strings.Join(r.ID.Types, "/")) {
-	case "namespaces":
-		if r.Method == http.MethodDelete {
-			p.s.forgetNamespace(names[0])
-		} else if p.s.amqp != nil {
-			// Now, so that ports are given in the order of creation.
-			if _, err := p.s.ports.Address(names[0]); err != nil {
-				p.s.log.Error("a namespace has no port", "namespace", names[0], "err", err)
-			}
+	switch {
+	case r.Method == http.MethodDelete:
+		p.s.forgetNamespace(names[0])
+	case r.Method == http.MethodPut && p.s.amqp != nil:
+		// Now, so that ports are given in the order of creation.
+		if _, err := p.s.ports.Address(names[0]); err != nil {
+			p.s.log.Error("a namespace has no port", "namespace", names[0], "err", err)
 		}
-	case "namespaces/queues", "namespaces/topics":
-		p.s.server.entityChanged(names[0], names[1])
-	case "namespaces/topics/subscriptions":
-		p.s.server.entityChanged(names[0], names[1]+"/Subscriptions/"+names[2])
 	}
 	return resp, err
 }

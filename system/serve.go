@@ -19,7 +19,8 @@ import (
 // firstByte is how long a client may take to send its first byte.
 const firstByte = 20 * time.Second
 
-// A server serves ports. Every port tells protocols apart, with TLS and without,
+// A server serves ports. What is not known at the start of a Switchyard is set
+// before the first port is served. Every port tells protocols apart, with TLS and without,
 // so a client that mistakes one for the other is served all the same.
 type server struct {
 	log   *slog.Logger

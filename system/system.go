@@ -100,6 +100,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	s := &System{o: o, log: o.Logger, clock: clock.NewProcess(o.Clock), auth: &auth.Authority{}}
 	s.ctx, s.cancelPorts = context.WithCancel(context.Background())
 	s.links, s.cancelLinks = context.WithCancel(s.ctx)
+	s.server = &server{log: s.log, clock: s.clock, links: s.links, ctx: s.ctx}
 	defer func() {
 		if err != nil {
 			s.teardown()
@@ -198,7 +199,7 @@ func (s *System) startBroker(ctx context.Context) error {
 	}
 	b, err := broker.New(broker.Options{
 		Store: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
-		Events: broker.EventListener{QueueDeleted: s.queueDeleted},
+		Events: broker.EventListener{QueueDeleted: s.queueDeleted, EntityChanged: s.server.entityChanged},
 	})
 	if err != nil {
 		return err
@@ -411,9 +412,7 @@ func (s *System) teardown() error {
 	if s.ports != nil {
 		s.ports.Close()
 	}
-	if s.server != nil {
-		s.server.wg.Wait()
-	}
+	s.server.wg.Wait()
 	s.wg.Wait()
 	if s.broker != nil {
 		s.broker.Close()
