@@ -40,7 +40,8 @@ func appendRunRecord(b []byte, r engine.RunRecord) []byte {
 func decodeRunRecord(b []byte) (engine.RunRecord, error) {
 	d := decoder{b: b}
 	flags := d.flags(runFlags)
-	r := engine.RunRecord{ID: d.string(), Pipeline: d.string(), Factory: d.string(), Active: flags&runIsActive != 0}
+	r := engine.RunRecord{ID: d.string(), Pipeline: d.string(), Factory: d.string(),
+		Active: flags&runIsActive != 0}
 	if flags&runHasStart != 0 {
 		r.Start = d.time()
 	}

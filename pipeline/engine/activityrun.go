@@ -47,11 +47,12 @@ func (a *ActivityRun) JSON() *value.Object {
 	o.Set("executionDetails", nil)
 	if a.Execution {
 		o.Set("integrationRuntimeNames", value.Array{"defaultintegrationruntime"})
-		o.Set("executionDetails", value.NewObject(value.Member{Name: "integrationRuntime", Value: value.Array{value.NewObject(
-			value.Member{Name: "name", Value: "DefaultIntegrationRuntime"},
-			value.Member{Name: "type", Value: "Managed"},
-			value.Member{Name: "location", Value: "Local"},
-			value.Member{Name: "nodes", Value: nil})}}))
+		o.Set("executionDetails", value.NewObject(value.Member{Name: "integrationRuntime",
+			Value: value.Array{value.NewObject(
+				value.Member{Name: "name", Value: "DefaultIntegrationRuntime"},
+				value.Member{Name: "type", Value: "Managed"},
+				value.Member{Name: "location", Value: "Local"},
+				value.Member{Name: "nodes", Value: nil})}}))
 	}
 	return o
 }

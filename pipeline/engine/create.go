@@ -13,7 +13,8 @@ import (
 )
 
 // newRun makes the owner of a new run, not started.
-func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.Object, o RunOptions) (*runner, error) {
+func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.Object,
+	o RunOptions) (*runner, error) {
 	p := f.Pipeline(pipelineName)
 	if p == nil {
 		return nil, fmt.Errorf("%w in factory %q", ErrPipelineNotFound, f.Name)
@@ -165,7 +166,7 @@ func (e *Engine) resume(runners []*runner) {
 		s.grant()
 	}
 	for _, r := range runners {
-		go r.own(nil)
+		go r.loop(nil)
 	}
 }
 

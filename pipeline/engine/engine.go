@@ -4,7 +4,7 @@
 //
 // Every run that is active has one owner goroutine, the only one that touches
 // its state. Whatever happens to the run (an activity has finished, a timer is
-// due, somebody cancels it) is put into its mailbox. The owner drains the
+// due, it is cancelled) is put into its mailbox. The owner drains the
 // mailbox, lets the state decide, writes what happened and what was decided to
 // the history, syncs it, and only then starts what was decided. So nothing is
 // executed that is not on disk, and a restart is a fold of the events.
@@ -109,7 +109,7 @@ func (e *Engine) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("start engine: %w", err)
 	}
-	// A crash may have come between the deletion of runs and that of definitions.
+	// A crash may have come between deleting runs and deleting their definitions.
 	if err := e.revisions.deleteUnused(ctx, e.o.Log); err != nil {
 		return fmt.Errorf("start engine: %w", err)
 	}
@@ -174,7 +174,8 @@ func (e *Engine) Stop(grace time.Duration) {
 // one of the three about parameters and a *pipeline.ParameterError,
 // [ErrTooManyQueuedRuns], [ErrStopping], [ErrRunExists], an *expr.Error of a run
 // dimension, or what the effect refused with.
-func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineName string, params *value.Object, o RunOptions) (string, error) {
+func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineName string,
+	params *value.Object, o RunOptions) (string, error) {
 	r, err := e.newRun(f, pipelineName, params, o)
 	if err != nil {
 		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
@@ -186,7 +187,7 @@ func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineNam
 		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
 	}
 	durable := make(chan error, 1)
-	go r.own(&creation{effect: o.Effect, done: durable})
+	go r.loop(&creation{effect: o.Effect, done: durable})
 	if err := r.answer(durable); err != nil {
 		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
 	}

@@ -40,17 +40,20 @@ func (r *runner) execute(e *run.ActivityStarted) {
 				o.unmade = true
 			}
 		}
-		r.mail.post(o) // nobody listens if the run has ended
+		r.mail.post(o) // lost if the run has ended
 	}()
 }
 
 // call makes the attempt. A panic of an executor, or of an expression in a
 // linked service, is the failure of the activity.
-func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call, queued time.Time) (res activity.Result) {
+func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call,
+	queued time.Time) (res activity.Result) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.e.o.Logger.Error("activity panics", "run", r.id, "activity", e.Path, "type", e.Type, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
-			res = activity.Result{Err: &activity.Error{Code: codeInternal, Message: "The activity ended with an internal error; the log has the details.", FailureType: activity.SystemError}}
+			r.e.o.Logger.Error("activity panics", "run", r.id, "activity", e.Path, "type", e.Type, "panic",
+				fmt.Sprint(p), "stack", string(debug.Stack()))
+			res = activity.Result{Err: &activity.Error{Code: codeInternal,
+				Message: "The activity ended with an internal error; the log has the details.", FailureType: activity.SystemError}}
 		}
 	}()
 	now := r.e.o.Clock.Now()
@@ -81,8 +84,14 @@ const (
 func (e *Engine) connect(c *activity.Call, call run.Call) *activity.Error {
 	r := pipeline.Resolver{
 		Now: c.Now, Seed: call.Seed,
-		LinkedService: func(name string) (*pipeline.LinkedService, error) { return find(e.o.LinkedService, c.Factory, name) },
-		Dataset:       func(name string) (*pipeline.Dataset, error) { return find(e.o.Dataset, c.Factory, name) },
+		LinkedService: func(name string) (*pipeline.LinkedService,
+			error) {
+			return find(e.o.LinkedService, c.Factory, name)
+		},
+		Dataset: func(name string) (*pipeline.Dataset,
+			error) {
+			return find(e.o.Dataset, c.Factory, name)
+		},
 	}
 	var err error
 	if call.LinkedService != nil {

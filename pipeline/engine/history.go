@@ -69,7 +69,7 @@ type History interface {
 	// none.
 	Definition(h Hash) ([]byte, error)
 	// UnusedDefinitions returns the definitions that no run's record names. Its cost
-	// depends on the number of definitions, not on that of runs.
+	// depends on the number of definitions, not of runs.
 	UnusedDefinitions() ([]Hash, error)
 	// DeleteDefinition removes a definition.
 	DeleteDefinition(u *commit.Unit, h Hash)

@@ -41,7 +41,7 @@ func (b *mailbox) drain(spare []message) []message {
 	return m
 }
 
-// close refuses further messages and returns those that nobody has read.
+// close refuses further messages and returns those that were not read.
 func (b *mailbox) close() []message {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -169,7 +169,8 @@ type summary struct {
 const summaryVersion = 1
 
 func (r *runner) runRecord(p *PipelineRun) RunRecord {
-	s := summary{Version: summaryVersion, Status: p.Status, Arrival: r.arrival, Message: p.Message, End: p.End, Updated: p.LastUpdated, Invoked: p.InvokedBy}
+	s := summary{Version: summaryVersion, Status: p.Status, Arrival: r.arrival, Message: p.Message,
+		End: p.End, Updated: p.LastUpdated, Invoked: p.InvokedBy}
 	if sizeOf(p.Parameters, maxInline) <= maxInline {
 		s.Parameters = value.Append(nil, p.Parameters)
 	}
@@ -183,7 +184,8 @@ func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	if err != nil {
 		panic(fmt.Sprintf("engine: %v", err)) // a struct of texts, times and JSON of our own
 	}
-	return RunRecord{ID: p.RunID, Pipeline: p.Pipeline, Factory: p.Factory, Start: p.Start, Active: !p.Status.Final(),
+	return RunRecord{ID: p.RunID, Pipeline: p.Pipeline, Factory: p.Factory, Start: p.Start,
+		Active:     !p.Status.Final(),
 		Definition: r.created.Revision, Summary: b}
 }
 

@@ -120,8 +120,8 @@ func TestDefinitionIsStoredOnce(t *testing.T) {
 	})
 }
 
-// A crash between the deletion of runs and that of their definitions leaves these
-// to the next start.
+// A crash between deleting runs and deleting their definitions leaves the
+// definitions to the next start.
 func TestStartDeletesUnusedDefinitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := enginetest.NewRecorder()

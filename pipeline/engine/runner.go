@@ -45,7 +45,7 @@ type attempt struct {
 
 const (
 	// decisionsPerTurn bounds a turn, so that a run that decides without end
-	// still hears what it is told and keeps its units small.
+	// still gets its messages and keeps its units small.
 	decisionsPerTurn = 1024
 	// admitSize is what a turn announces to the log.
 	admitSize = 16 << 10
@@ -95,8 +95,9 @@ func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, er
 		e: e, id: c.ID, factory: c.Factory, pipeline: c.PipelineName, trigger: c.Trigger.Name,
 		created: c, revision: revision, concurrency: p.Concurrency,
 		mail: newMailbox(), ended: make(chan struct{}),
-		state:     s,
-		journal:   journal{e: e, run: c.ID, frames: frames{sealer: e.o.Sealer, sealed: holdsSecrets(p, c)}, next: 1},
+		state: s,
+		journal: journal{e: e, run: c.ID, frames: frames{sealer: e.o.Sealer, sealed: holdsSecrets(p, c)},
+			next: 1},
 		changed:   c.At,
 		executing: map[attempt]func(){},
 	}
@@ -104,9 +105,9 @@ func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, er
 	return r, nil
 }
 
-// own is the run's goroutine. It works through the creation, if the run is new,
+// loop is the run's goroutine. It works through the creation, if the run is new,
 // and then through turns until the run has ended or the engine stops.
-func (r *runner) own(c *creation) {
+func (r *runner) loop(c *creation) {
 	defer r.e.wg.Done()
 	defer close(r.ended)
 	if c != nil {
@@ -132,7 +133,7 @@ func (r *runner) own(c *creation) {
 }
 
 // answer waits for what the owner says. An owner whose log has failed ends
-// without a word.
+// without an answer.
 func (r *runner) answer(done <-chan error) error {
 	select {
 	case err := <-done:
@@ -168,7 +169,7 @@ func (r *runner) create(effect commit.Effect) error {
 	} else if err := r.journal.stage(effect, write); err != nil {
 		return err
 	}
-	r.settle(r.decide(r.now()), false)
+	r.commitTurn(r.decide(r.now()), false)
 	if definition != nil {
 		revisions.durable(r.revision)
 	}
@@ -176,16 +177,16 @@ func (r *runner) create(effect commit.Effect) error {
 }
 
 // begin is the first turn of a run that was folded: timers that came due while
-// nobody looked fire before attempts are made again.
+// the process was down fire before attempts are made again.
 func (r *runner) begin() {
 	now := r.now()
 	if !r.stopping && !r.queued {
 		r.fire(now)
 	}
-	r.settle(r.decide(now), true)
+	r.commitTurn(r.decide(now), true)
 }
 
-// idleForGood reports whether a stopping run has nothing left to hear.
+// idleForGood reports whether a stopping run has nothing left to wait for.
 func (r *runner) idleForGood() bool {
 	return r.stopping && (len(r.executing) == 0 || r.e.aborted.Load())
 }
@@ -206,7 +207,7 @@ func (r *runner) wait() []message {
 	return r.spare
 }
 
-// turn hears messages, decides, writes, syncs, and acts, in this order.
+// turn takes messages, decides, writes, syncs, and acts, in this order.
 func (r *runner) turn(messages []message) {
 	if !r.admit() {
 		r.stopping = true
@@ -226,7 +227,7 @@ func (r *runner) turn(messages []message) {
 		case stopping:
 			r.stopping = true
 		case outcome:
-			r.hear(m, now)
+			r.onOutcome(m, now)
 		case *cancellation:
 			if err := r.happen(&run.CancelRequested{At: now}); err == nil {
 				r.queued = false
@@ -242,7 +243,7 @@ func (r *runner) turn(messages []message) {
 	if !r.stopping && !r.queued {
 		r.fire(now)
 	}
-	r.settle(r.decide(now), false)
+	r.commitTurn(r.decide(now), false)
 	for _, done := range cancelled {
 		done <- nil
 	}
@@ -284,8 +285,8 @@ func (r *runner) admit() bool {
 	}
 }
 
-// hear takes the answer of an attempt.
-func (r *runner) hear(o outcome, now time.Time) {
+// onOutcome takes the answer of an attempt.
+func (r *runner) onOutcome(o outcome, now time.Time) {
 	if cancel := r.executing[o.attempt]; cancel != nil {
 		cancel()
 		delete(r.executing, o.attempt)
@@ -361,7 +362,7 @@ func (r *runner) decide(now time.Time) []run.Event {
 	if r.stopping || r.queued {
 		return nil
 	}
-	events := r.state.DecideSome(now, decisionsPerTurn)
+	events := r.state.Decide(now, decisionsPerTurn)
 	r.undecided = len(events) == decisionsPerTurn
 	for _, e := range events {
 		r.changed = e.When()
@@ -390,7 +391,8 @@ func (r *runner) finish(last *run.Finished) {
 		if err == nil {
 			return
 		}
-		r.e.o.Logger.Error("run ends without settling its messages", "run", r.id, "pipeline", r.pipeline, "error", err)
+		r.e.o.Logger.Error("run ends without settling its messages", "run", r.id, "pipeline", r.pipeline,
+			"error", err)
 	}
 	write()
 }
@@ -401,15 +403,16 @@ func (r *runner) finishEffect() commit.Effect {
 	}
 	effect, err := r.e.o.Finish(r.created.Binding, r.id, r.outcome())
 	if err != nil {
-		r.e.o.Logger.Error("run ends without settling its messages", "run", r.id, "pipeline", r.pipeline, "error", err)
+		r.e.o.Logger.Error("run ends without settling its messages", "run", r.id, "pipeline", r.pipeline,
+			"error", err)
 		return nil
 	}
 	return effect
 }
 
-// settle makes the turn durable and then acts on it: nothing that was decided
+// commitTurn makes the turn durable and then acts on it: nothing that was decided
 // leaves before. A folded run also starts what was in flight.
-func (r *runner) settle(events []run.Event, folded bool) {
+func (r *runner) commitTurn(events []run.Event, folded bool) {
 	view := r.record()
 	if old := r.view.Load(); !r.finished && old != nil && old.Status != view.Status {
 		r.journal.record(r.runRecord(view))
@@ -463,10 +466,11 @@ func (r *runner) cancelUnwanted(all bool) {
 func (r *runner) leave() {
 	r.e.leave(r)
 	r.e.finishedRuns.Add(1)
-	r.e.tell(FinishedRun{ID: r.id, Factory: r.factory, Pipeline: r.pipeline, Trigger: r.trigger, Outcome: r.outcome()})
+	r.e.tell(FinishedRun{ID: r.id, Factory: r.factory, Pipeline: r.pipeline, Trigger: r.trigger,
+		Outcome: r.outcome()})
 }
 
-// abandon answers everybody who still waits for the owner.
+// abandon answers all who still wait for the owner.
 func (r *runner) abandon() {
 	r.cancelUnwanted(true)
 	r.timers.stop()

@@ -56,7 +56,8 @@ func (e *Engine) enter(r *runner) error {
 	s.grant() // the limit may have risen
 	if s.full() {
 		if len(s.queue) >= e.o.MaxQueuedRuns {
-			return fmt.Errorf("%w: %d are waiting for the concurrency %d", ErrTooManyQueuedRuns, len(s.queue), s.limit)
+			return fmt.Errorf("%w: %d are waiting for the concurrency %d", ErrTooManyQueuedRuns,
+				len(s.queue), s.limit)
 		}
 		e.arrivals++
 		r.queued, r.arrival = true, e.arrivals

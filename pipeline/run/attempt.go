@@ -138,7 +138,8 @@ func (e *ActivityFinished) apply(s *State) error {
 	r.Status, r.End, r.Output, r.Error = e.Status, e.At, e.Output, e.Error
 	s.ended++
 	if e.Status == Failed && r.Error == nil {
-		r.Error = &pipeline.ActivityError{FailureType: pipeline.SystemError, Message: "the activity failed and gave no reason"}
+		r.Error = &pipeline.ActivityError{FailureType: pipeline.SystemError,
+			Message: "the activity failed and gave no reason"}
 	}
 	if n.started != nil && e.Status == Failed && e.Attempt <= n.started.Retry {
 		s.land(n)

@@ -118,11 +118,13 @@ func (s *State) iteration(n *node, i int) {
 
 // container is the start of a container: its record shows no input.
 func (n *node) container(branch string, user *value.Object, now time.Time) *ContainerStarted {
-	return &ContainerStarted{Path: n.path, At: now, Input: &value.Object{}, Branch: branch, Queues: 1, UserProperties: user}
+	return &ContainerStarted{Path: n.path, At: now, Input: &value.Object{}, Branch: branch, Queues: 1,
+		UserProperties: user}
 }
 
 func unexpected(format string, args ...any) *pipeline.ActivityError {
-	return &pipeline.ActivityError{Code: CodeInvalidTemplate, FailureType: pipeline.UserError, Message: fmt.Sprintf(format, args...)}
+	return &pipeline.ActivityError{Code: CodeInvalidTemplate, FailureType: pipeline.UserError,
+		Message: fmt.Sprintf(format, args...)}
 }
 
 // condition evaluates an expression that must be a boolean; the texts true and
@@ -156,7 +158,8 @@ func startIf(n *node, c *expr.Context, user *value.Object, now time.Time) (Event
 }
 
 // startSwitch compares text with text, with case [ENGINE 5.4].
-func startSwitch(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
+func startSwitch(n *node, c *expr.Context, user *value.Object,
+	now time.Time) (Event, *pipeline.ActivityError) {
 	def := n.step.def.Switch
 	v, err := c.Evaluate(def.On)
 	if err != nil {
@@ -176,14 +179,16 @@ func startSwitch(n *node, c *expr.Context, user *value.Object, now time.Time) (E
 	return n.container(pipeline.BranchDefault, user, now), nil
 }
 
-func startForEach(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
+func startForEach(n *node, c *expr.Context, user *value.Object,
+	now time.Time) (Event, *pipeline.ActivityError) {
 	def := n.step.def.ForEach
 	items, aerr := itemsOf(c, def.Items)
 	if aerr != nil {
 		return nil, aerr
 	}
 	if len(items) > pipeline.MaxForEachItems {
-		return nil, unexpected("The items of the ForEach activity are %d, at most %d are allowed.", len(items), pipeline.MaxForEachItems)
+		return nil, unexpected("The items of the ForEach activity are %d, at most %d are allowed.",
+			len(items), pipeline.MaxForEachItems)
 	}
 	e := n.container(pipeline.BranchBody, user, now)
 	if e.Items = items; !def.Sequential {
@@ -208,7 +213,8 @@ func itemsOf(c *expr.Context, v value.Value) (value.Array, *pipeline.ActivityErr
 	return nil, unexpected("The function 'length' expects its parameter to be an array or a string. The provided value is of type '%s'.", pipeline.TypeName(v))
 }
 
-func startUntil(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
+func startUntil(n *node, c *expr.Context, user *value.Object,
+	now time.Time) (Event, *pipeline.ActivityError) {
 	d, err := timeout(c, n.step.def.Until.Timeout, pipeline.DefaultUntilTimeout, pipeline.MaxUntilTimeout)
 	if err != nil {
 		return nil, invalid(err)
@@ -220,7 +226,8 @@ func startUntil(n *node, c *expr.Context, user *value.Object, now time.Time) (Ev
 
 // end decides what becomes of a container whose children are done, or of a Wait.
 func (s *State) end(n *node, now time.Time) Event {
-	ok := &ActivityFinished{Path: n.path, Attempt: n.attempt, Status: Succeeded, Output: &value.Object{}, At: now}
+	ok := &ActivityFinished{Path: n.path, Attempt: n.attempt, Status: Succeeded, Output: &value.Object{},
+		At: now}
 	switch {
 	case n.children == nil:
 		return ok
@@ -234,15 +241,17 @@ func (s *State) end(n *node, now time.Time) Event {
 
 // failure is the error of a container [ENGINE 5.2, 5.3].
 func (c *children) failure() *pipeline.ActivityError {
-	e := &pipeline.ActivityError{Code: CodeActionFailed, FailureType: pipeline.UserError, Message: "Activity failed because an inner activity failed"}
+	e := &pipeline.ActivityError{Code: CodeActionFailed, FailureType: pipeline.UserError,
+		Message: "Activity failed because an inner activity failed"}
 	if c.culprit != nil {
-		e.Message += fmt.Sprintf("; Inner activity name: %s, Error: %s", c.culprit.step.def.Name, c.culprit.reason())
+		e.Message += fmt.Sprintf("; Inner activity name: %s, Error: %s", c.culprit.step.def.Name,
+			c.culprit.reason())
 	}
 	return e
 }
 
 // endIteration evaluates the expression of an Until after an iteration, whose
-// activities it can see. A failed iteration does not stop the loop; that of the
+// activities it can see. A failed iteration does not stop the loop; the
 // last one decides how the loop ends [ENGINE 5.5].
 func (s *State) endIteration(n *node, ok *ActivityFinished, now time.Time) Event {
 	c := s.context(n, now)
@@ -263,7 +272,8 @@ func (s *State) endIteration(n *node, ok *ActivityFinished, now time.Time) Event
 	case stop:
 		return ok
 	case last.iteration >= maxUntilIterations:
-		return n.fail(now, unexpected("The Until activity ended after %d iterations, the limit here.", maxUntilIterations))
+		return n.fail(now, unexpected("The Until activity ended after %d iterations, the limit here.",
+			maxUntilIterations))
 	}
 	return &IterationStarted{Path: n.path, Iteration: last.iteration + 1, At: now}
 }

@@ -90,7 +90,8 @@ func startWait(n *node, c *expr.Context, user *value.Object, now time.Time) (Eve
 }
 
 // failActivity is [ENGINE 5.10] with its table of edge cases.
-func failActivity(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
+func failActivity(n *node, c *expr.Context, user *value.Object,
+	now time.Time) (Event, *pipeline.ActivityError) {
 	message, mstate, aerr := failText(n, c, "message")
 	if aerr != nil {
 		return nil, aerr
@@ -157,7 +158,8 @@ func returnValue(c *expr.Context, raw value.Value) (*value.Object, *pipeline.Act
 		return nil, aerr
 	}
 	if n := len(value.Append(nil, o)); n > maxReturnValue {
-		return nil, unexpected("The pipeline return value has %d bytes, at most %d are allowed.", n, maxReturnValue)
+		return nil, unexpected("The pipeline return value has %d bytes, at most %d are allowed.", n,
+			maxReturnValue)
 	}
 	return o, nil
 }
@@ -187,7 +189,8 @@ func returnMembers(c *expr.Context, raw value.Value, depth int) (*value.Object, 
 	return o, nil
 }
 
-func returnContent(c *expr.Context, key string, typed value.Value, depth int) (value.Value, *pipeline.ActivityError) {
+func returnContent(c *expr.Context, key string, typed value.Value,
+	depth int) (value.Value, *pipeline.ActivityError) {
 	o, _ := typed.(*value.Object)
 	t, _ := o.Lookup("type")
 	content, _ := o.Lookup("content")
@@ -214,7 +217,8 @@ func returnContent(c *expr.Context, key string, typed value.Value, depth int) (v
 	case "array":
 		list, ok := content.(value.Array)
 		if !ok || depth > maxReturnDepth {
-			return nil, unexpected("The content of the return value '%s' is of type '%s', want a list.", key, pipeline.TypeName(content))
+			return nil, unexpected("The content of the return value '%s' is of type '%s', want a list.", key,
+				pipeline.TypeName(content))
 		}
 		out := make(value.Array, 0, len(list))
 		for _, x := range list {
@@ -229,10 +233,12 @@ func returnContent(c *expr.Context, key string, typed value.Value, depth int) (v
 	return nil, unexpected("The return value '%s' has the unknown type '%s'.", key, typeName)
 }
 
-func returnScalar(key string, content value.Value, t pipeline.ParameterType) (value.Value, *pipeline.ActivityError) {
+func returnScalar(key string, content value.Value,
+	t pipeline.ParameterType) (value.Value, *pipeline.ActivityError) {
 	v, err := (&pipeline.Parameter{Name: key, Type: t}).Convert(content)
 	if err != nil {
-		return nil, unexpected("The content of the return value '%s' of type '%s' is of type '%s'.", key, t, pipeline.TypeName(content))
+		return nil, unexpected("The content of the return value '%s' of type '%s' is of type '%s'.", key, t,
+			pipeline.TypeName(content))
 	}
 	return v, nil
 }

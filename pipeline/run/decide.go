@@ -2,7 +2,6 @@ package run
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -11,15 +10,12 @@ import (
 	"switchyard/value"
 )
 
-// Decide takes every decision that can be taken now and returns them as events,
-// in order and already applied. The engine makes them durable before it acts on
-// them. Decide looks only at the state and at now, so a state that was folded
-// from any part of the history decides the same as the one that wrote it.
-func (s *State) Decide(now time.Time) []Event { return s.DecideSome(now, math.MaxInt) }
-
-// DecideSome is [State.Decide] that stops after max events, for an engine that
-// keeps its units small. An empty result means that nothing is left to decide.
-func (s *State) DecideSome(now time.Time, max int) []Event {
+// Decide takes the decisions that can be taken now, at most max, and returns them
+// as events, in order and already applied. The engine makes them durable before it
+// acts on them. Fewer than max means that nothing is left to decide. Decide looks
+// only at the state and at now, so a state that was folded from any part of the
+// history decides the same as the one that wrote it.
+func (s *State) Decide(now time.Time, max int) []Event {
 	now = now.UTC()
 	var out []Event
 	for len(out) < max {
@@ -112,12 +108,15 @@ func (s *State) decide(n *node, now time.Time) Event {
 	case ready:
 		return s.start(n, now)
 	case timedOut:
-		return &ActivityFinished{Path: n.path, Attempt: n.attempt, Status: Failed, At: now, Error: &pipeline.ActivityError{
-			Code: CodeActionTimedOut, FailureType: pipeline.UserError,
-			Message: fmt.Sprintf("The activity did not finish within its timeout of %s.", pipeline.FormatTimespan(n.started.Timeout)),
-		}}
+		return &ActivityFinished{Path: n.path, Attempt: n.attempt, Status: Failed, At: now,
+			Error: &pipeline.ActivityError{
+				Code: CodeActionTimedOut, FailureType: pipeline.UserError,
+				Message: fmt.Sprintf("The activity did not finish within its timeout of %s.",
+					pipeline.FormatTimespan(n.started.Timeout)),
+			}}
 	case retrying:
-		return &RetryScheduled{Path: n.path, Attempt: n.attempt + 1, FireAt: now.Add(n.started.RetryInterval), At: now}
+		return &RetryScheduled{Path: n.path, Attempt: n.attempt + 1,
+			FireAt: now.Add(n.started.RetryInterval), At: now}
 	case aborting:
 		if x := s.lastInFlight(n); x != nil {
 			return &ActivityFinished{Path: x.path, Attempt: x.attempt, Status: Cancelled, At: now}
@@ -160,7 +159,8 @@ func (s *State) start(n *node, now time.Time) Event {
 	return e
 }
 
-func (s *State) startKind(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
+func (s *State) startKind(n *node, c *expr.Context, user *value.Object,
+	now time.Time) (Event, *pipeline.ActivityError) {
 	switch n.step.kind {
 	case kindExecution:
 		return s.startExecution(n, c, user, now)
@@ -218,8 +218,9 @@ func resolve(c *expr.Context, o *value.Object) (*value.Object, error) {
 	return out, nil
 }
 
-// startExecution resolves the inputs of an attempt, anew for each.
-func (s *State) startExecution(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
+// startExecution resolves the inputs of an attempt, again for each.
+func (s *State) startExecution(n *node, c *expr.Context, user *value.Object,
+	now time.Time) (Event, *pipeline.ActivityError) {
 	a := n.step.def
 	e := &ActivityStarted{
 		Path: n.path, Attempt: n.attempt, Activity: a.Name, Type: a.Type, At: now,
@@ -271,7 +272,7 @@ func resolveParameters(c *expr.Context, refs []*pipeline.Reference) (value.Array
 	return out, nil
 }
 
-// attemptTimeout is policy.timeout, or that of typeProperties, which input holds
+// attemptTimeout is policy.timeout, or timeout in typeProperties, which input holds
 // resolved, for the types that carry their own.
 func attemptTimeout(c *expr.Context, a *pipeline.Activity, input *value.Object) (time.Duration, error) {
 	v := a.Policy.Timeout

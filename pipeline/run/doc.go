@@ -1,8 +1,7 @@
 // Package run is one pipeline run as a deterministic state machine: events in,
 // decisions out. It implements [ENGINE 2] to [ENGINE 5.10] (readiness,
 // dependency conditions, outcome, retries, time-outs, cancelling and the
-// control activities) and leaves the execution of everything else to whoever
-// drives it.
+// control activities) and leaves the execution of everything else to the engine.
 //
 // It has no I/O, no clock, no goroutine and draws no random number: `now` is an
 // argument and seeds derive from the run's id and an activity's path. The
@@ -15,7 +14,7 @@
 //
 //	s, err := New(created, revision)
 //	for {
-//		events := s.Decide(now)       // append to history, make durable, then act on them:
+//		events := s.Decide(now, max)  // append to history, make durable, then act on them:
 //		                              // execute each ActivityStarted, arm each TimerOf(event)
 //		e := <-outcomes               // ActivityFinished, TimerFired or CancelRequested
 //		s.Apply(e)                    // ErrNotWanted: the attempt or timer is of the past, drop e

@@ -70,7 +70,8 @@ type Call struct {
 // Call describes an attempt that [State.Decide] started or [State.InFlight]
 // returned.
 func (s *State) Call(e *ActivityStarted) Call {
-	c := Call{ActivityRunID: activityRunID(s.created.ID, e.Path, e.Attempt), Seed: seed(s.created.ID, e.Path, e.Attempt)}
+	c := Call{ActivityRunID: activityRunID(s.created.ID, e.Path, e.Attempt),
+		Seed: seed(s.created.ID, e.Path, e.Attempt)}
 	n := s.live[e.Path]
 	if n == nil {
 		return c

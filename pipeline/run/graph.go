@@ -86,7 +86,8 @@ func kindOf(t *pipeline.ActivityType) activityKind {
 // newGraph resolves a list of activities. It refuses what would make a run
 // stop short: a dependency on something that is no sibling, and a cycle.
 func newGraph(activities []*pipeline.Activity) (*graph, error) {
-	g := &graph{steps: make([]step, len(activities)), byName: make(map[string]int, len(activities)), inner: map[string]int{}}
+	g := &graph{steps: make([]step, len(activities)), byName: make(map[string]int, len(activities)),
+		inner: map[string]int{}}
 	for i, a := range activities {
 		name := strings.ToLower(a.Name)
 		if _, twice := g.byName[name]; twice {
@@ -100,7 +101,8 @@ func newGraph(activities []*pipeline.Activity) (*graph, error) {
 		for _, d := range a.DependsOn {
 			from, ok := g.byName[strings.ToLower(d.Activity)]
 			if !ok {
-				return nil, fmt.Errorf("activity %q depends on %q, which is no activity beside it", a.Name, d.Activity)
+				return nil, fmt.Errorf("activity %q depends on %q, which is no activity beside it", a.Name,
+					d.Activity)
 			}
 			s.deps = append(s.deps, edge{from, d.Conditions})
 			g.steps[from].dependents = append(g.steps[from].dependents, i)

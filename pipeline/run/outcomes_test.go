@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -170,7 +171,7 @@ func drive(t testing.TB, s *run.State, answer func(*run.ActivityStarted) *run.Ac
 	now := testStart
 	var all []run.Event
 	for range 1_000_000 {
-		all = append(all, s.Decide(now)...)
+		all = append(all, s.Decide(now, math.MaxInt)...)
 		if s.Finished() {
 			return all
 		}

@@ -40,7 +40,8 @@ type ActivityRecord struct {
 }
 
 // begin adds the record of an attempt.
-func (s *State) begin(n *node, at time.Time, input, user *value.Object, secureInput, secureOutput bool) *ActivityRecord {
+func (s *State) begin(n *node, at time.Time, input, user *value.Object, secureInput,
+	secureOutput bool) *ActivityRecord {
 	r := &ActivityRecord{
 		Name: n.step.def.Name, Type: n.step.def.Type, Path: n.path, Attempt: n.attempt,
 		Execution: n.step.kind == kindExecution,
@@ -138,7 +139,8 @@ func (m masker) value(v value.Value) value.Value {
 			return v
 		}
 		if _, secure := pipeline.SecureString(v); secure {
-			return value.NewObject(value.Member{Name: "type", Value: "SecureString"}, value.Member{Name: "value", Value: Mask})
+			return value.NewObject(value.Member{Name: "type", Value: "SecureString"},
+				value.Member{Name: "value", Value: Mask})
 		}
 		var out *value.Object
 		for _, x := range v.Members() {
@@ -221,7 +223,7 @@ func (s *State) Variable(name string) (value.Value, bool) {
 		return nil, false
 	}
 	if a, ok := s.variables[i].value.(value.Array); ok {
-		return slices.Clip(a), true // nobody but variableAppended may grow it
+		return slices.Clip(a), true // only VariableAppended may grow it
 	}
 	return s.variables[i].value, true
 }

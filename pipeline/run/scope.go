@@ -98,7 +98,8 @@ func (n *node) inside(o *node) bool {
 
 // open makes a scope and puts its first activities in the queue.
 func (s *State) open(g *graph, owner *node, iteration int) *scope {
-	sc := &scope{graph: g, owner: owner, iteration: iteration, nodes: make([]node, len(g.steps)), remaining: len(g.steps)}
+	sc := &scope{graph: g, owner: owner, iteration: iteration, nodes: make([]node, len(g.steps)),
+		remaining: len(g.steps)}
 	if owner != nil {
 		sc.prefix = owner.path
 		switch owner.step.kind {
@@ -113,7 +114,8 @@ func (s *State) open(g *graph, owner *node, iteration int) *scope {
 	}
 	for i := range g.steps {
 		n := &sc.nodes[i]
-		*n = node{step: &g.steps[i], scope: sc, path: sc.prefix + g.steps[i].def.Name, attempt: 1, pending: len(g.steps[i].deps)}
+		*n = node{step: &g.steps[i], scope: sc, path: sc.prefix + g.steps[i].def.Name, attempt: 1,
+			pending: len(g.steps[i].deps)}
 		s.live[n.path] = n
 	}
 	for i := range sc.nodes {

@@ -166,5 +166,6 @@ func invalid(err error) *pipeline.ActivityError {
 	if errors.As(err, &e) {
 		return &pipeline.ActivityError{Code: e.Code, Message: e.Message, FailureType: pipeline.UserError}
 	}
-	return &pipeline.ActivityError{Code: CodeInvalidTemplate, Message: err.Error(), FailureType: pipeline.UserError}
+	return &pipeline.ActivityError{Code: CodeInvalidTemplate, Message: err.Error(),
+		FailureType: pipeline.UserError}
 }

@@ -3,6 +3,7 @@ package run_test
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -95,7 +96,7 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 	now := testStart
 	var out strings.Builder
 	decide := func() {
-		for _, e := range s.Decide(now) {
+		for _, e := range s.Decide(now, math.MaxInt) {
 			fmt.Fprintf(&out, "  %s\n", describe(e))
 			history = append(history, e)
 		}

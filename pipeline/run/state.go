@@ -64,7 +64,8 @@ type task struct {
 // names. The error wraps [ErrNewerRun].
 func New(c *Created, r *Revision) (*State, error) {
 	if c.Version < 1 || c.Version > DecisionVersion {
-		return nil, fmt.Errorf("run %s: %w: decision version %d, this one knows 1 to %d", c.ID, ErrNewerRun, c.Version, DecisionVersion)
+		return nil, fmt.Errorf("run %s: %w: decision version %d, this one knows 1 to %d", c.ID, ErrNewerRun,
+			c.Version, DecisionVersion)
 	}
 	def := r.pipeline
 	s := &State{

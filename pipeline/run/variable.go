@@ -41,7 +41,8 @@ func (e *VariableSet) apply(s *State) error {
 		return err
 	}
 	i, ok := s.byName[strings.ToLower(e.Name)]
-	input := value.NewObject(value.Member{Name: "variableName", Value: e.Name}, value.Member{Name: "value", Value: e.Value})
+	input := value.NewObject(value.Member{Name: "variableName", Value: e.Name},
+		value.Member{Name: "value", Value: e.Value})
 	switch o, isObject := e.Value.(*value.Object); {
 	case e.System && isObject:
 		returned := s.returnValue.Clone()
@@ -97,7 +98,8 @@ func (e *VariableAppended) apply(s *State) error {
 		v.owned = true
 	}
 	v.value = append(a, e.Value)
-	input := value.NewObject(value.Member{Name: "variableName", Value: e.Name}, value.Member{Name: "value", Value: e.Value})
+	input := value.NewObject(value.Member{Name: "variableName", Value: e.Name},
+		value.Member{Name: "value", Value: e.Value})
 	s.begin(n, e.At, input, e.UserProperties, false, false)
 	s.assigned(n, e.Name, e.Value, e.At)
 	return nil
@@ -107,7 +109,8 @@ func (e *VariableAppended) apply(s *State) error {
 func (s *State) assigned(n *node, name string, val value.Value, at time.Time) {
 	n.record.Status, n.record.End = Succeeded, at
 	s.ended++
-	n.record.Output = value.NewObject(value.Member{Name: "name", Value: name}, value.Member{Name: "value", Value: val})
+	n.record.Output = value.NewObject(value.Member{Name: "name", Value: name},
+		value.Member{Name: "value", Value: val})
 	s.finish(n, Succeeded)
 }
 
@@ -127,7 +130,8 @@ func (s *State) variable(n *node, c *expr.Context) (*pipeline.Variable, *pipelin
 }
 
 // setVariable is [ENGINE 5.7].
-func (s *State) setVariable(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
+func (s *State) setVariable(n *node, c *expr.Context, user *value.Object,
+	now time.Time) (Event, *pipeline.ActivityError) {
 	raw, _ := n.typeProperty("value")
 	e := &VariableSet{Path: n.path, At: now, UserProperties: user,
 		SecureInput: n.step.def.Policy.SecureInput, SecureOutput: n.step.def.Policy.SecureOutput}
@@ -158,7 +162,8 @@ func (s *State) setVariable(n *node, c *expr.Context, user *value.Object, now ti
 }
 
 // appendVariable is [ENGINE 5.8]: an array is appended as one nested element.
-func (s *State) appendVariable(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
+func (s *State) appendVariable(n *node, c *expr.Context, user *value.Object,
+	now time.Time) (Event, *pipeline.ActivityError) {
 	def, aerr := s.variable(n, c)
 	if aerr != nil {
 		return nil, aerr

@@ -43,7 +43,7 @@ type ServiceBus struct {
 	wake    chan struct{} // messages, or room for a run, may have become available
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup // the loop and the starters
-	forsake []func()       // ends the subscriptions
+	cancels []func()       // ends the subscriptions
 
 	mu      sync.Mutex
 	runs    map[string]bool // runs of this trigger that have not ended; guarded by mu
@@ -86,14 +86,14 @@ func NewServiceBus(o Options) (*ServiceBus, error) {
 // been started: runs that it has resumed count. It doesn't block.
 func (t *ServiceBus) Start(ctx context.Context) error {
 	ctx, t.cancel = context.WithCancel(ctx)
-	t.forsake = append(t.forsake, t.o.Engine.OnFinished(t.finished))
+	t.cancels = append(t.cancels, t.o.Engine.OnFinished(t.finished))
 	t.mu.Lock()
 	// finished waits for mu, so no run that is listed here is missed there.
 	for _, id := range t.o.Engine.TriggeredRuns(t.o.Factory.Name, t.o.Trigger.Name) {
 		t.runs[id] = true
 	}
 	t.mu.Unlock()
-	t.forsake = append(t.forsake, t.o.Source.OnReady(t.poke))
+	t.cancels = append(t.cancels, t.o.Source.OnReady(t.poke))
 	t.poke()
 	t.wg.Add(1)
 	go t.loop(ctx)
@@ -107,10 +107,10 @@ func (t *ServiceBus) Stop() {
 		return
 	}
 	t.cancel()
-	for _, f := range t.forsake {
+	for _, f := range t.cancels {
 		f()
 	}
-	t.forsake = nil
+	t.cancels = nil
 	t.wg.Wait()
 }
 

@@ -116,7 +116,7 @@ func testEvents(t *testing.T, s Store) {
 		s.AppendEvents(u, runB, 1, [][]byte{[]byte("other")})
 	})
 	var more [][]byte
-	for i := 3; i <= 300; i++ { // beyond one byte: the order is that of numbers
+	for i := 3; i <= 300; i++ { // beyond one byte: in the order of numbers
 		more = append(more, fmt.Append(nil, i))
 	}
 	write(t, s, func(u *commit.Unit) { s.AppendEvents(u, runA, 3, more) })
@@ -138,7 +138,8 @@ func testEvents(t *testing.T, s Store) {
 	}
 	stop := errors.New("stop")
 	n = 0
-	if err := s.Events(runA, func(uint64, []byte) error { n++; return stop }); !errors.Is(err, stop) || n != 1 {
+	if err := s.Events(runA, func(uint64, []byte) error { n++; return stop }); !errors.Is(err,
+		stop) || n != 1 {
 		t.Errorf("Events with a callback that fails: got %v after %d, want its error after 1", err, n)
 	}
 	write(t, s, func(u *commit.Unit) { s.AppendEvents(u, runA, 302, [][]byte{[]byte("gap")}) })
@@ -163,13 +164,15 @@ func testPayloads(t *testing.T, s Store) {
 		want []byte
 	}{{runA, 0, []byte("zero")}, {runA, 1, big}, {runB, 1, []byte("b")}} {
 		if got, err := s.Payload(c.run, c.n); err != nil || !bytes.Equal(got, c.want) {
-			t.Errorf("Payload(%s, %d): got %d bytes, %v, want %d bytes", c.run, c.n, len(got), err, len(c.want))
+			t.Errorf("Payload(%s, %d): got %d bytes, %v, want %d bytes", c.run, c.n, len(got), err,
+				len(c.want))
 		}
 	}
 }
 
 func record(id string, start time.Time, active bool, summary string) engine.RunRecord {
-	return engine.RunRecord{ID: id, Pipeline: "p", Factory: "f", Start: start, Active: active, Summary: []byte(summary)}
+	return engine.RunRecord{ID: id, Pipeline: "p", Factory: "f", Start: start, Active: active,
+		Summary: []byte(summary)}
 }
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 123456700, time.UTC)

@@ -37,7 +37,8 @@ type eventBounds struct{ first, last uint64 }
 // NewMemory returns an empty history. Committed, if not nil, is called with
 // every unit after it is applied and before its callbacks run.
 func NewMemory(committed func(u *commit.Unit)) *Memory {
-	return &Memory{m: map[string][]byte{}, runs: map[string][]byte{}, bounds: map[string]eventBounds{}, committed: committed}
+	return &Memory{m: map[string][]byte{}, runs: map[string][]byte{}, bounds: map[string]eventBounds{},
+		committed: committed}
 }
 
 // memoryTicket tells Sync that a unit is committed.
@@ -225,7 +226,8 @@ func (m *Memory) UnusedDefinitions() ([]engine.Hash, error) {
 	}
 	var unused []engine.Hash
 	for k := range m.m {
-		if h, ok := strings.CutPrefix(k, "d"); ok && len(h) == len(engine.Hash{}) && !used[engine.Hash([]byte(h))] {
+		if h, ok := strings.CutPrefix(k,
+			"d"); ok && len(h) == len(engine.Hash{}) && !used[engine.Hash([]byte(h))] {
 			unused = append(unused, engine.Hash([]byte(h)))
 		}
 	}
