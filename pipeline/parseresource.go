@@ -148,11 +148,6 @@ func ParseFactory(file string, data []byte) (*Factory, Diagnostics) {
 	if root == nil {
 		return nil, ds
 	}
-	return ReadFactory(file, root)
-}
-
-// ReadFactory is [ParseFactory] for a file whose JSON has been parsed.
-func ReadFactory(file string, root *value.Object) (*Factory, Diagnostics) {
 	d := openRoot(file, root)
 	f := &Factory{
 		Name:             d.name,

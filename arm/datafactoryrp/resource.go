@@ -148,22 +148,23 @@ func (p *Provider) definition(ctx context.Context, r *arm.Request, kind factory.
 }
 
 // readProperties reads the body of a PUT of what is in a factory.
-func readProperties(r *arm.Request) ([]byte, error) {
+func readProperties(r *arm.Request) (factory.Document, error) {
 	if r.Body == nil {
-		return nil, arm.InvalidContent("The request content is missing; it must be a JSON object with the member properties.")
+		return factory.Document{}, arm.InvalidContent("The request content is missing; it must be a JSON object with the member properties.")
 	}
 	if v, ok := r.Body.Lookup("name"); ok && v != nil {
 		if name, isText := v.(string); !isText || !equalFold(name, r.ID.Name()) {
-			return nil, arm.BadRequest("The name in the body, %s, is not the one in the path, '%s'.", value.Append(nil, v), r.ID.Name())
+			return factory.Document{}, arm.BadRequest("The name in the body, %s, is not the one in the path, '%s'.", value.Append(nil, v), r.ID.Name())
 		}
 	}
 	text := factory.Member(rawBody(r), "properties")
 	if text == nil {
 		e := arm.BadRequest("The member properties is missing.")
 		e.Target = "$.properties"
-		return nil, e
+		return factory.Document{}, e
 	}
-	return text, nil
+	v, _ := r.Body.Lookup("properties")
+	return factory.Document{Text: text, Value: v}, nil
 }
 
 // spelled returns an ID with the names as they were created.
@@ -212,7 +213,7 @@ func (p *Provider) globalParameters(ctx context.Context, r *arm.Request) (*arm.R
 		if err != nil {
 			return nil, err
 		}
-		if f, err = p.factories.PutGlobalParameters(ctx, f.ID, properties, r.Precondition); err != nil {
+		if f, err = p.factories.PutGlobalParameters(ctx, f.ID, properties.Text, r.Precondition); err != nil {
 			return nil, err
 		}
 		return reply(text(f)), nil

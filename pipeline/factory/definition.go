@@ -17,11 +17,11 @@ const (
 )
 
 // parse fills in what a definition's text says. It does not look at the rest of
-// the factory.
-func (d *definition) parse() error {
-	v, err := value.Parse(d.properties)
+// the factory. v is what the text stands for, nil if that is not known yet.
+func (d *definition) parse(v value.Value) error {
+	v, err := Document{d.properties, v}.parsed()
 	if err != nil {
-		return invalidAt("$.properties", "not a JSON document: %v", err)
+		return err
 	}
 	o, ok := v.(*value.Object)
 	if !ok {
@@ -31,19 +31,18 @@ func (d *definition) parse() error {
 		return invalidAt("$.properties", "the definition has %d bytes, at most %d are allowed", len(d.properties), maxProperties)
 	}
 	name := d.record.Name
-	document := append(append([]byte(`{"name":`), value.Append(nil, name)...), `,"properties":`...)
-	document = append(append(document, d.properties...), '}')
+	document := value.NewObject(value.Member{Name: "name", Value: name}, value.Member{Name: "properties", Value: o})
 	file := d.kind.String() + "/" + name
 	var ds pipeline.Diagnostics
 	switch d.kind {
 	case Pipelines:
-		d.pipeline, ds = pipeline.ParsePipeline(file, document)
+		d.pipeline, ds = pipeline.ReadPipeline(file, document)
 	case Datasets:
-		d.dataset, ds = pipeline.ParseDataset(file, document)
+		d.dataset, ds = pipeline.ReadDataset(file, document)
 	case LinkedServices:
-		d.linkedService, ds = pipeline.ParseLinkedService(file, document)
+		d.linkedService, ds = pipeline.ReadLinkedService(file, document)
 	case Triggers:
-		d.trigger, ds = pipeline.ParseTrigger(file, document)
+		d.trigger, ds = pipeline.ReadTrigger(file, document)
 		if d.trigger != nil {
 			d.trigger.Started = d.record.Started
 		}

@@ -80,7 +80,7 @@ func TestDeletionUnderWay(t *testing.T) {
 	if got, err := m.Get(theID); err != nil || got.ProvisioningState != Deleting {
 		t.Errorf("get: got %+v, %v, want Deleting", got, err)
 	}
-	_, err = m.Put(t.Context(), theID, Pipelines, "P", []byte(emptyText), nil)
+	_, err = m.Put(t.Context(), theID, Pipelines, "P", Document{Text: []byte(emptyText)}, nil)
 	wantKind(t, "put", err, ErrDeleting)
 	_, err = m.PutFactory(t.Context(), theID, Input{Location: "westeurope"}, nil)
 	wantKind(t, "put of the factory", err, ErrDeleting)

@@ -117,7 +117,7 @@ func declared(f *pipeline.Factory, k Kind) map[string]declaration {
 	out := map[string]declaration{}
 	add := func(name string, raw *value.Object, started bool) {
 		v, _ := raw.Lookup("properties")
-		out[fold(name)] = declaration{name, value.Append(nil, v), started}
+		out[fold(name)] = declaration{name, Document{value.Append(nil, v), v}, started}
 	}
 	switch k {
 	case Pipelines:
@@ -142,7 +142,7 @@ func declared(f *pipeline.Factory, k Kind) map[string]declaration {
 
 type declaration struct {
 	name       string
-	properties []byte
+	properties Document
 	started    bool
 }
 
@@ -150,7 +150,7 @@ type declaration struct {
 // has not changed since it was last deployed.
 func (m *Manager) deployDefinition(s *state, k Kind, r declaration) (*definition, error) {
 	old := s.find(k, r.name)
-	sum := digest(r.properties)
+	sum := digest(r.properties.Text)
 	if old != nil && old.record.Deployed == sum {
 		return nil, nil
 	}

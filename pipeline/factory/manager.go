@@ -107,7 +107,7 @@ func (m *Manager) load() error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
-		if err := d.parse(); err != nil {
+		if err := d.parse(nil); err != nil {
 			// It was accepted by a version that checked less.
 			m.o.Logger.Warn("a definition is not valid any more", "factory", s.record.Name, "kind", k.Noun(), "name", d.record.Name, "error", err)
 		}

@@ -56,7 +56,7 @@ func TestMalformed(t *testing.T) {
 	}
 	units := len(w.records.units)
 	for _, tt := range tests {
-		_, err := w.Put(t.Context(), theID, tt.kind, tt.name, []byte(tt.text), nil)
+		_, err := w.Put(t.Context(), theID, tt.kind, tt.name, Document{Text: []byte(tt.text)}, nil)
 		var e *Error
 		if !errors.As(err, &e) || !errors.Is(err, tt.want) || !strings.Contains(e.Message, tt.path) {
 			t.Errorf("put %s %s:\ngot  %v\nwant %v at %s", tt.kind.Noun(), tt.text, err, tt.want, tt.path)
@@ -210,11 +210,11 @@ func TestChecks(t *testing.T) {
 		}
 		return no
 	}
-	if _, err := w.Put(t.Context(), theID, Pipelines, "P", []byte(emptyText), check); err != no {
+	if _, err := w.Put(t.Context(), theID, Pipelines, "P", Document{Text: []byte(emptyText)}, check); err != no {
 		t.Errorf("put: got %v, want the check's error", err)
 	}
 	d := w.put(Pipelines, "P", emptyText)
-	w.Put(t.Context(), theID, Pipelines, "P", []byte(emptyText), check)
+	w.Put(t.Context(), theID, Pipelines, "P", Document{Text: []byte(emptyText)}, check)
 	w.Delete(t.Context(), theID, Pipelines, "P", check)
 	if got, want := strings.Join(seen, " "), "none "+d.ETag+" "+d.ETag; got != want {
 		t.Errorf("checks saw %s, want %s", got, want)

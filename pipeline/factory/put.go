@@ -8,13 +8,12 @@ import (
 	"switchyard/value"
 )
 
-// Put creates or replaces a definition: properties is the JSON of its member
-// properties. It is shown as it is after that. See the package's comment for
+// Put creates or replaces a definition: properties is its member properties. It is shown as it is after that. See the package's comment for
 // triggers and secrets. Errors are of check, or wrap [ErrFactoryNotFound],
 // [ErrInvalid], [ErrMissingReference], [ErrTriggerStarted],
 // [ErrTriggerNotStarted], [ErrNotSupported] or [ErrDeleting].
-func (m *Manager) Put(ctx context.Context, id ID, k Kind, name string, properties []byte, check Check) (*Definition, error) {
-	e, s, err := m.lock(ctx, id, len(properties))
+func (m *Manager) Put(ctx context.Context, id ID, k Kind, name string, properties Document, check Check) (*Definition, error) {
+	e, s, err := m.lock(ctx, id, len(properties.Text))
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +59,7 @@ func (m *Manager) Put(ctx context.Context, id ID, k Kind, name string, propertie
 }
 
 // define makes a definition that takes the place of old, which may be nil.
-func (m *Manager) define(s *state, k Kind, name string, properties []byte, old *definition) (*definition, error) {
+func (m *Manager) define(s *state, k Kind, name string, properties Document, old *definition) (*definition, error) {
 	d := &definition{kind: k, record: definitionRecord{Version: recordVersion, Name: name, Published: m.now()}}
 	var before []byte
 	if old != nil {
@@ -68,15 +67,19 @@ func (m *Manager) define(s *state, k Kind, name string, properties []byte, old *
 		d.record.Name, d.record.Deployed = old.record.Name, old.record.Deployed
 		before = old.properties
 	}
-	if _, err := value.Parse(properties); err != nil {
-		return nil, invalidAt("$.properties", "not a JSON document: %v", err)
-	}
-	var err error
-	if d.properties, d.secret, err = restore(k, compact(bytes.TrimSpace(properties)), before); err != nil {
+	v, err := properties.parsed()
+	if err != nil {
 		return nil, err
 	}
+	sent := compact(bytes.TrimSpace(properties.Text))
+	if d.properties, d.secret, err = restore(k, sent, before); err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(sent, d.properties) {
+		v = nil // a secret was kept, which is not in what was sent
+	}
 	d.secret = d.secret || kindTable[k].sealed
-	if err := d.parse(); err != nil {
+	if err := d.parse(v); err != nil {
 		return nil, err
 	}
 	d.record.ETag, err = m.newID()

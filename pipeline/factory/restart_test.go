@@ -46,7 +46,10 @@ func TestCrashAtEveryUnit(t *testing.T) {
 		at[len(r.units)] = w.shown()
 	}
 	put := func(k Kind, name, text string) func() error {
-		return func() error { _, err := w.Put(t.Context(), theID, k, name, []byte(text), nil); return err }
+		return func() error {
+			_, err := w.Put(t.Context(), theID, k, name, Document{Text: []byte(text)}, nil)
+			return err
+		}
 	}
 	remove := func(k Kind, name string) func() error {
 		return func() error { _, err := w.Delete(t.Context(), theID, k, name, nil); return err }
@@ -111,7 +114,7 @@ func TestConcurrentChanges(t *testing.T) {
 	for i := range writers {
 		go func() {
 			for k := range puts {
-				if _, err := w.Put(t.Context(), theID, Pipelines, fmt.Sprintf("P%d-%d", i, k), []byte(emptyText), nil); err != nil {
+				if _, err := w.Put(t.Context(), theID, Pipelines, fmt.Sprintf("P%d-%d", i, k), Document{Text: []byte(emptyText)}, nil); err != nil {
 					done <- err
 					return
 				}
@@ -150,7 +153,7 @@ func BenchmarkPut(b *testing.B) {
 		b.Fatal(err)
 	}
 	put := func(i int) {
-		if _, err := m.Put(b.Context(), theID, Pipelines, fmt.Sprintf("P%d", i), []byte(emptyText), nil); err != nil {
+		if _, err := m.Put(b.Context(), theID, Pipelines, fmt.Sprintf("P%d", i), Document{Text: []byte(emptyText)}, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -60,7 +60,7 @@ func TestRuntimeState(t *testing.T) {
 	if w.starter.starts != 1 {
 		t.Errorf("%d starts, want 1", w.starter.starts)
 	}
-	_, err := w.Put(t.Context(), theID, Triggers, "T", []byte(triggerText), nil)
+	_, err := w.Put(t.Context(), theID, Triggers, "T", Document{Text: []byte(triggerText)}, nil)
 	wantKind(t, "put while started", err, ErrTriggerStarted)
 	_, err = w.Delete(t.Context(), theID, Triggers, "T", nil)
 	wantKind(t, "delete while started", err, ErrTriggerStarted)
@@ -120,7 +120,7 @@ func TestStartFails(t *testing.T) {
 		t.Errorf("start: got %v, want the reason in it", err)
 	}
 	w.wantTrigger("after the failure", "Stopped", false)
-	_, err = w.Put(t.Context(), theID, Triggers, "New", []byte(startedText), nil)
+	_, err = w.Put(t.Context(), theID, Triggers, "New", Document{Text: []byte(startedText)}, nil)
 	wantKind(t, "put of a new one", err, ErrTriggerNotStarted)
 	_, err = w.Definition(theID, Triggers, "New")
 	wantKind(t, "the new one", err, ErrNotFound)

@@ -203,7 +203,7 @@ func (w *world) factory() *world {
 
 func (w *world) put(k Kind, name, properties string) *Definition {
 	w.t.Helper()
-	d, err := w.Put(w.t.Context(), theID, k, name, []byte(properties), nil)
+	d, err := w.Put(w.t.Context(), theID, k, name, Document{Text: []byte(properties)}, nil)
 	if err != nil {
 		w.t.Fatalf("put %s %s: %v", k.Noun(), name, err)
 	}
