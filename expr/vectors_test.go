@@ -14,24 +14,32 @@ import (
 var skipped = map[string]string{}
 
 func TestSharedVectors(t *testing.T) {
-	b, err := os.ReadFile("testdata/expressions.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	vectors, err := exprtest.ParseJSONVectors(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(vectors) != 476 {
-		t.Errorf("got %d vectors, want 476", len(vectors))
-	}
-	for _, v := range vectors {
-		if reason, ok := skipped[value.Text(v.Expr)]; ok {
-			t.Logf("skip %s: %s", &v, reason)
-			continue
+	for _, file := range []struct {
+		name    string
+		vectors int
+	}{
+		{"expressions.json", 476},
+		{"expressions-field.json", 18}, // expressions that people published, with what they got
+	} {
+		b, err := os.ReadFile(filepath.Join("testdata", file.name))
+		if err != nil {
+			t.Fatal(err)
 		}
-		if err := v.Check(); err != nil {
-			t.Error(err)
+		vectors, err := exprtest.ParseJSONVectors(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(vectors) != file.vectors {
+			t.Errorf("%s: got %d vectors, want %d", file.name, len(vectors), file.vectors)
+		}
+		for _, v := range vectors {
+			if reason, ok := skipped[value.Text(v.Expr)]; ok {
+				t.Logf("skip %s: %s", &v, reason)
+				continue
+			}
+			if err := v.Check(); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }
