@@ -36,10 +36,6 @@ const (
 	Int
 )
 
-func (k Kind) String() string {
-	return [...]string{"string", "true|false", "duration", "number"}[k]
-}
-
 // A Setting is one row of the table.
 type Setting struct {
 	Name    string // the flag, without dashes; also the key in the file

@@ -1,0 +1,186 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestOperands: flags and operands may be mixed; after "--" nothing is a flag, and
+// a single dash is an operand.
+func TestOperands(t *testing.T) {
+	for _, c := range []struct{ args, operands, data string }{
+		{"", "", ".switchyard"},
+		{"a b", "a b", ".switchyard"},
+		{"--data d a", "a", "d"},
+		{"-data=d a", "a", "d"},
+		{"a --data d b", "a b", "d"},
+		{"a --data d b --ephemeral c", "a b c", "d"},
+		{"--ephemeral a", "a", ".switchyard"}, // no value is taken from what follows
+		{"--ephemeral=true a", "a", ".switchyard"},
+		{"-- --data d", "--data d", ".switchyard"},
+		{"a -- --data", "a --data", ".switchyard"},
+		{"--data -- a", "a", "--"}, // a value, not the end of the flags
+		{"--data d -- -- x", "-- x", "d"},
+		{"- a", "- a", ".switchyard"},
+		{"--data= a", "a", ""},
+		{"--data a --data b", "", "b"}, // the last one counts
+	} {
+		v, operands, err := Parse([]string{"data", "ephemeral"}, strings.Fields(c.args), source(nil, ""))
+		if err != nil {
+			t.Errorf("%q: %v", c.args, err)
+			continue
+		}
+		if got := strings.Join(operands, " "); got != c.operands || v.String("data") != c.data {
+			t.Errorf("%q: operands %q, data %q; want %q, %q", c.args, got, v.String("data"), c.operands, c.data)
+		}
+	}
+}
+
+// TestValues: a value of each kind, as a flag, a variable and in the file; what is
+// no value of its kind is refused in all three.
+func TestValues(t *testing.T) {
+	names := []string{"grace", "ephemeral", "data", "count"}
+	for _, c := range []struct {
+		setting, text string
+		good          bool
+		read          func(*Values) any
+		want          any
+	}{
+		{"grace", "1m30s", true, func(v *Values) any { return v.Duration("grace") }, 90 * time.Second},
+		{"grace", "0s", true, func(v *Values) any { return v.Duration("grace") }, time.Duration(0)},
+		{"grace", "0", true, func(v *Values) any { return v.Duration("grace") }, time.Duration(0)},
+		{"grace", "-1s", false, nil, nil},
+		{"grace", "10", false, nil, nil},
+		{"ephemeral", "1", true, func(v *Values) any { return v.Bool("ephemeral") }, true},
+		{"ephemeral", "TRUE", true, func(v *Values) any { return v.Bool("ephemeral") }, true},
+		{"ephemeral", "f", true, func(v *Values) any { return v.Bool("ephemeral") }, false},
+		{"ephemeral", "yes", false, nil, nil},
+		{"data", "a b", true, func(v *Values) any { return v.String("data") }, "a b"},
+	} {
+		sources := map[string]struct {
+			args []string
+			src  Source
+		}{
+			"flag":        {[]string{"--" + c.setting + "=" + c.text}, source(nil, "")},
+			"environment": {nil, source(map[string]string{EnvPrefix + strings.ToUpper(c.setting): c.text}, "")},
+			"file":        {nil, source(nil, c.setting+": \""+c.text+"\"\n")},
+		}
+		for from, s := range sources {
+			v, _, err := Parse(names, s.args, s.src)
+			if _, usage := errors.AsType[*UsageError](err); usage == c.good || !c.good && !strings.Contains(err.Error(), c.text) {
+				t.Errorf("%s %s as %s: %v; want it good: %t", c.setting, c.text, from, err, c.good)
+				continue
+			}
+			if c.good && (c.read(v) != c.want || v.Origin(c.setting) != from || !v.IsSet(c.setting)) {
+				t.Errorf("%s %s as %s: %v from %s, want %v", c.setting, c.text, from, c.read(v), v.Origin(c.setting), c.want)
+			}
+		}
+	}
+	for text, good := range map[string]bool{"1": true, "250": true, "0": false, "-3": false, "1.5": false, "ten": false, "": false, "99999999999999999999": false} {
+		v, _, err := Parse(names, []string{"--count=" + text}, source(nil, ""))
+		if good != (err == nil) || good && strings.TrimLeft(text, "0") != v.String("count") {
+			t.Errorf("--count=%s: %v; want it good: %t", text, err, good)
+		}
+		if good && text == "250" && v.Int("count") != 250 {
+			t.Errorf("--count=250 is %d", v.Int("count"))
+		}
+	}
+}
+
+// TestOneCommandOnly: what makes sense on one command line is read from nowhere
+// else, and an empty variable is none.
+func TestOneCommandOnly(t *testing.T) {
+	v, _, err := Parse([]string{"output", "data"}, nil, source(map[string]string{"SWITCHYARD_OUTPUT": "json", "SWITCHYARD_DATA": ""}, ""))
+	if err != nil || v.String("output") != "text" || v.IsSet("output") || v.IsSet("data") {
+		t.Errorf("output %q, data from %s, %v; want the defaults", v.String("output"), v.Origin("data"), err)
+	}
+	if _, _, err := Parse([]string{"output"}, nil, source(nil, "output: json\n")); err == nil || !strings.Contains(err.Error(), `there is no setting "output"`) {
+		t.Errorf("output in the file: %v", err)
+	}
+	// The file is of all commands: what this one does not take is checked only.
+	if _, _, err := Parse([]string{"data"}, nil, source(nil, "grace: 5s\nephemeral: true\n")); err != nil {
+		t.Errorf("a file with settings of other commands: %v", err)
+	}
+	if _, _, err := Parse([]string{"data"}, nil, source(nil, "grace: soon\n")); err == nil {
+		t.Error("a file with a mistake in a setting of other commands is good")
+	}
+	if _, _, err := Parse([]string{"data"}, []string{"--grace", "5s"}, source(nil, "")); err == nil {
+		t.Error("a flag of other commands is good")
+	}
+	for _, s := range Settings {
+		if env := s.Env(); s.FlagOnly != (env == "") || env != "" && (strings.ToUpper(env) != env || strings.Contains(env, "-")) {
+			t.Errorf("%s is called %q in the environment", s.Name, env)
+		}
+	}
+}
+
+// TestFiles: what a settings file can't be.
+func TestFiles(t *testing.T) {
+	for file, want := range map[string]string{
+		"data:\n":                  "line 1: data has no value",
+		"data: ~\n":                "line 1: data has no value",
+		"data: {a: b}\n":           "line 1: data takes one value",
+		"# c\n\ngrace: x\n":        "line 3: grace: ",
+		"- data\n":                 "settings file switchyard.yaml: ",
+		"data: [\n":                "settings file switchyard.yaml: ",
+		"data: a\ndata: b\n":       "settings file switchyard.yaml: ",
+		"Data: a\n":                `there is no setting "Data"`,
+		"config: other.yaml\n":     `there is no setting "config"`,
+		"switchyard:\n  data: a\n": `there is no setting "switchyard"`,
+	} {
+		_, _, err := Parse([]string{"data", "grace"}, nil, source(nil, file))
+		if _, ok := errors.AsType[*UsageError](err); !ok || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want a UsageError with %q", file, err, want)
+		}
+	}
+	for _, file := range []string{"", "\n", "# nothing\n", "---\n"} {
+		if _, _, err := Parse([]string{"data"}, nil, source(nil, file)); err != nil {
+			t.Errorf("%q: %v", file, err)
+		}
+	}
+	if _, _, err := Parse([]string{"data"}, []string{"--config", FileName}, source(nil, "")); err == nil {
+		t.Error("a file that was named and is not there is passed over")
+	}
+}
+
+// TestFlagHelp: a flag that is off unless it is given has no value and no default
+// to show; the meaning of another is wrapped at 80 columns.
+func TestFlagHelp(t *testing.T) {
+	got := FlagHelp([]string{"ephemeral", "strict", "http-address", "nothing of that name"})
+	want := `  --ephemeral
+        keep everything in memory and forget it at the end
+  --strict
+        refuse definitions that name something this version does not run
+        (default true)
+  --http-address HTTP_ADDRESS
+        address of the HTTP endpoints; if the default port is taken and nothing
+        else was asked for, a free one is used (default 127.0.0.1:5300)
+`
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestMistakesOfTheProgram: a name that the table or the command does not have is
+// found by the first test that runs the command.
+func TestMistakesOfTheProgram(t *testing.T) {
+	v, _, err := Parse([]string{"data"}, nil, source(nil, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range map[string]func(){
+		"a setting of no command": func() { _, _, _ = Parse([]string{"datum"}, nil, source(nil, "")) },
+		"a value not declared":    func() { v.String("grace") },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			f()
+		}()
+	}
+}
