@@ -42,7 +42,7 @@ func (s *Store) loadMark() error {
 		return err
 	}
 	if err == nil {
-		if err := m.last.UnmarshalBinary(b); err != nil {
+		if m.last, err = decodeMark(b); err != nil {
 			return damaged(metaKey(markName), err)
 		}
 	}
@@ -70,13 +70,23 @@ func (m *mark) stamp(s *Store, b *pebble.Batch, age time.Duration) error {
 		return nil
 	}
 	m.look(s, m.clock.Behind())
-	text, err := now.MarshalBinary()
-	if err != nil {
-		return fmt.Errorf("mark of the clock: %w", err)
-	}
 	m.last = now
 	key := metaKey(markName)
-	return b.Set(key, record(key, text), nil)
+	return b.Set(key, record(key, encodeMark(now)), nil)
+}
+
+// encodeMark writes a time in UTC, which always has this form.
+func encodeMark(at time.Time) []byte {
+	b, err := at.MarshalBinary()
+	if err != nil {
+		panic(fmt.Sprintf("store: mark of the clock: %v", err))
+	}
+	return b
+}
+
+func decodeMark(b []byte) (at time.Time, err error) {
+	err = at.UnmarshalBinary(b)
+	return at, err
 }
 
 // commitMark makes the time of a clean stop durable.

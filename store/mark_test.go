@@ -9,6 +9,7 @@ import (
 
 	"switchyard/clock"
 	"switchyard/commit"
+	"switchyard/internal/golden"
 )
 
 // A setClock is a wall clock that a test sets.
@@ -118,4 +119,13 @@ func TestDamagedMark(t *testing.T) {
 	if damage, ok := errors.AsType[*CorruptError](err); !ok || damage.Where != `meta record "clock/mark"` {
 		t.Errorf("error %v, want CorruptError at the mark", err)
 	}
+}
+
+// The mark on disk, which earlier versions wrote too.
+func TestGoldenMark(t *testing.T) {
+	at := time.Date(2026, 11, 22, 1, 2, 3, 4_000_000, time.UTC)
+	golden.Check(t, "clock", 1, func(int) []golden.Record {
+		return []golden.Record{{Name: "mark", Value: at, Encode: func() []byte { return encodeMark(at) },
+			Decode: func(b []byte) (any, error) { return decodeMark(b) }}}
+	})
 }

@@ -357,19 +357,14 @@ func (p busProvider) Handle(ctx context.Context, r *arm.Request) (*arm.Response,
 
 // DeleteGroup implements [arm.Provider].
 func (p busProvider) DeleteGroup(ctx context.Context, subscription, group string) error {
-	var names []string
-	for _, r := range p.GroupResources(subscription, group) {
-		names = append(names, str(r, "name"))
-	}
+	before := p.s.broker.Namespaces()
 	err := p.Provider.DeleteGroup(ctx, subscription, group)
-	there := p.s.broker.Namespaces()
-	for _, n := range names {
-		if !slices.ContainsFunc(there, func(x string) bool { return strings.EqualFold(x, n) }) {
+	after := p.s.broker.Namespaces()
+	for _, n := range before {
+		if !slices.Contains(after, n) {
 			p.s.forgetNamespace(n)
+			defer p.s.publish()
 		}
-	}
-	if len(names) > 0 {
-		p.s.publish()
 	}
 	return err
 }

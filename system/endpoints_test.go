@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"switchyard/auth"
+	"switchyard/client"
 )
 
 // TestEndpointsFileFollows: the file by which the commands find a Switchyard
@@ -15,7 +16,7 @@ func TestEndpointsFileFollows(t *testing.T) {
 	s := startSystem(t, Options{DataDir: dir})
 	check := func(after, want string) {
 		t.Helper()
-		e, err := ReadEndpoints(dir)
+		e, err := client.Read(dir)
 		if err != nil {
 			t.Fatal(err)
 		}

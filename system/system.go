@@ -29,6 +29,7 @@ import (
 	"switchyard/auth/issuer"
 	"switchyard/bridge"
 	"switchyard/broker"
+	"switchyard/client"
 	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/language"
@@ -364,7 +365,7 @@ func (s *System) serve() error {
 	}
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
-	return s.Endpoints().write(s.o.DataDir)
+	return s.Endpoints().Write(s.o.DataDir)
 }
 
 // forgetNamespace frees the port of a deleted namespace and forgets what is kept
@@ -425,7 +426,7 @@ func (s *System) teardown() error {
 	}
 	if s.store != nil {
 		if !s.o.Ephemeral {
-			os.Remove(filepath.Join(s.o.DataDir, endpointsFile))
+			os.Remove(filepath.Join(s.o.DataDir, client.File))
 		}
 		if err := s.store.Close(); err != nil {
 			return fmt.Errorf("close the data directory: %w", err)

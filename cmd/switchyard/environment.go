@@ -5,14 +5,14 @@ import (
 	"encoding/json"
 	"strings"
 
+	"switchyard/client"
 	"switchyard/config"
-	"switchyard/system"
 )
 
 // environment prints the variables with which Azure's tools find the Switchyard
 // that runs on the data directory, for eval in a shell.
 func environment(_ context.Context, e *env, v *config.Values, _ []string) int {
-	ep, err := system.ReadEndpoints(v.String("data"))
+	ep, err := client.Read(v.String("data"))
 	if err != nil {
 		return e.fail(err)
 	}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
+	"switchyard/client"
 	"switchyard/config"
-	"switchyard/system"
 	"switchyard/value"
 )
 
@@ -27,7 +27,7 @@ const dialPatience = 5 * time.Second
 func connect(v *config.Values) (*azservicebus.Client, error) {
 	cs := v.String("connection-string")
 	if cs == "" {
-		ep, err := system.ReadEndpoints(v.String("data"))
+		ep, err := client.Read(v.String("data"))
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"switchyard/client"
 	"switchyard/config"
 	"switchyard/system"
 	"switchyard/value"
@@ -106,13 +107,13 @@ func printRun(e *env, run *value.Object, activities value.Array) {
 
 // runs asks the Switchyard that is running on the data directory.
 func runs(ctx context.Context, e *env, v *config.Values, _ []string) int {
-	ep, err := system.ReadEndpoints(v.String("data"))
+	ep, err := client.Read(v.String("data"))
 	if err != nil {
 		return e.fail(err)
 	}
-	client := system.NewRunsClient(ep, v.String("factory"))
+	runs := client.NewRuns(ep, v.String("factory"))
 	if id := v.String("run"); id != "" {
-		run, activities, err := client.Run(ctx, id)
+		run, activities, err := runs.Run(ctx, id)
 		if err != nil {
 			return e.fail(err)
 		}
@@ -124,7 +125,7 @@ func runs(ctx context.Context, e *env, v *config.Values, _ []string) int {
 		}
 		return exitOK
 	}
-	list, err := client.Runs(ctx, v.Int("count"))
+	list, err := runs.Last(ctx, v.Int("count"))
 	if err != nil {
 		return e.fail(err)
 	}

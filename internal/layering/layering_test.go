@@ -51,6 +51,7 @@ var arrows = map[string][]string{
 
 	"bridge": {"clock", "auth", "broker", "commit", "value", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/trigger", "servicebus"},
 
+	"client": {"auth/identityhttp", "value"},
 	"ports":  {"commit", "listen"},
 	"deploy": {"broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
 	"store":  {"clock", "commit", "broker", "pipeline/engine"},
@@ -68,7 +69,7 @@ var arrows = map[string][]string{
 
 	"examples":        {},
 	"internal/golden": {},
-	"cmd/switchyard":  {"auth/issuer", "system", "config", "deploy", "expr", "value", "expr/exprtest", "pipeline", "examples"},
+	"cmd/switchyard":  {"client", "auth/issuer", "system", "config", "deploy", "expr", "value", "expr/exprtest", "pipeline", "examples"},
 }
 
 // onlyFrom lists packages that few may import: the wiring stays in one place.

@@ -1,4 +1,4 @@
-package system
+package client
 
 import (
 	"strings"

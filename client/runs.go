@@ -1,4 +1,4 @@
-package system
+package client
 
 import (
 	"bytes"
@@ -14,22 +14,22 @@ import (
 	"switchyard/value"
 )
 
-// A RunsClient asks a running Switchyard for its pipeline runs, as any client of
+// Runs asks a running Switchyard for its pipeline runs, as any client of
 // the Data Factory REST interface does.
-type RunsClient struct {
+type Runs struct {
 	e       Endpoints
 	factory string // as asked for; may be empty
 	id      string // resource id of the factory, once found
 }
 
-// NewRunsClient returns a client for one factory; factory may be empty if there
+// NewRuns returns a client for one factory; factory may be empty if there
 // is only one.
-func NewRunsClient(e Endpoints, factory string) *RunsClient {
-	return &RunsClient{e: e, factory: factory}
+func NewRuns(e Endpoints, factory string) *Runs {
+	return &Runs{e: e, factory: factory}
 }
 
 // find asks which factories there are.
-func (c *RunsClient) find(ctx context.Context) error {
+func (c *Runs) find(ctx context.Context) error {
 	if c.id != "" {
 		return nil
 	}
@@ -65,8 +65,8 @@ func (c *RunsClient) find(ctx context.Context) error {
 
 const everything = `{"lastUpdatedAfter":"0001-01-01T00:00:00Z","lastUpdatedBefore":"9999-12-31T00:00:00Z"`
 
-// Runs returns the last n runs, the newest first.
-func (c *RunsClient) Runs(ctx context.Context, n int) (value.Array, error) {
+// Last returns the last n runs, the newest first.
+func (c *Runs) Last(ctx context.Context, n int) (value.Array, error) {
 	out := value.Array{}
 	for token := ""; ; {
 		body := everything + `,"orderBy":[{"orderBy":"RunStart","order":"DESC"}]`
@@ -87,7 +87,7 @@ func (c *RunsClient) Runs(ctx context.Context, n int) (value.Array, error) {
 }
 
 // Run returns one run with its activities.
-func (c *RunsClient) Run(ctx context.Context, id string) (*value.Object, value.Array, error) {
+func (c *Runs) Run(ctx context.Context, id string) (*value.Object, value.Array, error) {
 	run, err := c.call(ctx, "GET", "pipelineruns/"+url.PathEscape(id), "")
 	if err != nil {
 		return nil, nil, err
@@ -116,14 +116,14 @@ func str(o *value.Object, name string) string {
 	return value.Text(v)
 }
 
-func (c *RunsClient) call(ctx context.Context, method, path, body string) (*value.Object, error) {
+func (c *Runs) call(ctx context.Context, method, path, body string) (*value.Object, error) {
 	if err := c.find(ctx); err != nil {
 		return nil, err
 	}
 	return c.request(ctx, method, c.id+"/"+path, body)
 }
 
-func (c *RunsClient) request(ctx context.Context, method, path, body string) (*value.Object, error) {
+func (c *Runs) request(ctx context.Context, method, path, body string) (*value.Object, error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	u := c.e.HTTP + path + "?api-version=2018-06-01"
