@@ -2,7 +2,6 @@ package auth
 
 import (
 	"crypto/hmac"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -178,47 +177,3 @@ func (a *Authority) VerifyKey(ns, keyName, key string) (Grant, error) {
 }
 
 func sameKey(given, key string) bool { return key != "" && hmac.Equal([]byte(given), []byte(key)) }
-
-// authorityJSON is the persistent form of an [Authority], version 1:
-//
-//	{"version":1,"namespaces":{"ns":{"":[rule…],"queue":[rule…]}}}
-type authorityJSON struct {
-	Version    int                                       `json:"version"`
-	Namespaces map[string]map[string][]AuthorizationRule `json:"namespaces"`
-}
-
-const authorityVersion = 1
-
-// MarshalJSON writes all rules with their keys in clear: whoever stores the
-// result seals it first.
-func (a *Authority) MarshalJSON() ([]byte, error) {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	return json.Marshal(authorityJSON{Version: authorityVersion, Namespaces: a.namespaces})
-}
-
-// UnmarshalJSON replaces all rules by those that [Authority.MarshalJSON] wrote.
-// It changes nothing if it fails.
-func (a *Authority) UnmarshalJSON(b []byte) error {
-	var read authorityJSON
-	if err := json.Unmarshal(b, &read); err != nil {
-		return fmt.Errorf("read authorization rules: %w", err)
-	}
-	if read.Version != authorityVersion {
-		return fmt.Errorf("read authorization rules: version %d is not supported", read.Version)
-	}
-	fresh := Authority{}
-	for ns, entities := range read.Namespaces {
-		for entity, rules := range entities {
-			for _, r := range rules {
-				if _, err := fresh.PutRule(ns, entity, r); err != nil {
-					return fmt.Errorf("read authorization rules: namespace %q, entity %q: %w", ns, entity, err)
-				}
-			}
-		}
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.namespaces = fresh.namespaces
-	return nil
-}

@@ -48,7 +48,7 @@ func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
 		}
 		e.mu.Lock()
 		e.options = o
-		e.reconfigure(u, config(&o), encodeEntity(kindQueue, o))
+		e.reconfigure(u, config(&o), encodeEntity(kindQueue, o, e.access))
 		return created, e.mu.Unlock, nil
 	})
 }

@@ -9,15 +9,14 @@ import (
 )
 
 // Versions of the encoding of definitions, JSON with the version beside the rest.
-// Namespaces have the first. Entities have the third, which says what they are and
-// how their durations were written. Before it, queues had the first, in which
-// nothing says what they are, and topics and subscriptions the second. A program
-// refuses what is newer than itself.
+// Since the third one, a definition has the access rules, and one of an entity says
+// what it is and how its durations were written. Before it, namespaces and queues had
+// the first, in which nothing says what they are, and topics and subscriptions the
+// second. A program refuses what is newer than itself.
 const (
-	namespaceVersion = 1
-	queueVersion1    = 1
-	topicVersion2    = 2
-	entityVersion    = 3
+	queueVersion1     = 1
+	topicVersion2     = 2
+	definitionVersion = 3
 )
 
 // An entityKind says in a definition what it is of.
@@ -32,6 +31,7 @@ const (
 type namespaceDefinition struct {
 	Version int              `json:"version"`
 	Options NamespaceOptions `json:"options"`
+	Access  []byte           `json:"access,omitempty"` // see [Broker.AccessEffect]
 }
 
 // entityDefinition is of a queue or a topic.
@@ -39,6 +39,7 @@ type entityDefinition struct {
 	Version int                 `json:"version"`
 	Kind    entityKind          `json:"kind"`
 	Options description.Options `json:"options"`
+	Access  []byte              `json:"access,omitempty"` // see [Broker.AccessEffect]
 }
 
 // subscriptionDefinition holds the rules too: they are few, and this way a
@@ -50,6 +51,7 @@ type subscriptionDefinition struct {
 	Name    string              `json:"name"`
 	Options SubscriptionOptions `json:"options"`
 	Rules   []ruleDefinition    `json:"rules,omitempty"`
+	Access  []byte              `json:"access,omitempty"` // see [Broker.AccessEffect]
 }
 
 type ruleDefinition struct {
@@ -59,12 +61,12 @@ type ruleDefinition struct {
 	Automatic bool        `json:"automatic,omitempty"`
 }
 
-func encodeNamespace(o NamespaceOptions) []byte {
-	return encode(namespaceDefinition{namespaceVersion, o})
+func encodeNamespace(o NamespaceOptions, access []byte) []byte {
+	return encode(namespaceDefinition{definitionVersion, o, access})
 }
 
-func encodeEntity(kind entityKind, o description.Options) []byte {
-	return encode(entityDefinition{entityVersion, kind, o})
+func encodeEntity(kind entityKind, o description.Options, access []byte) []byte {
+	return encode(entityDefinition{definitionVersion, kind, o, access})
 }
 
 func encode(d any) []byte {
@@ -88,49 +90,26 @@ func kindOf(b []byte) (entityKind, error) {
 	case d.Version == queueVersion1 && d.Kind == "":
 		return kindQueue, nil
 	case d.Version == topicVersion2 && (d.Kind == kindTopic || d.Kind == kindSubscription),
-		d.Version == entityVersion && (d.Kind == kindQueue || d.Kind == kindTopic || d.Kind == kindSubscription):
+		d.Version == definitionVersion && (d.Kind == kindQueue || d.Kind == kindTopic || d.Kind == kindSubscription):
 		return d.Kind, nil
 	}
 	return "", fmt.Errorf("definition of version %d and kind %q is not known", d.Version, d.Kind)
 }
 
-func decodeNamespace(b []byte) (NamespaceOptions, error) {
-	var d namespaceDefinition
+func decodeNamespace(b []byte) (d namespaceDefinition, err error) {
 	if err := json.Unmarshal(b, &d); err != nil {
-		return d.Options, fmt.Errorf("definition: %w", err)
+		return d, fmt.Errorf("definition: %w", err)
 	}
-	if d.Version != namespaceVersion {
-		return d.Options, fmt.Errorf("definition has version %d, want %d", d.Version, namespaceVersion)
+	if d.Version != queueVersion1 && d.Version != definitionVersion {
+		return d, fmt.Errorf("definition of a namespace has version %d, want %d", d.Version, definitionVersion)
 	}
-	return d.Options, nil
+	return d, nil
 }
 
 // decodeEntity reads the definition of a queue or a topic whose version was checked.
-func decodeEntity(b []byte) (description.Options, error) {
-	var d entityDefinition
+func decodeEntity(b []byte) (d entityDefinition, err error) {
 	if err := json.Unmarshal(b, &d); err != nil {
-		return d.Options, fmt.Errorf("definition: %w", err)
+		return d, fmt.Errorf("definition: %w", err)
 	}
-	return d.Options, nil
-}
-
-// SetWritten returns a definition of an entity of any version in the newest one, with
-// the durations as they were written ([description.Options]). It is for records of
-// earlier programs, which kept them elsewhere.
-func SetWritten(definition []byte, written map[string]string) ([]byte, error) {
-	kind, err := kindOf(definition)
-	if err != nil {
-		return nil, err
-	}
-	if kind == kindSubscription {
-		var d subscriptionDefinition
-		if err := json.Unmarshal(definition, &d); err != nil {
-			return nil, fmt.Errorf("definition: %w", err)
-		}
-		d.Version, d.Options.Written = entityVersion, written
-		return encode(d), nil
-	}
-	o, err := decodeEntity(definition)
-	o.Written = written
-	return encodeEntity(kind, o), err
+	return d, nil
 }

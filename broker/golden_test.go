@@ -38,20 +38,26 @@ func decodeAs[D any](want entityKind) func([]byte) (D, error) {
 	}
 }
 
-func namespaceRecord(name string, o NamespaceOptions) golden.Record {
-	return golden.Record{Name: name, Value: o,
-		Encode: func() []byte { return encodeNamespace(o) },
-		Decode: func(b []byte) (any, error) { return decodeNamespace(b) }}
+func namespaceRecord(name string, o NamespaceOptions, access []byte) golden.Record {
+	return golden.Record{Name: name, Value: namespaceDefinition{Options: o, Access: access},
+		Encode: func() []byte { return encodeNamespace(o, access) },
+		Decode: func(b []byte) (any, error) {
+			d, err := decodeNamespace(b)
+			d.Version = 0
+			return d, err
+		}}
 }
 
-func entityRecord(name string, kind entityKind, o description.Options) golden.Record {
-	return golden.Record{Name: name, Value: o,
-		Encode: func() []byte { return encodeEntity(kind, o) },
+func entityRecord(name string, kind entityKind, o description.Options, access []byte) golden.Record {
+	return golden.Record{Name: name, Value: entityDefinition{Options: o, Access: access},
+		Encode: func() []byte { return encodeEntity(kind, o, access) },
 		Decode: func(b []byte) (any, error) {
 			if got, err := kindOf(b); err != nil || got != kind {
 				return got, err
 			}
-			return decodeEntity(b)
+			d, err := decodeEntity(b)
+			d.Version, d.Kind = 0, ""
+			return d, err
 		}}
 }
 
@@ -74,21 +80,29 @@ func wantFull(t *testing.T, e description.Entity, o description.Options) {
 
 func TestGoldenNamespacesAndQueues(t *testing.T) {
 	wantFull(t, description.Queue, goldenQueue())
-	golden.Check(t, "queues", entityVersion, func(version int) []golden.Record {
+	golden.Check(t, "queues", definitionVersion, func(version int) []golden.Record {
 		queue := goldenQueue()
 		namespaces := []golden.Record{
-			namespaceRecord("namespace", NamespaceOptions{SKU: SKUPremium}),
-			namespaceRecord("namespace.empty", NamespaceOptions{}),
+			namespaceRecord("namespace", NamespaceOptions{SKU: SKUPremium}, goldenAccess(version)),
+			namespaceRecord("namespace.empty", NamespaceOptions{}, nil),
 		}
 		switch version {
 		case queueVersion1:
-			return append(namespaces, entityRecord("queue", kindQueue, queue), unwritten(entityRecord("queue.empty", kindQueue, QueueOptions{})))
-		case entityVersion:
+			return append(namespaces, entityRecord("queue", kindQueue, queue, goldenAccess(version)), unwritten(entityRecord("queue.empty", kindQueue, QueueOptions{}, nil)))
+		case definitionVersion:
 			queue.Written = goldenWritten
-			return append(namespaces, entityRecord("queue", kindQueue, queue))
+			return append(namespaces, entityRecord("queue", kindQueue, queue, goldenAccess(version)))
 		}
 		return nil
 	})
+}
+
+// goldenAccess is there since the third version.
+func goldenAccess(version int) []byte {
+	if version < definitionVersion {
+		return nil
+	}
+	return []byte("sealed")
 }
 
 // goldenWritten is there since the third version.
@@ -135,21 +149,21 @@ func TestGoldenTopicsAndSubscriptions(t *testing.T) {
 			Options: RuleOptions{Filter: filter.Filter{Type: filter.CorrelationType,
 				Correlation: &correlation}}},
 	}
-	golden.Check(t, "topics", entityVersion, func(version int) []golden.Record {
+	golden.Check(t, "topics", definitionVersion, func(version int) []golden.Record {
 		topic, options := topic, options
-		subscription := func(name string, o SubscriptionOptions, id EntityID, subscription string, rules []ruleDefinition) golden.Record {
+		subscription := func(name string, o SubscriptionOptions, id EntityID, subscription string, rules []ruleDefinition, access []byte) golden.Record {
 			return golden.JSON(name, subscriptionDefinition{Version: version, Kind: kindSubscription, Topic: id, Name: subscription,
-				Options: o, Rules: rules}, decodeAs[subscriptionDefinition](kindSubscription))
+				Options: o, Rules: rules, Access: access}, decodeAs[subscriptionDefinition](kindSubscription))
 		}
 		switch version {
 		case topicVersion2:
 			return []golden.Record{
-				entityRecord("topic", kindTopic, topic), unwritten(entityRecord("topic.empty", kindTopic, TopicOptions{})),
-				subscription("subscription", options, 7, "s", rules), unwritten(subscription("subscription.empty", SubscriptionOptions{}, 0, "", nil)),
+				entityRecord("topic", kindTopic, topic, goldenAccess(version)), unwritten(entityRecord("topic.empty", kindTopic, TopicOptions{}, nil)),
+				subscription("subscription", options, 7, "s", rules, goldenAccess(version)), unwritten(subscription("subscription.empty", SubscriptionOptions{}, 0, "", nil, nil)),
 			}
-		case entityVersion:
+		case definitionVersion:
 			topic.Written, options.Written = map[string]string{"autoDeleteOnIdle": "PT300S"}, goldenWritten
-			return []golden.Record{entityRecord("topic", kindTopic, topic), subscription("subscription", options, 7, "s", rules)}
+			return []golden.Record{entityRecord("topic", kindTopic, topic, goldenAccess(version)), subscription("subscription", options, 7, "s", rules, goldenAccess(version))}
 		}
 		return nil // the first version had no topics
 	})

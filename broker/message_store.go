@@ -34,7 +34,8 @@ type messageStore struct {
 
 	mu        *entityLock
 	q         *entity.Queue
-	options   QueueOptions // of a subscription those that it shares with queues
+	options   QueueOptions // of a subscription with the topic's sizes
+	access    []byte       // written with mu and Broker.mu held
 	updated   time.Time
 	accessed  time.Time
 	deleted   bool
@@ -63,7 +64,7 @@ func (w *watcher) fire() {
 
 // openMessageStore opens a queue that is in the store.
 func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, error) {
-	o, err := decodeEntity(r.Definition)
+	d, err := decodeEntity(r.Definition)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +72,10 @@ func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, e
 	if err != nil {
 		return nil, err
 	}
-	o = description.Queue.Default(o, n.options.SKU)
-	return newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, config(&o), s), nil
+	o := description.Queue.Default(d.Options, n.options.SKU)
+	e := newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, config(&o), s)
+	e.access = d.Access
+	return e, nil
 }
 
 func newMessageStore(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o QueueOptions, c entity.Config,

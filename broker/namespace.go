@@ -18,6 +18,7 @@ type namespace struct {
 	id      NamespaceID
 	name    string // as created
 	options NamespaceOptions
+	access  []byte
 	queues  map[string]*messageStore // by lower-case path
 	topics  map[string]*topic        // by lower-case path; no queue has the same
 }
@@ -45,11 +46,17 @@ func (n *namespace) messageStores() []*messageStore {
 func (n *namespace) entities() int { return len(n.queues) + len(n.topics) }
 
 func openNamespace(r NamespaceRecord) (*namespace, error) {
-	o, err := decodeNamespace(r.Definition)
+	d, err := decodeNamespace(r.Definition)
 	if err != nil {
 		return nil, fmt.Errorf("namespace %q: %w", r.Name, err)
 	}
-	return newNamespace(r.ID, r.Name, o), nil
+	n := newNamespace(r.ID, r.Name, d.Options)
+	n.access = d.Access
+	return n, nil
+}
+
+func (n *namespace) record() NamespaceRecord {
+	return NamespaceRecord{ID: n.id, Name: n.name, Definition: encodeNamespace(n.options, n.access)}
 }
 
 // find returns a namespace by name, ignoring case. It is called with mu held.
@@ -67,8 +74,9 @@ func (b *Broker) PutNamespace(ctx context.Context, name string, o NamespaceOptio
 	return b.change(ctx, b.PutNamespaceEffect(name, o))
 }
 
-// PutNamespaceEffect is [Broker.PutNamespace] as part of a unit.
-func (b *Broker) PutNamespaceEffect(name string, o NamespaceOptions) *Change {
+// PutNamespaceEffect is [Broker.PutNamespace] as part of a unit. With access rules,
+// these replace the namespace's, as [Broker.AccessEffect] does.
+func (b *Broker) PutNamespaceEffect(name string, o NamespaceOptions, access ...[]byte) *Change {
 	return b.newChange("put namespace", name, func(u *commit.Unit) (created bool, unlock func(), err error) {
 		if o, err = o.normal(); err == nil {
 			err = invalid(description.CheckLabel(name))
@@ -88,7 +96,10 @@ func (b *Broker) PutNamespaceEffect(name string, o NamespaceOptions) *Change {
 				ErrNotAllowed, n.options.SKU, o.SKU)
 		}
 		n.options = o
-		b.store.PutNamespace(u, NamespaceRecord{ID: n.id, Name: n.name, Definition: encodeNamespace(o)})
+		for _, rules := range access {
+			n.access = rules
+		}
+		b.store.PutNamespace(u, n.record())
 		return created, func() {}, nil
 	})
 }

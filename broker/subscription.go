@@ -63,11 +63,13 @@ func (n *namespace) subscription(topic, name string, ok bool) *subscription {
 }
 
 func openTopic(b *Broker, n *namespace, r EntityRecord) (*topic, error) {
-	o, err := decodeEntity(r.Definition)
+	d, err := decodeEntity(r.Definition)
 	if err != nil {
 		return nil, err
 	}
-	return newTopic(b, n, r, description.Topic.Default(o, n.options.SKU)), nil
+	t := newTopic(b, n, r, description.Topic.Default(d.Options, n.options.SKU))
+	t.access = d.Access
+	return t, nil
 }
 
 // openSubscription opens a subscription that is in the store. The caller
@@ -87,6 +89,7 @@ func openSubscription(r EntityRecord, topics map[EntityID]*topic) error {
 	}
 	o := description.Subscription.Default(d.Options, t.namespace.options.SKU)
 	s := newSubscription(t, r, d.Name, o, state)
+	s.messageStore.access = d.Access
 	for _, x := range d.Rules {
 		rule, err := newRule(x)
 		if err != nil {
@@ -122,7 +125,8 @@ func (s *subscription) storeOptions() description.Options {
 }
 
 func (s *subscription) definition() []byte {
-	d := subscriptionDefinition{Version: entityVersion, Kind: kindSubscription, Topic: s.topic.id, Name: s.name, Options: s.options}
+	d := subscriptionDefinition{Version: definitionVersion, Kind: kindSubscription, Topic: s.topic.id, Name: s.name,
+		Options: s.options, Access: s.messageStore.access}
 	for _, r := range s.rules {
 		d.Rules = append(d.Rules, r.ruleDefinition)
 	}

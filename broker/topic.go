@@ -23,6 +23,7 @@ type topic struct {
 
 	mu       *entityLock
 	options  TopicOptions
+	access   []byte // written with mu and Broker.mu held
 	updated  time.Time
 	accessed time.Time
 	deleted  bool
@@ -95,8 +96,7 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 		t.mu.Lock()
 		t.options, t.updated = o, b.catalogueTime()
 		t.core.SetConfig(config(&o))
-		b.store.PutEntity(u, EntityRecord{ID: t.id, Namespace: n.id, Path: t.path, CreatedAt: t.created, UpdatedAt: t.updated,
-			Definition: encodeEntity(kindTopic, o)})
+		b.store.PutEntity(u, t.record())
 		b.changed(u, n, t.path)
 		for _, s := range t.subscriptions {
 			s.messageStore.options = s.storeOptions()
@@ -104,6 +104,11 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 		}
 		return created, t.mu.Unlock, nil
 	})
+}
+
+func (t *topic) record() EntityRecord {
+	return EntityRecord{ID: t.id, Namespace: t.namespace.id, Path: t.path, CreatedAt: t.created, UpdatedAt: t.updated,
+		Definition: encodeEntity(kindTopic, t.options, t.access)}
 }
 
 // DeleteTopic deletes a topic with its subscriptions and their messages; their

@@ -315,7 +315,7 @@ func (s *System) putGroup(ctx context.Context) error {
 func (s *System) providers() ([]arm.Provider, error) {
 	bus, err := servicebusrp.New(servicebusrp.Options{
 		Store: records{s.store}, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
-		Broker: s.broker, Topics: s.broker, Authority: s.auth, SaveRules: s.saveRules, ConnectionString: s.connectionString,
+		Broker: s.broker, Topics: s.broker, Authority: s.auth, SealRules: s.sealRules, ConnectionString: s.connectionString,
 	})
 	if err != nil {
 		return nil, err

@@ -157,15 +157,12 @@ func (s *System) putNamespace(ctx context.Context, name string) error {
 		return err
 	}
 	r.PrimaryKey = DevelopmentKey
-	if _, err := s.auth.PutRule(name, "", r); err != nil {
-		return err
-	}
-	u := &commit.Unit{}
-	s.saveRules(u)
-	s.store.PutMeta(u, metaDevelopmentKey+strings.ToLower(name), []byte("given"))
-	s.store.Submit(u)
-	s.store.Sync(u)
-	return nil
+	return commit.Do(ctx, s.store, 16<<10, commit.EffectFunc(func(u *commit.Unit) (release func(), err error) {
+		if _, err := s.auth.PutRule(name, "", r); err != nil {
+			return nil, err
+		}
+		return s.broker.AccessEffect(name, "", s.sealRules(s.auth.Rules(name, ""))).Stage(u)
+	}), func(u *commit.Unit) { s.store.PutMeta(u, metaDevelopmentKey+strings.ToLower(name), []byte("given")) })
 }
 
 // factory finds a factory by name, or the only one if name is empty.

@@ -11,7 +11,6 @@ import (
 
 // Names of what system itself keeps in the store.
 const (
-	metaAuthority    = "auth/authority"
 	metaIssuerKey    = "auth/issuer-key"
 	metaTenant       = "identity/tenant"
 	metaSubscription = "identity/subscription"

@@ -195,6 +195,9 @@ func (s *System) openStore() error {
 }
 
 func (s *System) startBroker(ctx context.Context) error {
+	if err := s.moveRules(ctx); err != nil {
+		return err
+	}
 	if err := servicebusrp.MoveSpellings(ctx, records{s.store}, s.store, s.store); err != nil {
 		return err
 	}
@@ -211,30 +214,11 @@ func (s *System) startBroker(ctx context.Context) error {
 		return err
 	}
 	s.bus = bridge.New(bridge.Options{Broker: b, Keys: s.auth, Logger: s.log, Namespace: s.ports.Named})
-	sealed, err := s.store.Meta(metaAuthority)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err := b.AccessRules(s.loadRules); err != nil {
 		return err
-	}
-	if err == nil {
-		plain, err := s.store.Open(sealed)
-		if err != nil {
-			return err
-		}
-		if err := s.auth.UnmarshalJSON(plain); err != nil {
-			return err
-		}
 	}
 	b.Start(s.ctx)
 	return nil
-}
-
-// saveRules adds the authorization rules, sealed, to a unit.
-func (s *System) saveRules(u *commit.Unit) {
-	plain, err := s.auth.MarshalJSON()
-	if err != nil {
-		panic(err) // names, rights and keys always marshal
-	}
-	s.store.PutMeta(u, metaAuthority, s.store.Seal(plain))
 }
 
 func (s *System) startEngine(context.Context) error {

@@ -190,24 +190,23 @@ func (p *Provider) stillThere(r *arm.Request, s ruleScope) error {
 	return nil
 }
 
-// saveRule is called with changing held. The log is asked first: the authority
-// can't be told to forget a change.
+// saveRule is called with changing held.
 func (p *Provider) saveRule(ctx context.Context, s ruleScope, rule auth.AuthorizationRule) error {
-	if err := p.o.Log.Admit(ctx, 16<<10); err != nil {
+	return p.changeRules(ctx, s, func() error {
+		_, err := p.o.Authority.PutRule(s.Name, s.entity, rule)
 		return err
-	}
-	if _, err := p.o.Authority.PutRule(s.Name, s.entity, rule); err != nil {
-		return err
-	}
-	p.saveRules()
-	return nil
+	})
 }
 
-func (p *Provider) saveRules() {
-	u := &commit.Unit{}
-	p.o.SaveRules(u)
-	p.o.Log.Submit(u)
-	p.o.Log.Sync(u)
+// changeRules makes a change of the authority, and what the rules are then, durable.
+// The log is asked first: the authority can't be told to forget a change.
+func (p *Provider) changeRules(ctx context.Context, s ruleScope, change func() error) error {
+	return p.apply(ctx, commit.EffectFunc(func(u *commit.Unit) (release func(), err error) {
+		if err := change(); err != nil {
+			return nil, err
+		}
+		return p.o.Broker.AccessEffect(s.Name, s.entity, p.o.SealRules(p.o.Authority.Rules(s.Name, s.entity))).Stage(u)
+	}), nil)
 }
 
 func (p *Provider) deleteRule(ctx context.Context, r *arm.Request, s ruleScope) (*arm.Response, error) {
@@ -216,17 +215,13 @@ func (p *Provider) deleteRule(ctx context.Context, r *arm.Request, s ruleScope) 
 	}
 	p.changing.Lock()
 	defer p.changing.Unlock()
-	if err := p.o.Log.Admit(ctx, 16<<10); err != nil {
-		return nil, err
-	}
-	err := p.o.Authority.DeleteRule(s.Name, s.entity, r.ID.Name())
+	err := p.changeRules(ctx, s, func() error { return p.o.Authority.DeleteRule(s.Name, s.entity, r.ID.Name()) })
 	if errors.Is(err, auth.ErrRuleNotFound) {
 		return arm.NoContent(), nil
 	}
 	if err != nil {
 		return nil, p.fail(r, err)
 	}
-	p.saveRules()
 	return arm.OK(nil), nil
 }
 

@@ -8,8 +8,9 @@ import (
 // Broker is what the provider needs of [broker.Broker]: changes as effects, so
 // that they are one unit with the envelope, and live descriptions.
 type Broker interface {
-	PutNamespaceEffect(name string, o broker.NamespaceOptions) *broker.Change
+	PutNamespaceEffect(name string, o broker.NamespaceOptions, access ...[]byte) *broker.Change
 	DeleteNamespaceEffect(name string, force bool) *broker.Change
+	AccessEffect(ns, path string, rules []byte) *broker.Change
 	Namespace(name string) (broker.NamespaceOptions, error)
 
 	PutQueueEffect(ns, path string, o broker.QueueOptions) *broker.Change

@@ -342,7 +342,11 @@ func (p *Provider) saveNamespace(ctx context.Context, r *arm.Request, e envelope
 	} else if err != nil {
 		return nil, err
 	}
-	err = p.apply(ctx, p.o.Broker.PutNamespaceEffect(e.Name, broker.NamespaceOptions{SKU: e.SKU}), func(u *commit.Unit) {
+	var access [][]byte
+	if root != nil {
+		access = append(access, p.o.SealRules(append(p.o.Authority.Rules(e.Name, ""), *root)))
+	}
+	err = p.apply(ctx, p.o.Broker.PutNamespaceEffect(e.Name, broker.NamespaceOptions{SKU: e.SKU}, access...), func(u *commit.Unit) {
 		p.putEnvelope(u, e)
 		if root == nil {
 			return
@@ -350,7 +354,6 @@ func (p *Provider) saveNamespace(ctx context.Context, r *arm.Request, e envelope
 		if _, err := p.o.Authority.PutRule(e.Name, "", *root); err != nil {
 			panic(fmt.Sprintf("servicebusrp: rule of a namespace without rules is refused: %v", err)) // it is valid and the first
 		}
-		p.o.SaveRules(u)
 	})
 	if err != nil {
 		return nil, p.fail(r, err)
@@ -365,6 +368,5 @@ func (p *Provider) deleteNamespace(ctx context.Context, e envelope) error {
 		p.o.Store.Delete(u, namespaceKey(e.Name))
 		p.k.DeleteScope(u, e.id())
 		p.o.Authority.DeleteNamespace(e.Name)
-		p.o.SaveRules(u)
 	})
 }

@@ -140,10 +140,7 @@ func (p *Provider) deleteEntity(ctx context.Context, r *arm.Request, path string
 	defer p.changing.Unlock()
 	err := p.apply(ctx, effect(), func(u *commit.Unit) {
 		p.k.DeleteScope(u, r.ID)
-		if len(p.o.Authority.Rules(ns, path)) > 0 {
-			p.o.Authority.DeleteEntity(ns, path)
-			p.o.SaveRules(u)
-		}
+		p.o.Authority.DeleteEntity(ns, path)
 	})
 	if errors.Is(err, broker.ErrEntityNotFound) {
 		return arm.NoContent(), nil // somebody else was faster

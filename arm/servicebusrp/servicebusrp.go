@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"switchyard/arm"
+	"switchyard/auth"
 	"switchyard/commit"
 	"switchyard/value"
 )
@@ -19,7 +20,7 @@ import (
 // Namespace is the provider's name.
 const Namespace = "Microsoft.ServiceBus"
 
-// Options is what [New] needs. Store, Log, Clock, Broker, Authority, SaveRules and
+// Options is what [New] needs. Store, Log, Clock, Broker, Authority, SealRules and
 // ConnectionString are required.
 type Options struct {
 	Store  arm.Store
@@ -31,9 +32,8 @@ type Options struct {
 	// Topics is usually the same broker. Nil: topics are refused by name.
 	Topics    Topics
 	Authority Authority
-	// SaveRules adds all of the Authority's rules, as they are now, to a unit. It
-	// is called with the provider's changes serialised.
-	SaveRules func(u *commit.Unit)
+	// SealRules makes of the rules of a namespace or an entity what the broker keeps.
+	SealRules func([]auth.AuthorizationRule) []byte
 	// ConnectionString is what a client is given to connect with a key of a rule;
 	// entity is "" for a rule of the namespace.
 	ConnectionString func(ns, entity, keyName, key string) string
@@ -56,8 +56,8 @@ type Provider struct {
 
 // New makes the provider.
 func New(o Options) (*Provider, error) {
-	if o.Store == nil || o.Log == nil || o.Clock == nil || o.Broker == nil || o.Authority == nil || o.SaveRules == nil || o.ConnectionString == nil {
-		return nil, fmt.Errorf("new Service Bus provider: Store, Log, Clock, Broker, Authority, SaveRules and ConnectionString are required")
+	if o.Store == nil || o.Log == nil || o.Clock == nil || o.Broker == nil || o.Authority == nil || o.SealRules == nil || o.ConnectionString == nil {
+		return nil, fmt.Errorf("new Service Bus provider: Store, Log, Clock, Broker, Authority, SealRules and ConnectionString are required")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

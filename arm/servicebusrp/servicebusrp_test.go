@@ -50,7 +50,6 @@ func (noTimer) Reset(time.Duration) bool { return false }
 type disk struct {
 	broker *brokertest.Store
 	arm    *armtest.Store
-	rules  []byte // what SaveRules last wrote
 }
 
 type fixture struct {
@@ -67,25 +66,26 @@ func newDisk() *disk { return &disk{broker: brokertest.NewStore(), arm: armtest.
 func newFixture(t *testing.T, d *disk, change func(*servicebusrp.Options)) *fixture {
 	t.Helper()
 	f := &fixture{disk: d, clock: armtest.NewClock(), auth: &auth.Authority{}}
-	if d.rules != nil {
-		if err := json.Unmarshal(d.rules, f.auth); err != nil {
-			t.Fatal(err)
-		}
-	}
 	b, err := broker.New(broker.Options{Store: d.broker, Log: d.broker, Clock: standing{f.clock}, Rand: armtest.NewRand(3)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.broker = b
+	err = b.AccessRules(func(ns, path string, sealed []byte) error {
+		rules, err := auth.DecodeRules(sealed)
+		for _, r := range rules {
+			if _, err := f.auth.PutRule(ns, path, r); err != nil {
+				return err
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := servicebusrp.Options{
 		Store: d.arm, Log: d.broker, Clock: f.clock, Rand: armtest.NewRand(2), Broker: b, Topics: b, Authority: f.auth,
-		SaveRules: func(u *commit.Unit) {
-			rules, err := f.auth.MarshalJSON()
-			if err != nil {
-				t.Error(err)
-			}
-			u.Then(func() { d.rules = rules })
-		},
+		SealRules: auth.EncodeRules,
 		ConnectionString: func(ns, entity, keyName, key string) string {
 			return auth.ConnectionString{Endpoint: ns + ".localhost:5672", KeyName: keyName, Key: key, EntityPath: entity, Emulator: true}.Format()
 		},

@@ -53,7 +53,7 @@ func MoveSpellings(ctx context.Context, old arm.Store, b broker.Store, log commi
 		if !ok || json.Unmarshal(v, &s) != nil || s.Version != spellingVersion {
 			continue
 		}
-		if r.Definition, err = broker.SetWritten(r.Definition, s.Durations); err != nil {
+		if r.Definition, err = broker.UpgradeWritten(r.Definition, s.Durations); err != nil {
 			return fmt.Errorf("entity %q: %w", r.Path, err)
 		}
 		moved = append(moved, r)
