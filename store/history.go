@@ -115,12 +115,17 @@ func (s *Store) Payload(run string, n uint64) ([]byte, error) {
 func (s *Store) PutRun(u *commit.Unit, r engine.RunRecord) {
 	start := runKey(r.ID, runStart)
 	u.Set(start, finish(start, appendRunStart(newRecord(timeSize+1), r.Start)))
-	key := runByStartKey(r.Start, r.ID)
-	size := 32 + timeSize + len(r.Definition) + len(r.ID) + len(r.Pipeline) + len(r.Factory) + len(r.Summary)
-	u.Set(key, finish(key, appendRunRecord(newRecord(size), r)))
 	if (r.Definition != engine.Hash{}) {
 		u.Set(followerKey(r.Definition, r.ID), nil)
 	}
+	s.UpdateRun(u, r)
+}
+
+// UpdateRun implements [engine.History].
+func (s *Store) UpdateRun(u *commit.Unit, r engine.RunRecord) {
+	key := runByStartKey(r.Start, r.ID)
+	size := 32 + timeSize + len(r.Definition) + len(r.ID) + len(r.Pipeline) + len(r.Factory) + len(r.Summary)
+	u.Set(key, finish(key, appendRunRecord(newRecord(size), r)))
 	if active := activeRunKey(r.Start, r.ID); r.Active {
 		u.Set(active, nil)
 	} else {

@@ -52,8 +52,10 @@ type History interface {
 	// Payload reads a value. The error wraps [ErrNotInHistory] if there is none.
 	Payload(run string, n uint64) ([]byte, error)
 
-	// PutRun writes the run's record, in place of an older one of the same ID.
+	// PutRun writes a run's record. UpdateRun replaces it by one that has the same
+	// ID, Start and Definition.
 	PutRun(u *commit.Unit, r RunRecord)
+	UpdateRun(u *commit.Unit, r RunRecord)
 	// Run reads a run's record. The error wraps [ErrNotInHistory] if there is none.
 	Run(id string) (RunRecord, error)
 	// ActiveRuns returns the records with Active set, oldest start first. Its

@@ -58,6 +58,8 @@ func (j *journal) definition(h run.Hash, b []byte) { j.e.o.History.PutDefinition
 
 func (j *journal) record(r RunRecord) { j.e.o.History.PutRun(j.fill(), r) }
 
+func (j *journal) update(r RunRecord) { j.e.o.History.UpdateRun(j.fill(), r) }
+
 func (j *journal) fill() *commit.Unit {
 	if j.unit == nil {
 		j.unit = new(commit.Unit)

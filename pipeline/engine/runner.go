@@ -384,7 +384,7 @@ func (r *runner) finish(last *run.Finished) {
 	record := r.runRecord(r.record())
 	write := func() {
 		r.journal.put(ready)
-		r.journal.record(record)
+		r.journal.update(record)
 	}
 	if effect := r.finishEffect(); effect != nil {
 		err := r.journal.stage(effect, write)
@@ -415,7 +415,7 @@ func (r *runner) finishEffect() commit.Effect {
 func (r *runner) commitTurn(events []run.Event, folded bool) {
 	view := r.record()
 	if old := r.view.Load(); !r.finished && old != nil && old.Status != view.Status {
-		r.journal.record(r.runRecord(view))
+		r.journal.update(r.runRecord(view))
 	}
 	r.journal.sync()
 	r.count()

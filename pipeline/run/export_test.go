@@ -8,3 +8,6 @@ func NewEvent(number uint8) Event { return newEvent(number) }
 
 // NumberOf returns the number of an event's kind on disk.
 func NumberOf(e Event) uint8 { return numberOf(e) }
+
+// Key names one attempt within a run.
+func Key(path string, attempt int) string { return string(appendKey(nil, path, attempt)) }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"strconv"
 
 	"switchyard/pipeline"
@@ -99,38 +100,49 @@ func resolvedReferences(refs []*pipeline.Reference, parameters value.Array) []*p
 	return out
 }
 
-// Key names one attempt within a run: "Loop[17]/Call#1".
-func Key(path string, attempt int) string { return path + "#" + strconv.Itoa(attempt) }
+// appendKey appends the name of one attempt within a run: "Loop[17]/Call#1".
+func appendKey(b []byte, path string, attempt int) []byte {
+	return strconv.AppendInt(append(append(b, path...), '#'), int64(attempt), 10)
+}
 
 // activityRunID is the UUID version 5 of the key in the name space of the run.
 func activityRunID(run ID, path string, attempt int) string {
-	h := sha1.New()
-	if ns, err := hex.DecodeString(stripDashes(run)); err == nil && len(ns) == 16 {
-		h.Write(ns)
+	b := make([]byte, 0, 128)
+	if ns, ok := parseUUID(run); ok {
+		b = append(b, ns[:]...)
 	} else {
-		h.Write([]byte(run))
+		b = append(b, run...)
 	}
-	h.Write([]byte(Key(path, attempt)))
-	var u [16]byte
-	copy(u[:], h.Sum(nil))
+	sum := sha1.Sum(appendKey(b, path, attempt))
+	u := [16]byte(sum[:])
 	u[6] = u[6]&0x0f | 0x50
 	u[8] = u[8]&0x3f | 0x80
-	s := hex.EncodeToString(u[:])
-	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+	s := hex.AppendEncode(b[:0], u[:])
+	return string(slices.Concat(s[:8], dash, s[8:12], dash, s[12:16], dash, s[16:20], dash, s[20:]))
 }
 
-func stripDashes(s string) string {
-	b := make([]byte, 0, len(s))
+var dash = []byte("-")
+
+// parseUUID reads 32 hex digits with dashes anywhere.
+func parseUUID(s string) (u [16]byte, ok bool) {
+	var digits [32]byte
+	n := 0
 	for i := range len(s) {
-		if s[i] != '-' {
-			b = append(b, s[i])
+		if s[i] == '-' {
+			continue
 		}
+		if n == len(digits) {
+			return u, false
+		}
+		digits[n] = s[i]
+		n++
 	}
-	return string(b)
+	_, err := hex.Decode(u[:], digits[:n])
+	return u, err == nil && n == len(digits)
 }
 
 // seed determines what guid() and rand() return in an attempt.
 func seed(run ID, path string, attempt int) uint64 {
-	h := sha256.Sum256([]byte(run + "\x00" + Key(path, attempt)))
+	h := sha256.Sum256(appendKey(append(append(make([]byte, 0, 128), run...), 0), path, attempt))
 	return binary.BigEndian.Uint64(h[:8])
 }

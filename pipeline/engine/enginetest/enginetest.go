@@ -200,7 +200,7 @@ func testActiveRuns(t *testing.T, s Store) {
 		s.PutRun(u, record("r2", noon.Add(2*time.Second), true, ""))
 		s.PutRun(u, record("r0", noon, false, ""))
 	})
-	write(t, s, func(u *commit.Unit) { s.PutRun(u, record("r2", noon.Add(2*time.Second), false, "")) })
+	write(t, s, func(u *commit.Unit) { s.UpdateRun(u, record("r2", noon.Add(2*time.Second), false, "")) })
 	active, err := s.ActiveRuns()
 	if err != nil {
 		t.Fatal(err)
@@ -286,9 +286,14 @@ func testDefinitions(t *testing.T, s Store) {
 			t.Errorf("UnusedDefinitions: got %x, %v, want %x", got, err, want)
 		}
 	}
+	write(t, s, func(u *commit.Unit) {
+		r := record(runB, noon, false, "ended")
+		r.Definition = h(3)
+		s.UpdateRun(u, r)
+	})
 	unused(h(2))
-	if r, err := s.Run(runB); err != nil || r.Definition != h(3) {
-		t.Errorf("definition of a run: got %x, %v, want %x", r.Definition, err, h(3))
+	if r, err := s.Run(runB); err != nil || r.Definition != h(3) || r.Active || string(r.Summary) != "ended" {
+		t.Errorf("run that was updated: got %+v, %v, want it ended with definition %x", r, err, h(3))
 	}
 	if got, err := s.Definition(h(1)); err != nil || string(got) != "one" {
 		t.Errorf("definition: got %q, %v, want one", got, err)

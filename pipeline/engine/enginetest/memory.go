@@ -239,6 +239,9 @@ func (m *Memory) DeleteDefinition(u *commit.Unit, h engine.Hash) {
 	u.Delete(append([]byte{'d'}, h[:]...))
 }
 
+// UpdateRun implements [engine.History].
+func (m *Memory) UpdateRun(u *commit.Unit, r engine.RunRecord) { m.PutRun(u, r) }
+
 // Run implements [engine.History].
 func (m *Memory) Run(id string) (engine.RunRecord, error) {
 	m.data.RLock()
