@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -24,8 +25,11 @@ const cleanFile = "clean"
 
 // writeClean accounts for all files once the database is closed.
 func (d directory) writeClean() error {
-	// Pebble does not sync the removal of files.
+	// Neither Pebble nor the value log syncs the removal of files.
 	if err := d.database().sync(); err != nil {
+		return err
+	}
+	if err := d.values().sync(); err != nil && !isNotExist(err) {
 		return err
 	}
 	list, err := d.inventory()
@@ -188,16 +192,19 @@ func (d directory) checkLogs(manifest string) error {
 	return nil
 }
 
-// hasTables reports whether there are data files, which without a manifest means
+// hasData reports whether there are data files, which without a manifest means
 // that the manifest was lost.
-func (d directory) hasTables() (bool, error) {
-	names, err := d.fs.List(d.database().path)
-	for _, name := range names {
-		if strings.HasSuffix(name, ".sst") {
-			return true, err
+func (d directory) hasData() (bool, error) {
+	for dir, suffix := range map[directory]string{d.database(): ".sst", d.values(): segmentSuffix} {
+		names, err := dir.fs.List(dir.path)
+		if err != nil && !isNotExist(err) {
+			return false, err
+		}
+		if slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(name, suffix) }) {
+			return true, nil
 		}
 	}
-	return false, err
+	return false, nil
 }
 
 // formatFile says that the directory is initialised, and how.

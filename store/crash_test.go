@@ -174,6 +174,10 @@ func (w *syncWatch) Create(name string, c vfs.DiskWriteCategory) (vfs.File, erro
 	return w.watch(w.FS.Create(name, c))
 }
 
+func (w *syncWatch) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	return w.watch(w.FS.OpenReadWrite(name, c, opts...))
+}
+
 func (w *syncWatch) OpenDir(name string) (vfs.File, error) { return w.watch(w.FS.OpenDir(name)) }
 
 func (w *syncWatch) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {

@@ -56,7 +56,8 @@
 // A value of 32 KiB or more, under whatever key, stands in the value log, and a
 // reference in its place; valuelog.go draws both. The log is synced before the
 // unit that refers to it, so a reference never names what is not there. A segment
-// that is hardly named any more is rewritten and removed when another one is full.
+// that is hardly named any more is rewritten and removed when others are full or
+// the disk nearly is, and when the views are closed that were open before.
 //
 // # Values
 //
@@ -120,12 +121,14 @@
 // write-ahead log and the small files are [ErrCorrupt] when the store opens.
 //
 // After a crash these are: a lost database, manifest, table or segment of the
-// value log; a table of another length; a bad record in the manifest before a good one; a bad record in a
-// write-ahead log that a later record says was synced.
+// value log; a table of another length; a bad record in the manifest before a good
+// one; a bad record in a write-ahead log that a later record says was synced.
 //
 // At any time, a damaged block of a table is [ErrCorrupt] when it is read, found by
 // Pebble's checksum, and a damaged record by its own, also in the value log.
-// Nothing is left out, and a segment with a damaged value is never removed.
+// Nothing is left out, and a segment with a damaged value is never removed, unless
+// it lost its end just between two values: nothing tells that until one of those is
+// read.
 //
 // What can't be detected: after a crash, damage to the last record of the
 // write-ahead log or of the manifest looks like a write that the crash cut

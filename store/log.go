@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -25,6 +26,9 @@ const (
 	// spaceCheck is how many bytes or calls are admitted between two looks at the
 	// disk's free space.
 	spaceCheckBytes, spaceCheckCalls = 1 << 20, 256
+	// reclaimEvery is how much time passes between two looks at the value log while
+	// the disk is nearly full.
+	reclaimEvery = 100 * time.Millisecond
 )
 
 // A group is the units that are committed together. Units join the open group;
@@ -52,6 +56,10 @@ type log struct {
 	inFlight int           // bytes submitted and not done
 	room     chan struct{} // closed when inFlight falls; nil if nobody waits
 	dead     bool          // closed, or a commit failed
+	// reclaimed is when a nearly full disk last asked for a look at the value log,
+	// and reclaim that no leader has seen that.
+	reclaimed time.Time
+	reclaim   bool
 
 	fatalOnce sync.Once
 
@@ -59,6 +67,7 @@ type log struct {
 	commits  uint64
 	unsynced []*pebble.Batch // relaxed, written, their sync not waited for
 	mark     mark
+	look     bool // the value log waits for collect
 
 	spaceMu    sync.Mutex
 	spaceBytes int  // admitted since the last look
@@ -77,7 +86,11 @@ func (l *log) init(s *Store) {
 // [ErrDiskFull] or [ErrClosed], or is that of ctx.
 func (s *Store) Admit(ctx context.Context, bytes int) error {
 	if bytes > 0 {
-		if err := s.log.space(bytes); err != nil {
+		err := s.log.space(bytes)
+		if err != nil && s.log.reclaimSpace() {
+			err = s.log.space(bytes)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -143,6 +156,41 @@ func (l *log) space(bytes int) error {
 		return fmt.Errorf("data directory %s: %w: less than %d MiB are free", l.s.dir, ErrDiskFull, o.MinFree>>20)
 	}
 	return nil
+}
+
+// reclaimSpace has the leader look for segments of the value log that can go: while
+// large values are refused, no segment begins, which is when it looks otherwise. It
+// reports whether the look has been.
+func (l *log) reclaimSpace() bool {
+	l.mu.Lock()
+	if l.s.values == nil || l.dead || !l.reclaimDue() {
+		l.mu.Unlock()
+		return false
+	}
+	l.reclaim = true
+	if l.leading {
+		l.mu.Unlock()
+		return false
+	}
+	l.leading = true
+	l.mu.Unlock()
+	l.lead()
+	return true
+}
+
+// reclaimDue reports whether it is time for a look, which without a clock it always
+// is. The caller holds mu.
+func (l *log) reclaimDue() bool {
+	c := l.s.opts.Clock
+	if c == nil {
+		return true
+	}
+	now := c.Now()
+	if now.Sub(l.reclaimed) < reclaimEvery {
+		return false
+	}
+	l.reclaimed = now
+	return true
 }
 
 func cost(u *commit.Unit) int { return unitOverhead + len(u.Ops())*opOverhead + u.Bytes() }
@@ -212,6 +260,7 @@ func (l *log) lead() {
 	l.mu.Lock()
 	g := l.open
 	l.taken, l.open = g, newGroup()
+	l.look, l.reclaim = l.look || l.reclaim, false
 	l.mu.Unlock()
 
 	finished := false
@@ -325,14 +374,15 @@ func (l *log) close() bool {
 // commit makes the units durable in their order, or written if all are relaxed.
 func (l *log) commit(units []*commit.Unit) error {
 	db := l.s.db
-	relaxed := true
+	relaxed := len(units) > 0
 	large, err := l.separate(units)
 	if err != nil {
 		return err
 	}
 	b := db.NewBatch()
-	if large.began != 0 {
-		if err := b.Set(segmentKey(large.began), nil, nil); err != nil {
+	if v := l.s.values; v != nil && len(v.began) > 0 {
+		l.look = true
+		if err := v.nameBegan(b); err != nil {
 			return err
 		}
 	}
@@ -358,7 +408,7 @@ func (l *log) commit(units []*commit.Unit) error {
 		return closeBatch(b, b.Commit(pebble.NoSync))
 	case b.Empty():
 		b.Close()
-	case relaxed && large.refs == nil:
+	case relaxed && large == nil:
 		return l.write(b)
 	default:
 		if err := closeBatch(b, b.Commit(pebble.Sync)); err != nil {
@@ -368,7 +418,7 @@ func (l *log) commit(units []*commit.Unit) error {
 	if relaxed {
 		return nil
 	}
-	if err := l.settle(0); err != nil || large.began == 0 {
+	if err := l.settle(0); err != nil || !l.look {
 		return err
 	}
 	return l.collect()
@@ -399,23 +449,21 @@ func (l *log) settle(keep int) error {
 }
 
 // separate writes large values to the value log. A store in memory has none.
-func (l *log) separate(units []*commit.Unit) (separated, error) {
+func (l *log) separate(units []*commit.Unit) (references, error) {
 	v := l.s.values
 	if v == nil {
-		return separated{}, nil
+		return nil, nil
 	}
-	if len(v.removable) > 0 && l.s.unread() {
-		v.remove()
-	}
+	l.removeDropped()
 	return v.write(units)
 }
 
-func apply(b *pebble.Batch, ops []commit.Op, large *separated) (err error) {
+func apply(b *pebble.Batch, ops []commit.Op, large *references) (err error) {
 	for _, op := range ops {
 		switch op.Kind {
 		case commit.OpSet:
 			value := op.Value
-			if isLarge(op) && len(large.refs) > 0 {
+			if isLarge(op) && len(*large) > 0 {
 				value = large.take()
 			}
 			err = b.Set(op.Key, value, nil)

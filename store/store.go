@@ -27,10 +27,11 @@ type Store struct {
 	log    log
 	values *valueLog // nil: a store in memory
 
-	mu     sync.Mutex
-	idle   sync.Cond // signalled when readers falls to 0
-	reads  int       // views that are open
-	closed bool
+	mu         sync.Mutex
+	idle       sync.Cond // signalled when no view is open
+	views      [2]int    // how many are open, by generation
+	generation int       // of the views that are opened now
+	closed     bool
 }
 
 var (
@@ -104,11 +105,11 @@ func (s *Store) check(f format) (initialised bool, err error) {
 		return false, err
 	}
 	if manifest == "" {
-		tables, err := s.files.hasTables()
+		data, err := s.files.hasData()
 		if err != nil {
 			return false, err
 		}
-		if version > 0 || tables {
+		if version > 0 || data {
 			return false, &CorruptError{Where: s.files.database().path, Err: errors.New("the manifest of the database is lost")}
 		}
 	}
@@ -255,30 +256,37 @@ func (s *Store) forgetRetired() error {
 	return b.Commit(pebble.NoSync)
 }
 
-// enter counts a reader, so that Close waits for it.
-func (s *Store) enter() error {
+// enter counts a view, so that Close waits for it, and returns its generation.
+func (s *Store) enter() (generation int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return ErrClosed
+		return 0, ErrClosed
 	}
-	s.reads++
-	return nil
+	s.views[s.generation]++
+	return s.generation, nil
 }
 
-// unread reports whether nobody reads at this moment.
-func (s *Store) unread() bool {
+func (s *Store) leave(generation int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.reads == 0
-}
-
-func (s *Store) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.reads--; s.reads == 0 {
+	if s.views[generation]--; s.views == [2]int{} {
 		s.idle.Broadcast()
 	}
+}
+
+// nextGeneration begins a generation of views if all of the one before the present
+// are closed: all views, then, that were open when the present one began. There are
+// two, so views that overlap without end do not keep dropped segments.
+func (s *Store) nextGeneration() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := 1 - s.generation
+	if s.views[before] > 0 {
+		return false
+	}
+	s.generation = before
+	return true
 }
 
 // flushAtClose is the size of the write-ahead log from which on Close writes
@@ -302,7 +310,7 @@ func (s *Store) Close() error {
 		return ErrClosed
 	}
 	s.mu.Lock()
-	for s.reads > 0 {
+	for s.views != [2]int{} {
 		s.idle.Wait()
 	}
 	s.mu.Unlock()
@@ -317,7 +325,7 @@ func (s *Store) release() error {
 			err = s.db.Flush()
 		}
 		if s.values != nil {
-			s.values.remove()
+			s.log.removeDropped()
 			err = errors.Join(err, s.values.close())
 		}
 		err = errors.Join(err, s.db.Close())

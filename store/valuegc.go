@@ -24,27 +24,53 @@ const lookAt = 4
 
 // collect looks at some of the full segments, drops those whose values nobody
 // names and moves the values of those with few. The leader calls it when a segment
-// is full: nobody else writes to the database meanwhile, so a value that is named
-// when it looks is named until it has moved.
-//
-// A segment that can't be read stays as it is: what refers to it is then damage,
-// which is for the reader to tell.
+// is full, or the disk nearly: nobody else writes to the database meanwhile, so a
+// value that is named when it looks is named until it has moved.
 func (l *log) collect() error {
 	v := l.s.values
+	l.look = false
+	waiting, moved := v.dropped.any(), int64(0)
 	for _, n := range v.due() {
 		live, err := l.live(n)
 		if err != nil {
-			v.logger.Warn("a segment of the value log stays", "segment", n, "err", firstLine(err))
+			v.leave(n, err)
 			continue
 		}
 		if !live.few() {
 			continue
 		}
+		if live.bytes > 0 {
+			// A copy needs room before it gives some: a long read that keeps dropped
+			// segments must not fill the disk with copies. And everybody waits for it.
+			if waiting || moved*moveBelow > v.segmentSize || !l.hasRoom(live.bytes) {
+				continue
+			}
+			moved += live.bytes
+		}
 		if err := l.move(n, live); err != nil {
 			return err
 		}
 	}
+	l.removeDropped()
 	return nil
+}
+
+// hasRoom reports whether the disk has room for a copy of that many bytes and as
+// much again: a copy that fails would stop the process.
+func (l *log) hasRoom(bytes int64) bool {
+	usage, err := l.s.opts.FS.GetDiskUsage(l.s.dir)
+	return err != nil || usage.AvailBytes/2 >= uint64(bytes)
+}
+
+// leave lets a segment stay as it is until the next Open: it can't be read, and
+// what refers to it is damage, which is for the reader to tell.
+func (v *valueLog) leave(n uint32, err error) {
+	v.logger.Warn("a segment of the value log stays", "segment", n, "err", firstLine(err))
+	v.unseal(n)
+}
+
+func (v *valueLog) unseal(n uint32) {
+	v.sealed = slices.DeleteFunc(v.sealed, func(s uint32) bool { return s == n })
 }
 
 // due returns the segments to look at: the oldest one, which in a queue is the
@@ -53,7 +79,7 @@ func (v *valueLog) due() []uint32 {
 	if len(v.sealed) == 0 {
 		return nil
 	}
-	due := v.sealed[:1:1]
+	due := []uint32{v.sealed[0]} // a copy: what is looked at may leave the list
 	for len(due) < min(lookAt, len(v.sealed)) {
 		i, found := slices.BinarySearch(v.sealed, v.cursor)
 		if found {
@@ -111,7 +137,11 @@ func (l *log) live(n uint32) (*liveValues, error) {
 	if err != nil || end == live.size || !live.few() {
 		return live, err
 	}
-	return l.liveByScan(n, live.size)
+	live, err = l.liveByScan(n, live.size)
+	if err == nil && !live.few() {
+		err = fmt.Errorf("the frame at %d is damaged", end)
+	}
+	return live, err
 }
 
 // names reports whether the database has the reference under the key.
@@ -186,9 +216,9 @@ func (l *log) move(n uint32, live *liveValues) error {
 		if err == nil {
 			_, err = payload(key, value)
 		}
-		if err != nil { // damage, for the reader to tell
-			v.logger.Warn("a segment of the value log stays", "segment", n, "err", firstLine(err))
-			return errors.Join(b.Close(), v.flush())
+		if err != nil {
+			v.leave(n, err)
+			return b.Close()
 		}
 		ref, err := v.put(key, value)
 		if err == nil {
@@ -198,31 +228,45 @@ func (l *log) move(n uint32, live *liveValues) error {
 			return err
 		}
 	}
-	if err := v.sync(); err != nil {
-		return err
+	if len(live.keys) > 0 {
+		if err := v.sync(); err != nil {
+			return err
+		}
 	}
-	if err := b.Delete(segmentKey(n), nil); err != nil {
+	if err := errors.Join(v.nameBegan(b), b.Delete(segmentKey(n), nil)); err != nil {
 		return err
 	}
 	if err := closeBatch(b, b.Commit(pebble.Sync)); err != nil {
 		return fmt.Errorf("value log: %w", err)
 	}
-	v.drop(n)
+	v.unseal(n)
+	v.dropped.now = append(v.dropped.now, n)
 	return nil
 }
 
-// drop notes that nothing names the segment any more.
-func (v *valueLog) drop(n uint32) {
-	v.sealed = slices.DeleteFunc(v.sealed, func(s uint32) bool { return s == n })
-	v.removable = append(v.removable, n)
+// dropped are segments that nothing names any more, but a view may that was opened
+// before they were dropped.
+type dropped struct {
+	now    []uint32 // in the present generation of views
+	before []uint32 // in the generation before
 }
 
-// remove deletes the files of dropped segments. The caller knows that no view is
-// open: one that is older could still name them.
+func (d *dropped) any() bool { return len(d.now)+len(d.before) > 0 }
+
+// removeDropped removes the files of dropped segments that no view can name.
+func (l *log) removeDropped() {
+	v := l.s.values
+	for v.dropped.any() && l.s.nextGeneration() {
+		v.remove()
+	}
+}
+
+// remove deletes what was dropped before the generation of views that has just
+// ended began.
 func (v *valueLog) remove() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, n := range v.removable {
+	for _, n := range v.dropped.before {
 		if r := v.open[n]; r != nil {
 			r.f.Close()
 			delete(v.open, n)
@@ -232,5 +276,5 @@ func (v *valueLog) remove() {
 			v.logger.Warn("a segment of the value log can't be removed yet", "segment", n, "err", err)
 		}
 	}
-	v.removable = v.removable[:0]
+	v.dropped = dropped{before: v.dropped.now}
 }

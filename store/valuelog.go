@@ -31,7 +31,7 @@ const (
 	// its write-ahead log and to a table.
 	separateFrom = 32 << 10
 	// segmentSize is the size at which a segment of the value log is full. The
-	// group that fills it is written whole.
+	// value that fills it is written whole.
 	segmentSize = 64 << 20
 	// writeBuffer is how much is gathered for one write.
 	writeBuffer = 1 << 20
@@ -89,14 +89,15 @@ type valueLog struct {
 	segmentSize int64
 
 	// The following belong to the leader of the log, and to Open and Close.
-	file      vfs.File // the segment that is written; nil: none yet
-	number    uint32   // of file
-	size      int64    // of file
-	buf       []byte   // gathered, not written
-	next      uint32
-	sealed    []uint32 // full segments, the oldest first
-	cursor    uint32   // the sealed segment that was looked at last
-	removable []uint32 // nothing names them, but a reader may still
+	file    vfs.File // the segment that is written; nil: none yet
+	number  uint32   // of file
+	size    int64    // of file
+	buf     []byte   // gathered, not written
+	next    uint32
+	began   []uint32 // segments that the database does not name yet
+	sealed  []uint32 // full segments, the oldest first, but those that can't be moved
+	cursor  uint32   // the sealed segment that was looked at last
+	dropped dropped
 
 	mu   sync.Mutex
 	open map[uint32]*segmentReader
@@ -128,7 +129,7 @@ func openValueLog(d directory, named []uint32, logger *slog.Logger) (*valueLog, 
 	for _, name := range names {
 		digits, ok := strings.CutSuffix(name, segmentSuffix)
 		n, err := strconv.ParseUint(digits, 10, 32)
-		if !ok || err != nil {
+		if !ok || err != nil || name != segmentName(uint32(n)) {
 			continue // not ours
 		}
 		if v.next = max(v.next, uint32(n)+1); slices.Contains(named, uint32(n)) {
@@ -146,45 +147,36 @@ func openValueLog(d directory, named []uint32, logger *slog.Logger) (*valueLog, 
 	return v, nil
 }
 
-// separated is what became of the large values of a group.
-type separated struct {
-	refs  [][]byte // in the order of the operations
-	began uint32   // the segment that begins with them; 0: none
-}
+// references stand for the large values of a group, in the order of the operations.
+type references [][]byte
 
 // take returns the next reference.
-func (s *separated) take() []byte {
-	ref := s.refs[0]
-	s.refs = s.refs[1:]
+func (rs *references) take() []byte {
+	ref := (*rs)[0]
+	*rs = (*rs)[1:]
 	return ref
 }
 
 func isLarge(op commit.Op) bool { return op.Kind == commit.OpSet && len(op.Value) >= separateFrom }
 
 // write makes the large values of the units durable.
-func (v *valueLog) write(units []*commit.Unit) (s separated, err error) {
+func (v *valueLog) write(units []*commit.Unit) (refs references, err error) {
 	for _, u := range units {
 		for _, op := range u.Ops() {
 			if !isLarge(op) {
 				continue
 			}
-			if v.file == nil || v.size >= v.segmentSize && len(s.refs) == 0 {
-				if err := v.begin(); err != nil {
-					return s, err
-				}
-				s.began = v.number
-			}
 			ref, err := v.put(op.Key, op.Value)
 			if err != nil {
-				return s, err
+				return nil, err
 			}
-			s.refs = append(s.refs, ref)
+			refs = append(refs, ref)
 		}
 	}
-	if len(s.refs) == 0 {
-		return s, nil
+	if len(refs) == 0 {
+		return nil, nil
 	}
-	return s, v.sync()
+	return refs, v.sync()
 }
 
 // begin seals the segment that is written and starts another one.
@@ -207,24 +199,41 @@ func (v *valueLog) begin() error {
 		return err
 	}
 	v.number, v.size = v.next, 0
+	v.began = append(v.began, v.number)
 	v.next++
 	return v.dir.sync()
 }
 
-// seal closes the segment that is written.
+// seal makes the segment that is written durable and closes it.
 func (v *valueLog) seal() error {
 	if v.file == nil {
 		return nil
 	}
-	err := v.file.Close()
+	err := errors.Join(v.sync(), v.file.Close())
 	v.file = nil
 	v.sealed = append(v.sealed, v.number)
 	return err
 }
 
-// put appends a frame and returns the reference to its value. It is durable after
-// sync.
+// nameBegan adds the names of segments that began since the last call.
+func (v *valueLog) nameBegan(b *pebble.Batch) error {
+	for _, n := range v.began {
+		if err := b.Set(segmentKey(n), nil, nil); err != nil {
+			return err
+		}
+	}
+	v.began = v.began[:0]
+	return nil
+}
+
+// put appends a frame, to a new segment if the one that is written is full, and
+// returns the reference to its value. It is durable after sync.
 func (v *valueLog) put(key, value []byte) ([]byte, error) {
+	if v.file == nil || v.size >= v.segmentSize {
+		if err := v.begin(); err != nil {
+			return nil, err
+		}
+	}
 	at := v.size + int64(frameHeaderLen+len(key))
 	if at > math.MaxUint32 || len(key) > math.MaxUint16 || len(value) > math.MaxUint32 {
 		return nil, fmt.Errorf("value log: frame of %d bytes at %d", len(value), at)

@@ -14,21 +14,23 @@ var errStop = errors.New("stop")
 // A view reads the database as it was at one moment. Several reads that must
 // agree with each other share one.
 type view struct {
-	s    *Store
-	snap *pebble.Snapshot
+	s          *Store
+	snap       *pebble.Snapshot
+	generation int
 }
 
 // view fails with [ErrClosed] once the store is closing. Close waits for it.
 func (s *Store) view() (*view, error) {
-	if err := s.enter(); err != nil {
+	generation, err := s.enter()
+	if err != nil {
 		return nil, err
 	}
-	return &view{s: s, snap: s.db.NewSnapshot()}, nil
+	return &view{s: s, snap: s.db.NewSnapshot(), generation: generation}, nil
 }
 
 func (v *view) close() {
 	v.snap.Close()
-	v.s.leave()
+	v.s.leave(v.generation)
 }
 
 // read calls f with a key's value, which is valid until f returns. The error is
@@ -71,13 +73,21 @@ func (v *view) whole(key, value []byte) ([]byte, error) {
 }
 
 // get returns a copy of a key's payload.
-func (v *view) get(key []byte) (b []byte, err error) {
-	err = v.read(key, func(key, value []byte) error {
-		p, err := payload(key, value)
-		b = bytes.Clone(p)
-		return err
-	})
-	return b, err
+func (v *view) get(key []byte) ([]byte, error) {
+	value, closer, err := v.snap.Get(key)
+	if err != nil {
+		return nil, v.s.readError(err)
+	}
+	defer closer.Close()
+	whole, err := v.whole(key, value)
+	if err != nil {
+		return nil, err
+	}
+	p, err := payload(key, whole)
+	if isReference(value) {
+		return p, err // what was read from the value log is a copy already
+	}
+	return bytes.Clone(p), err
 }
 
 func (v *view) iterator(from, to []byte) (*pebble.Iterator, error) {
