@@ -55,11 +55,6 @@ func InvalidContent(format string, a ...any) *Error {
 	return Errorf(http.StatusBadRequest, "InvalidRequestContent", format, a...)
 }
 
-// Conflict is the error of a request that the state of a resource forbids.
-func Conflict(format string, a ...any) *Error {
-	return Errorf(http.StatusConflict, "Conflict", format, a...)
-}
-
 // NotSupported is the error for what Azure has and this program has not.
 func NotSupported(format string, a ...any) *Error {
 	return Errorf(http.StatusNotImplemented, "NotSupported", format, a...)

@@ -145,7 +145,7 @@ func TestErrorEnvelope(t *testing.T) {
 	}{
 		{arm.BadRequest("Bad %d.", 1), 400, `{"code":"BadRequest","message":"Bad 1."}`},
 		{arm.InvalidContent("What?"), 400, `{"code":"InvalidRequestContent","message":"What?"}`},
-		{arm.Conflict("Taken."), 409, `{"code":"Conflict","message":"Taken."}`},
+		{arm.Errorf(409, "Conflict", "Taken."), 409, `{"code":"Conflict","message":"Taken."}`},
 		{arm.NotSupported("Not here."), 501, `{"code":"NotSupported","message":"Not here."}`},
 		{arm.ResourceNotFound(id), 404, `{"code":"ResourceNotFound","message":"The Resource 'Contoso.Widgets/widgets/w/PartLists/p' under resource group 'rg' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"}`},
 		{arm.ResourceNotFound(tenantID), 404, `{"code":"ResourceNotFound","message":"The Resource 'Microsoft.Authorization/roleDefinitions/r' was not found."}`},
@@ -156,7 +156,7 @@ func TestErrorEnvelope(t *testing.T) {
 		{arm.MethodNotAllowed(&arm.Request{Method: "POST", ID: id, Action: "listkeys"}), 405, `{"code":"MethodNotAllowed","message":"The HTTP method 'POST' is not supported for 'Contoso.Widgets/widgets/PartLists/listkeys'."}`},
 		{&arm.Error{Status: 422, Code: "A", Message: `"m"`, Target: "t", Details: []arm.Error{{Code: "B", Message: "b", Target: "u"}, {Code: "C", Message: "c", Details: []arm.Error{{Code: "D", Message: "d"}}}}}, 422,
 			`{"code":"A","message":"\"m\"","target":"t","details":[{"code":"B","message":"b","target":"u"},{"code":"C","message":"c","details":[{"code":"D","message":"d"}]}]}`},
-		{fmt.Errorf("wrapped: %w", arm.Conflict("Inside.")), 409, `{"code":"Conflict","message":"Inside."}`},
+		{fmt.Errorf("wrapped: %w", arm.Errorf(409, "Conflict", "Inside.")), 409, `{"code":"Conflict","message":"Inside."}`},
 	} {
 		fail = c.err
 		p.answer = func(*arm.Request) (*arm.Response, error) { return nil, fail }
@@ -167,7 +167,7 @@ func TestErrorEnvelope(t *testing.T) {
 			t.Errorf("%v: got\n%s\nwant %d\n%s", c.err, armtest.Describe(w), c.status, body)
 		}
 	}
-	if got := arm.Conflict("Taken.").Error(); got != "(Conflict) Taken." {
+	if got := arm.Errorf(409, "Conflict", "Taken.").Error(); got != "(Conflict) Taken." {
 		t.Errorf("an error as text: %q, want it as az prints one", got)
 	}
 }

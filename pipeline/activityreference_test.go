@@ -30,6 +30,13 @@ func TestActivityReference(t *testing.T) {
 	}
 }
 
+// kindWords are what the reference calls a kind.
+var kindWords = map[PropertyKind]string{
+	AnyProperty: "any value", TextProperty: "text", IntegerProperty: "integer", CountProperty: "integer", BooleanProperty: "boolean",
+	ObjectProperty: "object", ScalarsProperty: "object of texts, numbers and booleans", TimespanProperty: "timespan",
+	ObjectsProperty: "object or list of objects", ActivitiesProperty: "activities", CasesProperty: "cases",
+}
+
 func activityReference() string {
 	var b strings.Builder
 	b.WriteString(`# Activities
@@ -91,7 +98,7 @@ func table(b *strings.Builder, prefix string, list []Property) {
 		case p.Default != nil:
 			absent = "`" + strings.Trim(string(value.Append(nil, p.Default)), `"`) + "`"
 		}
-		kind := p.Kind.String()
+		kind := kindWords[p.Kind]
 		switch {
 		case p.Values != nil:
 			kind = "`" + strings.Join(p.Values, "`, `") + "`"

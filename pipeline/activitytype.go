@@ -32,7 +32,7 @@ type ActivityType struct {
 	LinkedService string
 	// NeedsLinkedService: it must name one.
 	NeedsLinkedService bool
-	// OwnTimeout: the property timeout bounds an attempt, not that of the policy.
+	// OwnTimeout: its own property timeout bounds an attempt, not the policy.
 	OwnTimeout bool
 	// Timeout bounds an attempt whose definition has none; 0 stands for
 	// [DefaultTimeout].

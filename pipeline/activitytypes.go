@@ -18,7 +18,8 @@ var activityTypes = []ActivityType{
 	{Name: "AzureDataExplorerCommand", Properties: must("command")},
 	{Name: "AzureFunctionActivity", Properties: must("functionName", "method")},
 	{Name: "AzureMLBatchExecution"},
-	{Name: "AzureMLExecutePipeline", Properties: []Property{{Name: "mlPipelineId", Required: true, Or: "mlPipelineEndpointId"}}},
+	{Name: "AzureMLExecutePipeline", Properties: []Property{
+		{Name: "mlPipelineId", Required: true, Or: "mlPipelineEndpointId"}}},
 	{Name: "AzureMLUpdateResource",
 		Properties: must("trainedModelName", "trainedModelLinkedServiceName", "trainedModelFilePath")},
 	{Name: "Copy", Properties: must("source", "sink")},
@@ -29,7 +30,8 @@ var activityTypes = []ActivityType{
 	{Name: "DataLakeAnalyticsU-SQL", Properties: must("scriptPath", "scriptLinkedService")},
 	{Name: "Delete", Properties: dataset()},
 	{Name: "ExecuteDataFlow", Properties: must("dataFlow")},
-	{Name: "ExecutePipeline", Control: true, Properties: []Property{{Name: "pipeline", Kind: PipelineProperty, Required: true}}},
+	{Name: "ExecutePipeline", Control: true, Properties: []Property{
+		{Name: "pipeline", Kind: PipelineProperty, Required: true}}},
 	{Name: "ExecuteSSISPackage", Properties: must("packageLocation")},
 	{Name: "ExecuteWranglingDataflow", Properties: must("dataFlow")},
 	{Name: "Fail", Supported: true, Control: true, Properties: []Property{
@@ -42,10 +44,13 @@ var activityTypes = []ActivityType{
 		Doc: "Keeps the items of an array for which a condition is true."},
 	{Name: "ForEach", Supported: true, Control: true, Properties: []Property{
 		{Name: "items", Required: true, Doc: "an array of at most 100,000 items"},
-		{Name: "isSequential", Kind: BooleanProperty, Static: true, Default: false, Doc: "one item after the other"},
-		{Name: "batchCount", Kind: IntegerProperty, Static: true, Default: int64(DefaultBatchCount), Min: 1, Max: MaxBatchCount,
+		{Name: "isSequential", Kind: BooleanProperty, Static: true, Default: false,
+			Doc: "one item after the other"},
+		{Name: "batchCount", Kind: IntegerProperty, Static: true, Default: int64(DefaultBatchCount),
+			Min: 1, Max: MaxBatchCount,
 			Doc: "how many items run at the same time"},
-		{Name: BranchBody, Kind: ActivitiesProperty, Required: true, Doc: "what runs for each item, which is `@item()`"}},
+		{Name: BranchBody, Kind: ActivitiesProperty, Required: true,
+			Doc: "what runs for each item, which is `@item()`"}},
 		Doc: "Runs activities for each item of an array."},
 	{Name: "GetMetadata", Properties: dataset()},
 	{Name: "HDInsightHive"},
@@ -77,22 +82,28 @@ var activityTypes = []ActivityType{
 	{Name: "SynapseNotebook", Properties: must("notebook")},
 	{Name: "Until", Supported: true, Control: true, Properties: []Property{
 		{Name: "expression", Required: true, Doc: "a boolean, evaluated after each iteration"},
-		{Name: "timeout", Kind: TimespanProperty, Longest: MaxUntilTimeout, Default: FormatTimespan(DefaultUntilTimeout),
-			Doc: "bounds the whole loop"},
+		{Name: "timeout", Kind: TimespanProperty, Longest: MaxUntilTimeout,
+			Default: FormatTimespan(DefaultUntilTimeout),
+			Doc:     "bounds the whole loop"},
 		{Name: BranchBody, Kind: ActivitiesProperty, Required: true, Doc: "what is repeated"}},
 		Doc: "Repeats activities until a condition is true."},
 	{Name: "Validation", NoPolicy: true, OwnTimeout: true, Properties: dataset()},
 	{Name: "Wait", Supported: true, Control: true, Properties: []Property{
-		{Name: "waitTimeInSeconds", Kind: CountProperty, Required: true, Min: 1, Max: math.MaxInt32, Doc: "seconds"}},
+		{Name: "waitTimeInSeconds", Kind: CountProperty, Required: true, Min: 1, Max: math.MaxInt32,
+			Doc: "seconds"}},
 		Doc: "Waits."},
 	{Name: "WebActivity", Supported: true, Closed: true, Properties: []Property{
-		{Name: "method", Kind: TextProperty, Required: true, Values: []string{"GET", "POST", "PUT", "PATCH", "DELETE"}, AnyCase: true},
-		{Name: "url", Kind: TextProperty, Required: true, Doc: "absolute, http or https; escaped as .NET's Uri does"},
+		{Name: "method", Kind: TextProperty, Required: true, AnyCase: true,
+			Values: []string{"GET", "POST", "PUT", "PATCH", "DELETE"}},
+		{Name: "url", Kind: TextProperty, Required: true,
+			Doc: "absolute, http or https; escaped as .NET's Uri does"},
 		{Name: "headers", Kind: ObjectProperty, Doc: "texts by name"},
 		{Name: "body", Doc: "text is sent as it is, anything else as JSON; required for POST, PUT and PATCH"},
-		{Name: "authentication", Kind: ObjectProperty, Doc: "`Basic`, `MSI`, `UserAssignedManagedIdentity` or `ServicePrincipal`"},
-		{Name: "httpRequestTimeout", Kind: TimespanProperty, Longest: MaxRequestTimeout, Default: FormatTimespan(DefaultRequestTimeout),
-			Doc: "bounds each request"},
+		{Name: "authentication", Kind: ObjectProperty,
+			Doc: "`Basic`, `MSI`, `UserAssignedManagedIdentity` or `ServicePrincipal`"},
+		{Name: "httpRequestTimeout", Kind: TimespanProperty, Longest: MaxRequestTimeout,
+			Default: FormatTimespan(DefaultRequestTimeout),
+			Doc:     "bounds each request"},
 		{Name: "turnOffAsync", Kind: BooleanProperty, Default: false, Doc: "does not poll the `Location` of a 202"},
 		{Name: "disableCertValidation", Kind: BooleanProperty, Default: false, Doc: "takes every certificate"},
 		{Name: "datasets", Doc: "must be empty: not supported"},
@@ -105,7 +116,8 @@ var activityTypes = []ActivityType{
 		LinkedService: TypeAzureServiceBus, NeedsLinkedService: true, Properties: []Property{
 			{Name: "queueName", Kind: TextProperty, Required: true, Doc: "a queue or a topic"},
 			{Name: "body", Required: true, Doc: "text is sent as text, anything else as JSON"},
-			{Name: "contentType", Kind: TextProperty, Doc: "`text/plain` or `application/json` if absent, as the body is"},
+			{Name: "contentType", Kind: TextProperty,
+				Doc: "`text/plain` or `application/json` if absent, as the body is"},
 			{Name: "subject", Kind: TextProperty},
 			{Name: "correlationId", Kind: TextProperty},
 			{Name: "messageId", Kind: TextProperty, Doc: "the activity run's id if absent"},
@@ -120,7 +132,8 @@ var activityTypes = []ActivityType{
 			" Output: `{\"messageId\", \"queueName\"}`."},
 	{Name: ServiceBusSettle, Supported: true, Extension: true, Closed: true, LinkedService: TypeAzureServiceBus,
 		Properties: settlement, check: checkSettlement,
-		Doc: "Settles a message of the batch that started the run, in one commit with the record that the activity succeeded."},
+		Doc: "Settles a message of the batch that started the run, in one commit with the record that the " +
+			"activity succeeded."},
 }
 
 // must are the properties that a type must have of which no more is known here.

@@ -41,7 +41,9 @@ func (e *ParameterError) Error() string {
 // Arguments that are not declared are refused in strict mode and left out
 // otherwise. secure names the parameters whose values are secret. The error is a
 // [*ParameterError].
-func BindParameters(declared []*Parameter, args *value.Object, strict bool) (bound *value.Object, secure []string, err error) {
+func BindParameters(
+	declared []*Parameter, args *value.Object, strict bool,
+) (bound *value.Object, secure []string, err error) {
 	bound = &value.Object{}
 	for _, def := range declared {
 		v, given := args.Lookup(def.Name)

@@ -9,25 +9,14 @@ import (
 	"switchyard/value"
 )
 
+var typeNames = value.KindNames{
+	value.KindNull: "Null", value.KindBool: "Boolean", value.KindInt: "Integer", value.KindFloat: "Float",
+	value.KindString: "String", value.KindArray: "Array", value.KindObject: "Object",
+}
+
 // TypeName returns the name of a value's type as the messages of the expression
 // language spell it [EXPR 2.2].
-func TypeName(v value.Value) string {
-	switch v.(type) {
-	case nil:
-		return "Null"
-	case bool:
-		return "Boolean"
-	case int64:
-		return "Integer"
-	case float64:
-		return "Float"
-	case string:
-		return "String"
-	case value.Array:
-		return "Array"
-	}
-	return "Object"
-}
+func TypeName(v value.Value) string { return typeNames.Of(v) }
 
 // Convert turns an argument into the parameter's type [ENGINE 1.1]: text takes
 // any scalar, numbers and booleans take their text, arrays and objects take
@@ -68,7 +57,8 @@ func (p *Parameter) Convert(v value.Value) (value.Value, error) {
 		case float64:
 			return v, nil
 		case string:
-			if f, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
+			f, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
+			if err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
 				return f, nil
 			}
 		}
@@ -104,7 +94,8 @@ func (p *Parameter) Convert(v value.Value) (value.Value, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("parameter %q of type %s does not take a value of type %s", p.Name, p.Type, TypeName(v))
+	return nil, fmt.Errorf("parameter %q of type %s does not take a value of type %s", p.Name, p.Type,
+		TypeName(v))
 }
 
 func parseBool(s string) (val, ok bool) {
@@ -179,7 +170,8 @@ type VariableError struct {
 
 // Error returns the service's message.
 func (e *VariableError) Error() string {
-	return fmt.Sprintf("The variable '%s' of type '%s' cannot be initialized or updated with value of type '%s'. The variable '%[1]s' only supports values of types '%[2]s'.",
+	return fmt.Sprintf("The variable '%s' of type '%s' cannot be initialized or updated with value of type "+
+		"'%s'. The variable '%[1]s' only supports values of types '%[2]s'.",
 		e.Variable.Name, e.Variable.Type, e.Got)
 }
 

@@ -20,7 +20,8 @@ type environment struct {
 }
 
 // contextFunctions are those whose result depends on the place [EXPR 3].
-var contextFunctions = []string{"pipeline", "activity", "variables", "item", "dataset", "linkedService", "trigger", "triggerBody"}
+var contextFunctions = []string{"pipeline", "activity", "variables", "item", "dataset", "linkedService",
+	"trigger", "triggerBody"}
 
 func (e *environment) has(function string) bool {
 	names := e.context

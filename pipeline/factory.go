@@ -26,7 +26,7 @@ type Factory struct {
 	// Supports tells which activity types run here; nil is [SupportedActivity].
 	Supports func(activityType string) bool
 	// Unread tells of definitions that exist and could not be read, which was
-	// reported already: a reference to one is no second mistake. Folder is that of
+	// reported already: a reference to one is no second mistake. Folder is one of
 	// the Git layout ("pipeline", "linkedService", "dataset"; "factory" without a
 	// name for the factory's own). Nil says that all were read.
 	Unread func(folder, name string) bool

@@ -239,7 +239,8 @@ func policy(n *read.Members) Policy {
 			n.Fail("retry", "%v", err)
 		}
 	}
-	p.RetryInterval = time.Duration(integer(n, "retryIntervalInSeconds", int(DefaultRetryInterval/time.Second), 0, 86400)) * time.Second
+	seconds := integer(n, "retryIntervalInSeconds", int(DefaultRetryInterval/time.Second), 0, 86400)
+	p.RetryInterval = time.Duration(seconds) * time.Second
 	return p
 }
 
@@ -357,7 +358,11 @@ func (r *reader) container(a *Activity, tp *read.Members, depth int) {
 		}
 		a.Switch.Default = r.activities(tp, BranchDefault, depth+1)
 	case a.Is("Until"):
-		a.Until = &Until{Expression: get("expression"), Timeout: get("timeout"), Activities: r.activities(tp, BranchBody, depth+1)}
+		a.Until = &Until{
+			Expression: get("expression"),
+			Timeout:    get("timeout"),
+			Activities: r.activities(tp, BranchBody, depth+1),
+		}
 	}
 }
 

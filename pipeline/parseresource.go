@@ -127,7 +127,8 @@ func ReadTrigger(file string, root *value.Object) (*Trigger, Diagnostics) {
 	if t.Is(TypeServiceBusTrigger) {
 		t.ServiceBus = serviceBusTrigger(tp)
 		if len(t.Pipelines) != 1 {
-			props.Fail("pipelines", "names %d pipelines, a %s starts exactly one", len(t.Pipelines), TypeServiceBusTrigger)
+			props.Fail("pipelines", "names %d pipelines, a %s starts exactly one", len(t.Pipelines),
+				TypeServiceBusTrigger)
 		}
 		props.Only("type", "description", "annotations", "runtimeState", "typeProperties", "pipelines")
 	}

@@ -95,7 +95,7 @@ const (
 type Variable struct {
 	Name string
 	Type VariableType
-	// Default is the value at the start of a run: the declared one, or that of the
+	// Default is the value at the start of a run: the declared one, or the zero value of the
 	// type ("", 0, false, []).
 	Default value.Value
 }

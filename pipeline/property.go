@@ -31,14 +31,6 @@ const (
 	PipelineProperty                // a pipeline
 )
 
-var propertyKindNames = [...]string{
-	"any value", "text", "integer", "integer", "boolean", "object", "object of texts, numbers and booleans", "timespan",
-	"object or list of objects", "activities", "cases", "dataset reference", "pipeline reference",
-}
-
-// String returns the words of the documentation.
-func (k PropertyKind) String() string { return propertyKindNames[k] }
-
 // A Property is one member of an activity's typeProperties.
 type Property struct {
 	Name string

@@ -42,7 +42,8 @@ func problemText(p read.Problem) string {
 
 // kindNames are the words of diagnostics.
 var kindNames = value.KindNames{
-	value.KindNull: "null", value.KindBool: "a boolean", value.KindInt: "an integer", value.KindFloat: "a number",
+	value.KindNull: "null", value.KindBool: "a boolean", value.KindInt: "an integer",
+	value.KindFloat:  "a number",
 	value.KindString: "text", value.KindArray: "an array", value.KindObject: "an object",
 }
 
@@ -89,7 +90,7 @@ func open(file string, root *value.Object) (d *document, ok bool) {
 }
 
 // openRoot starts to read a definition that may have no properties. A name that
-// the document leaves out is that of the file.
+// the document leaves out is taken from the file's.
 func openRoot(file string, root *value.Object) *document {
 	d := &document{reader: reader{file: file}}
 	d.root = read.New(root, "$", d)

@@ -21,11 +21,13 @@ var settlement = []Property{
 	{Name: "sequenceNumber", Kind: IntegerProperty, Min: 1, Required: true, Or: "lockToken",
 		Doc: "which message of the batch that started the run"},
 	{Name: "lockToken", Kind: TextProperty, Doc: "names the message in place of `sequenceNumber`"},
-	{Name: "outcome", Kind: TextProperty, Required: true, Values: []string{"Complete", "Abandon", "Defer", "DeadLetter"},
-		Doc: "what becomes of the message, whatever becomes of the run"},
+	{Name: "outcome", Kind: TextProperty, Required: true,
+		Values: []string{"Complete", "Abandon", "Defer", "DeadLetter"},
+		Doc:    "what becomes of the message, whatever becomes of the run"},
 	{Name: "reason", Kind: TextProperty, Doc: "of `DeadLetter`"},
 	{Name: "description", Kind: TextProperty, Doc: "of `DeadLetter`"},
-	{Name: "propertiesToModify", Kind: ScalarsProperty, Doc: "merged into the application properties; not for `Complete`"},
+	{Name: "propertiesToModify", Kind: ScalarsProperty,
+		Doc: "merged into the application properties; not for `Complete`"},
 }
 
 // checkSettlement checks what the properties of a settlement say together.
@@ -60,7 +62,8 @@ func checkConnection(tp *read.Members) {
 	(&Property{Name: "fullyQualifiedNamespace", Kind: TextProperty}).validate(tp)
 	if _, isText := secret.(string); byString && !isText && !isExpression(secret) {
 		if _, secure := SecureString(secret); !secure {
-			tp.Fail("connectionString", "is neither text nor a SecureString object; other kinds of secrets are not supported")
+			tp.Fail("connectionString", "is neither text nor a SecureString object;"+
+				" other kinds of secrets are not supported")
 		}
 	}
 	if byName == byString {
@@ -85,7 +88,8 @@ func serviceBusTrigger(tp *read.Members) *ServiceBusTrigger {
 		tp.Fail("queueName", "is an expression, want a name")
 	}
 	if t.FirstDelay > t.MaxDelay {
-		retry.Fail("firstDelay", "is %s, more than maxDelay %s", FormatTimespan(t.FirstDelay), FormatTimespan(t.MaxDelay))
+		retry.Fail("firstDelay", "is %s, more than maxDelay %s",
+			FormatTimespan(t.FirstDelay), FormatTimespan(t.MaxDelay))
 	}
 	return t
 }

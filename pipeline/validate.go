@@ -21,7 +21,8 @@ const (
 // in strict mode.
 func (f *Factory) Validate() Diagnostics {
 	var ds Diagnostics
-	ds = append(ds, duplicates("linked service", f.LinkedServices, func(l *LinkedService) string { return l.File })...)
+	ds = append(ds, duplicates("linked service", f.LinkedServices,
+		func(l *LinkedService) string { return l.File })...)
 	ds = append(ds, duplicates("dataset", f.Datasets, func(d *Dataset) string { return d.File })...)
 	ds = append(ds, duplicates("pipeline", f.Pipelines, func(p *Pipeline) string { return p.File })...)
 	ds = append(ds, duplicates("trigger", f.Triggers, func(t *Trigger) string { return t.File })...)
@@ -56,7 +57,8 @@ func duplicates[R resource](what string, list []R, file func(R) string) Diagnost
 	for _, r := range list {
 		name := strings.ToLower(r.resourceName())
 		if seen[name] {
-			ds = append(ds, Diagnostic{file(r), "$.name", fmt.Sprintf("a %s of the name %q is there twice", what, r.resourceName()), SeverityError})
+			text := fmt.Sprintf("a %s of the name %q is there twice", what, r.resourceName())
+			ds = append(ds, Diagnostic{file(r), "$.name", text, SeverityError})
 		}
 		seen[name] = true
 	}
@@ -161,7 +163,8 @@ func (f *Factory) ValidateTrigger(t *Trigger) Diagnostics {
 		if target := f.Pipeline(p.Pipeline.Name); target != nil {
 			v.arguments(target.Parameters, p.Parameters, at+".parameters")
 		}
-		v.expressions(p.Parameters, at+".parameters", &environment{place: "a trigger", context: []string{"trigger", "triggerBody"}})
+		v.expressions(p.Parameters, at+".parameters",
+			&environment{place: "a trigger", context: []string{"trigger", "triggerBody"}})
 	}
 	return v.diags
 }

@@ -29,7 +29,8 @@ func (f *Factory) ValidatePipeline(p *Pipeline) Diagnostics {
 		v.errorf("$", "the definition has %d bytes, at most %d are allowed", n, maxPipelineBytes)
 	}
 	if p.RunDimensions != nil {
-		v.expressions(p.RunDimensions, "$.properties.runDimensions", &environment{place: "a run dimension", context: []string{"pipeline"}})
+		v.expressions(p.RunDimensions, "$.properties.runDimensions",
+			&environment{place: "a run dimension", context: []string{"pipeline"}})
 	}
 	v.scope(p.Activities, nil, nil, false)
 	return v.diags
@@ -74,7 +75,8 @@ func (v *validator) dependencies(activities []*Activity) []map[string]bool {
 			switch {
 			case d.Activity == "": // reported when it was read
 			case !ok && v.names[strings.ToLower(d.Activity)] != nil:
-				v.errorf(at, "activity %q stands in another scope; only activities beside this one can be depended on", d.Activity)
+				v.errorf(at, "activity %q stands in another scope; only activities beside this one can be depended on",
+					d.Activity)
 			case !ok:
 				v.errorf(at, "activity %q does not exist", d.Activity)
 			case i == j:
@@ -139,7 +141,8 @@ func (v *validator) nesting(a *Activity, around []*Activity) {
 	for _, o := range around {
 		switch inLoop := o.ForEach != nil || o.Until != nil; {
 		case loop && inLoop:
-			v.errorf(a.Path+".type", "a %s activity must not stand in the %s activity %q; call a pipeline instead", a.Type, o.Type, o.Name)
+			v.errorf(a.Path+".type", "a %s activity must not stand in the %s activity %q; call a pipeline instead",
+				a.Type, o.Type, o.Name)
 		case loop:
 			v.errorf(a.Path+".type", "a %s activity must not stand in the %s activity %q", a.Type, o.Type, o.Name)
 		case choice && !inLoop:
@@ -162,7 +165,8 @@ func (v *validator) activity(a *Activity, env *environment) {
 	default:
 		v.unsupported(a.Path+".type", "activities of type %q are not supported", a.Type)
 	}
-	if t != nil && !t.HasPolicy() && (a.Policy.Timeout != nil || a.Policy.Retry != nil && a.Policy.Retry != int64(0)) {
+	retries := a.Policy.Retry != nil && a.Policy.Retry != int64(0)
+	if t != nil && !t.HasPolicy() && (a.Policy.Timeout != nil || retries) {
 		v.warnf(a.Path+".policy", "%s activities have neither timeout nor retry; the policy has no effect", a.Type)
 	}
 	v.linkedService(a)

@@ -14,8 +14,8 @@ var (
 )
 
 // Decode returns the text of a file as UTF-8 without byte-order mark. Definition
-// files are UTF-8 with or without a mark, or UTF-16 with one [ENGINE 1]; everything else is
-// an error. Half of a surrogate pair becomes U+FFFD.
+// files are UTF-8 with or without a mark, or UTF-16 with one [ENGINE 1];
+// everything else is an error. Half of a surrogate pair becomes U+FFFD.
 func Decode(file []byte) ([]byte, error) {
 	switch {
 	case bytes.HasPrefix(file, []byte{0xEF, 0xBB, 0xBF}):

@@ -171,7 +171,7 @@ func TestFailedDeletion(t *testing.T) {
 	f := newFixture(t, armtest.NewStore())
 	group := "/subscriptions/" + sub + "/resourceGroups/rg1?api-version=2021-04-01"
 	f.do("PUT", group, `{"location":"westeurope"}`)
-	f.things.onDelete = func(context.Context) error { return arm.Conflict("a thing is stuck") }
+	f.things.onDelete = func(context.Context) error { return arm.Errorf(409, "Conflict", "a thing is stuck") }
 	deletion := f.do("DELETE", group, "")
 	if deletion.Code != 202 {
 		t.Fatalf("DELETE: %s", armtest.Describe(deletion))

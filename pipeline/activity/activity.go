@@ -101,14 +101,26 @@ type Options struct {
 	Bus Bus
 }
 
-// Executors returns a registry of the executors of this package: one for each
-// supported activity type of [pipeline.ActivityTypes] that is not decided in
-// package run.
+// Executors returns a registry of the executors of this package. It panics if a
+// supported type of [pipeline.ActivityTypes] that is not decided in package run
+// has none.
 func Executors(o Options) *Registry {
+	executors := map[string]Executor{
+		"WebActivity":             NewWeb(o.Web).Execute,
+		pipeline.ServiceBusSend:   ServiceBusSend{o.Bus}.Execute,
+		pipeline.ServiceBusSettle: ServiceBusSettle{o.Bus}.Execute,
+	}
 	r := NewRegistry()
-	r.Register("WebActivity", NewWeb(o.Web).Execute)
-	r.Register(pipeline.ServiceBusSend, ServiceBusSend{o.Bus}.Execute)
-	r.Register(pipeline.ServiceBusSettle, ServiceBusSettle{o.Bus}.Execute)
+	for _, row := range pipeline.ActivityTypes() {
+		if !row.Supported || row.Control {
+			continue
+		}
+		x := executors[row.Name]
+		if x == nil {
+			panic("activity: " + row.Name + " has no executor")
+		}
+		r.Register(row.Name, x)
+	}
 	return r
 }
 
@@ -140,7 +152,8 @@ func (r *Registry) Supports(activityType string) bool {
 func (r *Registry) Execute(ctx context.Context, c *Call) Result {
 	x, ok := r.find(c.ActivityType)
 	if !ok {
-		return Result{Err: failf(codeNotSupported, "The activity type '%s' is not supported by Switchyard.", c.ActivityType)}
+		return Result{Err: failf(codeNotSupported, "The activity type '%s' is not supported by Switchyard.",
+			c.ActivityType)}
 	}
 	return x(ctx, c)
 }

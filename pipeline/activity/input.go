@@ -170,7 +170,8 @@ func (in *input) secret(names ...string) string {
 		case *value.Object:
 			t, _ := v.Lookup("type")
 			s, ok := v.Lookup("value")
-			if str, isString := s.(string); ok && isString && (t == nil || strings.EqualFold(value.Text(t), "SecureString")) {
+			str, isString := s.(string)
+			if ok && isString && (t == nil || strings.EqualFold(value.Text(t), "SecureString")) {
 				return str
 			}
 			in.refuse("The secret '%s' of type '%s' is not supported.", name, value.Text(t))

@@ -18,7 +18,8 @@ type ServiceBusSend struct{ Bus Bus }
 // which the same attempt keeps over a crash.
 func (x ServiceBusSend) Execute(_ context.Context, c *Call) Result {
 	if x.Bus == nil {
-		return Result{Err: failf(codeNotSupported, "The activity type '%s' is not supported: there is no Service Bus.", c.ActivityType)}
+		return Result{Err: failf(codeNotSupported, "The activity type '%s' is not supported: there is no "+
+			"Service Bus.", c.ActivityType)}
 	}
 	send, settles, fail := parseSend(c)
 	if fail != nil {
@@ -47,7 +48,8 @@ type ServiceBusSettle struct{ Bus Bus }
 // Execute builds the settlement.
 func (x ServiceBusSettle) Execute(_ context.Context, c *Call) Result {
 	if x.Bus == nil {
-		return Result{Err: failf(codeNotSupported, "The activity type '%s' is not supported: there is no Service Bus.", c.ActivityType)}
+		return Result{Err: failf(codeNotSupported, "The activity type '%s' is not supported: there is no "+
+			"Service Bus.", c.ActivityType)}
 	}
 	s, fail := parseSettlement(c)
 	if fail != nil {
@@ -121,11 +123,13 @@ func (m *OutMessage) setBody(in *input) {
 func endpoint(c *Call, fail *failure) Endpoint {
 	l := c.LinkedService
 	if l == nil {
-		fail.set(failf(codeInvalid, "The activity '%s' needs a linked service of type AzureServiceBus.", c.ActivityName))
+		fail.set(failf(codeInvalid, "The activity '%s' needs a linked service of type AzureServiceBus.",
+			c.ActivityName))
 		return Endpoint{}
 	}
 	if !strings.EqualFold(l.Type, pipeline.TypeAzureServiceBus) {
-		fail.set(failf(codeInvalid, "The linked service '%s' has the type '%s'; the activity '%s' needs AzureServiceBus.",
+		fail.set(failf(codeInvalid, "The linked service '%s' has the type '%s'; "+
+			"the activity '%s' needs AzureServiceBus.",
 			l.Name, l.Type, c.ActivityName))
 		return Endpoint{}
 	}
@@ -207,7 +211,8 @@ func parseSettle(c *Call, in *input) Settle {
 	if s.Outcome != DeadLetter && (s.Reason != "" || s.Description != "") {
 		in.invalid("The properties 'reason' and 'description' are for the outcome DeadLetter only.")
 	}
-	if s.PropertiesToModify = in.scalars("propertiesToModify"); s.Outcome == Complete && s.PropertiesToModify.Len() > 0 {
+	s.PropertiesToModify = in.scalars("propertiesToModify")
+	if s.Outcome == Complete && s.PropertiesToModify.Len() > 0 {
 		in.invalid("The property 'propertiesToModify' is not for the outcome Complete.")
 	}
 	return s

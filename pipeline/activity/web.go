@@ -95,7 +95,7 @@ func NewWeb(o WebOptions) *Web {
 			IdleConnTimeout:       90 * time.Second,
 			TLSHandshakeTimeout:   10 * time.Second,
 			ExpectContinueTimeout: time.Second,
-			TLSClientConfig:       &tls.Config{InsecureSkipVerify: lax}, //nolint:gosec // disableCertValidation asks for it
+			TLSClientConfig:       &tls.Config{InsecureSkipVerify: lax}, //nolint:gosec // disableCertValidation
 		}
 	}
 	return &Web{
@@ -178,7 +178,8 @@ func (w *Web) execute(ctx context.Context, c *Call, out *value.Object) *Error {
 	if fail != nil {
 		return fail
 	}
-	for wait := time.Second; r.async && resp.status == http.StatusAccepted && resp.header.Get("Location") != ""; {
+	pending := func() bool { return resp.status == http.StatusAccepted && resp.header.Get("Location") != "" }
+	for wait := time.Second; r.async && pending(); {
 		next, err := parseURL(resp.url, resp.header.Get("Location"))
 		if err != nil || (next.Scheme != "http" && next.Scheme != "https") {
 			return failf(codeEndpoint, "The endpoint '%s' answered with a Location that is no URL.", safeURL(r.url))
@@ -232,7 +233,9 @@ type webResponse struct {
 	body   []byte
 }
 
-func (w *Web) send(ctx context.Context, r *webRequest, method string, u *url.URL, body []byte, authorization string) (*webResponse, *Error) {
+func (w *Web) send(
+	ctx context.Context, r *webRequest, method string, u *url.URL, body []byte, authorization string,
+) (*webResponse, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	var content io.Reader
@@ -282,5 +285,6 @@ func noAnswer(err error) *Error {
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	return failf(codeNoAnswer, "No response from the endpoint. Possible causes: network connectivity, DNS failure, server certificate validation or timeout. More details: %s", err)
+	return failf(codeNoAnswer, "No response from the endpoint. Possible causes: network connectivity, DNS "+
+		"failure, server certificate validation or timeout. More details: %s", err)
 }

@@ -69,7 +69,8 @@ func (w *Web) identityToken(ctx context.Context, c *Call, a *value.Object) (stri
 		return "", in.fail.err
 	}
 	if w.o.Tokens == nil {
-		return "", failf(codeNotSupported, "The authentication type 'MSI' is not supported: there is no managed identity.")
+		return "", failf(codeNotSupported, "The authentication type 'MSI' is not supported: there is no managed "+
+			"identity.")
 	}
 	token, err := w.o.Tokens.Token(ctx, c.Factory, credential, resource)
 	if err != nil {
@@ -96,8 +97,10 @@ func (w *Web) principalToken(ctx context.Context, a *value.Object, r *webRequest
 	if t := w.tokens.get(cacheKey); t != "" {
 		return "Bearer " + t, nil
 	}
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {key}, "resource": {resource}}
-	token, lifetime, fail := w.requestToken(ctx, w.o.Authority+"/"+url.PathEscape(tenant)+"/oauth2/token", form, r.timeout)
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {key},
+		"resource": {resource}}
+	endpoint := w.o.Authority + "/" + url.PathEscape(tenant) + "/oauth2/token"
+	token, lifetime, fail := w.requestToken(ctx, endpoint, form, r.timeout)
 	if fail != nil {
 		return "", fail
 	}
@@ -108,7 +111,9 @@ func (w *Web) principalToken(ctx context.Context, a *value.Object, r *webRequest
 // maxTokenResponse bounds what the authority may answer.
 const maxTokenResponse = 64 << 10
 
-func (w *Web) requestToken(ctx context.Context, endpoint string, form url.Values, timeout time.Duration) (string, time.Duration, *Error) {
+func (w *Web) requestToken(
+	ctx context.Context, endpoint string, form url.Values, timeout time.Duration,
+) (string, time.Duration, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
@@ -134,7 +139,8 @@ func (w *Web) requestToken(ctx context.Context, endpoint string, form url.Values
 		if why == nil {
 			why, _ = o.Get("error")
 		}
-		return "", 0, failf(codeEndpoint, "The authority gave no token for the service principal. Response status code: '%d'. More details: %s", resp.StatusCode, value.Text(why))
+		return "", 0, failf(codeEndpoint, "The authority gave no token for the service principal. Response "+
+			"status code: '%d'. More details: %s", resp.StatusCode, value.Text(why))
 	}
 	lifetime := 5 * time.Minute
 	if e, ok := o.Get("expires_in"); ok {

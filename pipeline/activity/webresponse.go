@@ -70,10 +70,12 @@ func endpointError(u *url.URL, r *webResponse) *Error {
 			if len(c) > maxErrorDetail {
 				c = strings.ToValidUTF8(c[:maxErrorDetail], "")
 			}
-			return failf(codeEndpoint, "Error calling the endpoint '%s'. Response status code: '%d'. More details: %s", safeURL(u), r.status, c)
+			return failf(codeEndpoint, "Error calling the endpoint '%s'. Response status code: '%d'."+
+				" More details: %s", safeURL(u), r.status, c)
 		}
 	}
-	return failf(codeEndpoint, "Error calling the endpoint '%s'. Response status code: '%d'", safeURL(u), r.status)
+	return failf(codeEndpoint, "Error calling the endpoint '%s'. Response status code: '%d'", safeURL(u),
+		r.status)
 }
 
 // safeURL is the URL as an error may show it: without password and without the
@@ -87,7 +89,8 @@ func safeURL(u *url.URL) string {
 	for i, p := range parts {
 		name, _, ok := strings.Cut(p, "=")
 		switch strings.ToLower(name) {
-		case "sig", "code", "key", "api-key", "apikey", "subscription-key", "token", "access_token", "password", "secret":
+		case "sig", "code", "key", "api-key", "apikey", "subscription-key", "token", "access_token", "password",
+			"secret":
 			if ok {
 				parts[i] = name + "=" + Mask
 			}
@@ -102,7 +105,8 @@ func safeURL(u *url.URL) string {
 func runtimeMembers(out *value.Object, location string, took, queued time.Duration) {
 	out.Set("effectiveIntegrationRuntime", "AutoResolveIntegrationRuntime ("+location+")")
 	out.Set("executionDuration", int64(took/time.Second))
-	out.Set("durationInQueue", value.NewObject(value.Member{Name: "integrationRuntimeQueue", Value: int64(queued / time.Second)}))
+	out.Set("durationInQueue", value.NewObject(
+		value.Member{Name: "integrationRuntimeQueue", Value: int64(queued / time.Second)}))
 	minutes := max(1, math.Ceil(took.Minutes()))
 	out.Set("billingReference", value.NewObject(
 		value.Member{Name: "activityType", Value: "ExternalActivity"},

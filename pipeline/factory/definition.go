@@ -58,8 +58,8 @@ func (d *definition) parse(v value.Value) error {
 }
 
 // tolerate drops what is wrong with the typeProperties of activities that do not
-// run here: published pipelines leave out what the models require, and whoever
-// gets to such an activity is told its type.
+// run here: published pipelines leave out what the models require, and a run
+// that reaches such an activity is told its type.
 func (d *definition) tolerate(ds pipeline.Diagnostics) pipeline.Diagnostics {
 	if d.pipeline == nil || ds.Err() == nil {
 		return ds

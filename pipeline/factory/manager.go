@@ -33,7 +33,7 @@ type Manager struct {
 
 // An entry is a factory, or one that is being created or has been deleted.
 type entry struct {
-	// op is held by whoever changes the factory, from the decision until it is
+	// op is held while the factory is changed, from the decision until it is
 	// durable and shown. That is across I/O, unlike every other lock: changes of
 	// one factory are rare and must not overtake each other, and starting a
 	// trigger is part of one. Lock order: op, then Manager.mu, then the log.

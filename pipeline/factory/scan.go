@@ -21,7 +21,7 @@ type node struct {
 	elements   []node
 }
 
-// A member is a member of an object; start is that of its name.
+// A member is a member of an object; start is where its name begins.
 type member struct {
 	name  string
 	start int
@@ -244,7 +244,7 @@ func compact(text []byte) []byte {
 
 // Member returns the text of a member of a JSON object, and of the last one if
 // there are several of the name, ignoring case; nil if there is none or it is
-// null. The text is that of the document without the space between tokens.
+// null. The text is as in the document, without the space between tokens.
 func Member(document []byte, name string) []byte {
 	document = bytes.TrimPrefix(document, []byte("\xEF\xBB\xBF"))
 	root, err := scan(document)

@@ -54,7 +54,7 @@ func (o *Members) Wrong(name string, got value.Value, want value.Kind) {
 }
 
 func (o *Members) ask(name string) {
-	if !slices.ContainsFunc(o.asked, func(n string) bool { return strings.EqualFold(n, name) }) {
+	if !containsFold(o.asked, name) {
 		o.asked = append(o.asked, name)
 	}
 }
@@ -76,7 +76,9 @@ func (o *Members) Required(name string) (value.Value, bool) {
 }
 
 // as returns a member that get found, if it is of the kind.
-func as[T any](o *Members, name string, want value.Kind, get func(*Members, string) (value.Value, bool)) (T, bool) {
+func as[T any](
+	o *Members, name string, want value.Kind, get func(*Members, string) (value.Value, bool),
+) (T, bool) {
 	v, ok := get(o, name)
 	if !ok {
 		var zero T
@@ -157,7 +159,7 @@ func (o *Members) Ignore(names ...string) {
 // Only reports the members that are none of the names, also those that are null.
 func (o *Members) Only(names ...string) {
 	for _, m := range o.value.Members() {
-		if !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, m.Name) }) {
+		if !containsFold(names, m.Name) {
 			o.sink.Report(Problem{In: o.path, Name: m.Name, Reason: Unknown, Known: names})
 		}
 	}
@@ -166,8 +168,12 @@ func (o *Members) Only(names ...string) {
 // Close reports the members that nobody asked for, but for those that are null.
 func (o *Members) Close() {
 	for _, m := range o.value.Members() {
-		if m.Value != nil && !slices.ContainsFunc(o.asked, func(n string) bool { return strings.EqualFold(n, m.Name) }) {
+		if m.Value != nil && !containsFold(o.asked, m.Name) {
 			o.sink.Report(Problem{In: o.path, Name: m.Name, Reason: Unknown, Known: o.asked})
 		}
 	}
+}
+
+func containsFold(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 }
