@@ -245,6 +245,7 @@ func TestGuardRefuses(t *testing.T) {
 		{"notlocalhost", "", 421},
 		{"switchyard.test.attacker.example", "", 421},
 		{"xswitchyard.test", "", 421},
+		{"a.windows.net.attacker.example", "", 421},
 		{"windows.net", "", 421}, // the name itself is not below it
 		{"xwindows.net", "", 421},
 		{"0.0.0.0:5300", "", 421},
