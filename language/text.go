@@ -26,7 +26,7 @@ func tokenize(s string) []token {
 	for i := 0; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
 		if !isWordRune(r) {
-			if !unicode.IsSpace(r) {
+			if !unicode.IsSpace(r) && r != 0 { // a mark of 0 would be a word
 				tokens = append(tokens, token{from: i, to: i + n, mark: r})
 			}
 			i += n

@@ -38,6 +38,7 @@ func TestTokenize(t *testing.T) {
 		{"L’été – c'est", "l'été|–|c'est"},
 		{"a@b.c 3.5", "a|@|b|.|c|3|.|5"},
 		{"'quoted'", "'|quoted|'"},
+		{"a\x00b", "a|b"},
 		{strings.Repeat("x", 65) + " y", "y"},
 	} {
 		var got []string
