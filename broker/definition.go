@@ -90,7 +90,8 @@ func kindOf(b []byte) (entityKind, error) {
 	case d.Version == queueVersion1 && d.Kind == "":
 		return kindQueue, nil
 	case d.Version == topicVersion2 && (d.Kind == kindTopic || d.Kind == kindSubscription),
-		d.Version == definitionVersion && (d.Kind == kindQueue || d.Kind == kindTopic || d.Kind == kindSubscription):
+		d.Version == definitionVersion &&
+			(d.Kind == kindQueue || d.Kind == kindTopic || d.Kind == kindSubscription):
 		return d.Kind, nil
 	}
 	return "", fmt.Errorf("definition of version %d and kind %q is not known", d.Version, d.Kind)

@@ -37,7 +37,8 @@ func (f *configFile) errorf(path, format string, a ...any) {
 
 // wanted are the words for what a member should be.
 var wanted = value.KindNames{
-	value.KindNull: "null", value.KindBool: "true or false", value.KindInt: "a whole number", value.KindFloat: "a number",
+	value.KindNull: "null", value.KindBool: "true or false",
+	value.KindInt: "a whole number", value.KindFloat: "a number",
 	value.KindString: "a text", value.KindArray: "an array", value.KindObject: "an object",
 }
 
@@ -86,7 +87,7 @@ func parseEmulatorConfig(file string, data []byte) ([]Namespace, pipeline.Diagno
 type named map[string]bool
 
 // each reads the objects of an array and refuses a name that is taken.
-func each[T any](o *read.Members, name string, item func(*read.Members) (name string, item T), taken named) (all []T) {
+func each[T any](o *read.Members, name string, item func(*read.Members) (string, T), taken named) (all []T) {
 	for _, x := range o.Objects(name) {
 		name, item := item(x)
 		if key := strings.ToLower(name); name != "" && taken[key] {

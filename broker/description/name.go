@@ -26,7 +26,9 @@ func CheckNamespace(name string) error {
 		return fmt.Errorf("it must have %d to %d characters", minNamespace, maxNamespace)
 	case !letter(name[0]):
 		return fmt.Errorf("it must begin with a letter")
-	case strings.ContainsFunc(name, func(c rune) bool { return c >= 0x80 || !letterOrDigit(byte(c)) && c != '-' }):
+	case strings.ContainsFunc(name, func(c rune) bool {
+		return c >= 0x80 || !letterOrDigit(byte(c)) && c != '-'
+	}):
 		return fmt.Errorf("it may contain only letters, digits and hyphens")
 	case strings.HasSuffix(lower, "-"), strings.HasSuffix(lower, "-sb"), strings.HasSuffix(lower, "-mgmt"):
 		return fmt.Errorf("it must not end in a hyphen, -sb or -mgmt")

@@ -253,3 +253,20 @@ func TestUnchanged(t *testing.T) {
 		}
 	}
 }
+
+// TestDefaultKeeps: filling in defaults changes nothing that is given, and judges
+// nothing.
+func TestDefaultKeeps(t *testing.T) {
+	no := false
+	given := description.Options{LockDuration: time.Hour, ForwardTo: "x", Status: "odd", EnableBatchedOperations: &no}
+	got := description.Queue.Default(given, description.Premium)
+	if got.LockDuration != time.Hour || got.ForwardTo != "x" || got.Status != "odd" || *got.EnableBatchedOperations {
+		t.Errorf("given options became %+v", got)
+	}
+	if got.MaxDeliveryCount != 10 || got.MaxMessageSize != 1<<20 || got.DefaultMessageTimeToLive != description.Forever {
+		t.Errorf("the rest is %+v", got)
+	}
+	if got.DeadLetteringOnFilterEvaluationExceptions != nil || got.SupportOrdering != nil {
+		t.Errorf("a queue got defaults of what it does not have: %+v", got)
+	}
+}

@@ -183,7 +183,11 @@ func (e *KindError) Error() string {
 func (p *Property) Set(o *Options, v value.Value) error {
 	switch f := p.Field(o).(type) {
 	case *time.Duration:
-		return as(v, value.KindString, func(s string) (err error) { *f, err = p.duration(s); p.setSpelling(o, s); return err })
+		return as(v, value.KindString, func(s string) (err error) {
+			*f, err = p.duration(s)
+			p.setSpelling(o, s)
+			return err
+		})
 	case *int:
 		return as(v, value.KindInt, func(n int64) error { *f = int(n); return checkNumber(n) })
 	case *int64:

@@ -237,3 +237,32 @@ func TestSetRefuses(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSet: whatever a client writes is refused, or shown so that it reads as the same
+// again, in an entity as in another one.
+func FuzzSet(f *testing.F) {
+	for _, s := range []string{`"PT60S"`, `"Active"`, `10`, `true`, `null`, `1.5`, `{}`, `-1`, `"P99999999Y"`, `9223372036854775807`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		v, err := value.Parse(text)
+		if err != nil {
+			return
+		}
+		for _, e := range entities {
+			for _, p := range e.Properties() {
+				var o, again description.Options
+				if p.Set(&o, v) != nil {
+					continue
+				}
+				shown := p.Value(&o)
+				if shown == nil {
+					shown = ""
+				}
+				if err := p.Set(&again, shown); err != nil || !reflect.DeepEqual(o, again) {
+					t.Fatalf("%v: %s = %s is shown as %v and read again as %+v, %v, want %+v", e, p.Name, text, shown, again, err, o)
+				}
+			}
+		}
+	})
+}

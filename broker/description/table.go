@@ -119,6 +119,7 @@ var table = []Property{
 // outputs has what an entity shows and nobody can set, in the order of ARM's
 // answers.
 var outputs = []Output{
-	{"sizeInBytes", queue | topic}, {"messageCount", queue | subscription}, {"subscriptionCount", topic}, {"countDetails", all},
+	{"sizeInBytes", queue | topic}, {"messageCount", queue | subscription},
+	{"subscriptionCount", topic}, {"countDetails", all},
 	{"createdAt", all}, {"updatedAt", all}, {"accessedAt", all},
 }
