@@ -169,7 +169,7 @@ func BenchmarkRuns(b *testing.B) {
 	})
 	for b.Loop() {
 		got := 0
-		if err := s.Runs(func(engine.RunRecord) (bool, error) { got++; return true, nil }); err != nil || got != n {
+		if err := s.Runs(engine.Listing{Factory: "f"}, func(engine.RunRecord) (bool, error) { got++; return true, nil }); err != nil || got != n {
 			b.Fatal(got, err)
 		}
 	}

@@ -19,8 +19,7 @@
 //
 // The first byte is the table. Numbers are big-endian, so that keys sort as
 // numbers do; i64 is a signed number with its sign bit flipped; time is i64
-// seconds and u32 nanoseconds; ~time is its complement, so that later sorts
-// first.
+// seconds and u32 nanoseconds.
 //
 //	00 name                            format version, key check (names: "format", "key")
 //	01 name                            what PutMeta keeps; "clock/mark": the latest time (mark.go)
@@ -34,13 +33,13 @@
 //	10 entity:u64 01 sub:u8 02 seq:i64 status of a message
 //	10 entity:u64 01 sub:u8 03 expires:time seq:i64   expiry index, no value
 //	10 entity:u64 01 sub:u8 04 seq:i64 sections of a message, above 4 KiB
-//	20 run 00                          start time of a run
+//	20 run 00                          start of a run, and its factory
 //	20 run 01 n:u64                    event
 //	20 run 02 n:u64                    payload
-//	21 start:~time run                 run record, newest first
 //	22 start:time run                  active run, oldest first, no value
 //	23 hash:32 bytes                   definition of a pipeline
 //	24 hash:32 bytes run               run that follows the definition, no value
+//	25 len:u16 factory start:time run  run record, by factory and start; the name in lower case
 //
 // All of an entity lies in [10 entity, 10 entity+1): deleting it is one range.
 // The same holds for the events and payloads of a run. Numbers are never

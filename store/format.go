@@ -9,7 +9,7 @@ import (
 )
 
 // formatVersion is the version of the layout that doc.go draws.
-const formatVersion = 3
+const formatVersion = 4
 
 // Names in the system table.
 const (
@@ -33,7 +33,42 @@ var currentFormat = format{version: formatVersion, upgrades: []upgrade{
 	func(pebble.Reader, *pebble.Batch) error { return nil },
 	// 2 to 3: there may be definitions of pipelines, and runs that follow them.
 	func(pebble.Reader, *pebble.Batch) error { return nil },
+	// 3 to 4: the records of runs are listed by factory.
+	listRunsByFactory,
 }}
+
+// listRunsByFactory moves the records of runs from one list of all, the newest
+// first, to a list for each factory, and lets their start records name it.
+func listRunsByFactory(r pebble.Reader, b *pebble.Batch) error {
+	from, to := []byte{tableRunByStart}, []byte{tableRunByStart + 1}
+	it, err := r.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		run, err := readRun(it.Key(), value)
+		if err != nil {
+			return err
+		}
+		key, start := listedRunKey(run.Factory, run.Start, run.ID), runKey(run.ID, runStart)
+		if err := b.Set(key, finish(key, appendRunRecord(newRecord(len(value)), run)), nil); err != nil {
+			return err
+		}
+		started := appendRunStart(newRecord(timeSize+8+len(run.Factory)), runStarted{run.Factory, run.Start})
+		if err := b.Set(start, finish(start, started), nil); err != nil {
+			return err
+		}
+	}
+	if err := it.Error(); err != nil {
+		return err
+	}
+	return b.DeleteRange(from, to, nil)
+}
 
 // initialise writes the first records of an empty database.
 func (f format) initialise(db *pebble.DB, s *sealer, sync *pebble.WriteOptions) error {

@@ -141,12 +141,11 @@ func TestUpgradeFails(t *testing.T) {
 func TestOpenFormats(t *testing.T) {
 	for version := 1; version <= formatVersion; version++ {
 		name := fmt.Sprintf("format%d", version)
-		want := memory(t)
 		text, err := os.ReadFile(filepath.Join("testdata", name+".txt"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		do(want, func(u *commit.Unit) { loadRecords(t, u, string(text)) })
+		want := loadFormat(t, version, string(text))
 		dir := t.TempDir()
 		if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", name))); err != nil {
 			t.Fatal(err)
@@ -178,7 +177,7 @@ func TestWriteFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := openTest(t, dir, Options{})
-	do(s, func(u *commit.Unit) { fillAll(s, u); fillSince3(s, u) })
+	do(s, func(u *commit.Unit) { fillAll(s, u); fillSince3(s, u); fillSince4(s, u) })
 	if err := s.db.Flush(); err != nil {
 		t.Fatal(err)
 	}

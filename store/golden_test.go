@@ -120,8 +120,8 @@ func kindOfKey(t *testing.T, k []byte) string {
 		_, rest, _ := cutRun(k[1:])
 		return "20 run " + map[byte]string{runStart: "00", runEvent: "01 n:u64",
 			runPayload: "02 n:u64"}[rest[0]]
-	case tableRunByStart:
-		return "21 start:~time run"
+	case tableRunList:
+		return "25 len:u16 factory start:time run"
 	case tableActiveRun:
 		return "22 start:time run"
 	case tableDefinition:

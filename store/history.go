@@ -17,13 +17,14 @@ import (
 const (
 	runHasStart = 1 << iota
 	runIsActive
-	runFollows // names a definition
-	runFlags   = 1<<iota - 1
+	runFollows   // names a definition
+	runUpdated   // of a run record
+	runInFactory // of a start record
 )
 
 func appendRunRecord(b []byte, r engine.RunRecord) []byte {
 	flags := bitIf(!r.Start.IsZero(), runHasStart) | bitIf(r.Active, runIsActive) |
-		bitIf(r.Definition != engine.Hash{}, runFollows)
+		bitIf(r.Definition != engine.Hash{}, runFollows) | bitIf(!r.Updated.IsZero(), runUpdated)
 	b = binary.AppendUvarint(b, flags)
 	b = appendBytes(b, r.ID)
 	b = appendBytes(b, r.Pipeline)
@@ -34,12 +35,16 @@ func appendRunRecord(b []byte, r engine.RunRecord) []byte {
 	if flags&runFollows != 0 {
 		b = append(b, r.Definition[:]...)
 	}
+	if flags&runUpdated != 0 {
+		b = appendTime(b, r.Updated)
+	}
 	return appendBytes(b, r.Summary)
 }
 
+// decodeRunRecord reads a record, whose Summary belongs to the input.
 func decodeRunRecord(b []byte) (engine.RunRecord, error) {
 	d := decoder{b: b}
-	flags := d.flags(runFlags)
+	flags := d.flags(runHasStart | runIsActive | runFollows | runUpdated)
 	r := engine.RunRecord{ID: d.string(), Pipeline: d.string(), Factory: d.string(),
 		Active: flags&runIsActive != 0}
 	if flags&runHasStart != 0 {
@@ -48,23 +53,42 @@ func decodeRunRecord(b []byte) (engine.RunRecord, error) {
 	if flags&runFollows != 0 {
 		copy(r.Definition[:], d.take(len(r.Definition)))
 	}
-	r.Summary = d.clone()
+	if flags&runUpdated != 0 {
+		r.Updated = d.time()
+	}
+	if r.Summary = d.bytes(); len(r.Summary) == 0 {
+		r.Summary = nil
+	}
 	return r, d.done()
 }
 
-func appendRunStart(b []byte, t time.Time) []byte {
-	if t.IsZero() {
-		return binary.AppendUvarint(b, 0)
-	}
-	return appendTime(binary.AppendUvarint(b, runHasStart), t)
+// A runStarted is what leads from a run's ID to its record.
+type runStarted struct {
+	Factory string
+	At      time.Time
 }
 
-func decodeRunStart(b []byte) (t time.Time, err error) {
-	d := decoder{b: b}
-	if d.flags(runHasStart) != 0 {
-		t = d.time()
+func appendRunStart(b []byte, r runStarted) []byte {
+	b = binary.AppendUvarint(b, bitIf(!r.At.IsZero(), runHasStart)|bitIf(r.Factory != "", runInFactory))
+	if !r.At.IsZero() {
+		b = appendTime(b, r.At)
 	}
-	return t, d.done()
+	if r.Factory != "" {
+		b = appendBytes(b, r.Factory)
+	}
+	return b
+}
+
+func decodeRunStart(b []byte) (r runStarted, err error) {
+	d := decoder{b: b}
+	flags := d.flags(runHasStart | runInFactory)
+	if flags&runHasStart != 0 {
+		r.At = d.time()
+	}
+	if flags&runInFactory != 0 {
+		r.Factory = d.string()
+	}
+	return r, d.done()
 }
 
 // AppendEvents implements [engine.History].
@@ -114,7 +138,8 @@ func (s *Store) Payload(run string, n uint64) ([]byte, error) {
 // PutRun implements [engine.History].
 func (s *Store) PutRun(u *commit.Unit, r engine.RunRecord) {
 	start := runKey(r.ID, runStart)
-	u.Set(start, finish(start, appendRunStart(newRecord(timeSize+1), r.Start)))
+	started := appendRunStart(newRecord(timeSize+8+len(r.Factory)), runStarted{r.Factory, r.Start})
+	u.Set(start, finish(start, started))
 	if (r.Definition != engine.Hash{}) {
 		u.Set(followerKey(r.Definition, r.ID), nil)
 	}
@@ -123,8 +148,8 @@ func (s *Store) PutRun(u *commit.Unit, r engine.RunRecord) {
 
 // UpdateRun implements [engine.History].
 func (s *Store) UpdateRun(u *commit.Unit, r engine.RunRecord) {
-	key := runByStartKey(r.Start, r.ID)
-	size := 32 + timeSize + len(r.Definition) + len(r.ID) + len(r.Pipeline) + len(r.Factory) + len(r.Summary)
+	key := listedRunKey(r.Factory, r.Start, r.ID)
+	size := 32 + 2*timeSize + len(r.Definition) + len(r.ID) + len(r.Pipeline) + len(r.Factory) + len(r.Summary)
 	u.Set(key, finish(key, appendRunRecord(newRecord(size), r)))
 	if active := activeRunKey(r.Start, r.ID); r.Active {
 		u.Set(active, nil)
@@ -133,28 +158,32 @@ func (s *Store) UpdateRun(u *commit.Unit, r engine.RunRecord) {
 	}
 }
 
-// runStart reads when a run started, which says where its record is.
-func (v *view) runStart(id string) (time.Time, error) {
+// runStart reads what says where a run's record is.
+func (v *view) runStart(id string) (r runStarted, err error) {
 	key := runKey(id, runStart)
 	b, err := v.get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
-		return time.Time{}, fmt.Errorf("run %s: %w", id, engine.ErrNotInHistory)
+		return r, fmt.Errorf("run %s: %w", id, engine.ErrNotInHistory)
 	}
 	if err != nil {
-		return time.Time{}, err
+		return r, err
 	}
-	t, err := decodeRunStart(b)
-	if err != nil {
-		return time.Time{}, damaged(key, err)
+	if r, err = decodeRunStart(b); err != nil {
+		return r, damaged(key, err)
 	}
-	return t, nil
+	return r, nil
 }
 
-// run reads a run's record where its start says that it is.
-func (v *view) run(start time.Time, id string) (r engine.RunRecord, err error) {
-	key := runByStartKey(start, id)
+// run reads a run's record.
+func (v *view) run(id string) (r engine.RunRecord, err error) {
+	start, err := v.runStart(id)
+	if err != nil {
+		return r, err
+	}
+	key := listedRunKey(start.Factory, start.At, id)
 	err = v.read(key, func(key, value []byte) error {
 		r, err = readRun(key, value)
+		r.Summary = bytes.Clone(r.Summary)
 		return err
 	})
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -163,6 +192,7 @@ func (v *view) run(start time.Time, id string) (r engine.RunRecord, err error) {
 	return r, err
 }
 
+// readRun decodes a record, whose Summary belongs to the value.
 func readRun(key, value []byte) (engine.RunRecord, error) {
 	b, err := payload(key, value)
 	if err != nil {
@@ -182,11 +212,7 @@ func (s *Store) Run(id string) (engine.RunRecord, error) {
 		return engine.RunRecord{}, err
 	}
 	defer v.close()
-	start, err := v.runStart(id)
-	if err != nil {
-		return engine.RunRecord{}, err
-	}
-	return v.run(start, id)
+	return v.run(id)
 }
 
 // ActiveRuns implements [engine.History].
@@ -205,7 +231,7 @@ func (s *Store) ActiveRuns() ([]engine.RunRecord, error) {
 		if !ok || len(rest) > 0 {
 			return damaged(key, errShort)
 		}
-		r, err := v.run(keyTime(key[1:]), id)
+		r, err := v.run(id)
 		out = append(out, r)
 		return err
 	})
@@ -216,8 +242,14 @@ func (s *Store) ActiveRuns() ([]engine.RunRecord, error) {
 }
 
 // Runs implements [engine.History].
-func (s *Store) Runs(f func(engine.RunRecord) (more bool, err error)) error {
-	return s.scan([]byte{tableRunByStart}, []byte{tableRunByStart + 1}, func(key, value []byte) error {
+func (s *Store) Runs(l engine.Listing, f func(engine.RunRecord) (more bool, err error)) error {
+	v, err := s.view()
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	from, to := listed(l)
+	return v.walk(from, to, l.NewestFirst, func(key, value []byte) error {
 		r, err := readRun(key, value)
 		if err != nil {
 			return err
@@ -228,6 +260,26 @@ func (s *Store) Runs(f func(engine.RunRecord) (more bool, err error)) error {
 		}
 		return err
 	})
+}
+
+// listed returns the keys [from, to) of a listing.
+func listed(l engine.Listing) (from, to []byte) {
+	from = listKey(l.Factory)
+	to = end(from)
+	if !l.Until.IsZero() {
+		to = end(appendKeyTime(listKey(l.Factory), l.Until))
+	}
+	if l.Behind == nil {
+		return from, to
+	}
+	behind := listedRunKey(l.Factory, l.Behind.Start, l.Behind.ID)
+	switch {
+	case !l.NewestFirst:
+		from = append(behind, 0)
+	case bytes.Compare(behind, to) < 0:
+		to = behind
+	}
+	return from, to
 }
 
 // PutDefinition implements [engine.History].
@@ -280,7 +332,7 @@ func (s *Store) DeleteRun(u *commit.Unit, id string) {
 	r, err := s.Run(id)
 	switch {
 	case err == nil:
-		u.Delete(runByStartKey(r.Start, id))
+		u.Delete(listedRunKey(r.Factory, r.Start, id))
 		u.Delete(activeRunKey(r.Start, id))
 		u.Delete(followerKey(r.Definition, id))
 	case !errors.Is(err, engine.ErrNotInHistory):

@@ -81,7 +81,7 @@ func TestEventsGap(t *testing.T) {
 
 func runIDs(t *testing.T, s *Store) (ids []string) {
 	t.Helper()
-	if err := s.Runs(func(r engine.RunRecord) (bool, error) {
+	if err := s.Runs(engine.Listing{Factory: "f", NewestFirst: true}, func(r engine.RunRecord) (bool, error) {
 		ids = append(ids, r.ID)
 		return true, nil
 	}); err != nil {
@@ -106,9 +106,9 @@ func TestRuns(t *testing.T) {
 	s := memory(t)
 	records := []engine.RunRecord{
 		{ID: "b", Pipeline: "P", Factory: "F", Start: epoch, Active: true, Summary: []byte("queued")},
-		{ID: runUUID, Start: epoch.Add(time.Nanosecond), Active: true},
-		{ID: "old", Start: epoch.AddDate(-70, 0, 0), Active: true},
-		{ID: "zero", Active: true},
+		{ID: runUUID, Factory: "f", Updated: epoch.Add(time.Hour), Start: epoch.Add(time.Nanosecond), Active: true},
+		{ID: "old", Factory: "F", Start: epoch.AddDate(-70, 0, 0), Active: true},
+		{ID: "zero", Factory: "F", Active: true},
 	}
 	do(s, func(u *commit.Unit) {
 		for _, r := range records {
@@ -141,11 +141,11 @@ func TestRuns(t *testing.T) {
 		t.Errorf("Runs = %v, want 4: a record is replaced", got)
 	}
 	n := 0
-	if err := s.Runs(func(engine.RunRecord) (bool, error) { n++; return n < 2, nil }); err != nil || n != 2 {
+	if err := s.Runs(engine.Listing{Factory: "F"}, func(engine.RunRecord) (bool, error) { n++; return n < 2, nil }); err != nil || n != 2 {
 		t.Errorf("Runs stopped after %d, %v, want 2", n, err)
 	}
 	stop := errors.New("stop")
-	if err := s.Runs(func(engine.RunRecord) (bool, error) { return true, stop }); err != stop {
+	if err := s.Runs(engine.Listing{Factory: "F"}, func(engine.RunRecord) (bool, error) { return true, stop }); err != stop {
 		t.Errorf("Runs = %v, want the callback's error", err)
 	}
 	for _, r := range records {

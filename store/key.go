@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math"
+	"strings"
 	"time"
 
 	"switchyard/broker"
@@ -20,10 +22,11 @@ const (
 	tableSegment                 = 0x05
 	tableEntity                  = 0x10
 	tableRun                     = 0x20
-	tableRunByStart              = 0x21
+	tableRunByStart              = 0x21 // format 3 and before
 	tableActiveRun               = 0x22
 	tableDefinition              = 0x23
 	tableFollower                = 0x24
+	tableRunList                 = 0x25
 	entityRecord                 = 0x00
 	entitySubQueue               = 0x01
 	kindCounters                 = 0x00
@@ -166,12 +169,19 @@ func runItemKey(id string, kind byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(runKey(id, kind), n)
 }
 
-func runByStartKey(start time.Time, id string) []byte {
-	b := appendKeyTime(append(make([]byte, 0, 32), tableRunByStart), start)
-	for i := 1; i < len(b); i++ {
-		b[i] = ^b[i]
+// listKey is the prefix of the records of a factory's runs. Names of factories
+// compare ignoring case.
+func listKey(factory string) []byte {
+	name := strings.ToLower(factory)
+	if len(name) > math.MaxUint16 {
+		panic(fmt.Sprintf("store: name of a factory of %d bytes", len(name)))
 	}
-	return appendRun(b, id)
+	b := append(make([]byte, 0, 1+2+len(name)+timeLen+17), tableRunList)
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(name))), name...)
+}
+
+func listedRunKey(factory string, start time.Time, id string) []byte {
+	return appendRun(appendKeyTime(listKey(factory), start), id)
 }
 
 func activeRunKey(start time.Time, id string) []byte {
@@ -183,6 +193,19 @@ func definitionKey(h engine.Hash) []byte { return append([]byte{tableDefinition}
 // followerKey says that a run follows a definition.
 func followerKey(h engine.Hash, run string) []byte {
 	return appendRun(append(append(make([]byte, 0, 64), tableFollower), h[:]...), run)
+}
+
+// listedRun reads the run's ID from a key of the list.
+func listedRun(k []byte) (id string, ok bool) {
+	if len(k) < 3 {
+		return "", false
+	}
+	at := 3 + int(binary.BigEndian.Uint16(k[1:])) + timeLen
+	if len(k) < at {
+		return "", false
+	}
+	id, rest, ok := cutRun(k[at:])
+	return id, ok && len(rest) == 0
 }
 
 // end returns the first key after all keys that start with prefix, which is not
@@ -236,6 +259,10 @@ func describeKnown(k []byte) string {
 				return fmt.Sprintf("%s %d of run %s", what, binary.BigEndian.Uint64(rest[1:]), id)
 			}
 			return fmt.Sprintf("%s of run %s", what, id)
+		}
+	case tableRunList:
+		if id, ok := listedRun(k); ok {
+			return "run " + id
 		}
 	case tableRunByStart, tableActiveRun:
 		if len(k) > 1+timeLen {

@@ -14,7 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 
 	"switchyard/broker"
 	"switchyard/commit"
@@ -48,6 +49,8 @@ func codecs() []codec {
 	run := engine.RunRecord{ID: "r", Pipeline: "p", Factory: "f", Start: epoch.Add(1), Active: true, Summary: []byte("s")}
 	follows := run
 	follows.Definition = engine.Hash{1, 31: 2}
+	updated := follows
+	updated.Updated = epoch.Add(2)
 	return []codec{
 		{"message",
 			func(b []byte) (any, error) {
@@ -87,10 +90,18 @@ func codecs() []codec {
 			func(b []byte) (any, error) { return decodeRunRecord(b) },
 			func(v any) []byte { return appendRunRecord(nil, v.(engine.RunRecord)) },
 			follows},
+		{"run-updated",
+			func(b []byte) (any, error) { return decodeRunRecord(b) },
+			func(v any) []byte { return appendRunRecord(nil, v.(engine.RunRecord)) },
+			updated},
 		{"start",
 			func(b []byte) (any, error) { return decodeRunStart(b) },
-			func(v any) []byte { return appendRunStart(nil, v.(time.Time)) },
-			epoch},
+			func(v any) []byte { return appendRunStart(nil, v.(runStarted)) },
+			runStarted{At: epoch}},
+		{"start-factory",
+			func(b []byte) (any, error) { return decodeRunStart(b) },
+			func(v any) []byte { return appendRunStart(nil, v.(runStarted)) },
+			runStarted{"f", epoch}},
 	}
 }
 
@@ -217,7 +228,7 @@ func TestDescribe(t *testing.T) {
 		{runKey("r", runStart), "start of run r"},
 		{runItemKey(runUUID, runEvent, 6), "event 6 of run " + runUUID},
 		{runItemKey("r", runPayload, 6), "payload 6 of run r"},
-		{runByStartKey(epoch, "r"), "run r"},
+		{listedRunKey("f", epoch, "r"), "run r"},
 		{activeRunKey(epoch, "r"), "run r"},
 		{definitionKey(engine.Hash{1, 31: 2}), "definition 01" + strings.Repeat("00", 30) + "02"},
 		{followerKey(engine.Hash{1}, "r"), "run r"},
@@ -262,10 +273,15 @@ func fillSince3(s *Store, u *commit.Unit) {
 	s.PutRun(u, engine.RunRecord{ID: "follows", Pipeline: "p", Factory: "f", Start: epoch, Definition: h, Summary: []byte("s")})
 }
 
-// TestFormats compares what is written with what each format is: a difference is a
-// new format, which needs an upgrade. And what is in the files must be readable.
+func fillSince4(s *Store, u *commit.Unit) {
+	s.PutRun(u, engine.RunRecord{ID: "updated", Pipeline: "p", Factory: "F", Start: epoch, Updated: epoch.Add(1), Summary: []byte("s")})
+}
+
+// TestFormats compares what is written with what the current format is: a
+// difference is a new format, which needs an upgrade. And what is in the files of
+// all formats must be readable, after the upgrade as if it had been written now.
 func TestFormats(t *testing.T) {
-	fill := []func(*Store, *commit.Unit){fillAll, fillSince2, fillSince3}
+	fill := []func(*Store, *commit.Unit){fillAll, fillSince2, fillSince3, fillSince4}
 	for v := range fill {
 		t.Run(fmt.Sprint(v+1), func(t *testing.T) { testFormat(t, v+1, fill[:v+1]) })
 	}
@@ -296,16 +312,25 @@ func testFormat(t *testing.T, version int, fill []func(*Store, *commit.Unit)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.String() != string(want) {
+	if version == formatVersion && b.String() != string(want) {
 		t.Errorf("the records are\n%s\nwant those of %s\n%s", b.String(), name, want)
 	}
 
-	loaded := memory(t)
-	do(loaded, func(u *commit.Unit) { loadRecords(t, u, string(want)) })
-	readAll(t, loaded)
+	loaded := loadFormat(t, version, string(want))
 	if got, want := fmt.Sprint(readAll(t, loaded)), fmt.Sprint(readAll(t, s)); got != want {
 		t.Errorf("the file reads as\n%s\nwant\n%s", got, want)
 	}
+}
+
+// loadFormat returns a store in memory with the records of a format, upgraded.
+func loadFormat(t testing.TB, version int, text string) *Store {
+	t.Helper()
+	s := memory(t)
+	do(s, func(u *commit.Unit) { loadRecords(t, u, text) })
+	if err := currentFormat.upgrade(s.db, version, pebble.NoSync); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func loadRecords(t testing.TB, u *commit.Unit, text string) {
@@ -351,7 +376,7 @@ func tryReadAll(s *Store) (out []any, err error) {
 			add(nil, s.Statuses(q, func(seq int64, st *broker.Status) error { add(*st, nil); return nil }))
 		}
 	}
-	add(nil, s.Runs(func(r engine.RunRecord) (bool, error) {
+	add(nil, s.Runs(engine.Listing{Factory: "f"}, func(r engine.RunRecord) (bool, error) {
 		add(r, nil)
 		add(nil, s.Events(r.ID, func(n uint64, e []byte) error { add(string(e), nil); return nil }))
 		if b, err := s.Definition(r.Definition); err == nil || !errors.Is(err, engine.ErrNotInHistory) {

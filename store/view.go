@@ -101,12 +101,21 @@ func (v *view) iterator(from, to []byte) (*pebble.Iterator, error) {
 // scan calls f for every key in [from, to) in order. Key and value are valid
 // until f returns. An error of f ends the scan; errStop is none.
 func (v *view) scan(from, to []byte, f func(key, value []byte) error) error {
+	return v.walk(from, to, false, f)
+}
+
+// walk is scan, forwards or backwards.
+func (v *view) walk(from, to []byte, backwards bool, f func(key, value []byte) error) error {
 	it, err := v.iterator(from, to)
 	if err != nil {
 		return err
 	}
 	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
+	first, next := it.First, it.Next
+	if backwards {
+		first, next = it.Last, it.Prev
+	}
+	for ok := first(); ok; ok = next() {
 		value, err := v.value(it)
 		if err != nil {
 			return err

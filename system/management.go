@@ -69,14 +69,8 @@ func (a runsAPI) of(name, id string) (*value.Object, error) {
 
 func (a runsAPI) PipelineRun(name, id string) (*value.Object, error) { return a.of(name, id) }
 
-func (a runsAPI) PipelineRuns(name string, f func(*value.Object) bool) error {
-	fac, err := a.s.factory(name)
-	if err != nil {
-		return mean(err)
-	}
-	return a.s.engine.PipelineRuns(func(r engine.PipelineRun) bool {
-		return !strings.EqualFold(r.Factory, fac.Name) || f(r.JSON())
-	})
+func (a runsAPI) Query(q engine.Query) ([]*engine.PipelineRun, bool, error) {
+	return a.s.engine.Query(q)
 }
 
 func (a runsAPI) ActivityRuns(name, id string) (value.Array, error) {

@@ -17,7 +17,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
 	"switchyard/broker"
-	"switchyard/pipeline/engine"
 	"switchyard/store"
 	"switchyard/value"
 )
@@ -434,13 +433,10 @@ func (r recording) checkResult(t *testing.T, s *System) {
 
 func runsOf(t *testing.T, s *System, pipeline string) (ids []string) {
 	t.Helper()
-	if err := s.engine.PipelineRuns(func(p engine.PipelineRun) bool {
+	for _, p := range allRuns(t, s) {
 		if p.Pipeline == pipeline {
 			ids = append(ids, p.RunID)
 		}
-		return true
-	}); err != nil {
-		t.Fatal(err)
 	}
 	return ids
 }

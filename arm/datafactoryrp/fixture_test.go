@@ -87,11 +87,7 @@ func (r runs) PipelineRun(_, id string) (*value.Object, error) {
 	return run.JSON(), nil
 }
 
-func (r runs) PipelineRuns(name string, f func(*value.Object) bool) error {
-	return r.e.PipelineRuns(func(run engine.PipelineRun) bool {
-		return !strings.EqualFold(run.Factory, name) || f(run.JSON())
-	})
-}
+func (r runs) Query(q engine.Query) ([]*engine.PipelineRun, bool, error) { return r.e.Query(q) }
 
 func (r runs) ActivityRuns(_, id string) (value.Array, error) {
 	list, err := r.e.ActivityRuns(id)

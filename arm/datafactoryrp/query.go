@@ -1,64 +1,104 @@
 package datafactoryrp
 
 import (
+	"encoding/base64"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"switchyard/arm"
+	"switchyard/pipeline/engine"
 	"switchyard/value"
 )
 
-// A querySpec is what one of the queries of [ADF-REST 5] may name, as operand
-// -> member of the records.
-type querySpec struct {
-	operands map[string]string
-	orders   map[string]string
-	start    string // the member that orders by default
-	updated  string // the member that lastUpdatedAfter and -Before bound
+// A querySpec is what one of the queries [ADF-REST 5] may name, with what of a
+// record each name means, as text: times as the records show them, what is not
+// there is "".
+type querySpec[T any] struct {
+	operands map[string]func(T) string
+	orders   map[string]func(T) string
+	start    string // the order that counts when none is asked for, the oldest first
 }
 
-var (
-	pipelineRunQuery = querySpec{
-		operands: map[string]string{"PipelineName": "pipelineName", "RunStart": "runStart", "RunEnd": "runEnd", "Status": "status", "RunGroupId": "runGroupId", "LatestOnly": "isLatest", "TriggeredByName": "invokedBy"},
-		orders:   map[string]string{"PipelineName": "pipelineName", "RunStart": "runStart", "RunEnd": "runEnd", "Status": "status"},
-		start:    "runStart", updated: "lastUpdated",
-	}
-	activityRunQuery = querySpec{
-		operands: map[string]string{"ActivityName": "activityName", "ActivityRunStart": "activityRunStart", "ActivityRunEnd": "activityRunEnd", "ActivityType": "activityType", "Status": "status"},
-		orders:   map[string]string{"ActivityName": "activityName", "ActivityRunStart": "activityRunStart", "ActivityRunEnd": "activityRunEnd", "Status": "status"},
-		start:    "activityRunStart", updated: "activityRunEnd",
-	}
-	triggerRunQuery = querySpec{
-		operands: map[string]string{"TriggerName": "triggerName", "TriggerRunTimestamp": "triggerRunTimestamp", "Status": "status"},
-		orders:   map[string]string{"TriggerName": "triggerName", "TriggerRunTimestamp": "triggerRunTimestamp", "Status": "status"},
-		start:    "triggerRunTimestamp", updated: "triggerRunTimestamp",
-	}
-)
+var pipelineRunQuery = querySpec[*engine.PipelineRun]{
+	operands: map[string]func(*engine.PipelineRun) string{
+		"PipelineName":    func(p *engine.PipelineRun) string { return p.Pipeline },
+		"RunStart":        func(p *engine.PipelineRun) string { return timestamp(p.Start) },
+		"RunEnd":          runEnd,
+		"Status":          func(p *engine.PipelineRun) string { return p.Status.String() },
+		"RunGroupId":      func(p *engine.PipelineRun) string { return p.RunID }, // there are no recovery runs
+		"LatestOnly":      func(*engine.PipelineRun) string { return "true" },
+		"TriggeredByName": func(p *engine.PipelineRun) string { return p.InvokedBy.Name },
+	},
+	orders: map[string]func(*engine.PipelineRun) string{
+		"PipelineName": func(p *engine.PipelineRun) string { return p.Pipeline },
+		"RunStart":     func(p *engine.PipelineRun) string { return timestamp(p.Start) },
+		"RunEnd":       runEnd,
+		"Status":       func(p *engine.PipelineRun) string { return p.Status.String() },
+	},
+	start: "RunStart",
+}
 
-// pageSize is the number of records of a page. Azure's is not known
-// [ADF-REST 5].
+func runEnd(p *engine.PipelineRun) string {
+	if p.End.IsZero() {
+		return ""
+	}
+	return timestamp(p.End)
+}
+
+var triggerRunQuery = querySpec[*engine.PipelineRun]{
+	operands: triggerRunFields,
+	orders:   triggerRunFields,
+	start:    "TriggerRunTimestamp",
+}
+
+var triggerRunFields = map[string]func(*engine.PipelineRun) string{
+	"TriggerName":         func(p *engine.PipelineRun) string { return p.InvokedBy.Name },
+	"TriggerRunTimestamp": func(p *engine.PipelineRun) string { return timestamp(p.Start) },
+	"Status":              func(*engine.PipelineRun) string { return triggerRunSucceeded },
+}
+
+var activityRunQuery = querySpec[*value.Object]{
+	operands: map[string]func(*value.Object) string{
+		"ActivityName": of("activityName"), "ActivityRunStart": of("activityRunStart"), "ActivityRunEnd": of("activityRunEnd"),
+		"ActivityType": of("activityType"), "Status": of("status"),
+	},
+	orders: map[string]func(*value.Object) string{
+		"ActivityName": of("activityName"), "ActivityRunStart": of("activityRunStart"), "ActivityRunEnd": of("activityRunEnd"),
+		"Status": of("status"),
+	},
+	start: "ActivityRunStart",
+}
+
+func of(name string) func(*value.Object) string {
+	return func(o *value.Object) string { return member(o, name) }
+}
+
+// pageSize is the number of records of a page. No text of the specification has it.
 const pageSize = 100
 
-type filter struct {
+type filter[T any] struct {
 	operand, operator string
 	values            []string
+	of                func(T) string
 }
 
-type query struct {
-	spec          querySpec
-	after, before time.Time
-	filters       []filter
-	order         []struct {
-		member string
-		desc   bool
-	}
-	offset int
+type order[T any] struct {
+	by   string
+	desc bool
+	of   func(T) string
 }
 
-func readQuery(o *value.Object, spec querySpec) (*query, error) {
-	q := &query{spec: spec}
+type query[T any] struct {
+	after, before time.Time // bounds of the last change, inclusive
+	filters       []filter[T]
+	order         []order[T]
+	token         string // where the page begins; "": the first one
+}
+
+func readQuery[T any](o *value.Object, spec querySpec[T]) (*query[T], error) {
+	q := &query[T]{}
 	var err error
 	if q.after, err = readTime(o, "lastUpdatedAfter"); err != nil {
 		return nil, err
@@ -67,9 +107,8 @@ func readQuery(o *value.Object, spec querySpec) (*query, error) {
 		return nil, err
 	}
 	if v, ok := o.Lookup("continuationToken"); ok && v != nil && v != "" {
-		s, _ := v.(string)
-		if q.offset, err = strconv.Atoi(s); err != nil || q.offset < 0 {
-			return nil, arm.BadRequest("continuationToken is not one that was handed out")
+		if q.token, ok = v.(string); !ok {
+			return nil, badToken()
 		}
 	}
 	filters, err := objects(o, "filters")
@@ -77,19 +116,18 @@ func readQuery(o *value.Object, spec querySpec) (*query, error) {
 		return nil, err
 	}
 	for _, f := range filters {
-		operand, operator := member(f, "operand"), member(f, "operator")
-		if _, ok := spec.operands[operand]; !ok {
-			return nil, arm.BadRequest("filter operand '%s' is not allowed for this query", operand)
+		x := filter[T]{operand: member(f, "operand"), operator: member(f, "operator")}
+		if x.of = spec.operands[x.operand]; x.of == nil {
+			return nil, arm.BadRequest("filter operand '%s' is not allowed for this query", x.operand)
 		}
-		if !slices.Contains([]string{"Equals", "NotEquals", "In", "NotIn"}, operator) {
-			return nil, arm.BadRequest("filter operator '%s' is not Equals, NotEquals, In or NotIn", operator)
+		if !slices.Contains([]string{"Equals", "NotEquals", "In", "NotIn"}, x.operator) {
+			return nil, arm.BadRequest("filter operator '%s' is not Equals, NotEquals, In or NotIn", x.operator)
 		}
 		v, _ := f.Lookup("values")
 		list, ok := v.(value.Array)
 		if !ok || len(list) == 0 {
-			return nil, arm.BadRequest("filter on %s: values should be a list of texts", operand)
+			return nil, arm.BadRequest("filter on %s: values should be a list of texts", x.operand)
 		}
-		x := filter{operand: operand, operator: operator}
 		for _, v := range list {
 			x.values = append(x.values, value.Text(v))
 		}
@@ -100,18 +138,20 @@ func readQuery(o *value.Object, spec querySpec) (*query, error) {
 		return nil, err
 	}
 	for _, x := range orders {
-		m, ok := spec.orders[member(x, "orderBy")]
-		dir := member(x, "order")
-		if !ok || dir != "ASC" && dir != "DESC" {
-			return nil, arm.BadRequest("orderBy '%s' '%s' is not allowed for this query", member(x, "orderBy"), dir)
+		by, dir := member(x, "orderBy"), member(x, "order")
+		of := spec.orders[by]
+		if of == nil || dir != "ASC" && dir != "DESC" {
+			return nil, arm.BadRequest("orderBy '%s' '%s' is not allowed for this query", by, dir)
 		}
-		q.order = append(q.order, struct {
-			member string
-			desc   bool
-		}{m, dir == "DESC"})
+		q.order = append(q.order, order[T]{by, dir == "DESC", of})
+	}
+	if len(q.order) == 0 {
+		q.order = []order[T]{{by: spec.start, of: spec.orders[spec.start]}}
 	}
 	return q, nil
 }
+
+func badToken() error { return arm.BadRequest("continuationToken is not one that was handed out") }
 
 func objects(o *value.Object, name string) ([]*value.Object, error) {
 	v, ok := o.Lookup(name)
@@ -136,73 +176,100 @@ func member(o *value.Object, name string) string {
 	return value.Text(v)
 }
 
-// value reads what an operand compares: invokedBy by its name, a Boolean in
-// JSON's spelling, everything else as text.
-func (q *query) value(o *value.Object, operand string) string {
-	v, _ := o.Lookup(q.spec.operands[operand])
-	switch v := v.(type) {
-	case *value.Object:
-		return member(v, "name")
-	case bool:
-		return strconv.FormatBool(v)
-	default:
-		return value.Text(v)
-	}
-}
-
-func (q *query) matches(o *value.Object) bool {
-	updated := member(o, q.spec.updated)
-	if updated == "" {
-		updated = member(o, q.spec.start) // still running
-	}
-	if t, err := time.Parse(time.RFC3339Nano, updated); err == nil && (t.Before(q.after) || t.After(q.before)) {
-		return false
-	}
+// matches looks at the filters only.
+func (q *query[T]) matches(x T) bool {
 	for _, f := range q.filters {
 		if f.operand == "LatestOnly" && f.values[0] != "true" {
 			continue
 		}
-		found := slices.Contains(f.values, q.value(o, f.operand))
-		if found == strings.HasPrefix(f.operator, "Not") {
+		if slices.Contains(f.values, f.of(x)) == strings.HasPrefix(f.operator, "Not") {
 			return false
 		}
 	}
 	return true
 }
 
-// answer filters, orders and pages. The default order is by start, the oldest
-// first.
-func (q *query) answer(all []*value.Object) *value.Object {
-	var kept []*value.Object
-	for _, o := range all {
-		if q.matches(o) {
-			kept = append(kept, o)
+// page orders records and returns those of the page with the token of the next
+// one, "" after the last. A token counts records.
+func (q *query[T]) page(all []T) (page []T, next string, err error) {
+	from := 0
+	if q.token != "" {
+		if from, err = strconv.Atoi(q.token); err != nil || from < 0 {
+			return nil, "", badToken()
 		}
 	}
-	slices.SortStableFunc(kept, func(a, b *value.Object) int {
+	slices.SortStableFunc(all, func(a, b T) int {
 		for _, by := range q.order {
-			if c := strings.Compare(member(a, by.member), member(b, by.member)); c != 0 {
+			if c := strings.Compare(by.of(a), by.of(b)); c != 0 {
 				if by.desc {
 					return -c
 				}
 				return c
 			}
 		}
-		if len(q.order) > 0 {
-			return 0
-		}
-		return strings.Compare(member(a, q.spec.start), member(b, q.spec.start))
+		return 0
 	})
-	out := value.Array{}
-	from, to := min(q.offset, len(kept)), min(q.offset+pageSize, len(kept))
-	for _, o := range kept[from:to] {
-		out = append(out, o)
+	from, to := min(from, len(all)), min(from+pageSize, len(all))
+	if to < len(all) {
+		next = strconv.Itoa(to)
 	}
-	answer := value.NewObject(value.Member{Name: "value", Value: out})
-	if to < len(kept) {
-		answer.Set("continuationToken", strconv.Itoa(to))
+	return all[from:to], next, nil
+}
+
+// answer is what a query answers with.
+func answer(page []*value.Object, next string) *arm.Response {
+	list := make(value.Array, 0, len(page))
+	for _, o := range page {
+		list = append(list, o)
 	}
-	return answer
+	o := value.NewObject(value.Member{Name: "value", Value: list})
+	if next != "" {
+		o.Set("continuationToken", next)
+	}
+	return arm.OK(o)
+}
+
+// queryRuns answers a query for runs of a factory. In the order of their starts, a
+// page costs what it shows and what it passes over; in another one all runs that
+// match are read.
+func (p *Provider) queryRuns(q *query[*engine.PipelineRun], start, factory string,
+	where func(*engine.PipelineRun) bool) (page []*engine.PipelineRun, next string, err error) {
+	ask := engine.Query{Factory: factory, After: q.after, Before: q.before,
+		Where: func(p *engine.PipelineRun) bool { return (where == nil || where(p)) && q.matches(p) }}
+	if len(q.order) > 1 || q.order[0].by != start {
+		all, _, err := p.runs.Query(ask)
+		if err != nil {
+			return nil, "", err
+		}
+		return q.page(all)
+	}
+	ask.NewestFirst, ask.Limit = q.order[0].desc, pageSize
+	if q.token != "" {
+		if ask.Behind, err = parsePlace(q.token); err != nil {
+			return nil, "", err
+		}
+	}
+	page, more, err := p.runs.Query(ask)
+	if more {
+		next = placeToken(page[len(page)-1].Place())
+	}
+	return page, next, err
+}
+
+// placeToken names a run and its start, so that what ends or is deleted between
+// two pages moves nothing.
+func placeToken(at *engine.Place) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(at.Start.UTC().Format(time.RFC3339Nano) + " " + at.ID))
+}
+
+func parsePlace(token string) (*engine.Place, error) {
+	b, err := base64.RawURLEncoding.DecodeString(token)
+	start, id, ok := strings.Cut(string(b), " ")
+	at, timeErr := time.Parse(time.RFC3339Nano, start)
+	if err != nil || !ok || timeErr != nil {
+		return nil, badToken()
+	}
+	return &engine.Place{Start: at, ID: id}, nil
 }
 
 // readTime reads a required date-time of a query.

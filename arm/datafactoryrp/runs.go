@@ -5,8 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"switchyard/arm"
+	"switchyard/pipeline/engine"
 	"switchyard/pipeline/factory"
 	"switchyard/value"
 )
@@ -18,9 +20,8 @@ type Runs interface {
 	CreateRun(ctx context.Context, factory, pipeline string, parameters *value.Object) (string, error)
 	// PipelineRun returns a run in the shape of [ADF-REST 5].
 	PipelineRun(factory, id string) (*value.Object, error)
-	// PipelineRuns calls f with the runs of a factory, the newest first, until f
-	// returns false.
-	PipelineRuns(factory string, f func(*value.Object) bool) error
+	// Query returns runs of a factory, and whether there are more.
+	Query(q engine.Query) (runs []*engine.PipelineRun, more bool, err error)
 	// ActivityRuns returns the activity runs of a run, in the order of their start.
 	ActivityRuns(factory, id string) (value.Array, error)
 	Cancel(factory, id string, recursive bool) error
@@ -102,12 +103,16 @@ func (p *Provider) pipelineRun(ctx context.Context, r *arm.Request) (*arm.Respon
 		}
 		all := make([]*value.Object, 0, len(list))
 		for _, v := range list {
-			if o, ok := v.(*value.Object); ok {
+			if o, ok := v.(*value.Object); ok && updatedWithin(o, q.after, q.before) && q.matches(o) {
 				run, _ := o.Get("activityRunId")
 				all = append(all, withID(o, strings.ToUpper(self)+"/activityruns/"+value.Text(run)))
 			}
 		}
-		return arm.OK(q.answer(all)), nil
+		page, next, err := q.page(all)
+		if err != nil {
+			return nil, err
+		}
+		return answer(page, next), nil
 	}
 	return nil, refused(r)
 }
@@ -119,6 +124,17 @@ func withID(o *value.Object, id string) *value.Object {
 	return c
 }
 
+// updatedWithin reports whether an activity run ended, or began if it goes on, in
+// a time.
+func updatedWithin(o *value.Object, after, before time.Time) bool {
+	updated := member(o, "activityRunEnd")
+	if updated == "" {
+		updated = member(o, "activityRunStart")
+	}
+	t, err := time.Parse(time.RFC3339Nano, updated)
+	return err != nil || !t.Before(after) && !t.After(before)
+}
+
 func (p *Provider) queryPipelineRuns(r *arm.Request) (*arm.Response, error) {
 	f, err := p.factories.Get(factoryID(r))
 	if err != nil {
@@ -128,16 +144,15 @@ func (p *Provider) queryPipelineRuns(r *arm.Request) (*arm.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []*value.Object
-	err = p.runs.PipelineRuns(f.ID.Factory, func(o *value.Object) bool {
-		run, _ := o.Get("runId")
-		all = append(all, withID(o, resourceID(f.ID).Child("pipelineruns", value.Text(run)).String()))
-		return true
-	})
+	runs, next, err := p.queryRuns(q, pipelineRunQuery.start, f.ID.Factory, nil)
 	if err != nil {
 		return nil, err
 	}
-	return arm.OK(q.answer(all)), nil
+	page := make([]*value.Object, 0, len(runs))
+	for _, run := range runs {
+		page = append(page, withID(run.JSON(), resourceID(f.ID).Child("pipelineruns", run.RunID).String()))
+	}
+	return answer(page, next), nil
 }
 
 // queryTriggerRuns shows a trigger run for every pipeline run that a trigger
@@ -151,38 +166,37 @@ func (p *Provider) queryTriggerRuns(r *arm.Request) (*arm.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []*value.Object
-	err = p.runs.PipelineRuns(f.ID.Factory, func(o *value.Object) bool {
-		if t := triggerRun(o); t != nil {
-			all = append(all, t)
-		}
-		return true
-	})
+	runs, next, err := p.queryRuns(q, triggerRunQuery.start, f.ID.Factory, triggered)
 	if err != nil {
 		return nil, err
 	}
-	return arm.OK(q.answer(all)), nil
+	page := make([]*value.Object, 0, len(runs))
+	for _, run := range runs {
+		page = append(page, triggerRun(run))
+	}
+	return answer(page, next), nil
 }
 
-// triggerRun is the TriggerRun [ADF-REST 6] of a pipeline run, nil if no
-// trigger started it.
-func triggerRun(run *value.Object) *value.Object {
-	v, _ := run.Get("invokedBy")
-	by, _ := v.(*value.Object)
-	kind := member(by, "invokedByType")
-	if !strings.HasSuffix(strings.ToLower(kind), "trigger") {
-		return nil
-	}
-	start, _ := run.Get("runStart")
+// triggered reports whether a trigger started a run.
+func triggered(p *engine.PipelineRun) bool {
+	return strings.HasSuffix(strings.ToLower(p.InvokedBy.Type), "trigger")
+}
+
+// triggerRunSucceeded is the status of every trigger run: it started its run.
+const triggerRunSucceeded = "Succeeded"
+
+// triggerRun is the trigger run [ADF-REST 6] of a pipeline run.
+func triggerRun(p *engine.PipelineRun) *value.Object {
+	start := timestamp(p.Start)
 	return value.NewObject(
-		value.Member{Name: "triggerName", Value: member(by, "name")},
-		value.Member{Name: "triggerRunId", Value: member(by, "id")},
-		value.Member{Name: "triggerType", Value: kind},
+		value.Member{Name: "triggerName", Value: p.InvokedBy.Name},
+		value.Member{Name: "triggerRunId", Value: p.InvokedBy.ID},
+		value.Member{Name: "triggerType", Value: p.InvokedBy.Type},
 		value.Member{Name: "triggerRunTimestamp", Value: start},
-		value.Member{Name: "status", Value: "Succeeded"},
+		value.Member{Name: "status", Value: triggerRunSucceeded},
 		value.Member{Name: "message", Value: nil},
 		value.Member{Name: "properties", Value: value.NewObject(value.Member{Name: "TriggerTime", Value: start})},
-		value.Member{Name: "triggeredPipelines", Value: value.NewObject(value.Member{Name: member(run, "pipelineName"), Value: member(run, "runId")})},
+		value.Member{Name: "triggeredPipelines", Value: value.NewObject(value.Member{Name: p.Pipeline, Value: p.RunID})},
 		value.Member{Name: "runDimension", Value: &value.Object{}},
 		value.Member{Name: "dependencyStatus", Value: &value.Object{}})
 }

@@ -167,3 +167,94 @@ func TestDeleteEndsRuns(t *testing.T) {
 		t.Errorf("a new factory of the name has %d runs, want none", len(all))
 	}
 }
+
+// TestQueryPages: a query answers 100 runs and a token for the rest; no run is
+// missing or shown twice, whatever begins or is deleted between two pages.
+func TestQueryPages(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	f.must(t, 200, "PUT", "$DF/pipelines/P?$V", `{"properties":{"activities":[]}}`)
+	f.must(t, 200, "PUT", "$DF/pipelines/Q?$V", `{"properties":{"activities":[]}}`)
+	want := map[string]bool{}
+	for i := range 215 {
+		o := parse(t, f.must(t, 200, "POST", "$DF/pipelines/"+[]string{"P", "P", "Q"}[i%3]+"/createRun?$V", ""))
+		want[get(o, "runId").(string)] = true
+	}
+	for _, c := range []struct {
+		query string
+		runs  int
+		sizes string
+	}{
+		{"", 215, "[100 100 15]"},
+		{`,"orderBy":[{"orderBy":"RunStart","order":"DESC"}]`, 215, "[100 100 15]"},
+		{`,"orderBy":[{"orderBy":"Status","order":"ASC"}]`, 215, "[100 100 15]"},
+		{`,"orderBy":[{"orderBy":"PipelineName","order":"DESC"},{"orderBy":"RunStart","order":"ASC"}]`, 215, "[100 100 15]"},
+		{`,"filters":[{"operand":"PipelineName","operator":"Equals","values":["P"]}]`, 144, "[100 44]"},
+		{`,"filters":[{"operand":"PipelineName","operator":"NotEquals","values":["P"]}]`, 71, "[71]"},
+	} {
+		seen := map[string]bool{}
+		var sizes []int
+		token, last := "", ""
+		for more := true; more; more = token != "" {
+			body := window() + c.query
+			if token != "" {
+				body += `,"continuationToken":"` + token + `"`
+			}
+			answer := parse(t, f.must(t, 200, "POST", "$DF/queryPipelineRuns?$V", `{`+body+`}`))
+			page := get(answer, "value").(value.Array)
+			sizes = append(sizes, len(page))
+			for _, v := range page {
+				o := v.(*value.Object)
+				id, start := get(o, "runId").(string), get(o, "runStart").(string)
+				if seen[id] || !want[id] {
+					t.Errorf("%s: run %s is shown twice or does not exist", c.query, id)
+				}
+				seen[id] = true
+				if c.query == "" && start < last {
+					t.Errorf("run %s of %s comes after %s, want the oldest first", id, start, last)
+				}
+				last = start
+			}
+			token, _ = get(answer, "continuationToken").(string)
+		}
+		if got := fmt.Sprint(sizes); got != c.sizes || len(seen) != c.runs {
+			t.Errorf("%s: pages of %s with %d runs, want %s with %d", c.query, got, len(seen), c.sizes, c.runs)
+		}
+	}
+	for _, order := range []string{"", `,"orderBy":[{"orderBy":"Status","order":"ASC"}]`} {
+		for _, token := range []string{`"x"`, `"-1"`, `7`, `"MjAyNi0wMS0wMQ"`} {
+			f.must(t, 400, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+order+`,"continuationToken":`+token+`}`)
+		}
+	}
+}
+
+// TestQueryOperands: every operand selects, and names that a query does not have
+// are refused.
+func TestQueryOperands(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	f.must(t, 200, "PUT", "$DF/pipelines/P?$V", `{"properties":{"activities":[]}}`)
+	id := get(parse(t, f.must(t, 200, "POST", "$DF/pipelines/P/createRun?$V", "")), "runId").(string)
+	f.must(t, 200, "POST", "$DF/pipelines/P/createRun?$V", "")
+	for _, c := range []struct {
+		filter string
+		want   int
+	}{
+		{`{"operand":"RunGroupId","operator":"Equals","values":["` + id + `"]}`, 1},
+		{`{"operand":"RunGroupId","operator":"NotIn","values":["` + id + `","x"]}`, 1},
+		{`{"operand":"Status","operator":"In","values":["Failed","Cancelled"]}`, 0},
+		{`{"operand":"LatestOnly","operator":"Equals","values":[true]}`, 2},
+		{`{"operand":"LatestOnly","operator":"Equals","values":[false]}`, 2},
+		{`{"operand":"TriggeredByName","operator":"Equals","values":["Manual"]}`, 2},
+		{`{"operand":"RunStart","operator":"Equals","values":["2000-01-01T00:00:00.0000000Z"]}`, 0},
+	} {
+		all := get(parse(t, f.must(t, 200, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`,"filters":[`+c.filter+`]}`)), "value").(value.Array)
+		if len(all) != c.want {
+			t.Errorf("%s: %d runs, want %d", c.filter, len(all), c.want)
+		}
+	}
+	for _, bad := range []string{
+		`"filters":[{"operand":"RunStart","operator":"Greater","values":["x"]}]`, `"filters":[{"operand":"RunStart","operator":"In"}]`,
+		`"filters":{}`, `"filters":["x"]`, `"orderBy":[{"orderBy":"RunStart"}]`, `"orderBy":[{"orderBy":"Message","order":"ASC"}]`,
+	} {
+		f.must(t, 400, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`,`+bad+`}`)
+	}
+}

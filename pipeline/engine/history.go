@@ -20,8 +20,12 @@ type RunRecord struct {
 	ID       string
 	Pipeline string
 	Factory  string
-	// Start orders [History.Runs]. It is the same in every record of a run.
+	// Start orders [History.Runs]. It is the same in every record of a run, as
+	// Factory is.
 	Start time.Time
+	// Updated is when the run changed last; zero in records of old histories, whose
+	// Summary has it.
+	Updated time.Time
 	// Active is true until the run has ended: [History.ActiveRuns] finds it.
 	Active bool
 	// Definition is the hash of the definition that the run follows; zero if the
@@ -29,6 +33,24 @@ type RunRecord struct {
 	Definition Hash
 	// Summary is the engine's own encoding of what a list of runs shows.
 	Summary []byte
+}
+
+// A Listing names runs of one factory in the order of their starts; those that
+// started at the same time in the order of their ids.
+type Listing struct {
+	Factory     string // compared ignoring case
+	NewestFirst bool
+	// Until leaves out runs that started later; zero: none.
+	Until time.Time
+	// Behind is the run after which the listing goes on, in its order; nil: it
+	// begins at the first run. The run need not exist any more.
+	Behind *Place
+}
+
+// A Place is where a run stands in every listing of its factory.
+type Place struct {
+	Start time.Time
+	ID    string
 }
 
 // A History keeps the events of pipeline runs durably. Methods that take a unit
@@ -53,7 +75,7 @@ type History interface {
 	Payload(run string, n uint64) ([]byte, error)
 
 	// PutRun writes a run's record. UpdateRun replaces it by one that has the same
-	// ID, Start and Definition.
+	// ID, Factory, Start and Definition.
 	PutRun(u *commit.Unit, r RunRecord)
 	UpdateRun(u *commit.Unit, r RunRecord)
 	// Run reads a run's record. The error wraps [ErrNotInHistory] if there is none.
@@ -61,9 +83,11 @@ type History interface {
 	// ActiveRuns returns the records with Active set, oldest start first. Its
 	// cost depends on their number, not on the length of the history.
 	ActiveRuns() ([]RunRecord, error)
-	// Runs calls f for every record, newest start first, until f returns false
-	// or an error, which Runs returns.
-	Runs(f func(RunRecord) (more bool, err error)) error
+	// Runs calls f for the records that a listing names, in its order, until f
+	// returns false or an error, which Runs returns. Its cost depends on the number
+	// of calls, not on the length of the history. Summary belongs to the history
+	// and is valid until f returns.
+	Runs(l Listing, f func(RunRecord) (more bool, err error)) error
 
 	// PutDefinition keeps a definition. Putting it again changes nothing.
 	PutDefinition(u *commit.Unit, h Hash, b []byte)

@@ -158,7 +158,7 @@ type summary struct {
 	Arrival uint64    `json:",omitempty"` // place among the queued runs
 	Message string    `json:",omitempty"`
 	End     time.Time `json:",omitzero"`
-	Updated time.Time
+	Updated time.Time `json:",omitzero"` // of version 1; the record has it since
 	Invoked run.Invoker
 	// Parameters is absent when it is large: the run's first event has it.
 	Parameters  json.RawMessage `json:",omitempty"`
@@ -166,11 +166,11 @@ type summary struct {
 	Annotations json.RawMessage `json:",omitempty"`
 }
 
-const summaryVersion = 1
+const summaryVersion = 2
 
 func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	s := summary{Version: summaryVersion, Status: p.Status, Arrival: r.arrival, Message: p.Message,
-		End: p.End, Updated: p.LastUpdated, Invoked: p.InvokedBy}
+		End: p.End, Invoked: p.InvokedBy}
 	if sizeOf(p.Parameters, maxInline) <= maxInline {
 		s.Parameters = value.Append(nil, p.Parameters)
 	}
@@ -185,7 +185,7 @@ func (r *runner) runRecord(p *PipelineRun) RunRecord {
 		panic(fmt.Sprintf("engine: %v", err)) // a struct of texts, times and JSON of our own
 	}
 	return RunRecord{ID: p.RunID, Pipeline: p.Pipeline, Factory: p.Factory, Start: p.Start,
-		Active:     !p.Status.Final(),
+		Updated: p.LastUpdated, Active: !p.Status.Final(),
 		Definition: r.created.Revision, Summary: b}
 }
 
@@ -194,8 +194,8 @@ func decodeSummary(b []byte) (summary, error) {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return s, fmt.Errorf("run summary: %w", err)
 	}
-	if s.Version != summaryVersion {
-		return s, fmt.Errorf("run summary has version %d, this program reads %d", s.Version, summaryVersion)
+	if s.Version < 1 || s.Version > summaryVersion {
+		return s, fmt.Errorf("run summary has version %d, this program reads 1 to %d", s.Version, summaryVersion)
 	}
 	return s, nil
 }
@@ -207,7 +207,10 @@ func (e *Engine) fromRecord(r RunRecord) (*PipelineRun, error) {
 		return nil, err
 	}
 	p := &PipelineRun{RunID: r.ID, Pipeline: r.Pipeline, Factory: r.Factory, Start: r.Start.UTC(),
-		InvokedBy: s.Invoked, End: s.End, LastUpdated: s.Updated, Status: s.Status, Message: s.Message}
+		InvokedBy: s.Invoked, End: s.End, LastUpdated: r.Updated.UTC(), Status: s.Status, Message: s.Message}
+	if r.Updated.IsZero() {
+		p.LastUpdated = s.Updated
+	}
 	if s.Parameters == nil {
 		if p.Parameters, err = e.parametersOf(r.ID); err != nil {
 			return nil, err
@@ -272,19 +275,4 @@ func (e *Engine) PipelineRun(runID string) (*PipelineRun, error) {
 		return nil, fmt.Errorf("run %s: %w", runID, notFound(err))
 	}
 	return e.fromRecord(rec)
-}
-
-// PipelineRuns calls f for the record of every run, newest first, until f returns
-// false.
-func (e *Engine) PipelineRuns(f func(PipelineRun) bool) error {
-	return e.o.History.Runs(func(rec RunRecord) (bool, error) {
-		if r := e.find(rec.ID); r != nil {
-			return f(*r.view.Load()), nil
-		}
-		p, err := e.fromRecord(rec)
-		if err != nil {
-			return false, fmt.Errorf("run %s: %w", rec.ID, err)
-		}
-		return f(*p), nil
-	})
 }

@@ -67,12 +67,13 @@ func TestPipelineRunsNewestFirst(t *testing.T) {
 			w.create("p", nil, engine.RunOptions{ID: id})
 			time.Sleep(60 * time.Second)
 		}
+		runs, more, err := w.engine.Query(engine.Query{Factory: w.factory.Name, NewestFirst: true})
+		if err != nil || more {
+			t.Fatal(err, more)
+		}
 		var got []string
-		if err := w.engine.PipelineRuns(func(p engine.PipelineRun) bool {
+		for _, p := range runs {
 			got = append(got, p.RunID+":"+p.Status.String())
-			return true
-		}); err != nil {
-			t.Fatal(err)
 		}
 		if g, want := strings.Join(got, " "), "c:InProgress b:Succeeded a:Succeeded"; g != want {
 			t.Errorf("got %s, want %s", g, want)

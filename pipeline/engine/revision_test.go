@@ -179,15 +179,14 @@ func TestCreateWhileDeleting(t *testing.T) {
 	}
 	w.engine.Stop(0)
 	w.start()
-	n := 0
-	if err := w.engine.PipelineRuns(func(p engine.PipelineRun) bool {
-		n++
+	runs, _, err := w.engine.Query(engine.Query{Factory: w.factory.Name})
+	if err != nil || len(runs) != 20 {
+		t.Errorf("%d runs, %v; want 20", len(runs), err)
+	}
+	for _, p := range runs {
 		if as, err := w.engine.ActivityRuns(p.RunID); err != nil || len(as) != 1 {
 			t.Errorf("%s: %d activities, %v; want one", p.RunID, len(as), err)
 		}
-		return true
-	}); err != nil || n != 20 {
-		t.Errorf("%d runs, %v; want 20", n, err)
 	}
 	w.engine.Stop(0)
 }

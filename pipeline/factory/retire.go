@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"switchyard/pipeline/engine"
 )
@@ -13,15 +12,13 @@ import (
 // factory, waits for their end and removes them from the history.
 func RetireRuns(e *engine.Engine) func(ctx context.Context, factory string) error {
 	return func(ctx context.Context, factory string) error {
-		var ids []string
-		err := e.PipelineRuns(func(r engine.PipelineRun) bool {
-			if strings.EqualFold(r.Factory, factory) {
-				ids = append(ids, r.RunID)
-			}
-			return true
-		})
+		runs, _, err := e.Query(engine.Query{Factory: factory})
 		if err != nil {
 			return err
+		}
+		ids := make([]string, 0, len(runs))
+		for _, r := range runs {
+			ids = append(ids, r.RunID)
 		}
 		for _, id := range ids {
 			if err := e.Cancel(id, true); err != nil && !errors.Is(err, engine.ErrRunFinished) && !errors.Is(err, engine.ErrRunNotFound) {

@@ -322,16 +322,17 @@ func TestRunPerBatch(t *testing.T) {
 				t.Errorf("unit %d locks messages without a run", i)
 			}
 		}
-		runs := 0
-		w.engine.PipelineRuns(func(p engine.PipelineRun) bool {
-			runs++
+		runs, _, err := w.engine.Query(engine.Query{Factory: w.factory.Name})
+		if err != nil {
+			t.Error(err)
+		}
+		for _, p := range runs {
 			if p.InvokedBy.Name != "OnTicket" || p.InvokedBy.Type != "ServiceBusTrigger" || p.Status != run.Succeeded {
 				t.Errorf("run: got %+v", p)
 			}
-			return true
-		})
-		if runs != 2 {
-			t.Errorf("records: got %d, want 2", runs)
+		}
+		if len(runs) != 2 {
+			t.Errorf("records: got %d, want 2", len(runs))
 		}
 		w.stop()
 	})

@@ -70,6 +70,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"records", testRecords},
 		{"active runs", testActiveRuns},
 		{"order of runs", testOrder},
+		{"parts of a listing", testListing},
 		{"delete", testDelete},
 		{"definitions", testDefinitions},
 		{"nothing before the commit", testUncommitted},
@@ -221,7 +222,8 @@ func testOrder(t *testing.T, s Store) {
 		}
 	})
 	var ids []string
-	if err := s.Runs(func(r engine.RunRecord) (bool, error) {
+	l := engine.Listing{Factory: "f", NewestFirst: true}
+	if err := s.Runs(l, func(r engine.RunRecord) (bool, error) {
 		ids = append(ids, r.ID)
 		return len(ids) < 3, nil
 	}); err != nil {
@@ -231,8 +233,54 @@ func testOrder(t *testing.T, s Store) {
 		t.Errorf("Runs: got %s, want %s, newest first and no further than asked", got, want)
 	}
 	stop := errors.New("stop")
-	if err := s.Runs(func(engine.RunRecord) (bool, error) { return true, stop }); !errors.Is(err, stop) {
+	if err := s.Runs(l, func(engine.RunRecord) (bool, error) { return true, stop }); !errors.Is(err, stop) {
 		t.Errorf("Runs with a callback that fails: got %v, want its error", err)
+	}
+}
+
+func testListing(t *testing.T, s Store) {
+	at := func(hours int) time.Time { return noon.Add(time.Duration(hours) * time.Hour) }
+	write(t, s, func(u *commit.Unit) {
+		for i := range 5 {
+			s.PutRun(u, record(fmt.Sprint("r", i), at(i), false, ""))
+		}
+		s.PutRun(u, record("r2b", at(2), true, ""))
+		for _, factory := range []string{"", "e", "ff", "g"} {
+			r := record("x"+factory, at(2), false, "")
+			r.Factory = factory
+			s.PutRun(u, r)
+		}
+	})
+	for _, c := range []struct {
+		name string
+		l    engine.Listing
+		want string
+	}{
+		{"oldest first", engine.Listing{Factory: "f"}, "[r0 r1 r2 r2b r3 r4]"},
+		{"newest first", engine.Listing{Factory: "f", NewestFirst: true}, "[r4 r3 r2b r2 r1 r0]"},
+		{"other spelling", engine.Listing{Factory: "F"}, "[r0 r1 r2 r2b r3 r4]"},
+		{"other factory", engine.Listing{Factory: "ff"}, "[xff]"},
+		{"factory without name", engine.Listing{}, "[x]"},
+		{"no such factory", engine.Listing{Factory: "h"}, "[]"},
+		{"until", engine.Listing{Factory: "f", Until: at(2)}, "[r0 r1 r2 r2b]"},
+		{"newest until", engine.Listing{Factory: "f", Until: at(2), NewestFirst: true}, "[r2b r2 r1 r0]"},
+		{"until just before", engine.Listing{Factory: "f", Until: at(2).Add(-1)}, "[r0 r1]"},
+		{"behind", engine.Listing{Factory: "f", Behind: &engine.Place{Start: at(2), ID: "r2"}}, "[r2b r3 r4]"},
+		{"newest behind", engine.Listing{Factory: "f", NewestFirst: true, Behind: &engine.Place{Start: at(2), ID: "r2b"}}, "[r2 r1 r0]"},
+		{"behind one that is gone", engine.Listing{Factory: "f", Behind: &engine.Place{Start: at(1), ID: "r1x"}}, "[r2 r2b r3 r4]"},
+		{"behind and until", engine.Listing{Factory: "f", Until: at(3), Behind: &engine.Place{Start: at(2), ID: "r2b"}}, "[r3]"},
+		{"newest behind a later one and until", engine.Listing{Factory: "f", NewestFirst: true, Until: at(1),
+			Behind: &engine.Place{Start: at(3), ID: "r3"}}, "[r1 r0]"},
+		{"behind the last", engine.Listing{Factory: "f", Behind: &engine.Place{Start: at(4), ID: "r4"}}, "[]"},
+		{"behind beyond until", engine.Listing{Factory: "f", Until: at(1), Behind: &engine.Place{Start: at(3), ID: "r3"}}, "[]"},
+	} {
+		ids := []string{}
+		if err := s.Runs(c.l, func(r engine.RunRecord) (bool, error) { ids = append(ids, r.ID); return true, nil }); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if got := fmt.Sprint(ids); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
 	}
 }
 

@@ -271,12 +271,7 @@ func (m *Memory) sorted(keep func(engine.RunRecord) bool) []engine.RunRecord {
 			rs = append(rs, r)
 		}
 	}
-	slices.SortFunc(rs, func(a, b engine.RunRecord) int {
-		if c := a.Start.Compare(b.Start); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
+	slices.SortFunc(rs, func(a, b engine.RunRecord) int { return comparePlaces(place(a), place(b)) })
 	return rs
 }
 
@@ -286,14 +281,31 @@ func (m *Memory) ActiveRuns() ([]engine.RunRecord, error) {
 }
 
 // Runs implements [engine.History].
-func (m *Memory) Runs(f func(engine.RunRecord) (bool, error)) error {
-	rs := m.sorted(func(engine.RunRecord) bool { return true })
-	for i := len(rs) - 1; i >= 0; i-- {
-		if more, err := f(rs[i]); err != nil || !more {
+func (m *Memory) Runs(l engine.Listing, f func(engine.RunRecord) (bool, error)) error {
+	order := comparePlaces
+	if l.NewestFirst {
+		order = func(a, b engine.Place) int { return comparePlaces(b, a) }
+	}
+	rs := m.sorted(func(r engine.RunRecord) bool {
+		return strings.EqualFold(r.Factory, l.Factory) && (l.Until.IsZero() || !r.Start.After(l.Until)) &&
+			(l.Behind == nil || order(place(r), *l.Behind) > 0)
+	})
+	slices.SortFunc(rs, func(a, b engine.RunRecord) int { return order(place(a), place(b)) })
+	for _, r := range rs {
+		if more, err := f(r); err != nil || !more {
 			return err
 		}
 	}
 	return nil
+}
+
+func place(r engine.RunRecord) engine.Place { return engine.Place{Start: r.Start, ID: r.ID} }
+
+func comparePlaces(a, b engine.Place) int {
+	if c := a.Start.Compare(b.Start); c != 0 {
+		return c
+	}
+	return strings.Compare(a.ID, b.ID)
 }
 
 // DeleteRun implements [engine.History].

@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// A Query asks for runs of one factory, in the order of their starts.
+type Query struct {
+	Factory     string // compared ignoring case
+	NewestFirst bool
+	// After and Before bound when a run changed last, inclusively; zero: no bound.
+	After, Before time.Time
+	// Where tells the runs that are wanted; nil: all.
+	Where func(*PipelineRun) bool
+	// Behind is the run after which the answer begins, nil the first one.
+	Behind *Place
+	// Limit is the greatest number of runs of the answer; 0: no limit.
+	Limit int
+}
+
+// Place is where the run stands in queries of its factory.
+func (p *PipelineRun) Place() *Place { return &Place{p.Start, p.RunID} }
+
+// Query returns the runs that a query asks for, and whether there are more. Runs
+// that changed outside its bounds cost a look at their records; the others are
+// decoded one by one until there are enough.
+func (e *Engine) Query(q Query) (runs []*PipelineRun, more bool, err error) {
+	l := Listing{Factory: q.Factory, NewestFirst: q.NewestFirst, Until: q.Before, Behind: q.Behind}
+	err = e.o.History.Runs(l, func(rec RunRecord) (bool, error) {
+		p, err := e.selected(&q, rec)
+		if p == nil || err != nil {
+			return true, err
+		}
+		if more = q.Limit > 0 && len(runs) == q.Limit; more {
+			return false, nil
+		}
+		runs = append(runs, p)
+		return true, nil
+	})
+	return runs, more, err
+}
+
+// selected returns the run of a record, nil if the query does not ask for it.
+func (e *Engine) selected(q *Query, rec RunRecord) (*PipelineRun, error) {
+	var p *PipelineRun
+	if r := e.find(rec.ID); r != nil {
+		p = r.view.Load()
+	} else {
+		if !rec.Updated.IsZero() && !q.within(rec.Updated) {
+			return nil, nil
+		}
+		var err error
+		if p, err = e.fromRecord(rec); err != nil {
+			return nil, fmt.Errorf("run %s: %w", rec.ID, err)
+		}
+	}
+	if !q.within(p.LastUpdated) || q.Where != nil && !q.Where(p) {
+		return nil, nil
+	}
+	return p, nil
+}
+
+func (q *Query) within(t time.Time) bool {
+	return !t.Before(q.After) && (q.Before.IsZero() || !t.After(q.Before))
+}
