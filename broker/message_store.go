@@ -139,12 +139,13 @@ func (e *messageStore) record(definition []byte) EntityRecord {
 func (e *messageStore) queueID(s SubQueue) QueueID { return QueueID{Entity: e.id, Sub: s} }
 
 // check checks operations. It is called with mu held.
-func (e *messageStore) check(env entity.Env, ops ...entity.Op) (need entity.Need, err error) {
+func (e *messageStore) check(env entity.Env, ops ...entity.Op) (*entity.Need, error) {
 	if err := e.alive(); err != nil {
-		return need, err
+		return nil, err
 	}
-	if need, err = e.q.Check(env, ops...); err != nil {
-		return need, fmt.Errorf("queue %q: %w", e.path, err)
+	need, err := e.q.Check(env, ops...)
+	if err != nil {
+		return nil, fmt.Errorf("queue %q: %w", e.path, err)
 	}
 	return need, nil
 }

@@ -214,14 +214,11 @@ func (p *plan) prepare() {
 func (p *plan) check() (needs bool, err error) {
 	p.unwatch()
 	for _, x := range p.parts {
-		need, err := x.check(entity.Env{Now: p.now, Token: p.b.token, Supply: x.supply})
+		x.need, err = x.check(entity.Env{Now: p.now, Token: p.b.token, Supply: x.supply})
 		if err != nil {
 			return false, err
 		}
-		if x.need = nil; !need.Empty() {
-			n := need // only what is needed costs an allocation
-			x.need, needs = &n, true
-		}
+		needs = needs || x.need != nil
 	}
 	if needs {
 		p.watch()
@@ -246,7 +243,7 @@ func (p *plan) watch() {
 	}
 }
 
-func (x *part) check(env entity.Env) (entity.Need, error) {
+func (x *part) check(env entity.Env) (*entity.Need, error) {
 	if x.topic != nil {
 		return x.topic.check(env, x.topicOps...)
 	}

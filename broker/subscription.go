@@ -138,7 +138,8 @@ func (s *subscription) definition() []byte {
 // that is given instead. What the broker does not have is refused by name
 // ([ErrNotSupported]). Consumers of a subscription that is no longer received
 // from are closed and learn [ErrEntityDisabled].
-func (b *Broker) PutSubscription(ctx context.Context, ns, topic, name string, o SubscriptionOptions, first ...DefaultRule) (created bool, err error) {
+func (b *Broker) PutSubscription(ctx context.Context, ns, topic, name string, o SubscriptionOptions,
+	first ...DefaultRule) (created bool, err error) {
 	c := b.PutSubscriptionEffect(ns, topic, name, o, first...)
 	err = b.change(ctx, c)
 	return c.created, err
@@ -146,7 +147,8 @@ func (b *Broker) PutSubscription(ctx context.Context, ns, topic, name string, o 
 
 // PutSubscriptionEffect is [Broker.PutSubscription] as part of a unit.
 func (b *Broker) PutSubscriptionEffect(ns, topic, name string, o SubscriptionOptions, first ...DefaultRule) *Change {
-	return b.newChange("put subscription", SubscriptionPath(topic, name), func(u *commit.Unit) (created bool, unlock func(), err error) {
+	path := SubscriptionPath(topic, name)
+	return b.newChange("put subscription", path, func(u *commit.Unit) (created bool, unlock func(), err error) {
 		if err := invalid(description.CheckSubscription(name)); err != nil {
 			return false, nil, err
 		}
@@ -214,7 +216,8 @@ func (b *Broker) DeleteSubscription(ctx context.Context, ns, topic, name string,
 
 // DeleteSubscriptionEffect is [Broker.DeleteSubscription] as part of a unit.
 func (b *Broker) DeleteSubscriptionEffect(ns, topic, name string, force bool) *Change {
-	return b.newChange("delete subscription", SubscriptionPath(topic, name), func(u *commit.Unit) (_ bool, unlock func(), err error) {
+	path := SubscriptionPath(topic, name)
+	return b.newChange("delete subscription", path, func(u *commit.Unit) (_ bool, unlock func(), err error) {
 		s, err := b.findSubscription(ns, topic, name)
 		if err != nil {
 			return false, nil, err
@@ -280,6 +283,7 @@ func (b *Broker) Subscriptions(ns, topic string) ([]SubscriptionInfo, error) {
 
 // info is called with the topic's lock held.
 func (s *subscription) info() SubscriptionInfo {
-	return SubscriptionInfo{Topic: s.topic.path, Name: s.name, Path: s.messageStore.path, Options: s.options,
-		CreatedAt: s.messageStore.created, UpdatedAt: s.messageStore.updated, AccessedAt: s.messageStore.accessed, Counts: s.messageStore.counts()}
+	e := s.messageStore
+	return SubscriptionInfo{Topic: s.topic.path, Name: s.name, Path: e.path, Options: s.options,
+		CreatedAt: e.created, UpdatedAt: e.updated, AccessedAt: e.accessed, Counts: e.counts()}
 }

@@ -255,12 +255,13 @@ func (t *topic) evaluate(op *entity.Publish) {
 }
 
 // check checks operations. It is called with mu held.
-func (t *topic) check(env entity.Env, ops ...entity.TopicOp) (need entity.Need, err error) {
+func (t *topic) check(env entity.Env, ops ...entity.TopicOp) (*entity.Need, error) {
 	if err := t.alive(); err != nil {
-		return need, err
+		return nil, err
 	}
-	if need, err = t.core.Check(env, ops...); err != nil {
-		return need, fmt.Errorf("topic %q: %w", t.path, err)
+	need, err := t.core.Check(env, ops...)
+	if err != nil {
+		return nil, fmt.Errorf("topic %q: %w", t.path, err)
 	}
 	return need, nil
 }

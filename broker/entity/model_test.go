@@ -316,7 +316,10 @@ func (m *machine) drawOutcome(t *rapid.T, sub entity.SubQueue) entity.Outcome {
 }
 
 // load reads what operations need into the supply, as the store is now.
-func (m *machine) load(supply *entity.Supply, need entity.Need) {
+func (m *machine) load(supply *entity.Supply, need *entity.Need) {
+	if need == nil {
+		return
+	}
 	for _, k := range need.Contents {
 		if msg := m.read(k.Sub, k.SequenceNumber); msg != nil {
 			supply.PutContent(k, &msg.Content)
@@ -343,10 +346,10 @@ func (m *machine) supply(t *rapid.T, supply *entity.Supply, op entity.Op) error 
 		env := m.env()
 		env.Supply = supply
 		need, err := m.q.Check(env, op)
-		if err != nil || need.Empty() {
+		if err != nil || need == nil {
 			return err
 		}
-		m.q.Watch(supply, &need)
+		m.q.Watch(supply, need)
 		m.load(supply, need)
 		for _, h := range need.Headers {
 			m.fill(t, h)
@@ -543,7 +546,7 @@ func (m *machine) beginSettle(t *rapid.T) {
 	if err != nil {
 		t.Fatalf("settle: %v", err)
 	}
-	m.q.Watch(m.settling.supply, &need)
+	m.q.Watch(m.settling.supply, need)
 	m.load(m.settling.supply, need)
 }
 
@@ -701,11 +704,11 @@ func (m *machine) watch(t *rapid.T) {
 	if err != nil {
 		return
 	}
-	if !slices.Equal(need.Deferred, []entity.MessageKey{{Sub: sub, SequenceNumber: seq}}) {
+	if want := []entity.MessageKey{{Sub: sub, SequenceNumber: seq}}; need == nil || !slices.Equal(need.Deferred, want) {
 		t.Fatalf("receive deferred %d needs %+v", seq, need)
 	}
 	m.readings[r] = &reading{op, &entity.Supply{}}
-	m.q.Watch(m.readings[r].supply, &need)
+	m.q.Watch(m.readings[r].supply, need)
 	m.load(m.readings[r].supply, need)
 }
 
@@ -723,7 +726,7 @@ func (m *machine) receiveDeferred(t *rapid.T) {
 	env := m.env()
 	env.Supply = supply
 	need, err := m.q.Check(env, op)
-	if !need.Empty() {
+	if need != nil {
 		return // changed: the shell reads again
 	}
 	if there := x != nil && x.sub == op.Sub && x.deferred && x.owner == free; (err == nil) != there {

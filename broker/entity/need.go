@@ -12,8 +12,8 @@ type MessageKey struct {
 }
 
 // A Need is what must be at hand before operations can be applied, and is made
-// ready under no lock: it is read from the store, or it is the work of users. The
-// zero value is no need. A kind of need is a field here, a field of [Supply] for
+// ready under no lock: it is read from the store, or it is the work of users. Nil
+// is no need. A kind of need is a field here, a field of [Supply] for
 // what was read, and a loader in the shell.
 type Need struct {
 	// Contents are messages that are moved or handed out and whose content is not
@@ -36,8 +36,7 @@ type HeaderNeed struct {
 	Messages int
 }
 
-// Empty reports whether nothing is needed.
-func (n *Need) Empty() bool {
+func (n *Need) empty() bool {
 	return len(n.Contents) == 0 && len(n.Deferred) == 0 && len(n.Headers) == 0 && len(n.FanOuts) == 0
 }
 
@@ -126,12 +125,32 @@ func (q *Queue) deferredChanged(id SubQueue, seq int64) {
 	}
 }
 
-// checker collects what the operations of one Check need together.
+// checker collects what the operations of one Check need together. It is reused:
+// begin before each Check, end after it.
 type checker struct {
 	env   Env
 	bytes int64  // accepted by the operations before this one
-	round uint64 // numbers the Check: see item.claimed
+	round uint64 // the number of the Check: see item.claimed
 	need  Need
+}
+
+func (c *checker) begin(env Env) {
+	c.env, c.bytes = env, 0
+	c.round++
+}
+
+// end returns what is needed, if nothing was refused.
+func (c *checker) end(err error) (*Need, error) {
+	c.env.Supply = nil
+	if c.need.empty() {
+		return nil, err
+	}
+	need := c.need // only what is needed costs an allocation
+	c.need = Need{}
+	if err != nil {
+		return nil, err
+	}
+	return &need, nil
 }
 
 // claim takes an item for one of the operations that are checked together; it

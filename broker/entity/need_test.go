@@ -32,7 +32,7 @@ func (b *bench) do(supply *entity.Supply, op entity.Op) {
 	b.t.Helper()
 	env := b.env
 	env.Supply = supply
-	if need, err := b.q.Check(env, op); err != nil || !need.Empty() {
+	if need, err := b.q.Check(env, op); err != nil || need != nil {
 		b.t.Fatalf("%T: error %v, need %+v", op, err, need)
 	}
 	b.d.Reset()
@@ -64,11 +64,11 @@ func TestStaleSupply(t *testing.T) {
 	first, second := entity.MessageKey{SequenceNumber: 1}, entity.MessageKey{SequenceNumber: 2}
 	slow := &entity.ReceiveDeferred{SequenceNumbers: []int64{1, 2}}
 	need, err := b.q.Check(b.env, slow)
-	if err != nil || !reflect.DeepEqual(need.Deferred, []entity.MessageKey{first, second}) {
+	if err != nil || !reflect.DeepEqual(need, &entity.Need{Deferred: []entity.MessageKey{first, second}}) {
 		t.Fatalf("need %+v, error %v", need, err)
 	}
 	supply := &entity.Supply{}
-	b.q.Watch(supply, &need)
+	b.q.Watch(supply, need)
 	supply.PutDeferred(first, stored(1, 1))
 	supply.PutDeferred(second, stored(2, 1))
 	// Meanwhile somebody else receives the first and abandons it.
@@ -81,17 +81,17 @@ func TestStaleSupply(t *testing.T) {
 	env := b.env
 	env.Supply = supply
 	need, err = b.q.Check(env, slow)
-	if err != nil || !reflect.DeepEqual(need.Deferred, []entity.MessageKey{first}) {
+	if err != nil || !reflect.DeepEqual(need, &entity.Need{Deferred: []entity.MessageKey{first}}) {
 		t.Fatalf("need %+v, error %v; want the message that has changed", need, err)
 	}
 	// While that is read again, what was read before is watched as well.
-	b.q.Watch(supply, &need)
+	b.q.Watch(supply, need)
 	supply.PutDeferred(first, stored(1, 2))
 	quick.PutDeferred(second, stored(2, 1))
 	b.do(quick, &entity.ReceiveDeferred{SequenceNumbers: []int64{2}, Mode: entity.ReceiveAndDelete})
 	b.q.Unwatch(supply)
 	need, err = b.q.Check(env, slow)
-	if err != nil || !reflect.DeepEqual(need.Deferred, []entity.MessageKey{second}) {
+	if err != nil || !reflect.DeepEqual(need, &entity.Need{Deferred: []entity.MessageKey{second}}) {
 		t.Fatalf("need %+v, error %v; want the message that is gone", need, err)
 	}
 	supply.PutDeferred(second, nil)
@@ -111,17 +111,17 @@ func TestLostContent(t *testing.T) {
 	env := b.env
 	env.Supply = &entity.Supply{}
 	op := settle(1, entity.DeadLetter)
-	if need, err := b.q.Check(env, op); err != nil || !reflect.DeepEqual(need.Contents, []entity.MessageKey{first}) {
+	if need, err := b.q.Check(env, op); err != nil || !reflect.DeepEqual(need, &entity.Need{Contents: []entity.MessageKey{first}}) {
 		t.Fatalf("dead-letter needs %+v, error %v", need, err)
 	}
 	env.Supply.PutContent(first, nil)
-	if need, err := b.q.Check(env, op); err != nil || !need.Empty() || op.Errs[0] == nil {
+	if need, err := b.q.Check(env, op); err != nil || need != nil || op.Errs[0] == nil {
 		t.Errorf("dead-letter what is lost: need %+v, error %v, errors %v; want one for the token", need, err, op.Errs)
 	}
 
 	env.Now = env.Now.Add(time.Hour) // both locks have ended for the last time
 	need, err := b.q.Check(env, entity.Tick{})
-	if err != nil || !reflect.DeepEqual(need.Contents, []entity.MessageKey{second}) {
+	if err != nil || !reflect.DeepEqual(need, &entity.Need{Contents: []entity.MessageKey{second}}) {
 		t.Fatalf("tick needs %+v, error %v; want the content that is not lost", need, err)
 	}
 	env.Supply.PutContent(second, &entity.Content{})

@@ -48,7 +48,6 @@ type Queue struct {
 	size    int   // of the windows: WindowSize, less in tests
 	held    int64 // bytes of content in items
 	watches map[*Supply]struct{}
-	checks  uint64 // how many Checks there were
 	checker checker
 }
 
@@ -133,22 +132,17 @@ type Op interface {
 	apply(q *Queue, env Env, d *Decision)
 }
 
-// Check reports whether the operations may be applied together, now, or what
-// must be in env.Supply first. It changes nothing but the results in the
-// operations.
-func (q *Queue) Check(env Env, ops ...Op) (need Need, err error) {
-	q.checks++
-	q.checker = checker{env: env, round: q.checks}
+// Check reports whether the operations may be applied together, now, or else what
+// must be made ready first; nil: nothing. It changes nothing but the results in
+// the operations.
+func (q *Queue) Check(env Env, ops ...Op) (*Need, error) {
+	q.checker.begin(env)
 	for _, op := range ops {
-		if err = op.check(q, &q.checker); err != nil {
-			break
+		if err := op.check(q, &q.checker); err != nil {
+			return q.checker.end(err)
 		}
 	}
-	if err == nil {
-		need = q.checker.need
-	}
-	q.checker = checker{}
-	return need, err
+	return q.checker.end(nil)
 }
 
 // Apply applies operations that Check has just let pass in the same environment,

@@ -73,18 +73,14 @@ func (d *TopicDecision) Reset() {
 }
 
 // Check is as [Queue.Check].
-func (t *Topic) Check(env Env, ops ...TopicOp) (need Need, err error) {
-	t.checker = checker{env: env}
+func (t *Topic) Check(env Env, ops ...TopicOp) (*Need, error) {
+	t.checker.begin(env)
 	for _, op := range ops {
-		if err = op.check(t, &t.checker); err != nil {
-			break
+		if err := op.check(t, &t.checker); err != nil {
+			return t.checker.end(err)
 		}
 	}
-	if err == nil {
-		need = t.checker.need
-	}
-	t.checker = checker{}
-	return need, err
+	return t.checker.end(nil)
 }
 
 // Apply applies operations that Check has just let pass in the same environment.
