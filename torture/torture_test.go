@@ -1,7 +1,7 @@
 // Package torture kills a Switchyard with signal 9 and starts it again on the
-// same data directory: after every commit in turn, at random times, and with a
-// pause longer than the lock duration. Whatever was accepted must come out
-// exactly once. It takes minutes and runs with SWITCHYARD_TORTURE=1.
+// same data directory: after every commit in turn, at random times, with a pause
+// longer than the lock duration, and with bodies and answers that go to the value
+// log. Whatever was accepted must come out exactly once. It takes minutes and runs with SWITCHYARD_TORTURE=1.
 package torture
 
 import (
