@@ -12,7 +12,8 @@ type journal struct {
 	e      *Engine
 	run    string
 	frames frames
-	next   uint64 // number of the next event
+	parts  run.Parts // of the event that was encoded last
+	next   uint64    // number of the next event
 
 	unit   *commit.Unit // being filled, nil when there is nothing
 	events [][]byte     // of unit
@@ -29,15 +30,15 @@ type encoded struct {
 }
 
 func (j *journal) encode(e run.Event) encoded {
-	frame, payloads := j.frames.encode(e, sensitive(e))
+	frame, payloads := j.frames.encode(e, j.sensitive(e))
 	return encoded{frame, payloads}
 }
 
 // sensitive reports whether an event may hold a secret although nothing in the run
 // is declared secure: by its kind, or by the shape of an activity's input.
-func sensitive(e run.Event) bool {
-	parts := run.PartsOf(e)
-	return parts.Sealed || activity.Sensitive(parts.Input)
+func (j *journal) sensitive(e run.Event) bool {
+	j.parts.Visit(e)
+	return j.parts.Sealed || activity.Sensitive(j.parts.Input)
 }
 
 func (j *journal) put(e encoded) {

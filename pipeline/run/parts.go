@@ -10,8 +10,9 @@ import (
 // Parts are the values in an event: what may be large, or hold a secret.
 type Parts struct {
 	// Values stand in an order that is written to disk: the input first, the others
-	// as the event lists its fields. New ones are added at the end. Values in
-	// optional parts of an event are not among them.
+	// as the event lists its fields. New ones are added at the end, so a kind of event
+	// that has no input never gets one. Values in optional parts of an event are not
+	// among them.
 	Values []Part
 	// Input is the resolved input of an activity, nil if the event has none.
 	Input *value.Object
@@ -21,10 +22,15 @@ type Parts struct {
 
 // PartsOf returns the parts of an event.
 func PartsOf(e Event) Parts {
-	v := visitor{}
-	v.Values = v.space[:0]
-	e.fields(&v)
-	return v.Parts
+	var p Parts
+	p.Visit(e)
+	return p
+}
+
+// Visit makes p the parts of another event, in the memory of the one before.
+func (p *Parts) Visit(e Event) {
+	*p = Parts{Values: p.Values[:0]}
+	e.fields((*visitor)(p))
 }
 
 // Copy returns a copy of an event whose parts can be set without changing e.
@@ -65,10 +71,7 @@ func (p Part) Set(v value.Value) (ok bool) {
 }
 
 // visitor is the codec that collects the parts of an event.
-type visitor struct {
-	Parts
-	space [8]Part // of Values, in one piece of memory
-}
+type visitor Parts
 
 func (v *visitor) value(p *value.Value)    { v.Values = append(v.Values, Part{value: p}) }
 func (v *visitor) object(p **value.Object) { v.Values = append(v.Values, Part{object: p}) }
