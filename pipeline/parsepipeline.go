@@ -88,9 +88,11 @@ func (r *reader) parameters(n *read.Members, typed bool) []*Parameter {
 		p := &Parameter{Name: m.Name, Type: TypeString}
 		// Dataset and linked-service parameters without a type occur in real
 		// files; they are text.
-		spelled := text(d, "type")
+		spelled := ""
 		if typed {
 			spelled = d.RequiredString("type")
+		} else {
+			spelled = text(d, "type")
 		}
 		if spelled != "" {
 			ok := false

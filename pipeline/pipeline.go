@@ -23,9 +23,6 @@ type Pipeline struct {
 	Raw *value.Object
 }
 
-// Parameter looks up a parameter ignoring case; nil if there is none.
-func (p *Pipeline) Parameter(name string) *Parameter { return parameterByName(p.Parameters, name) }
-
 // Variable looks up a variable ignoring case; nil if there is none.
 func (p *Pipeline) Variable(name string) *Variable {
 	for _, v := range p.Variables {
