@@ -1,9 +1,12 @@
 package bridge
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"switchyard/broker"
@@ -101,4 +104,18 @@ func abandon(reason, description string, back trigger.Backoff) broker.Outcome {
 		Kind: broker.Abandon, Backoff: broker.Backoff(back),
 		Exhausted: &broker.DeadLetterInfo{Reason: reason, Description: description},
 	}
+}
+
+// ReleaseOthers gives back the messages of runs that are not active: their creation
+// was never durable, or their end is. It is called before any run goes on.
+func (b *Bus) ReleaseOthers(ctx context.Context, log commit.Log, active map[broker.RunID]bool) error {
+	for _, run := range slices.Sorted(maps.Keys(b.o.Broker.RunLocks())) {
+		if active[run] {
+			continue
+		}
+		if err := commit.Do(ctx, log, 0, b.o.Broker.ReleaseRun(run)); err != nil {
+			return fmt.Errorf("release the messages of run %s, which is over: %w", run, err)
+		}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package bridge
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -147,4 +148,26 @@ func TestSettleOfDeletedQueue(t *testing.T) {
 	}
 	_, err := w.Settle(nil, "run", trigger.Settlement{Kind: trigger.Complete})
 	wantError(t, "no source", err, "nothing to settle")
+}
+
+// TestReleaseOthers: messages of runs that are over are there for others again,
+// those of active runs are not.
+func TestReleaseOthers(t *testing.T) {
+	w := newWorld(t)
+	for _, run := range []string{"over", "active", "also over"} {
+		w.send("out", run)
+		w.lock("out", run)
+	}
+	if w.take("out") != nil {
+		t.Fatal("messages that runs hold were taken")
+	}
+	w.must(w.ReleaseOthers(t.Context(), w.store, map[broker.RunID]bool{"active": true, "unknown": true}))
+	b := w.take("out")
+	var got []string
+	for _, m := range b.Messages() {
+		got = append(got, m.MessageID)
+	}
+	if !slices.Equal(got, []string{"over", "also over"}) {
+		t.Errorf("released: %q, want those of the runs that are over", got)
+	}
 }

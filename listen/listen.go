@@ -54,9 +54,27 @@ func Open(address string, fallback bool) (net.Listener, error) {
 	return l, nil
 }
 
-// IsLoopback reports whether an address to listen on can be reached from this
+// OpenLoopback is [Open] of an address that only this machine can reach; "" stands
+// for a free port of 127.0.0.1. What is served there is named in errors.
+func OpenLoopback(what, address string, fallback bool) (net.Listener, error) {
+	if address == "" {
+		address = "127.0.0.1:0"
+	}
+	l, err := Open(address, fallback)
+	if err != nil {
+		return nil, err
+	}
+	if !isLoopback(l.Addr().String()) {
+		l.Close()
+		return nil, fmt.Errorf("%s address %s can be reached from other machines; "+
+			"this version serves this machine only, without TLS", what, address)
+	}
+	return l, nil
+}
+
+// isLoopback reports whether an address to listen on can be reached from this
 // machine only.
-func IsLoopback(address string) bool {
+func isLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return false

@@ -24,8 +24,8 @@ func TestIsLoopback(t *testing.T) {
 		"[fe80::1]:80": false, "localhost.example.com:80": false, "example.com:80": false, "127.0.0.1": false, "localhost": false, "": false, "127.1:80": false,
 		"0x7f000001:80": false, "2130706433:80": false, "127.0.0.1:80:80": false,
 	} {
-		if got := IsLoopback(address); got != want {
-			t.Errorf("IsLoopback(%q) = %t, want %t", address, got, want)
+		if got := isLoopback(address); got != want {
+			t.Errorf("isLoopback(%q) = %t, want %t", address, got, want)
 		}
 	}
 }
@@ -270,5 +270,24 @@ func TestGuardRefuses(t *testing.T) {
 		if w.Code != c.want || (passed == 1) != (c.want == 200) {
 			t.Errorf("Host %q, Origin %q: status %d, passed on %d times; want %d", c.host, c.origin, w.Code, passed, c.want)
 		}
+	}
+}
+
+// TestOpenLoopback: what other machines can reach is not opened.
+func TestOpenLoopback(t *testing.T) {
+	l, err := OpenLoopback("HTTP", "", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if !isLoopback(l.Addr().String()) {
+		t.Errorf("the default is %s", l.Addr())
+	}
+	if _, err := OpenLoopback("HTTP", l.Addr().String(), false); err == nil {
+		t.Error("an address in use was opened")
+	}
+	if _, err := OpenLoopback("HTTP", "0.0.0.0:0", false); err == nil ||
+		!strings.Contains(err.Error(), "HTTP address 0.0.0.0:0 can be reached from other machines") {
+		t.Errorf("error %v, want a refusal that names what and where", err)
 	}
 }

@@ -11,22 +11,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
-
-	"github.com/google/uuid"
 
 	"switchyard/arm"
 	"switchyard/arm/datafactoryrp"
 	"switchyard/arm/resourcesrp"
 	"switchyard/arm/servicebusrp"
-	"switchyard/auth"
 	"switchyard/auth/identityhttp"
 	"switchyard/auth/issuer"
-	"switchyard/commit"
 	"switchyard/listen"
-	"switchyard/pipeline/factory"
 	"switchyard/servicebus"
-	"switchyard/store"
 	"switchyard/value"
 )
 
@@ -38,56 +31,18 @@ type controlPlane struct {
 	bus       busProvider
 	certs     *listen.Certificates
 	certDir   string // where ca.pem and bundle.pem are
-	temporary bool   // certDir goes with the process
 	// issuer and identity are made when they are first needed: an RSA key takes
 	// longer to make than everything else at the first start.
-	issuer   func() (*issuer.Issuer, error)
+	issuer   *issuer.Lazy
 	identity func() (*identityhttp.Handler, error)
 }
 
-// DevelopmentClient is the application that Endpoints.Environment logs in with.
-// In development any other does too.
-const (
-	DevelopmentClientID     = "00000000-0000-0000-0000-0000005717c4"
-	DevelopmentClientSecret = "switchyard"
-)
-
-func (s *System) openIdentities() error {
-	var err error
-	if s.tenant, err = s.guid(metaTenant); err != nil {
-		return err
-	}
-	s.subscription, err = s.guid(metaSubscription)
-	return err
-}
-
-// guid returns the GUID kept under a name, made when it is first asked for.
-func (s *System) guid(name string) (string, error) {
-	b, err := s.store.Meta(name)
-	if err == nil {
-		return string(b), nil
-	}
-	if !errors.Is(err, store.ErrNotFound) {
-		return "", err
-	}
-	id, err := uuid.NewRandomFromReader(s.o.Rand)
-	if err != nil {
-		return "", err
-	}
-	u := &commit.Unit{}
-	s.store.PutMeta(u, name, []byte(id.String()))
-	s.store.Submit(u)
-	s.store.Sync(u)
-	return id.String(), nil
-}
-
-func (s *System) openControlPlane() error {
+func (s *System) openControlPlane(context.Context) error {
 	c := &s.control
-	c.issuer = sync.OnceValues(s.openIssuer)
 	if s.applications == nil {
-		s.auth.AcceptBearer(bearer{s}, nil)
+		s.auth.AcceptBearer(c.issuer, nil)
 	} else {
-		s.auth.AcceptBearer(bearer{s}, dataRoles{s})
+		s.auth.AcceptBearer(c.issuer, dataRoles{s})
 	}
 	c.identity = sync.OnceValues(s.openIdentityEndpoints)
 	var err error
@@ -110,38 +65,13 @@ func (s *System) openControlPlane() error {
 	return nil
 }
 
-func (s *System) openIssuer() (*issuer.Issuer, error) {
-	var key *issuer.Key
-	sealed, err := s.store.Meta(metaIssuerKey)
-	switch {
-	case err == nil:
-		plain, err := s.store.Open(sealed)
-		if err != nil {
-			return nil, fmt.Errorf("issuer's key: %w", err)
-		}
-		if key, err = issuer.ParseKey(plain); err != nil {
-			return nil, fmt.Errorf("issuer's key: %w", err)
-		}
-	case errors.Is(err, store.ErrNotFound):
-		if key, err = issuer.GenerateKey(s.o.Rand); err != nil {
-			return nil, err
-		}
-		u := &commit.Unit{}
-		s.store.PutMeta(u, metaIssuerKey, s.store.Seal(key.Marshal()))
-		s.store.Submit(u)
-		s.store.Sync(u)
-	default:
-		return nil, err
-	}
-	return issuer.New(issuer.Options{Key: key, TenantID: s.tenant, URL: s.httpsURL()})
-}
-
 func (s *System) openIdentityEndpoints() (*identityhttp.Handler, error) {
-	iss, err := s.control.issuer()
+	iss, err := s.control.issuer.Issuer()
 	if err != nil {
 		return nil, err
 	}
-	o := identityhttp.Options{Issuer: iss, Now: s.broker.Now, Rand: s.o.Rand, Logger: s.log, Applications: s.applications, IdentityHeader: s.token, Identities: identities{s}}
+	o := identityhttp.Options{Issuer: iss, Now: s.clock.Now, Rand: s.o.Rand, Logger: s.log, Applications: s.applications, IdentityHeader: s.token,
+		Identities: identityhttp.ManagedIdentities{Default: developer, All: s.identities}}
 	return identityhttp.New(o)
 }
 
@@ -165,81 +95,24 @@ func (s *System) authenticate(r *http.Request) (arm.Caller, error) {
 	return arm.Caller{ObjectID: c.ObjectID, AppID: c.AppID, TenantID: c.TenantID}, nil
 }
 
-// identities are the managed identities that programs on this machine may use:
-// by default the application of [Endpoints.Environment], by any of its ids that
-// of a factory.
-type identities struct{ s *System }
-
-// ManagedIdentity implements [identityhttp.IdentitySource].
-func (i identities) ManagedIdentity(sel identityhttp.IdentitySelector) (issuer.Identity, bool) {
-	if sel == (identityhttp.IdentitySelector{}) {
-		return issuer.Identity{ClientID: DevelopmentClientID, PrincipalID: issuer.ObjectID(DevelopmentClientID)}, true
-	}
-	for _, r := range i.s.factories.List("", "") {
-		if r.Identity == nil {
-			continue
-		}
-		id := i.s.factoryIdentity(r)
-		for _, x := range [][2]string{{sel.ClientID, id.ClientID}, {sel.ObjectID, id.PrincipalID}, {sel.ResourceID, id.ResourceID}} {
-			if x[0] != "" && strings.EqualFold(x[0], x[1]) {
-				return id, true
-			}
-		}
-	}
-	return issuer.Identity{}, false
-}
-
-func (s *System) factoryIdentity(r *factory.Resource) issuer.Identity {
-	return issuer.Identity{
-		ClientID: r.Identity.PrincipalID, PrincipalID: r.Identity.PrincipalID,
-		ResourceID: "/subscriptions/" + r.ID.Subscription + "/resourceGroups/" + r.ID.ResourceGroup + "/providers/Microsoft.DataFactory/factories/" + r.ID.Factory,
-	}
-}
-
 // self is the process as a caller of its own resource manager.
 func (s *System) self() arm.Caller {
-	return arm.Caller{ObjectID: issuer.ObjectID(DevelopmentClientID), AppID: DevelopmentClientID, TenantID: s.tenant, Name: "Switchyard"}
-}
-
-// factoryTokens gives activities the tokens of their factory's identity.
-type factoryTokens struct{ s *System }
-
-func (t factoryTokens) Token(ctx context.Context, factory, credential, resource string) (string, error) {
-	iss, err := t.s.control.issuer()
-	if err != nil {
-		return "", err
-	}
-	f := &issuer.FactoryTokens{Issuer: iss, Now: t.s.broker.Now, Identity: func(name, credential string) (issuer.Identity, error) {
-		if credential != "" {
-			return issuer.Identity{}, fmt.Errorf("credential %s: user-assigned identities are not supported by this version", credential)
-		}
-		for _, r := range t.s.factories.List("", "") {
-			if strings.EqualFold(r.ID.Factory, name) && r.Identity != nil {
-				return t.s.factoryIdentity(r), nil
-			}
-		}
-		return issuer.Identity{}, &NotFoundError{"data factory " + name + " has no managed identity"}
-	}}
-	return f.Token(ctx, factory, credential, resource)
+	return arm.Caller{ObjectID: developer.PrincipalID, AppID: developer.ClientID, TenantID: s.tenant, Name: "Switchyard"}
 }
 
 // openCertificates loads the certificates, or makes them; those of an ephemeral
 // Switchyard are in a temporary directory, so that clients find the authority.
-func (s *System) openCertificates() error {
+func (s *System) openCertificates(context.Context) error {
 	c := &s.control
-	dir, err := filepath.Abs(s.o.DataDir)
+	dir, err := filepath.Abs(filepath.Join(s.o.DataDir, "tls"))
+	if s.o.Ephemeral {
+		dir, err = os.MkdirTemp("", "switchyard-tls-")
+	}
 	if err != nil {
 		return err
 	}
-	c.certDir = filepath.Join(dir, "tls")
-	if s.o.Ephemeral {
-		dir, err := os.MkdirTemp("", "switchyard-tls-")
-		if err != nil {
-			return err
-		}
-		c.certDir, c.temporary = dir, true
-	}
-	c.certs, err = listen.OpenCertificates(listen.CertificateOptions{Dir: c.certDir, Names: certificateNames, Now: s.broker.Now})
+	c.certDir = dir
+	c.certs, err = listen.OpenCertificates(listen.CertificateOptions{Dir: dir, Names: certificateNames, Now: s.clock.Now})
 	return err
 }
 
@@ -369,17 +242,6 @@ func (p busProvider) DeleteGroup(ctx context.Context, subscription, group string
 	return err
 }
 
-// bearer verifies tokens with an issuer that is made when it is first needed.
-type bearer struct{ s *System }
-
-func (b bearer) VerifyBearer(token string, audience func(string) bool, now time.Time) (auth.Principal, error) {
-	iss, err := b.s.control.issuer()
-	if err != nil {
-		return auth.Principal{}, err
-	}
-	return iss.VerifyBearer(token, audience, now)
-}
-
 // dataRoles tells which roles of the data plane a principal has, in strict mode.
 type dataRoles struct{ s *System }
 
@@ -389,34 +251,5 @@ func (d dataRoles) DataRoles(objectID, ns, path string) []string {
 	if err != nil {
 		return nil
 	}
-	var names []string
-	for _, a := range d.s.control.resources.Roles().Assignments(objectID) {
-		role, ok := resourcesrp.LookUpRole(a.RoleID[strings.LastIndexByte(a.RoleID, '/')+1:])
-		if ok && covers(a.Scope, id.String(), path) {
-			names = append(names, role.Name)
-		}
-	}
-	return names
-}
-
-// covers reports whether a scope is the entity of a namespace that is at a path,
-// the namespace itself if that is "", or above it.
-func covers(scope, namespace, path string) bool {
-	scope = strings.TrimSuffix(strings.ToLower(scope), "/") + "/"
-	namespace = strings.ToLower(namespace) + "/"
-	if strings.HasPrefix(namespace, scope) {
-		return true
-	}
-	entity, ok := strings.CutPrefix(scope, namespace)
-	if !ok {
-		return false
-	}
-	kind, entity, _ := strings.Cut(entity, "/")
-	entity = strings.ReplaceAll(entity, "~", "/") // as it stands in a resource id
-	below, ok := strings.CutPrefix(strings.ToLower(path)+"/", entity)
-	if !ok || kind != "queues" && kind != "topics" {
-		return false
-	}
-	// Below queue a are its dead letters, not queue a/b.
-	return below == "" || below[0] == '$' || strings.HasPrefix(below, "subscriptions/")
+	return d.s.control.resources.Roles().At(objectID, id, path)
 }

@@ -10,7 +10,6 @@ import (
 	"switchyard/arm"
 	"switchyard/auth"
 	"switchyard/bridge"
-	"switchyard/broker"
 	"switchyard/commit"
 	"switchyard/deploy"
 	"switchyard/pipeline"
@@ -35,7 +34,7 @@ const (
 	DefaultLocation      = "westeurope"
 )
 
-func (s *System) openFactories() error {
+func (s *System) openFactories(context.Context) error {
 	m, err := factory.New(factory.Options{
 		Store: records{s.store}, Log: s.store, Clock: s.clock, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,
 		TenantID: s.tenant, Starter: s.starter(), Retire: factory.RetireRuns(s.engine),
@@ -56,9 +55,30 @@ func (s *System) starter() bridge.Starter {
 	}
 }
 
+// deployAll creates what the folders declare.
+func (s *System) deployAll(ctx context.Context) error {
+	declared := map[string]bool{}
+	for _, d := range s.o.Deployments {
+		if d.Factory != nil {
+			name := strings.ToLower(d.Factory.Name)
+			if declared[name] {
+				return fmt.Errorf("two folders declare a factory of the name %s", d.Factory.Name)
+			}
+			declared[name] = true
+		}
+		if err := s.deploy(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rulesSize is about what the authorization rules take in the log, in bytes.
+const rulesSize = 16 << 10
+
 // deploy creates what a deployment declares, or brings what is there up to it:
-// the bus through the same door as every other client of the control plane, the
-// factory through its manager.
+// namespaces through the resource manager as every other client does, the factory
+// through its manager.
 func (s *System) deploy(ctx context.Context, d *deploy.Deployment) error {
 	if err := s.putGroup(ctx); err != nil {
 		return err
@@ -67,18 +87,9 @@ func (s *System) deploy(ctx context.Context, d *deploy.Deployment) error {
 		if err := s.putNamespace(ctx, ns.Name); err != nil {
 			return fmt.Errorf("namespace %s: %w", ns.Name, err)
 		}
-		for _, q := range ns.Queues {
-			if _, err := s.broker.PutQueue(ctx, ns.Name, q.Name, q.Options); err != nil {
-				return fmt.Errorf("queue %s of namespace %s: %w", q.Name, ns.Name, err)
-			}
-		}
 	}
-	for _, ns := range d.Namespaces {
-		for _, t := range ns.Topics {
-			if err := s.putTopic(ctx, ns.Name, t); err != nil {
-				return fmt.Errorf("topic %s of namespace %s: %w", t.Name, ns.Name, err)
-			}
-		}
+	if err := d.CreateEntities(ctx, s.broker); err != nil {
+		return err
 	}
 	if d.Factory == nil {
 		return nil
@@ -90,45 +101,9 @@ func (s *System) deploy(ctx context.Context, d *deploy.Deployment) error {
 	return s.factories.Deploy(ctx, id, DefaultLocation, d.Factory)
 }
 
-// putTopic creates a topic as a folder declares it. A subscription that is
-// declared with rules has these and no others.
-func (s *System) putTopic(ctx context.Context, ns string, t deploy.Topic) error {
-	if _, err := s.broker.PutTopic(ctx, ns, t.Name, t.Options); err != nil {
-		return err
-	}
-	for _, sub := range t.Subscriptions {
-		if _, err := s.broker.PutSubscription(ctx, ns, t.Name, sub.Name, sub.Options); err != nil {
-			return fmt.Errorf("subscription %s: %w", sub.Name, err)
-		}
-		if len(sub.Rules) == 0 {
-			continue
-		}
-		declared := map[string]bool{}
-		for _, r := range sub.Rules {
-			declared[strings.ToLower(r.Name)] = true
-			if _, err := s.broker.PutRule(ctx, ns, t.Name, sub.Name, r.Name, r.Options, broker.DropAutomatic); err != nil {
-				return fmt.Errorf("rule %s of subscription %s: %w", r.Name, sub.Name, err)
-			}
-		}
-		rules, err := s.broker.Rules(ns, t.Name, sub.Name)
-		if err != nil {
-			return err
-		}
-		for _, r := range rules {
-			if declared[strings.ToLower(r.Name)] {
-				continue
-			}
-			if err := s.broker.DeleteRule(ctx, ns, t.Name, sub.Name, r.Name); err != nil {
-				return fmt.Errorf("rule %s of subscription %s: %w", r.Name, sub.Name, err)
-			}
-		}
-	}
-	return nil
-}
-
 // putNamespace creates a namespace through the resource manager, with the
 // documented development key, which is good enough where only this machine can
-// connect: openPorts makes sure of it. The secondary key is a real one. The key is
+// connect: listen makes sure of it. The secondary key is a real one. The key is
 // given once: who has it replaced does not find it back after the next start.
 func (s *System) putNamespace(ctx context.Context, name string) error {
 	const apiVersion = "2021-11-01"
@@ -157,7 +132,7 @@ func (s *System) putNamespace(ctx context.Context, name string) error {
 		return err
 	}
 	r.PrimaryKey = DevelopmentKey
-	return commit.Do(ctx, s.store, 16<<10, commit.EffectFunc(func(u *commit.Unit) (release func(), err error) {
+	return commit.Do(ctx, s.store, rulesSize, commit.EffectFunc(func(u *commit.Unit) (release func(), err error) {
 		if _, err := s.auth.PutRule(name, "", r); err != nil {
 			return nil, err
 		}

@@ -20,7 +20,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
@@ -112,54 +111,19 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 			return nil, fmt.Errorf("applications that may log in: %w", err)
 		}
 	}
-	if err := s.makeToken(); err != nil {
+	// The token is for those who may read the data directory.
+	var token [24]byte
+	if _, err := io.ReadFull(o.Rand, token[:]); err != nil {
 		return nil, err
 	}
-	if err := s.openPorts(); err != nil {
-		return nil, err
-	}
-	if err := s.openStore(); err != nil {
-		return nil, err
-	}
-	if err := s.openIdentities(); err != nil {
-		return nil, err
-	}
-	if err := s.startBroker(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.startEngine(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.openFactories(); err != nil {
-		return nil, err
-	}
-	if err := s.openCertificates(); err != nil {
-		return nil, err
-	}
-	if err := s.openControlPlane(); err != nil {
-		return nil, err
-	}
-	declared := map[string]bool{}
-	for _, d := range o.Deployments {
-		if d.Factory != nil {
-			if name := strings.ToLower(d.Factory.Name); declared[name] {
-				return nil, fmt.Errorf("two folders declare a factory of the name %s", d.Factory.Name)
-			} else {
-				declared[name] = true
-			}
-		}
-		if err := s.deploy(ctx, d); err != nil {
+	s.token = hex.EncodeToString(token[:])
+	for _, step := range []func(context.Context) error{
+		s.openPorts, s.openStore, s.openIdentities, s.startBroker, s.startEngine, s.openFactories,
+		s.openCertificates, s.openControlPlane, s.deployAll, s.resume, s.serve,
+	} {
+		if err := step(ctx); err != nil {
 			return nil, err
 		}
-	}
-	if err := s.resume(ctx); err != nil {
-		return nil, err
-	}
-	if err := s.control.kernel.Start(); err != nil {
-		return nil, err
-	}
-	if err := s.serve(); err != nil {
-		return nil, err
 	}
 	if !o.WithoutTriggers {
 		// A trigger that can't be started is logged and tried again; it must not
@@ -171,10 +135,10 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	return s, nil
 }
 
-func (s *System) openStore() error {
+func (s *System) openStore(context.Context) error {
 	o := store.Options{Logger: s.log, Clock: s.clock, InMemory: s.o.Ephemeral, AfterCommit: s.o.AfterCommit}
 	if s.o.KeyFile != "" {
-		key, err := readKey(s.o.KeyFile)
+		key, err := store.ReadKey(s.o.KeyFile)
 		if err != nil {
 			return err
 		}
@@ -223,7 +187,7 @@ func (s *System) startBroker(ctx context.Context) error {
 
 func (s *System) startEngine(context.Context) error {
 	s.registry = activity.Executors(activity.Options{Bus: s.bus, Web: activity.WebOptions{
-		Clock: s.clock, Tokens: factoryTokens{s}, Hosts: map[string]string{languageHost: s.http.Addr().String()},
+		Clock: s.clock, Tokens: &issuer.FactoryTokens{Issuer: s.control.issuer.Issuer, Now: s.clock.Now, Identity: s.factoryIdentity}, Hosts: map[string]string{languageHost: s.http.Addr().String()},
 	}})
 	e, err := engine.New(engine.Options{
 		History: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Registry: s.registry, Sealer: s.store,
@@ -240,30 +204,24 @@ func (s *System) startEngine(context.Context) error {
 	return nil
 }
 
-// resume takes up the runs that were in flight, after the locks of runs that do
-// not exist were released: their RunCreated was never durable, or their end is.
+// resume takes up what was under way: the runs, after the locks of runs that do not
+// exist were released, and the deletions of the resource manager.
 func (s *System) resume(ctx context.Context) error {
-	active := map[string]bool{}
+	active := map[broker.RunID]bool{}
 	runs, err := s.store.ActiveRuns()
 	if err != nil {
 		return err
 	}
 	for _, r := range runs {
-		active[r.ID] = true
+		active[broker.RunID(r.ID)] = true
 	}
-	var orphans []broker.RunID
-	for run := range s.broker.RunLocks() {
-		if !active[string(run)] {
-			orphans = append(orphans, run)
-		}
+	if err := s.bus.ReleaseOthers(ctx, s.store, active); err != nil {
+		return err
 	}
-	slices.Sort(orphans)
-	for _, run := range orphans {
-		if err := s.apply(s.broker.ReleaseRun(run)); err != nil {
-			return fmt.Errorf("release the messages of run %s, which is over: %w", run, err)
-		}
+	if err := s.engine.Start(ctx); err != nil {
+		return err
 	}
-	return s.engine.Start(ctx)
+	return s.control.kernel.Start()
 }
 
 // queueDeleted cancels the runs whose messages went with their queue.
@@ -280,63 +238,28 @@ func (s *System) queueDeleted(ns, path string, runs []broker.RunID) {
 	})
 }
 
-// apply makes one effect durable on its own.
-func (s *System) apply(e commit.Effect) error {
-	if e == nil {
-		return nil
-	}
-	u := &commit.Unit{}
-	release, err := e.Stage(u)
-	if err != nil {
-		return err
-	}
-	s.store.Submit(u)
-	release()
-	s.store.Sync(u)
-	return nil
-}
-
-func (s *System) openPorts() error {
-	open := func(address string, fallback bool, what string) (net.Listener, error) {
-		if address == "" {
-			address = "127.0.0.1:0"
-		}
-		l, err := listen.Open(address, fallback)
-		if err != nil {
-			return nil, err
-		}
-		if !listen.IsLoopback(l.Addr().String()) {
-			l.Close()
-			return nil, fmt.Errorf("%s address %s can be reached from other machines; this version serves this machine only, without TLS", what, address)
-		}
-		if l.Addr().String() != address && !strings.HasSuffix(address, ":0") {
-			s.log.Info("the default address is in use; serving on another", "what", what, "default", address, "address", l.Addr().String())
-		}
-		return l, nil
-	}
-	var err error
+// openPorts opens the Service Bus port and the HTTP port.
+func (s *System) openPorts(context.Context) (err error) {
 	if !s.o.WithoutAMQP {
-		if s.amqp, err = open(s.o.AMQPAddress, s.o.AMQPFallback, "Service Bus"); err != nil {
+		if s.amqp, err = s.open("Service Bus", s.o.AMQPAddress, s.o.AMQPFallback); err != nil {
 			return err
 		}
 	}
-	s.http, err = open(s.o.HTTPAddress, s.o.HTTPFallback, "HTTP")
+	s.http, err = s.open("HTTP", s.o.HTTPAddress, s.o.HTTPFallback)
 	return err
 }
 
-// makeToken makes the secret that the endpoints file hands to whoever may read
-// the data directory.
-func (s *System) makeToken() error {
-	var key [24]byte
-	if _, err := io.ReadFull(s.o.Rand, key[:]); err != nil {
-		return err
+func (s *System) open(what, address string, fallback bool) (net.Listener, error) {
+	l, err := listen.OpenLoopback(what, address, fallback)
+	if err == nil && address != "" && l.Addr().String() != address && !strings.HasSuffix(address, ":0") {
+		s.log.Info("the default address is in use; serving on another",
+			"what", what, "default", address, "address", l.Addr().String())
 	}
-	s.token = hex.EncodeToString(key[:])
-	return nil
+	return l, err
 }
 
 // serve begins to accept.
-func (s *System) serve() error {
+func (s *System) serve(context.Context) error {
 	s.ports.Serve(s.server.serve, s.http)
 	s.mu.Lock()
 	s.serves = true
@@ -405,7 +328,7 @@ func (s *System) teardown() error {
 	if s.control.kernel != nil {
 		s.control.kernel.Close()
 	}
-	if s.control.temporary {
+	if s.o.Ephemeral && s.control.certDir != "" {
 		os.RemoveAll(s.control.certDir)
 	}
 	if s.store != nil {

@@ -40,7 +40,7 @@ func (m Identity) Claims(audience string) Claims {
 // FactoryTokens gives the activities of data factories the tokens of their
 // factories' identities. It is a pipeline/activity.Tokens.
 type FactoryTokens struct {
-	Issuer *Issuer
+	Issuer func() (*Issuer, error)
 	Now    func() time.Time
 	// Identity returns the identity that a factory has: its own if credential is
 	// empty, else the user-assigned one that it knows by that name. The error says
@@ -62,5 +62,9 @@ func (f *FactoryTokens) Token(ctx context.Context, factory, credential, resource
 	if err != nil {
 		return "", fmt.Errorf("managed identity of factory %s: %w", factory, err)
 	}
-	return f.Issuer.Issue("", id.Claims(audience), f.Now())
+	i, err := f.Issuer()
+	if err != nil {
+		return "", err
+	}
+	return i.Issue("", id.Claims(audience), f.Now())
 }

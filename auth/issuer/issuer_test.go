@@ -365,7 +365,7 @@ func TestFactoryTokens(t *testing.T) {
 	i := newIssuer(t)
 	own := Identity{ClientID: "7c1d2e3f-1111-4222-8333-944445555666", PrincipalID: "8c1d2e3f-1111-4222-8333-944445555666",
 		ResourceID: "/subscriptions/s/resourcegroups/g/providers/Microsoft.DataFactory/factories/f"}
-	var tokens activity.Tokens = &FactoryTokens{Issuer: i, Now: func() time.Time { return noon }, Identity: func(factory, credential string) (Identity, error) {
+	var tokens activity.Tokens = &FactoryTokens{Issuer: func() (*Issuer, error) { return i, nil }, Now: func() time.Time { return noon }, Identity: func(factory, credential string) (Identity, error) {
 		if factory != "f" || credential != "" {
 			return Identity{}, errors.New("it has none")
 		}

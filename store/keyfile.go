@@ -1,4 +1,4 @@
-package system
+package store
 
 import (
 	"encoding/base64"
@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// readKey reads a sealing key of 32 bytes, written in hex or base64.
-func readKey(name string) ([]byte, error) {
+// ReadKey reads a sealing key of 32 bytes from a file in hex or base64.
+func ReadKey(name string) ([]byte, error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
