@@ -25,7 +25,8 @@ func TestModel(t *testing.T) {
 		m := newMachine(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"send": m.send, "copies": m.copies, "advance": m.advance, "tick": m.tick, "work": m.work, "finish": m.finish,
-			"credit": m.credit, "drain": m.drain, "settle": m.settle, "beginSettle": m.beginSettle, "endSettle": m.endSettle, "renew": m.renew,
+			"credit": m.credit, "drain": m.drain, "renew": m.renew,
+			"settle": m.settle, "beginSettle": m.beginSettle, "endSettle": m.endSettle,
 			"reserve": m.reserve, "free": m.free, "lockRun": m.lockRun, "settleReserved": m.settleReserved, "settleRun": m.settleRun,
 			"watch": m.watch, "receiveDeferred": m.receiveDeferred, "restart": m.restart, "settled": m.quiet,
 			"": m.invariants,
@@ -512,7 +513,8 @@ func (m *machine) pick(t *rapid.T, o owner) *modelMessage {
 
 func (m *machine) settle(t *rapid.T) {
 	x := m.pick(t, link)
-	op := &entity.Settle{Sub: x.sub, Tokens: []entity.LockToken{x.token, {0xff}}, Outcome: m.drawOutcome(t, x.sub)}
+	tokens := []entity.LockToken{x.token, {0xff}}
+	op := &entity.Settle{Sub: x.sub, Tokens: tokens, Outcome: m.drawOutcome(t, x.sub)}
 	supply := m.mustCheck(t, op)
 	held := x.until.After(m.now)
 	if (op.Errs[0] == nil) != held || !errors.Is(op.Errs[1], entity.ErrMessageLockLost) {
@@ -540,7 +542,8 @@ func (m *machine) beginSettle(t *rapid.T) {
 	if first.sub != second.sub {
 		t.Skip("of different sub-queues")
 	}
-	op := &entity.Settle{Sub: first.sub, Tokens: []entity.LockToken{first.token, second.token}, Outcome: m.drawOutcome(t, first.sub)}
+	tokens := []entity.LockToken{first.token, second.token}
+	op := &entity.Settle{Sub: first.sub, Tokens: tokens, Outcome: m.drawOutcome(t, first.sub)}
 	m.settling = &settling{op, &entity.Supply{}, []int64{first.seq, second.seq}}
 	need, err := m.q.Check(m.env(), op)
 	if err != nil {
@@ -593,7 +596,8 @@ func (m *machine) reserve(t *rapid.T) {
 	if m.held != nil {
 		t.Skip("one is held")
 	}
-	op := &entity.Reserve{Sub: entity.SubQueue(rapid.IntRange(0, 1).Draw(t, "sub-queue")), Max: rapid.IntRange(1, 3).Draw(t, "max")}
+	op := &entity.Reserve{Sub: entity.SubQueue(rapid.IntRange(0, 1).Draw(t, "sub-queue"))}
+	op.Max = rapid.IntRange(1, 3).Draw(t, "max")
 	m.applyWith(t, m.mustCheck(t, op), op)
 	m.held = op.Result
 }
@@ -696,7 +700,8 @@ func (m *machine) watch(t *rapid.T) {
 	}
 	slices.Sort(seqs)
 	seq := rapid.SampledFrom(seqs).Draw(t, "deferred")
-	op := &entity.ReceiveDeferred{Sub: sub, Mode: entity.ReceiveMode(rapid.IntRange(0, 1).Draw(t, "mode")), SequenceNumbers: []int64{seq}}
+	op := &entity.ReceiveDeferred{Sub: sub, SequenceNumbers: []int64{seq}}
+	op.Mode = entity.ReceiveMode(rapid.IntRange(0, 1).Draw(t, "mode"))
 	need, err := m.q.Check(m.env(), op)
 	if (err == nil) != (m.model[seq].owner == free) {
 		t.Fatalf("receive deferred %+v: error %v", m.model[seq], err)
@@ -704,7 +709,8 @@ func (m *machine) watch(t *rapid.T) {
 	if err != nil {
 		return
 	}
-	if want := []entity.MessageKey{{Sub: sub, SequenceNumber: seq}}; need == nil || !slices.Equal(need.Deferred, want) {
+	want := []entity.MessageKey{{Sub: sub, SequenceNumber: seq}}
+	if need == nil || !slices.Equal(need.Deferred, want) {
 		t.Fatalf("receive deferred %d needs %+v", seq, need)
 	}
 	m.readings[r] = &reading{op, &entity.Supply{}}

@@ -23,7 +23,8 @@ func newBench(t *testing.T) *bench {
 	b.q = entity.New(entity.Config{LockDuration: time.Minute, DefaultTimeToLive: description.Forever, MaxDeliveryCount: 10,
 		MaxBytes: 100, MaxMessageBytes: 100}, entity.State{})
 	n := byte(0)
-	b.env = entity.Env{Now: time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC), Token: func() entity.LockToken { n++; return entity.LockToken{n} }}
+	b.env = entity.Env{Now: time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)}
+	b.env.Token = func() entity.LockToken { n++; return entity.LockToken{n} }
 	return b
 }
 
@@ -59,7 +60,8 @@ func TestStaleSupply(t *testing.T) {
 	b.do(nil, settle(1, entity.Defer))
 	b.do(nil, settle(2, entity.Defer))
 	stored := func(seq int64, count uint32) *entity.Message {
-		return &entity.Message{SequenceNumber: seq, Status: entity.Status{State: entity.Deferred, DeliveryCount: count}}
+		status := entity.Status{State: entity.Deferred, DeliveryCount: count}
+		return &entity.Message{SequenceNumber: seq, Status: status}
 	}
 	first, second := entity.MessageKey{SequenceNumber: 1}, entity.MessageKey{SequenceNumber: 2}
 	slow := &entity.ReceiveDeferred{SequenceNumbers: []int64{1, 2}}

@@ -20,7 +20,8 @@ import (
 // older than those of the topic, and several are decided together.
 func TestTopicCore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := &topicMachine{now: time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC), queues: map[entity.EntityID]*topicQueue{}}
+		m := &topicMachine{queues: map[entity.EntityID]*topicQueue{}}
+		m.now = time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
 		m.config = entity.Config{MaxBytes: 60, MaxMessageBytes: 10, Status: description.Active}
 		m.topic = entity.NewTopic(m.config)
 		m.rules = m.topic.SetSubscriptions(nil)
@@ -98,7 +99,8 @@ func (m *topicMachine) change(t *rapid.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, letter := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 3, rapid.ID).Draw(t, "letters") {
+		letters := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 0, 3, rapid.ID)
+		for _, letter := range letters.Draw(t, "letters") {
 			r := &entity.Rule{Name: letter, Match: matcher(letter)}
 			if rapid.IntRange(0, 3).Draw(t, "action") == 0 {
 				r.Action = action // which fails: the messages have no encoding
@@ -109,7 +111,8 @@ func (m *topicMachine) change(t *rapid.T) {
 	var all []entity.Subscription
 	for _, id := range m.ids() {
 		s := m.queues[id]
-		all = append(all, entity.Subscription{ID: id, Queue: s.q, DeadLetterFilterErrors: s.deadLetter, Rules: s.rules})
+		all = append(all, entity.Subscription{ID: id, Queue: s.q, DeadLetterFilterErrors: s.deadLetter,
+			Rules: s.rules})
 	}
 	m.rules = m.topic.SetSubscriptions(all)
 	m.stale = map[*entity.Publish]bool{}
@@ -315,7 +318,8 @@ func (m *topicMachine) empty(t *rapid.T) {
 }
 
 func (m *topicMachine) status(t *rapid.T) {
-	m.config.Status = rapid.SampledFrom([]description.Status{description.Active, description.Active, description.SendDisabled}).Draw(t, "status")
+	statuses := []description.Status{description.Active, description.Active, description.SendDisabled}
+	m.config.Status = rapid.SampledFrom(statuses).Draw(t, "status")
 	m.topic.SetConfig(m.config)
 }
 
@@ -326,7 +330,8 @@ func (m *topicMachine) compare(t *rapid.T) {
 	for id, s := range m.queues {
 		main, dlq := s.q.Counters(entity.MainQueue), s.q.Counters(entity.DeadLetterQueue)
 		if main.Messages != int64(len(s.messages)) || dlq.Messages != int64(len(s.dead)) || main.NextSequence != s.next {
-			t.Fatalf("subscription %d: main %+v, dead letters %+v; want %v and %v, next number %d", id, main, dlq, s.messages, s.dead, s.next)
+			t.Fatalf("subscription %d: main %+v, dead letters %+v; want %v and %v, next number %d",
+				id, main, dlq, s.messages, s.dead, s.next)
 		}
 	}
 }
