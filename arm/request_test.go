@@ -206,6 +206,8 @@ func TestPageParameters(t *testing.T) {
 		{"&$top=2147483647", "01", "%24skiptoken=2&%24top=2147483647&api-version=2024-01-01"},
 		{"&$skip=4&$top=2147483647", "4", ""},
 		{"&$skip=3", "34", ""},
+		{"&$skip=4&$top=3", "4", ""},
+		{"&$skip=1&$top=3&$skiptoken=3", "3", ""},
 		{"&$filter=a%20b%26c", "01", "%24filter=a+b%26c&%24skiptoken=2&api-version=2024-01-01"},
 	} {
 		w := do(k, "POST", widget+"/pages"+v+c.query, "")

@@ -27,6 +27,10 @@ func TestRefused(t *testing.T) {
 	if w := f.do("PUT", group+version, `{"location":"westeurope","tags":{"a":"1"}}`); w.Code != 201 {
 		t.Fatal(armtest.Describe(w))
 	}
+	const subscriptionTags = "/subscriptions/" + sub + "/providers/Microsoft.Resources/tags/default"
+	if w := f.do("PUT", subscriptionTags+version, `{"properties":{"tags":{"a":"1"}}}`); w.Code != 200 {
+		t.Fatal(armtest.Describe(w))
+	}
 	before := strings.Join(f.store.Keys(""), "\n")
 	assign := func(properties string) string { return `{"properties":{` + properties + `}}` }
 	good := `"roleDefinitionId":"` + sender + `","principalId":"` + principal + `"`
@@ -71,6 +75,7 @@ func TestRefused(t *testing.T) {
 		{"PATCH", tags, tag(`"n":"1","N":"2"`), 400, "DuplicateTagName"},
 		{"PUT", tags, tag(strings.Join(manyTags, ",")), 400, "TooManyTags"},
 		{"PATCH", tags, tag(strings.Join(manyTags[:50], ",")), 400, "TooManyTags"}, // with the one that is there
+		{"PATCH", subscriptionTags, tag(strings.Join(manyTags[:50], ",")), 400, "TooManyTags"},
 		{"PATCH", tags, `{"properties":{"tags":{}}}`, 400, "InvalidRequestContent"},
 		{"PATCH", tags, `{"operation":"Add","properties":{"tags":{}}}`, 400, "InvalidRequestContent"},
 		{"PUT", tags, `{"properties":{"tags":{"a":null}}}`, 400, "InvalidRequestContent"},
