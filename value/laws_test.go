@@ -251,3 +251,18 @@ func TestDepth(t *testing.T) {
 		}
 	}
 }
+
+// TestEscapes: each character of ASCII, and some beyond, is read by the standard
+// library as itself; only what JSON demands is escaped.
+func TestEscapes(t *testing.T) {
+	for r := rune(0); r < 0x80; r++ {
+		text := Append(nil, string(r)+"é\u2028😀")
+		var got string
+		if err := json.Unmarshal(text, &got); err != nil || got != string(r)+"é\u2028😀" {
+			t.Errorf("%q is written %s: %q, %v", r, text, got, err)
+		}
+		if escaped := text[1] == '\\'; escaped != (r < ' ' || r == '"' || r == '\\') {
+			t.Errorf("%q is written %s", r, text)
+		}
+	}
+}
