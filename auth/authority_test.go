@@ -6,6 +6,7 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"switchyard/auth/authtest"
 	"sync"
 	"testing"
 	"time"
@@ -78,7 +79,7 @@ func TestVerifySAS(t *testing.T) {
 			if expires.IsZero() {
 				expires = testNow.Add(time.Second)
 			}
-			got, err := a.VerifySAS("ns1", FormatSAS(tt.sr, tt.keyName, tt.key, expires), tt.audience, testNow)
+			got, err := a.VerifySAS("ns1", authtest.FormatSAS(tt.sr, tt.keyName, tt.key, expires), tt.audience, testNow)
 			if tt.wantErr != nil {
 				if !errors.Is(err, tt.wantErr) {
 					t.Fatalf("err = %v, want %v (grant %+v)", err, tt.wantErr, got)
@@ -92,11 +93,11 @@ func TestVerifySAS(t *testing.T) {
 		})
 	}
 
-	if _, err := a.VerifySAS("ns2", FormatSAS("sb://"+testHost+"/q", DefaultRuleName, "root-1", testNow.Add(time.Hour)), "sb://"+testHost+"/q", testNow); !errors.Is(err, ErrUnknownKey) {
+	if _, err := a.VerifySAS("ns2", authtest.FormatSAS("sb://"+testHost+"/q", DefaultRuleName, "root-1", testNow.Add(time.Hour)), "sb://"+testHost+"/q", testNow); !errors.Is(err, ErrUnknownKey) {
 		t.Errorf("a key of another namespace: err = %v, want ErrUnknownKey", err)
 	}
 	var expired *ExpiredError
-	_, err := a.VerifySAS("ns1", FormatSAS("sb://"+testHost+"/q", DefaultRuleName, "root-1", testNow), "sb://"+testHost+"/q", testNow)
+	_, err := a.VerifySAS("ns1", authtest.FormatSAS("sb://"+testHost+"/q", DefaultRuleName, "root-1", testNow), "sb://"+testHost+"/q", testNow)
 	if !errors.As(err, &expired) || !expired.Expires.Equal(testNow) {
 		t.Errorf("err = %v, want an ExpiredError of %v", err, testNow)
 	}
@@ -230,7 +231,7 @@ func TestNewRule(t *testing.T) {
 
 func TestAuthorityConcurrent(t *testing.T) {
 	a := testAuthority(t)
-	token := FormatSAS("sb://"+testHost+"/q", DefaultRuleName, "root-1", testNow.Add(time.Hour))
+	token := authtest.FormatSAS("sb://"+testHost+"/q", DefaultRuleName, "root-1", testNow.Add(time.Hour))
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {

@@ -105,12 +105,3 @@ func sign(text, key string) []byte {
 	mac.Write([]byte(text))
 	return base64.StdEncoding.AppendEncode(nil, mac.Sum(nil))
 }
-
-// FormatSAS makes a token for resource (a URI such as sb://host/queue) that is
-// good until expires, whole seconds.
-func FormatSAS(resource, keyName, key string, expires time.Time) string {
-	sr := url.QueryEscape(resource)
-	se := strconv.FormatInt(expires.Unix(), 10)
-	return fmt.Sprintf("%s sr=%s&sig=%s&se=%s&skn=%s", sasPrefix, sr,
-		url.QueryEscape(string(sign(sr+"\n"+se, key))), se, url.PathEscape(keyName))
-}

@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"strings"
+	"switchyard/auth/authtest"
 	"testing"
 	"time"
 )
@@ -89,7 +90,7 @@ func TestParseSASMalformed(t *testing.T) {
 
 func TestFormatSASVerifies(t *testing.T) {
 	expires := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
-	token := FormatSAS("sb://ns.servicebus.windows.net/orders/a b", "send+listen", "päss+wörd=", expires)
+	token := authtest.FormatSAS("sb://ns.servicebus.windows.net/orders/a b", "send+listen", "päss+wörd=", expires)
 	s, err := ParseSAS(token)
 	if err != nil {
 		t.Fatalf("ParseSAS(%q): %v", token, err)

@@ -29,15 +29,6 @@ type Function struct {
 	MinArgs, MaxArgs int
 }
 
-// Functions returns all functions, by family in the order of the documentation.
-func Functions() []Function {
-	list := make([]Function, len(functionTable))
-	for i, f := range functionTable {
-		list[i] = Function{f.name, f.family, f.min, f.max}
-	}
-	return list
-}
-
 // LookupFunction returns the function with that name, ignoring case.
 func LookupFunction(name string) (Function, bool) {
 	f := lookupFunction(name)

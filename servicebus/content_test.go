@@ -57,7 +57,7 @@ func (m sentMessage) encode(t testing.TB) []byte {
 	}
 	b = append(b, m.body...)
 	if m.footer != nil {
-		check(frames.AppendFooter(b, m.footer))
+		check(encoding.AppendMap(append(b, 0x00, 0x53, byte(frames.CodeFooter)), m.footer))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
 	"switchyard/auth"
+	"switchyard/auth/authtest"
 	"switchyard/broker"
 )
 
@@ -326,7 +327,7 @@ func TestWrongKey(t *testing.T) {
 func TestExpiredToken(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{})
-	token := auth.FormatSAS("sb://"+s.addr+"/q", auth.DefaultRuleName, auth.DevelopmentKey, time.Now().Add(-time.Minute))
+	token := authtest.FormatSAS("sb://"+s.addr+"/q", auth.DefaultRuleName, auth.DevelopmentKey, time.Now().Add(-time.Minute))
 	c, err := azservicebus.NewClientFromConnectionString("Endpoint=sb://"+s.addr+";SharedAccessSignature="+token+";UseDevelopmentEmulator=true", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -342,7 +343,7 @@ func TestExpiredToken(t *testing.T) {
 func TestTokenExpiryDetaches(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{})
-	token := auth.FormatSAS("sb://"+s.addr+"/", auth.DefaultRuleName, auth.DevelopmentKey, time.Now().Add(time.Hour))
+	token := authtest.FormatSAS("sb://"+s.addr+"/", auth.DefaultRuleName, auth.DevelopmentKey, time.Now().Add(time.Hour))
 	c, err := azservicebus.NewClientFromConnectionString("Endpoint=sb://"+s.addr+";SharedAccessSignature="+token+";UseDevelopmentEmulator=true", nil)
 	if err != nil {
 		t.Fatal(err)

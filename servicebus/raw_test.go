@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/go-amqp"
 
 	"switchyard/auth"
+	"switchyard/auth/authtest"
 	"switchyard/broker"
 	"switchyard/servicebus"
 )
@@ -187,7 +188,7 @@ func TestPutToken(t *testing.T) {
 	cbs := newRPC(t, s.newSession(conn), "$cbs")
 	const host = "sb://testns.servicebus.windows.net/"
 	sas := func(resource, key string, expires time.Time) string {
-		return auth.FormatSAS(resource, auth.DefaultRuleName, key, expires)
+		return authtest.FormatSAS(resource, auth.DefaultRuleName, key, expires)
 	}
 	soon := time.Now().Add(time.Hour)
 	const kind = "servicebus.windows.net:sastoken"

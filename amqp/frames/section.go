@@ -36,11 +36,6 @@ func AppendApplicationProperties(dst []byte, m *encoding.Map) ([]byte, error) {
 	return appendMapSection(dst, CodeApplicationProperties, m)
 }
 
-// AppendFooter adds a footer section; nil is written as an empty one.
-func AppendFooter(dst []byte, m *encoding.Map) ([]byte, error) {
-	return appendMapSection(dst, CodeFooter, m)
-}
-
 func appendMapSection(dst []byte, code Code, m *encoding.Map) ([]byte, error) {
 	out, err := encoding.AppendMap(append(dst, 0x00, 0x53, byte(code)), m)
 	if err != nil {
@@ -91,15 +86,6 @@ func AppendData(dst, data []byte) []byte {
 // AppendValue adds an amqp-value section.
 func AppendValue(dst []byte, v any) ([]byte, error) {
 	out, err := encoding.Append(append(dst, 0x00, 0x53, byte(CodeValue)), v)
-	if err != nil {
-		return dst, err
-	}
-	return out, nil
-}
-
-// AppendSequence adds an amqp-sequence section.
-func AppendSequence(dst []byte, l encoding.List) ([]byte, error) {
-	out, err := encoding.Append(append(dst, 0x00, 0x53, byte(CodeSequence)), l)
 	if err != nil {
 		return dst, err
 	}

@@ -90,16 +90,6 @@ func AppendState(dst []byte, s State) ([]byte, error) {
 	return dst, fmt.Errorf("%w: delivery state %T", encoding.ErrUnsupported, s)
 }
 
-// ParseState reads a delivery state; the bytes after it are ignored.
-func ParseState(b []byte) (State, error) {
-	code, in, _, err := ReadList(b)
-	if err != nil {
-		return nil, err
-	}
-	s := readStateFields(code, &in)
-	return s, in.Err()
-}
-
 func readState(f *encoding.Fields) State {
 	code, in, ok := readDescribed(f)
 	if !ok {

@@ -63,6 +63,7 @@ var arrows = map[string][]string{
 	"arm/servicebusrp":  {"arm", "auth", "broker", "broker/description", "broker/filter", "commit", "value"},
 	"arm/datafactoryrp": {"pipeline/engine", "arm", "commit", "value", "pipeline", "pipeline/factory"},
 	"pipeline/factory":  {"clock", "commit", "value", "pipeline", "pipeline/engine"},
+	"auth/authtest":     {},
 	"auth/issuer":       {"auth"},
 	"auth/identityhttp": {"auth", "auth/issuer"},
 	"broker/filter":     {},

@@ -134,12 +134,6 @@ func redirect(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// Close drops idle connections.
-func (w *Web) Close() {
-	w.checked.CloseIdleConnections()
-	w.lax.CloseIdleConnections()
-}
-
 // webRequest is the resolved input of a Web activity.
 type webRequest struct {
 	method  string

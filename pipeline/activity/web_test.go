@@ -38,7 +38,6 @@ func call(t testing.TB, o activity.WebOptions, url, input string) activity.Resul
 		o.Clock = impatient{}
 	}
 	w := activity.NewWeb(o)
-	defer w.Close()
 	return w.Execute(context.Background(), &activity.Call{
 		ActivityName: "Web", ActivityType: "WebActivity", ActivityRunID: "11111111-2222-5333-8444-555555555555", Factory: "f",
 		Input: parse(t, strings.ReplaceAll(input, "%URL%", url)),
@@ -308,7 +307,6 @@ func TestWebServicePrincipal(t *testing.T) {
 	}))
 	defer s.Close()
 	w := activity.NewWeb(activity.WebOptions{Clock: clock.Wall{}, Authority: s.URL})
-	defer w.Close()
 	execute := func(key string) activity.Result {
 		return w.Execute(context.Background(), &activity.Call{Input: parse(t, `{"method":"GET","url":"`+s.URL+`/","authentication":
 			{"type":"ServicePrincipal","userTenant":"tenant","username":"id","password":{"type":"SecureString","value":"`+key+`"},"resource":"res"}}`)})
