@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"switchyard/auth"
 	"switchyard/client"
 	"switchyard/listen"
 )
@@ -27,11 +28,14 @@ func (s *System) publish() {
 // Endpoints says how to connect to this Switchyard.
 func (s *System) Endpoints() client.Endpoints {
 	e := client.Endpoints{
-		PID: os.Getpid(), HTTP: s.httpURL(), HTTPS: s.httpsURL(), Token: s.token, Namespaces: []client.Namespace{}, Factories: []client.Factory{},
-		TenantID: s.tenant, SubscriptionID: s.subscription, ClientID: DevelopmentClientID, ClientSecret: DevelopmentClientSecret,
-		CAFile: filepath.Join(s.control.certDir, listen.AuthorityFile), BundleFile: filepath.Join(s.control.certDir, listen.BundleFile),
+		PID: os.Getpid(), HTTP: "http://" + s.http.Addr().String(), HTTPS: s.httpsURL(), Token: s.token,
+		Namespaces: []client.Namespace{}, Factories: []client.Factory{},
+		TenantID: s.identities.tenant, SubscriptionID: s.subscription,
+		ClientID: DevelopmentClientID, ClientSecret: DevelopmentClientSecret,
+		CAFile:     filepath.Join(s.control.certDir, listen.AuthorityFile),
+		BundleFile: filepath.Join(s.control.certDir, listen.BundleFile),
 	}
-	if s.applications != nil {
+	if s.o.Applications != nil {
 		e.ClientID, e.ClientSecret = "", "" // registered ones only
 	}
 	if s.amqp != nil {
@@ -73,4 +77,28 @@ func (s *System) Endpoints() client.Endpoints {
 		e.Factories = append(e.Factories, x)
 	}
 	return e
+}
+
+func (s *System) httpsURL() string { return "https://" + s.http.Addr().String() }
+
+// ConnectionString is what an Azure client connects to a namespace with.
+func (s *System) ConnectionString(namespace string) string {
+	r, err := s.auth.Rule(namespace, "", DevelopmentKeyName)
+	if err != nil {
+		return ""
+	}
+	return s.connectionString(namespace, "", r.Name, r.PrimaryKey)
+}
+
+// connectionString is that for a key, of an entity unless it is "".
+func (s *System) connectionString(namespace, entity, keyName, key string) string {
+	if s.amqp == nil {
+		return ""
+	}
+	host, err := s.ports.Address(namespace)
+	if err != nil {
+		s.log.Error("a namespace has no port", "namespace", namespace, "err", err)
+		return ""
+	}
+	return auth.ConnectionString{Endpoint: host, KeyName: keyName, Key: key, EntityPath: entity, Emulator: true}.Format()
 }

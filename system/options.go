@@ -1,6 +1,7 @@
 package system
 
 import (
+	"crypto/rand"
 	"io"
 	"log/slog"
 	"time"
@@ -54,6 +55,22 @@ type Options struct {
 	// before anybody hears of it: the place where tests of crashes end the
 	// process.
 	AfterCommit func(n uint64)
+}
+
+// defaults fills in what is not given.
+func (o *Options) defaults() {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Clock == nil {
+		o.Clock = clock.Wall{}
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if o.Grace == 0 {
+		o.Grace = DefaultGrace
+	}
 }
 
 // DefaultGrace is the default of Options.Grace.

@@ -14,6 +14,7 @@ const (
 	metaIssuerKey    = "auth/issuer-key"
 	metaTenant       = "identity/tenant"
 	metaSubscription = "identity/subscription"
+	metaAuthority    = "auth/authority" // all authorization rules, as earlier versions kept them
 	metaControlPlane = "arm/"
 	metaPort         = "door/" // + namespace in lower case
 	// metaDevelopmentKey + namespace in lower case: a folder's namespace that has

@@ -29,7 +29,7 @@ func TestRolesOfTheDataPlane(t *testing.T) {
 	for _, d := range resourcesrp.RoleDefinitions() {
 		roles[d.Name] = d.ID
 	}
-	iss, err := s.control.issuer.Issuer()
+	iss, err := s.identities.issuer.Issuer()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,10 +2,15 @@ package system
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 
 	"switchyard/deploy"
+	"switchyard/pipeline"
 	"switchyard/pipeline/engine"
+	"switchyard/pipeline/factory"
 	"switchyard/pipeline/run"
 	"switchyard/value"
 )
@@ -36,7 +41,7 @@ func RunOnce(ctx context.Context, o RunOnceOptions) (*RunResult, error) {
 		return nil, err
 	}
 	defer s.Stop()
-	f, err := s.factory(o.Factory)
+	f, err := one(s.factories, o.Factory)
 	if err != nil {
 		return nil, err
 	}
@@ -54,27 +59,56 @@ func RunOnce(ctx context.Context, o RunOnceOptions) (*RunResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	activities, err := s.activityRuns(id)
+	list, err := s.engine.ActivityRuns(id)
 	if err != nil {
 		return nil, err
+	}
+	activities := value.Array{}
+	for _, a := range list {
+		activities = append(activities, a.JSON())
 	}
 	return &RunResult{Run: record.JSON(), Activities: activities, Succeeded: status == run.Succeeded}, nil
 }
 
-func (s *System) activityRuns(id string) (value.Array, error) {
-	list, err := s.engine.ActivityRuns(id)
+// one finds a factory by name, or the only one if name is empty.
+func one(m *factory.Manager, name string) (*pipeline.Factory, error) {
+	names := m.Names()
+	switch {
+	case name != "":
+	case len(names) == 1:
+		name = names[0]
+	case len(names) == 0:
+		return nil, &NotFoundError{"no data factory is deployed"}
+	default:
+		return nil, &NotFoundError{"there are several data factories; name one of " + strings.Join(names, ", ")}
+	}
+	f, err := m.Factory(name)
 	if err != nil {
-		return nil, mean(err)
+		return nil, &NotFoundError{fmt.Sprintf("data factory %q is not deployed; deployed are: %s", name, strings.Join(names, ", "))}
 	}
-	out := value.Array{}
-	for _, a := range list {
-		out = append(out, a.JSON())
+	return f, nil
+}
+
+// NotFoundError says what is not there.
+type NotFoundError struct{ Msg string }
+
+func (e *NotFoundError) Error() string { return e.Msg }
+
+// IsBadRequest reports whether a run was refused for what it was asked with, not
+// for what happened.
+func IsBadRequest(err error) bool {
+	for _, x := range []error{
+		engine.ErrPipelineNotFound, engine.ErrMissingParameter, engine.ErrUnknownParameter,
+		engine.ErrInvalidParameter, engine.ErrTooManyQueuedRuns,
+	} {
+		if errors.Is(err, x) {
+			return true
+		}
 	}
-	return out, nil
+	_, ok := errors.AsType[*NotFoundError](err)
+	return ok
 }
 
 // RunCounts returns how many pipeline runs and activity runs this process has
 // finished.
-func (s *System) RunCounts() (runs, activities int) {
-	return s.engine.Counts()
-}
+func (s *System) RunCounts() (runs, activities int) { return s.engine.Counts() }

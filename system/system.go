@@ -4,20 +4,18 @@
 //
 // Start order: the store, the broker and its namespaces, the ports, the
 // deployments, the engine with the runs that were in flight, the triggers, and
-// last whoever connects. Stop is the reverse: nothing new is taken before what
-// runs is given its time to finish.
+// last the clients. Stop is the reverse: nothing new is taken before what runs is
+// given its time to finish.
 package system
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +38,7 @@ import (
 	"switchyard/pipeline/trigger"
 	"switchyard/ports"
 	"switchyard/store"
+	"switchyard/value"
 )
 
 // A System is a running Switchyard.
@@ -56,24 +55,20 @@ type System struct {
 	registry *activity.Registry
 
 	amqp, http net.Listener
-	token      string // opens the management part of HTTP
+	token      string // opens the management part of HTTP to those who may read the data directory
 
-	// links ends when no more links are wanted, ctx when the ports close.
-	links, ctx               context.Context
-	cancelLinks, cancelPorts context.CancelFunc
+	cancelLinks, cancelPorts context.CancelFunc // end the contexts of dialects
 
-	ports  *ports.Ports
-	server *server
-	wg     sync.WaitGroup // cancellations of runs
+	ports    *ports.Ports
+	dialects *dialects
+	keys     servicebusrp.Keys
+	wg       sync.WaitGroup // cancellations of runs
 
-	factories *factory.Manager
-	control   controlPlane
-	// applications are the only ones that may log in; nil in development.
-	applications *issuer.Applications
-
-	// tenant and subscription are GUIDs that stay the same for the life of the
-	// data directory.
-	tenant, subscription string
+	factories    *factory.Manager
+	starter      bridge.Starter
+	identities   *identities
+	subscription string // a GUID that stays the same for the life of the data directory
+	control      controlPlane
 
 	publishing sync.Mutex // held while the endpoints file is written; before mu
 
@@ -85,33 +80,15 @@ type System struct {
 // Start makes a Switchyard out of options. What fails half-way is taken down
 // again. The context bounds the start only: a System runs until [System.Stop].
 func Start(ctx context.Context, o Options) (_ *System, err error) {
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.Clock == nil {
-		o.Clock = clock.Wall{}
-	}
-	if o.Rand == nil {
-		o.Rand = rand.Reader
-	}
-	if o.Grace == 0 {
-		o.Grace = DefaultGrace
-	}
-	s := &System{o: o, log: o.Logger, clock: clock.NewProcess(o.Clock), auth: &auth.Authority{}}
-	s.ctx, s.cancelPorts = context.WithCancel(context.Background())
-	s.links, s.cancelLinks = context.WithCancel(s.ctx)
-	s.server = &server{log: s.log, clock: s.clock, links: s.links, ctx: s.ctx}
+	o.defaults()
+	s := &System{o: o, log: o.Logger, clock: clock.NewProcess(o.Clock), auth: &auth.Authority{}, dialects: &dialects{}}
+	s.dialects.ctx, s.cancelPorts = context.WithCancel(context.Background())
+	s.dialects.links, s.cancelLinks = context.WithCancel(s.dialects.ctx)
 	defer func() {
 		if err != nil {
 			s.teardown()
 		}
 	}()
-	if o.Applications != nil {
-		if s.applications, err = issuer.ParseApplications(o.Applications); err != nil {
-			return nil, fmt.Errorf("applications that may log in: %w", err)
-		}
-	}
-	// The token is for those who may read the data directory.
 	var token [24]byte
 	if _, err := io.ReadFull(o.Rand, token[:]); err != nil {
 		return nil, err
@@ -119,7 +96,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	s.token = hex.EncodeToString(token[:])
 	for _, step := range []func(context.Context) error{
 		s.openPorts, s.openStore, s.openIdentities, s.startBroker, s.startEngine, s.openFactories,
-		s.openCertificates, s.openControlPlane, s.deployAll, s.resume, s.serve,
+		s.openControlPlane, s.deploy, s.resume, s.serve,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -154,12 +131,17 @@ func (s *System) openStore(context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.store = st
+	s.store, s.keys = st, servicebusrp.Keys{Authority: s.auth, Sealer: st}
 	return nil
 }
 
 func (s *System) startBroker(ctx context.Context) error {
-	if err := s.moveRules(ctx); err != nil {
+	old, err := s.store.Meta(metaAuthority)
+	if err == nil {
+		forget := func(u *commit.Unit) { s.store.DeleteMeta(u, metaAuthority) }
+		err = s.keys.Move(ctx, old, s.store, s.store, forget)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	if err := servicebusrp.MoveSpellings(ctx, records{s.store}, s.store, s.store); err != nil {
@@ -167,7 +149,7 @@ func (s *System) startBroker(ctx context.Context) error {
 	}
 	b, err := broker.New(broker.Options{
 		Store: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
-		Events: broker.EventListener{QueueDeleted: s.queueDeleted, EntityChanged: s.server.entityChanged},
+		Events: broker.EventListener{QueueDeleted: s.queueDeleted, EntityChanged: s.dialects.entityChanged},
 	})
 	if err != nil {
 		return err
@@ -178,16 +160,18 @@ func (s *System) startBroker(ctx context.Context) error {
 		return err
 	}
 	s.bus = bridge.New(bridge.Options{Broker: b, Keys: s.auth, Logger: s.log, Namespace: s.ports.Named})
-	if err := b.AccessRules(s.loadRules); err != nil {
+	if err := b.AccessRules(s.keys.Load); err != nil {
 		return err
 	}
-	b.Start(s.ctx)
+	b.Start(s.dialects.ctx)
 	return nil
 }
 
 func (s *System) startEngine(context.Context) error {
 	s.registry = activity.Executors(activity.Options{Bus: s.bus, Web: activity.WebOptions{
-		Clock: s.clock, Tokens: &issuer.FactoryTokens{Issuer: s.control.issuer.Issuer, Now: s.clock.Now, Identity: s.factoryIdentity}, Hosts: map[string]string{languageHost: s.http.Addr().String()},
+		Clock:  s.clock,
+		Tokens: &issuer.FactoryTokens{Issuer: s.identities.issuer.Issuer, Now: s.clock.Now, Identity: s.identities.ofFactory},
+		Hosts:  map[string]string{language.Host: s.http.Addr().String()},
 	}})
 	e, err := engine.New(engine.Options{
 		History: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Registry: s.registry, Sealer: s.store,
@@ -202,6 +186,19 @@ func (s *System) startEngine(context.Context) error {
 	}
 	s.engine = e
 	return nil
+}
+
+func (s *System) openFactories(context.Context) (err error) {
+	s.starter = bridge.Starter{
+		Bus: s.bus, Engine: s.engine, Log: s.store, Clock: s.clock, Logger: s.log, Context: s.dialects.links,
+	}
+	s.factories, err = factory.New(factory.Options{
+		Store: records{s.store}, Log: s.store, Clock: s.clock, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,
+		TenantID: s.identities.tenant, Starter: s.starter, Retire: factory.RetireRuns(s.engine),
+		GlobalParameter: func(v value.Value) value.Value { return language.Resolve(v) },
+	})
+	s.identities.factories = s.factories
+	return err
 }
 
 // resume takes up what was under way: the runs, after the locks of runs that do not
@@ -260,11 +257,11 @@ func (s *System) open(what, address string, fallback bool) (net.Listener, error)
 
 // serve begins to accept.
 func (s *System) serve(context.Context) error {
-	s.ports.Serve(s.server.serve, s.http)
+	s.ports.Serve(s.dialects.serve, s.http)
 	s.mu.Lock()
 	s.serves = true
 	s.mu.Unlock()
-	if s.applications == nil && s.amqp != nil {
+	if s.o.Applications == nil && s.amqp != nil {
 		s.log.Info("development: any client id with any secret logs in to the control plane; --auth strict asks for registered applications")
 	}
 	if s.o.Ephemeral {
@@ -274,17 +271,6 @@ func (s *System) serve(context.Context) error {
 	defer s.publishing.Unlock()
 	return s.Endpoints().Write(s.o.DataDir)
 }
-
-// forgetNamespace frees the port of a deleted namespace and forgets what is kept
-// of it here.
-func (s *System) forgetNamespace(ns string) {
-	err := s.ports.Forget(ns, func(u *commit.Unit) { s.store.DeleteMeta(u, metaDevelopmentKey+strings.ToLower(ns)) })
-	if err != nil {
-		s.log.Error("the port of a deleted namespace is not free", "namespace", ns, "err", err)
-	}
-}
-
-func (s *System) language() http.Handler { return language.NewHandler(language.Options{}) }
 
 // Stop ends the Switchyard in good order: no new links, runs or triggers; the
 // connections are closed; activities get Options.Grace to finish, and what is
@@ -297,7 +283,7 @@ func (s *System) Stop() error {
 	}
 	s.stopped = true
 	s.mu.Unlock()
-	s.publishing.Lock() // whoever writes the endpoints file has, and nobody begins to
+	s.publishing.Lock() // the endpoints file is not being written, and will not be
 	//lint:ignore SA2001 waiting is the point
 	s.publishing.Unlock()
 	return s.teardown()
@@ -320,7 +306,7 @@ func (s *System) teardown() error {
 	if s.ports != nil {
 		s.ports.Close()
 	}
-	s.server.wg.Wait()
+	s.dialects.server.Wait()
 	s.wg.Wait()
 	if s.broker != nil {
 		s.broker.Close()

@@ -1,7 +1,6 @@
 package datafactoryrp_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,53 +58,6 @@ func (s *starter) Start(f *pipeline.Factory, t *pipeline.Trigger) (func(), error
 	}, nil
 }
 
-// runs is the engine as the provider sees it, as package system adapts it.
-type runs struct {
-	e *engine.Engine
-	m *factory.Manager
-}
-
-func (r runs) CreateRun(ctx context.Context, name, pipelineName string, params *value.Object) (id string, err error) {
-	err = r.m.WithFactory(name, func(f *pipeline.Factory) error {
-		id, err = r.e.CreateRun(ctx, f, pipelineName, params, engine.RunOptions{})
-		return err
-	})
-	if errors.Is(err, engine.ErrMissingParameter) || errors.Is(err, engine.ErrUnknownParameter) {
-		err = errors.Join(datafactoryrp.ErrBadRequest, err)
-	}
-	return id, err
-}
-
-func (r runs) PipelineRun(_, id string) (*value.Object, error) {
-	run, err := r.e.PipelineRun(id)
-	if errors.Is(err, engine.ErrRunNotFound) {
-		return nil, errors.Join(datafactoryrp.ErrNotFound, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return run.JSON(), nil
-}
-
-func (r runs) Query(q engine.Query) ([]*engine.PipelineRun, bool, error) { return r.e.Query(q) }
-
-func (r runs) ActivityRuns(_, id string) (value.Array, error) {
-	list, err := r.e.ActivityRuns(id)
-	out := value.Array{}
-	for _, a := range list {
-		out = append(out, a.JSON())
-	}
-	return out, err
-}
-
-func (r runs) Cancel(_, id string, recursive bool) error {
-	err := r.e.Cancel(id, recursive)
-	if errors.Is(err, engine.ErrRunFinished) {
-		return errors.Join(datafactoryrp.ErrBadRequest, err)
-	}
-	return err
-}
-
 type fixture struct {
 	store   *armtest.Store
 	log     *armtest.Log
@@ -138,7 +90,7 @@ func open(t *testing.T, store *armtest.Store) *fixture {
 	check(t, err)
 	f.k, err = arm.NewKernel(arm.Options{
 		Store: store, Log: f.log, Clock: stands, Rand: armtest.NewRand(1),
-		Providers:    append([]arm.Provider{datafactoryrp.New(f.m, runs{f.engine, f.m})}, rp.Providers()...),
+		Providers:    append([]arm.Provider{datafactoryrp.New(f.m, datafactoryrp.EngineRuns{Engine: f.engine, Factories: f.m})}, rp.Providers()...),
 		Authenticate: func(*http.Request) (arm.Caller, error) { return arm.Caller{}, nil },
 		TenantID:     tenant, DefaultSubscriptionID: sub,
 	})

@@ -201,12 +201,16 @@ func (p *Provider) saveRule(ctx context.Context, s ruleScope, rule auth.Authoriz
 // changeRules makes a change of the authority, and what the rules are then, durable.
 // The log is asked first: the authority can't be told to forget a change.
 func (p *Provider) changeRules(ctx context.Context, s ruleScope, change func() error) error {
-	return p.apply(ctx, commit.EffectFunc(func(u *commit.Unit) (release func(), err error) {
+	err := p.apply(ctx, commit.EffectFunc(func(u *commit.Unit) (release func(), err error) {
 		if err := change(); err != nil {
 			return nil, err
 		}
 		return p.o.Broker.AccessEffect(s.Name, s.entity, p.o.SealRules(p.o.Authority.Rules(s.Name, s.entity))).Stage(u)
 	}), nil)
+	if err == nil && s.entity == "" {
+		p.o.Changed(s.Name, false)
+	}
+	return err
 }
 
 func (p *Provider) deleteRule(ctx context.Context, r *arm.Request, s ruleScope) (*arm.Response, error) {

@@ -358,15 +358,20 @@ func (p *Provider) saveNamespace(ctx context.Context, r *arm.Request, e envelope
 	if err != nil {
 		return nil, p.fail(r, err)
 	}
+	p.o.Changed(e.Name, false)
 	return arm.OK(p.object(e)), nil
 }
 
 // deleteNamespace removes a namespace with all that is in it. It is called with
 // changing held.
 func (p *Provider) deleteNamespace(ctx context.Context, e envelope) error {
-	return p.apply(ctx, p.o.Broker.DeleteNamespaceEffect(e.Name, true), func(u *commit.Unit) {
+	err := p.apply(ctx, p.o.Broker.DeleteNamespaceEffect(e.Name, true), func(u *commit.Unit) {
 		p.o.Store.Delete(u, namespaceKey(e.Name))
 		p.k.DeleteScope(u, e.id())
 		p.o.Authority.DeleteNamespace(e.Name)
 	})
+	if err == nil {
+		p.o.Changed(e.Name, true)
+	}
+	return err
 }

@@ -40,6 +40,9 @@ type Options struct {
 	// Endpoint is what a namespace shows as serviceBusEndpoint. Default: the form
 	// that it has in Azure.
 	Endpoint func(ns string) string
+	// Changed is called after a namespace or one of its own keys was created, changed
+	// or deleted, when that is durable. Default: nobody is told.
+	Changed func(ns string, deleted bool)
 	// ProvisioningDelay is how long a new namespace is shown as not yet active, to
 	// test clients that poll. It is usable at once all the same.
 	ProvisioningDelay time.Duration
@@ -64,6 +67,9 @@ func New(o Options) (*Provider, error) {
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
+	}
+	if o.Changed == nil {
+		o.Changed = func(string, bool) {}
 	}
 	if o.Endpoint == nil {
 		o.Endpoint = func(ns string) string { return "https://" + ns + ".servicebus.windows.net:443/" }

@@ -287,3 +287,42 @@ func TestOneClock(t *testing.T) {
 		})
 	}
 }
+
+// TestSystemIsWiring: system starts, stops and connects; what does more than that
+// has a package of its own.
+func TestSystemIsWiring(t *testing.T) {
+	const maxLines, maxMethods = 1200, 25
+	lines, methods := 0, 0
+	for _, f := range sources(t) {
+		if f.pkg != "system" {
+			continue
+		}
+		b, err := os.ReadFile(f.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines += strings.Count(string(b), "\n")
+		for _, d := range f.ast.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv != nil && receiver(fn) == "System" {
+				methods++
+			}
+		}
+	}
+	if lines >= maxLines || methods > maxMethods || methods == 0 {
+		t.Errorf("system has %d lines and System %d methods; want under %d lines and at most %d methods",
+			lines, methods, maxLines, maxMethods)
+	}
+}
+
+// receiver returns the name of a method's type.
+func receiver(fn *ast.FuncDecl) string {
+	t := fn.Recv.List[0].Type
+	if p, ok := t.(*ast.StarExpr); ok {
+		t = p.X
+	}
+	id, _ := t.(*ast.Ident)
+	if id == nil {
+		return ""
+	}
+	return id.Name
+}

@@ -1,0 +1,91 @@
+package datafactoryrp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"switchyard/pipeline"
+	"switchyard/pipeline/engine"
+	"switchyard/pipeline/factory"
+	"switchyard/value"
+)
+
+// EngineRuns are the [Runs] of an engine.
+type EngineRuns struct {
+	Engine    *engine.Engine
+	Factories *factory.Manager
+}
+
+// refusals are the engine's errors that are about what was asked for.
+var refusals = []error{
+	engine.ErrMissingParameter, engine.ErrUnknownParameter, engine.ErrInvalidParameter,
+	engine.ErrTooManyQueuedRuns, engine.ErrRunFinished,
+}
+
+// classify gives an error the meaning that the provider answers by.
+func classify(err error) error {
+	for _, x := range []error{factory.ErrFactoryNotFound, engine.ErrRunNotFound, engine.ErrPipelineNotFound} {
+		if errors.Is(err, x) {
+			return errors.Join(ErrNotFound, err)
+		}
+	}
+	for _, x := range refusals {
+		if errors.Is(err, x) {
+			return errors.Join(ErrBadRequest, err)
+		}
+	}
+	return err
+}
+
+// CreateRun implements [Runs].
+func (r EngineRuns) CreateRun(ctx context.Context, name, pipelineName string, params *value.Object) (id string, err error) {
+	err = r.Factories.WithFactory(name, func(f *pipeline.Factory) (err error) {
+		id, err = r.Engine.CreateRun(ctx, f, pipelineName, params, engine.RunOptions{})
+		return err
+	})
+	return id, classify(err)
+}
+
+// PipelineRun implements [Runs].
+func (r EngineRuns) PipelineRun(name, id string) (*value.Object, error) {
+	f, err := r.Factories.Factory(name)
+	if err != nil {
+		return nil, classify(err)
+	}
+	info, err := r.Engine.PipelineRun(id)
+	if err != nil {
+		return nil, classify(err)
+	}
+	if !strings.EqualFold(info.Factory, f.Name) {
+		return nil, fmt.Errorf("pipeline run %s: %w", id, ErrNotFound)
+	}
+	return info.JSON(), nil
+}
+
+// Query implements [Runs].
+func (r EngineRuns) Query(q engine.Query) ([]*engine.PipelineRun, bool, error) {
+	return r.Engine.Query(q)
+}
+
+// ActivityRuns implements [Runs].
+func (r EngineRuns) ActivityRuns(name, id string) (value.Array, error) {
+	if _, err := r.PipelineRun(name, id); err != nil {
+		return nil, err
+	}
+	list, err := r.Engine.ActivityRuns(id)
+	out := value.Array{}
+	for _, a := range list {
+		out = append(out, a.JSON())
+	}
+	return out, classify(err)
+}
+
+// Cancel implements [Runs].
+func (r EngineRuns) Cancel(name, id string, recursive bool) error {
+	if _, err := r.PipelineRun(name, id); err != nil {
+		return err
+	}
+	return classify(r.Engine.Cancel(id, recursive))
+}

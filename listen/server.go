@@ -1,0 +1,79 @@
+package listen
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// FirstByte is how long a client may take to send its first byte.
+const FirstByte = 20 * time.Second
+
+// A Server serves ports. Every port tells protocols apart, with TLS and without, so a
+// client that mistakes one for the other is served all the same. The fields are set
+// before the first port is served.
+type Server struct {
+	Logger *slog.Logger
+	TLS    *tls.Config
+	Web    *http.Server     // see [NewWeb]
+	Now    func() time.Time // the wall clock: sockets know no other
+
+	wg sync.WaitGroup // the goroutines of the ports and connections
+}
+
+// NewWeb returns the HTTP server of all ports, which refuses requests for hosts that
+// are not this machine's or below one of the names. It ends with ctx.
+func NewWeb(ctx context.Context, log *slog.Logger, h http.Handler, names ...string) *http.Server {
+	web := &http.Server{
+		Handler:           WithTLS(Guard(h, names...)),
+		ConnContext:       ConnContext,
+		ReadHeaderTimeout: FirstByte,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	context.AfterFunc(ctx, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if web.Shutdown(ctx) != nil {
+			web.Close()
+		}
+	})
+	return web
+}
+
+// Serve serves a port until ctx ends, without waiting for that. Each AMQP connection
+// is given to a call of amqp, which returns when it has ended.
+func (s *Server) Serve(ctx context.Context, l net.Listener, amqp func(net.Conn)) {
+	mux := NewMux(l, FirstByte, s.Now)
+	am, ht := mux.Listener(AMQP), mux.Listener(HTTP)
+	mux.TerminateTLS(s.TLS, func(remote net.Addr, err error) {
+		s.Logger.Debug("TLS handshake failed; does the client trust our authority?", "remote", remote.String(), "err", err)
+	})
+	s.wg.Go(func() {
+		if err := mux.Serve(ctx); err != nil {
+			s.Logger.Error("a port failed", "address", l.Addr().String(), "err", err)
+		}
+	})
+	s.wg.Go(func() {
+		for {
+			c, err := am.Accept()
+			if err != nil {
+				return
+			}
+			s.wg.Go(func() { amqp(c) })
+		}
+	})
+	s.wg.Go(func() {
+		err := s.Web.Serve(ht)
+		if err != nil && !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			s.Logger.Error("HTTP failed", "err", err)
+		}
+	})
+}
+
+// Wait returns when all ports and their AMQP connections have ended.
+func (s *Server) Wait() { s.wg.Wait() }
