@@ -484,3 +484,18 @@ func TestDispatchOfOthers(t *testing.T) {
 		t.Errorf("Dispatch to a provider that is not there: %v", err)
 	}
 }
+
+// TestLocal: the process asks its own resource manager as any client does.
+func TestLocal(t *testing.T) {
+	k, p := newKernel(t, nil)
+	l := arm.Local{Kernel: k, Caller: arm.Caller{ObjectID: "self"}, BaseURL: "https://here"}
+	if err := l.Do(context.Background(), "GET", widget, "2024-01-01", nil); err != nil {
+		t.Fatal(err)
+	}
+	if r := p.last; r.Caller.ObjectID != "self" || r.BaseURL != "https://here" || r.Param("api-version") != "2024-01-01" || r.Path != widget {
+		t.Errorf("asked as %+v", r)
+	}
+	if err := l.Do(context.Background(), "GET", "nonsense", "2024-01-01", nil); err == nil {
+		t.Error("an id that is none was asked for")
+	}
+}

@@ -1,11 +1,14 @@
 package servicebusrp_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -61,6 +64,24 @@ type fixture struct {
 	k      *arm.Kernel
 }
 
+// turned is a sealer that anybody can open, but not by mistake.
+type turned struct{}
+
+func (turned) Seal(plain []byte) []byte {
+	b := bytes.Clone(plain)
+	slices.Reverse(b)
+	return append([]byte("sealed "), b...)
+}
+
+func (turned) Open(sealed []byte) ([]byte, error) {
+	b, ok := bytes.CutPrefix(bytes.Clone(sealed), []byte("sealed "))
+	if !ok {
+		return nil, errors.New("not sealed")
+	}
+	slices.Reverse(b)
+	return b, nil
+}
+
 func newDisk() *disk { return &disk{broker: brokertest.NewStore(), arm: armtest.NewStore()} }
 
 func newFixture(t *testing.T, d *disk, change func(*servicebusrp.Options)) *fixture {
@@ -71,21 +92,14 @@ func newFixture(t *testing.T, d *disk, change func(*servicebusrp.Options)) *fixt
 		t.Fatal(err)
 	}
 	f.broker = b
-	err = b.AccessRules(func(ns, path string, sealed []byte) error {
-		rules, err := auth.DecodeRules(sealed)
-		for _, r := range rules {
-			if _, err := f.auth.PutRule(ns, path, r); err != nil {
-				return err
-			}
-		}
-		return err
-	})
+	keys := servicebusrp.Keys{Authority: f.auth, Sealer: turned{}}
+	err = b.AccessRules(keys.Load)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := servicebusrp.Options{
 		Store: d.arm, Log: d.broker, Clock: f.clock, Rand: armtest.NewRand(2), Broker: b, Topics: b, Authority: f.auth,
-		SealRules: auth.EncodeRules,
+		SealRules: keys.SealRules,
 		ConnectionString: func(ns, entity, keyName, key string) string {
 			return auth.ConnectionString{Endpoint: ns + ".localhost:5672", KeyName: keyName, Key: key, EntityPath: entity, Emulator: true}.Format()
 		},
@@ -443,5 +457,39 @@ func TestGroupGoneMeanwhile(t *testing.T) {
 	}
 	if got := f.broker.Namespaces(); len(got) > 0 {
 		t.Errorf("the broker has %q", got)
+	}
+}
+
+// TestChanged: what keeps ports and keys elsewhere is told of each namespace that
+// is made, changed or deleted, alone or with its group, and of its own keys.
+func TestChanged(t *testing.T) {
+	var told []string
+	f := newFixture(t, newDisk(), func(o *servicebusrp.Options) {
+		o.Changed = func(ns string, deleted bool) { told = append(told, fmt.Sprintf("%s %v", ns, deleted)) }
+	})
+	group := strings.SplitAfter(nsPath, "/providers/")[0]
+	group = strings.TrimSuffix(group, "/providers/")
+	for _, c := range []struct {
+		method, path, body string
+		want               []string
+	}{
+		{"PUT", group, `{"location":"westeurope"}`, nil},
+		{"PUT", nsPath, `{"location":"westeurope"}`, []string{"ns false"}},
+		{"GET", nsPath, "", nil},
+		{"PUT", nsPath + "/queues/q", `{"properties":{}}`, nil},
+		{"POST", nsPath + "/AuthorizationRules/RootManageSharedAccessKey/listKeys", "", nil},
+		{"POST", nsPath + "/AuthorizationRules/RootManageSharedAccessKey/regenerateKeys", `{"keyType":"PrimaryKey"}`, []string{"ns false"}},
+		{"PUT", nsPath + "/queues/q/authorizationRules/r", `{"properties":{"rights":["Send"]}}`, nil},
+		{"DELETE", nsPath, "", []string{"ns true"}},
+		{"DELETE", nsPath, "", nil},
+	} {
+		told = nil
+		f.must(t, c.method, c.path, c.body)
+		for i, x := range told {
+			told[i] = "ns" + x[strings.LastIndexByte(x, ' '):]
+		}
+		if !slices.Equal(told, c.want) {
+			t.Errorf("%s %s: told %q, want %q", c.method, c.path, told, c.want)
+		}
 	}
 }
