@@ -131,13 +131,11 @@ func (k *Kernel) DefaultSubscriptionID() string { return k.o.DefaultSubscription
 // Now is the time of the kernel's clock, UTC.
 func (k *Kernel) Now() time.Time { return k.o.Clock.Now().UTC() }
 
-// Commit makes a unit durable: admits, submits and syncs it. For units that need
-// no lock while they are submitted.
-func (k *Kernel) Commit(ctx context.Context, u *commit.Unit) error {
-	if err := k.log.Admit(ctx, u.Bytes()); err != nil {
-		return err
-	}
-	k.log.Submit(u)
-	k.log.Sync(u)
-	return nil
+// operationSize is about what an operation takes in the log, in bytes.
+const operationSize = 4 << 10
+
+// Commit makes what add writes durable. It is for changes that need no lock while
+// they are submitted.
+func (k *Kernel) Commit(ctx context.Context, add func(u *commit.Unit)) error {
+	return commit.Do(ctx, k.log, operationSize, nil, add)
 }

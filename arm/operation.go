@@ -156,16 +156,14 @@ func (k *Kernel) endOperation(op Operation, failure error) error {
 			r.Error = internalError(op.ID)
 		}
 	}
-	u := &commit.Unit{}
-	k.putOperation(u, r)
-	return k.Commit(k.ctx, u)
+	return k.Commit(k.ctx, func(u *commit.Unit) { k.putOperation(u, r) })
 }
 
 // Start continues the operations that an earlier process did not end, and
 // forgets those that ended long ago.
 func (k *Kernel) Start() error {
 	var unfinished []Operation
-	u := &commit.Unit{}
+	var old []string
 	err := k.store.List(operationPrefix, func(key string, val []byte) error {
 		r, err := readOperation(val)
 		switch {
@@ -174,17 +172,20 @@ func (k *Kernel) Start() error {
 		case r.Status == OperationRunning:
 			unfinished = append(unfinished, r.Operation)
 		case k.Now().Sub(r.EndedAt) > keepOperations:
-			k.store.Delete(u, key)
+			old = append(old, key)
 		}
 		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("start resource manager: %w", err)
 	}
-	if !u.Empty() {
-		if err := k.Commit(k.ctx, u); err != nil {
-			return fmt.Errorf("start resource manager: %w", err)
+	err = k.Commit(k.ctx, func(u *commit.Unit) {
+		for _, key := range old {
+			k.store.Delete(u, key)
 		}
+	})
+	if err != nil {
+		return fmt.Errorf("start resource manager: %w", err)
 	}
 	for _, op := range unfinished {
 		k.run(op)

@@ -47,9 +47,9 @@ func (p *slow) Handle(ctx context.Context, r *arm.Request) (*arm.Response, error
 	if r.Action == "unknown" {
 		kind = "slow/nobody"
 	}
-	u := &commit.Unit{}
-	op := p.kernel.NewOperation(u, kind, r.ID, json.RawMessage(`{"n":1}`))
-	if err := p.kernel.Commit(ctx, u); err != nil {
+	var op arm.Operation
+	err := p.kernel.Commit(ctx, func(u *commit.Unit) { op = p.kernel.NewOperation(u, kind, r.ID, json.RawMessage(`{"n":1}`)) })
+	if err != nil {
 		return nil, err
 	}
 	p.kernel.RunOperation(ctx, op)

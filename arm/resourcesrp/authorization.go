@@ -144,9 +144,7 @@ func (a *authorization) assignments(ctx context.Context, r *arm.Request) (*arm.R
 		if !ok {
 			return arm.NoContent(), nil
 		}
-		u := &commit.Unit{}
-		a.p.roles.remove(u, r.ID.Key())
-		if err := a.p.commit(ctx, u); err != nil {
+		if err := a.p.commit(ctx, func(u *commit.Unit) { a.p.roles.remove(u, r.ID.Key()) }); err != nil {
 			return nil, err
 		}
 		return arm.OK(e.object()), nil
@@ -215,9 +213,7 @@ func (a *authorization) putAssignment(ctx context.Context, r *arm.Request) (*arm
 	if len(same) > 0 {
 		return nil, arm.Errorf(http.StatusConflict, "RoleAssignmentExists", "The role assignment already exists. The ID of the existing role assignment is %s.", strings.ReplaceAll(same[0].Name, "-", ""))
 	}
-	u := &commit.Unit{}
-	a.p.roles.put(u, e)
-	if err := a.p.commit(ctx, u); err != nil {
+	if err := a.p.commit(ctx, func(u *commit.Unit) { a.p.roles.put(u, e) }); err != nil {
 		return nil, err
 	}
 	if exists {

@@ -156,9 +156,7 @@ func (p *Resources) createGroup(ctx context.Context, r *arm.Request) (*arm.Respo
 		}
 		g.Name = old.Name
 	}
-	u := &commit.Unit{}
-	p.putGroup(u, r.ID.Subscription, g)
-	if err := p.commit(ctx, u); err != nil {
+	if err := p.commit(ctx, func(u *commit.Unit) { p.putGroup(u, r.ID.Subscription, g) }); err != nil {
 		return nil, err
 	}
 	if !exists {
@@ -197,9 +195,7 @@ func (p *Resources) patchGroup(ctx context.Context, r *arm.Request) (*arm.Respon
 	if managed {
 		g.ManagedBy = managedBy
 	}
-	u := &commit.Unit{}
-	p.putGroup(u, r.ID.Subscription, g)
-	if err := p.commit(ctx, u); err != nil {
+	if err := p.commit(ctx, func(u *commit.Unit) { p.putGroup(u, r.ID.Subscription, g) }); err != nil {
 		return nil, err
 	}
 	return arm.OK(g.object(r.ID.Subscription)), nil
@@ -245,10 +241,11 @@ func (p *Resources) markDeleting(ctx context.Context, r *arm.Request) (op arm.Op
 		return op, err
 	}
 	g.Deleting = true // a second deletion is an operation of its own: it ends when the group is gone
-	u := &commit.Unit{}
-	p.putGroup(u, r.ID.Subscription, g)
-	op = p.k.NewOperation(u, deleteGroupKind, g.id(r.ID.Subscription), nil)
-	return op, p.commit(ctx, u)
+	err = p.commit(ctx, func(u *commit.Unit) {
+		p.putGroup(u, r.ID.Subscription, g)
+		op = p.k.NewOperation(u, deleteGroupKind, g.id(r.ID.Subscription), nil)
+	})
+	return op, err
 }
 
 // deleteGroup lets every provider delete what it has in the group and then
@@ -274,15 +271,16 @@ func (p *Resources) deleteGroup(ctx context.Context, op arm.Operation) error {
 	if err != nil {
 		return err
 	}
-	u := &commit.Unit{}
-	if failure == nil {
-		p.k.DeleteScope(u, id)
-		p.store.Delete(u, groupKey(id.Subscription, id.ResourceGroup))
-	} else {
+	err = p.commit(ctx, func(u *commit.Unit) {
+		if failure == nil {
+			p.k.DeleteScope(u, id)
+			p.store.Delete(u, groupKey(id.Subscription, id.ResourceGroup))
+			return
+		}
 		g.Deleting = false
 		p.putGroup(u, id.Subscription, g)
-	}
-	if err := p.commit(ctx, u); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	return failure

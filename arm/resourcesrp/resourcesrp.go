@@ -136,14 +136,12 @@ func notFound(r *arm.Request) error {
 	return arm.Errorf(http.StatusNotFound, "NotFound", "There is nothing at '%s'.", r.ID)
 }
 
-// commit makes a change durable.
-func (p *Resources) commit(ctx context.Context, u *commit.Unit) error {
-	if err := p.log.Admit(ctx, u.Bytes()); err != nil {
-		return err
-	}
-	p.log.Submit(u)
-	p.log.Sync(u)
-	return nil
+// changeSize is about what a change takes in the log, in bytes.
+const changeSize = 4 << 10
+
+// commit makes what add writes durable.
+func (p *Resources) commit(ctx context.Context, add func(u *commit.Unit)) error {
+	return commit.Do(ctx, p.log, changeSize, nil, add)
 }
 
 func object(members ...any) *value.Object {

@@ -82,9 +82,7 @@ func (p *things) Handle(ctx context.Context, r *arm.Request) (*arm.Response, err
 		tags, _ := r.Body.Get("tags")
 		o := value.NewObject(value.Member{Name: "id", Value: r.ID.String()}, value.Member{Name: "name", Value: r.ID.Name()},
 			value.Member{Name: "type", Value: r.ID.Type()}, value.Member{Name: "location", Value: "westeurope"}, value.Member{Name: "tags", Value: tags})
-		u := &commit.Unit{}
-		p.store.Put(u, key, value.Append(nil, o))
-		return arm.OK(o), p.k.Commit(ctx, u)
+		return arm.OK(o), p.k.Commit(ctx, func(u *commit.Unit) { p.store.Put(u, key, value.Append(nil, o)) })
 	}
 	return nil, arm.MethodNotAllowed(r)
 }

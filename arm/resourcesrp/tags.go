@@ -130,9 +130,7 @@ func (p *Resources) tagsAt(ctx context.Context, r *arm.Request) (*value.Object, 
 func (p *Resources) setTags(ctx context.Context, r *arm.Request, tags *value.Object) error {
 	scope := r.ID.ScopeID()
 	if scope.ResourceGroup == "" && scope.Provider == "" {
-		u := &commit.Unit{}
-		p.putSubscriptionTags(u, scope.Subscription, tags)
-		return p.commit(ctx, u)
+		return p.commit(ctx, func(u *commit.Unit) { p.putSubscriptionTags(u, scope.Subscription, tags) })
 	}
 	_, err := p.k.Dispatch(ctx, forward(r, http.MethodPatch, scope, object("tags", tags)))
 	return err

@@ -184,26 +184,14 @@ func handleNothing(_ context.Context, r *arm.Request) (*arm.Response, error) {
 // apply makes one change durable: what the effect does and what add puts beside
 // it. It is called with changing held.
 func (p *Provider) apply(ctx context.Context, e commit.Effect, add func(u *commit.Unit)) error {
-	if err := p.o.Log.Admit(ctx, 16<<10); err != nil {
-		return err
+	if add == nil {
+		return commit.Do(ctx, p.o.Log, changeSize, e)
 	}
-	u := &commit.Unit{}
-	release := func() {}
-	if e != nil {
-		r, err := e.Stage(u)
-		if err != nil {
-			return err
-		}
-		release = r
-	}
-	if add != nil {
-		add(u)
-	}
-	p.o.Log.Submit(u)
-	release()
-	p.o.Log.Sync(u)
-	return nil
+	return commit.Do(ctx, p.o.Log, changeSize, e, add)
 }
+
+// changeSize is about what a change takes in the log, in bytes.
+const changeSize = 16 << 10
 
 func object(members ...any) *value.Object {
 	o := value.NewObject()

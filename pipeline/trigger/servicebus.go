@@ -292,7 +292,7 @@ func (t *ServiceBus) parameters(id string, now time.Time, messages []Message) (p
 	x := expr.Context{Now: now, Seed: seed.Sum64(), TriggerBody: content, Trigger: value.NewObject(
 		member("name", t.o.Trigger.Name),
 		member("type", t.o.Trigger.Type),
-		member("startTime", now.Format(timeFormat)),
+		member("startTime", value.Timestamp(now)),
 		member("outputs", value.NewObject(member("headers", &value.Object{}), member("body", content))))}
 	params = &value.Object{}
 	for _, m := range t.target.Parameters.Members() {
@@ -316,16 +316,6 @@ func isParameterError(err error) bool {
 // reject gives the messages back with a raised delivery count; in the end they
 // are dead-lettered.
 func (t *ServiceBus) reject(ctx context.Context, b Batch, why error) error {
-	if err := t.o.Log.Admit(ctx, b.Len()*512); err != nil {
-		return err
-	}
-	u := new(commit.Unit)
-	release, err := b.Abandon(ReasonParameterError, cut(fmt.Sprintf("Trigger %s: %s", t.o.Trigger.Name, why)), t.backoff()).Stage(u)
-	if err != nil {
-		return err
-	}
-	t.o.Log.Submit(u)
-	release()
-	t.o.Log.Sync(u)
-	return nil
+	text := cut(fmt.Sprintf("Trigger %s: %s", t.o.Trigger.Name, why))
+	return commit.Do(ctx, t.o.Log, b.Len()*512, b.Abandon(ReasonParameterError, text, t.backoff()))
 }
