@@ -1,11 +1,12 @@
 package arm
 
 import (
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // writeHeaders sets the headers of every answer [ARM 1.8].
@@ -61,11 +62,9 @@ func (k *Kernel) NewGUID() string {
 
 // NewGUID makes a GUID, version 4, of random bytes.
 func NewGUID(rand io.Reader) (string, error) {
-	var b [16]byte
-	if _, err := io.ReadFull(rand, b[:]); err != nil {
+	id, err := uuid.NewRandomFromReader(rand)
+	if err != nil {
 		return "", fmt.Errorf("new GUID: %w", err)
 	}
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	x := hex.EncodeToString(b[:])
-	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:], nil
+	return id.String(), nil
 }

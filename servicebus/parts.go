@@ -7,6 +7,7 @@ import (
 	"switchyard/amqp/encoding"
 	"switchyard/amqp/frames"
 	"switchyard/broker"
+	"switchyard/value"
 )
 
 // Parts is a message as a program that is no AMQP client sees it: what the
@@ -151,7 +152,7 @@ func plain(v any) any {
 	case encoding.UUID:
 		return v.String()
 	case time.Time:
-		return v.UTC().Format("2006-01-02T15:04:05.0000000Z")
+		return value.Timestamp(v)
 	case encoding.Described:
 		return plain(v.Value)
 	case []byte:

@@ -2,7 +2,8 @@ package servicebus
 
 import (
 	"fmt"
-	"io"
+
+	"github.com/google/uuid"
 
 	"switchyard/amqp/encoding"
 	"switchyard/amqp/frames"
@@ -40,11 +41,9 @@ func (c *conn) uri(path string) string { return "sb://" + c.host + "/" + path }
 
 // newID makes a random UUID (version 4).
 func (c *conn) newID() encoding.UUID {
-	var id encoding.UUID
-	if _, err := io.ReadFull(c.h.rand, id[:]); err != nil {
+	id, err := uuid.NewRandomFromReader(c.h.rand)
+	if err != nil {
 		panic("servicebus: no randomness: " + err.Error())
 	}
-	id[6] = id[6]&0x0f | 0x40
-	id[8] = id[8]&0x3f | 0x80
-	return id
+	return encoding.UUID(id)
 }

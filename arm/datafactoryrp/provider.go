@@ -94,8 +94,8 @@ func (p *Provider) GroupResources(subscription, group string) []*value.Object {
 				item.Set(name, v)
 			}
 		}
-		item.Set("createdTime", timestamp(r.Created))
-		item.Set("changedTime", timestamp(r.Changed))
+		item.Set("createdTime", value.Timestamp(r.Created))
+		item.Set("changedTime", value.Timestamp(r.Changed))
 		item.Set("provisioningState", state)
 		out = append(out, item)
 	}

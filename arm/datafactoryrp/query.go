@@ -24,7 +24,7 @@ type querySpec[T any] struct {
 var pipelineRunQuery = querySpec[*engine.PipelineRun]{
 	operands: map[string]func(*engine.PipelineRun) string{
 		"PipelineName":    func(p *engine.PipelineRun) string { return p.Pipeline },
-		"RunStart":        func(p *engine.PipelineRun) string { return timestamp(p.Start) },
+		"RunStart":        func(p *engine.PipelineRun) string { return value.Timestamp(p.Start) },
 		"RunEnd":          runEnd,
 		"Status":          func(p *engine.PipelineRun) string { return p.Status.String() },
 		"RunGroupId":      func(p *engine.PipelineRun) string { return p.RunID }, // there are no recovery runs
@@ -33,7 +33,7 @@ var pipelineRunQuery = querySpec[*engine.PipelineRun]{
 	},
 	orders: map[string]func(*engine.PipelineRun) string{
 		"PipelineName": func(p *engine.PipelineRun) string { return p.Pipeline },
-		"RunStart":     func(p *engine.PipelineRun) string { return timestamp(p.Start) },
+		"RunStart":     func(p *engine.PipelineRun) string { return value.Timestamp(p.Start) },
 		"RunEnd":       runEnd,
 		"Status":       func(p *engine.PipelineRun) string { return p.Status.String() },
 	},
@@ -44,7 +44,7 @@ func runEnd(p *engine.PipelineRun) string {
 	if p.End.IsZero() {
 		return ""
 	}
-	return timestamp(p.End)
+	return value.Timestamp(p.End)
 }
 
 var triggerRunQuery = querySpec[*engine.PipelineRun]{
@@ -55,7 +55,7 @@ var triggerRunQuery = querySpec[*engine.PipelineRun]{
 
 var triggerRunFields = map[string]func(*engine.PipelineRun) string{
 	"TriggerName":         func(p *engine.PipelineRun) string { return p.InvokedBy.Name },
-	"TriggerRunTimestamp": func(p *engine.PipelineRun) string { return timestamp(p.Start) },
+	"TriggerRunTimestamp": func(p *engine.PipelineRun) string { return value.Timestamp(p.Start) },
 	"Status":              func(*engine.PipelineRun) string { return triggerRunSucceeded },
 }
 

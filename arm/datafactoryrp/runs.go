@@ -187,7 +187,7 @@ const triggerRunSucceeded = "Succeeded"
 
 // triggerRun is the trigger run [ADF-REST 6] of a pipeline run.
 func triggerRun(p *engine.PipelineRun) *value.Object {
-	start := timestamp(p.Start)
+	start := value.Timestamp(p.Start)
 	return value.NewObject(
 		value.Member{Name: "triggerName", Value: p.InvokedBy.Name},
 		value.Member{Name: "triggerRunId", Value: p.InvokedBy.ID},

@@ -1,8 +1,6 @@
 package datafactoryrp
 
 import (
-	"time"
-
 	"switchyard/arm"
 	"switchyard/pipeline/factory"
 	"switchyard/value"
@@ -23,9 +21,6 @@ func resourceID(id factory.ID) arm.ResourceID {
 	return arm.ResourceID{Subscription: id.Subscription, ResourceGroup: id.ResourceGroup, Provider: Namespace,
 		Types: []string{"factories"}, Names: []string{id.Factory}}
 }
-
-// timestamp is a time with seven digits, UTC.
-func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.0000000Z") }
 
 // object is the text of a JSON object that is being written.
 type object []byte
@@ -67,7 +62,7 @@ func (o *object) end() []byte {
 func factoryText(r *factory.Resource) []byte {
 	var props object
 	props.set("provisioningState", r.ProvisioningState)
-	props.set("createTime", timestamp(r.Created))
+	props.set("createTime", value.Timestamp(r.Created))
 	props.set("version", APIVersion)
 	props.members(r.Properties)
 	var o object
@@ -93,7 +88,7 @@ func factoryText(r *factory.Resource) []byte {
 func definitionText(id factory.ID, d *factory.Definition, read bool) []byte {
 	props := d.Properties
 	if read && d.Kind == factory.Pipelines {
-		props = factory.WithMember(props, "lastPublishTime", value.Append(nil, timestamp(d.Published)))
+		props = factory.WithMember(props, "lastPublishTime", value.Append(nil, value.Timestamp(d.Published)))
 	}
 	return childText(resourceID(id).Child(typeInID[d.Kind], d.Name).String(), d.Name, d.Kind.String(), props, d.ETag)
 }

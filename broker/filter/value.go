@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"switchyard/value"
 )
 
 // A Value is nil, bool, int64, float64, string, [time.Time], [time.Duration],
@@ -170,7 +172,7 @@ func text(v Value) (string, bool) {
 	case UUID:
 		return v.String(), true
 	case time.Time:
-		return v.UTC().Format("2006-01-02T15:04:05.0000000Z"), true
+		return value.Timestamp(v), true
 	}
 	return "", false
 }

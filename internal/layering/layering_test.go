@@ -39,7 +39,7 @@ var arrows = map[string][]string{
 	"broker/entity":      {"broker/description", "broker/filter"},
 	"broker/brokertest":  {"clock", "broker", "broker/description", "broker/filter", "commit"},
 
-	"servicebus": {"clock", "amqp/...", "broker", "broker/filter", "auth", "commit"},
+	"servicebus": {"value", "clock", "amqp/...", "broker", "broker/filter", "auth", "commit"},
 
 	"expr/exprtest":              {"expr", "value"},
 	"pipeline":                   {"expr", "value", "value/read"},
@@ -66,7 +66,7 @@ var arrows = map[string][]string{
 	"auth/authtest":     {},
 	"auth/issuer":       {"auth"},
 	"auth/identityhttp": {"auth", "auth/issuer"},
-	"broker/filter":     {},
+	"broker/filter":     {"value"},
 
 	"examples":        {},
 	"internal/golden": {},

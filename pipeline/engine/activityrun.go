@@ -22,7 +22,7 @@ func (a *ActivityRun) JSON() *value.Object {
 	o := &value.Object{}
 	o.Set("activityRunEnd", timeOrNull(a.End))
 	o.Set("activityName", a.Name)
-	o.Set("activityRunStart", formatTime(a.Start))
+	o.Set("activityRunStart", value.Timestamp(a.Start))
 	o.Set("activityType", a.Type)
 	o.Set("durationInMs", durationOrNull(a.Start, a.End))
 	o.Set("retryAttempt", nil)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"switchyard/pipeline"
 	"switchyard/pipeline/run"
 	"switchyard/value"
@@ -195,10 +197,4 @@ func randomBytes(n int) []byte {
 }
 
 // NewID returns a new id for a run: a random UUID (version 4).
-func NewID() string {
-	b := randomBytes(16)
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	s := hex.EncodeToString(b)
-	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
-}
+func NewID() string { return uuid.NewString() }

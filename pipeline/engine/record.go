@@ -23,11 +23,6 @@ type PipelineRun struct {
 	Message                  string
 }
 
-// timeFormat is how the REST API writes times: UTC with seven digits.
-const timeFormat = "2006-01-02T15:04:05.0000000Z"
-
-func formatTime(t time.Time) string { return t.UTC().Format(timeFormat) }
-
 // JSON is the record as the REST API shows it, but for its resource path, which
 // only the resource provider knows.
 func (p *PipelineRun) JSON() *value.Object {
@@ -46,12 +41,12 @@ func (p *PipelineRun) JSON() *value.Object {
 		by.Set("pipelineRunId", p.InvokedBy.PipelineRunID)
 	}
 	o.Set("invokedBy", by)
-	o.Set("runStart", formatTime(p.Start))
+	o.Set("runStart", value.Timestamp(p.Start))
 	o.Set("runEnd", timeOrNull(p.End))
 	o.Set("durationInMs", durationOrNull(p.Start, p.End))
 	o.Set("status", p.Status.String())
 	o.Set("message", p.Message)
-	o.Set("lastUpdated", formatTime(p.LastUpdated))
+	o.Set("lastUpdated", value.Timestamp(p.LastUpdated))
 	annotations := p.Annotations
 	if annotations == nil {
 		annotations = value.Array{}
@@ -73,7 +68,7 @@ func timeOrNull(t time.Time) value.Value {
 	if t.IsZero() {
 		return nil
 	}
-	return formatTime(t)
+	return value.Timestamp(t)
 }
 
 // durationOrNull is the time between in whole milliseconds, cut and not rounded.

@@ -10,11 +10,6 @@ import (
 	"switchyard/value"
 )
 
-// timeFormat is how expressions and records write times: UTC with seven digits.
-const timeFormat = "2006-01-02T15:04:05.0000000Z"
-
-func formatTime(t time.Time) string { return t.UTC().Format(timeFormat) }
-
 func member(name string, v value.Value) value.Member { return value.Member{Name: name, Value: v} }
 
 // pipelineObject is pipeline() [EXPR 3].
@@ -25,7 +20,7 @@ func pipelineObject(c *Created) *value.Object {
 		member("RunId", c.ID),
 		member("TriggerId", c.Trigger.ID),
 		member("TriggerName", c.Trigger.Name),
-		member("TriggerTime", formatTime(c.Trigger.Time)),
+		member("TriggerTime", value.Timestamp(c.Trigger.Time)),
 		member("TriggerType", c.Trigger.Type),
 		member("GroupId", c.GroupID),
 		member("parameters", orEmpty(c.Parameters)),
@@ -107,8 +102,8 @@ func (s *State) activityObject(r *ActivityRecord) *value.Object {
 		member("PipelineRunId", s.created.ID),
 		member("JobId", s.created.ID),
 		member("ActivityRunId", activityRunID(s.created.ID, r.Path, r.Attempt)),
-		member("ExecutionStartTime", formatTime(r.Start)),
-		member("ExecutionEndTime", formatTime(r.End)),
+		member("ExecutionStartTime", value.Timestamp(r.Start)),
+		member("ExecutionEndTime", value.Timestamp(r.End)),
 		member("Status", r.Status.String()),
 	)
 	if r.Status == Inactive {

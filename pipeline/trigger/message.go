@@ -9,9 +9,6 @@ import (
 	"switchyard/value"
 )
 
-// timeFormat is how expressions write times: UTC with seven digits.
-const timeFormat = "2006-01-02T15:04:05.0000000Z"
-
 // body is triggerBody(): the messages with the queue they come from.
 func body(messages []Message, queue, namespace string) *value.Object {
 	list := make(value.Array, len(messages))
@@ -33,7 +30,7 @@ func facts(messages []Message, queue, namespace string) *value.Object {
 		list[i] = value.NewObject(
 			member("messageId", m.MessageID),
 			member("sequenceNumber", m.SequenceNumber),
-			member("enqueuedTimeUtc", m.EnqueuedTimeUTC.UTC().Format(timeFormat)),
+			member("enqueuedTimeUtc", value.Timestamp(m.EnqueuedTimeUTC)),
 			member("deliveryCount", int64(m.DeliveryCount)))
 	}
 	return value.NewObject(member("body", value.NewObject(
@@ -49,7 +46,7 @@ func (m *Message) object() *value.Object {
 	o := &value.Object{}
 	o.Set("messageId", orNull(m.MessageID))
 	o.Set("sequenceNumber", m.SequenceNumber)
-	o.Set("enqueuedTimeUtc", m.EnqueuedTimeUTC.UTC().Format(timeFormat))
+	o.Set("enqueuedTimeUtc", value.Timestamp(m.EnqueuedTimeUTC))
 	o.Set("deliveryCount", int64(m.DeliveryCount))
 	o.Set("lockToken", m.LockToken)
 	o.Set("contentType", orNull(m.ContentType))
