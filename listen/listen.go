@@ -116,9 +116,6 @@ func NewMux(l net.Listener, timeout time.Duration, now func() time.Time) *Mux {
 	return &Mux{l: l, timeout: timeout, now: now}
 }
 
-// Addr returns the address of the port.
-func (m *Mux) Addr() net.Addr { return m.l.Addr() }
-
 // Listener returns the listener for one protocol. It is called before Serve.
 func (m *Mux) Listener(p Protocol) net.Listener {
 	if m.outs[p] == nil {

@@ -153,8 +153,8 @@ func TestMuxFails(t *testing.T) {
 		if err := <-accepted; !errors.Is(err, net.ErrClosed) {
 			t.Errorf("Accept = %v, want %v", err, net.ErrClosed)
 		}
-		if amqp.Addr().String() != "127.0.0.1:5672" || m.Addr().String() != amqp.Addr().String() {
-			t.Errorf("addresses: %s and %s", m.Addr(), amqp.Addr())
+		if amqp.Addr().String() != "127.0.0.1:5672" {
+			t.Errorf("address: %s", amqp.Addr())
 		}
 	})
 }

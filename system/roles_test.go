@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"switchyard/arm/resourcesrp"
 	"switchyard/auth"
 	"switchyard/auth/issuer"
 )
@@ -25,9 +24,11 @@ func TestRolesOfTheDataPlane(t *testing.T) {
 		}
 	}
 	s.subscription = home
-	roles := map[string]string{}
-	for _, d := range resourcesrp.RoleDefinitions() {
-		roles[d.Name] = d.ID
+	roles := map[string]string{
+		auth.RoleDataOwner:    "090c5cfd-751d-490a-894a-3ce6f1109419",
+		auth.RoleDataReceiver: "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0",
+		auth.RoleDataSender:   "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39",
+		"Contributor":         "b24988ac-6180-42a0-ab88-20f7382dd24c",
 	}
 	iss, err := s.identities.issuer.Issuer()
 	if err != nil {

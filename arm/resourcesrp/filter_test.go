@@ -142,7 +142,7 @@ func TestFilter(t *testing.T) {
 // TestRoles: what the built-in roles allow on both planes.
 func TestRoles(t *testing.T) {
 	byName := map[string]RoleDefinition{}
-	for _, d := range RoleDefinitions() {
+	for _, d := range roleDefinitions {
 		if !arm.IsGUID(d.ID) || d.Description == "" || byName[d.Name].ID != "" {
 			t.Errorf("role %q with ID %q is incomplete or there twice", d.Name, d.ID)
 		}

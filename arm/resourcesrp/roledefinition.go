@@ -17,10 +17,6 @@ type RoleDefinition struct {
 	NotDataActions []string
 }
 
-// RoleDefinitions are the built-in roles that matter to Service Bus, Data Factory
-// and the endpoints that a factory calls.
-func RoleDefinitions() []RoleDefinition { return roleDefinitions }
-
 // LookUpRole finds a role by its GUID.
 func LookUpRole(id string) (RoleDefinition, bool) {
 	for _, d := range roleDefinitions {
@@ -97,6 +93,8 @@ var (
 	busReaders = []string{"Microsoft.ServiceBus/*/queues/read", "Microsoft.ServiceBus/*/topics/read", "Microsoft.ServiceBus/*/topics/subscriptions/read"}
 )
 
+// roleDefinitions are the built-in roles that matter to Service Bus, Data Factory and
+// the endpoints that a factory calls.
 var roleDefinitions = []RoleDefinition{
 	{
 		ID: "8e3af657-a8ff-443c-a75c-2fe8c4bcb635", Name: "Owner",
