@@ -18,8 +18,9 @@ const (
 )
 
 // An upgrade turns a database of one version into the next one by adding to b,
-// which is synced together with the new version.
-type upgrade func(r pebble.Reader, b *pebble.Batch) error
+// which is synced together with the new version. What the old version has no place
+// for it may commit before.
+type upgrade func(v *view, b *pebble.Batch) error
 
 // A format is a version and the way to it.
 type format struct {
@@ -30,44 +31,47 @@ type format struct {
 
 var currentFormat = format{version: formatVersion, upgrades: []upgrade{
 	// 1 to 2: there may be a value log, and references to it. Nothing moves.
-	func(pebble.Reader, *pebble.Batch) error { return nil },
+	func(*view, *pebble.Batch) error { return nil },
 	// 2 to 3: there may be definitions of pipelines, and runs that follow them.
-	func(pebble.Reader, *pebble.Batch) error { return nil },
+	func(*view, *pebble.Batch) error { return nil },
 	// 3 to 4: the records of runs are listed by factory.
 	listRunsByFactory,
 }}
 
 // listRunsByFactory moves the records of runs from one list of all, the newest
-// first, to a list for each factory, and lets their start records name it.
-func listRunsByFactory(r pebble.Reader, b *pebble.Batch) error {
+// first, to a list for each factory, and lets their start records name it. The new
+// list, which format 3 doesn't look at, is committed in parts: all of it may be more
+// than a batch holds.
+func listRunsByFactory(v *view, b *pebble.Batch) error {
+	list := v.s.db.NewBatch()
+	defer list.Close()
+	// An earlier try may have left some of it.
+	if err := list.DeleteRange([]byte{tableRunList}, []byte{tableRunList + 1}, nil); err != nil {
+		return err
+	}
 	from, to := []byte{tableRunByStart}, []byte{tableRunByStart + 1}
-	it, err := r.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
+	err := v.scan(from, to, func(key, value []byte) error {
+		run, err := readRun(key, value)
+		if err != nil {
+			return err
+		}
+		listed, start := listedRunKey(run.Factory, run.Start, run.ID), runKey(run.ID, runStart)
+		if err := list.Set(listed, finish(listed, appendRunRecord(newRecord(len(value)), run)), nil); err != nil {
+			return err
+		}
+		if list.Len() >= maxBatch {
+			if err := list.Commit(pebble.NoSync); err != nil {
+				return err
+			}
+			list.Reset()
+		}
+		started := appendRunStart(newRecord(timeSize+8+len(run.Factory)), runStarted{run.Factory, run.Start})
+		return b.Set(start, finish(start, started), nil)
+	})
 	if err != nil {
 		return err
 	}
-	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
-		value, err := it.ValueAndErr()
-		if err != nil {
-			return err
-		}
-		run, err := readRun(it.Key(), value)
-		if err != nil {
-			return err
-		}
-		key, start := listedRunKey(run.Factory, run.Start, run.ID), runKey(run.ID, runStart)
-		if err := b.Set(key, finish(key, appendRunRecord(newRecord(len(value)), run)), nil); err != nil {
-			return err
-		}
-		started := appendRunStart(newRecord(timeSize+8+len(run.Factory)), runStarted{run.Factory, run.Start})
-		if err := b.Set(start, finish(start, started), nil); err != nil {
-			return err
-		}
-	}
-	if err := it.Error(); err != nil {
-		return err
-	}
-	return b.DeleteRange(from, to, nil)
+	return errors.Join(list.Commit(pebble.NoSync), b.DeleteRange(from, to, nil))
 }
 
 // initialise writes the first records of an empty database.
@@ -89,22 +93,31 @@ func setSystem(b *pebble.Batch, name string, value []byte) error {
 }
 
 // upgrade brings a database of version from to the format's own.
-func (f format) upgrade(db *pebble.DB, from int, sync *pebble.WriteOptions) error {
+func (f format) upgrade(s *Store, from int, sync *pebble.WriteOptions) error {
 	for v := from; v < f.version; v++ {
-		b := db.NewBatch()
-		err := f.upgrades[v-1](db, b)
-		if err == nil {
-			err = setSystem(b, formatKeyName, binary.AppendUvarint(nil, uint64(v+1)))
-		}
-		if err == nil {
-			err = b.Commit(sync)
-		}
-		b.Close()
-		if err != nil {
+		if err := f.step(s, v, sync); err != nil {
 			return fmt.Errorf("upgrade from format %d to %d: %w", v, v+1, err)
 		}
 	}
 	return nil
+}
+
+// step is the upgrade from a version to the next one.
+func (f format) step(s *Store, from int, sync *pebble.WriteOptions) error {
+	v, err := s.view()
+	if err != nil {
+		return err
+	}
+	defer v.close()
+	b := s.db.NewBatch()
+	defer b.Close()
+	if err := f.upgrades[from-1](v, b); err != nil {
+		return err
+	}
+	if err := setSystem(b, formatKeyName, binary.AppendUvarint(nil, uint64(from+1))); err != nil {
+		return err
+	}
+	return b.Commit(sync)
 }
 
 // systemRecord reads a record of the system table; nil if it is absent.

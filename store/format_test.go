@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"switchyard/commit"
+	"switchyard/pipeline/engine"
 )
 
 // nextFormat is a version after the current one whose upgrade adds a mark to
@@ -24,8 +28,8 @@ func nextFormat(steps int) format {
 		f.upgrades = append(f.upgrades, currentFormat.upgrades[v-1])
 	}
 	for step := range steps {
-		f.upgrades = append(f.upgrades, func(r pebble.Reader, b *pebble.Batch) error {
-			it, err := r.NewIter(&pebble.IterOptions{LowerBound: []byte{tableMeta}, UpperBound: []byte{tableMeta + 1}})
+		f.upgrades = append(f.upgrades, func(v *view, b *pebble.Batch) error {
+			it, err := v.snap.NewIter(&pebble.IterOptions{LowerBound: []byte{tableMeta}, UpperBound: []byte{tableMeta + 1}})
 			if err != nil {
 				return err
 			}
@@ -122,13 +126,85 @@ func TestUpgradeInterrupted(t *testing.T) {
 	}
 }
 
+// asFormat3 turns the records of runs in a store into those of format 3, and closes it.
+func asFormat3(t *testing.T, s *Store, records []engine.RunRecord) {
+	t.Helper()
+	do(s, func(u *commit.Unit) {
+		for _, r := range records {
+			listed, start := append(appendKeyTime([]byte{tableRunByStart}, r.Start), r.ID...), runKey(r.ID, runStart)
+			u.Set(listed, finish(listed, appendRunRecord(newRecord(0), r)))
+			u.Set(start, finish(start, appendRunStart(newRecord(0), runStarted{At: r.Start})))
+		}
+	})
+	b := s.db.NewBatch()
+	if err := errors.Join(setSystem(b, formatKeyName, []byte{3}), closeBatch(b, b.Commit(pebble.Sync)),
+		s.files.writeFormat(3)); err != nil {
+		t.Fatal(err)
+	}
+	closeTest(t, s)
+}
+
+func wantRuns(t *testing.T, what string, s *Store, want []engine.RunRecord) {
+	t.Helper()
+	var got []engine.RunRecord
+	if err := s.Runs(engine.Listing{Factory: "f"}, func(r engine.RunRecord) (bool, error) {
+		r.Summary = bytes.Clone(r.Summary)
+		got = append(got, r)
+		return true, nil
+	}); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%s: %d runs are listed, %v; want the %d of before", what, len(got), err, len(want))
+	}
+	for _, r := range want[max(0, len(want)-10):] {
+		if got, err := s.Run(r.ID); err != nil || !reflect.DeepEqual(got, r) {
+			t.Errorf("%s: Run(%s) = %.300v, %v", what, r.ID, got, err)
+		}
+	}
+}
+
+// The record of a run may be in the value log, for example if its message is long.
+func TestUpgradeOfLargeRecord(t *testing.T) {
+	fs := vfs.NewMem()
+	records := []engine.RunRecord{{ID: "large", Factory: "F", Start: epoch, Summary: largeValue},
+		{ID: "small", Factory: "F", Start: epoch.Add(1), Summary: []byte("s")}}
+	asFormat3(t, openTest(t, "data", Options{FS: fs}), records)
+	for range 2 {
+		s := openTest(t, "data", Options{FS: fs})
+		wantRuns(t, "after the upgrade", s, records)
+		closeTest(t, s)
+	}
+}
+
+// Runs of more than a batch are listed by factory, and a crash loses none.
+func TestUpgradeOfManyRuns(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	records := make([]engine.RunRecord, 4000)
+	for i := range records {
+		records[i] = engine.RunRecord{ID: fmt.Sprintf("run%05d", i), Factory: "F", Pipeline: "p",
+			Start: epoch.Add(time.Duration(i)), Summary: bytes.Repeat([]byte{'s'}, 300)}
+	}
+	asFormat3(t, openTest(t, "data", Options{FS: fs}), records)
+	var crashes []*vfs.MemFS
+	rng := rand.New(rand.NewPCG(1, 2))
+	watched := &syncWatch{FS: fs, onSync: func() {
+		crashes = append(crashes, fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng}))
+	}}
+	s := openTest(t, "data", Options{FS: watched})
+	wantRuns(t, "after the upgrade", s, records)
+	closeTest(t, s)
+	for i, fs := range crashes {
+		s := openTest(t, "data", Options{FS: fs})
+		wantRuns(t, fmt.Sprintf("crash %d of %d", i, len(crashes)), s, records)
+		closeTest(t, s)
+	}
+}
+
 func TestUpgradeFails(t *testing.T) {
 	fs := vfs.NewMem()
 	s := openTest(t, "data", Options{FS: fs})
 	putMeta(s, "x", "1")
 	closeTest(t, s)
 	f := nextFormat(1)
-	f.upgrades[len(f.upgrades)-1] = func(pebble.Reader, *pebble.Batch) error { return errors.New("too hard") }
+	f.upgrades[len(f.upgrades)-1] = func(*view, *pebble.Batch) error { return errors.New("too hard") }
 	if _, err := open("data", testOptions(t, Options{FS: fs}), f); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("format %d to %d: too hard", formatVersion, formatVersion+1)) {
 		t.Errorf("open = %v, want the upgrade's error", err)
 	}

@@ -327,7 +327,7 @@ func loadFormat(t testing.TB, version int, text string) *Store {
 	t.Helper()
 	s := memory(t)
 	do(s, func(u *commit.Unit) { loadRecords(t, u, text) })
-	if err := currentFormat.upgrade(s.db, version, pebble.NoSync); err != nil {
+	if err := currentFormat.upgrade(s, version, pebble.NoSync); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -180,6 +180,9 @@ func (s *Store) prepare(f format, initialised bool) error {
 	if s.sealer, err = loadSealer(s.files, s.opts.Key, check); err != nil {
 		return err
 	}
+	if err := s.openValues(); err != nil {
+		return err
+	}
 	sync := pebble.Sync
 	if s.opts.InMemory {
 		sync = pebble.NoSync // there is no write-ahead log to sync
@@ -188,7 +191,7 @@ func (s *Store) prepare(f format, initialised bool) error {
 		err = f.initialise(s.db, s.sealer, sync)
 	} else if version < f.version {
 		s.opts.Logger.Info("upgrading data directory", "dir", s.dir, "from", version, "to", f.version)
-		err = f.upgrade(s.db, version, sync)
+		err = f.upgrade(s, version, sync)
 	}
 	if err != nil {
 		return err
@@ -197,9 +200,6 @@ func (s *Store) prepare(f format, initialised bool) error {
 		if err := s.files.writeFormat(f.version); err != nil {
 			return err
 		}
-	}
-	if err := s.openValues(); err != nil {
-		return err
 	}
 	return s.forgetRetired()
 }
