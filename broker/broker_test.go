@@ -38,6 +38,16 @@ func newBroker(t testing.TB, store *brokertest.Store, paths ...string) *broker.B
 	return b
 }
 
+// openBroker opens what is in the store, without starting it: nothing is swept yet.
+func openBroker(t testing.TB, s broker.Store, log *brokertest.Store) *broker.Broker {
+	t.Helper()
+	b, err := broker.New(broker.Options{Store: s, Log: log, Clock: clock.Wall{}, Rand: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 func queue(t testing.TB, b *broker.Broker, path string) *broker.Queue {
 	t.Helper()
 	q, err := b.Queue("ns", path)
@@ -281,6 +291,67 @@ func TestEffectIsAtomic(t *testing.T) {
 		t.Errorf("queue a has %d messages after a refused effect", info.Counts.Total)
 	}
 	send(t, b, a, messages(1, 8)...) // its lock is free
+}
+
+// TestEffectOverCrash: what a run settles and what it sends, to a queue and a topic,
+// is one unit. A process that dies before the sync has done none of it, one that dies
+// after it all.
+func TestEffectOverCrash(t *testing.T) {
+	store := brokertest.NewStore()
+	b := newBroker(t, store, "in", "out")
+	topic := newTopic(t, b, "t", "s")
+	in, out := queue(t, b, "in"), queue(t, b, "out")
+	send(t, b, in, messages(2, 8)...)
+	r, err := in.Reserve(2)
+	if err != nil || r == nil {
+		t.Fatalf("reserve: %v, error %v", r, err)
+	}
+	// crash says what a process would find now: held by the run, and waiting in out,
+	// the subscription and the dead-letter queue of in.
+	crash := func() (found [4]int) {
+		t.Helper()
+		b := openBroker(t, store, store)
+		found[0] = len(b.RunLocks()["run"])
+		for i, path := range []string{"out", "t/Subscriptions/s", "in/$DeadLetterQueue"} {
+			msgs, err := queue(t, b, path).Peek(1, 10)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[i+1] = len(msgs)
+		}
+		return found
+	}
+	steps := []struct {
+		effect commit.Effect
+		want   [4]int
+	}{
+		{r.LockFor("run"), [4]int{2, 0, 0, 0}},
+		{b.Effect(broker.SendOp{Queue: topic, Messages: messages(1, 8)},
+			broker.RunSettleOp{Queue: in, Run: "run", SequenceNumbers: []int64{1}, Outcome: broker.Outcome{Kind: broker.DeadLetter}},
+			broker.SendOp{Queue: out, Messages: messages(2, 8)}), [4]int{1, 2, 1, 1}},
+		{b.Effect(broker.SendOp{Queue: out, Messages: messages(1, 8)},
+			broker.RunSettleOp{Queue: in, Run: "run"}), [4]int{0, 3, 1, 1}},
+	}
+	for i, s := range steps {
+		before := crash()
+		u := &commit.Unit{}
+		release, err := s.effect.Stage(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store.Submit(u)
+		release()
+		if got := crash(); got != before {
+			t.Errorf("step %d: before the sync a process finds %v, want %v", i, got, before)
+		}
+		units := 0
+		store.Committed = func(*commit.Unit) { units++ }
+		store.Sync(u)
+		store.Committed = nil
+		if got := crash(); got != s.want || units != 1 {
+			t.Errorf("step %d: after the sync a process finds %v and %d units, want %v and one", i, got, units, s.want)
+		}
+	}
 }
 
 // TestEffectOnOneQueue: operations of one effect that name the same queue.

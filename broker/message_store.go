@@ -234,8 +234,8 @@ func (e *messageStore) settleDown(now time.Time) {
 	if e.deleted {
 		return
 	}
-	if e.q.HasWork(now) && !e.paused.After(now) {
-		if !e.queued {
+	if e.q.HasWork(now) {
+		if !e.queued && !e.paused.After(now) { // the end of a pause has an alarm
 			e.queued = true
 			e.b.pool.add(e.serve)
 		}
