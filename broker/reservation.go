@@ -25,16 +25,19 @@ func (q *Queue) Reserve(max int) (*Reservation, error) {
 		return nil, fmt.Errorf("reserve from queue %q: %w: %d messages", q.e.path, ErrInvalidArgument, max)
 	}
 	e := q.e
-	op := &entity.Reserve{Sub: q.sub, Max: max}
-	u, err := e.plan(op).submit(nil)
-	if err != nil {
-		return nil, err
+	for more := true; more; {
+		op := &entity.Reserve{Sub: q.sub, Max: max}
+		u, err := e.plan(op).submit(nil)
+		if err != nil {
+			return nil, err
+		}
+		e.b.Sync(u)
+		if r := op.Result; r != nil {
+			return &Reservation{e: e, sub: q.sub, r: r, messages: r.Messages}, nil
+		}
+		more = op.More
 	}
-	e.b.Sync(u)
-	if op.Result == nil {
-		return nil, nil
-	}
-	return &Reservation{e: e, sub: q.sub, r: op.Result, messages: op.Result.Messages}, nil
+	return nil, nil
 }
 
 // Messages returns the reserved messages in order.

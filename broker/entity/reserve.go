@@ -17,11 +17,14 @@ type Reservation struct {
 }
 
 // Reserve takes up to Max ready messages, or as many as there are in a window
-// that is at least half full. Result is nil if there are none.
+// that is at least half full. Result is nil if the window has none, because all in
+// it have expired. More is set if there may be others behind it: the next Reserve
+// asks for them.
 type Reserve struct {
 	Sub    SubQueue
 	Max    int
 	Result *Reservation
+	More   bool
 }
 
 func (o *Reserve) check(q *Queue, c *checker) error {
@@ -74,6 +77,7 @@ func (o *Reserve) apply(q *Queue, env Env, d *Decision) {
 	if len(r.items) > 0 {
 		o.Result = r
 	}
+	o.More = s.cursor != beyond
 }
 
 // Lacks reports whether a need of headers is not met.
