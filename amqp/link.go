@@ -96,9 +96,6 @@ func (l *Link) Conn() *Conn { return l.session.conn }
 // Attached reports whether the link was accepted and is not gone.
 func (l *Link) Attached() bool { return l.state == attached }
 
-// Pending reports whether the attach still awaits an answer.
-func (l *Link) Pending() bool { return l.state == pending }
-
 // Credit returns what may be sent on a sending link as of now, or what the
 // client may still send on a receiving one.
 func (l *Link) Credit() uint32 { return l.credit }

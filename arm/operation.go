@@ -208,15 +208,6 @@ func (k *Kernel) Accepted(r *Request, op Operation) *Response {
 	return &Response{Status: http.StatusAccepted, Header: h}
 }
 
-// AsyncStatus adds the header Azure-AsyncOperation to an answer, for operations
-// whose status clients read as a document.
-func (k *Kernel) AsyncStatus(r *Request, op Operation, resp *Response) {
-	if resp.Header == nil {
-		resp.Header = http.Header{}
-	}
-	resp.Header.Set("Azure-AsyncOperation", operationURL(r, op, "operationstatuses"))
-}
-
 func operationURL(r *Request, op Operation, typ string) string {
 	return r.BaseURL + "/subscriptions/" + op.Subscription + "/" + typ + "/" + op.ID + "?api-version=" + r.APIVersion
 }

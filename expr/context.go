@@ -83,16 +83,6 @@ func (c *Context) Evaluate(v value.Value) (value.Value, error) {
 	return out, nil
 }
 
-// EvaluateString evaluates one JSON string by the table of [EXPR 1.1]. The
-// error is an [*Error].
-func (c *Context) EvaluateString(s string) (value.Value, error) {
-	t, err := cachedParse(s)
-	if err != nil {
-		return nil, err
-	}
-	return c.EvaluateTemplate(t)
-}
-
 // EvaluateTemplate evaluates a template that was parsed before. The error is an
 // [*Error].
 func (c *Context) EvaluateTemplate(t *Template) (value.Value, error) {

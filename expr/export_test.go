@@ -1,5 +1,7 @@
 package expr
 
+import "switchyard/value"
+
 // Functions returns all functions, by family in the order of the documentation.
 func Functions() []Function {
 	list := make([]Function, len(functionTable))
@@ -8,3 +10,16 @@ func Functions() []Function {
 	}
 	return list
 }
+
+// EvaluateString evaluates one JSON string by the table of [EXPR 1.1]. The
+// error is an [*Error].
+func (c *Context) EvaluateString(s string) (value.Value, error) {
+	t, err := cachedParse(s)
+	if err != nil {
+		return nil, err
+	}
+	return c.EvaluateTemplate(t)
+}
+
+// IsLiteral reports whether the template holds no expression.
+func (t *Template) IsLiteral() bool { return t.whole == nil && t.parts == nil }

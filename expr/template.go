@@ -53,9 +53,6 @@ func Parse(s string) (*Template, error) {
 	return t, nil
 }
 
-// IsLiteral reports whether the template holds no expression.
-func (t *Template) IsLiteral() bool { return t.whole == nil && t.parts == nil }
-
 // String returns the string the template was parsed from.
 func (t *Template) String() string { return t.source }
 

@@ -2,7 +2,6 @@ package listen
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -38,13 +37,6 @@ var systemRoots = []string{
 // AuthorityPEM returns what [AuthorityFile] holds.
 func (c *Certificates) AuthorityPEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.authority.Raw})
-}
-
-// Pool returns what a client within this process trusts: the authority alone.
-func (c *Certificates) Pool() *x509.CertPool {
-	p := x509.NewCertPool()
-	p.AddCert(c.authority)
-	return p
 }
 
 // BundlePEM returns what [BundleFile] holds: the authority first, then the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -205,7 +206,7 @@ func (s *server) withIdentity(is *issuer.Issuer) (client func(id string) *azserv
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	transport := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: certs.Pool()}}}
+	transport := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusting(certs)}}}
 	s.t.Cleanup(transport.CloseIdleConnections)
 	return func(id string) *azservicebus.Client {
 		s.t.Helper()
@@ -221,7 +222,7 @@ func (s *server) withIdentity(is *issuer.Issuer) (client func(id string) *azserv
 		}
 		c, err := azservicebus.NewClient(namespace+".servicebus.windows.net", cred, &azservicebus.ClientOptions{
 			CustomEndpoint: "localhost:" + port,
-			TLSConfig:      &tls.Config{RootCAs: certs.Pool(), ServerName: "localhost"},
+			TLSConfig:      &tls.Config{RootCAs: trusting(certs), ServerName: "localhost"},
 			RetryOptions:   azservicebus.RetryOptions{MaxRetries: -1},
 		})
 		if err != nil {
@@ -230,4 +231,11 @@ func (s *server) withIdentity(is *issuer.Issuer) (client func(id string) *azserv
 		s.t.Cleanup(func() { c.Close(context.Background()) })
 		return c
 	}
+}
+
+// trusting is what a client trusts that knows the authority alone.
+func trusting(c *listen.Certificates) *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(c.AuthorityPEM())
+	return pool
 }

@@ -27,16 +27,6 @@ func LookUpRole(id string) (RoleDefinition, bool) {
 	return RoleDefinition{}, false
 }
 
-// Allows reports whether the role allows an action of the control plane, or, if
-// data is set, of the data plane: Microsoft.ServiceBus/namespaces/messages/send/action.
-func (d RoleDefinition) Allows(action string, data bool) bool {
-	allow, deny := d.Actions, d.NotActions
-	if data {
-		allow, deny = d.DataActions, d.NotDataActions
-	}
-	return anyMatches(allow, action) && !anyMatches(deny, action)
-}
-
 func anyMatches(patterns []string, action string) bool {
 	for _, p := range patterns {
 		if matchesAction(strings.ToLower(p), strings.ToLower(action)) {

@@ -83,24 +83,6 @@ func scopeID(s string) (arm.ResourceID, error) {
 	return arm.ParseID(s)
 }
 
-// Allowed reports whether a principal may perform a data action on a resource:
-// whether it has a role with that action at the resource or above it. resource is
-// an ID such as that of a queue; action is for example
-// Microsoft.ServiceBus/namespaces/messages/send/action.
-func (a *Roles) Allowed(principalID string, resource arm.ResourceID, action string) bool {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	for _, e := range a.byKey {
-		if !strings.EqualFold(e.PrincipalID, principalID) || !e.scope.Covers(resource) {
-			continue
-		}
-		if d, ok := LookUpRole(e.RoleID); ok && d.Allows(action, true) {
-			return true
-		}
-	}
-	return false
-}
-
 // Assignments returns the assignments of a principal, or of all if it is "", in
 // the order of their scopes and names.
 func (a *Roles) Assignments(principalID string) []RoleAssignment {
