@@ -6,14 +6,15 @@ import (
 )
 
 // parseURL reads an address as .NET's Uri does, which takes what people write:
-// what may not stand in a URL is escaped and what is escaped already stays. base
-// is what a relative address is relative to; nil for none.
+// what may not stand in a URL is escaped, what is escaped already stays, and the
+// segments . and .. are resolved. base is what a relative address is relative to;
+// nil for none.
 func parseURL(base *url.URL, s string) (*url.URL, error) {
 	s = escapeURL(strings.TrimSpace(s))
-	if base != nil {
-		return base.Parse(s)
+	if base == nil {
+		base = &url.URL{}
 	}
-	return url.Parse(s)
+	return base.Parse(s)
 }
 
 // escapeURL escapes blanks, quotation marks, percent signs that begin no escape,
@@ -55,7 +56,7 @@ func pathStart(s string) int {
 		return 0
 	}
 	start := i + len("://")
-	if n := strings.IndexAny(s[start:], "/?#"); n >= 0 {
+	if n := strings.IndexAny(s[start:], `/?#\`); n >= 0 {
 		return start + n
 	}
 	return len(s)

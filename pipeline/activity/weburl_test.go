@@ -62,6 +62,10 @@ func TestURLOnTheWire(t *testing.T) {
 		{`/a\b?c\d`, "/a/b?c%5Cd"},
 		{"?q={\"a\":[1]}", "/?q=%7B%22a%22:[1]%7D"},
 		{"/a\nb\tc", "/a%0Ab%09c"},
+		{`\a/b?c`, "/a/b?c"},
+		{"/a/../b/./c", "/b/c"},
+		{"/a/b/..?q=/../x", "/a/?q=/../x"},
+		{"/../a//b/%2F", "/a//b/%2F"},
 		{"/a#frag ment", "/a"},
 		{"/a?b#c?d", "/a?b"},
 	} {
