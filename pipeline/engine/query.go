@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -47,10 +48,17 @@ func (e *Engine) selected(q *Query, rec RunRecord) (*PipelineRun, error) {
 	if r := e.find(rec.ID); r != nil {
 		p = r.view.Load()
 	} else {
+		var err error
+		if rec.Active { // it has ended since the record was read
+			if rec, err = e.o.History.Run(rec.ID); errors.Is(err, ErrNotInHistory) {
+				return nil, nil
+			} else if err != nil {
+				return nil, err
+			}
+		}
 		if !rec.Updated.IsZero() && !q.within(rec.Updated) {
 			return nil, nil
 		}
-		var err error
 		if p, err = e.fromRecord(rec); err != nil {
 			return nil, fmt.Errorf("run %s: %w", rec.ID, err)
 		}

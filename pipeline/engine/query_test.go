@@ -99,3 +99,45 @@ func TestQueryOfOldRecords(t *testing.T) {
 		w.engine.Stop(0)
 	})
 }
+
+// A racing history lets something happen between the reading of a record and its use.
+type racing struct {
+	*enginetest.Memory
+	between func(id string)
+}
+
+func (h racing) Runs(l engine.Listing, f func(engine.RunRecord) (bool, error)) error {
+	return h.Memory.Runs(l, func(r engine.RunRecord) (bool, error) {
+		h.between(r.ID)
+		return f(r)
+	})
+}
+
+// A run that ends while a query reads is found as it is then: a caller that asks for what
+// changed since the last time would miss it for good.
+func TestQueryWhileRunEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := enginetest.NewMemory(nil)
+		w := newWorld(t, m, pipelineJSON("p", `{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":100}}`))
+		w.options.History = racing{m, func(id string) {
+			if err := w.engine.Cancel(id, true); err != nil {
+				t.Error(err)
+			}
+			w.wait(id)
+			if id == "deleted" {
+				if err := w.engine.DeleteRuns(t.Context(), []string{id}); err != nil {
+					t.Error(err)
+				}
+			}
+		}}
+		w.start()
+		w.create("p", nil, engine.RunOptions{ID: "ends"})
+		w.create("p", nil, engine.RunOptions{ID: "deleted"})
+		time.Sleep(time.Minute)
+		runs, _, err := w.engine.Query(engine.Query{Factory: w.factory.Name, After: time.Now()})
+		if err != nil || len(runs) != 1 || runs[0].Status != run.Cancelled {
+			t.Errorf("got %d runs, %v; want the one that was cancelled just now", len(runs), err)
+		}
+		w.engine.Stop(0)
+	})
+}
