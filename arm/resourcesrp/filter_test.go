@@ -189,28 +189,3 @@ func TestRoles(t *testing.T) {
 		}
 	}
 }
-
-func TestMatchesAction(t *testing.T) {
-	for _, c := range []struct {
-		pattern, action string
-		want            bool
-	}{
-		{"*", "a/b/read", true},
-		{"*/read", "A/b/read", true},
-		{"*/read", "A/b/write", false},
-		{"Microsoft.ServiceBus/*/send/action", "microsoft.servicebus/namespaces/messages/send/action", true},
-		{"Microsoft.ServiceBus/*/send/action", "Microsoft.ServiceBus/send/action", false},
-		{"a*b*c", "abc", true},
-		{"a*b*c", "acb", false},
-		{"a/b", "a/b/c", false},
-		{"a*a", "a", false},
-		{"a*b*b", "ab", false},
-		{"*", "", true},
-		{"b*", "ab", false},
-		{"*b", "ba", false},
-	} {
-		if got := anyMatches([]string{c.pattern}, c.action); got != c.want {
-			t.Errorf("%q matches %q: %t, want %t", c.pattern, c.action, got, c.want)
-		}
-	}
-}

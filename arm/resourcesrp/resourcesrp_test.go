@@ -3,6 +3,7 @@ package resourcesrp_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -225,15 +226,13 @@ func TestDeletionContinues(t *testing.T) {
 	})
 }
 
-// TestAllowed: a role holds at its scope and below, and for its data actions only.
-func TestAllowed(t *testing.T) {
+// TestRolesAt: a role holds at its scope and below, and for its principal only.
+func TestRolesAt(t *testing.T) {
 	const (
-		queue    = "/subscriptions/" + sub + "/resourceGroups/rg1/providers/Microsoft.ServiceBus/namespaces/ns/queues/q"
-		send     = "Microsoft.ServiceBus/namespaces/messages/send/action"
-		receive  = "Microsoft.ServiceBus/namespaces/messages/receive/action"
-		sender   = "bbbbbbbb-0000-4000-8000-000000000001"
-		owner    = "bbbbbbbb-0000-4000-8000-000000000002"
-		outsider = "bbbbbbbb-0000-4000-8000-000000000003"
+		namespace = "/subscriptions/" + sub + "/resourceGroups/rg1/providers/Microsoft.ServiceBus/namespaces/ns"
+		sender    = "bbbbbbbb-0000-4000-8000-000000000001"
+		owner     = "bbbbbbbb-0000-4000-8000-000000000002"
+		outsider  = "bbbbbbbb-0000-4000-8000-000000000003"
 	)
 	f := newFixture(t, armtest.NewStore())
 	f.do("PUT", "/subscriptions/"+sub+"/resourceGroups/rg1?api-version=2021-04-01", `{"location":"westeurope"}`)
@@ -248,23 +247,21 @@ func TestAllowed(t *testing.T) {
 	assign("/subscriptions/"+sub+"/resourceGroups/rg1", "99999999-0000-4000-8000-000000000001", "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39", sender)
 	assign("/subscriptions/"+sub, "99999999-0000-4000-8000-000000000002", "8e3af657-a8ff-443c-a75c-2fe8c4bcb635", owner)
 	for _, c := range []struct {
-		principal, resource, action string
-		want                        bool
+		principal, namespace, path, want string
 	}{
-		{sender, queue, send, true},
-		{strings.ToUpper(sender), strings.ToUpper(queue), send, true},
-		{sender, queue, receive, false},
-		{sender, strings.Replace(queue, "/rg1/", "/rg10/", 1), send, false},
-		{sender, "/subscriptions/" + sub, send, false},
-		{owner, queue, send, false}, // Owner has no data actions
-		{outsider, queue, send, false},
+		{sender, namespace, "q", "[Azure Service Bus Data Sender]"},
+		{sender, namespace, "", "[Azure Service Bus Data Sender]"},
+		{strings.ToUpper(sender), strings.ToUpper(namespace), "Q", "[Azure Service Bus Data Sender]"},
+		{sender, strings.Replace(namespace, "/rg1/", "/rg10/", 1), "q", "[]"},
+		{owner, namespace, "q", "[Owner]"}, // which has no data actions
+		{outsider, namespace, "q", "[]"},
 	} {
-		id, err := arm.ParseID(c.resource)
+		id, err := arm.ParseID(c.namespace)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := f.rp.Roles().Allowed(c.principal, id, c.action); got != c.want {
-			t.Errorf("Allowed(%s, %s, %s) = %t, want %t", c.principal, c.resource, c.action, got, c.want)
+		if got := fmt.Sprint(f.rp.Roles().At(c.principal, id, c.path)); got != c.want {
+			t.Errorf("At(%s, %s, %s) = %s, want %s", c.principal, c.namespace, c.path, got, c.want)
 		}
 	}
 	if got := f.rp.Roles().Assignments(sender); len(got) != 1 || got[0].PrincipalID != sender {

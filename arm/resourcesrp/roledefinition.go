@@ -27,35 +27,6 @@ func LookUpRole(id string) (RoleDefinition, bool) {
 	return RoleDefinition{}, false
 }
 
-func anyMatches(patterns []string, action string) bool {
-	for _, p := range patterns {
-		if matchesAction(strings.ToLower(p), strings.ToLower(action)) {
-			return true
-		}
-	}
-	return false
-}
-
-// matchesAction compares an action with a pattern in which * is any text.
-func matchesAction(pattern, action string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == action
-	}
-	rest, ok := strings.CutPrefix(action, parts[0])
-	if !ok {
-		return false
-	}
-	for _, part := range parts[1 : len(parts)-1] {
-		i := strings.Index(rest, part)
-		if i < 0 {
-			return false
-		}
-		rest = rest[i+len(part):]
-	}
-	return strings.HasSuffix(rest, parts[len(parts)-1])
-}
-
 func (d RoleDefinition) object(subscription string) *value.Object {
 	list := func(s []string) value.Array {
 		a := value.Array{}
