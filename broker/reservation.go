@@ -25,7 +25,7 @@ func (q *Queue) Reserve(max int) (*Reservation, error) {
 		return nil, fmt.Errorf("reserve from queue %q: %w: %d messages", q.e.path, ErrInvalidArgument, max)
 	}
 	e := q.e
-	for more := true; more; {
+	for {
 		op := &entity.Reserve{Sub: q.sub, Max: max}
 		u, err := e.plan(op).submit(nil)
 		if err != nil {
@@ -35,9 +35,11 @@ func (q *Queue) Reserve(max int) (*Reservation, error) {
 		if r := op.Result; r != nil {
 			return &Reservation{e: e, sub: q.sub, r: r, messages: r.Messages}, nil
 		}
-		more = op.More
+		if !op.More {
+			return nil, nil
+		}
+		e.serve() // takes away what has expired before more is read: it stays in memory until then
 	}
-	return nil, nil
 }
 
 // Messages returns the reserved messages in order.
