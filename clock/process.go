@@ -9,13 +9,13 @@ import (
 // while the process runs nor, with [Process.NotBefore], over a restart. Its
 // methods are safe for concurrent use, NotBefore before all others.
 //
-// The time is the greater of the wall clock and of what has passed since the start
-// (or the mark), so that it goes on at the usual pace also while the wall clock is
+// The time is the greatest that the wall clock has shown, or the mark, and what has
+// passed since then. So it goes on at the usual pace also while the wall clock is
 // behind: a timer that is set then is due when it fires.
 type Process struct {
 	wall  Clock
 	start time.Time    // of the wall clock, with its monotonic reading
-	base  int64        // the time at start, in Unix nanoseconds
+	base  atomic.Int64 // what the time is taken to have been at start, in Unix nanoseconds
 	last  atomic.Int64 // the latest time that Now has returned, in Unix nanoseconds
 }
 
@@ -30,24 +30,31 @@ func NewProcess(wall Clock) *Process {
 // the wall clock is behind that. It returns how far behind it is, 0 if it is not.
 func (p *Process) NotBefore(mark time.Time) (behind time.Duration) {
 	p.start = p.wall.Now()
-	p.base = p.start.UnixNano()
-	if !mark.IsZero() && mark.UnixNano() > p.base {
-		p.base = mark.UnixNano()
+	base := p.start.UnixNano()
+	if !mark.IsZero() {
+		base = max(base, mark.UnixNano())
 	}
-	return time.Duration(p.base - p.start.UnixNano())
+	p.base.Store(base)
+	return time.Duration(base - p.start.UnixNano())
 }
 
 // Now implements [Clock]. The time is in UTC and without a monotonic reading.
 func (p *Process) Now() time.Time {
 	wall := p.wall.Now()
-	now := max(wall.UnixNano(), p.base+int64(wall.Sub(p.start)))
+	passed := int64(wall.Sub(p.start))
+	now := raise(&p.base, wall.UnixNano()-passed) + passed
+	return time.Unix(0, raise(&p.last, now)).UTC()
+}
+
+// raise makes n the value of a, unless that is greater, and returns the greater one.
+func raise(a *atomic.Int64, n int64) int64 {
 	for {
-		last := p.last.Load()
-		if now <= last {
-			return time.Unix(0, last).UTC()
+		old := a.Load()
+		if n <= old {
+			return old
 		}
-		if p.last.CompareAndSwap(last, now) {
-			return time.Unix(0, now).UTC()
+		if a.CompareAndSwap(old, n) {
+			return n
 		}
 	}
 }

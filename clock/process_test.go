@@ -5,6 +5,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"switchyard/clock"
 )
@@ -106,4 +107,40 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// A steppedClock is a wall clock that somebody sets while it measures the time.
+type steppedClock struct {
+	clock.Wall
+	now  time.Time // with a monotonic reading
+	step time.Duration
+}
+
+// Now moves the wall reading of a time and leaves its monotonic one, which nothing
+// but a change of the machine's time does otherwise.
+func (c *steppedClock) Now() time.Time {
+	t := c.now
+	const secondBit = 30 // of a time.Time with a monotonic reading
+	*(*uint64)(unsafe.Pointer(&t)) += uint64(c.step/time.Second) << secondBit
+	return t
+}
+
+// TestStep: a wall clock that was wrong for a minute does not stop the time for as
+// long as it was ahead.
+func TestStep(t *testing.T) {
+	wall := &steppedClock{now: time.Now()}
+	p := clock.NewProcess(wall)
+	start := wall.now.Round(0)
+	wall.step = 24 * time.Hour
+	want(t, "ahead", p.Now(), start.Add(24*time.Hour))
+	wall.now = wall.now.Add(time.Minute)
+	wall.step = 0
+	want(t, "set back", p.Now(), start.Add(24*time.Hour+time.Minute))
+	wall.now = wall.now.Add(10 * time.Second)
+	want(t, "10 s later", p.Now(), start.Add(24*time.Hour+70*time.Second))
+	if got := p.Behind(); got != 24*time.Hour {
+		t.Errorf("behind by %v, want a day", got)
+	}
+	wall.step = 48 * time.Hour
+	want(t, "ahead again", p.Now(), start.Add(48*time.Hour+70*time.Second))
 }
