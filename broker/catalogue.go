@@ -58,14 +58,24 @@ func (b *Broker) catalogueTime() time.Time { return b.Now().Truncate(time.Millis
 
 // canCreate fails if no queue or topic of that path can be created.
 func (n *namespace) canCreate(path string) error {
-	if n.queues[strings.ToLower(path)] != nil {
-		return fmt.Errorf("%w: there is a queue %q", ErrEntityExists, path)
-	}
-	if n.topics[strings.ToLower(path)] != nil {
-		return fmt.Errorf("%w: there is a topic %q", ErrEntityExists, path)
+	if err := n.free(path); err != nil {
+		return err
 	}
 	if n.entities() >= maxQueues {
 		return fmt.Errorf("%w: namespace %q has %d entities", ErrQuotaExceeded, n.name, n.entities())
+	}
+	return nil
+}
+
+// free fails if something has that path: the address of a subscription is one too.
+func (n *namespace) free(path string) error {
+	switch {
+	case n.queues[strings.ToLower(path)] != nil:
+		return fmt.Errorf("%w: there is a queue %q", ErrEntityExists, path)
+	case n.topics[strings.ToLower(path)] != nil:
+		return fmt.Errorf("%w: there is a topic %q", ErrEntityExists, path)
+	case n.subscription(SplitSubscription(path)) != nil:
+		return fmt.Errorf("%w: there is a subscription %q", ErrEntityExists, path)
 	}
 	return nil
 }

@@ -182,8 +182,8 @@ func (t *topic) newSubscription(name string, o SubscriptionOptions, first []Defa
 		return nil, fmt.Errorf("%w: topic %q has %d subscriptions", ErrQuotaExceeded, t.path, len(t.subscriptions))
 	}
 	path := SubscriptionPath(t.path, name)
-	if t.namespace.queues[strings.ToLower(path)] != nil {
-		return nil, fmt.Errorf("%w: there is a queue %q", ErrEntityExists, path)
+	if err := t.namespace.free(path); err != nil {
+		return nil, err
 	}
 	now := t.b.catalogueTime()
 	d := ruleDefinition{Name: DefaultRuleName, CreatedAt: now, Automatic: len(first) == 0}

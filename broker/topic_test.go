@@ -323,6 +323,27 @@ func TestNamespaceWithTopics(t *testing.T) {
 	}
 }
 
+// TestPathOfSubscription: a queue or a topic can't take the address of a subscription,
+// whose messages nobody would find any more, nor the other way round.
+func TestPathOfSubscription(t *testing.T) {
+	ctx := context.Background()
+	b := newBroker(t, brokertest.NewStore(), "t/subscriptions/q")
+	newTopic(t, b, "t", "s")
+	newTopic(t, b, "t/subscriptions/u")
+	if _, err := b.PutQueue(ctx, "ns", "T/subscriptions/S", broker.QueueOptions{}); !errors.Is(err, broker.ErrEntityExists) {
+		t.Errorf("queue at the address of a subscription: got error %v, want ErrEntityExists", err)
+	}
+	if _, err := b.PutTopic(ctx, "ns", "T/subscriptions/S", broker.TopicOptions{}); !errors.Is(err, broker.ErrEntityExists) {
+		t.Errorf("topic at the address of a subscription: got error %v, want ErrEntityExists", err)
+	}
+	for _, name := range []string{"q", "u"} {
+		_, err := b.PutSubscription(ctx, "ns", "t", name, broker.SubscriptionOptions{})
+		if !errors.Is(err, broker.ErrEntityExists) {
+			t.Errorf("subscription at a path that is taken: got error %v, want ErrEntityExists", err)
+		}
+	}
+}
+
 // TestTopicDefinitions: an older program must not take topics and subscriptions
 // for queues, so their definitions have another version.
 func TestTopicDefinitions(t *testing.T) {
