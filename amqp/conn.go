@@ -168,7 +168,8 @@ func (c *Conn) fail(err *frames.Error) { c.Close(err) }
 
 // failBuffered closes the connection because the peer makes us keep too much.
 func (c *Conn) failBuffered() {
-	c.fail(&frames.Error{Condition: frames.ErrResourceLimitExceeded, Description: fmt.Sprintf("links and unfinished deliveries take more than %d bytes", c.o.MaxBuffered)})
+	c.fail(&frames.Error{Condition: frames.ErrResourceLimitExceeded,
+		Description: fmt.Sprintf("links and unfinished deliveries take more than %d bytes", c.o.MaxBuffered)})
 }
 
 // failFraming closes the connection when the start of the next frame can't be

@@ -21,14 +21,16 @@ func (c *Conn) Tick(now time.Time) (next time.Time) {
 	if c.phase < running {
 		next = c.started.Add(c.o.OpenTimeout)
 		if !now.Before(next) {
-			c.finish(&frames.Error{Condition: frames.ErrResourceLimitExceeded, Description: fmt.Sprintf("no open within %v", c.o.OpenTimeout)})
+			c.finish(&frames.Error{Condition: frames.ErrResourceLimitExceeded,
+				Description: fmt.Sprintf("no open within %v", c.o.OpenTimeout)})
 			return time.Time{}
 		}
 		return next
 	}
 	next = c.lastRead.Add(2 * c.o.IdleTimeout)
 	if !now.Before(next) {
-		c.Close(&frames.Error{Condition: frames.ErrResourceLimitExceeded, Description: fmt.Sprintf("nothing was received for %v", now.Sub(c.lastRead))})
+		c.Close(&frames.Error{Condition: frames.ErrResourceLimitExceeded,
+			Description: fmt.Sprintf("nothing was received for %v", now.Sub(c.lastRead))})
 		c.finish(nil)
 		return time.Time{}
 	}

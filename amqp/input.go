@@ -84,7 +84,8 @@ func (c *Conn) protocolHeader(header string) {
 		c.phase = expectSASL
 	default:
 		c.out = append(c.out, headerSASL...)
-		c.finish(&frames.Error{Condition: frames.ErrFramingError, Description: fmt.Sprintf("unknown protocol header %q", header)})
+		c.finish(&frames.Error{Condition: frames.ErrFramingError,
+			Description: fmt.Sprintf("unknown protocol header %q", header)})
 	}
 }
 
@@ -140,7 +141,8 @@ func (c *Conn) performative(channel uint16, code frames.Code, f *encoding.Fields
 		return nil
 	}
 	if (c.phase == expectOpen) != (code == frames.CodeOpen) && code != frames.CodeClose {
-		c.fail(&frames.Error{Condition: frames.ErrIllegalState, Description: fmt.Sprintf("performative %#x at this point", uint64(code))})
+		c.fail(&frames.Error{Condition: frames.ErrIllegalState,
+			Description: fmt.Sprintf("performative %#x at this point", uint64(code))})
 		return nil
 	}
 	switch code {
@@ -186,7 +188,8 @@ func (c *Conn) stray(channel uint16, s *Session, code frames.Code) error {
 		// Python sends a detach after its end when it shuts down.
 		return nil
 	}
-	c.fail(&frames.Error{Condition: frames.ErrNotFound, Description: fmt.Sprintf("there is no session on channel %d", channel)})
+	c.fail(&frames.Error{Condition: frames.ErrNotFound,
+		Description: fmt.Sprintf("there is no session on channel %d", channel)})
 	return nil
 }
 
@@ -196,7 +199,8 @@ func (c *Conn) openIn(f *encoding.Fields) error {
 		return err
 	}
 	if open.MaxFrameSize < frames.MinMaxFrameSize {
-		c.fail(&frames.Error{Condition: frames.ErrFrameSizeTooSmall, Description: fmt.Sprintf("max-frame-size %d is below %d", open.MaxFrameSize, frames.MinMaxFrameSize)})
+		c.fail(&frames.Error{Condition: frames.ErrFrameSizeTooSmall,
+			Description: fmt.Sprintf("max-frame-size %d is below %d", open.MaxFrameSize, frames.MinMaxFrameSize)})
 		return nil
 	}
 	c.peerMaxFrame = open.MaxFrameSize
@@ -238,11 +242,14 @@ func (c *Conn) beginIn(channel uint16, f *encoding.Fields) error {
 	}
 	switch {
 	case channel > c.o.ChannelMax:
-		c.fail(&frames.Error{Condition: frames.ErrFramingError, Description: fmt.Sprintf("channel %d is above the channel-max %d", channel, c.o.ChannelMax)})
+		c.fail(&frames.Error{Condition: frames.ErrFramingError,
+			Description: fmt.Sprintf("channel %d is above the channel-max %d", channel, c.o.ChannelMax)})
 	case c.sessions[channel] != nil:
-		c.fail(&frames.Error{Condition: frames.ErrNotAllowed, Description: fmt.Sprintf("channel %d has a session already", channel)})
+		c.fail(&frames.Error{Condition: frames.ErrNotAllowed,
+			Description: fmt.Sprintf("channel %d has a session already", channel)})
 	case begin.RemoteChannel.Set:
-		c.fail(&frames.Error{Condition: frames.ErrNotFound, Description: fmt.Sprintf("we began no session on channel %d", begin.RemoteChannel.Value)})
+		c.fail(&frames.Error{Condition: frames.ErrNotFound,
+			Description: fmt.Sprintf("we began no session on channel %d", begin.RemoteChannel.Value)})
 	default:
 		c.sessions[channel] = newSession(c, channel, &begin)
 	}

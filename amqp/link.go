@@ -185,7 +185,8 @@ func (l *Link) sendDetach(closed bool, err *frames.Error) {
 	if l.state == gone {
 		return // the attach before it did not fit the peer's frames
 	}
-	l.session.conn.write(frames.TypeAMQP, l.session.channel, &frames.Detach{Handle: l.handle, Closed: closed, Error: err})
+	l.session.conn.write(frames.TypeAMQP, l.session.channel,
+		&frames.Detach{Handle: l.handle, Closed: closed, Error: err})
 	if l.state != gone {
 		l.state = detaching
 	}
@@ -209,7 +210,8 @@ func (l *Link) Detach(err *frames.Error) {
 
 // steal detaches a link because the client attached another of its name.
 func (l *Link) steal() {
-	l.Detach(&frames.Error{Condition: frames.ErrLinkStolen, Description: "a link with the same name was attached"})
+	l.Detach(&frames.Error{Condition: frames.ErrLinkStolen,
+		Description: "a link with the same name was attached"})
 }
 
 // detachIn answers the peer's detach, which ends the link: links are not

@@ -79,7 +79,8 @@ func (c *Conn) flush() {
 // write adds a frame to the output.
 func (c *Conn) write(t frames.Type, channel uint16, body frames.Body) {
 	if !c.tryWrite(t, channel, body) {
-		c.fail(&frames.Error{Condition: frames.ErrFrameSizeTooSmall, Description: fmt.Sprintf("a frame does not fit the max-frame-size %d", c.peerMaxFrame)})
+		c.fail(&frames.Error{Condition: frames.ErrFrameSizeTooSmall,
+			Description: fmt.Sprintf("a frame does not fit the max-frame-size %d", c.peerMaxFrame)})
 	}
 }
 
@@ -144,7 +145,8 @@ func (c *Conn) flushAck() {
 	}
 	c.ack.session = nil
 	if !a.session.ended {
-		c.dispositionSent = frames.Disposition{Role: a.role, First: a.first, Last: a.last, Settled: true, State: frames.Accepted{}}
+		c.dispositionSent = frames.Disposition{Role: a.role, First: a.first, Last: a.last, Settled: true,
+			State: frames.Accepted{}}
 		c.write(frames.TypeAMQP, a.session.channel, &c.dispositionSent)
 	}
 }

@@ -101,7 +101,8 @@ func (l *Link) transferIn(t *frames.Transfer, payload []byte) {
 	d := l.current
 	c := l.session.conn
 	if t.DeliveryID.Set && t.DeliveryID.Value != d.id {
-		l.session.fail(frames.ErrNotAllowed, "delivery %d starts before delivery %d is complete", t.DeliveryID.Value, d.id)
+		l.session.fail(frames.ErrNotAllowed,
+			"delivery %d starts before delivery %d is complete", t.DeliveryID.Value, d.id)
 		return
 	}
 	if t.Aborted {

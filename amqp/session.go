@@ -172,7 +172,8 @@ func (s *Session) attachIn(f *encoding.Fields) error {
 	}
 	c := s.conn
 	if attach.Handle > c.o.HandleMax {
-		c.fail(&frames.Error{Condition: frames.ErrFramingError, Description: fmt.Sprintf("handle %d is above the handle-max %d", attach.Handle, c.o.HandleMax)})
+		c.fail(&frames.Error{Condition: frames.ErrFramingError,
+			Description: fmt.Sprintf("handle %d is above the handle-max %d", attach.Handle, c.o.HandleMax)})
 		return nil
 	}
 	if s.links[attach.Handle] != nil {
@@ -199,7 +200,8 @@ func (s *Session) attachIn(f *encoding.Fields) error {
 	c.links++
 	c.buffered += l.cost
 	if c.links > c.o.MaxLinks {
-		l.refuse(&frames.Error{Condition: frames.ErrResourceLimitExceeded, Description: fmt.Sprintf("a connection may have %d links", c.o.MaxLinks)})
+		l.refuse(&frames.Error{Condition: frames.ErrResourceLimitExceeded,
+			Description: fmt.Sprintf("a connection may have %d links", c.o.MaxLinks)})
 		return nil
 	}
 	c.names[linkName{l.name, l.role}] = l
@@ -316,7 +318,8 @@ func forEach[T any](m map[uint32]T, first, last uint32, f func(uint32, T)) {
 func (s *Session) rejectUnknown(first, last uint32, found []settlement) {
 	reject := func(from, to uint32) {
 		s.conn.dispositionSent = frames.Disposition{Role: frames.RoleSender, First: from, Last: to, Settled: true,
-			State: frames.Rejected{Error: &frames.Error{Condition: frames.ErrNotFound, Description: fmt.Sprintf("there is no unsettled delivery %d", from)}}}
+			State: frames.Rejected{Error: &frames.Error{Condition: frames.ErrNotFound,
+				Description: fmt.Sprintf("there is no unsettled delivery %d", from)}}}
 		s.conn.write(frames.TypeAMQP, s.channel, &s.conn.dispositionSent)
 	}
 	from := first

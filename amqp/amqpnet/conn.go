@@ -86,7 +86,8 @@ func (c *Conn) guard(f func()) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("amqpnet: panic: %v", r)
-			c.o.Logger.Error("AMQP connection ended by a panic", "remote", c.nc.RemoteAddr(), "panic", r, "stack", string(debug.Stack()))
+			c.o.Logger.Error("AMQP connection ended by a panic",
+				"remote", c.nc.RemoteAddr(), "panic", r, "stack", string(debug.Stack()))
 		}
 	}()
 	f()
@@ -94,6 +95,8 @@ func (c *Conn) guard(f func()) (err error) {
 }
 
 var (
-	forced = &frames.Error{Condition: frames.ErrConnectionForced, Description: "The connection is closed by the server, which is shutting down."}
-	broken = &frames.Error{Condition: frames.ErrInternalError, Description: "The server failed to handle the connection."}
+	forced = &frames.Error{Condition: frames.ErrConnectionForced,
+		Description: "The connection is closed by the server, which is shutting down."}
+	broken = &frames.Error{Condition: frames.ErrInternalError,
+		Description: "The server failed to handle the connection."}
 )

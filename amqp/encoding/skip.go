@@ -182,7 +182,8 @@ func compound(code byte, b []byte) (items []byte, n int, rest []byte, err error)
 
 // arrayConstructor reads what stands before the elements of an array: a
 // constructor, perhaps described. value reads or skips the descriptor.
-func arrayConstructor(b []byte, depth int, value func([]byte) (any, []byte, error)) (descriptor any, elem byte, rest []byte, err error) {
+func arrayConstructor(b []byte, depth int, value func([]byte) (any, []byte, error)) (
+	descriptor any, elem byte, rest []byte, err error) {
 	if len(b) == 0 {
 		return nil, 0, nil, ErrTruncated
 	}

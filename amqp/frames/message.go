@@ -261,7 +261,8 @@ func (m *Message) ApplicationProperties() (*encoding.Map, error) {
 	}
 	for _, p := range props.Pairs {
 		if _, ok := p.Key.(string); !ok {
-			return nil, sectionError(CodeApplicationProperties, fmt.Errorf("%w: %T as a key", encoding.ErrMalformed, p.Key))
+			return nil, sectionError(CodeApplicationProperties,
+				fmt.Errorf("%w: %T as a key", encoding.ErrMalformed, p.Key))
 		}
 	}
 	return props, nil
@@ -307,7 +308,8 @@ func ParseBatch(b []byte) ([][]byte, error) {
 		return nil, err
 	}
 	if len(m.RawBody) > 0 && Code(m.RawBody[2]) != CodeData {
-		return nil, sectionError(Code(m.RawBody[2]), fmt.Errorf("%w: batch whose body is not data", encoding.ErrMalformed))
+		return nil, sectionError(Code(m.RawBody[2]),
+			fmt.Errorf("%w: batch whose body is not data", encoding.ErrMalformed))
 	}
 	return m.Data(), nil
 }
