@@ -26,7 +26,8 @@ func (e *Error) Error() string { return "(" + e.Code + ") " + e.Message }
 
 // Object returns the inner object of the envelope.
 func (e *Error) Object() *value.Object {
-	o := value.NewObject(value.Member{Name: "code", Value: e.Code}, value.Member{Name: "message", Value: e.Message})
+	o := value.NewObject(value.Member{Name: "code", Value: e.Code},
+		value.Member{Name: "message", Value: e.Message})
 	if e.Target != "" {
 		o.Set("target", e.Target)
 	}
@@ -66,13 +67,15 @@ func MethodNotAllowed(r *Request) *Error {
 	if r.Action != "" {
 		what += "/" + r.Action
 	}
-	return Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed", "The HTTP method '%s' is not supported for '%s'.", r.Method, what)
+	return Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed",
+		"The HTTP method '%s' is not supported for '%s'.", r.Method, what)
 }
 
 // ResourceNotFound is the error for a resource that is not there.
 func ResourceNotFound(id ResourceID) *Error {
 	if id.ResourceGroup == "" {
-		return Errorf(http.StatusNotFound, "ResourceNotFound", "The Resource '%s' was not found.", id.Type()+"/"+id.Name())
+		return Errorf(http.StatusNotFound, "ResourceNotFound",
+			"The Resource '%s' was not found.", id.Type()+"/"+id.Name())
 	}
 	return Errorf(http.StatusNotFound, "ResourceNotFound",
 		"The Resource '%s' under resource group '%s' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
@@ -83,7 +86,8 @@ func ResourceNotFound(id ResourceID) *Error {
 // there.
 func ParentNotFound(parent ResourceID) *Error {
 	return Errorf(http.StatusNotFound, "ParentResourceNotFound",
-		"Can not perform requested operation on nested resource. Parent resource '%s' not found.", strings.Join(parent.Names, "/"))
+		"Can not perform requested operation on nested resource. Parent resource '%s' not found.",
+		strings.Join(parent.Names, "/"))
 }
 
 // GroupNotFound is the error for a resource group that is not there.

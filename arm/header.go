@@ -22,7 +22,8 @@ func (k *Kernel) writeHeaders(h http.Header, hr *http.Request, requestID string)
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Date", now.Format(http.TimeFormat))
 	h.Set("X-Content-Type-Options", "nosniff")
-	if c := hr.Header.Get("x-ms-client-request-id"); len(c) <= 128 && strings.EqualFold(hr.Header.Get("x-ms-return-client-request-id"), "true") && c != "" {
+	if c := hr.Header.Get("x-ms-client-request-id"); len(c) <= 128 &&
+		strings.EqualFold(hr.Header.Get("x-ms-return-client-request-id"), "true") && c != "" {
 		h.Set("x-ms-client-request-id", c)
 	}
 }

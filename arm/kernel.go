@@ -109,7 +109,8 @@ func NewKernel(o Options) (*Kernel, error) {
 		k.resources = p.Provider
 	}
 	if k.resources == nil || k.groups == nil {
-		return nil, fmt.Errorf("new resource manager: there is no provider %s that keeps resource groups", ResourcesNamespace)
+		return nil, fmt.Errorf("new resource manager: there is no provider %s that keeps resource groups",
+			ResourcesNamespace)
 	}
 	for _, p := range o.Providers {
 		if b, ok := p.(Binder); ok {

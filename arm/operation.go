@@ -70,8 +70,10 @@ func (k *Kernel) HandleOperation(kind string, f OperationFunc) {
 // NewOperation adds the record of a new operation to a unit, so that it is
 // durable together with what it begins with. Once the unit is synced the caller
 // calls [Kernel.RunOperation].
-func (k *Kernel) NewOperation(u *commit.Unit, kind string, target ResourceID, input json.RawMessage) Operation {
-	op := Operation{ID: k.NewGUID(), Kind: kind, Subscription: target.Subscription, Target: target.String(), Input: input}
+func (k *Kernel) NewOperation(u *commit.Unit, kind string, target ResourceID,
+	input json.RawMessage) Operation {
+	op := Operation{ID: k.NewGUID(), Kind: kind, Subscription: target.Subscription,
+		Target: target.String(), Input: input}
 	k.putOperation(u, operationRecord{Operation: op, Status: OperationRunning, CreatedAt: k.Now()})
 	return op
 }
@@ -120,7 +122,8 @@ func (k *Kernel) run(op Operation) (done <-chan struct{}) {
 			return // the next start does it again
 		}
 		if err := k.endOperation(op, err); err != nil {
-			k.logger.Error("end of a long-running operation could not be recorded; it is repeated at the next start", "operation", op.ID, "kind", op.Kind, "err", err)
+			k.logger.Error("end of a long-running operation could not be recorded; it is repeated at the next start",
+				"operation", op.ID, "kind", op.Kind, "err", err)
 		}
 	})
 	return end
@@ -129,7 +132,8 @@ func (k *Kernel) run(op Operation) (done <-chan struct{}) {
 func (k *Kernel) protect(op Operation, f OperationFunc) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			k.logger.Error("long-running operation panicked", "operation", op.ID, "kind", op.Kind, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			k.logger.Error("long-running operation panicked",
+				"operation", op.ID, "kind", op.Kind, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			err = internalError(op.ID)
 		}
 	}()
@@ -152,7 +156,8 @@ func (k *Kernel) endOperation(op Operation, failure error) error {
 	if failure != nil {
 		r.Status = OperationFailed
 		if !errors.As(failure, &r.Error) {
-			k.logger.Error("long-running operation failed", "operation", op.ID, "kind", op.Kind, "target", op.Target, "err", failure)
+			k.logger.Error("long-running operation failed",
+				"operation", op.ID, "kind", op.Kind, "target", op.Target, "err", failure)
 			r.Error = internalError(op.ID)
 		}
 	}
@@ -209,7 +214,8 @@ func (k *Kernel) Accepted(r *Request, op Operation) *Response {
 }
 
 func operationURL(r *Request, op Operation, typ string) string {
-	return r.BaseURL + "/subscriptions/" + op.Subscription + "/" + typ + "/" + op.ID + "?api-version=" + r.APIVersion
+	return r.BaseURL + "/subscriptions/" + op.Subscription + "/" + typ + "/" + op.ID +
+		"?api-version=" + r.APIVersion
 }
 
 // polled finds the operation that a request names.

@@ -66,7 +66,8 @@ func (r *Request) count(name string) (n int, given bool, err error) {
 	}
 	v, err := strconv.ParseUint(s, 10, 31)
 	if err != nil {
-		return 0, false, Errorf(http.StatusBadRequest, "InvalidQueryParameterValue", "The value '%s' of the query parameter '%s' is not a whole number.", clip(s), name)
+		return 0, false, Errorf(http.StatusBadRequest, "InvalidQueryParameterValue",
+			"The value '%s' of the query parameter '%s' is not a whole number.", clip(s), name)
 	}
 	return int(v), true, nil
 }

@@ -27,12 +27,14 @@ func param(q url.Values, name string) string {
 func parsePath(method, escaped string) (id ResourceID, action string, collection bool, err error) {
 	segments, err := splitPath(escaped, url.PathUnescape)
 	if err != nil {
-		return id, "", false, Errorf(http.StatusBadRequest, "InvalidRequestUri", "The request path is not valid: %v.", err)
+		return id, "", false, Errorf(http.StatusBadRequest, "InvalidRequestUri",
+			"The request path is not valid: %v.", err)
 	}
 	id, tail, err := parseSegments(segments, 0)
 	switch {
 	case err != nil:
-		return id, "", false, Errorf(http.StatusBadRequest, "InvalidRequestUri", "The request path is not valid: %v.", err)
+		return id, "", false, Errorf(http.StatusBadRequest, "InvalidRequestUri",
+			"The request path is not valid: %v.", err)
 	case id.Subscription != "" && !IsGUID(id.Subscription):
 		return id, "", false, Errorf(http.StatusBadRequest, "InvalidSubscriptionId",
 			"The provided subscription identifier '%s' is malformed or invalid.", clip(id.Subscription))
@@ -78,7 +80,8 @@ func IsGUID(s string) bool {
 	return true
 }
 
-var apiVersion = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(-[A-Za-z][A-Za-z0-9.-]{0,30})?$`)
+var apiVersion = regexp.MustCompile(
+	`^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(-[A-Za-z][A-Za-z0-9.-]{0,30})?$`)
 
 // checkVersion applies [ARM 1.6]: any version that looks like one is good.
 func checkVersion(q url.Values) (string, error) {
@@ -89,7 +92,8 @@ func checkVersion(q url.Values) (string, error) {
 			"The api-version query parameter (?api-version=) is required for all requests.")
 	case !apiVersion.MatchString(v):
 		return "", Errorf(http.StatusBadRequest, "InvalidApiVersionParameter",
-			"The api-version '%s' is invalid. It must be a date in the form YYYY-MM-DD, optionally followed by -preview.", clip(v))
+			"The api-version '%s' is invalid. It must be a date in the form YYYY-MM-DD, optionally followed by -preview.",
+			clip(v))
 	}
 	return v, nil
 }
@@ -106,7 +110,8 @@ func (k *Kernel) canonical(id *ResourceID) (*provider, TypeInfo, error) {
 	}
 	p := k.providers[strings.ToLower(id.Provider)]
 	if p == nil {
-		return nil, TypeInfo{}, Errorf(http.StatusNotFound, "InvalidResourceNamespace", "The resource namespace '%s' is invalid.", clip(id.Provider))
+		return nil, TypeInfo{}, Errorf(http.StatusNotFound, "InvalidResourceNamespace",
+			"The resource namespace '%s' is invalid.", clip(id.Provider))
 	}
 	id.Provider = p.Namespace()
 	if len(id.Types) == 0 {

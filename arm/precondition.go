@@ -11,12 +11,14 @@ import (
 func (r *Request) Precondition(exists bool, etag string) error {
 	failed := func(name, value string) error {
 		return Errorf(http.StatusPreconditionFailed, "PreconditionFailed",
-			"The condition specified by the header %s: %s is not met by the current state of '%s'.", name, clip(value), r.ID)
+			"The condition specified by the header %s: %s is not met by the current state of '%s'.",
+			name, clip(value), r.ID)
 	}
 	if v := r.Header.Get("If-Match"); v != "" && (!exists || !matchesTag(v, etag)) {
 		return failed("If-Match", v)
 	}
-	if v := r.Header.Get("If-None-Match"); v != "" && r.Method != http.MethodGet && exists && matchesTag(v, etag) {
+	if v := r.Header.Get("If-None-Match"); v != "" && r.Method != http.MethodGet && exists &&
+		matchesTag(v, etag) {
 		return failed("If-None-Match", v)
 	}
 	return nil

@@ -39,8 +39,13 @@ func (r *Reader) Err() error {
 
 // kindNames are the words of error messages.
 var kindNames = value.KindNames{
-	value.KindNull: "null", value.KindBool: "a Boolean", value.KindInt: "a whole number", value.KindFloat: "a number",
-	value.KindString: "a string", value.KindArray: "an array", value.KindObject: "an object",
+	value.KindNull:   "null",
+	value.KindBool:   "a Boolean",
+	value.KindInt:    "a whole number",
+	value.KindFloat:  "a number",
+	value.KindString: "a string",
+	value.KindArray:  "an array",
+	value.KindObject: "an object",
 }
 
 // Report implements [read.Sink].
@@ -135,13 +140,17 @@ func CheckTags(o *value.Object) *Error {
 		v, _ := m.Value.(string)
 		switch {
 		case m.Name == "" || len(m.Name) > maxTagName:
-			return Errorf(400, "InvalidTagNameLength", "The tag name '%s' must have 1 to %d characters.", clip(m.Name), maxTagName)
+			return Errorf(400, "InvalidTagNameLength",
+				"The tag name '%s' must have 1 to %d characters.", clip(m.Name), maxTagName)
 		case strings.ContainsAny(m.Name, `<>%&\?/`):
-			return Errorf(400, "InvalidTagNameCharacters", "The tag name '%s' has one of the characters <>%%&\\?/ that are reserved.", clip(m.Name))
+			return Errorf(400, "InvalidTagNameCharacters",
+				"The tag name '%s' has one of the characters <>%%&\\?/ that are reserved.", clip(m.Name))
 		case len(v) > maxTagValue:
-			return Errorf(400, "InvalidTagValueLength", "The value of the tag '%s' must have at most %d characters.", clip(m.Name), maxTagValue)
+			return Errorf(400, "InvalidTagValueLength",
+				"The value of the tag '%s' must have at most %d characters.", clip(m.Name), maxTagValue)
 		case seen[strings.ToLower(m.Name)]:
-			return Errorf(400, "DuplicateTagName", "The tag name '%s' is there twice: names differ by more than their case.", clip(m.Name))
+			return Errorf(400, "DuplicateTagName",
+				"The tag name '%s' is there twice: names differ by more than their case.", clip(m.Name))
 		}
 		seen[strings.ToLower(m.Name)] = true
 	}

@@ -25,7 +25,8 @@ func (k *Kernel) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 }
 
 // contain turns a panic of a provider into an error: it ends this request only.
-func (k *Kernel) contain(hr *http.Request, id string, f func() (*Response, error)) (resp *Response, err error) {
+func (k *Kernel) contain(hr *http.Request, id string, f func() (*Response, error)) (
+	resp *Response, err error) {
 	defer func() {
 		p := recover()
 		if p == nil {
@@ -34,19 +35,22 @@ func (k *Kernel) contain(hr *http.Request, id string, f func() (*Response, error
 		if p == http.ErrAbortHandler {
 			panic(p)
 		}
-		k.logger.Error("resource manager request panicked", "method", hr.Method, "path", hr.URL.Path, "request", id, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		k.logger.Error("resource manager request panicked", "method", hr.Method, "path", hr.URL.Path, "request", id,
+			"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 		resp, err = nil, internalError(id)
 	}()
 	return f()
 }
 
 func internalError(id string) *Error {
-	return Errorf(http.StatusInternalServerError, "InternalServerError", "Encountered internal server error. Diagnostic information: request id '%s'.", id)
+	return Errorf(http.StatusInternalServerError, "InternalServerError",
+		"Encountered internal server error. Diagnostic information: request id '%s'.", id)
 }
 
 func (k *Kernel) serve(w http.ResponseWriter, hr *http.Request, requestID string) (*Response, error) {
 	if !knownMethod(hr.Method) {
-		return nil, Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed", "The HTTP method '%s' is not supported.", clip(hr.Method))
+		return nil, Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed",
+			"The HTTP method '%s' is not supported.", clip(hr.Method))
 	}
 	method := hr.Method
 	if method == http.MethodHead {
@@ -57,8 +61,8 @@ func (k *Kernel) serve(w http.ResponseWriter, hr *http.Request, requestID string
 	if err != nil {
 		return nil, err
 	}
-	r := &Request{Method: method, ID: id, Action: action, Collection: collection, Query: hr.URL.Query(), Header: hr.Header,
-		BaseURL: k.baseURL(hr), Path: escaped, RequestID: requestID}
+	r := &Request{Method: method, ID: id, Action: action, Collection: collection, Query: hr.URL.Query(),
+		Header: hr.Header, BaseURL: k.baseURL(hr), Path: escaped, RequestID: requestID}
 	if r.APIVersion, err = checkVersion(r.Query); err != nil {
 		return nil, err
 	}
@@ -90,14 +94,16 @@ func (r *Request) anonymous() bool {
 func (k *Kernel) authenticate(hr *http.Request, base string) (Caller, error) {
 	var fail *Error
 	if hr.Header.Get("Authorization") == "" {
-		fail = Errorf(http.StatusUnauthorized, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
+		fail = Errorf(http.StatusUnauthorized, "AuthenticationFailed",
+			"Authentication failed. The 'Authorization' header is missing.")
 	} else {
 		c, err := k.o.Authenticate(hr)
 		if err == nil {
 			return c, nil
 		}
 		if !errors.As(err, &fail) {
-			fail = Errorf(http.StatusUnauthorized, "InvalidAuthenticationToken", "The access token is invalid: %v.", err)
+			fail = Errorf(http.StatusUnauthorized, "InvalidAuthenticationToken",
+				"The access token is invalid: %v.", err)
 		}
 	}
 	if fail.Status == http.StatusUnauthorized && fail.Header.Get("WWW-Authenticate") == "" {
@@ -106,8 +112,9 @@ func (k *Kernel) authenticate(hr *http.Request, base string) (Caller, error) {
 		if e.Header == nil {
 			e.Header = http.Header{}
 		}
-		e.Header.Set("WWW-Authenticate", fmt.Sprintf(`Bearer authorization_uri="%s/%s", error="invalid_token", error_description="%s"`,
-			base, k.o.TenantID, strings.NewReplacer(`"`, `'`, "\r", " ", "\n", " ").Replace(e.Message)))
+		e.Header.Set("WWW-Authenticate",
+			fmt.Sprintf(`Bearer authorization_uri="%s/%s", error="invalid_token", error_description="%s"`,
+				base, k.o.TenantID, strings.NewReplacer(`"`, `'`, "\r", " ", "\n", " ").Replace(e.Message)))
 		fail = &e
 	}
 	return Caller{}, fail
@@ -143,7 +150,8 @@ func (k *Kernel) readBody(w http.ResponseWriter, hr *http.Request, r *Request) e
 	}
 	o, ok := v.(*value.Object)
 	if !ok {
-		return InvalidContent("The request content was invalid and could not be deserialized: it must be a JSON object.")
+		return InvalidContent(
+			"The request content was invalid and could not be deserialized: it must be a JSON object.")
 	}
 	r.Body = o
 	return nil
@@ -179,7 +187,8 @@ func (k *Kernel) Dispatch(ctx context.Context, r *Request) (*Response, error) {
 			return nil, GroupBeingDeleted(g.Name)
 		}
 	}
-	if r.Collection && r.Method != http.MethodGet || r.Method == http.MethodPost && r.Action == "" && len(r.ID.Types) == 0 {
+	if r.Collection && r.Method != http.MethodGet ||
+		r.Method == http.MethodPost && r.Action == "" && len(r.ID.Types) == 0 {
 		return nil, MethodNotAllowed(r)
 	}
 	if r.Method == http.MethodPut && info.Tracked {
@@ -218,7 +227,8 @@ func (k *Kernel) errorResponse(hr *http.Request, id string, err error) *Response
 	var e *Error
 	if !errors.As(err, &e) {
 		if hr.Context().Err() == nil {
-			k.logger.Error("resource manager request failed", "method", hr.Method, "path", hr.URL.Path, "request", id, "err", err)
+			k.logger.Error("resource manager request failed",
+				"method", hr.Method, "path", hr.URL.Path, "request", id, "err", err)
 		}
 		e = internalError(id)
 	}

@@ -19,7 +19,8 @@ import (
 const Host = "arm.test:8443"
 
 // shown are the headers that golden files state.
-var shown = []string{"Azure-Asyncoperation", "Etag", "Location", "Retry-After", "Www-Authenticate", "X-Ms-Error-Code"}
+var shown = []string{"Azure-Asyncoperation", "Etag", "Location", "Retry-After", "Www-Authenticate",
+	"X-Ms-Error-Code"}
 
 // Golden runs the requests of a file against a handler, in order, and compares
 // the answers. A file looks like this:

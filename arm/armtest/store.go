@@ -93,7 +93,8 @@ func (s *Store) Clone() *Store {
 // Keys returns the keys that begin with prefix, sorted.
 func (s *Store) Keys(prefix string) []string {
 	keys := []string{}
-	_ = s.List(prefix, func(key string, _ []byte) error { keys = append(keys, key); return nil }) // f does not fail
+	// f does not fail
+	_ = s.List(prefix, func(key string, _ []byte) error { keys = append(keys, key); return nil })
 	return keys
 }
 

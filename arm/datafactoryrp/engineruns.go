@@ -40,7 +40,8 @@ func classify(err error) error {
 }
 
 // CreateRun implements [Runs].
-func (r EngineRuns) CreateRun(ctx context.Context, name, pipelineName string, params *value.Object) (id string, err error) {
+func (r EngineRuns) CreateRun(ctx context.Context, name, pipelineName string, params *value.Object) (
+	id string, err error) {
 	err = r.Factories.WithFactory(name, func(f *pipeline.Factory) (err error) {
 		id, err = r.Engine.CreateRun(ctx, f, pipelineName, params, engine.RunOptions{})
 		return err

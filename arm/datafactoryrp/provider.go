@@ -42,10 +42,11 @@ func (p *Provider) Namespace() string { return Namespace }
 func (p *Provider) Types() []arm.TypeInfo {
 	types := []arm.TypeInfo{{Type: "factories", Tracked: true}, {Type: "locations"}, {Type: "operations"}}
 	for _, t := range []string{
-		"pipelines", "datasets", "linkedservices", "triggers", "triggers/triggerRuns", "dataflows", "credentials", "globalParameters",
-		"integrationRuntimes", "integrationRuntimes/nodes", "integrationRuntimes/outboundNetworkDependenciesEndpoints",
-		"managedVirtualNetworks", "managedVirtualNetworks/managedPrivateEndpoints",
-		"pipelineruns", "privateEndPointConnections", "privateLinkResources", "adfcdcs", "adfcdcs/status",
+		"pipelines", "datasets", "linkedservices", "triggers", "triggers/triggerRuns", "dataflows", "credentials",
+		"globalParameters", "integrationRuntimes", "integrationRuntimes/nodes",
+		"integrationRuntimes/outboundNetworkDependenciesEndpoints", "managedVirtualNetworks",
+		"managedVirtualNetworks/managedPrivateEndpoints", "pipelineruns", "privateEndPointConnections",
+		"privateLinkResources", "adfcdcs", "adfcdcs/status",
 	} {
 		types = append(types, arm.TypeInfo{Type: "factories/" + t})
 	}
@@ -156,7 +157,8 @@ func (p *Provider) factoryAction(ctx context.Context, r *arm.Request) (*arm.Resp
 }
 
 // definitionAction answers the POSTs to what is in a factory.
-func (p *Provider) definitionAction(ctx context.Context, r *arm.Request, kind factory.Kind) (*arm.Response, error) {
+func (p *Provider) definitionAction(ctx context.Context, r *arm.Request, kind factory.Kind) (
+	*arm.Response, error) {
 	switch {
 	case r.Method != http.MethodPost:
 		return nil, arm.MethodNotAllowed(r)
@@ -254,9 +256,14 @@ func notFoundCode(r *arm.Request) string {
 }
 
 var notFoundCodes = map[factory.Kind]string{
-	factory.Pipelines: "PipelineNotFound", factory.Datasets: "DatasetNotFound", factory.LinkedServices: "LinkedServiceNotFound",
-	factory.Triggers: "TriggerNotFound", factory.DataFlows: "DataFlowNotFound", factory.IntegrationRuntimes: "IntegrationRuntimeNotFound",
-	factory.Credentials: "CredentialNotFound", factory.ManagedVirtualNetworks: "ManagedVirtualNetworkNotFound",
+	factory.Pipelines:              "PipelineNotFound",
+	factory.Datasets:               "DatasetNotFound",
+	factory.LinkedServices:         "LinkedServiceNotFound",
+	factory.Triggers:               "TriggerNotFound",
+	factory.DataFlows:              "DataFlowNotFound",
+	factory.IntegrationRuntimes:    "IntegrationRuntimeNotFound",
+	factory.Credentials:            "CredentialNotFound",
+	factory.ManagedVirtualNetworks: "ManagedVirtualNetworkNotFound",
 }
 
 // operations is what the provider can be asked for, as role definitions name it.

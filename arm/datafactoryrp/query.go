@@ -61,12 +61,17 @@ var triggerRunFields = map[string]func(*engine.PipelineRun) string{
 
 var activityRunQuery = querySpec[*value.Object]{
 	operands: map[string]func(*value.Object) string{
-		"ActivityName": of("activityName"), "ActivityRunStart": of("activityRunStart"), "ActivityRunEnd": of("activityRunEnd"),
-		"ActivityType": of("activityType"), "Status": of("status"),
+		"ActivityName":     of("activityName"),
+		"ActivityRunStart": of("activityRunStart"),
+		"ActivityRunEnd":   of("activityRunEnd"),
+		"ActivityType":     of("activityType"),
+		"Status":           of("status"),
 	},
 	orders: map[string]func(*value.Object) string{
-		"ActivityName": of("activityName"), "ActivityRunStart": of("activityRunStart"), "ActivityRunEnd": of("activityRunEnd"),
-		"Status": of("status"),
+		"ActivityName":     of("activityName"),
+		"ActivityRunStart": of("activityRunStart"),
+		"ActivityRunEnd":   of("activityRunEnd"),
+		"Status":           of("status"),
 	},
 	start: "ActivityRunStart",
 }

@@ -67,7 +67,8 @@ func (p *Provider) factory(ctx context.Context, r *arm.Request) (*arm.Response, 
 }
 
 // putFactory puts a factory into a group that is not being deleted.
-func (p *Provider) putFactory(ctx context.Context, r *arm.Request, in factory.Input) (*factory.Resource, error) {
+func (p *Provider) putFactory(ctx context.Context, r *arm.Request, in factory.Input) (
+	*factory.Resource, error) {
 	p.creating.RLock()
 	defer p.creating.RUnlock()
 	if err := p.k.CheckGroup(r.ID); err != nil {
@@ -150,11 +151,13 @@ func (p *Provider) definition(ctx context.Context, r *arm.Request, kind factory.
 // readProperties reads the body of a PUT of what is in a factory.
 func readProperties(r *arm.Request) (factory.Document, error) {
 	if r.Body == nil {
-		return factory.Document{}, arm.InvalidContent("The request content is missing; it must be a JSON object with the member properties.")
+		return factory.Document{}, arm.InvalidContent(
+			"The request content is missing; it must be a JSON object with the member properties.")
 	}
 	if v, ok := r.Body.Lookup("name"); ok && v != nil {
 		if name, isText := v.(string); !isText || !equalFold(name, r.ID.Name()) {
-			return factory.Document{}, arm.BadRequest("The name in the body, %s, is not the one in the path, '%s'.", value.Append(nil, v), r.ID.Name())
+			return factory.Document{}, arm.BadRequest("The name in the body, %s, is not the one in the path, '%s'.",
+				value.Append(nil, v), r.ID.Name())
 		}
 	}
 	text := factory.Member(rawBody(r), "properties")
@@ -186,7 +189,8 @@ func (p *Provider) globalParameters(ctx context.Context, r *arm.Request) (*arm.R
 	}
 	text := func(f *factory.Resource) []byte {
 		id := resourceID(f.ID).Child("globalParameters", "default").String()
-		return childText(id, "default", "globalParameters", factory.Member(f.Properties, "globalParameters"), f.ETag)
+		return childText(id, "default", "globalParameters",
+			factory.Member(f.Properties, "globalParameters"), f.ETag)
 	}
 	exists := factory.Member(f.Properties, "globalParameters") != nil
 	if r.Collection {
@@ -198,14 +202,16 @@ func (p *Provider) globalParameters(ctx context.Context, r *arm.Request) (*arm.R
 	}
 	if !equalFold(r.ID.Name(), "default") {
 		if r.Method == http.MethodPut {
-			return nil, arm.BadRequest("The global parameters of a data factory are one resource of the name 'default', not '%s'.", r.ID.Name())
+			return nil, arm.BadRequest(
+				"The global parameters of a data factory are one resource of the name 'default', not '%s'.", r.ID.Name())
 		}
 		exists = false
 	}
 	switch r.Method {
 	case http.MethodGet:
 		if !exists {
-			return nil, arm.Errorf(http.StatusNotFound, "GlobalParameterNotFound", "The global parameters '%s' were not found in data factory '%s'.", r.ID.Name(), f.ID.Factory)
+			return nil, arm.Errorf(http.StatusNotFound, "GlobalParameterNotFound",
+				"The global parameters '%s' were not found in data factory '%s'.", r.ID.Name(), f.ID.Factory)
 		}
 		return reply(text(f)), nil
 	case http.MethodPut:

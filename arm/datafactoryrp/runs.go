@@ -53,7 +53,8 @@ func (p *Provider) createRun(ctx context.Context, r *arm.Request) (*arm.Response
 	}
 	for _, name := range rerun {
 		if r.Param(name) != "" {
-			return nil, arm.NotSupported("createRun with the parameter %s is not supported by this version of Switchyard.", name)
+			return nil, arm.NotSupported(
+				"createRun with the parameter %s is not supported by this version of Switchyard.", name)
 		}
 	}
 	params := r.Body
@@ -196,7 +197,8 @@ func triggerRun(p *engine.PipelineRun) *value.Object {
 		value.Member{Name: "status", Value: triggerRunSucceeded},
 		value.Member{Name: "message", Value: nil},
 		value.Member{Name: "properties", Value: value.NewObject(value.Member{Name: "TriggerTime", Value: start})},
-		value.Member{Name: "triggeredPipelines", Value: value.NewObject(value.Member{Name: p.Pipeline, Value: p.RunID})},
+		value.Member{Name: "triggeredPipelines",
+			Value: value.NewObject(value.Member{Name: p.Pipeline, Value: p.RunID})},
 		value.Member{Name: "runDimension", Value: &value.Object{}},
 		value.Member{Name: "dependencyStatus", Value: &value.Object{}})
 }

@@ -11,8 +11,13 @@ import (
 // typeInID is how a kind is spelled in the path of an ID. The type in a reply
 // is spelled as factory.Kind does [ARM 7.2]: lower case where the path is not.
 var typeInID = map[factory.Kind]string{
-	factory.Pipelines: "pipelines", factory.Datasets: "datasets", factory.LinkedServices: "linkedservices", factory.Triggers: "triggers",
-	factory.DataFlows: "dataflows", factory.IntegrationRuntimes: "integrationRuntimes", factory.Credentials: "credentials",
+	factory.Pipelines:              "pipelines",
+	factory.Datasets:               "datasets",
+	factory.LinkedServices:         "linkedservices",
+	factory.Triggers:               "triggers",
+	factory.DataFlows:              "dataflows",
+	factory.IntegrationRuntimes:    "integrationRuntimes",
+	factory.Credentials:            "credentials",
 	factory.ManagedVirtualNetworks: "managedVirtualNetworks",
 }
 
@@ -90,7 +95,8 @@ func definitionText(id factory.ID, d *factory.Definition, read bool) []byte {
 	if read && d.Kind == factory.Pipelines {
 		props = factory.WithMember(props, "lastPublishTime", value.Append(nil, value.Timestamp(d.Published)))
 	}
-	return childText(resourceID(id).Child(typeInID[d.Kind], d.Name).String(), d.Name, d.Kind.String(), props, d.ETag)
+	return childText(resourceID(id).Child(typeInID[d.Kind], d.Name).String(), d.Name,
+		d.Kind.String(), props, d.ETag)
 }
 
 func childText(id, name, kind string, properties []byte, etag string) []byte {

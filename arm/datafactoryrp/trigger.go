@@ -44,9 +44,12 @@ func subscription(r *arm.Request, d *factory.Definition) (*arm.Response, error) 
 		return nil, arm.BadRequest("Trigger '%s' is of type %s, which does not subscribe to events.", d.Name, t)
 	}
 	if r.Action == "subscribetoevents" {
-		return nil, arm.NotSupported("Trigger '%s' is of type %s, which this version of Switchyard does not run: it can't subscribe to events. Only triggers of type %s can be started.", d.Name, t, pipeline.TypeServiceBusTrigger)
+		return nil, arm.NotSupported(
+			"Trigger '%s' is of type %s, which this version of Switchyard does not run: it can't subscribe to events. Only triggers of type %s can be started.",
+			d.Name, t, pipeline.TypeServiceBusTrigger)
 	}
-	return arm.OK(value.NewObject(value.Member{Name: "triggerName", Value: d.Name}, value.Member{Name: "status", Value: "Disabled"})), nil
+	return arm.OK(value.NewObject(value.Member{Name: "triggerName", Value: d.Name},
+		value.Member{Name: "status", Value: "Disabled"})), nil
 }
 
 // queryTriggers lists triggers: all, or the reruns of a tumbling-window trigger.

@@ -81,7 +81,8 @@ func (a *authorization) definitions(r *arm.Request) (*arm.Response, error) {
 	if !r.Collection {
 		d, ok := LookUpRole(r.ID.Names[0])
 		if !ok {
-			return nil, arm.Errorf(http.StatusNotFound, "RoleDefinitionDoesNotExist", "The specified role definition with ID '%s' does not exist.", r.ID.Names[0])
+			return nil, arm.Errorf(http.StatusNotFound, "RoleDefinitionDoesNotExist",
+				"The specified role definition with ID '%s' does not exist.", r.ID.Names[0])
 		}
 		return arm.OK(d.object(r.ID.Subscription)), nil
 	}
@@ -153,7 +154,8 @@ func (a *authorization) assignments(ctx context.Context, r *arm.Request) (*arm.R
 }
 
 func assignmentNotFound(r *arm.Request) error {
-	return arm.Errorf(http.StatusNotFound, "RoleAssignmentNotFound", "The role assignment '%s' is not found.", r.ID.Name())
+	return arm.Errorf(http.StatusNotFound, "RoleAssignmentNotFound",
+		"The role assignment '%s' is not found.", r.ID.Name())
 }
 
 // listAssignments lists what is at, above and below the scope.
@@ -203,15 +205,19 @@ func (a *authorization) putAssignment(ctx context.Context, r *arm.Request) (*arm
 	old, exists := a.p.roles.find(r.ID.Key())
 	if exists {
 		if old.PrincipalID != e.PrincipalID || old.RoleID != e.RoleID {
-			return nil, arm.Errorf(http.StatusConflict, "RoleAssignmentUpdateNotPermitted", "Tenant ID, application ID, principal ID, and scope are not allowed to be updated.")
+			return nil, arm.Errorf(http.StatusConflict, "RoleAssignmentUpdateNotPermitted",
+				"Tenant ID, application ID, principal ID, and scope are not allowed to be updated.")
 		}
 		e.CreatedAt, e.CreatedBy = old.CreatedAt, old.CreatedBy
 	}
 	same := a.p.roles.entries(func(x entry) bool {
-		return x.scope.Key() == scope.Key() && x.PrincipalID == e.PrincipalID && x.RoleID == e.RoleID && x.Name != e.Name
+		return x.scope.Key() == scope.Key() && x.PrincipalID == e.PrincipalID &&
+			x.RoleID == e.RoleID && x.Name != e.Name
 	})
 	if len(same) > 0 {
-		return nil, arm.Errorf(http.StatusConflict, "RoleAssignmentExists", "The role assignment already exists. The ID of the existing role assignment is %s.", strings.ReplaceAll(same[0].Name, "-", ""))
+		return nil, arm.Errorf(http.StatusConflict, "RoleAssignmentExists",
+			"The role assignment already exists. The ID of the existing role assignment is %s.",
+			strings.ReplaceAll(same[0].Name, "-", ""))
 	}
 	if err := a.p.commit(ctx, func(u *commit.Unit) { a.p.roles.put(u, e) }); err != nil {
 		return nil, err
@@ -225,13 +231,17 @@ func (a *authorization) putAssignment(ctx context.Context, r *arm.Request) (*arm
 func readAssignment(r *arm.Request, scope arm.ResourceID) (entry, error) {
 	name := strings.ToLower(r.ID.Name())
 	if !arm.IsGUID(name) {
-		return entry{}, arm.Errorf(http.StatusBadRequest, "InvalidRoleAssignmentId", "The role assignment ID '%s' is not valid. The role assignment ID must be a GUID.", r.ID.Name())
+		return entry{}, arm.Errorf(http.StatusBadRequest, "InvalidRoleAssignmentId",
+			"The role assignment ID '%s' is not valid. The role assignment ID must be a GUID.", r.ID.Name())
 	}
 	body := arm.Read(r.Body, arm.InvalidContent)
 	props, _ := body.Object("properties")
 	role, _ := props.String("roleDefinitionId")
 	principal, _ := props.String("principalId")
-	e := entry{RoleAssignment: RoleAssignment{Name: name, PrincipalID: strings.ToLower(principal), PrincipalType: "ServicePrincipal"}, scope: scope}
+	e := entry{
+		RoleAssignment: RoleAssignment{Name: name, PrincipalID: strings.ToLower(principal),
+			PrincipalType: "ServicePrincipal"},
+		scope: scope}
 	if t, ok := props.String("principalType"); ok {
 		e.PrincipalType = t
 	}
@@ -249,11 +259,13 @@ func readAssignment(r *arm.Request, scope arm.ResourceID) (entry, error) {
 		return e, err
 	}
 	if !arm.IsGUID(e.PrincipalID) {
-		return e, arm.Errorf(http.StatusBadRequest, "InvalidPrincipalId", "The principal ID '%s' is not a GUID.", principal)
+		return e, arm.Errorf(http.StatusBadRequest, "InvalidPrincipalId",
+			"The principal ID '%s' is not a GUID.", principal)
 	}
 	d, ok := LookUpRole(role[strings.LastIndexByte(role, '/')+1:])
 	if !ok {
-		return e, arm.Errorf(http.StatusBadRequest, "RoleDefinitionDoesNotExist", "The specified role definition with ID '%s' does not exist.", role)
+		return e, arm.Errorf(http.StatusBadRequest, "RoleDefinitionDoesNotExist",
+			"The specified role definition with ID '%s' does not exist.", role)
 	}
 	e.RoleID = d.ID
 	if e.Scope = scope.String(); e.Scope == "" {

@@ -110,8 +110,16 @@ func field(o *value.Object, name string) string {
 }
 
 var filterFields = map[string]bool{
-	"resourcetype": true, "resourcegroup": true, "name": true, "location": true, "tagname": true, "tagvalue": true,
-	"type": true, "kind": true, "managedby": true, "id": true,
+	"resourcetype":  true,
+	"resourcegroup": true,
+	"name":          true,
+	"location":      true,
+	"tagname":       true,
+	"tagvalue":      true,
+	"type":          true,
+	"kind":          true,
+	"managedby":     true,
+	"id":            true,
 }
 
 const (
@@ -148,7 +156,8 @@ type filterParser struct {
 
 func (p *filterParser) fail(why string) {
 	if p.err == nil {
-		p.err = arm.Errorf(http.StatusBadRequest, "InvalidFilterInQueryString", "Invalid $filter in query string: %s.", why)
+		p.err = arm.Errorf(http.StatusBadRequest, "InvalidFilterInQueryString",
+			"Invalid $filter in query string: %s.", why)
 	}
 	p.rest, p.token, p.literal = "", "", false
 }

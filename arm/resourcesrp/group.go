@@ -81,7 +81,8 @@ func (g groupRecord) object(subscription string) *value.Object {
 	if g.Deleting {
 		state = "Deleting"
 	}
-	o := object("id", g.id(subscription).String(), "name", g.Name, "type", "Microsoft.Resources/resourceGroups", "location", g.Location)
+	o := object("id", g.id(subscription).String(), "name", g.Name, "type", "Microsoft.Resources/resourceGroups",
+		"location", g.Location)
 	if g.ManagedBy != "" {
 		o.Set("managedBy", g.ManagedBy)
 	}
@@ -122,7 +123,8 @@ func (p *Resources) createGroup(ctx context.Context, r *arm.Request) (*arm.Respo
 	}
 	body := arm.Read(r.Body, arm.InvalidContent)
 	location, given := body.String("location")
-	g := groupRecord{Name: r.ID.ResourceGroup, Location: arm.NormalLocation(location), Tags: rawTags(body.Tags())}
+	g := groupRecord{Name: r.ID.ResourceGroup, Location: arm.NormalLocation(location),
+		Tags: rawTags(body.Tags())}
 	g.ManagedBy, _ = body.String("managedBy")
 	body.Ignore("id", "name", "type", "properties")
 	body.Close()
@@ -130,11 +132,13 @@ func (p *Resources) createGroup(ctx context.Context, r *arm.Request) (*arm.Respo
 	case err != nil:
 		return nil, err
 	case !given || g.Location == "":
-		return nil, arm.Errorf(http.StatusBadRequest, "LocationRequired", "The location property is required for this definition.")
+		return nil, arm.Errorf(http.StatusBadRequest, "LocationRequired",
+			"The location property is required for this definition.")
 	}
 	if _, ok := arm.LookUpRegion(g.Location); !ok {
 		return nil, arm.Errorf(http.StatusBadRequest, "LocationNotAvailableForResourceGroup",
-			"The provided location '%s' is not available for resource group. List of available regions is '%s'.", location, strings.Join(arm.RegionNames(), ","))
+			"The provided location '%s' is not available for resource group. List of available regions is '%s'.",
+			location, strings.Join(arm.RegionNames(), ","))
 	}
 	p.changing.Lock()
 	defer p.changing.Unlock()
@@ -152,7 +156,8 @@ func (p *Resources) createGroup(ctx context.Context, r *arm.Request) (*arm.Respo
 			return nil, arm.GroupBeingDeleted(old.Name)
 		case old.Location != g.Location:
 			return nil, arm.Errorf(http.StatusConflict, "InvalidResourceGroupLocation",
-				"Invalid resource group location '%s'. The Resource group already exists in location '%s'.", g.Location, old.Location)
+				"Invalid resource group location '%s'. The Resource group already exists in location '%s'.",
+				g.Location, old.Location)
 		}
 		g.Name = old.Name
 	}
@@ -187,7 +192,8 @@ func (p *Resources) patchGroup(ctx context.Context, r *arm.Request) (*arm.Respon
 		return nil, arm.GroupBeingDeleted(g.Name)
 	case located && arm.NormalLocation(location) != g.Location:
 		return nil, arm.Errorf(http.StatusConflict, "InvalidResourceGroupLocation",
-			"Invalid resource group location '%s'. The Resource group already exists in location '%s'.", location, g.Location)
+			"Invalid resource group location '%s'. The Resource group already exists in location '%s'.",
+			location, g.Location)
 	}
 	if tags != nil {
 		g.Tags = rawTags(tags)
@@ -204,14 +210,17 @@ func (p *Resources) patchGroup(ctx context.Context, r *arm.Request) (*arm.Respon
 // checkGroupName applies the rules of [ARM 5.2].
 func checkGroupName(name string) error {
 	invalid := func(format string, a ...any) error {
-		return arm.Errorf(http.StatusBadRequest, "InvalidResourceGroup", "The provided resource group name "+format, a...)
+		return arm.Errorf(http.StatusBadRequest, "InvalidResourceGroup",
+			"The provided resource group name "+format, a...)
 	}
 	if n := utf8.RuneCountInString(name); n > maxGroupName {
 		return invalid("has %d characters; at most %d are allowed.", n, maxGroupName)
 	}
 	for _, c := range name {
 		if !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("_-.()", c) {
-			return invalid("'%s' has these invalid characters: '%c'. The name can only be a letter, digit, '-', '.', '(', ')' or '_'.", name, c)
+			return invalid(
+				"'%s' has these invalid characters: '%c'. The name can only be a letter, digit, '-', '.', '(', ')' or '_'.",
+				name, c)
 		}
 	}
 	if strings.HasSuffix(name, ".") {

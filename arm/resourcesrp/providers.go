@@ -24,7 +24,8 @@ func (p *Resources) handleProviders(r *arm.Request) (*arm.Response, error) {
 	case r.Method == http.MethodGet && len(r.ID.Types) == 1,
 		r.Method == http.MethodPost && len(r.ID.Types) == 1 && (r.Action == "register" || r.Action == "unregister"):
 		if !namespaceName(r.ID.Names[0]) {
-			return nil, arm.Errorf(http.StatusBadRequest, "InvalidResourceNamespace", "The resource namespace '%s' is invalid.", r.ID.Names[0])
+			return nil, arm.Errorf(http.StatusBadRequest, "InvalidResourceNamespace",
+				"The resource namespace '%s' is invalid.", r.ID.Names[0])
 		}
 		return arm.OK(p.provider(r.ID.Subscription, r.ID.Names[0])), nil
 	case len(r.ID.Types) != 1:
@@ -54,7 +55,8 @@ func (p *Resources) provider(subscription, namespace string) *value.Object {
 	if subscription != "" {
 		id = "/subscriptions/" + subscription + id
 	}
-	return object("id", id, "namespace", namespace, "registrationPolicy", "RegistrationRequired", "registrationState", "Registered", "resourceTypes", types)
+	return object("id", id, "namespace", namespace, "registrationPolicy", "RegistrationRequired",
+		"registrationState", "Registered", "resourceTypes", types)
 }
 
 func resourceType(t arm.TypeInfo) *value.Object {

@@ -55,12 +55,14 @@ func (p *Resources) Roles() *Roles { return p.roles }
 // Namespace implements [arm.Provider].
 func (p *Resources) Namespace() string { return arm.ResourcesNamespace }
 
-var versions = []string{"2025-04-01", "2024-11-01", "2024-03-01", "2022-09-01", "2021-04-01", "2020-06-01", "2019-11-01"}
+var versions = []string{"2025-04-01", "2024-11-01", "2024-03-01", "2022-09-01", "2021-04-01",
+	"2020-06-01", "2019-11-01"}
 
 // Types implements [arm.Provider].
 func (p *Resources) Types() []arm.TypeInfo {
 	var types []arm.TypeInfo
-	for _, t := range []string{"tenants", "subscriptions", "locations", "providers", "resourceGroups", "resources", "tagNames", "tags"} {
+	for _, t := range []string{"tenants", "subscriptions", "locations", "providers", "resourceGroups",
+		"resources", "tagNames", "tags"} {
 		types = append(types, arm.TypeInfo{Type: t, APIVersions: versions})
 	}
 	return types

@@ -35,8 +35,10 @@ func (d RoleDefinition) object(subscription string) *value.Object {
 		}
 		return a
 	}
-	return object("id", roleID(subscription, d.ID), "name", d.ID, "type", "Microsoft.Authorization/roleDefinitions",
-		"properties", object("roleName", d.Name, "type", "BuiltInRole", "description", d.Description, "assignableScopes", value.Array{"/"},
+	return object("id", roleID(subscription, d.ID), "name", d.ID,
+		"type", "Microsoft.Authorization/roleDefinitions",
+		"properties", object("roleName", d.Name, "type", "BuiltInRole", "description", d.Description,
+			"assignableScopes", value.Array{"/"},
 			"permissions", value.Array{object("actions", list(d.Actions), "notActions", list(d.NotActions),
 				"dataActions", list(d.DataActions), "notDataActions", list(d.NotDataActions))}))
 }
@@ -50,8 +52,11 @@ func roleID(subscription, id string) string {
 }
 
 var (
-	deploy     = []string{"Microsoft.Authorization/*/read", "Microsoft.Insights/alertRules/*", "Microsoft.ResourceHealth/availabilityStatuses/read", "Microsoft.Resources/deployments/*", "Microsoft.Resources/subscriptions/resourceGroups/read", "Microsoft.Support/*"}
-	busReaders = []string{"Microsoft.ServiceBus/*/queues/read", "Microsoft.ServiceBus/*/topics/read", "Microsoft.ServiceBus/*/topics/subscriptions/read"}
+	deploy = []string{"Microsoft.Authorization/*/read", "Microsoft.Insights/alertRules/*",
+		"Microsoft.ResourceHealth/availabilityStatuses/read", "Microsoft.Resources/deployments/*",
+		"Microsoft.Resources/subscriptions/resourceGroups/read", "Microsoft.Support/*"}
+	busReaders = []string{"Microsoft.ServiceBus/*/queues/read", "Microsoft.ServiceBus/*/topics/read",
+		"Microsoft.ServiceBus/*/topics/subscriptions/read"}
 )
 
 // roleDefinitions are the built-in roles that matter to Service Bus, Data Factory and
@@ -66,7 +71,8 @@ var roleDefinitions = []RoleDefinition{
 		ID: "b24988ac-6180-42a0-ab88-20f7382dd24c", Name: "Contributor",
 		Description: "Manages all resources but may not assign roles.",
 		Actions:     []string{"*"},
-		NotActions:  []string{"Microsoft.Authorization/*/Delete", "Microsoft.Authorization/*/Write", "Microsoft.Authorization/elevateAccess/Action"},
+		NotActions: []string{"Microsoft.Authorization/*/Delete", "Microsoft.Authorization/*/Write",
+			"Microsoft.Authorization/elevateAccess/Action"},
 	},
 	{
 		ID: "acdd72a7-3385-48ef-bd42-f606fba81ae7", Name: "Reader",
@@ -96,18 +102,21 @@ var roleDefinitions = []RoleDefinition{
 	{
 		ID: "673868aa-7521-48a0-acc6-0f60742d39f5", Name: "Data Factory Contributor",
 		Description: "Creates and manages data factories and what is in them.",
-		Actions:     append([]string{"Microsoft.DataFactory/dataFactories/*", "Microsoft.DataFactory/factories/*", "Microsoft.EventGrid/eventSubscriptions/write"}, deploy...),
+		Actions: append([]string{"Microsoft.DataFactory/dataFactories/*", "Microsoft.DataFactory/factories/*",
+			"Microsoft.EventGrid/eventSubscriptions/write"}, deploy...),
 	},
 	{
 		ID: "a97b65f3-24c7-4388-baec-2e87135dc908", Name: "Cognitive Services User",
 		Description: "Reads and calls Cognitive Services, lists their keys.",
-		Actions:     []string{"Microsoft.CognitiveServices/*/read", "Microsoft.CognitiveServices/accounts/listkeys/action"},
+		Actions: []string{"Microsoft.CognitiveServices/*/read",
+			"Microsoft.CognitiveServices/accounts/listkeys/action"},
 		DataActions: []string{"Microsoft.CognitiveServices/*"},
 	},
 	{
 		ID: "5e0bd9bd-7b93-4f28-af87-19fc36ad61bd", Name: "Cognitive Services OpenAI User",
 		Description: "Calls OpenAI models.",
 		Actions:     []string{"Microsoft.CognitiveServices/*/read"},
-		DataActions: []string{"Microsoft.CognitiveServices/accounts/OpenAI/*/read", "Microsoft.CognitiveServices/accounts/OpenAI/*/action"},
+		DataActions: []string{"Microsoft.CognitiveServices/accounts/OpenAI/*/read",
+			"Microsoft.CognitiveServices/accounts/OpenAI/*/action"},
 	},
 }

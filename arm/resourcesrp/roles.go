@@ -87,7 +87,9 @@ func scopeID(s string) (arm.ResourceID, error) {
 // the order of their scopes and names.
 func (a *Roles) Assignments(principalID string) []RoleAssignment {
 	var out []RoleAssignment
-	for _, e := range a.entries(func(e entry) bool { return principalID == "" || strings.EqualFold(e.PrincipalID, principalID) }) {
+	for _, e := range a.entries(func(e entry) bool {
+		return principalID == "" || strings.EqualFold(e.PrincipalID, principalID)
+	}) {
 		out = append(out, e.RoleAssignment)
 	}
 	return out
@@ -150,7 +152,8 @@ func (a *Roles) deleteScope(u *commit.Unit, scope arm.ResourceID) {
 }
 
 func (r RoleAssignment) id(scope arm.ResourceID) arm.ResourceID {
-	id := arm.ResourceID{Subscription: scope.Subscription, ResourceGroup: scope.ResourceGroup, Provider: authorizationNamespace}
+	id := arm.ResourceID{Subscription: scope.Subscription, ResourceGroup: scope.ResourceGroup,
+		Provider: authorizationNamespace}
 	if scope.Provider != "" {
 		id.Scope = &scope
 	}
@@ -158,7 +161,8 @@ func (r RoleAssignment) id(scope arm.ResourceID) arm.ResourceID {
 }
 
 func (e entry) object() *value.Object {
-	props := object("roleDefinitionId", roleID(e.scope.Subscription, e.RoleID), "principalId", e.PrincipalID, "principalType", e.PrincipalType, "scope", e.Scope)
+	props := object("roleDefinitionId", roleID(e.scope.Subscription, e.RoleID), "principalId", e.PrincipalID,
+		"principalType", e.PrincipalType, "scope", e.Scope)
 	if e.Description != "" {
 		props.Set("description", e.Description)
 	}
@@ -166,5 +170,6 @@ func (e entry) object() *value.Object {
 	props.Set("updatedOn", arm.FormatTime(e.UpdatedAt))
 	props.Set("createdBy", e.CreatedBy)
 	props.Set("updatedBy", e.UpdatedBy)
-	return object("id", e.id(e.scope).String(), "name", e.Name, "type", "Microsoft.Authorization/roleAssignments", "properties", props)
+	return object("id", e.id(e.scope).String(), "name", e.Name,
+		"type", "Microsoft.Authorization/roleAssignments", "properties", props)
 }

@@ -58,8 +58,10 @@ func (p *Resources) subscription(id string) (*value.Object, error) {
 		return nil, err
 	}
 	return object(
-		"id", "/subscriptions/"+id, "subscriptionId", id, "tenantId", p.k.TenantID(), "displayName", displayName, "state", "Enabled",
-		"subscriptionPolicies", object("locationPlacementId", "Public_2014-09-01", "quotaId", "PayAsYouGo_2014-09-01", "spendingLimit", "Off"),
+		"id", "/subscriptions/"+id, "subscriptionId", id, "tenantId", p.k.TenantID(), "displayName", displayName,
+		"state", "Enabled",
+		"subscriptionPolicies", object("locationPlacementId", "Public_2014-09-01",
+			"quotaId", "PayAsYouGo_2014-09-01", "spendingLimit", "Off"),
 		"authorizationSource", "RoleBased", "managedByTenants", value.Array{}, "tags", tags), nil
 }
 
@@ -100,7 +102,8 @@ func (p *Resources) listSubscriptions(*arm.Request) (*arm.Response, error) {
 
 func (p *Resources) listTenants(*arm.Request) (*arm.Response, error) {
 	id := p.k.TenantID()
-	return arm.List(object("id", "/tenants/"+id, "tenantId", id, "tenantCategory", "Home", "displayName", displayName)), nil
+	return arm.List(object("id", "/tenants/"+id, "tenantId", id, "tenantCategory", "Home",
+		"displayName", displayName)), nil
 }
 
 // listLocations lists Azure's public regions [ARM 5.1].
@@ -116,10 +119,12 @@ func (p *Resources) listLocations(r *arm.Request) (*arm.Response, error) {
 		if g.Paired != "" {
 			paired = append(paired, object("name", g.Paired, "id", base+g.Paired))
 		}
-		items = append(items, object("id", base+g.Name, "name", g.Name, "type", "Region", "displayName", g.DisplayName,
-			"regionalDisplayName", g.RegionalDisplayName(),
-			"metadata", object("regionType", "Physical", "regionCategory", category, "geographyGroup", g.Group,
-				"longitude", g.Longitude, "latitude", g.Latitude, "physicalLocation", g.PhysicalPlace, "pairedRegion", paired)))
+		items = append(items,
+			object("id", base+g.Name, "name", g.Name, "type", "Region", "displayName", g.DisplayName,
+				"regionalDisplayName", g.RegionalDisplayName(),
+				"metadata", object("regionType", "Physical", "regionCategory", category, "geographyGroup", g.Group,
+					"longitude", g.Longitude, "latitude", g.Latitude, "physicalLocation", g.PhysicalPlace,
+					"pairedRegion", paired)))
 	}
 	return arm.List(items...), nil
 }

@@ -36,7 +36,8 @@ func (p *Resources) handleTags(ctx context.Context, r *arm.Request) (*arm.Respon
 		return nil, notFound(r)
 	}
 	if !strings.EqualFold(r.ID.Names[0], "default") {
-		return nil, arm.Errorf(http.StatusNotFound, "NotFound", "The tags of a scope are called 'default', not '%s'.", r.ID.Names[0])
+		return nil, arm.Errorf(http.StatusNotFound, "NotFound",
+			"The tags of a scope are called 'default', not '%s'.", r.ID.Names[0])
 	}
 	tags, err := p.tagsAt(ctx, r)
 	if err != nil {
@@ -106,7 +107,8 @@ func mergeTags(operation string, have, given *value.Object) (*value.Object, erro
 }
 
 func tagsObject(r *arm.Request, tags *value.Object) *value.Object {
-	return object("id", r.ID.String(), "name", "default", "type", "Microsoft.Resources/tags", "properties", object("tags", tags))
+	return object("id", r.ID.String(), "name", "default", "type", "Microsoft.Resources/tags",
+		"properties", object("tags", tags))
 }
 
 // tagsAt reads the tags of the scope by asking whoever has it.

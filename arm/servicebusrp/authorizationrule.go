@@ -102,7 +102,8 @@ func (s ruleScope) object(rule auth.AuthorizationRule) *value.Object {
 			rights = append(rights, name)
 		}
 	}
-	return object("id", id.Child(s.types[len(s.types)-1], rule.Name).String(), "name", rule.Name, "type", typ, "location", s.Location,
+	return object("id", id.Child(s.types[len(s.types)-1], rule.Name).String(), "name", rule.Name, "type", typ,
+		"location", s.Location,
 		"properties", object("rights", rights))
 }
 
@@ -205,7 +206,8 @@ func (p *Provider) changeRules(ctx context.Context, s ruleScope, change func() e
 		if err := change(); err != nil {
 			return nil, err
 		}
-		return p.o.Broker.AccessEffect(s.Name, s.entity, p.o.SealRules(p.o.Authority.Rules(s.Name, s.entity))).Stage(u)
+		return p.o.Broker.AccessEffect(s.Name, s.entity,
+			p.o.SealRules(p.o.Authority.Rules(s.Name, s.entity))).Stage(u)
 	}), nil)
 	if err == nil && s.entity == "" {
 		p.o.Changed(s.Name, false)

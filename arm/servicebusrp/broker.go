@@ -27,12 +27,14 @@ type Topics interface {
 	Topic(ns, path string) (*broker.Topic, error)
 	Topics(ns string) ([]broker.TopicInfo, error)
 
-	PutSubscriptionEffect(ns, topic, name string, o broker.SubscriptionOptions, first ...broker.DefaultRule) *broker.Change
+	PutSubscriptionEffect(ns, topic, name string, o broker.SubscriptionOptions,
+		first ...broker.DefaultRule) *broker.Change
 	DeleteSubscriptionEffect(ns, topic, name string, force bool) *broker.Change
 	Subscription(ns, topic, name string) (broker.SubscriptionInfo, error)
 	Subscriptions(ns, topic string) ([]broker.SubscriptionInfo, error)
 
-	PutRuleEffect(ns, topic, subscription, name string, o broker.RuleOptions, mode broker.RuleMode) *broker.Change
+	PutRuleEffect(ns, topic, subscription, name string, o broker.RuleOptions,
+		mode broker.RuleMode) *broker.Change
 	DeleteRuleEffect(ns, topic, subscription, name string) *broker.Change
 	Rules(ns, topic, subscription string) ([]broker.RuleInfo, error)
 }

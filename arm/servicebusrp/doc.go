@@ -8,7 +8,8 @@
 //
 //	servicebus/namespaces/<name>   envelope: group, location, tags, SKU …
 //
-// Names are in lower case; each record is JSON with a version. An envelope is written in the unit that changes the broker's definition.
+// Names are in lower case; each record is JSON with a version. An envelope is
+// written in the unit that changes the broker's definition.
 //
 // A namespace's name is unique in the whole system. One that the broker has and
 // that has no envelope, such as one of a deployed configuration, is not shown; a

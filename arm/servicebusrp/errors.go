@@ -62,9 +62,11 @@ func sentence(s string) string {
 }
 
 // failf makes an error with what Service Bus adds to its messages [ARM 3].
-func (p *Provider) failf(r *arm.Request, status int, code string, subCode int, format string, a ...any) *arm.Error {
+func (p *Provider) failf(r *arm.Request, status int, code string, subCode int, format string,
+	a ...any) *arm.Error {
 	return arm.Errorf(status, code, "%s. SubCode=%d. TrackingId:%s, SystemTracker:%s, Timestamp:%s",
-		strings.TrimSuffix(fmt.Sprintf(format, a...), "."), subCode, r.RequestID, tracker(r), arm.FormatTime(p.o.Clock.Now()))
+		strings.TrimSuffix(fmt.Sprintf(format, a...), "."), subCode, r.RequestID, tracker(r),
+		arm.FormatTime(p.o.Clock.Now()))
 }
 
 // tracker names what a request is about, as Service Bus does.
@@ -82,12 +84,14 @@ func (p *Provider) refused(r *arm.Request, format string, a ...any) *arm.Error {
 
 // notFound is the answer for something in a namespace that is not there.
 func (p *Provider) notFound(r *arm.Request) *arm.Error {
-	return p.failf(r, http.StatusNotFound, "NotFound", 40400, "The requested resource %s does not exist", strings.TrimPrefix(r.ID.Path(), Namespace+"/"))
+	return p.failf(r, http.StatusNotFound, "NotFound", 40400,
+		"The requested resource %s does not exist", strings.TrimPrefix(r.ID.Path(), Namespace+"/"))
 }
 
 // parentError is what a request for something in a missing resource is told.
 func parentError(r *arm.Request, parent arm.ResourceID, err error) error {
-	if !errors.Is(err, arm.ErrNotFound) && !errors.Is(err, broker.ErrEntityNotFound) && !errors.Is(err, broker.ErrNotReceivable) {
+	if !errors.Is(err, arm.ErrNotFound) && !errors.Is(err, broker.ErrEntityNotFound) &&
+		!errors.Is(err, broker.ErrNotReceivable) {
 		return err
 	}
 	if r.Method == http.MethodDelete || r.Method == http.MethodGet && !r.Collection {

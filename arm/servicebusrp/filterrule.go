@@ -76,7 +76,8 @@ func (p *Provider) answerFilterRule(r *arm.Request, s filterScope) (*arm.Respons
 	if err != nil {
 		return nil, p.fail(r, err)
 	}
-	i := slices.IndexFunc(rules, func(x broker.RuleInfo) bool { return strings.EqualFold(x.Name, r.ID.Names[3]) })
+	i := slices.IndexFunc(rules,
+		func(x broker.RuleInfo) bool { return strings.EqualFold(x.Name, r.ID.Names[3]) })
 	if i < 0 {
 		return nil, p.notFound(r)
 	}
@@ -96,8 +97,10 @@ func (s filterScope) object(i broker.RuleInfo) *value.Object {
 		props.Set("filterType", string(filter.SQLType))
 		props.Set("sqlFilter", object("sqlExpression", f.Expression, "compatibilityLevel", compatibilityLevel))
 	}
-	return object("id", s.subscriptionID(s.sub.Topic, s.sub.Name).Child("rules", i.Name).String(), "name", i.Name,
-		"type", "Microsoft.ServiceBus/namespaces/topics/subscriptions/rules", "location", s.Location, "properties", props)
+	return object("id", s.subscriptionID(s.sub.Topic, s.sub.Name).Child("rules", i.Name).String(),
+		"name", i.Name,
+		"type", "Microsoft.ServiceBus/namespaces/topics/subscriptions/rules", "location", s.Location,
+		"properties", props)
 }
 
 // correlationMember is one of the system properties of a correlation filter.
@@ -171,7 +174,8 @@ func (p *Provider) putFilterRule(ctx context.Context, r *arm.Request, s filterSc
 	if err := r.Precondition(exists, ""); err != nil {
 		return nil, err
 	}
-	if err := p.apply(ctx, p.o.Topics.PutRuleEffect(s.Name, s.sub.Topic, s.sub.Name, name, o, broker.DropAutomatic), nil); err != nil {
+	if err := p.apply(ctx,
+		p.o.Topics.PutRuleEffect(s.Name, s.sub.Topic, s.sub.Name, name, o, broker.DropAutomatic), nil); err != nil {
 		return nil, p.fail(r, err)
 	}
 	return p.answerFilterRule(r, s)
@@ -184,7 +188,8 @@ func readFilterRule(r *arm.Request) (broker.RuleOptions, error) {
 	kind, _ := props.String("filterType")
 	sql, hasSQL := props.Object("sqlFilter")
 	correlation, hasCorrelation := props.Object("correlationFilter")
-	isCorrelation := strings.EqualFold(kind, string(filter.CorrelationType)) || kind == "" && hasCorrelation && !hasSQL
+	isCorrelation := strings.EqualFold(kind, string(filter.CorrelationType)) ||
+		kind == "" && hasCorrelation && !hasSQL
 	switch {
 	case kind != "" && !isCorrelation && !strings.EqualFold(kind, string(filter.SQLType)):
 		props.Fail("filterType", "'%.40s' is not SqlFilter or CorrelationFilter", kind)

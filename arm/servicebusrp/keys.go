@@ -49,7 +49,8 @@ func (k Keys) Load(ns, path string, sealed []byte) error {
 // Move moves the authorization rules of earlier versions, which are sealed as a
 // whole, into the broker's records, before the broker is opened. Those of what is
 // not there are dropped. forget removes the old record.
-func (k Keys) Move(ctx context.Context, sealed []byte, b broker.Store, log commit.Log, forget func(u *commit.Unit)) error {
+func (k Keys) Move(ctx context.Context, sealed []byte, b broker.Store, log commit.Log,
+	forget func(u *commit.Unit)) error {
 	plain, err := k.Sealer.Open(sealed)
 	if err != nil {
 		return err

@@ -86,11 +86,13 @@ func (p *Provider) namespaceOf(id arm.ResourceID) (envelope, error) {
 }
 
 func (e envelope) in(subscription, group string) bool {
-	return strings.EqualFold(e.Subscription, subscription) && (group == "" || strings.EqualFold(e.ResourceGroup, group))
+	return strings.EqualFold(e.Subscription, subscription) &&
+		(group == "" || strings.EqualFold(e.ResourceGroup, group))
 }
 
 func (e envelope) id() arm.ResourceID {
-	return arm.ResourceID{Subscription: e.Subscription, ResourceGroup: e.ResourceGroup, Provider: Namespace}.Child("namespaces", e.Name)
+	return arm.ResourceID{Subscription: e.Subscription, ResourceGroup: e.ResourceGroup,
+		Provider: Namespace}.Child("namespaces", e.Name)
 }
 
 // NamespaceID finds a namespace by name, whatever subscription and group it is in.
@@ -141,14 +143,17 @@ func (p *Provider) state(e envelope) (provisioning, status string) {
 // object is a namespace as clients see it [ARM 6.1].
 func (p *Provider) object(e envelope) *value.Object {
 	provisioning, status := p.state(e)
-	o := object("sku", e.sku(), "id", e.id().String(), "name", e.Name, "type", "Microsoft.ServiceBus/Namespaces", "location", e.Location, "tags", e.tags())
+	o := object("sku", e.sku(), "id", e.id().String(), "name", e.Name, "type", "Microsoft.ServiceBus/Namespaces",
+		"location", e.Location, "tags", e.tags())
 	if e.PrincipalID != "" {
 		o.Set("identity", e.identity(p.k.TenantID()))
 	}
 	o.Set("properties", object(
-		"premiumMessagingPartitions", e.Partitions, "minimumTlsVersion", e.MinimumTLSVersion, "publicNetworkAccess", "Enabled",
+		"premiumMessagingPartitions", e.Partitions, "minimumTlsVersion", e.MinimumTLSVersion,
+		"publicNetworkAccess", "Enabled",
 		"disableLocalAuth", false, "zoneRedundant", e.ZoneRedundant, "provisioningState", provisioning,
-		"metricId", e.Subscription+":"+strings.ToLower(e.Name), "createdAt", arm.FormatTime(e.CreatedAt), "updatedAt", arm.FormatTime(e.UpdatedAt),
+		"metricId", e.Subscription+":"+strings.ToLower(e.Name), "createdAt", arm.FormatTime(e.CreatedAt),
+		"updatedAt", arm.FormatTime(e.UpdatedAt),
 		"serviceBusEndpoint", p.o.Endpoint(e.Name), "status", status))
 	return o
 }
@@ -176,7 +181,8 @@ func (p *Provider) GroupResources(subscription, group string) []*value.Object {
 	var items []*value.Object
 	for _, e := range all {
 		provisioning, _ := p.state(e)
-		o := object("id", e.id().String(), "name", e.Name, "type", "Microsoft.ServiceBus/namespaces", "location", e.Location, "tags", e.tags(), "sku", e.sku())
+		o := object("id", e.id().String(), "name", e.Name, "type", "Microsoft.ServiceBus/namespaces",
+			"location", e.Location, "tags", e.tags(), "sku", e.sku())
 		if e.PrincipalID != "" {
 			o.Set("identity", e.identity(p.k.TenantID()))
 		}
@@ -272,7 +278,8 @@ func (p *Provider) putNamespace(ctx context.Context, r *arm.Request) (*arm.Respo
 	case err != nil && !errors.Is(err, arm.ErrNotFound):
 		return nil, err
 	case exists && !old.in(r.ID.Subscription, r.ID.ResourceGroup):
-		return nil, p.failf(r, http.StatusConflict, "Conflict", 40900, "The namespace name '%s' is already in use", old.Name)
+		return nil, p.failf(r, http.StatusConflict, "Conflict", 40900,
+			"The namespace name '%s' is already in use", old.Name)
 	}
 	if err := r.Precondition(exists, ""); err != nil {
 		return nil, err
@@ -346,13 +353,15 @@ func (p *Provider) saveNamespace(ctx context.Context, r *arm.Request, e envelope
 	if root != nil {
 		access = append(access, p.o.SealRules(append(p.o.Authority.Rules(e.Name, ""), *root)))
 	}
-	err = p.apply(ctx, p.o.Broker.PutNamespaceEffect(e.Name, broker.NamespaceOptions{SKU: e.SKU}, access...), func(u *commit.Unit) {
+	err = p.apply(ctx, p.o.Broker.PutNamespaceEffect(
+		e.Name, broker.NamespaceOptions{SKU: e.SKU}, access...), func(u *commit.Unit) {
 		p.putEnvelope(u, e)
 		if root == nil {
 			return
 		}
 		if _, err := p.o.Authority.PutRule(e.Name, "", *root); err != nil {
-			panic(fmt.Sprintf("servicebusrp: rule of a namespace without rules is refused: %v", err)) // it is valid and the first
+			// it is valid and the first
+			panic(fmt.Sprintf("servicebusrp: rule of a namespace without rules is refused: %v", err))
 		}
 	})
 	if err != nil {

@@ -48,7 +48,8 @@ func (p *Provider) readSKU(body *arm.Reader, e *envelope) {
 	if !named {
 		name = tier
 	}
-	i := slices.IndexFunc([]string{broker.SKUBasic, broker.SKUStandard, broker.SKUPremium}, func(s string) bool { return strings.EqualFold(s, name) })
+	i := slices.IndexFunc([]string{broker.SKUBasic, broker.SKUStandard, broker.SKUPremium},
+		func(s string) bool { return strings.EqualFold(s, name) })
 	switch {
 	case i < 0:
 		sku.Fail("name", "'%s' is not Basic, Standard or Premium", name)
@@ -139,7 +140,8 @@ func readNamespaceProperties(body *arm.Reader, e *envelope) {
 	if v, ok := props.Value("privateEndpointConnections"); ok && !isEmpty(v) {
 		props.Fail("privateEndpointConnections", "private endpoints are not supported")
 	}
-	props.Ignore("provisioningState", "status", "createdAt", "updatedAt", "serviceBusEndpoint", "metricId", "platformCapabilities")
+	props.Ignore("provisioningState", "status", "createdAt", "updatedAt", "serviceBusEndpoint", "metricId",
+		"platformCapabilities")
 	props.Close()
 }
 

@@ -70,6 +70,7 @@ func (p *Provider) putNetworkRules(ctx context.Context, r *arm.Request) (*arm.Re
 func networkRules(e envelope) *value.Object {
 	return object("id", e.id().Child("networkRuleSets", "default").String(), "name", "default",
 		"type", "Microsoft.ServiceBus/Namespaces/NetworkRuleSets", "location", e.Location,
-		"properties", object("publicNetworkAccess", "Enabled", "defaultAction", "Allow", "virtualNetworkRules", value.Array{}, "ipRules", value.Array{},
+		"properties", object("publicNetworkAccess", "Enabled", "defaultAction", "Allow",
+			"virtualNetworkRules", value.Array{}, "ipRules", value.Array{},
 			"trustedServiceAccessEnabled", e.TrustedServices))
 }

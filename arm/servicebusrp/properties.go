@@ -10,7 +10,8 @@ import (
 
 // properties shows an entity ([ARM 6.2] to [ARM 6.4]): everything that can be written
 // is there, and what can only be read is in outputs, by name.
-func properties(kind description.Entity, o description.Options, outputs map[string]value.Value) *value.Object {
+func properties(kind description.Entity, o description.Options,
+	outputs map[string]value.Value) *value.Object {
 	props := value.NewObject()
 	for _, row := range kind.ARMProperties() {
 		if v := row.Value(&o); v != nil {
@@ -25,7 +26,8 @@ func properties(kind description.Entity, o description.Options, outputs map[stri
 
 // readOptions reads the body that describes an entity. What is unsupported may be
 // there if it is empty.
-func readOptions(r *arm.Request, kind description.Entity, unsupported ...string) (o description.Options, err error) {
+func readOptions(r *arm.Request, kind description.Entity, unsupported ...string) (
+	o description.Options, err error) {
 	body, props := beginBody(r)
 	for _, row := range kind.ARMProperties() {
 		name := row.ARMName()
@@ -68,7 +70,8 @@ func finishBody(body, props *arm.Reader) error {
 // unchanged refuses to change what can be chosen only when the entity is created.
 func (p *Provider) unchanged(r *arm.Request, kind description.Entity, old, new description.Options) error {
 	if row := kind.Unchanged(old, new); row != nil {
-		return p.refused(r, "The value for the '%s' property of an existing %s cannot be changed", row.ARMName(), sentence(kind.String()))
+		return p.refused(r, "The value for the '%s' property of an existing %s cannot be changed",
+			row.ARMName(), sentence(kind.String()))
 	}
 	return nil
 }

@@ -49,14 +49,16 @@ func (p *Provider) handleQueue(ctx context.Context, r *arm.Request) (*arm.Respon
 		if err != nil {
 			return nil, parentError(r, namespaceID(r.ID), err)
 		}
-		return arm.PageOf(r, infos, arm.PageSize, func(i broker.QueueInfo) *value.Object { return p.queueObject(e, i) })
+		return arm.PageOf(r, infos, arm.PageSize,
+			func(i broker.QueueInfo) *value.Object { return p.queueObject(e, i) })
 	case r.Method == http.MethodGet:
 		return p.answerQueue(r)
 	case r.Method == http.MethodPut:
 		return p.putQueue(ctx, r)
 	case r.Method == http.MethodDelete:
 		info, err := p.queue(ns, r.ID.Names[1])
-		return p.deleteEntity(ctx, r, info.Path, err, func() commit.Effect { return p.o.Broker.DeleteQueueEffect(ns, info.Path, true) })
+		return p.deleteEntity(ctx, r, info.Path, err,
+			func() commit.Effect { return p.o.Broker.DeleteQueueEffect(ns, info.Path, true) })
 	}
 	return nil, arm.MethodNotAllowed(r)
 }
@@ -80,19 +82,25 @@ func (p *Provider) answerQueue(r *arm.Request) (*arm.Response, error) {
 // written is there.
 func (p *Provider) queueObject(e envelope, i broker.QueueInfo) *value.Object {
 	props := properties(description.Queue, i.Options, map[string]value.Value{
-		"sizeInBytes": i.Counts.SizeInBytes, "messageCount": i.Counts.Total, "countDetails": counts(i.Counts),
-		"createdAt": arm.FormatTime(i.CreatedAt), "updatedAt": arm.FormatTime(i.UpdatedAt), "accessedAt": arm.FormatTime(i.AccessedAt),
+		"sizeInBytes":  i.Counts.SizeInBytes,
+		"messageCount": i.Counts.Total,
+		"countDetails": counts(i.Counts),
+		"createdAt":    arm.FormatTime(i.CreatedAt),
+		"updatedAt":    arm.FormatTime(i.UpdatedAt),
+		"accessedAt":   arm.FormatTime(i.AccessedAt),
 	})
 	return e.child("queues", i.Path, props)
 }
 
 // child is the outside of every entity of a namespace.
 func (e envelope) child(typ, name string, props *value.Object) *value.Object {
-	return object("id", e.id().Child(typ, name).String(), "name", name, "type", "Microsoft.ServiceBus/namespaces/"+typ, "location", e.Location, "properties", props)
+	return object("id", e.id().Child(typ, name).String(), "name", name,
+		"type", "Microsoft.ServiceBus/namespaces/"+typ, "location", e.Location, "properties", props)
 }
 
 func counts(c broker.Counts) *value.Object {
-	return object("activeMessageCount", c.Active, "deadLetterMessageCount", c.DeadLetter, "scheduledMessageCount", c.Scheduled,
+	return object("activeMessageCount", c.Active, "deadLetterMessageCount", c.DeadLetter,
+		"scheduledMessageCount", c.Scheduled,
 		"transferMessageCount", c.Transfer, "transferDeadLetterMessageCount", c.TransferDeadLetter)
 }
 
@@ -125,7 +133,8 @@ func (p *Provider) putQueue(ctx context.Context, r *arm.Request) (*arm.Response,
 
 // deleteEntity deletes a queue, a topic or a subscription: found is what looking
 // for it gave.
-func (p *Provider) deleteEntity(ctx context.Context, r *arm.Request, path string, found error, effect func() commit.Effect) (*arm.Response, error) {
+func (p *Provider) deleteEntity(ctx context.Context, r *arm.Request, path string, found error,
+	effect func() commit.Effect) (*arm.Response, error) {
 	if errors.Is(found, broker.ErrEntityNotFound) {
 		return arm.NoContent(), nil
 	}

@@ -59,8 +59,10 @@ type Provider struct {
 
 // New makes the provider.
 func New(o Options) (*Provider, error) {
-	if o.Store == nil || o.Log == nil || o.Clock == nil || o.Broker == nil || o.Authority == nil || o.SealRules == nil || o.ConnectionString == nil {
-		return nil, fmt.Errorf("new Service Bus provider: Store, Log, Clock, Broker, Authority, SealRules and ConnectionString are required")
+	if o.Store == nil || o.Log == nil || o.Clock == nil || o.Broker == nil || o.Authority == nil ||
+		o.SealRules == nil || o.ConnectionString == nil {
+		return nil, fmt.Errorf(
+			"new Service Bus provider: Store, Log, Clock, Broker, Authority, SealRules and ConnectionString are required")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -104,16 +106,19 @@ func (p *Provider) Namespace() string { return Namespace }
 // Bind implements [arm.Binder].
 func (p *Provider) Bind(k *arm.Kernel) { p.k = k }
 
-var versions = []string{"2026-01-01", "2025-05-01-preview", "2024-01-01", "2023-01-01-preview", "2022-10-01-preview", "2022-01-01-preview", "2021-11-01", "2021-06-01-preview", "2021-01-01-preview", "2018-01-01-preview", "2017-04-01"}
+var versions = []string{"2026-01-01", "2025-05-01-preview", "2024-01-01", "2023-01-01-preview",
+	"2022-10-01-preview", "2022-01-01-preview", "2021-11-01", "2021-06-01-preview", "2021-01-01-preview",
+	"2018-01-01-preview", "2017-04-01"}
 
 // Types implements [arm.Provider].
 func (p *Provider) Types() []arm.TypeInfo {
 	var types []arm.TypeInfo
 	for _, t := range []string{
 		"namespaces", "namespaces/AuthorizationRules", "namespaces/queues", "namespaces/queues/authorizationRules",
-		"namespaces/topics", "namespaces/topics/authorizationRules", "namespaces/topics/subscriptions", "namespaces/topics/subscriptions/rules",
-		"namespaces/networkRuleSets", "namespaces/disasterRecoveryConfigs", "namespaces/migrationConfigurations",
-		"namespaces/privateEndpointConnections", "namespaces/privateLinkResources", "namespaces/networkSecurityPerimeterConfigurations",
+		"namespaces/topics", "namespaces/topics/authorizationRules", "namespaces/topics/subscriptions",
+		"namespaces/topics/subscriptions/rules", "namespaces/networkRuleSets", "namespaces/disasterRecoveryConfigs",
+		"namespaces/migrationConfigurations", "namespaces/privateEndpointConnections",
+		"namespaces/privateLinkResources", "namespaces/networkSecurityPerimeterConfigurations",
 	} {
 		types = append(types, arm.TypeInfo{Type: t, Tracked: t == "namespaces", APIVersions: versions})
 	}
@@ -123,7 +128,8 @@ func (p *Provider) Types() []arm.TypeInfo {
 // Handle implements [arm.Provider].
 func (p *Provider) Handle(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	if r.ID.Scope != nil {
-		return nil, arm.Errorf(http.StatusNotFound, "InvalidResourceType", "Resources of type '%s' can't extend '%s'.", r.ID.Type(), r.ID.Scope)
+		return nil, arm.Errorf(http.StatusNotFound, "InvalidResourceType",
+			"Resources of type '%s' can't extend '%s'.", r.ID.Type(), r.ID.Scope)
 	}
 	// A slash in the name of an entity is escaped, or written as ~ by old clients
 	// [ARM 1.4].

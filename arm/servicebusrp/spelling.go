@@ -35,7 +35,10 @@ func spellingKey(ns, entity string) string {
 // can't be read, or belongs to nothing, is dropped.
 func MoveSpellings(ctx context.Context, old arm.Store, b broker.Store, log commit.Log) error {
 	kept := map[string][]byte{}
-	if err := old.List(spellingPrefix, func(key string, v []byte) error { kept[key] = v; return nil }); err != nil || len(kept) == 0 {
+	if err := old.List(spellingPrefix, func(key string, v []byte) error {
+		kept[key] = v
+		return nil
+	}); err != nil || len(kept) == 0 {
 		return err
 	}
 	c, err := b.Catalogue()

@@ -25,10 +25,12 @@ func (p *Provider) handleSubscription(_ context.Context, r *arm.Request) (*arm.R
 		return nil, err
 	}
 	if why := description.CheckNamespace(name); why != nil {
-		return arm.OK(object("message", "The namespace name is not valid: "+why.Error()+".", "nameAvailable", false, "reason", "InvalidName")), nil
+		return arm.OK(object("message", "The namespace name is not valid: "+why.Error()+".", "nameAvailable", false,
+			"reason", "InvalidName")), nil
 	}
 	if _, err := p.o.Broker.Namespace(name); err == nil {
-		return arm.OK(object("message", "The specified name is not available.", "nameAvailable", false, "reason", "NameInUse")), nil
+		return arm.OK(object("message", "The specified name is not available.", "nameAvailable", false,
+			"reason", "NameInUse")), nil
 	}
 	return arm.OK(object("message", "", "nameAvailable", true, "reason", "None")), nil
 }
@@ -50,7 +52,8 @@ func (p *Provider) handleOperations(_ context.Context, r *arm.Request) (*arm.Res
 			items = append(items, operation(resource.path+"/"+verb, resource.name, false))
 		}
 	}
-	for _, action := range []string{"namespaces/authorizationRules/listkeys/action", "namespaces/authorizationRules/regenerateKeys/action", "checkNameAvailability/action"} {
+	for _, action := range []string{"namespaces/authorizationRules/listkeys/action",
+		"namespaces/authorizationRules/regenerateKeys/action", "checkNameAvailability/action"} {
 		items = append(items, operation(action, "Namespace", false))
 	}
 	for _, action := range []string{"send", "receive"} {
@@ -62,5 +65,6 @@ func (p *Provider) handleOperations(_ context.Context, r *arm.Request) (*arm.Res
 func operation(name, resource string, data bool) *value.Object {
 	name = Namespace + "/" + name
 	return object("name", name, "isDataAction", data,
-		"display", object("provider", "Microsoft Azure ServiceBus", "resource", resource, "operation", name, "description", name))
+		"display", object("provider", "Microsoft Azure ServiceBus", "resource", resource, "operation", name,
+			"description", name))
 }

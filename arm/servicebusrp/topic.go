@@ -34,14 +34,16 @@ func (p *Provider) handleTopic(ctx context.Context, r *arm.Request) (*arm.Respon
 		if err != nil {
 			return nil, parentError(r, namespaceID(r.ID), err)
 		}
-		return arm.PageOf(r, infos, arm.PageSize, func(i broker.TopicInfo) *value.Object { return p.topicObject(e, i) })
+		return arm.PageOf(r, infos, arm.PageSize,
+			func(i broker.TopicInfo) *value.Object { return p.topicObject(e, i) })
 	case r.Method == http.MethodGet:
 		return p.answerTopic(r)
 	case r.Method == http.MethodPut:
 		return p.putTopic(ctx, r)
 	case r.Method == http.MethodDelete:
 		info, err := p.topic(ns, r.ID.Names[1])
-		return p.deleteEntity(ctx, r, info.Path, err, func() commit.Effect { return p.o.Topics.DeleteTopicEffect(ns, info.Path, true) })
+		return p.deleteEntity(ctx, r, info.Path, err,
+			func() commit.Effect { return p.o.Topics.DeleteTopicEffect(ns, info.Path, true) })
 	}
 	return nil, arm.MethodNotAllowed(r)
 }
@@ -64,9 +66,12 @@ func (p *Provider) answerTopic(r *arm.Request) (*arm.Response, error) {
 // topicObject is a topic as clients see it [ARM 6.3].
 func (p *Provider) topicObject(e envelope, i broker.TopicInfo) *value.Object {
 	props := properties(description.Topic, i.Options, map[string]value.Value{
-		"sizeInBytes": i.SizeInBytes, "subscriptionCount": int64(i.SubscriptionCount),
-		"countDetails": counts(broker.Counts{}), // a topic holds nothing itself: its subscriptions do
-		"createdAt":    arm.FormatTime(i.CreatedAt), "updatedAt": arm.FormatTime(i.UpdatedAt), "accessedAt": arm.FormatTime(i.AccessedAt),
+		"sizeInBytes":       i.SizeInBytes,
+		"subscriptionCount": int64(i.SubscriptionCount),
+		"countDetails":      counts(broker.Counts{}), // a topic holds nothing itself: its subscriptions do
+		"createdAt":         arm.FormatTime(i.CreatedAt),
+		"updatedAt":         arm.FormatTime(i.UpdatedAt),
+		"accessedAt":        arm.FormatTime(i.AccessedAt),
 	})
 	return e.child("topics", i.Path, props)
 }

@@ -31,7 +31,8 @@ func (p *Provider) handleTopicSubscription(ctx context.Context, r *arm.Request) 
 		if err != nil {
 			return nil, parentError(r, namespaceID(r.ID), err)
 		}
-		return arm.PageOf(r, infos, arm.PageSize, func(i broker.SubscriptionInfo) *value.Object { return p.subscriptionObject(e, i) })
+		return arm.PageOf(r, infos, arm.PageSize,
+			func(i broker.SubscriptionInfo) *value.Object { return p.subscriptionObject(e, i) })
 	case r.Method == http.MethodGet:
 		return p.answerSubscription(r)
 	case r.Method == http.MethodPut:
@@ -69,10 +70,14 @@ func (p *Provider) answerSubscription(r *arm.Request) (*arm.Response, error) {
 // subscriptionObject is a subscription as clients see it [ARM 6.4].
 func (p *Provider) subscriptionObject(e envelope, i broker.SubscriptionInfo) *value.Object {
 	props := properties(description.Subscription, i.Options, map[string]value.Value{
-		"messageCount": i.Counts.Total, "countDetails": counts(i.Counts),
-		"createdAt": arm.FormatTime(i.CreatedAt), "updatedAt": arm.FormatTime(i.UpdatedAt), "accessedAt": arm.FormatTime(i.AccessedAt),
+		"messageCount": i.Counts.Total,
+		"countDetails": counts(i.Counts),
+		"createdAt":    arm.FormatTime(i.CreatedAt),
+		"updatedAt":    arm.FormatTime(i.UpdatedAt),
+		"accessedAt":   arm.FormatTime(i.AccessedAt),
 	})
-	return object("id", e.subscriptionID(i.Topic, i.Name).String(), "name", i.Name, "type", "Microsoft.ServiceBus/namespaces/topics/subscriptions",
+	return object("id", e.subscriptionID(i.Topic, i.Name).String(), "name", i.Name,
+		"type", "Microsoft.ServiceBus/namespaces/topics/subscriptions",
 		"location", e.Location, "properties", props)
 }
 
@@ -82,7 +87,8 @@ func (e envelope) subscriptionID(topic, name string) arm.ResourceID {
 
 func (p *Provider) putSubscription(ctx context.Context, r *arm.Request, topic string) (*arm.Response, error) {
 	ns, name := r.ID.Names[0], r.ID.Names[2]
-	o, err := readOptions(r, description.Subscription, "clientAffineProperties", "duplicateDetectionHistoryTimeWindow")
+	o, err := readOptions(r, description.Subscription, "clientAffineProperties",
+		"duplicateDetectionHistoryTimeWindow")
 	if err != nil {
 		return nil, err
 	}
