@@ -16,10 +16,11 @@ import (
 // Names of namespaces, entities and rules are looked up ignoring case when they
 // are administered. The key name in a token must match exactly [SB-AMQP 4.4].
 type Authority struct {
-	mu         sync.RWMutex
-	namespaces map[string]map[string][]AuthorizationRule // guarded by mu; by namespace, then by entity path ("": the namespace itself), in lower case
-	bearer     BearerVerifier                            // guarded by mu; nil: bearer tokens are refused
-	roles      RoleSource                                // guarded by mu; nil: bearer tokens have all rights
+	mu sync.RWMutex
+	// guarded by mu; by namespace, then by entity path ("": the namespace itself), in lower case
+	namespaces map[string]map[string][]AuthorizationRule
+	bearer     BearerVerifier // guarded by mu; nil: bearer tokens are refused
+	roles      RoleSource     // guarded by mu; nil: bearer tokens have all rights
 }
 
 // PutRule creates or replaces a rule of an entity, or of the namespace if
@@ -123,7 +124,8 @@ func (a *Authority) VerifySAS(ns, token, audience string, now time.Time) (Grant,
 	if err != nil {
 		return Grant{}, err
 	}
-	named := sas.Resource.Host == strings.ToLower(ns) || strings.HasPrefix(sas.Resource.Host, strings.ToLower(ns)+".")
+	named := sas.Resource.Host == strings.ToLower(ns) ||
+		strings.HasPrefix(sas.Resource.Host, strings.ToLower(ns)+".")
 	if !named && !sameHost(sas.Resource.Host, target.Host) || !covers(sas.Resource.Path, target.Path) {
 		return Grant{}, fmt.Errorf("%w: it is for %q, not for %q", ErrScope,
 			sas.Resource.Host+"/"+sas.Resource.Path, target.Host+"/"+target.Path)
@@ -135,7 +137,8 @@ func (a *Authority) VerifySAS(ns, token, audience string, now time.Time) (Grant,
 	if !now.Before(sas.Expires) {
 		return Grant{}, &ExpiredError{Expires: sas.Expires}
 	}
-	return Grant{Path: strings.ToLower(target.Path), Rights: rule.Rights, Expires: sas.Expires, KeyName: rule.Name}, nil
+	return Grant{Path: strings.ToLower(target.Path), Rights: rule.Rights, Expires: sas.Expires,
+		KeyName: rule.Name}, nil
 }
 
 // signer finds the rule whose key made the signature, from the path upwards: a

@@ -22,7 +22,8 @@ type ConnectionString struct {
 
 // ParseConnectionString reads the form
 //
-//	Endpoint=sb://host[:port];SharedAccessKeyName=…;SharedAccessKey=…[;EntityPath=…][;UseDevelopmentEmulator=true]
+//	Endpoint=sb://host[:port];SharedAccessKeyName=…;SharedAccessKey=…
+//	  [;EntityPath=…][;UseDevelopmentEmulator=true]
 //
 // with the parts in any order and their names in any case, or with
 // SharedAccessSignature in place of name and key. Errors wrap
@@ -69,9 +70,11 @@ func ParseConnectionString(s string) (ConnectionString, error) {
 	case c.Endpoint == "":
 		return ConnectionString{}, fmt.Errorf("%w: it has no Endpoint", ErrConnectionString)
 	case (c.KeyName == "") != (c.Key == ""):
-		return ConnectionString{}, fmt.Errorf("%w: SharedAccessKeyName and SharedAccessKey need each other", ErrConnectionString)
+		return ConnectionString{}, fmt.Errorf("%w: SharedAccessKeyName and SharedAccessKey need each other",
+			ErrConnectionString)
 	case (c.Key == "") == (c.Signature == ""):
-		return ConnectionString{}, fmt.Errorf("%w: it needs either SharedAccessKey or SharedAccessSignature", ErrConnectionString)
+		return ConnectionString{}, fmt.Errorf("%w: it needs either SharedAccessKey or SharedAccessSignature",
+			ErrConnectionString)
 	}
 	return c, nil
 }
@@ -86,7 +89,8 @@ func parseEndpoint(s string) (string, error) {
 		return "", fmt.Errorf("it is not a URI")
 	case u.Scheme != "sb" && u.Scheme != "amqp" && u.Scheme != "amqps":
 		return "", fmt.Errorf("its scheme %q is not sb, amqp or amqps", u.Scheme)
-	case u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+	case u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" ||
+		u.Fragment != "":
 		return "", fmt.Errorf("it must be sb://host[:port]")
 	}
 	return u.Host, nil

@@ -66,7 +66,8 @@ func (r AuthorizationRule) Validate() error {
 	case r.Name == "" || len(r.Name) > maxRuleName:
 		return fmt.Errorf("%w: the name must have 1 to %d characters", ErrInvalidRule, maxRuleName)
 	case strings.ContainsFunc(r.Name, func(c rune) bool { return !ruleNameRune(c) }):
-		return fmt.Errorf("%w: the name %q may contain only letters, digits, '.', '-' and '_'", ErrInvalidRule, r.Name)
+		return fmt.Errorf("%w: the name %q may contain only letters, digits, '.', '-' and '_'",
+			ErrInvalidRule, r.Name)
 	case r.PrimaryKey == "" || len(r.PrimaryKey) > maxKeyLength || len(r.SecondaryKey) > maxKeyLength:
 		return fmt.Errorf("%w: %q: a key must have 1 to %d bytes", ErrInvalidRule, r.Name, maxKeyLength)
 	case r.Rights == 0 || r.Rights&^(Send|Listen|Manage) != 0:
@@ -78,7 +79,8 @@ func (r AuthorizationRule) Validate() error {
 }
 
 func ruleNameRune(c rune) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '-' || c == '_'
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' ||
+		c == '-' || c == '_'
 }
 
 // String describes the rule without its keys.

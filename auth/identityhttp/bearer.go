@@ -45,7 +45,8 @@ func (h *Handler) Authenticate(r *http.Request) (Caller, error) {
 	}
 	token, err := auth.BearerToken(header)
 	if err != nil {
-		return refuse(err, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is provided in an invalid format.")
+		return refuse(err, "AuthenticationFailed",
+			"Authentication failed. The 'Authorization' header is provided in an invalid format.")
 	}
 	now := h.o.Now()
 	p, err := h.o.Issuer.VerifyBearer(token, func(aud string) bool { return h.manages(aud, base) }, now)
@@ -54,13 +55,17 @@ func (h *Handler) Authenticate(r *http.Request) (Caller, error) {
 	case err == nil:
 		return Caller{ObjectID: p.ObjectID, AppID: p.AppID, TenantID: p.TenantID}, nil
 	case isExpired:
-		return refuse(err, "ExpiredAuthenticationToken", "The access token expiry UTC time '%s' is earlier than current UTC time '%s'.",
+		return refuse(err, "ExpiredAuthenticationToken",
+			"The access token expiry UTC time '%s' is earlier than current UTC time '%s'.",
 			expired.Expires.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	case errors.Is(err, auth.ErrScope):
-		return refuse(err, "InvalidAuthenticationTokenAudience", "The access token has been obtained for the wrong audience or resource. It should exactly match (including forward slash) with one of the allowed audiences '%s'.",
+		return refuse(err, "InvalidAuthenticationTokenAudience",
+			"The access token has been obtained for the wrong audience or resource. It should exactly match (including forward slash) with one of the allowed audiences '%s'.",
 			strings.Join(append([]string{base}, managementAudiences...), ","))
 	case errors.Is(err, auth.ErrIssuer):
-		return refuse(err, "InvalidAuthenticationTokenTenant", "The access token is from the wrong issuer. It must match the tenant '%s' associated with this subscription.", h.o.Issuer.TenantID())
+		return refuse(err, "InvalidAuthenticationTokenTenant",
+			"The access token is from the wrong issuer. It must match the tenant '%s' associated with this subscription.",
+			h.o.Issuer.TenantID())
 	}
 	return refuse(err, "InvalidAuthenticationToken", "The access token is invalid: %s.", err)
 }
@@ -71,7 +76,8 @@ func (h *Handler) Authenticate(r *http.Request) (Caller, error) {
 func (h *Handler) manages(audience, base string) bool {
 	bare := strings.ToLower(strings.TrimSuffix(audience, "/"))
 	_, host, _ := strings.Cut(base, "://")
-	return slices.Contains(managementAudiences, bare+"/") || bare == "https://"+host || bare == "http://"+host || strings.EqualFold(bare, h.o.Issuer.URL())
+	return slices.Contains(managementAudiences, bare+"/") || bare == "https://"+host || bare == "http://"+host ||
+		strings.EqualFold(bare, h.o.Issuer.URL())
 }
 
 // quotable makes a text fit between quotation marks in a header.

@@ -13,14 +13,16 @@ import (
 func (c *call) openID() error {
 	authority := c.base + "/" + c.tenant
 	doc := map[string]any{
-		"response_types_supported":              []string{"id_token"},
-		"response_modes_supported":              []string{"query", "fragment", "form_post"},
-		"grant_types_supported":                 []string{"client_credentials", "password", "refresh_token"},
-		"subject_types_supported":               []string{"pairwise"},
-		"scopes_supported":                      []string{"openid", "profile", "email", "offline_access"},
-		"claims_supported":                      []string{"sub", "iss", "aud", "exp", "iat", "nonce", "preferred_username", "tid", "oid", "upn", "ver"},
+		"response_types_supported": []string{"id_token"},
+		"response_modes_supported": []string{"query", "fragment", "form_post"},
+		"grant_types_supported":    []string{"client_credentials", "password", "refresh_token"},
+		"subject_types_supported":  []string{"pairwise"},
+		"scopes_supported":         []string{"openid", "profile", "email", "offline_access"},
+		"claims_supported": []string{"sub", "iss", "aud", "exp", "iat", "nonce",
+			"preferred_username", "tid", "oid", "upn", "ver"},
 		"id_token_signing_alg_values_supported": []string{"RS256"},
-		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "client_secret_basic", "private_key_jwt"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "client_secret_basic",
+			"private_key_jwt"},
 	}
 	switch {
 	case c.tenant == adfs:
@@ -66,10 +68,12 @@ func (c *call) instanceDiscovery() error {
 	if text := c.URL.Query().Get("authorization_endpoint"); text != "" {
 		u, err := url.Parse(text)
 		if err != nil {
-			return badRequest("invalid_request", 90013, "Invalid input received from the user: authorization_endpoint.")
+			return badRequest("invalid_request", 90013,
+				"Invalid input received from the user: authorization_endpoint.")
 		}
 		first, _, _ := strings.Cut(strings.Trim(strings.ToLower(u.Path), "/"), "/")
-		if !strings.EqualFold(c.base, u.Scheme+"://"+u.Host) || first == "" || !tenantName(first) || !c.h.serves(first) {
+		if !strings.EqualFold(c.base, u.Scheme+"://"+u.Host) || first == "" || !tenantName(first) ||
+			!c.h.serves(first) {
 			return badRequest("invalid_instance", 50049, "Unknown or invalid instance.")
 		}
 		tenant = first
@@ -78,7 +82,8 @@ func (c *call) instanceDiscovery() error {
 	return c.reply(map[string]any{
 		"tenant_discovery_endpoint": c.base + "/" + tenant + "/v2.0/.well-known/openid-configuration",
 		"api-version":               "1.1",
-		"metadata":                  []any{map[string]any{"preferred_network": host, "preferred_cache": host, "aliases": []string{host}}},
+		"metadata": []any{map[string]any{"preferred_network": host, "preferred_cache": host,
+			"aliases": []string{host}}},
 	})
 }
 

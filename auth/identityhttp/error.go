@@ -37,10 +37,12 @@ func (c *call) fail(err error) {
 	switch {
 	case ok:
 	case errors.Is(err, issuer.ErrInvalidScope):
-		e = badRequest("invalid_scope", 70011, "The provided request must include a valid 'scope' or 'resource': %s.", err)
+		e = badRequest("invalid_scope", 70011,
+			"The provided request must include a valid 'scope' or 'resource': %s.", err)
 	default:
 		c.h.o.Logger.Error("identity endpoint failed", "path", c.URL.Path, "trace", c.trace, "err", err)
-		e = &oauthError{http.StatusInternalServerError, "server_error", 0, "The server could not answer; its log says why, under the trace ID."}
+		e = &oauthError{http.StatusInternalServerError, "server_error", 0,
+			"The server could not answer; its log says why, under the trace ID."}
 	}
 	correlation := c.Header.Get("Client-Request-Id")
 	if correlation == "" || len(correlation) > 64 {
@@ -48,9 +50,10 @@ func (c *call) fail(err error) {
 	}
 	now := c.h.o.Now().UTC().Format("2006-01-02 15:04:05Z")
 	body := map[string]any{
-		"error":             e.code,
-		"error_description": fmt.Sprintf("%s Trace ID: %s Correlation ID: %s Timestamp: %s", e.description(), c.trace, correlation, now),
-		"timestamp":         now, "trace_id": c.trace, "correlation_id": correlation,
+		"error": e.code,
+		"error_description": fmt.Sprintf("%s Trace ID: %s Correlation ID: %s Timestamp: %s",
+			e.description(), c.trace, correlation, now),
+		"timestamp": now, "trace_id": c.trace, "correlation_id": correlation,
 	}
 	if e.number != 0 {
 		body["error_codes"] = []int{e.number}

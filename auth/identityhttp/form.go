@@ -17,20 +17,24 @@ type form map[string]string
 // readForm reads the body. Parameters in the URL do not count: URLs end up in
 // logs.
 func (c *call) readForm() (form, error) {
-	if media, _, err := mime.ParseMediaType(c.Header.Get("Content-Type")); err != nil || media != "application/x-www-form-urlencoded" {
-		return nil, badRequest("invalid_request", 900144, "The request body must be of type application/x-www-form-urlencoded.")
+	if media, _, err := mime.ParseMediaType(c.Header.Get("Content-Type")); err != nil ||
+		media != "application/x-www-form-urlencoded" {
+		return nil, badRequest("invalid_request", 900144,
+			"The request body must be of type application/x-www-form-urlencoded.")
 	}
 	c.Body = http.MaxBytesReader(c.w, c.Body, maxForm)
 	if err := c.ParseForm(); err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-			return nil, &oauthError{http.StatusRequestEntityTooLarge, "invalid_request", 0, "The request is too large."}
+			return nil, &oauthError{http.StatusRequestEntityTooLarge, "invalid_request", 0,
+				"The request is too large."}
 		}
 		return nil, badRequest("invalid_request", 900144, "The request body can't be read.")
 	}
 	f := form{}
 	for name, values := range c.PostForm {
 		if len(values) > 1 {
-			return nil, badRequest("invalid_request", 90013, "The parameter '%s' is there more than once.", printable(name, 80))
+			return nil, badRequest("invalid_request", 90013,
+				"The parameter '%s' is there more than once.", printable(name, 80))
 		}
 		// A parameter without value counts as absent.
 		if values[0] != "" {
@@ -42,7 +46,8 @@ func (c *call) readForm() (form, error) {
 		id, err1 := url.QueryUnescape(id)
 		secret, err2 := url.QueryUnescape(secret)
 		if err1 != nil || err2 != nil || f["client_secret"] != "" || f["client_id"] != "" && f["client_id"] != id {
-			return nil, badRequest("invalid_request", 90013, "The client's credentials are there twice, or can't be read.")
+			return nil, badRequest("invalid_request", 90013,
+				"The client's credentials are there twice, or can't be read.")
 		}
 		f["client_id"] = id
 		if secret != "" {
@@ -57,5 +62,6 @@ func (f form) need(name string) (string, error) {
 	if v := f[name]; v != "" {
 		return v, nil
 	}
-	return "", badRequest("invalid_request", 900144, "The request body must contain the following parameter: '%s'.", name)
+	return "", badRequest("invalid_request", 900144,
+		"The request body must contain the following parameter: '%s'.", name)
 }

@@ -125,7 +125,8 @@ const (
 )
 
 // notTenants are first segments that other planes serve.
-var notTenants = map[string]bool{"subscriptions": true, "providers": true, "tenants": true, "metadata": true, "msi": true}
+var notTenants = map[string]bool{"subscriptions": true, "providers": true, "tenants": true,
+	"metadata": true, "msi": true}
 
 // route finds the endpoint of a path: case does not count, nor do empty
 // segments.
@@ -179,7 +180,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head.Set("Pragma", "no-cache")
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("X-Ms-Request-Id", c.trace)
-	if id := r.Header.Get("Client-Request-Id"); id != "" && len(id) <= 64 && strings.EqualFold(r.Header.Get("Return-Client-Request-Id"), "true") {
+	if id := r.Header.Get("Client-Request-Id"); id != "" && len(id) <= 64 &&
+		strings.EqualFold(r.Header.Get("Return-Client-Request-Id"), "true") {
 		head.Set("Client-Request-Id", id)
 	}
 	if err := c.answer(); err != nil {
@@ -191,11 +193,13 @@ func (c *call) answer() error {
 	// Documents and tokens name the host: it must be ours.
 	_, host, _ := strings.Cut(c.base, "://")
 	if !c.h.o.Issuer.OurHost(host) {
-		return &oauthError{status: http.StatusMisdirectedRequest, code: "invalid_request", text: "The Host of this request is not served here."}
+		return &oauthError{status: http.StatusMisdirectedRequest, code: "invalid_request",
+			text: "The Host of this request is not served here."}
 	}
 	e, tenant, ok := route(c.URL.Path)
 	if !ok {
-		return &oauthError{status: http.StatusNotFound, code: "invalid_request", number: 900144, text: "There is no such identity endpoint."}
+		return &oauthError{status: http.StatusNotFound, code: "invalid_request", number: 900144,
+			text: "There is no such identity endpoint."}
 	}
 	method := c.Method
 	if method == http.MethodHead {
@@ -203,10 +207,14 @@ func (c *call) answer() error {
 	}
 	if !strings.Contains(" "+e.methods+" ", " "+method+" ") {
 		c.w.Header().Set("Allow", strings.ReplaceAll(e.methods, " ", ", "))
-		return &oauthError{status: http.StatusMethodNotAllowed, code: "invalid_request", number: 900561, text: "The endpoint only accepts " + strings.ReplaceAll(e.methods, " ", ", ") + " requests. Received a " + printable(c.Method, 20) + " request."}
+		return &oauthError{status: http.StatusMethodNotAllowed, code: "invalid_request", number: 900561,
+			text: "The endpoint only accepts " + strings.ReplaceAll(e.methods, " ", ", ") + " requests. Received a " +
+				printable(c.Method, 20) + " request."}
 	}
 	if tenant != "" && !c.h.serves(tenant) {
-		return &oauthError{status: http.StatusBadRequest, code: "invalid_tenant", number: 90002, text: "Tenant '" + printable(tenant, 80) + "' not found. Check to make sure you have the correct tenant ID."}
+		return &oauthError{status: http.StatusBadRequest, code: "invalid_tenant", number: 90002,
+			text: "Tenant '" + printable(tenant, 80) +
+				"' not found. Check to make sure you have the correct tenant ID."}
 	}
 	c.tenant = tenant
 	return e.serve(c)

@@ -20,7 +20,8 @@ func (m ManagedIdentities) ManagedIdentity(s IdentitySelector) (issuer.Identity,
 		return m.Default, true
 	}
 	for _, id := range m.All() {
-		for _, x := range [][2]string{{s.ClientID, id.ClientID}, {s.ObjectID, id.PrincipalID}, {s.ResourceID, id.ResourceID}} {
+		for _, x := range [][2]string{{s.ClientID, id.ClientID}, {s.ObjectID, id.PrincipalID},
+			{s.ResourceID, id.ResourceID}} {
 			if x[0] != "" && strings.EqualFold(x[0], x[1]) {
 				return id, true
 			}

@@ -84,14 +84,19 @@ func (c *call) managedToken() (id issuer.Identity, resource, token string, err e
 func (c *call) appService() error {
 	want, got := c.h.o.IdentityHeader, c.Header.Get("X-Identity-Header")
 	if want == "" || subtle.ConstantTimeCompare([]byte(got), []byte(want)) != 1 {
-		return &oauthError{http.StatusUnauthorized, "unauthorized", 0, "The header X-IDENTITY-HEADER is missing or wrong: send the value of IDENTITY_HEADER."}
+		return &oauthError{http.StatusUnauthorized, "unauthorized", 0,
+			"The header X-IDENTITY-HEADER is missing or wrong: send the value of IDENTITY_HEADER."}
 	}
 	id, resource, token, err := c.managedToken()
 	if err != nil {
 		return err
 	}
 	return c.reply(map[string]any{
-		"access_token": token, "expires_on": c.expiresOn(), "resource": resource, "token_type": "Bearer", "client_id": id.ClientID,
+		"access_token": token,
+		"expires_on":   c.expiresOn(),
+		"resource":     resource,
+		"token_type":   "Bearer",
+		"client_id":    id.ClientID,
 	})
 }
 
@@ -103,7 +108,9 @@ func (c *call) instanceMetadata() error {
 		return badRequest("invalid_request", 0, "Required metadata header not specified")
 	}
 	if !c.h.Development() {
-		return badRequest("invalid_request", 0, "This server gives managed identities' tokens at %s only, to who sends the header X-IDENTITY-HEADER.", AppServicePath)
+		return badRequest("invalid_request", 0,
+			"This server gives managed identities' tokens at %s only, to who sends the header X-IDENTITY-HEADER.",
+			AppServicePath)
 	}
 	id, resource, token, err := c.managedToken()
 	if err != nil {

@@ -12,14 +12,16 @@ var managementAudiences = []string{"https://management.core.windows.net/", "http
 func (c *call) metadata() error {
 	version := c.URL.Query().Get("api-version")
 	if version == "" {
-		return badRequest("MissingApiVersionParameter", 0, "The api-version query parameter (?api-version=) is required for all requests.")
+		return badRequest("MissingApiVersionParameter", 0,
+			"The api-version query parameter (?api-version=) is required for all requests.")
 	}
 	day := version
 	if len(day) > 10 && day[10:] == "-preview" {
 		day = day[:10]
 	}
 	if _, err := time.Parse(time.DateOnly, day); err != nil {
-		return badRequest("InvalidApiVersionParameter", 0, "The api-version '%s' is invalid.", printable(version, 40))
+		return badRequest("InvalidApiVersionParameter", 0,
+			"The api-version '%s' is invalid.", printable(version, 40))
 	}
 	switch {
 	case day < "2018":

@@ -59,7 +59,8 @@ func (c *call) token() error {
 	case "authorization_code", "device_code", deviceGrant:
 		return c.interactive()
 	default:
-		return badRequest("unsupported_grant_type", 70003, "The app requested an unsupported grant type '%s'.", printable(grant, 80))
+		return badRequest("unsupported_grant_type", 70003,
+			"The app requested an unsupported grant type '%s'.", printable(grant, 80))
 	}
 	id, err := f.need("client_id")
 	if err != nil {
@@ -73,7 +74,8 @@ func (c *call) token() error {
 
 // interactive refuses the flows in which a person answers in a browser.
 func (c *call) interactive() error {
-	return badRequest("unsupported_grant_type", 70003, "Authorization codes and device codes need a person at a browser and are not supported by this server; log in with a client secret, for example az login --service-principal.")
+	return badRequest("unsupported_grant_type", 70003,
+		"Authorization codes and device codes need a person at a browser and are not supported by this server; log in with a client secret, for example az login --service-principal.")
 }
 
 // scope is what the token is asked for. Version 2 has scope, version 1 has
@@ -94,7 +96,8 @@ func (c *call) scope(f form) (issuer.Scope, error) {
 		return s, nil
 	}
 	if resource != "" {
-		return issuer.Scope{}, badRequest("invalid_request", 901002, "The 'resource' request parameter is not supported.")
+		return issuer.Scope{}, badRequest("invalid_request", 901002,
+			"The 'resource' request parameter is not supported.")
 	}
 	if text == "" {
 		_, err := f.need(map[bool]string{true: "resource", false: "scope"}[c.version() == 1 && c.tenant != adfs])
@@ -109,22 +112,27 @@ func (c *call) client(f form) (acr string, err error) {
 	apps := c.h.o.Applications
 	switch {
 	case secret != "" && assertion != "":
-		return "", badRequest("invalid_request", 90013, "The request has both a client secret and a client assertion.")
+		return "", badRequest("invalid_request", 90013,
+			"The request has both a client secret and a client assertion.")
 	case assertion != "":
 		if f["client_assertion_type"] != assertionType {
-			return "", badRequest("invalid_request", 900144, "The parameter 'client_assertion_type' must be '%s'.", assertionType)
+			return "", badRequest("invalid_request", 900144,
+				"The parameter 'client_assertion_type' must be '%s'.", assertionType)
 		}
 		if apps == nil {
 			return "2", nil
 		}
-		audiences := []string{c.base + c.URL.Path, c.base + "/" + c.tenant, c.base + "/" + c.tenant + "/", c.base + "/" + c.tenant + "/v2.0"}
+		audiences := []string{c.base + c.URL.Path, c.base + "/" + c.tenant, c.base + "/" + c.tenant + "/",
+			c.base + "/" + c.tenant + "/v2.0"}
 		if err := apps.VerifyAssertion(id, assertion, audiences, c.h.o.Now()); err != nil {
-			return "", &oauthError{http.StatusUnauthorized, "invalid_client", 700027, "The client assertion was refused: " + err.Error() + "."}
+			return "", &oauthError{http.StatusUnauthorized, "invalid_client", 700027,
+				"The client assertion was refused: " + err.Error() + "."}
 		}
 		return "2", nil
 	case secret != "":
 		if apps != nil && !apps.VerifySecret(id, secret) {
-			return "", &oauthError{http.StatusUnauthorized, "invalid_client", 7000215, "Invalid client secret provided, or an application that is not registered here: '" + id + "'."}
+			return "", &oauthError{http.StatusUnauthorized, "invalid_client", 7000215,
+				"Invalid client secret provided, or an application that is not registered here: '" + id + "'."}
 		}
 		return "1", nil
 	}
@@ -137,14 +145,17 @@ func (c *call) clientCredentials(f form) error {
 		return err
 	}
 	if acr == "0" {
-		return &oauthError{http.StatusUnauthorized, "invalid_client", 7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."}
+		return &oauthError{http.StatusUnauthorized, "invalid_client", 7000218,
+			"The request body must contain the following parameter: 'client_assertion' or 'client_secret'."}
 	}
 	s, err := c.scope(f)
 	if err != nil {
 		return err
 	}
 	if !s.Default() {
-		return badRequest("invalid_scope", 1002012, "The provided value for scope '%s' is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).", printable(f["scope"], 200))
+		return badRequest("invalid_scope", 1002012,
+			"The provided value for scope '%s' is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).",
+			printable(f["scope"], 200))
 	}
 	id := f["client_id"]
 	return c.grant(f, s, issuer.Claims{AppID: id, AppIDACR: acr, ObjectID: issuer.ObjectID(id), IDType: "app"})
@@ -158,7 +169,8 @@ func (c *call) password(f form) error {
 		return err
 	}
 	if !c.h.Development() {
-		return badRequest("unsupported_grant_type", 70003, "The grant type 'password' is not supported by this server while only registered applications may log in: it has no users.")
+		return badRequest("unsupported_grant_type", 70003,
+			"The grant type 'password' is not supported by this server while only registered applications may log in: it has no users.")
 	}
 	name, err := f.need("username")
 	if err != nil {
@@ -175,7 +187,8 @@ func (c *call) password(f form) error {
 		return err
 	}
 	return c.grant(f, s, issuer.Claims{
-		AppID: f["client_id"], AppIDACR: acr, ObjectID: issuer.UserObjectID(name), IDType: "user", UPN: name, UniqueName: name,
+		AppID: f["client_id"], AppIDACR: acr, ObjectID: issuer.UserObjectID(name), IDType: "user", UPN: name,
+		UniqueName: name,
 	})
 }
 
@@ -191,7 +204,8 @@ func (c *call) refresh(f form) error {
 	old, err := c.h.o.Issuer.VerifyRefresh(text, c.h.o.Now())
 	// A client that may have lost its registration since gets nothing more.
 	if err != nil || !strings.EqualFold(old.AppID, f["client_id"]) || !c.h.Development() && acr == "0" {
-		return badRequest("invalid_grant", 70000, "The provided value for the input parameter 'refresh_token' is not valid for this client.")
+		return badRequest("invalid_grant", 70000,
+			"The provided value for the input parameter 'refresh_token' is not valid for this client.")
 	}
 	s, err := c.scope(f)
 	if err != nil {
@@ -202,7 +216,8 @@ func (c *call) refresh(f form) error {
 		s.OpenID = append(s.OpenID, "offline_access")
 	}
 	return c.grant(f, s, issuer.Claims{
-		AppID: old.AppID, AppIDACR: acr, ObjectID: old.ObjectID, IDType: old.IDType, UPN: old.UPN, UniqueName: old.UniqueName,
+		AppID: old.AppID, AppIDACR: acr, ObjectID: old.ObjectID, IDType: old.IDType, UPN: old.UPN,
+		UniqueName: old.UniqueName,
 	})
 }
 
@@ -293,11 +308,13 @@ func capabilities(text string) ([]string, error) {
 	}
 	values := request.AccessToken.Capabilities.Values
 	if len(values) > maxCapabilities {
-		return nil, badRequest("invalid_request", 90013, "The parameter 'claims' names more than %d capabilities.", maxCapabilities)
+		return nil, badRequest("invalid_request", 90013,
+			"The parameter 'claims' names more than %d capabilities.", maxCapabilities)
 	}
 	for _, v := range values {
 		if len(v) > 32 {
-			return nil, badRequest("invalid_request", 90013, "The parameter 'claims' names the capability '%s'.", printable(v, 32))
+			return nil, badRequest("invalid_request", 90013,
+				"The parameter 'claims' names the capability '%s'.", printable(v, 32))
 		}
 	}
 	return values, nil

@@ -21,8 +21,9 @@ type Claims struct {
 	IdentityProvider string           `json:"idp"` // https://HOST/TENANT/
 	Version          string           `json:"ver"` // 1.0
 
-	AppID      string   `json:"appid,omitempty"`       // client id
-	AppIDACR   string   `json:"appidacr,omitempty"`    // "1" secret, "2" certificate or managed identity, "0" public client
+	AppID string `json:"appid,omitempty"` // client id
+	// "1" secret, "2" certificate or managed identity, "0" public client
+	AppIDACR   string   `json:"appidacr,omitempty"`
 	ObjectID   string   `json:"oid,omitempty"`         // principal
 	Subject    string   `json:"sub,omitempty"`         // principal; default: ObjectID
 	IDType     string   `json:"idtyp,omitempty"`       // app or user

@@ -33,7 +33,8 @@ type Identity struct {
 // Claims returns what a token for the identity says.
 func (m Identity) Claims(audience string) Claims {
 	return Claims{
-		Audience: audience, AppID: m.ClientID, AppIDACR: "2", ObjectID: m.PrincipalID, IDType: "app", ManagedIdentity: m.ResourceID,
+		Audience: audience, AppID: m.ClientID, AppIDACR: "2", ObjectID: m.PrincipalID, IDType: "app",
+		ManagedIdentity: m.ResourceID,
 	}
 }
 

@@ -62,7 +62,8 @@ func New(o Options) (*Issuer, error) {
 	if err != nil || len(o.TenantID) != 36 {
 		return nil, fmt.Errorf("issuer: tenant %.80q is not a GUID", o.TenantID)
 	}
-	i := &Issuer{key: o.Key, tenant: tenant.String(), url: strings.TrimSuffix(o.URL, "/"), ourHost: o.OurHost, lifetime: o.Lifetime}
+	i := &Issuer{key: o.Key, tenant: tenant.String(), url: strings.TrimSuffix(o.URL, "/"), ourHost: o.OurHost,
+		lifetime: o.Lifetime}
 	if i.ourHost == nil {
 		i.ourHost = LoopbackHost
 	}

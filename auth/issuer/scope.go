@@ -18,7 +18,9 @@ const maxResource = 1024
 // ParseResource checks that a resource can be the audience of a token, which it
 // is unchanged: an absolute URI or a GUID. The error wraps [ErrInvalidScope].
 func ParseResource(resource string) (string, error) {
-	if resource == "" || len(resource) > maxResource || strings.ContainsFunc(resource, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '"' || r == '\\' }) {
+	if resource == "" || len(resource) > maxResource || strings.ContainsFunc(resource, func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || r == '"' || r == '\\'
+	}) {
 		return "", fmt.Errorf("%w: %.200q is not a resource", ErrInvalidScope, resource)
 	}
 	if u, err := url.Parse(resource); err == nil && u.Scheme != "" && (u.Host != "" || u.Opaque != "") {

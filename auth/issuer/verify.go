@@ -32,12 +32,14 @@ func (i *Issuer) Verify(token string, audience func(string) bool, now time.Time)
 }
 
 // VerifyBearer is [Issuer.Verify] for [auth.Authority].
-func (i *Issuer) VerifyBearer(token string, audience func(string) bool, now time.Time) (auth.Principal, error) {
+func (i *Issuer) VerifyBearer(token string, audience func(string) bool, now time.Time) (
+	auth.Principal, error) {
 	c, err := i.Verify(token, audience, now)
 	if err != nil {
 		return auth.Principal{}, err
 	}
-	return auth.Principal{ObjectID: c.ObjectID, AppID: c.AppID, TenantID: c.TenantID, Audience: c.Audience, Expires: c.Expires.Time}, nil
+	return auth.Principal{ObjectID: c.ObjectID, AppID: c.AppID, TenantID: c.TenantID, Audience: c.Audience,
+		Expires: c.Expires.Time}, nil
 }
 
 // VerifyRefresh verifies a token of [Issuer.IssueRefresh]. Errors are those of
