@@ -80,8 +80,8 @@ func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, e
 
 func newMessageStore(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o QueueOptions, c entity.Config,
 	s entity.State) *messageStore {
-	return &messageStore{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt, mu: mu,
-		options: o, q: entity.New(c, s)}
+	return &messageStore{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt,
+		mu: mu, options: o, q: entity.New(c, s)}
 }
 
 func openState(store Store, id EntityID) (s entity.State, err error) {
@@ -132,8 +132,8 @@ func readState(store Store, q QueueID, i int, s *entity.State) (err error) {
 
 // record returns what the store keeps of the entity. It is called with mu held.
 func (e *messageStore) record(definition []byte) EntityRecord {
-	return EntityRecord{ID: e.id, Namespace: e.namespace.id, Path: e.path, CreatedAt: e.created, UpdatedAt: e.updated,
-		Definition: definition}
+	return EntityRecord{ID: e.id, Namespace: e.namespace.id, Path: e.path, CreatedAt: e.created,
+		UpdatedAt: e.updated, Definition: definition}
 }
 
 func (e *messageStore) queueID(s SubQueue) QueueID { return QueueID{Entity: e.id, Sub: s} }

@@ -70,7 +70,8 @@ const messageOverhead = 256
 
 func (q *Queue) canSend() error {
 	if q.e.topic != nil {
-		return fmt.Errorf("send to the subscription %q: %w: messages are sent to its topic", q.e.path, ErrNotAllowed)
+		return fmt.Errorf("send to the subscription %q: %w: messages are sent to its topic",
+			q.e.path, ErrNotAllowed)
 	}
 	if q.sub == DeadLetterQueue {
 		return fmt.Errorf("send to the dead-letter queue of %q: %w", q.e.path, ErrNotAllowed)
@@ -170,7 +171,8 @@ func (q *Queue) Peek(from int64, limit int) ([]*Message, error) {
 // one is not there, not deferred or locked. Otherwise done gets the messages, in
 // the order asked for, once what was decided is durable; or ErrMessageNotFound
 // if one had expired and was taken away instead. The caller must sync the unit.
-func (q *Queue) ReceiveDeferred(seqs []int64, mode ReceiveMode, done func([]*Message, error)) (*commit.Unit, error) {
+func (q *Queue) ReceiveDeferred(seqs []int64, mode ReceiveMode, done func([]*Message, error)) (
+	*commit.Unit, error) {
 	e := q.e
 	if len(seqs) == 0 {
 		return nil, fmt.Errorf("receive deferred from queue %q: %w: no sequence number", e.path, ErrInvalidArgument)

@@ -87,8 +87,8 @@ func newRule(d ruleDefinition) (*rule, error) {
 // PutRule creates a rule of a subscription or replaces it, and reports which. It
 // holds for messages sent from now on. Errors: [ErrInvalidArgument] for what is
 // not a rule, [ErrQuotaExceeded], [ErrEntityExists], [ErrEntityNotFound].
-func (b *Broker) PutRule(ctx context.Context, ns, topic, subscription, name string, o RuleOptions, mode RuleMode) (
-	created bool, err error) {
+func (b *Broker) PutRule(ctx context.Context, ns, topic, subscription, name string, o RuleOptions,
+	mode RuleMode) (created bool, err error) {
 	c := b.PutRuleEffect(ns, topic, subscription, name, o, mode)
 	err = b.change(ctx, c)
 	return c.created, err

@@ -101,7 +101,8 @@ func openSubscription(r EntityRecord, topics map[EntityID]*topic) error {
 	return nil
 }
 
-func newSubscription(t *topic, r EntityRecord, name string, o SubscriptionOptions, state entity.State) *subscription {
+func newSubscription(t *topic, r EntityRecord, name string, o SubscriptionOptions,
+	state entity.State) *subscription {
 	s := &subscription{topic: t, name: name, options: o}
 	s.messageStore = newMessageStore(t.b, t.namespace, r, t.mu, s.storeOptions(), s.config(), state)
 	s.messageStore.topic = t
@@ -125,8 +126,8 @@ func (s *subscription) storeOptions() description.Options {
 }
 
 func (s *subscription) definition() []byte {
-	d := subscriptionDefinition{Version: definitionVersion, Kind: kindSubscription, Topic: s.topic.id, Name: s.name,
-		Options: s.options, Access: s.messageStore.access}
+	d := subscriptionDefinition{Version: definitionVersion, Kind: kindSubscription, Topic: s.topic.id,
+		Name: s.name, Options: s.options, Access: s.messageStore.access}
 	for _, r := range s.rules {
 		d.Rules = append(d.Rules, r.ruleDefinition)
 	}
@@ -146,7 +147,8 @@ func (b *Broker) PutSubscription(ctx context.Context, ns, topic, name string, o 
 }
 
 // PutSubscriptionEffect is [Broker.PutSubscription] as part of a unit.
-func (b *Broker) PutSubscriptionEffect(ns, topic, name string, o SubscriptionOptions, first ...DefaultRule) *Change {
+func (b *Broker) PutSubscriptionEffect(ns, topic, name string, o SubscriptionOptions,
+	first ...DefaultRule) *Change {
 	path := SubscriptionPath(topic, name)
 	return b.newChange("put subscription", path, func(u *commit.Unit) (created bool, unlock func(), err error) {
 		if err := invalid(description.CheckSubscription(name)); err != nil {
@@ -177,7 +179,8 @@ func (b *Broker) PutSubscriptionEffect(ns, topic, name string, o SubscriptionOpt
 }
 
 // newSubscription adds a subscription. It is called with mu and Broker.mu held.
-func (t *topic) newSubscription(name string, o SubscriptionOptions, first []DefaultRule) (*subscription, error) {
+func (t *topic) newSubscription(name string, o SubscriptionOptions, first []DefaultRule) (
+	*subscription, error) {
 	if len(t.subscriptions) >= maxSubscriptions {
 		return nil, fmt.Errorf("%w: topic %q has %d subscriptions", ErrQuotaExceeded, t.path, len(t.subscriptions))
 	}
@@ -201,7 +204,8 @@ func (t *topic) newSubscription(name string, o SubscriptionOptions, first []Defa
 		return nil, err
 	}
 	t.b.lastEntity++
-	s := newSubscription(t, EntityRecord{ID: t.b.lastEntity, Path: path, CreatedAt: now}, name, o, entity.State{})
+	s := newSubscription(t, EntityRecord{ID: t.b.lastEntity, Path: path, CreatedAt: now}, name,
+		o, entity.State{})
 	s.rules = []*rule{r}
 	t.subscriptions[strings.ToLower(name)] = s
 	return s, nil

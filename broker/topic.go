@@ -41,8 +41,9 @@ type topic struct {
 }
 
 func newTopic(b *Broker, n *namespace, r EntityRecord, o TopicOptions) *topic {
-	t := &topic{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt, options: o,
-		mu: &entityLock{entity: r.ID}, subscriptions: map[string]*subscription{}, core: entity.NewTopic(config(&o))}
+	t := &topic{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt,
+		options: o, mu: &entityLock{entity: r.ID}, subscriptions: map[string]*subscription{},
+		core: entity.NewTopic(config(&o))}
 	t.publish()
 	return t
 }
@@ -107,8 +108,8 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 }
 
 func (t *topic) record() EntityRecord {
-	return EntityRecord{ID: t.id, Namespace: t.namespace.id, Path: t.path, CreatedAt: t.created, UpdatedAt: t.updated,
-		Definition: encodeEntity(kindTopic, t.options, t.access)}
+	return EntityRecord{ID: t.id, Namespace: t.namespace.id, Path: t.path, CreatedAt: t.created,
+		UpdatedAt: t.updated, Definition: encodeEntity(kindTopic, t.options, t.access)}
 }
 
 // DeleteTopic deletes a topic with its subscriptions and their messages; their
@@ -197,8 +198,8 @@ func (t *topic) info() (TopicInfo, error) {
 	if err := t.alive(); err != nil {
 		return TopicInfo{}, err
 	}
-	info := TopicInfo{Path: t.path, Options: t.options, CreatedAt: t.created, UpdatedAt: t.updated, AccessedAt: t.accessed,
-		SizeInBytes: t.core.Bytes(), SubscriptionCount: len(t.subscriptions)}
+	info := TopicInfo{Path: t.path, Options: t.options, CreatedAt: t.created, UpdatedAt: t.updated,
+		AccessedAt: t.accessed, SizeInBytes: t.core.Bytes(), SubscriptionCount: len(t.subscriptions)}
 	info.SQLFilterCount, info.CorrelationFilterCount = t.filters()
 	return info, nil
 }

@@ -102,7 +102,8 @@ func (e *messageStore) readExpired(w entity.Work, q QueueID, now time.Time) (ent
 	if err != nil {
 		return nil, err
 	}
-	op := entity.Sweep{Sub: w.Sub, Until: now, Rows: rows, More: len(rows) >= w.Limit, Messages: map[int64]*Message{}}
+	op := entity.Sweep{Sub: w.Sub, Until: now, Rows: rows, More: len(rows) >= w.Limit,
+		Messages: map[int64]*Message{}}
 	for _, row := range rows {
 		if row.ExpiresAt.After(now) {
 			break

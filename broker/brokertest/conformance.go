@@ -78,10 +78,12 @@ var (
 
 // fullMessage has every member of the immutable record set.
 func fullMessage(seq int64) *broker.Message {
-	m := &broker.Message{SequenceNumber: seq, EnqueuedAt: epoch, ExpiresAt: epoch.Add(time.Duration(seq) * time.Hour)}
+	m := &broker.Message{SequenceNumber: seq, EnqueuedAt: epoch,
+		ExpiresAt: epoch.Add(time.Duration(seq) * time.Hour)}
 	m.Content = broker.Content{
-		Sections: []byte(fmt.Sprintf("sections of %d \x00\xff", seq)), MessageID: fmt.Sprint("id-", seq), SessionID: "session", PartitionKey: "key",
-		TimeToLive: 3 * time.Hour, ScheduledFor: epoch.Add(-time.Minute),
+		Sections: []byte(fmt.Sprintf("sections of %d \x00\xff", seq)), MessageID: fmt.Sprint("id-", seq),
+		SessionID: "session", PartitionKey: "key", TimeToLive: 3 * time.Hour,
+		ScheduledFor: epoch.Add(-time.Minute),
 	}
 	return m
 }
@@ -94,10 +96,13 @@ func plainMessage(seq int64) *broker.Message {
 
 func fullStatus() broker.Status {
 	return broker.Status{
-		State: broker.Deferred, DeliveryCount: 4_000_000_000, NotBefore: epoch.Add(time.Second), DeadLetterSource: "some/queue",
-		Properties: []broker.Property{{Name: "nil", Value: nil}, {Name: "true", Value: true}, {Name: "int", Value: int64(-5)}, {Name: "float", Value: 1.5},
-			{Name: "text", Value: "täxt"}, {Name: "raw", Value: broker.Encoded{0x54, 0x01}}},
-		Owner: broker.RunOwner, LockToken: broker.LockToken{1, 2, 3, 15: 16}, LockedUntil: epoch.Add(time.Minute), Run: "run-1",
+		State: broker.Deferred, DeliveryCount: 4_000_000_000, NotBefore: epoch.Add(time.Second),
+		DeadLetterSource: "some/queue",
+		Properties: []broker.Property{{Name: "nil", Value: nil}, {Name: "true", Value: true},
+			{Name: "int", Value: int64(-5)}, {Name: "float", Value: 1.5}, {Name: "text", Value: "täxt"},
+			{Name: "raw", Value: broker.Encoded{0x54, 0x01}}},
+		Owner: broker.RunOwner, LockToken: broker.LockToken{1, 2, 3, 15: 16},
+		LockedUntil: epoch.Add(time.Minute), Run: "run-1",
 	}
 }
 
@@ -122,7 +127,8 @@ func testCatalogue(t *testing.T, h *Harness) {
 		t.Fatalf("new store: got %+v, want an empty catalogue", c)
 	}
 	ns := broker.NamespaceRecord{ID: 1, Name: "Orders", Definition: []byte(`{"sku":"Standard"}`)}
-	queue := broker.EntityRecord{ID: 2, Namespace: 1, Path: "a/B", CreatedAt: epoch, UpdatedAt: epoch.Add(time.Hour), Definition: []byte(`{}`)}
+	queue := broker.EntityRecord{ID: 2, Namespace: 1, Path: "a/B", CreatedAt: epoch,
+		UpdatedAt: epoch.Add(time.Hour), Definition: []byte(`{}`)}
 	h.commit(func(u *commit.Unit) {
 		h.Store.PutNamespace(u, ns)
 		h.Store.PutNamespace(u, broker.NamespaceRecord{ID: 2, Name: "gone"})
@@ -139,7 +145,8 @@ func testCatalogue(t *testing.T, h *Harness) {
 		c, err := h.Store.Catalogue()
 		check(t, err)
 		equal(t, "catalogue: numbers of what is gone are remembered", c, broker.Catalogue{
-			Namespaces: []broker.NamespaceRecord{ns}, Entities: []broker.EntityRecord{queue}, LastNamespace: 2, LastEntity: 300})
+			Namespaces: []broker.NamespaceRecord{ns}, Entities: []broker.EntityRecord{queue}, LastNamespace: 2,
+			LastEntity: 300})
 	})
 }
 
@@ -169,7 +176,8 @@ func testMessageRoundTrip(t *testing.T, h *Harness) {
 func testStatusRoundTrip(t *testing.T, h *Harness) {
 	s := fullStatus()
 	s.LockedUntil = time.Time{}
-	link := broker.Status{DeliveryCount: 1, Owner: broker.LinkOwner, LockToken: broker.LockToken{9}, LockedUntil: epoch}
+	link := broker.Status{DeliveryCount: 1, Owner: broker.LinkOwner, LockToken: broker.LockToken{9},
+		LockedUntil: epoch}
 	h.commit(func(u *commit.Unit) {
 		for seq := int64(1); seq <= 3; seq++ {
 			h.Store.PutMessage(u, main, plainMessage(seq))
@@ -293,7 +301,8 @@ func testExpired(t *testing.T, h *Harness) {
 		return m
 	}
 	h.commit(func(u *commit.Unit) {
-		for _, m := range []*broker.Message{at(1, 3*time.Hour), at(2, time.Hour), at(3, 2*time.Hour), at(4, time.Hour), plainMessage(5)} {
+		for _, m := range []*broker.Message{at(1, 3*time.Hour), at(2, time.Hour), at(3, 2*time.Hour),
+			at(4, time.Hour), plainMessage(5)} {
 			h.Store.PutMessage(u, main, m)
 		}
 		h.Store.PutMessage(u, dead, at(6, 0))
@@ -307,7 +316,8 @@ func testExpired(t *testing.T, h *Harness) {
 			{broker.Expiry{}, 10, []int64{2, 4, 3, 1}},
 			{broker.Expiry{}, 1, []int64{2}},
 			{broker.Expiry{SequenceNumber: 2, ExpiresAt: epoch.Add(time.Hour)}, 2, []int64{4, 3}},
-			{broker.Expiry{SequenceNumber: 3, ExpiresAt: epoch.Add(time.Hour)}, 10, []int64{4, 3, 1}}, // not an entry itself
+			// not an entry itself
+			{broker.Expiry{SequenceNumber: 3, ExpiresAt: epoch.Add(time.Hour)}, 10, []int64{4, 3, 1}},
 			{broker.Expiry{SequenceNumber: 1, ExpiresAt: epoch.Add(3 * time.Hour)}, 10, nil},
 		} {
 			rows, err := h.Store.Expired(main, c.after, c.limit)
@@ -353,7 +363,8 @@ func testDeleteEntity(t *testing.T, h *Harness) {
 	})
 	h.commit(func(u *commit.Unit) { h.Store.DeleteEntity(u, 7) })
 	h.eachLife(t, func(t *testing.T) {
-		for q, want := range map[broker.QueueID]int{main: 0, dead: 0, transfer: 0, transferDead: 0, other: 1, {Entity: 6}: 1} {
+		for q, want := range map[broker.QueueID]int{main: 0, dead: 0, transfer: 0, transferDead: 0, other: 1,
+			{Entity: 6}: 1} {
 			rows, err := h.Store.Scan(q, 0, 10, false)
 			check(t, err)
 			due, err := h.Store.Expired(q, broker.Expiry{}, 10)

@@ -32,8 +32,10 @@ func testTopics(t *testing.T, h *Harness) {
 	put(b.PutSubscription(ctx, "ns", "events", "gone", broker.SubscriptionOptions{}))
 	label := "x"
 	rules := []broker.RuleOptions{
-		{Filter: filter.Filter{Expression: "a = @p", Parameters: filter.Values{"p": int64(1)}}, Action: filter.Action{Expression: "SET b = 2"}},
-		{Filter: filter.Filter{Correlation: &filter.Correlation{MessageID: &label, Properties: filter.Values{"n": 1.5, "id": filter.UUID{1}}}}},
+		{Filter: filter.Filter{Expression: "a = @p", Parameters: filter.Values{"p": int64(1)}},
+			Action: filter.Action{Expression: "SET b = 2"}},
+		{Filter: filter.Filter{Correlation: &filter.Correlation{MessageID: &label,
+			Properties: filter.Values{"n": 1.5, "id": filter.UUID{1}}}}},
 	}
 	for i, r := range rules {
 		put(b.PutRule(ctx, "ns", "events", "some", fmt.Sprint("r", i), r, broker.DropAutomatic))
@@ -58,7 +60,9 @@ func testTopics(t *testing.T, h *Harness) {
 		defer b.Close()
 		topics, err := b.Topics("ns")
 		check(t, err)
-		if len(topics) != 1 || topics[0].Path != "Events" || topics[0].Options.UserMetadata != "m" || topics[0].SubscriptionCount != 2 || topics[0].SQLFilterCount != 2 || topics[0].CorrelationFilterCount != 1 {
+		if len(topics) != 1 || topics[0].Path != "Events" || topics[0].Options.UserMetadata != "m" ||
+			topics[0].SubscriptionCount != 2 || topics[0].SQLFilterCount != 2 ||
+			topics[0].CorrelationFilterCount != 1 {
 			t.Errorf("topics %+v, want Events with 2 subscriptions, 2 SQL filters and 1 correlation filter", topics)
 		}
 		queues, err := b.Queues("ns")
@@ -68,12 +72,15 @@ func testTopics(t *testing.T, h *Harness) {
 		}
 		subscriptions, err := b.Subscriptions("ns", "events")
 		check(t, err)
-		if len(subscriptions) != 2 || subscriptions[0].Name != "All" || subscriptions[0].Options.MaxDeliveryCount != 3 || subscriptions[0].Counts.Active != 3 || subscriptions[1].Counts.Active != 1 {
+		if len(subscriptions) != 2 || subscriptions[0].Name != "All" ||
+			subscriptions[0].Options.MaxDeliveryCount != 3 || subscriptions[0].Counts.Active != 3 ||
+			subscriptions[1].Counts.Active != 1 {
 			t.Errorf("subscriptions %+v, want All with 3 messages and some with 1", subscriptions)
 		}
 		got, err := b.Rules("ns", "events", "some")
 		check(t, err)
-		if len(got) != 2 || got[0].Options.Action.Expression != "SET b = 2" || got[0].Automatic || got[0].CreatedAt.IsZero() {
+		if len(got) != 2 || got[0].Options.Action.Expression != "SET b = 2" || got[0].Automatic ||
+			got[0].CreatedAt.IsZero() {
 			t.Fatalf("rules %+v, want two", got)
 		}
 		equal(t, "parameters", got[0].Options.Filter.Parameters, rules[0].Filter.Parameters)
@@ -82,7 +89,8 @@ func testTopics(t *testing.T, h *Harness) {
 		check(t, err)
 		msgs, err := q.Peek(1, 10)
 		check(t, err)
-		if len(msgs) != 1 || string(msgs[0].Sections) != "{a=1,b=2,RuleName=r0}body" || msgs[0].SequenceNumber != 1 {
+		if len(msgs) != 1 || string(msgs[0].Sections) != "{a=1,b=2,RuleName=r0}body" ||
+			msgs[0].SequenceNumber != 1 {
 			t.Errorf("messages %+v, want the changed copy of m1", msgs)
 		}
 	})

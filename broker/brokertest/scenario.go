@@ -34,15 +34,18 @@ import (
 //	send PATH ID… [ttl=5s] [size=100] [with=NAME=VALUE,…]
 //	consumer NAME PATH [receive-and-delete]
 //	credit NAME N | drain NAME | close NAME
-//	complete|abandon|release|defer|dead-letter PATH ID… [reason=R] [description=D] [prop=NAME:VALUE] [backoff=1s/10s]
+//	complete|abandon|release|defer|dead-letter PATH ID… [reason=R] [description=D] [prop=NAME:VALUE]
+//	  [backoff=1s/10s]
 //	renew PATH ID… | receive-deferred PATH NUMBER… [receive-and-delete]
 //	peek PATH [from=1] [max=10] | counts PATH | advance 10s | restart
 //	reserve NAME PATH MAX | free NAME | lock NAME RUN | settle-reserved NAME OUTCOME …
 //	run OUTCOME PATH RUN [NUMBER…] … | release-run RUN | runs
 //	delete PATH [force]
 //	topic PATH [ttl=5s] … | topic-info PATH | delete-topic PATH [force] | receive PATH
-//	subscription TOPIC/NAME [skip-filter-errors] [rule=NAME] [sql=…] [action=…] [ttl=5s] … | delete-subscription TOPIC/NAME [force]
-//	rule TOPIC/NAME RULE [sql=…|correlation=NAME:VALUE,…] [action=…] [create-only] [drop-automatic] | rules TOPIC/NAME | delete-rule TOPIC/NAME RULE
+//	subscription TOPIC/NAME [skip-filter-errors] [rule=NAME] [sql=…] [action=…] [ttl=5s] …
+//	delete-subscription TOPIC/NAME [force]
+//	rule TOPIC/NAME RULE [sql=…|correlation=NAME:VALUE,…] [action=…] [create-only] [drop-automatic]
+//	rules TOPIC/NAME | delete-rule TOPIC/NAME RULE
 func RunScripts(t *testing.T, pattern string, rewrite bool) {
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
@@ -125,11 +128,16 @@ func runScript(t *testing.T, script string) string {
 
 func (s *scenario) open() {
 	var err error
-	s.b, err = broker.New(broker.Options{Store: s.store, Log: s.store, Clock: clock.Wall{}, Rand: rand.Reader, Events: broker.EventListener{
-		DeadLettered: func(_, path, reason string, n int) { s.event("event: %s dead-lettered %d: %s", path, n, reason) },
-		Expired:      func(_, path string, n int) { s.event("event: %s dropped %d expired", path, n) },
-		QueueDeleted: func(_, path string, runs []broker.RunID) { s.event("event: %s deleted, runs %v", path, runs) },
-	}})
+	s.b, err = broker.New(broker.Options{Store: s.store, Log: s.store, Clock: clock.Wall{}, Rand: rand.Reader,
+		Events: broker.EventListener{
+			DeadLettered: func(_, path, reason string, n int) {
+				s.event("event: %s dead-lettered %d: %s", path, n, reason)
+			},
+			Expired: func(_, path string, n int) { s.event("event: %s dropped %d expired", path, n) },
+			QueueDeleted: func(_, path string, runs []broker.RunID) {
+				s.event("event: %s deleted, runs %v", path, runs)
+			},
+		}})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -13,15 +13,15 @@ import (
 // commands by name. Words are the arguments without "=".
 var commands = map[string]func(*scenario, arguments) error{
 	"queue": (*scenario).putQueue, "send": (*scenario).send,
-	"consumer": (*scenario).consumer, "credit": (*scenario).credit, "drain": (*scenario).drain, "close": (*scenario).close,
-	"complete": settleWith("complete"), "abandon": settleWith("abandon"), "release": settleWith("release"),
-	"defer": settleWith("defer"), "dead-letter": settleWith("dead-letter"),
-	"renew": (*scenario).renew, "receive-deferred": (*scenario).receiveDeferred,
-	"peek": (*scenario).peek, "counts": (*scenario).counts, "advance": (*scenario).advance, "restart": (*scenario).restart,
-	"reserve": (*scenario).reserve, "free": (*scenario).free, "lock": (*scenario).lock, "settle-reserved": (*scenario).settleReserved,
-	"run": (*scenario).run, "release-run": (*scenario).releaseRun, "runs": (*scenario).runs,
-	"delete": (*scenario).delete,
-	"topic":  (*scenario).putTopic, "topic-info": (*scenario).topicInfo, "delete-topic": (*scenario).deleteTopic, "receive": (*scenario).receive,
+	"consumer": (*scenario).consumer, "credit": (*scenario).credit, "drain": (*scenario).drain,
+	"close": (*scenario).close, "complete": settleWith("complete"), "abandon": settleWith("abandon"),
+	"release": settleWith("release"), "defer": settleWith("defer"), "dead-letter": settleWith("dead-letter"),
+	"renew": (*scenario).renew, "receive-deferred": (*scenario).receiveDeferred, "peek": (*scenario).peek,
+	"counts": (*scenario).counts, "advance": (*scenario).advance, "restart": (*scenario).restart,
+	"reserve": (*scenario).reserve, "free": (*scenario).free, "lock": (*scenario).lock,
+	"settle-reserved": (*scenario).settleReserved, "run": (*scenario).run, "release-run": (*scenario).releaseRun,
+	"runs": (*scenario).runs, "delete": (*scenario).delete, "topic": (*scenario).putTopic,
+	"topic-info": (*scenario).topicInfo, "delete-topic": (*scenario).deleteTopic, "receive": (*scenario).receive,
 	"subscription": (*scenario).putSubscription, "delete-subscription": (*scenario).deleteSubscription,
 	"rule": (*scenario).putRule, "rules": (*scenario).rules, "delete-rule": (*scenario).deleteRule,
 }
@@ -106,7 +106,8 @@ func (s *scenario) close(a arguments) error {
 
 func (s *scenario) outcome(kind string, a arguments) broker.Outcome {
 	o := broker.Outcome{Reason: a.options["reason"], Description: a.options["description"]}
-	kinds := map[string]broker.OutcomeKind{"complete": broker.Complete, "abandon": broker.Abandon, "release": broker.Release,
+	kinds := map[string]broker.OutcomeKind{"complete": broker.Complete,
+		"abandon": broker.Abandon, "release": broker.Release,
 		"defer": broker.Defer, "dead-letter": broker.DeadLetter}
 	var ok bool
 	if o.Kind, ok = kinds[kind]; !ok {
@@ -204,7 +205,8 @@ func (s *scenario) peek(a arguments) error {
 func (s *scenario) counts(a arguments) error {
 	info, err := s.queue(a.words[0]).Info()
 	c := info.Counts
-	s.event("active=%d dead-letter=%d total=%d size=%d locked=%d", c.Active, c.DeadLetter, c.Total, c.SizeInBytes, c.Locked)
+	s.event("active=%d dead-letter=%d total=%d size=%d locked=%d",
+		c.Active, c.DeadLetter, c.Total, c.SizeInBytes, c.Locked)
 	return err
 }
 
@@ -255,7 +257,8 @@ func (s *scenario) settleReserved(a arguments) error {
 
 // run settles what a run holds; with "send=PATH:ID" it sends in the same unit.
 func (s *scenario) run(a arguments) error {
-	op := broker.RunSettleOp{Queue: s.queue(a.words[1]), Run: broker.RunID(a.words[2]), Outcome: s.outcome(a.words[0], a)}
+	op := broker.RunSettleOp{Queue: s.queue(a.words[1]), Run: broker.RunID(a.words[2]),
+		Outcome: s.outcome(a.words[0], a)}
 	for _, w := range a.words[3:] {
 		op.SequenceNumbers = append(op.SequenceNumbers, int64(s.number(w)))
 	}

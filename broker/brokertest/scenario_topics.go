@@ -36,12 +36,14 @@ func (s *scenario) putSubscription(a arguments) error {
 	if r := a.options["rule"]; r != "" || a.options["sql"] != "" {
 		first = append(first, broker.DefaultRule{Name: r, RuleOptions: s.rule(a)})
 	}
-	return s.put(s.b.PutSubscription(context.Background(), "ns", topic, name, s.entityOptions(description.Subscription, a), first...))
+	return s.put(s.b.PutSubscription(context.Background(), "ns", topic, name,
+		s.entityOptions(description.Subscription, a), first...))
 }
 
 // rule reads sql=… or correlation=name:value,… and action=….
 func (s *scenario) rule(a arguments) broker.RuleOptions {
-	o := broker.RuleOptions{Filter: filter.Filter{Expression: a.options["sql"]}, Action: filter.Action{Expression: a.options["action"]}}
+	o := broker.RuleOptions{Filter: filter.Filter{Expression: a.options["sql"]},
+		Action: filter.Action{Expression: a.options["action"]}}
 	if c, ok := a.options["correlation"]; ok {
 		o.Filter.Correlation = &filter.Correlation{Properties: filter.Values{}}
 		for _, x := range strings.Split(c, ",") {
@@ -98,10 +100,12 @@ func (s *scenario) topicInfo(a arguments) error {
 	if err != nil {
 		return err
 	}
-	s.event("%s %s size=%d subscriptions=%d sql=%d correlation=%d", info.Path, info.Options.Status, info.SizeInBytes, info.SubscriptionCount, info.SQLFilterCount, info.CorrelationFilterCount)
+	s.event("%s %s size=%d subscriptions=%d sql=%d correlation=%d", info.Path, info.Options.Status,
+		info.SizeInBytes, info.SubscriptionCount, info.SQLFilterCount, info.CorrelationFilterCount)
 	subs, err := s.b.Subscriptions("ns", a.words[0])
 	for _, x := range subs {
-		s.event("%s %s active=%d dead-letter=%d locked=%d", x.Path, x.Options.Status, x.Counts.Active, x.Counts.DeadLetter, x.Counts.Locked)
+		s.event("%s %s active=%d dead-letter=%d locked=%d",
+			x.Path, x.Options.Status, x.Counts.Active, x.Counts.DeadLetter, x.Counts.Locked)
 	}
 	return err
 }

@@ -19,7 +19,8 @@ type skipnode struct {
 }
 
 func newSkiplist() *skiplist {
-	return &skiplist{head: skipnode{next: make([]*skipnode, maxLevel)}, level: 1, rand: rand.New(rand.NewPCG(1, 2))}
+	return &skiplist{head: skipnode{next: make([]*skipnode, maxLevel)}, level: 1,
+		rand: rand.New(rand.NewPCG(1, 2))}
 }
 
 // path fills prev with the last node before key on every level, and returns the

@@ -288,7 +288,8 @@ func (m *Store) Scan(q broker.QueueID, from int64, limit int, content bool) ([]b
 	var rows []broker.Scanned
 	prefix := string(queueKey(q, 'm'))
 	first := string(queueKey(q, 'm', max(from, 0)))
-	for n := m.keys.seek(first); n != nil && len(rows) < limit && strings.HasPrefix(n.key, prefix); n = n.next[0] {
+	for n := m.keys.seek(first); n != nil && len(rows) < limit &&
+		strings.HasPrefix(n.key, prefix); n = n.next[0] {
 		m.Reads++
 		msg := m.message(q, n.value.(*broker.Message))
 		size := len(msg.Sections)
@@ -306,7 +307,8 @@ func (m *Store) Expired(q broker.QueueID, after broker.Expiry, limit int) ([]bro
 	defer m.mu.Unlock()
 	var entries []broker.Expiry
 	prefix, first := string(queueKey(q, 'x')), string(expiryKey(q, after))
-	for n := m.keys.seek(first); n != nil && len(entries) < limit && strings.HasPrefix(n.key, prefix); n = n.next[0] {
+	for n := m.keys.seek(first); n != nil && len(entries) < limit &&
+		strings.HasPrefix(n.key, prefix); n = n.next[0] {
 		if n.key != first {
 			entries = append(entries, n.value.(broker.Expiry))
 		}

@@ -46,8 +46,9 @@ func (f *Correlation) compile() (Matcher, error) {
 		property SystemProperty
 		want     *string
 	}{
-		{CorrelationID, f.CorrelationID}, {Label, f.Label}, {MessageID, f.MessageID}, {To, f.To}, {SessionID, f.SessionID},
-		{ContentType, f.ContentType}, {ReplyTo, f.ReplyTo}, {ReplyToSessionID, f.ReplyToSessionID},
+		{CorrelationID, f.CorrelationID}, {Label, f.Label}, {MessageID, f.MessageID}, {To, f.To},
+		{SessionID, f.SessionID}, {ContentType, f.ContentType}, {ReplyTo, f.ReplyTo},
+		{ReplyToSessionID, f.ReplyToSessionID},
 	} {
 		if x.want != nil {
 			c.system = append(c.system, systemCondition{x.property, *x.want})

@@ -85,7 +85,8 @@ func scanToken(s string, r rune) (t token, n int, err string) {
 	case isDigit(s[0]) || s[0] == '.' && len(s) > 1 && isDigit(s[1]):
 		return number(s)
 	}
-	for _, symbol := range [...]string{"<>", "!=", "<=", ">=", "=", "<", ">", "+", "-", "*", "/", "%", "(", ")", ",", ".", ";"} {
+	for _, symbol := range [...]string{"<>", "!=", "<=", ">=", "=", "<", ">", "+", "-", "*", "/", "%",
+		"(", ")", ",", ".", ";"} {
 		if strings.HasPrefix(s, symbol) {
 			return token{kind: symbolToken, text: symbol}, len(symbol), ""
 		}

@@ -99,7 +99,8 @@ func (p *parser) and() (node, error) {
 	return p.logic("AND", p.not, func(a, b predicate) predicate { return both{a, b} })
 }
 
-func (p *parser) logic(word string, tighter func() (node, error), join func(a, b predicate) predicate) (node, error) {
+func (p *parser) logic(word string, tighter func() (node, error),
+	join func(a, b predicate) predicate) (node, error) {
 	left, err := tighter()
 	for err == nil && p.keyword(word) {
 		var right node
@@ -151,7 +152,8 @@ func (p *parser) value() (operand, error) {
 	return n.operand, err
 }
 
-var comparisons = map[string]comparison{"=": equal, "<>": notEqual, "!=": notEqual, "<": less, "<=": lessOrEqual, ">": greater, ">=": greaterOrEqual}
+var comparisons = map[string]comparison{"=": equal, "<>": notEqual, "!=": notEqual, "<": less,
+	"<=": lessOrEqual, ">": greater, ">=": greaterOrEqual}
 
 func (p *parser) comparison() (node, error) {
 	left, err := p.sum()
