@@ -39,7 +39,8 @@ func (x Starter) source(f *pipeline.Factory, t *pipeline.Trigger) (*source, erro
 		return nil, err
 	}
 	if !strings.EqualFold(l.Type, pipeline.TypeAzureServiceBus) {
-		return nil, fmt.Errorf("linked service %s is of type %s, not %s", ref.Name, l.Type, pipeline.TypeAzureServiceBus)
+		return nil, fmt.Errorf("linked service %s is of type %s, not %s",
+			ref.Name, l.Type, pipeline.TypeAzureServiceBus)
 	}
 	ep, fail := activity.EndpointOf(l.Name, l.TypeProperties)
 	if fail != nil {

@@ -59,7 +59,9 @@ func (e Endpoints) Public() Endpoints { e.Token = ""; return e }
 type NotRunningError struct{ Dir string }
 
 func (e *NotRunningError) Error() string {
-	return fmt.Sprintf("no Switchyard is running on the data directory %s: start one with switchyard up, or name its directory with --data", e.Dir)
+	return fmt.Sprintf(
+		"no Switchyard is running on the data directory %s: start one with switchyard up, or name its directory with --data",
+		e.Dir)
 }
 
 // Read finds the Switchyard that runs on a data directory.

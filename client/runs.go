@@ -33,7 +33,8 @@ func (c *Runs) find(ctx context.Context) error {
 	if c.id != "" {
 		return nil
 	}
-	list, err := c.request(ctx, "GET", "/subscriptions/"+c.e.SubscriptionID+"/providers/Microsoft.DataFactory/factories", "")
+	list, err := c.request(ctx, "GET",
+		"/subscriptions/"+c.e.SubscriptionID+"/providers/Microsoft.DataFactory/factories", "")
 	if err != nil {
 		return err
 	}

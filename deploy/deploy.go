@@ -81,7 +81,9 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 		diags = append(diags, ds...)
 		for i, n := range ns {
 			if slices.ContainsFunc(d.Namespaces, func(x Namespace) bool { return strings.EqualFold(x.Name, n.Name) }) {
-				diags = append(diags, pipeline.Diagnostic{File: full, Path: fmt.Sprintf("$.UserConfig.Namespaces[%d].Name", i), Message: "another file declares the namespace " + n.Name})
+				diags = append(diags, pipeline.Diagnostic{
+					File: full, Path: fmt.Sprintf("$.UserConfig.Namespaces[%d].Name", i),
+					Message: "another file declares the namespace " + n.Name})
 			}
 		}
 		d.Namespaces = append(d.Namespaces, ns...)
@@ -172,11 +174,15 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 	})
 	for _, folder := range otherFolders {
 		read(folder, func(file string, _ []byte) pipeline.Diagnostics {
-			return pipeline.Diagnostics{{File: file, Path: "$", Message: "resources of the folder " + folder + " are not supported by this version", Severity: severity(strict)}}
+			return pipeline.Diagnostics{{File: file, Path: "$",
+				Message:  "resources of the folder " + folder + " are not supported by this version",
+				Severity: severity(strict)}}
 		})
 	}
 	if !found {
-		diags = append(diags, pipeline.Diagnostic{File: name, Path: "$", Message: "the folder holds no definitions: there is no factory/, pipeline/, linkedService/ or trigger/ with JSON files and no " + strings.Join(configFiles, " or ")})
+		diags = append(diags, pipeline.Diagnostic{File: name, Path: "$",
+			Message: "the folder holds no definitions: there is no factory/, pipeline/, linkedService/ or trigger/ with JSON files and no " +
+				strings.Join(configFiles, " or ")})
 	}
 	if factories > 0 || len(f.Pipelines)+len(f.Triggers)+len(f.LinkedServices)+len(f.Datasets) > 0 {
 		if f.Name == "" {
@@ -214,5 +220,6 @@ func severity(strict bool) pipeline.Severity {
 }
 
 func twice(file, kind, name string) pipeline.Diagnostic {
-	return pipeline.Diagnostic{File: file, Path: "$.name", Message: "another file declares a " + kind + " of the name " + name}
+	return pipeline.Diagnostic{File: file, Path: "$.name",
+		Message: "another file declares a " + kind + " of the name " + name}
 }

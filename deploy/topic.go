@@ -39,7 +39,8 @@ func (f *configFile) topic(o *read.Members) (string, Topic) {
 
 func (f *configFile) subscription(o *read.Members) (string, Subscription) {
 	o.Only("Name", "Properties", "Rules")
-	s := Subscription{Name: nameOf(o, description.CheckSubscription), Options: f.options(o, description.Subscription)}
+	s := Subscription{Name: nameOf(o, description.CheckSubscription),
+		Options: f.options(o, description.Subscription)}
 	s.Rules = each(o, "Rules", f.rule, named{})
 	return s.Name, s
 }
@@ -61,7 +62,8 @@ func (f *configFile) rule(o *read.Members) (string, Rule) {
 	}
 	kind, _ := props.String("FilterType")
 	isCorrelation := r.Options.Filter.Correlation != nil
-	if kind != "" && !strings.EqualFold(kind, map[bool]string{false: "Sql", true: "Correlation"}[isCorrelation]) {
+	if kind != "" &&
+		!strings.EqualFold(kind, map[bool]string{false: "Sql", true: "Correlation"}[isCorrelation]) {
 		props.Fail("FilterType", "%q is not Sql with a SqlFilter or Correlation with a CorrelationFilter", kind)
 	}
 	if len(f.diags) == before {
@@ -93,8 +95,9 @@ func correlation(o *read.Members) *filter.Correlation {
 		name  string
 		field **string
 	}{
-		{"ContentType", &c.ContentType}, {"CorrelationId", &c.CorrelationID}, {"Label", &c.Label}, {"MessageId", &c.MessageID},
-		{"ReplyTo", &c.ReplyTo}, {"ReplyToSessionId", &c.ReplyToSessionID}, {"SessionId", &c.SessionID}, {"To", &c.To},
+		{"ContentType", &c.ContentType}, {"CorrelationId", &c.CorrelationID}, {"Label", &c.Label},
+		{"MessageId", &c.MessageID}, {"ReplyTo", &c.ReplyTo}, {"ReplyToSessionId", &c.ReplyToSessionID},
+		{"SessionId", &c.SessionID}, {"To", &c.To},
 	} {
 		if s, ok := o.String(m.name); ok {
 			*m.field = &s

@@ -1,7 +1,8 @@
 package main
 
 // serving are the settings of every command that starts a Switchyard.
-var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "grace", "strict", "auth", "auth-applications", "key-file", "log-level", "log-format", "output"}
+var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "grace", "strict", "auth",
+	"auth-applications", "key-file", "log-level", "log-format", "output"}
 
 var clientSettings = []string{"data", "connection-string", "output"}
 
@@ -34,7 +35,8 @@ in DIR or DIR/servicebus.
 			settings: serving, run: up, stops: true,
 		},
 		{
-			name: "run", operands: "DIR PIPELINE", min: 2, max: 2, summary: "run one pipeline of a folder, in memory, and print the run",
+			name: "run", operands: "DIR PIPELINE", min: 2, max: 2,
+			summary: "run one pipeline of a folder, in memory, and print the run",
 			help: `Deploys DIR into memory without starting its triggers, runs the pipeline once
 and prints the run and its activities. Exits 0 if the run Succeeded, 1 if it did
 not, 2 if the command line or the definitions can't be understood.
@@ -42,7 +44,8 @@ not, 2 if the command line or the definitions can't be understood.
   switchyard run examples/ticket-triage TicketTriage \
     --parameters '{"messages":[]}'
   switchyard run . Nightly --parameters @parameters.json --output json`,
-			settings: []string{"parameters", "factory", "strict", "log-level", "log-format", "output"}, run: runPipeline, stops: true,
+			settings: []string{"parameters", "factory", "strict", "log-level", "log-format", "output"},
+			run:      runPipeline, stops: true,
 		},
 		{
 			name: "eval", summary: "evaluate expressions, one JSON object a line",
@@ -68,7 +71,8 @@ a warning.
 			help: `Sends BODY, or else standard input, as one message.
 
   switchyard send tickets '{"text":"hello"}' --content-type application/json`,
-			settings: []string{"data", "connection-string", "content-type", "subject", "message-id", "property"}, run: send,
+			settings: []string{"data", "connection-string", "content-type", "subject", "message-id", "property"},
+			run:      send,
 		},
 		{
 			name: "peek", operands: "QUEUE", min: 1, max: 1, summary: "show messages without taking them",

@@ -110,7 +110,8 @@ func demo(ctx context.Context, e *env, v *config.Values, _ []string) int {
 			e.printf(format, a...)
 		}
 	}
-	say("Switchyard is up after %s: %s, Service Bus at %s\n", time.Since(began).Round(time.Millisecond), d.Summary(), sys.Endpoints().AMQP)
+	say("Switchyard is up after %s: %s, Service Bus at %s\n",
+		time.Since(began).Round(time.Millisecond), d.Summary(), sys.Endpoints().AMQP)
 
 	code = exitOK
 	if err := triage(ctx, e, sys, tickets, quiet); err != nil {
@@ -194,7 +195,8 @@ func triage(ctx context.Context, e *env, sys *system.System, tickets []*ticket, 
 		case err := <-failed:
 			return err
 		case <-ctx.Done():
-			return errors.New("interrupted; the tickets that were accepted will be finished when a demo starts on this data directory again")
+			return errors.New(
+				"interrupted; the tickets that were accepted will be finished when a demo starts on this data directory again")
 		}
 		if now := [2]int{int(sent.Load()), mine}; !quiet && now != shown {
 			fmt.Fprintf(e.stderr, "\rtickets sent %d, answered %d of %d ", now[0], now[1], len(tickets))
@@ -225,7 +227,8 @@ func triage(ctx context.Context, e *env, sys *system.System, tickets []*ticket, 
 	return sum.verdict()
 }
 
-func sendTickets(ctx context.Context, client *azservicebus.Client, tickets []*ticket, suffix string, sent *atomic.Int64) error {
+func sendTickets(ctx context.Context, client *azservicebus.Client, tickets []*ticket, suffix string,
+	sent *atomic.Int64) error {
 	s, err := client.NewSender(inQueue, nil)
 	if err != nil {
 		return err
@@ -323,7 +326,8 @@ func (a *answers) missing(tickets []*ticket, suffix string) error {
 			names = append(names, t.Name)
 		}
 	}
-	return fmt.Errorf("no answer within %s for %d tickets: %s", demoPatience, len(names), strings.Join(names, ", "))
+	return fmt.Errorf("no answer within %s for %d tickets: %s",
+		demoPatience, len(names), strings.Join(names, ", "))
 }
 
 // A triaged ticket, as the summary shows it.
@@ -368,7 +372,8 @@ func (s *triageSummary) verdict() error {
 	return nil
 }
 
-func summarize(sys *system.System, a *answers, tickets []*ticket, suffix string, took time.Duration) *triageSummary {
+func summarize(sys *system.System, a *answers, tickets []*ticket, suffix string,
+	took time.Duration) *triageSummary {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := &triageSummary{Seconds: took.Seconds()}
@@ -414,7 +419,8 @@ func printTriage(e *env, s *triageSummary) {
 	fmt.Fprintln(w, "TICKET\tLANGUAGE\tSENTIMENT\tPRIORITY\tPERSONAL DATA\tKEY PHRASES")
 	for _, t := range s.Tickets {
 		if t.Where == outQueue {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", t.Name, t.Language, t.Sentiment, t.Priority, t.Personal, cut(printable(strings.Join(t.Phrases, ", ")), 50))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", t.Name, t.Language, t.Sentiment, t.Priority, t.Personal,
+				cut(printable(strings.Join(t.Phrases, ", ")), 50))
 		}
 	}
 	w.Flush()
@@ -427,8 +433,10 @@ func printTriage(e *env, s *triageSummary) {
 		}
 	}
 	w.Flush()
-	e.printf("\n%d tickets: %d results, %d dead letters; %d runs, %d activities; %.2f s, %.0f tickets/s, %.0f activities/s\n",
-		len(s.Tickets), s.Results, s.DeadLetters, s.Runs, s.Activities, s.Seconds, s.TicketsPerSec, s.ActivitiesPerS)
+	e.printf(
+		"\n%d tickets: %d results, %d dead letters; %d runs, %d activities; %.2f s, %.0f tickets/s, %.0f activities/s\n",
+		len(s.Tickets), s.Results, s.DeadLetters, s.Runs, s.Activities, s.Seconds, s.TicketsPerSec,
+		s.ActivitiesPerS)
 	if s.Earlier > 0 {
 		e.printf("%d more tickets of an earlier demonstration on this data directory were finished\n", s.Earlier)
 	}

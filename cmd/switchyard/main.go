@@ -56,7 +56,8 @@ func (e *env) fail(err error) int {
 func (e *env) logger(v *config.Values) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(v.String("log-level"))); err != nil {
-		return nil, &config.UsageError{Msg: "log-level: " + v.String("log-level") + " is not debug, info, warn or error"}
+		return nil, &config.UsageError{Msg: "log-level: " + v.String("log-level") +
+			" is not debug, info, warn or error"}
 	}
 	o := &slog.HandlerOptions{Level: level}
 	switch f := v.String("log-format"); f {
@@ -109,7 +110,8 @@ func dispatch(args []string, e *env) int {
 				printHelp(e.stdout, c)
 				return exitOK
 			}
-			return e.fail(&config.UsageError{Msg: fmt.Sprintf("there is no command %q; switchyard help lists them", args[1])})
+			return e.fail(&config.UsageError{
+				Msg: fmt.Sprintf("there is no command %q; switchyard help lists them", args[1])})
 		}
 		printOverview(e.stdout)
 		if len(args) == 0 {
@@ -119,7 +121,8 @@ func dispatch(args []string, e *env) int {
 	}
 	c := find(args[0])
 	if c == nil {
-		return e.fail(&config.UsageError{Msg: fmt.Sprintf("there is no command %q; switchyard help lists them", args[0])})
+		return e.fail(&config.UsageError{
+			Msg: fmt.Sprintf("there is no command %q; switchyard help lists them", args[0])})
 	}
 	v, operands, err := config.Parse(c.settings, args[1:], config.OS)
 	if errors.Is(err, config.ErrHelp) {
@@ -188,7 +191,8 @@ func find(name string) *command {
 }
 
 func printOverview(w io.Writer) {
-	fmt.Fprint(w, "Switchyard runs Azure Service Bus and Data Factory pipelines on this machine.\n\nusage: switchyard COMMAND [flags] [operands]\n\n")
+	fmt.Fprint(w,
+		"Switchyard runs Azure Service Bus and Data Factory pipelines on this machine.\n\nusage: switchyard COMMAND [flags] [operands]\n\n")
 	for _, c := range commands {
 		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
 	}

@@ -35,13 +35,15 @@ func connect(v *config.Values) (*azservicebus.Client, error) {
 		// a minute.
 		c, err := net.DialTimeout("tcp", ep.AMQP, dialPatience)
 		if err != nil {
-			return nil, fmt.Errorf("no Switchyard answers at %s, which %s names: %w", ep.AMQP, filepath.Join(v.String("data"), "endpoints.json"), err)
+			return nil, fmt.Errorf("no Switchyard answers at %s, which %s names: %w",
+				ep.AMQP, filepath.Join(v.String("data"), "endpoints.json"), err)
 		}
 		c.Close()
 		cs = ep.ConnectionString
 	}
 	return azservicebus.NewClientFromConnectionString(cs, &azservicebus.ClientOptions{
-		RetryOptions: azservicebus.RetryOptions{MaxRetries: 2, RetryDelay: 500 * time.Millisecond, MaxRetryDelay: 2 * time.Second},
+		RetryOptions: azservicebus.RetryOptions{MaxRetries: 2, RetryDelay: 500 * time.Millisecond,
+			MaxRetryDelay: 2 * time.Second},
 	})
 }
 
@@ -176,7 +178,8 @@ func printMessages(e *env, v *config.Values, msgs []*azservicebus.ReceivedMessag
 		if s.DeadLetterDescription != nil {
 			reason += ": " + *s.DeadLetterDescription
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\n", s.SequenceNumber, printable(s.MessageID), s.EnqueuedTime.Format(time.RFC3339),
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\n", s.SequenceNumber, printable(s.MessageID),
+			s.EnqueuedTime.Format(time.RFC3339),
 			s.DeliveryCount, cut(printable(string(m.Body)), 60), cut(printable(reason), 80))
 	}
 	if err := w.Flush(); err != nil {

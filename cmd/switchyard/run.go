@@ -79,7 +79,8 @@ func str(o *value.Object, name string) string {
 }
 
 func printRun(e *env, run *value.Object, activities value.Array) {
-	e.printf("run       %s\npipeline  %s\nstatus    %s\nstart     %s\nduration  %s ms\n", str(run, "runId"), str(run, "pipelineName"), str(run, "status"), str(run, "runStart"), str(run, "durationInMs"))
+	e.printf("run       %s\npipeline  %s\nstatus    %s\nstart     %s\nduration  %s ms\n", str(run, "runId"),
+		str(run, "pipelineName"), str(run, "status"), str(run, "runStart"), str(run, "durationInMs"))
 	if m := str(run, "message"); m != "" {
 		e.printf("message   %s\n", printable(m))
 	}
@@ -100,7 +101,8 @@ func printRun(e *env, run *value.Object, activities value.Array) {
 				msg = str(eo, "errorCode") + ": " + str(eo, "message")
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", str(o, "activityName"), str(o, "activityType"), str(o, "status"), str(o, "durationInMs"), cut(printable(msg), 100))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", str(o, "activityName"), str(o, "activityType"), str(o, "status"),
+			str(o, "durationInMs"), cut(printable(msg), 100))
 	}
 	w.Flush()
 }
@@ -142,7 +144,8 @@ func runs(ctx context.Context, e *env, v *config.Values, _ []string) int {
 		if !ok {
 			continue
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", str(o, "runId"), str(o, "pipelineName"), str(o, "status"), str(o, "runStart"), str(o, "durationInMs"), cut(printable(str(o, "message")), 80))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", str(o, "runId"), str(o, "pipelineName"), str(o, "status"),
+			str(o, "runStart"), str(o, "durationInMs"), cut(printable(str(o, "message")), 80))
 	}
 	if err := w.Flush(); err != nil {
 		return e.fail(err)

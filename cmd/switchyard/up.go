@@ -41,7 +41,8 @@ func options(e *env, v *config.Values) (system.Options, error) {
 func applications(v *config.Values) ([]byte, error) {
 	switch mode, file := v.String("auth"), v.String("auth-applications"); {
 	case mode == "development" && file != "":
-		return nil, &config.UsageError{Msg: "auth-applications needs --auth strict: in development every application logs in"}
+		return nil, &config.UsageError{
+			Msg: "auth-applications needs --auth strict: in development every application logs in"}
 	case mode == "development":
 		return nil, nil
 	case mode != "strict":
@@ -149,7 +150,8 @@ func validate(_ context.Context, e *env, v *config.Values, operands []string) in
 			if x.Severity == pipeline.SeverityError {
 				code = exitUsage
 			}
-			if err := enc.Encode(map[string]string{"file": x.File, "path": x.Path, "severity": x.Severity.String(), "message": x.Message}); err != nil {
+			if err := enc.Encode(map[string]string{"file": x.File, "path": x.Path, "severity": x.Severity.String(),
+				"message": x.Message}); err != nil {
 				return e.fail(err)
 			}
 		}
