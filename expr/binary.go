@@ -48,7 +48,9 @@ func (c *call) base64Argument() ([]byte, error) {
 	}
 	data, err := decodeBase64(s)
 	if err != nil {
-		return nil, errorf("The function '%s' expects its parameter to be a base64 encoded string. The provided value is not valid.", c.name)
+		return nil, errorf(
+			"The function '%s' expects its parameter to be a base64 encoded string. The provided value is not valid.",
+			c.name)
 	}
 	return data, nil
 }
@@ -100,7 +102,8 @@ func fnDataURI(c *call) (value.Value, error) {
 // dataURI parses the argument (RFC 2397). The media type is the text of the URI;
 // an absent one is text/plain;charset=us-ascii.
 func (c *call) dataURI() (value.Content, error) {
-	invalid := errorf("The function '%s' expects its parameter to be a data URI. The provided value is not valid.", c.name)
+	invalid := errorf(
+		"The function '%s' expects its parameter to be a data URI. The provided value is not valid.", c.name)
 	s, err := c.text(0)
 	if err != nil {
 		return value.Content{}, err
@@ -166,7 +169,8 @@ func fnDecodeDataURI(c *call) (value.Value, error) {
 		}
 		v, err := value.ParseDepth([]byte(u.Text()), MaxValueDepth)
 		if err != nil {
-			return nil, errorf("The function 'decodeDataUri' parameter is not valid. The content cannot be parsed as JSON: %s.", err)
+			return nil, errorf(
+				"The function 'decodeDataUri' parameter is not valid. The content cannot be parsed as JSON: %s.", err)
 		}
 		return v, nil
 	}

@@ -32,7 +32,9 @@ func fnContains(c *call) (value.Value, error) {
 		_, found := v.Lookup(key)
 		return found, nil
 	}
-	return nil, errorf("The function 'contains' expects its first argument 'collection' to be a dictionary (object), an array or a string. The provided value is of type '%s'.", value.TypeName(c.args[0]))
+	return nil, errorf(
+		"The function 'contains' expects its first argument 'collection' to be a dictionary (object), an array or a string. The provided value is of type '%s'.",
+		value.TypeName(c.args[0]))
 }
 
 func fnEmpty(c *call) (value.Value, error) {
@@ -110,7 +112,9 @@ func (c *call) cut(bounds func(n, count int) (start, end int)) (value.Value, err
 		return nil, err
 	}
 	if count < 0 {
-		return nil, errorf("The function '%s' expects its second parameter to be a non-negative integer. The provided value is '%d'.", c.name, count)
+		return nil, errorf(
+			"The function '%s' expects its second parameter to be a non-negative integer. The provided value is '%d'.",
+			c.name, count)
 	}
 	n := len(a)
 	if isText {
@@ -164,7 +168,9 @@ func (c *call) kinds() (arrays bool, err error) {
 		if i == 0 {
 			return false, c.wrong(0, "an array or an object")
 		}
-		return false, errorf("The function '%s' expects parameters of the same type, all arrays or all objects. The function was invoked with values of type '%s' and '%s'.", c.name, value.TypeName(c.args[0]), value.TypeName(v))
+		return false, errorf(
+			"The function '%s' expects parameters of the same type, all arrays or all objects. The function was invoked with values of type '%s' and '%s'.",
+			c.name, value.TypeName(c.args[0]), value.TypeName(v))
 	}
 	return arrays, nil
 }

@@ -32,7 +32,9 @@ func fnString(c *call) (value.Value, error) {
 }
 
 func (c *call) notConvertible() error {
-	return errorf("The function '%s' was invoked with a parameter that is not valid. The value cannot be converted to the target type.", c.name)
+	return errorf(
+		"The function '%s' was invoked with a parameter that is not valid. The value cannot be converted to the target type.",
+		c.name)
 }
 
 func fnBool(c *call) (value.Value, error) {
@@ -184,7 +186,8 @@ func fnJSON(c *call) (value.Value, error) {
 	}
 	v, err := value.ParseDepth([]byte(text), MaxValueDepth)
 	if err != nil {
-		return nil, errorf("The function 'json' parameter is not valid. The provided value cannot be parsed: %s.", err)
+		return nil, errorf("The function 'json' parameter is not valid. The provided value cannot be parsed: %s.",
+			err)
 	}
 	return v, nil
 }

@@ -21,7 +21,9 @@ func (c *call) time(i int) (timestamp, error) {
 		if len(s) > 64 {
 			s = strings.ToValidUTF8(s[:64], "") + "…"
 		}
-		return timestamp{}, errorf("In function '%s', the value provided for date time string '%s' was not valid. The datetime string must match ISO 8601 format.", c.name, s)
+		return timestamp{}, errorf(
+			"In function '%s', the value provided for date time string '%s' was not valid. The datetime string must match ISO 8601 format.",
+			c.name, s)
 	}
 	return t, nil
 }
@@ -75,7 +77,9 @@ func (c *call) unit(i int) (timeUnit, error) {
 		u, ok = timeUnits[strings.TrimSuffix(lower, "s")]
 	}
 	if !ok {
-		return timeUnit{}, errorf("The function '%s' expects its time unit to be one of 'Second', 'Minute', 'Hour', 'Day', 'Week', 'Month' and 'Year'. The provided value is '%s'.", c.name, name)
+		return timeUnit{}, errorf(
+			"The function '%s' expects its time unit to be one of 'Second', 'Minute', 'Hour', 'Day', 'Week', 'Month' and 'Year'. The provided value is '%s'.",
+			c.name, name)
 	}
 	return u, nil
 }
@@ -93,7 +97,8 @@ func (t timestamp) add(n int64, u timeUnit) timestamp {
 	year, month, day := t.clock.Date()
 	first := time.Date(year, month+time.Month(months), 1, 0, 0, 0, 0, time.UTC)
 	day = min(day, daysIn(first.Year(), first.Month()))
-	t.clock = time.Date(first.Year(), first.Month(), day, t.clock.Hour(), t.clock.Minute(), t.clock.Second(), t.clock.Nanosecond(), time.UTC)
+	t.clock = time.Date(first.Year(), first.Month(), day, t.clock.Hour(), t.clock.Minute(), t.clock.Second(),
+		t.clock.Nanosecond(), time.UTC)
 	return t
 }
 

@@ -66,7 +66,8 @@ func (ev *evaluation) walk(v value.Value, depth int) (value.Value, bool, error) 
 }
 
 // walkArrayFrom continues a walk whose i-th element became r.
-func (ev *evaluation) walkArrayFrom(v value.Array, i int, r value.Value, depth int) (value.Value, bool, error) {
+func (ev *evaluation) walkArrayFrom(v value.Array, i int, r value.Value, depth int) (
+	value.Value, bool, error) {
 	out := make(value.Array, len(v))
 	copy(out, v[:i])
 	out[i] = r
@@ -213,7 +214,9 @@ func (ev *evaluation) access(v value.Value, a *accessor) (value.Value, error) {
 	switch v := v.(type) {
 	case *value.Object:
 		if _, ok := key.(string); !ok {
-			return nil, ev.cannot("property '%s' cannot be selected. Properties of an object can only be selected using a string.", value.Text(key))
+			return nil, ev.cannot(
+				"property '%s' cannot be selected. Properties of an object can only be selected using a string.",
+				value.Text(key))
 		}
 		m, ok := v.Lookup(name)
 		if ok || a.safe {
@@ -227,7 +230,9 @@ func (ev *evaluation) access(v value.Value, a *accessor) (value.Value, error) {
 		}
 		switch {
 		case !ok:
-			return nil, ev.cannot("property '%s' cannot be selected. Array elements can only be selected using an integer index.", value.Text(key))
+			return nil, ev.cannot(
+				"property '%s' cannot be selected. Array elements can only be selected using an integer index.",
+				value.Text(key))
 		case i >= 0 && i < int64(len(v)):
 			return v[i], nil
 		case a.safe:
@@ -242,7 +247,9 @@ func (ev *evaluation) access(v value.Value, a *accessor) (value.Value, error) {
 		}
 		return nil, ev.cannot("property '%s' cannot be selected.", value.Text(key))
 	}
-	return nil, ev.cannot("property '%s' cannot be selected. Property selection is not supported on values of type '%s'.", value.Text(key), value.TypeName(v))
+	return nil, ev.cannot(
+		"property '%s' cannot be selected. Property selection is not supported on values of type '%s'.",
+		value.Text(key), value.TypeName(v))
 }
 
 // memberNames lists the names of o for an error message, not more than fit one.

@@ -175,7 +175,8 @@ func errArgumentCount(f *function, got int) *Error {
 	case f.min == f.max:
 		want = fmt.Sprint(f.min)
 	}
-	return errorf("The function '%s' expects %s parameter%s. The function was invoked with %d.", f.name, want, plural, got)
+	return errorf("The function '%s' expects %s parameter%s. The function was invoked with %d.",
+		f.name, want, plural, got)
 }
 
 // A call is one invocation of a strict function.
@@ -201,7 +202,8 @@ func (c *call) parameter(i int) string {
 
 // wrong is the error of an argument that has the wrong type.
 func (c *call) wrong(i int, want string) error {
-	return errorf("The function '%s' expects %s to be %s. The provided value is of type '%s'.", c.name, c.parameter(i), want, value.TypeName(c.args[i]))
+	return errorf("The function '%s' expects %s to be %s. The provided value is of type '%s'.",
+		c.name, c.parameter(i), want, value.TypeName(c.args[i]))
 }
 
 // text returns a string argument; a content object is read as its text.

@@ -5,7 +5,9 @@ import "switchyard/value"
 // The functions of [EXPR 7]. Those that skip arguments take them unevaluated.
 
 func notBoolean(name string, v value.Value) error {
-	return errorf("The function '%s' expects all of its parameters to be booleans. Found invalid parameter types: '%s'.", name, value.TypeName(v))
+	return errorf(
+		"The function '%s' expects all of its parameters to be booleans. Found invalid parameter types: '%s'.",
+		name, value.TypeName(v))
 }
 
 func fnAnd(ev *evaluation, args []*node) (value.Value, error) {
@@ -47,7 +49,9 @@ func fnIf(ev *evaluation, args []*node) (value.Value, error) {
 	}
 	condition, ok := v.(bool)
 	if !ok {
-		return nil, errorf("The function 'if' expects its first parameter to be a boolean. The provided value is of type '%s'.", value.TypeName(v))
+		return nil, errorf(
+			"The function 'if' expects its first parameter to be a boolean. The provided value is of type '%s'.",
+			value.TypeName(v))
 	}
 	if condition {
 		return ev.eval(args[1])
@@ -133,5 +137,7 @@ func (c *call) order() (int, error) {
 	case a == 0 && value.TypeName(c.args[0]) == value.TypeName(c.args[1]):
 		return 0, c.wrong(0, "an integer, a float, a decimal number or a string")
 	}
-	return 0, errorf("The function '%s' expects two parameter of matching types. The function was invoked with values of type '%s' and '%s' that do not match.", c.name, value.TypeName(c.args[0]), value.TypeName(c.args[1]))
+	return 0, errorf(
+		"The function '%s' expects two parameter of matching types. The function was invoked with values of type '%s' and '%s' that do not match.",
+		c.name, value.TypeName(c.args[0]), value.TypeName(c.args[1]))
 }

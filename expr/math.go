@@ -140,7 +140,9 @@ func (c *call) extreme(sign int) (value.Value, error) {
 		switch v.(type) {
 		case int64, float64:
 		default:
-			return nil, errorf("The function '%s' expects all of its parameters to be integers, floats or decimal numbers. Found invalid parameter types: '%s'.", c.name, value.TypeName(v))
+			return nil, errorf(
+				"The function '%s' expects all of its parameters to be integers, floats or decimal numbers. Found invalid parameter types: '%s'.",
+				c.name, value.TypeName(v))
 		}
 		if i == 0 || value.CompareNumbers(v, best)*sign > 0 {
 			best = v
@@ -165,10 +167,14 @@ func fnRange(c *call) (value.Value, error) {
 		return nil, err
 	}
 	if count <= 0 || count > maxRangeCount {
-		return nil, errorf("The function 'range' expects its second parameter to be a positive integer of at most %d. The provided value is '%d'.", maxRangeCount, count)
+		return nil, errorf(
+			"The function 'range' expects its second parameter to be a positive integer of at most %d. The provided value is '%d'.",
+			maxRangeCount, count)
 	}
 	if start > maxRangeEnd-count {
-		return nil, errorf("The function 'range' expects the sum of its parameters to be at most %d. The provided values are '%d' and '%d'.", maxRangeEnd, start, count)
+		return nil, errorf(
+			"The function 'range' expects the sum of its parameters to be at most %d. The provided values are '%d' and '%d'.",
+			maxRangeEnd, start, count)
 	}
 	if err := c.ev.charge(int(count) * elementCost); err != nil {
 		return nil, err

@@ -101,7 +101,8 @@ func (p *parser) expr() (*node, error) {
 	p.depth++
 	defer func() { p.depth-- }()
 	if p.depth > maxExpressionDepth {
-		return nil, p.fail(p.tok.offset, "calls and brackets nest deeper than "+strconv.Itoa(maxExpressionDepth)+" levels")
+		return nil, p.fail(p.tok.offset,
+			"calls and brackets nest deeper than "+strconv.Itoa(maxExpressionDepth)+" levels")
 	}
 	n, err := p.primary()
 	if err != nil {

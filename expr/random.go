@@ -47,7 +47,9 @@ func fnGUID(c *call) (value.Value, error) {
 		return fmt.Sprintf("{0x%x,0x%x,0x%x,{0x%02x,0x%02x,0x%02x,0x%02x,0x%02x,0x%02x,0x%02x,0x%02x}}",
 			b[0:4], b[4:6], b[6:8], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]), nil
 	}
-	return nil, errorf("The function 'guid' expects its parameter to be one of the formats 'D', 'N', 'B', 'P' and 'X'. The provided value is '%s'.", format)
+	return nil, errorf(
+		"The function 'guid' expects its parameter to be one of the formats 'D', 'N', 'B', 'P' and 'X'. The provided value is '%s'.",
+		format)
 }
 
 func fnRand(c *call) (value.Value, error) {
@@ -60,7 +62,9 @@ func fnRand(c *call) (value.Value, error) {
 		return nil, err
 	}
 	if low >= high {
-		return nil, errorf("The function 'rand' expects its first parameter to be less than its second parameter. The provided values are '%d' and '%d'.", low, high)
+		return nil, errorf(
+			"The function 'rand' expects its first parameter to be less than its second parameter. The provided values are '%d' and '%d'.",
+			low, high)
 	}
 	// The high half of the product with a 64-bit number is below the span; the
 	// bias is less than span/2^64.

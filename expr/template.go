@@ -93,7 +93,8 @@ func (t *Template) parseParts() error {
 			if err := checkLength(inner, i+2); err != nil {
 				return err
 			}
-			t.parts = append(t.parts, part{expr: &expression{text: strings.Trim(inner, " \t\r\n"), offset: i + 2, root: root}})
+			t.parts = append(t.parts,
+				part{expr: &expression{text: strings.Trim(inner, " \t\r\n"), offset: i + 2, root: root}})
 			i = p.pos
 		default:
 			n := strings.IndexByte(s[i+1:], '@') + 1

@@ -95,7 +95,8 @@ func parseTimestamp(s string) (timestamp, bool) {
 	default:
 		ok = d.named(&r, &weekday)
 	}
-	if !ok || d.year < 1 || d.month < 1 || d.month > 12 || d.day < 1 || d.day > daysIn(d.year, time.Month(d.month)) {
+	if !ok || d.year < 1 || d.month < 1 || d.month > 12 || d.day < 1 ||
+		d.day > daysIn(d.year, time.Month(d.month)) {
 		return timestamp{}, false
 	}
 	clock := time.Date(d.year, time.Month(d.month), d.day, 0, 0, 0, 0, time.UTC)

@@ -44,7 +44,9 @@ func (c *call) zone(i int) (*time.Location, error) {
 	}
 	l, ok := LoadTimeZone(name)
 	if !ok {
-		return nil, errorf("The function '%s' expects its time zone to be the id of a known time zone. The provided value is '%s'.", c.name, name)
+		return nil, errorf(
+			"The function '%s' expects its time zone to be the id of a known time zone. The provided value is '%s'.",
+			c.name, name)
 	}
 	return l, nil
 }
@@ -80,7 +82,9 @@ func (t timestamp) fromZone(l *time.Location) (timestamp, bool) {
 }
 
 func (c *call) gap(i int) error {
-	return errorf("In function '%s', the value provided for date time string '%s' is a time that does not occur in its time zone.", c.name, value.Text(c.args[i]))
+	return errorf(
+		"In function '%s', the value provided for date time string '%s' is a time that does not occur in its time zone.",
+		c.name, value.Text(c.args[i]))
 }
 
 func fnConvertFromUTC(c *call) (value.Value, error) {
@@ -108,7 +112,9 @@ func fnConvertToUTC(c *call) (value.Value, error) {
 	}
 	if t.kind != kindUnspecified {
 		if !isUTC(l) {
-			return nil, errorf("In function '%s', the source time zone must match the one that the timestamp '%s' indicates.", c.name, value.Text(c.args[0]))
+			return nil, errorf(
+				"In function '%s', the source time zone must match the one that the timestamp '%s' indicates.",
+				c.name, value.Text(c.args[0]))
 		}
 		return c.formatted(timestamp{t.clock, kindUTC}, 2)
 	}

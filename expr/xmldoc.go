@@ -113,7 +113,8 @@ func (c *call) parseXML(text string) (*xmlNode, error) {
 		if e, ok := err.(*Error); ok {
 			return nil, e
 		}
-		return nil, errorf("The function '%s' parameter is not valid. The provided value cannot be parsed as XML: %s.", c.name, err)
+		return nil, errorf(
+			"The function '%s' parameter is not valid. The provided value cannot be parsed as XML: %s.", c.name, err)
 	}
 	return root, nil
 }
@@ -330,7 +331,8 @@ func (w *xmlWriter) declare(n *xmlNode, prefix string) {
 
 var (
 	xmlTextEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#xD;")
-	xmlAttrEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\t", "&#x9;", "\n", "&#xA;", "\r", "&#xD;")
+	xmlAttrEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\t", "&#x9;",
+		"\n", "&#xA;", "\r", "&#xD;")
 )
 
 func escapeXML(b *strings.Builder, s string, attribute bool) {

@@ -146,7 +146,8 @@ func jsonToXML(o *value.Object) (string, error) {
 		w.element(m.Name, m.Value)
 	}
 	if roots != 1 {
-		return "", errorf("The function 'xml' expects its parameter to be an object with exactly one root property.")
+		return "", errorf(
+			"The function 'xml' expects its parameter to be an object with exactly one root property.")
 	}
 	return w.b.String(), nil
 }
@@ -229,7 +230,9 @@ func (w *jsonXMLWriter) member(m value.Member) {
 	case m.Name == "#cdata-section":
 		special(func(s string) { w.b.WriteString((&xmlNode{kind: xmlCDATA, text: s}).outer()) })
 	case strings.HasPrefix(m.Name, "?"):
-		special(func(s string) { w.b.WriteString((&xmlNode{kind: xmlInstruction, name: m.Name[1:], text: s}).outer()) })
+		special(func(s string) {
+			w.b.WriteString((&xmlNode{kind: xmlInstruction, name: m.Name[1:], text: s}).outer())
+		})
 	case strings.HasPrefix(m.Name, "@") && isScalar(m.Value):
 	default:
 		w.element(m.Name, m.Value)

@@ -40,7 +40,8 @@ func fnXPath(c *call) (v value.Value, err error) {
 		return nil, c.wrong(1, "a string")
 	}
 	if len(path) > maxXPathLength {
-		return nil, errorf("The function 'xpath' expects its second parameter to have at most %d characters.", maxXPathLength)
+		return nil, errorf("The function 'xpath' expects its second parameter to have at most %d characters.",
+			maxXPathLength)
 	}
 	root, err := c.parseXML(text)
 	if err != nil {
