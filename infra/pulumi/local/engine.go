@@ -56,13 +56,15 @@ func buildEngine(ctx context.Context, dir string, log io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	if err := os.WriteFile(filepath.Join(work, "go.mod"), []byte("module engine\n\ngo 1.25\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(work, "go.mod"),
+		[]byte("module engine\n\ngo 1.25\n"), 0o644); err != nil {
 		return err
 	}
 	built := filepath.Join(work, "pulumi")
 	for _, args := range [][]string{
 		{"get", engineModule + "/cmd/pulumi@" + EngineVersion},
-		{"build", "-ldflags", "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=" + EngineVersion, "-o", built, engineModule + "/cmd/pulumi"},
+		{"build", "-ldflags", "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=" + EngineVersion,
+			"-o", built, engineModule + "/cmd/pulumi"},
 	} {
 		cmd := exec.CommandContext(ctx, "go", args...)
 		cmd.Dir = work

@@ -72,7 +72,8 @@ func (p *Pulumi) Bin() string { return filepath.Join(p.engine, "bin") }
 
 // Stack is a stack of an inline program: the engine runs as a process and calls
 // back for the program, so that it needs no language host.
-func (p *Pulumi) Stack(ctx context.Context, project, name string, program pulumi.RunFunc) (auto.Stack, error) {
+func (p *Pulumi) Stack(ctx context.Context, project, name string, program pulumi.RunFunc) (
+	auto.Stack, error) {
 	engine, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: p.engine})
 	if err != nil {
 		return auto.Stack{}, err
@@ -83,6 +84,7 @@ func (p *Pulumi) Stack(ctx context.Context, project, name string, program pulumi
 	}
 	return auto.UpsertStackInlineSource(ctx, name, project, program,
 		auto.Pulumi(engine), auto.WorkDir(work), auto.PulumiHome(filepath.Join(p.dir, "home")), auto.EnvVars(p.Env),
-		auto.Project(workspace.Project{Name: tokens.PackageName(project), Runtime: workspace.NewProjectRuntimeInfo("go", nil),
+		auto.Project(workspace.Project{Name: tokens.PackageName(project),
+			Runtime: workspace.NewProjectRuntimeInfo("go", nil),
 			Backend: &workspace.ProjectBackend{URL: p.Env["PULUMI_BACKEND_URL"]}}))
 }

@@ -48,14 +48,16 @@ func Start(ctx context.Context, dir string) (*Switchyard, error) {
 		return nil, err
 	}
 	program := filepath.Join(dir, "switchyard")
-	build := exec.CommandContext(ctx, "go", "build", "-C", filepath.Join(module, "..", ".."), "-o", program, "./cmd/switchyard")
+	build := exec.CommandContext(ctx, "go", "build", "-C", filepath.Join(module, "..", ".."),
+		"-o", program, "./cmd/switchyard")
 	build.Env = append(os.Environ(), "GOWORK=off")
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build Switchyard: %w\n%s", err, tail(out))
 	}
 	data := filepath.Join(dir, "data")
 	s := &Switchyard{done: make(chan struct{}), log: &tailWriter{}}
-	s.cmd = exec.Command(program, "up", "--data", data, "--amqp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--output", "json")
+	s.cmd = exec.Command(program, "up", "--data", data, "--amqp-address", "127.0.0.1:0",
+		"--http-address", "127.0.0.1:0", "--output", "json")
 	s.cmd.Stderr = s.log
 	stdout, err := s.cmd.StdoutPipe()
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 
 // bus declares the resource group, the namespace and what is in it.
 func (s *System) bus(ctx *pulumi.Context, c Config) (err error) {
-	if s.Group, err = azure.NewResourceGroup(ctx, "ai-resource-group", azure.ResourceGroupArgs{Location: pulumi.String(c.Location)}); err != nil {
+	if s.Group, err = azure.NewResourceGroup(ctx, "ai-resource-group",
+		azure.ResourceGroupArgs{Location: pulumi.String(c.Location)}); err != nil {
 		return err
 	}
 	if s.Namespace, err = azure.NewNamespace(ctx, "ai-servicebus", azure.NamespaceArgs{

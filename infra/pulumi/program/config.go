@@ -53,7 +53,8 @@ func ReadConfig(ctx *pulumi.Context) (Config, error) {
 		}
 	case Azure:
 		if out.ModelEndpoint == "" {
-			return Config{}, fmt.Errorf("the target azure needs %s:modelEndpoint, the endpoint of an Azure AI Language resource", ctx.Project())
+			return Config{}, fmt.Errorf(
+				"the target azure needs %s:modelEndpoint, the endpoint of an Azure AI Language resource", ctx.Project())
 		}
 	default:
 		return Config{}, fmt.Errorf("%s:target is %q; want %q or %q", ctx.Project(), out.Target, Switchyard, Azure)

@@ -33,12 +33,14 @@ func (s *System) factory(ctx *pulumi.Context, c Config) (err error) {
 		Location:          s.Group.Location,
 		Identity:          pulumi.StringMap{"type": pulumi.String("SystemAssigned")},
 		GlobalParameters: pulumi.Map{
-			"modelEndpoint": pulumi.Map{"type": pulumi.String("String"), "value": pulumi.String(strings.TrimRight(c.ModelEndpoint, "/"))},
+			"modelEndpoint": pulumi.Map{"type": pulumi.String("String"),
+				"value": pulumi.String(strings.TrimRight(c.ModelEndpoint, "/"))},
 		},
 	}); err != nil {
 		return err
 	}
-	bus, model := restService(pulumi.Sprintf("https://%s", s.host()), busAudience), restService(pulumi.String(c.ModelEndpoint), modelAudience)
+	bus, model := restService(pulumi.Sprintf("https://%s", s.host()), busAudience),
+		restService(pulumi.String(c.ModelEndpoint), modelAudience)
 	if c.Target == Switchyard {
 		bus = pulumi.Map{
 			"type":           pulumi.String("AzureServiceBus"),
@@ -47,12 +49,14 @@ func (s *System) factory(ctx *pulumi.Context, c Config) (err error) {
 		model = restService(pulumi.String(c.ModelEndpoint), "")
 	}
 	if s.Bus, err = azure.NewLinkedService(ctx, "Bus", azure.LinkedServiceArgs{
-		ResourceGroupName: s.Group.Name, FactoryName: s.Factory.Name, LinkedServiceName: pulumi.String("Bus"), Properties: bus,
+		ResourceGroupName: s.Group.Name, FactoryName: s.Factory.Name,
+		LinkedServiceName: pulumi.String("Bus"), Properties: bus,
 	}, s.goesWithFactory()); err != nil {
 		return err
 	}
 	s.Model, err = azure.NewLinkedService(ctx, "Model", azure.LinkedServiceArgs{
-		ResourceGroupName: s.Group.Name, FactoryName: s.Factory.Name, LinkedServiceName: pulumi.String("Model"), Properties: model,
+		ResourceGroupName: s.Group.Name, FactoryName: s.Factory.Name, LinkedServiceName: pulumi.String("Model"),
+		Properties: model,
 	}, s.goesWithFactory())
 	return err
 }

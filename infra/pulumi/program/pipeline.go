@@ -32,27 +32,32 @@ func (s *System) pipeline(ctx *pulumi.Context, c Config) (err error) {
 		ResourceGroupName: s.Group.Name,
 		FactoryName:       s.Factory.Name,
 		PipelineName:      pulumi.String("AnswerTickets"),
-		Description:       pulumi.String("Asks a language model about support tickets and sends what it found to the queue of results."),
+		Description: pulumi.String(
+			"Asks a language model about support tickets and sends what it found to the queue of results."),
 	}
 	if c.Target == Switchyard {
 		t, modelAudienceOrNone = s.native(), ""
-		args.Parameters = pulumi.Map{"messages": pulumi.Map{"type": pulumi.String("Array"), "defaultValue": pulumi.Array{}}}
+		args.Parameters = pulumi.Map{"messages": pulumi.Map{"type": pulumi.String("Array"),
+			"defaultValue": pulumi.Array{}}}
 	} else {
 		// A schedule that comes round while a run is under way waits.
 		args.Concurrency = pulumi.Int(1)
 	}
 	ask := func(name, kind string, dependsOn pulumi.Array, document pulumi.Map) pulumi.Map {
 		return web(name, dependsOn, "POST",
-			expression("@{pipeline().globalParameters.modelEndpoint}/language/:analyze-text?api-version=2023-04-01"), modelAudienceOrNone, pulumi.Map{
+			expression("@{pipeline().globalParameters.modelEndpoint}/language/:analyze-text?api-version=2023-04-01"),
+			modelAudienceOrNone, pulumi.Map{
 				"headers": pulumi.Map{"Content-Type": pulumi.String("application/json")},
-				"body":    pulumi.Map{"kind": pulumi.String(kind), "analysisInput": pulumi.Map{"documents": pulumi.Array{document}}},
+				"body": pulumi.Map{"kind": pulumi.String(kind),
+					"analysisInput": pulumi.Map{"documents": pulumi.Array{document}}},
 			})
 	}
 	text := pulumi.String("@take(trim(" + t.text + "), 5000)")
 	answer := pulumi.Array{
 		ask("DetectLanguage", "LanguageDetection", after(), pulumi.Map{"id": pulumi.String("1"), "text": text}),
-		ask("AnalyzeSentiment", "SentimentAnalysis", after("DetectLanguage"), pulumi.Map{"id": pulumi.String("1"), "text": text,
-			"language": pulumi.String("@" + language + ".iso6391Name")}),
+		ask("AnalyzeSentiment", "SentimentAnalysis", after("DetectLanguage"),
+			pulumi.Map{"id": pulumi.String("1"), "text": text,
+				"language": pulumi.String("@" + language + ".iso6391Name")}),
 	}
 	var each pulumi.Array
 	dependsOn := after()
@@ -84,8 +89,9 @@ const (
 // result is the body of the message that answers a ticket.
 func (t tickets) result() pulumi.Map {
 	return pulumi.Map{
-		"ticket":   pulumi.String("@" + t.id),
-		"language": pulumi.Map{"code": pulumi.String("@" + language + ".iso6391Name"), "name": pulumi.String("@" + language + ".name")},
+		"ticket": pulumi.String("@" + t.id),
+		"language": pulumi.Map{"code": pulumi.String("@" + language + ".iso6391Name"),
+			"name": pulumi.String("@" + language + ".name")},
 		"sentiment": pulumi.Map{"label": pulumi.String("@coalesce(" + sentiment + "?.sentiment, 'not available')"),
 			"confidenceScores": pulumi.String("@" + sentiment + "?.confidenceScores")},
 	}
@@ -101,14 +107,16 @@ func (s *System) native() tickets {
 		text:     "item().body.text",
 		id:       "coalesce(item()?['messageId'], string(item().sequenceNumber))",
 	}
-	t.answer = pulumi.Array{bus("SendResult", "ServiceBusSend", after("AnalyzeSentiment"), s.Bus.Name, pulumi.Map{
-		"queueName":             s.Results.Name,
-		"contentType":           pulumi.String("application/json"),
-		"correlationId":         pulumi.String("@" + t.id),
-		"applicationProperties": pulumi.Map{"pipelineRunId": pulumi.String("@pipeline().RunId")},
-		"body":                  t.result(),
-		"settle":                pulumi.Map{"sequenceNumber": pulumi.String("@item().sequenceNumber"), "outcome": pulumi.String("Complete")},
-	})}
+	t.answer = pulumi.Array{bus("SendResult", "ServiceBusSend", after("AnalyzeSentiment"), s.Bus.Name,
+		pulumi.Map{
+			"queueName":             s.Results.Name,
+			"contentType":           pulumi.String("application/json"),
+			"correlationId":         pulumi.String("@" + t.id),
+			"applicationProperties": pulumi.Map{"pipelineRunId": pulumi.String("@pipeline().RunId")},
+			"body":                  t.result(),
+			"settle": pulumi.Map{"sequenceNumber": pulumi.String("@item().sequenceNumber"),
+				"outcome": pulumi.String("Complete")},
+		})}
 	t.reject = pulumi.Array{bus("RejectTicket", "ServiceBusSettle", after(), s.Bus.Name, pulumi.Map{
 		"sequenceNumber": pulumi.String("@item().sequenceNumber"),
 		"outcome":        pulumi.String("DeadLetter"),
@@ -127,7 +135,8 @@ func (s *System) overHTTP() tickets {
 	const headers = output + ".ADFWebActivityResponseHeaders"
 	t := tickets{
 		items: fmt.Sprintf("range(0, %d)", receivers),
-		receive: web("ReceiveTicket", after(), "POST", pulumi.Sprintf("https://%s/%s/messages/head?timeout=5", s.host(), s.Tickets.Name), busAudience,
+		receive: web("ReceiveTicket", after(), "POST",
+			pulumi.Sprintf("https://%s/%s/messages/head?timeout=5", s.host(), s.Tickets.Name), busAudience,
 			pulumi.Map{"body": pulumi.String(" ")}), // a POST must have a body; this one is not looked at
 		// Without a message the answer is 204, and has no BrokerProperties.
 		isTicket: "and(contains(" + headers + ", 'BrokerProperties'), contains(" + output + ", 'text'))",
@@ -136,14 +145,16 @@ func (s *System) overHTTP() tickets {
 		reject:   pulumi.Array{},
 	}
 	t.answer = pulumi.Array{
-		web("SendResult", after("AnalyzeSentiment"), "POST", pulumi.Sprintf("https://%s/%s/messages", s.host(), s.Results.Name), busAudience, pulumi.Map{
-			"headers": pulumi.Map{
-				"Content-Type":     pulumi.String("application/json"),
-				"BrokerProperties": pulumi.String(`@concat('{"CorrelationId":"', replace(replace(` + t.id + `, '\', '\\'), '"', '\"'), '"}')`),
-				"pipelineRunId":    pulumi.String(`@concat('"', pipeline().RunId, '"')`),
-			},
-			"body": t.result(),
-		}),
+		web("SendResult", after("AnalyzeSentiment"), "POST",
+			pulumi.Sprintf("https://%s/%s/messages", s.host(), s.Results.Name), busAudience, pulumi.Map{
+				"headers": pulumi.Map{
+					"Content-Type": pulumi.String("application/json"),
+					"BrokerProperties": pulumi.String(`@concat('{"CorrelationId":"', replace(replace(` + t.id +
+						`, '\', '\\'), '"', '\"'), '"}')`),
+					"pipelineRunId": pulumi.String(`@concat('"', pipeline().RunId, '"')`),
+				},
+				"body": t.result(),
+			}),
 		web("CompleteTicket", after("SendResult"), "DELETE", expression("@"+headers+".Location"), busAudience, nil),
 	}
 	return t

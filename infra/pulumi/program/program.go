@@ -43,7 +43,8 @@ func deploy(ctx *pulumi.Context, s *System) error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []func(*pulumi.Context, Config) error{s.bus, s.factory, s.roles, s.pipeline, s.trigger} {
+	for _, step := range []func(*pulumi.Context, Config) error{
+		s.bus, s.factory, s.roles, s.pipeline, s.trigger} {
 		if err := step(ctx, c); err != nil {
 			return err
 		}
@@ -59,7 +60,8 @@ func (s *System) export(ctx *pulumi.Context, c Config) {
 	ctx.Export("service_bus_namespace_name", s.Namespace.Name)
 	ctx.Export("service_bus_queue_name", s.Tickets.Name)
 	ctx.Export("service_bus_results_queue_name", s.Results.Name)
-	ctx.Export("service_bus_connection_string", azure.PrimaryConnectionString(ctx, s.Group, s.Namespace, s.Clients))
+	ctx.Export("service_bus_connection_string",
+		azure.PrimaryConnectionString(ctx, s.Group, s.Namespace, s.Clients))
 	ctx.Export("data_factory_name", s.Factory.Name)
 	ctx.Export("pipeline_name", s.Pipeline.Name)
 	ctx.Export("trigger_name", s.Trigger.Name)

@@ -29,7 +29,8 @@ func (s *System) trigger(ctx *pulumi.Context, c Config) (err error) {
 
 // run is the reference to the pipeline that a trigger runs.
 func (s *System) run(parameters pulumi.Map) pulumi.Array {
-	m := pulumi.Map{"pipelineReference": pulumi.Map{"referenceName": s.Pipeline.Name, "type": pulumi.String("PipelineReference")}}
+	m := pulumi.Map{"pipelineReference": pulumi.Map{"referenceName": s.Pipeline.Name,
+		"type": pulumi.String("PipelineReference")}}
 	if parameters != nil {
 		m["parameters"] = parameters
 	}
@@ -40,11 +41,13 @@ func (s *System) run(parameters pulumi.Map) pulumi.Array {
 // no trigger of Azure's does.
 func (s *System) onMessages() pulumi.Map {
 	return pulumi.Map{
-		"type":         pulumi.String("ServiceBusTrigger"),
-		"description":  pulumi.String("Starts a run for up to twenty tickets, or for those that came within a second."),
+		"type": pulumi.String("ServiceBusTrigger"),
+		"description": pulumi.String(
+			"Starts a run for up to twenty tickets, or for those that came within a second."),
 		"runtimeState": pulumi.String("Started"),
 		"typeProperties": pulumi.Map{
-			"linkedServiceName": pulumi.Map{"referenceName": s.Bus.Name, "type": pulumi.String("LinkedServiceReference")},
+			"linkedServiceName": pulumi.Map{"referenceName": s.Bus.Name,
+				"type": pulumi.String("LinkedServiceReference")},
 			"queueName":         s.Tickets.Name,
 			"maxMessages":       pulumi.Int(20),
 			"maxWaitTime":       pulumi.String("00:00:01"),

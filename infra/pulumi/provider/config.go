@@ -43,7 +43,8 @@ var logins = []setting{
 
 // CheckConfig takes the configuration as it is; Configure says what is missing,
 // when the environment has been read too.
-func (s *Server) CheckConfig(_ context.Context, req *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
+func (s *Server) CheckConfig(_ context.Context, req *pulumirpc.CheckRequest) (
+	*pulumirpc.CheckResponse, error) {
 	return &pulumirpc.CheckResponse{Inputs: req.GetNews()}, nil
 }
 
@@ -62,13 +63,15 @@ func (s *Server) DiffConfig(_ context.Context, req *pulumirpc.DiffRequest) (*pul
 	if err != nil {
 		return nil, err
 	}
-	d := diffOf(openMap(olds), openMap(news), func(path string) bool { return path == "subscriptionId" || path == "tenantId" })
+	d := diffOf(openMap(olds), openMap(news),
+		func(path string) bool { return path == "subscriptionId" || path == "tenantId" })
 	return d.response(false), nil
 }
 
 // Configure reads the provider's arguments, its configuration and the environment,
 // in that order.
-func (s *Server) Configure(ctx context.Context, req *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
+func (s *Server) Configure(ctx context.Context, req *pulumirpc.ConfigureRequest) (
+	*pulumirpc.ConfigureResponse, error) {
 	args, err := properties(req.GetArgs(), "configuration")
 	if err != nil {
 		return nil, err
@@ -84,7 +87,8 @@ func (s *Server) Configure(ctx context.Context, req *pulumirpc.ConfigureRequest)
 	}
 	for _, l := range logins {
 		if v := get(l); v != "" && !strings.EqualFold(v, "false") {
-			return nil, status.Errorf(codes.InvalidArgument, "%s logs in with a client secret only, not with %s (%s)", Name, l.name, l.env)
+			return nil, status.Errorf(codes.InvalidArgument,
+				"%s logs in with a client secret only, not with %s (%s)", Name, l.name, l.env)
 		}
 	}
 	values := map[string]string{}
@@ -93,11 +97,12 @@ func (s *Server) Configure(ctx context.Context, req *pulumirpc.ConfigureRequest)
 	}
 	if values["metadataHost"] == "" {
 		return nil, status.Errorf(codes.InvalidArgument,
-			"%s only manages a running Switchyard: set ARM_METADATA_HOSTNAME (eval \"$(switchyard env)\"), or for Azure install the vendor's azure-native plugin", Name)
+			"%s only manages a running Switchyard: set ARM_METADATA_HOSTNAME (eval \"$(switchyard env)\"), or for Azure install the vendor's azure-native plugin",
+			Name)
 	}
 	client, err := armclient.New(armclient.Options{
-		MetadataHost: values["metadataHost"], SubscriptionID: values["subscriptionId"], TenantID: values["tenantId"],
-		ClientID: values["clientId"], ClientSecret: values["clientSecret"],
+		MetadataHost: values["metadataHost"], SubscriptionID: values["subscriptionId"],
+		TenantID: values["tenantId"], ClientID: values["clientId"], ClientSecret: values["clientSecret"],
 		CertFile: s.env("SSL_CERT_FILE"), UserAgent: "switchyard-local-provider/" + Version,
 	})
 	if err != nil {
@@ -106,8 +111,10 @@ func (s *Server) Configure(ctx context.Context, req *pulumirpc.ConfigureRequest)
 	s.mu.Lock()
 	s.client, s.where = client, values["location"]
 	s.mu.Unlock()
-	s.log.Info(Name+" configured", "metadataHost", values["metadataHost"], "subscription", values["subscriptionId"], "location", values["location"])
-	return &pulumirpc.ConfigureResponse{AcceptSecrets: true, SupportsPreview: true, SupportsAutonamingConfiguration: true}, nil
+	s.log.Info(Name+" configured", "metadataHost", values["metadataHost"],
+		"subscription", values["subscriptionId"], "location", values["location"])
+	return &pulumirpc.ConfigureResponse{AcceptSecrets: true, SupportsPreview: true,
+		SupportsAutonamingConfiguration: true}, nil
 }
 
 // text takes the quotes off a configuration value that came as JSON.
@@ -156,7 +163,8 @@ func (s *Server) Check(ctx context.Context, req *pulumirpc.CheckRequest) (*pulum
 	for _, p := range k.params {
 		if !has(news, p) {
 			fail(p, "missing required property %q", p)
-		} else if v := open(news[resource.PropertyKey(p)]); !v.IsComputed() && (!v.IsString() || v.StringValue() == "") {
+		} else if v := open(news[resource.PropertyKey(p)]); !v.IsComputed() &&
+			(!v.IsString() || v.StringValue() == "") {
 			fail(p, "%q must be a text that is not empty", p)
 		}
 	}
@@ -207,14 +215,16 @@ func has(m resource.PropertyMap, name string) bool {
 // locationFor is the location of a resource that names none: what it had, what the
 // configuration says, or that of its group, as with the vendor's plugin. It is
 // unknown while the group is.
-func (s *Server) locationFor(ctx context.Context, k *kind, news, olds resource.PropertyMap) (resource.PropertyValue, error) {
+func (s *Server) locationFor(ctx context.Context, k *kind, news, olds resource.PropertyMap) (
+	resource.PropertyValue, error) {
 	if old := open(olds["location"]); old.IsString() {
 		return old, nil
 	}
 	if where := s.location(); where != "" {
 		return resource.NewStringProperty(where), nil
 	}
-	missing := fmt.Errorf("missing required property %q, and the provider has no default: set azure-native:location", "location")
+	missing := fmt.Errorf(
+		"missing required property %q, and the provider has no default: set azure-native:location", "location")
 	if k.location != ofGroup {
 		return resource.PropertyValue{}, missing
 	}

@@ -17,7 +17,8 @@ import (
 
 // Create makes a resource. One that exists already is an error, as it is with the
 // vendor's plugin: a resource belongs to one stack.
-func (s *Server) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
+func (s *Server) Create(ctx context.Context, req *pulumirpc.CreateRequest) (
+	*pulumirpc.CreateResponse, error) {
 	ctx, cancel := s.call(ctx, req.GetTimeout())
 	defer cancel()
 	r, err := s.target(typeOf(req.GetType(), req.GetUrn()), req.GetProperties())
@@ -35,7 +36,8 @@ func (s *Server) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*pul
 	if !r.kind.exists {
 		_, err := r.arm.Do(ctx, "GET", id, r.apiVersion, nil)
 		if err == nil {
-			return nil, status.Errorf(codes.AlreadyExists, "cannot create already existing resource %s: import it or delete it", id)
+			return nil, status.Errorf(codes.AlreadyExists,
+				"cannot create already existing resource %s: import it or delete it", id)
 		}
 		if !armclient.IsNotFound(err) {
 			return nil, answer(ctx, err)
@@ -49,7 +51,8 @@ func (s *Server) Create(ctx context.Context, req *pulumirpc.CreateRequest) (*pul
 }
 
 // Update writes a resource anew with all its inputs.
-func (s *Server) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (*pulumirpc.UpdateResponse, error) {
+func (s *Server) Update(ctx context.Context, req *pulumirpc.UpdateRequest) (
+	*pulumirpc.UpdateResponse, error) {
 	ctx, cancel := s.call(ctx, req.GetTimeout())
 	defer cancel()
 	r, err := s.target(typeOf(req.GetType(), req.GetUrn()), req.GetNews())
@@ -241,7 +244,8 @@ func (k *kind) preview(inputs, olds resource.PropertyMap, apiVersion string) res
 }
 
 // withIdentity adds to an identity what the service adds: its principal.
-func (k *kind) withIdentity(name string, v resource.PropertyValue, olds resource.PropertyMap) resource.PropertyValue {
+func (k *kind) withIdentity(name string, v resource.PropertyValue,
+	olds resource.PropertyMap) resource.PropertyValue {
 	if name != "identity" || !v.IsObject() {
 		return v
 	}

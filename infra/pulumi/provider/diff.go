@@ -174,8 +174,9 @@ func (c *changes) add(path string, kind pulumirpc.PropertyDiff_Kind, replace boo
 }
 
 func (c changes) response(deleteBeforeReplace bool) *pulumirpc.DiffResponse {
-	r := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, HasDetailedDiff: true, DetailedDiff: c.detailed,
-		Diffs: c.diffs, Replaces: c.replaces, DeleteBeforeReplace: deleteBeforeReplace}
+	r := &pulumirpc.DiffResponse{Changes: pulumirpc.DiffResponse_DIFF_NONE, HasDetailedDiff: true,
+		DetailedDiff: c.detailed, Diffs: c.diffs, Replaces: c.replaces,
+		DeleteBeforeReplace: deleteBeforeReplace}
 	if len(c.detailed) > 0 {
 		r.Changes = pulumirpc.DiffResponse_DIFF_SOME
 	}

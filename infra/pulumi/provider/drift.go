@@ -8,7 +8,8 @@ import (
 
 // readOnly are members of objects that are inputs otherwise, which the service
 // sets: they are no drift.
-var readOnly = words("principalId tenantId encryptedCredential lastPublishTime runtimeState provisioningState")
+var readOnly = words(
+	"principalId tenantId encryptedCredential lastPublishTime runtimeState provisioningState")
 
 // imported makes the inputs of a resource that no program had: what the service
 // answered, without what it answers when an input is missing.

@@ -22,12 +22,13 @@ var keyLists = map[string]string{
 }
 
 // secretKeys are the members of an answer to listKeys that nobody may see.
-var secretKeys = words(`primaryConnectionString secondaryConnectionString aliasPrimaryConnectionString aliasSecondaryConnectionString
-	primaryKey secondaryKey`)
+var secretKeys = words(`primaryConnectionString secondaryConnectionString aliasPrimaryConnectionString
+	aliasSecondaryConnectionString primaryKey secondaryKey`)
 
 // Invoke calls a function: list…Keys, get… of every resource type, getClientConfig
 // and getClientToken.
-func (s *Server) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (*pulumirpc.InvokeResponse, error) {
+func (s *Server) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (
+	*pulumirpc.InvokeResponse, error) {
 	ctx, cancel := s.call(ctx, 0)
 	defer cancel()
 	t, err := parseToken(req.GetTok())
@@ -61,10 +62,12 @@ func (s *Server) Invoke(ctx context.Context, req *pulumirpc.InvokeRequest) (*pul
 }
 
 // function answers a call, or says which argument is missing.
-func function(ctx context.Context, arm *armclient.Client, t token, in map[string]any) (resource.PropertyMap, *pulumirpc.CheckFailure, error) {
+func function(ctx context.Context, arm *armclient.Client, t token, in map[string]any) (
+	resource.PropertyMap, *pulumirpc.CheckFailure, error) {
 	switch t.key() {
 	case "authorization:getClientConfig":
-		return resource.NewPropertyMapFromMap(map[string]any{"clientId": arm.ClientID(), "tenantId": arm.TenantID(), "subscriptionId": arm.SubscriptionID()}), nil, nil
+		return resource.NewPropertyMapFromMap(map[string]any{"clientId": arm.ClientID(), "tenantId": arm.TenantID(),
+			"subscriptionId": arm.SubscriptionID()}), nil, nil
 	case "authorization:getClientToken":
 		audience, _ := in["endpoint"].(string)
 		if audience == "" {
@@ -103,10 +106,13 @@ func function(ctx context.Context, arm *armclient.Client, t token, in map[string
 			return get(ctx, arm, k, version(t, k), in)
 		}
 	}
-	return nil, nil, fmt.Errorf("function %q is not supported by %s; it knows get… of the resource types it knows, listNamespaceKeys, listQueueKeys, listTopicKeys, getClientConfig and getClientToken", pkg+":"+t.key(), Name)
+	return nil, nil, fmt.Errorf(
+		"function %q is not supported by %s; it knows get… of the resource types it knows, listNamespaceKeys, listQueueKeys, listTopicKeys, getClientConfig and getClientToken",
+		pkg+":"+t.key(), Name)
 }
 
-func get(ctx context.Context, arm *armclient.Client, k *kind, apiVersion string, in map[string]any) (resource.PropertyMap, *pulumirpc.CheckFailure, error) {
+func get(ctx context.Context, arm *armclient.Client, k *kind, apiVersion string, in map[string]any) (
+	resource.PropertyMap, *pulumirpc.CheckFailure, error) {
 	id, failure := idOf(k, arm, in)
 	if failure != nil {
 		return nil, failure, nil

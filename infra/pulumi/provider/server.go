@@ -71,8 +71,10 @@ func (s *Server) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.Plug
 }
 
 // Handshake tells what the protocol's newer engines ask first.
-func (s *Server) Handshake(context.Context, *pulumirpc.ProviderHandshakeRequest) (*pulumirpc.ProviderHandshakeResponse, error) {
-	return &pulumirpc.ProviderHandshakeResponse{AcceptSecrets: true, AcceptResources: false, AcceptOutputs: false, SupportsAutonamingConfiguration: true}, nil
+func (s *Server) Handshake(context.Context, *pulumirpc.ProviderHandshakeRequest) (
+	*pulumirpc.ProviderHandshakeResponse, error) {
+	return &pulumirpc.ProviderHandshakeResponse{AcceptSecrets: true, AcceptResources: false,
+		AcceptOutputs: false, SupportsAutonamingConfiguration: true}, nil
 }
 
 // Attach is called by an engine that was told to use a running provider.
@@ -91,18 +93,23 @@ func (s *Server) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error)
 
 // GetSchema answers a schema without resources: programs in Go, Node, Python and
 // .NET need none, YAML programs and generated import code are not supported.
-func (s *Server) GetSchema(context.Context, *pulumirpc.GetSchemaRequest) (*pulumirpc.GetSchemaResponse, error) {
-	return &pulumirpc.GetSchemaResponse{Schema: fmt.Sprintf(`{"name":%q,"version":%q,"displayName":%q,"description":%q}`,
-		pkg, Version, Name, "Maps azure-native resources to a running Switchyard. Not the vendor's provider.")}, nil
+func (s *Server) GetSchema(context.Context, *pulumirpc.GetSchemaRequest) (
+	*pulumirpc.GetSchemaResponse, error) {
+	return &pulumirpc.GetSchemaResponse{
+		Schema: fmt.Sprintf(`{"name":%q,"version":%q,"displayName":%q,"description":%q}`,
+			pkg, Version, Name,
+			"Maps azure-native resources to a running Switchyard. Not the vendor's provider.")}, nil
 }
 
 // GetMapping has nothing to offer to converters.
-func (s *Server) GetMapping(context.Context, *pulumirpc.GetMappingRequest) (*pulumirpc.GetMappingResponse, error) {
+func (s *Server) GetMapping(context.Context, *pulumirpc.GetMappingRequest) (
+	*pulumirpc.GetMappingResponse, error) {
 	return &pulumirpc.GetMappingResponse{}, nil
 }
 
 // GetMappings has nothing to offer to converters.
-func (s *Server) GetMappings(context.Context, *pulumirpc.GetMappingsRequest) (*pulumirpc.GetMappingsResponse, error) {
+func (s *Server) GetMappings(context.Context, *pulumirpc.GetMappingsRequest) (
+	*pulumirpc.GetMappingsResponse, error) {
 	return &pulumirpc.GetMappingsResponse{}, nil
 }
 

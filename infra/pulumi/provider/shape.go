@@ -20,9 +20,11 @@ type shape struct {
 
 var (
 	pipelineShape = &shape{list: "activities",
-		keep:   words("name type description dependsOn userProperties policy linkedServiceName inputs outputs state onInactiveMarkAs"),
+		keep: words(
+			"name type description dependsOn userProperties policy linkedServiceName inputs outputs state onInactiveMarkAs"),
 		within: words("activities ifTrueActivities ifFalseActivities defaultActivities cases")}
-	datasetShape            = &shape{keep: words("type description linkedServiceName parameters annotations folder schema structure")}
+	datasetShape = &shape{
+		keep: words("type description linkedServiceName parameters annotations folder schema structure")}
 	linkedServiceShape      = &shape{keep: words("type version description connectVia parameters annotations")}
 	triggerShape            = &shape{keep: words("type description annotations pipelines pipeline runtimeState")}
 	dataFlowShape           = &shape{keep: words("type description annotations folder")}
@@ -44,7 +46,9 @@ func (s *shape) nest(o map[string]any, path string) (map[string]any, error) {
 		return o, nil
 	}
 	if _, ok := o["typeProperties"]; ok {
-		return nil, fmt.Errorf("%s.typeProperties: azure-native takes the members of typeProperties beside type, not below typeProperties", path)
+		return nil, fmt.Errorf(
+			"%s.typeProperties: azure-native takes the members of typeProperties beside type, not below typeProperties",
+			path)
 	}
 	out, inner := map[string]any{}, map[string]any{}
 	for name, v := range o {
@@ -92,7 +96,8 @@ func (s *shape) flatten(o map[string]any, path string) (map[string]any, error) {
 
 // each applies f to the objects of a list; the objects of a Switch's cases have
 // their activities one level deeper.
-func (s *shape) each(v any, path string, f func(map[string]any, string) (map[string]any, error)) (any, error) {
+func (s *shape) each(v any, path string,
+	f func(map[string]any, string) (map[string]any, error)) (any, error) {
 	list, ok := v.([]any)
 	if !ok {
 		return v, nil // the service says what is wrong with it
@@ -164,7 +169,8 @@ func (k *kind) body(inputs map[string]any) (map[string]any, error) {
 
 // outputsOf makes a resource's outputs from what the service answered. Members that
 // the vendor's SDKs do not have are left out, as are nulls.
-func (k *kind) outputsOf(body map[string]any, params map[string]string, apiVersion string) (map[string]any, error) {
+func (k *kind) outputsOf(body map[string]any, params map[string]string, apiVersion string) (
+	map[string]any, error) {
 	flat := map[string]any{}
 	properties, _ := body["properties"].(map[string]any)
 	if k.explicit {

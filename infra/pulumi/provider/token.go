@@ -58,7 +58,8 @@ func kindOf(s string) (*kind, string, error) {
 	}
 	k, ok := byToken[t.key()]
 	if !ok {
-		return nil, "", fmt.Errorf("resource type %q is not supported by %s; it knows %s", s, Name, strings.Join(supported(), ", "))
+		return nil, "", fmt.Errorf("resource type %q is not supported by %s; it knows %s",
+			s, Name, strings.Join(supported(), ", "))
 	}
 	if t.APIVersion != "" {
 		return k, t.APIVersion, nil

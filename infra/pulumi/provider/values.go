@@ -10,11 +10,13 @@ import (
 
 // properties reads a message's struct, with secrets and unknown values kept.
 func properties(s *structpb.Struct, label string) (resource.PropertyMap, error) {
-	return plugin.UnmarshalProperties(s, plugin.MarshalOptions{Label: label, KeepUnknowns: true, KeepSecrets: true, SkipNulls: true, RejectAssets: true})
+	return plugin.UnmarshalProperties(s, plugin.MarshalOptions{Label: label, KeepUnknowns: true,
+		KeepSecrets: true, SkipNulls: true, RejectAssets: true})
 }
 
 func message(m resource.PropertyMap, label string) (*structpb.Struct, error) {
-	return plugin.MarshalProperties(m, plugin.MarshalOptions{Label: label, KeepUnknowns: true, KeepSecrets: true, SkipNulls: true})
+	return plugin.MarshalProperties(m,
+		plugin.MarshalOptions{Label: label, KeepUnknowns: true, KeepSecrets: true, SkipNulls: true})
 }
 
 // open takes secrets and outputs off a value, at every depth. The result is for

@@ -34,7 +34,8 @@ import (
 func main() {
 	var o options
 	flag.BoolVar(&o.keep, "keep", false, "keep Switchyard running until an interrupt")
-	flag.StringVar(&o.text, "text", "URGENT: our shop is down since 8 am and nobody answers the phone!", "text of the ticket")
+	flag.StringVar(&o.text, "text",
+		"URGENT: our shop is down since 8 am and nobody answers the phone!", "text of the ticket")
 	flag.StringVar(&o.tier, "tier", "Standard", "tier of the namespace: Basic, Standard or Premium")
 	flag.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long to wait for the answer")
 	flag.Parse()
@@ -77,7 +78,8 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	p, err := local.Attach(filepath.Join(dir, "pulumi"), engine, s.Env, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	p, err := local.Attach(filepath.Join(dir, "pulumi"), engine, s.Env,
+		slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		return err
 	}
@@ -136,7 +138,8 @@ func ask(ctx context.Context, env, out map[string]string, o options) error {
 	if err != nil {
 		return because(ctx, err)
 	}
-	fmt.Printf("\nrun     %s\n        %s, pipeline %s, started by %s, %d ms\nresult  %s\n", r.ID, r.Status, r.Pipeline, r.InvokedBy.Name, r.Duration, answer.body)
+	fmt.Printf("\nrun     %s\n        %s, pipeline %s, started by %s, %d ms\nresult  %s\n",
+		r.ID, r.Status, r.Pipeline, r.InvokedBy.Name, r.Duration, answer.body)
 	return nil
 }
 

@@ -33,7 +33,8 @@ func sendAndReceive(ctx context.Context, out map[string]string, text string) (an
 		return answered{}, err
 	}
 	const id = "ticket-1"
-	if err := sender.SendMessage(ctx, &azservicebus.Message{MessageID: to.Ptr(id), ContentType: to.Ptr("application/json"), Body: body}, nil); err != nil {
+	if err := sender.SendMessage(ctx, &azservicebus.Message{MessageID: to.Ptr(id),
+		ContentType: to.Ptr("application/json"), Body: body}, nil); err != nil {
 		return answered{}, fmt.Errorf("send: %w", err)
 	}
 	receiver, err := client.NewReceiverForQueue(out["service_bus_results_queue_name"], nil)

@@ -19,12 +19,15 @@ type pipelineRun struct {
 // finished asks the factory about a run until it has ended, and refuses one that has
 // not succeeded.
 func finished(ctx context.Context, env, out map[string]string, id string) (pipelineRun, error) {
-	arm, err := armclient.New(armclient.Options{MetadataHost: env["ARM_METADATA_HOSTNAME"], SubscriptionID: env["ARM_SUBSCRIPTION_ID"], TenantID: env["ARM_TENANT_ID"],
-		ClientID: env["ARM_CLIENT_ID"], ClientSecret: env["ARM_CLIENT_SECRET"], CertFile: env["SSL_CERT_FILE"], UserAgent: "switchyard-up/" + provider.Version})
+	arm, err := armclient.New(armclient.Options{MetadataHost: env["ARM_METADATA_HOSTNAME"],
+		SubscriptionID: env["ARM_SUBSCRIPTION_ID"], TenantID: env["ARM_TENANT_ID"], ClientID: env["ARM_CLIENT_ID"],
+		ClientSecret: env["ARM_CLIENT_SECRET"], CertFile: env["SSL_CERT_FILE"],
+		UserAgent: "switchyard-up/" + provider.Version})
 	if err != nil {
 		return pipelineRun{}, err
 	}
-	path := fmt.Sprintf("/subscriptions/%s/resourceGroups/%s/providers/Microsoft.DataFactory/factories/%s/pipelineruns/%s",
+	path := fmt.Sprintf(
+		"/subscriptions/%s/resourceGroups/%s/providers/Microsoft.DataFactory/factories/%s/pipelineruns/%s",
 		arm.SubscriptionID(), out["resource_group_name"], out["data_factory_name"], id)
 	for {
 		r, err := arm.Do(ctx, "GET", path, "2018-06-01", nil)

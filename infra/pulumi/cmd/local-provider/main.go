@@ -24,8 +24,10 @@ import (
 func main() {
 	port := flag.Int("port", 0, "port on 127.0.0.1; 0 takes a free one")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "%s for Pulumi, version %s: serves azure-native resources of a running Switchyard.\n"+
-			"It prints its port; set PULUMI_DEBUG_PROVIDERS=azure-native:PORT for the engine.\n\n", provider.Name, provider.Version)
+		fmt.Fprintf(flag.CommandLine.Output(),
+			"%s for Pulumi, version %s: serves azure-native resources of a running Switchyard.\n"+
+				"It prints its port; set PULUMI_DEBUG_PROVIDERS=azure-native:PORT for the engine.\n\n",
+			provider.Name, provider.Version)
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -44,7 +46,8 @@ func run(port int) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	log.Info(provider.Name+" (not the vendor's) serves azure-native", "address", l.Addr().String(), "version", provider.Version)
+	log.Info(provider.Name+" (not the vendor's) serves azure-native",
+		"address", l.Addr().String(), "version", provider.Version)
 	fmt.Println(l.Addr().(*net.TCPAddr).Port)
 	return provider.Serve(ctx, l, provider.New(provider.Options{Logger: log, Getenv: os.Getenv}))
 }

@@ -20,7 +20,8 @@ type FactoryArgs struct {
 }
 
 // NewFactory declares a data factory.
-func NewFactory(ctx *pulumi.Context, name string, args FactoryArgs, opts ...pulumi.ResourceOption) (*Factory, error) {
+func NewFactory(ctx *pulumi.Context, name string, args FactoryArgs, opts ...pulumi.ResourceOption) (
+	*Factory, error) {
 	return register(ctx, "datafactory:Factory", name, args, &Factory{}, opts)
 }
 
@@ -46,7 +47,8 @@ type LinkedServiceArgs struct {
 }
 
 // NewLinkedService declares a linked service.
-func NewLinkedService(ctx *pulumi.Context, name string, args LinkedServiceArgs, opts ...pulumi.ResourceOption) (*Child, error) {
+func NewLinkedService(ctx *pulumi.Context, name string, args LinkedServiceArgs,
+	opts ...pulumi.ResourceOption) (*Child, error) {
 	return register(ctx, "datafactory:LinkedService", name, args, &Child{}, opts)
 }
 
@@ -59,7 +61,8 @@ type TriggerArgs struct {
 }
 
 // NewTrigger declares a trigger.
-func NewTrigger(ctx *pulumi.Context, name string, args TriggerArgs, opts ...pulumi.ResourceOption) (*Child, error) {
+func NewTrigger(ctx *pulumi.Context, name string, args TriggerArgs,
+	opts ...pulumi.ResourceOption) (*Child, error) {
 	return register(ctx, "datafactory:Trigger", name, args, &Child{}, opts)
 }
 
@@ -82,6 +85,7 @@ type PipelineArgs struct {
 }
 
 // NewPipeline declares a pipeline.
-func NewPipeline(ctx *pulumi.Context, name string, args PipelineArgs, opts ...pulumi.ResourceOption) (*Pipeline, error) {
+func NewPipeline(ctx *pulumi.Context, name string, args PipelineArgs, opts ...pulumi.ResourceOption) (
+	*Pipeline, error) {
 	return register(ctx, "datafactory:Pipeline", name, args, &Pipeline{}, opts)
 }

@@ -28,7 +28,8 @@ func inputs(args any) pulumi.Map {
 }
 
 // register declares a resource; r is its struct of outputs.
-func register[R pulumi.CustomResource](ctx *pulumi.Context, name, logical string, args any, r R, opts []pulumi.ResourceOption) (R, error) {
+func register[R pulumi.CustomResource](ctx *pulumi.Context, name, logical string, args any, r R,
+	opts []pulumi.ResourceOption) (R, error) {
 	err := ctx.RegisterResource(token(name), logical, inputs(args), r, opts...)
 	return r, err
 }
@@ -56,7 +57,8 @@ type ResourceGroupArgs struct {
 }
 
 // NewResourceGroup declares a resource group.
-func NewResourceGroup(ctx *pulumi.Context, name string, args ResourceGroupArgs, opts ...pulumi.ResourceOption) (*ResourceGroup, error) {
+func NewResourceGroup(ctx *pulumi.Context, name string, args ResourceGroupArgs,
+	opts ...pulumi.ResourceOption) (*ResourceGroup, error) {
 	return register(ctx, "resources:ResourceGroup", name, args, &ResourceGroup{}, opts)
 }
 
@@ -76,7 +78,8 @@ type RoleAssignmentArgs struct {
 }
 
 // NewRoleAssignment declares a role assignment.
-func NewRoleAssignment(ctx *pulumi.Context, name string, args RoleAssignmentArgs, opts ...pulumi.ResourceOption) (*RoleAssignment, error) {
+func NewRoleAssignment(ctx *pulumi.Context, name string, args RoleAssignmentArgs,
+	opts ...pulumi.ResourceOption) (*RoleAssignment, error) {
 	return register(ctx, "authorization:RoleAssignment", name, args, &RoleAssignment{}, opts)
 }
 

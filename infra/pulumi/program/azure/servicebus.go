@@ -21,7 +21,8 @@ type NamespaceArgs struct {
 }
 
 // NewNamespace declares a namespace.
-func NewNamespace(ctx *pulumi.Context, name string, args NamespaceArgs, opts ...pulumi.ResourceOption) (*Namespace, error) {
+func NewNamespace(ctx *pulumi.Context, name string, args NamespaceArgs, opts ...pulumi.ResourceOption) (
+	*Namespace, error) {
 	return register(ctx, "servicebus:Namespace", name, args, &Namespace{}, opts)
 }
 
@@ -43,7 +44,8 @@ type QueueArgs struct {
 }
 
 // NewQueue declares a queue.
-func NewQueue(ctx *pulumi.Context, name string, args QueueArgs, opts ...pulumi.ResourceOption) (*Queue, error) {
+func NewQueue(ctx *pulumi.Context, name string, args QueueArgs,
+	opts ...pulumi.ResourceOption) (*Queue, error) {
 	return register(ctx, "servicebus:Queue", name, args, &Queue{}, opts)
 }
 
@@ -62,7 +64,8 @@ type TopicArgs struct {
 }
 
 // NewTopic declares a topic.
-func NewTopic(ctx *pulumi.Context, name string, args TopicArgs, opts ...pulumi.ResourceOption) (*Topic, error) {
+func NewTopic(ctx *pulumi.Context, name string, args TopicArgs,
+	opts ...pulumi.ResourceOption) (*Topic, error) {
 	return register(ctx, "servicebus:Topic", name, args, &Topic{}, opts)
 }
 
@@ -82,7 +85,8 @@ type SubscriptionArgs struct {
 }
 
 // NewSubscription declares a subscription.
-func NewSubscription(ctx *pulumi.Context, name string, args SubscriptionArgs, opts ...pulumi.ResourceOption) (*Subscription, error) {
+func NewSubscription(ctx *pulumi.Context, name string, args SubscriptionArgs, opts ...pulumi.ResourceOption) (
+	*Subscription, error) {
 	return register(ctx, "servicebus:Subscription", name, args, &Subscription{}, opts)
 }
 
@@ -101,13 +105,16 @@ type NamespaceAuthorizationRuleArgs struct {
 }
 
 // NewNamespaceAuthorizationRule declares an authorization rule.
-func NewNamespaceAuthorizationRule(ctx *pulumi.Context, name string, args NamespaceAuthorizationRuleArgs, opts ...pulumi.ResourceOption) (*NamespaceAuthorizationRule, error) {
-	return register(ctx, "servicebus:NamespaceAuthorizationRule", name, args, &NamespaceAuthorizationRule{}, opts)
+func NewNamespaceAuthorizationRule(ctx *pulumi.Context, name string, args NamespaceAuthorizationRuleArgs,
+	opts ...pulumi.ResourceOption) (*NamespaceAuthorizationRule, error) {
+	return register(ctx, "servicebus:NamespaceAuthorizationRule", name, args,
+		&NamespaceAuthorizationRule{}, opts)
 }
 
 // PrimaryConnectionString asks for the keys of a rule of a namespace, once all three
 // exist; the answer is a secret.
-func PrimaryConnectionString(ctx *pulumi.Context, group *ResourceGroup, ns *Namespace, rule *NamespaceAuthorizationRule) pulumi.StringOutput {
+func PrimaryConnectionString(ctx *pulumi.Context, group *ResourceGroup, ns *Namespace,
+	rule *NamespaceAuthorizationRule) pulumi.StringOutput {
 	// The rule's ID is part of what is waited for: in a preview it is not known, and
 	// a rule that does not exist has no keys.
 	all := pulumi.All(group.Name, ns.Name, rule.Name, rule.ID())

@@ -139,7 +139,8 @@ func (c *Client) Do(ctx context.Context, method, path, apiVersion string, body a
 	if err != nil {
 		return nil, err
 	}
-	u := strings.TrimRight(cloud.ResourceManager, "/") + EscapePath(path) + "?api-version=" + url.QueryEscape(apiVersion)
+	u := strings.TrimRight(cloud.ResourceManager, "/") + EscapePath(path) + "?api-version=" +
+		url.QueryEscape(apiVersion)
 	return c.send(ctx, method, u, body)
 }
 
@@ -186,7 +187,8 @@ func (c *Client) send(ctx context.Context, method, u string, body any) (*Respons
 			refreshed = true
 			c.forget(token)
 			continue
-		case (r.StatusCode == http.StatusTooManyRequests || r.StatusCode == http.StatusServiceUnavailable) && try < 4:
+		case (r.StatusCode == http.StatusTooManyRequests ||
+			r.StatusCode == http.StatusServiceUnavailable) && try < 4:
 			if err := c.pause(ctx, r.Header); err != nil {
 				return nil, err
 			}

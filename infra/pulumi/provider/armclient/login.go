@@ -34,8 +34,12 @@ func (c *Client) Cloud(ctx context.Context) (*Cloud, error) {
 	if err := json.Unmarshal(raw, &cloud); err != nil {
 		return nil, fmt.Errorf("cloud metadata of %s: %w", u, err)
 	}
-	if !strings.HasPrefix(cloud.ResourceManager, "https://") || !strings.HasPrefix(cloud.Authentication.LoginEndpoint, "https://") || len(cloud.Authentication.Audiences) == 0 {
-		return nil, fmt.Errorf("cloud metadata of %s: resourceManager, authentication.loginEndpoint or authentication.audiences is missing or not https", u)
+	if !strings.HasPrefix(cloud.ResourceManager, "https://") ||
+		!strings.HasPrefix(cloud.Authentication.LoginEndpoint, "https://") ||
+		len(cloud.Authentication.Audiences) == 0 {
+		return nil, fmt.Errorf(
+			"cloud metadata of %s: resourceManager, authentication.loginEndpoint or authentication.audiences is missing or not https",
+			u)
 	}
 	c.cloud = &cloud
 	return c.cloud, nil
@@ -78,7 +82,8 @@ func (c *Client) Token(ctx context.Context, audience string) (string, time.Durat
 	if err != nil {
 		return "", 0, err
 	}
-	u := strings.TrimRight(cloud.Authentication.LoginEndpoint, "/") + "/" + url.PathEscape(c.o.TenantID) + "/oauth2/v2.0/token"
+	u := strings.TrimRight(cloud.Authentication.LoginEndpoint, "/") + "/" + url.PathEscape(c.o.TenantID) +
+		"/oauth2/v2.0/token"
 	form := url.Values{
 		"grant_type":    {"client_credentials"},
 		"client_id":     {c.o.ClientID},
@@ -105,7 +110,8 @@ func (c *Client) Token(ctx context.Context, audience string) (string, time.Durat
 		return "", 0, fmt.Errorf("login: %s answered %s, not JSON", u, r.Status)
 	}
 	if r.StatusCode != http.StatusOK || answer.AccessToken == "" {
-		return "", 0, fmt.Errorf("login as %s: %s: %s: %s", c.o.ClientID, r.Status, answer.Error, answer.Description)
+		return "", 0, fmt.Errorf("login as %s: %s: %s: %s",
+			c.o.ClientID, r.Status, answer.Error, answer.Description)
 	}
 	seconds, err := time.ParseDuration(strings.Trim(string(answer.ExpiresIn), `"`) + "s")
 	if err != nil {

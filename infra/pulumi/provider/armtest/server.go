@@ -58,7 +58,8 @@ type Server struct {
 // New starts a server that ends with the test.
 func New(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{resources: map[string]map[string]any{}, pending: map[string]int{}, polls: map[string]int{}, fail: map[string]int{}}
+	s := &Server{resources: map[string]map[string]any{}, pending: map[string]int{}, polls: map[string]int{},
+		fail: map[string]int{}}
 	s.http = httptest.NewTLSServer(http.HandlerFunc(s.serve))
 	t.Cleanup(s.http.Close)
 	s.URL = s.http.URL
@@ -73,8 +74,12 @@ func New(t testing.TB) *Server {
 // Env are the variables that lead a provider here.
 func (s *Server) Env() map[string]string {
 	return map[string]string{
-		"ARM_METADATA_HOSTNAME": strings.TrimPrefix(s.URL, "https://"), "SSL_CERT_FILE": s.CertFile,
-		"ARM_SUBSCRIPTION_ID": Subscription, "ARM_TENANT_ID": Tenant, "ARM_CLIENT_ID": ClientID, "ARM_CLIENT_SECRET": ClientSecret,
+		"ARM_METADATA_HOSTNAME":          strings.TrimPrefix(s.URL, "https://"),
+		"SSL_CERT_FILE":                  s.CertFile,
+		"ARM_SUBSCRIPTION_ID":            Subscription,
+		"ARM_TENANT_ID":                  Tenant,
+		"ARM_CLIENT_ID":                  ClientID,
+		"ARM_CLIENT_SECRET":              ClientSecret,
 		"ARM_DISABLE_INSTANCE_DISCOVERY": "true",
 	}
 }
@@ -134,22 +139,27 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Path == "/metadata/endpoints":
 		write(w, http.StatusOK, map[string]any{"name": "Switchyard", "resourceManager": s.URL + "/",
-			"authentication": map[string]any{"loginEndpoint": s.URL, "audiences": []string{s.URL, "https://management.azure.com/"}}})
+			"authentication": map[string]any{"loginEndpoint": s.URL,
+				"audiences": []string{s.URL, "https://management.azure.com/"}}})
 	case r.URL.Path == "/"+Tenant+"/oauth2/v2.0/token":
 		s.login(w, r)
 	case r.Header.Get("Authorization") != "Bearer "+token:
 		failure(w, http.StatusUnauthorized, "AuthenticationFailed", "no or another token")
 	case r.URL.Query().Get("api-version") == "":
-		failure(w, http.StatusBadRequest, "MissingApiVersionParameter", "the api-version query parameter is required")
+		failure(w, http.StatusBadRequest, "MissingApiVersionParameter",
+			"the api-version query parameter is required")
 	default:
 		s.resource(w, r)
 	}
 }
 
 func (s *Server) login(w http.ResponseWriter, r *http.Request) {
-	if s.loginFail || r.PostFormValue("grant_type") != "client_credentials" || r.PostFormValue("client_id") != ClientID ||
-		r.PostFormValue("client_secret") != ClientSecret || !strings.HasSuffix(r.PostFormValue("scope"), "/.default") {
-		write(w, http.StatusUnauthorized, map[string]any{"error": "invalid_client", "error_description": "AADSTS7000215: wrong secret"})
+	if s.loginFail || r.PostFormValue("grant_type") != "client_credentials" ||
+		r.PostFormValue("client_id") != ClientID ||
+		r.PostFormValue("client_secret") != ClientSecret ||
+		!strings.HasSuffix(r.PostFormValue("scope"), "/.default") {
+		write(w, http.StatusUnauthorized,
+			map[string]any{"error": "invalid_client", "error_description": "AADSTS7000215: wrong secret"})
 		return
 	}
 	write(w, http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": 3600, "access_token": token})
@@ -190,15 +200,20 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) {
 		s.delete(w, key)
 	case r.Method == http.MethodPost && strings.HasSuffix(key, "/listkeys"):
 		name := key[strings.LastIndex(strings.TrimSuffix(key, "/listkeys"), "/")+1 : len(key)-len("/listkeys")]
-		write(w, http.StatusOK, map[string]any{"keyName": name, "primaryKey": "pk", "secondaryKey": "sk",
-			"primaryConnectionString": "Endpoint=sb://localhost;SharedAccessKey=pk", "secondaryConnectionString": "Endpoint=sb://localhost;SharedAccessKey=sk"})
+		write(w, http.StatusOK, map[string]any{
+			"keyName":                   name,
+			"primaryKey":                "pk",
+			"secondaryKey":              "sk",
+			"primaryConnectionString":   "Endpoint=sb://localhost;SharedAccessKey=pk",
+			"secondaryConnectionString": "Endpoint=sb://localhost;SharedAccessKey=sk"})
 	case r.Method == http.MethodPost && (strings.HasSuffix(key, "/start") || strings.HasSuffix(key, "/stop")):
 		trigger := s.resources[key[:strings.LastIndex(key, "/")]]
 		if trigger == nil {
 			failure(w, http.StatusNotFound, "TriggerNotFound", id)
 			return
 		}
-		trigger["properties"].(map[string]any)["runtimeState"] = map[string]string{"start": "Started", "stop": "Stopped"}[key[strings.LastIndex(key, "/")+1:]]
+		trigger["properties"].(map[string]any)["runtimeState"] = map[string]string{
+			"start": "Started", "stop": "Stopped"}[key[strings.LastIndex(key, "/")+1:]]
 		w.WriteHeader(http.StatusOK)
 	default:
 		failure(w, http.StatusNotFound, "InvalidResourceType", r.Method+" "+id)
@@ -208,7 +223,8 @@ func (s *Server) resource(w http.ResponseWriter, r *http.Request) {
 func (s *Server) put(w http.ResponseWriter, id string, body map[string]any) {
 	key := strings.ToLower(id)
 	if parent := parentOf(key); parent != "" && s.resources[parent] == nil {
-		failure(w, http.StatusNotFound, "ParentResourceNotFound", fmt.Sprintf("parent resource %q not found", parent))
+		failure(w, http.StatusNotFound, "ParentResourceNotFound",
+			fmt.Sprintf("parent resource %q not found", parent))
 		return
 	}
 	stored := maps.Clone(body)
