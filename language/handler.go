@@ -67,12 +67,15 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler) serve(w http.ResponseWriter, r *http.Request) (*response, error) {
 	if r.URL.Path != Path {
 		if strings.HasPrefix(r.URL.Path, "/language/analyze-text/jobs") {
-			return nil, gateway(http.StatusNotFound, "Asynchronous jobs are not supported by this endpoint; send the documents to %s.", Path)
+			return nil, gateway(http.StatusNotFound,
+				"Asynchronous jobs are not supported by this endpoint; send the documents to %s.", Path)
 		}
-		return nil, gateway(http.StatusNotFound, "Resource %s not found; this endpoint serves POST %s.", r.URL.Path, Path)
+		return nil, gateway(http.StatusNotFound,
+			"Resource %s not found; this endpoint serves POST %s.", r.URL.Path, Path)
 	}
 	if !h.authorized(r.Header.Values("Ocp-Apim-Subscription-Key")) {
-		return nil, gateway(http.StatusUnauthorized, "Access denied: the header Ocp-Apim-Subscription-Key is missing or does not carry a key of this resource.")
+		return nil, gateway(http.StatusUnauthorized,
+			"Access denied: the header Ocp-Apim-Subscription-Key is missing or does not carry a key of this resource.")
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -84,7 +87,8 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) (*response, erro
 	}
 	if ct := r.Header.Get("Content-Type"); ct != "" {
 		if mt, _, err := mime.ParseMediaType(ct); err != nil || mt != "application/json" {
-			return nil, gateway(http.StatusUnsupportedMediaType, "Content-Type %q is not supported; use application/json.", ct)
+			return nil, gateway(http.StatusUnsupportedMediaType,
+				"Content-Type %q is not supported; use application/json.", ct)
 		}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -121,13 +125,16 @@ func query(r *http.Request) (stats bool, err error) {
 	q := r.URL.Query()
 	switch v := q.Get("api-version"); {
 	case v == "":
-		return false, badRequest(innerInvalidParameterValue, "The query parameter api-version is missing. Supported: %s.", strings.Join(apiVersions, ", "))
+		return false, badRequest(innerInvalidParameterValue,
+			"The query parameter api-version is missing. Supported: %s.", strings.Join(apiVersions, ", "))
 	case !slices.Contains(apiVersions, v):
-		return false, badRequest(innerInvalidParameterValue, "The api-version %q is not supported. Supported: %s.", v, strings.Join(apiVersions, ", "))
+		return false, badRequest(innerInvalidParameterValue,
+			"The api-version %q is not supported. Supported: %s.", v, strings.Join(apiVersions, ", "))
 	}
 	if v := q.Get("showStats"); v != "" {
 		if stats, err = strconv.ParseBool(v); err != nil {
-			return false, badRequest(innerInvalidParameterValue, "The query parameter showStats must be true or false, not %q.", v)
+			return false, badRequest(innerInvalidParameterValue,
+				"The query parameter showStats must be true or false, not %q.", v)
 		}
 	}
 	return stats, nil

@@ -42,7 +42,9 @@ func parseCategories(v json.RawMessage) ([]string, error) {
 		case name == "All" || name == "Default":
 			all = true
 		case !slices.Contains(categories(), name):
-			return nil, badRequest(innerInvalidParameterValue, "The piiCategory %q is not supported by this endpoint. Supported: All, Default, %s.", name, strings.Join(categories(), ", "))
+			return nil, badRequest(innerInvalidParameterValue,
+				"The piiCategory %q is not supported by this endpoint. Supported: All, Default, %s.",
+				name, strings.Join(categories(), ", "))
 		default:
 			out = append(out, name)
 		}
@@ -146,7 +148,8 @@ func bounded(s string, from, to int) bool {
 	after, _ := utf8.DecodeRuneInString(s[to:])
 	first, _ := utf8.DecodeRuneInString(s[from:])
 	last, _ := utf8.DecodeLastRuneInString(s[:to])
-	return !(asciiAlnum(before) && (asciiAlnum(first) || first == '+')) && !(asciiAlnum(last) && asciiAlnum(after))
+	return !(asciiAlnum(before) && (asciiAlnum(first) || first == '+')) &&
+		!(asciiAlnum(last) && asciiAlnum(after))
 }
 
 func asciiAlnum(r rune) bool {

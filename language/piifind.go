@@ -66,31 +66,43 @@ func noCheck(string) (float64, bool) { return 1, true }
 // finders in order of precedence.
 var finders = []*finder{
 	{category: "Email", hint: "@", form: 0.05, names: []string{"mail", "correo", "courriel"}, check: noCheck,
-		pattern: pattern(`[A-Za-z0-9](?:[A-Za-z0-9._%+\-]*[A-Za-z0-9_])?@(?:[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,24}`)},
-	{category: "URL", hint: ":.", form: 0.02, names: []string{"http", "link", "site", "seite"}, check: noCheck, cut: cutURL,
+		pattern: pattern(
+			`[A-Za-z0-9](?:[A-Za-z0-9._%+\-]*[A-Za-z0-9_])?@(?:[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,24}`)},
+	{category: "URL", hint: ":.", form: 0.02, names: []string{"http", "link", "site", "seite"},
+		check: noCheck, cut: cutURL,
 		pattern: pattern(`(?i)(?:https?://|ftp://|www\.)[^\s<>"'“”»«\x00-\x1f\x7f-\x9f\x{fffe}\x{ffff}]{3,}`)},
-	{category: "InternationalBankingAccountNumber", hint: anyDigit, form: 0.1, names: []string{"iban", "konto", "compte", "cuenta", "account"}, check: checkIBAN, cut: cutIBAN,
+	{category: "InternationalBankingAccountNumber", hint: anyDigit, form: 0.1,
+		names: []string{"iban", "konto", "compte", "cuenta", "account"}, check: checkIBAN, cut: cutIBAN,
 		pattern: pattern(`[A-Z]{2}[0-9]{2}(?:[ \x{a0}]?[A-Z0-9]){11,30}`)},
-	{category: "CreditCardNumber", hint: anyDigit, form: 0.3, names: []string{"card", "karte", "carte", "tarjeta", "visa", "mastercard", "amex"}, check: checkCard,
+	{category: "CreditCardNumber", hint: anyDigit, form: 0.3,
+		names: []string{"card", "karte", "carte", "tarjeta", "visa", "mastercard", "amex"}, check: checkCard,
 		pattern: pattern(`[0-9](?:[ \-]?[0-9]){12,18}`)},
-	{category: "FRSocialSecurityNumber", hint: anyDigit, form: 0.3, names: []string{"sécurité sociale", "securite sociale", "insee", "nir", "vitale", "social security"}, check: checkNIR,
+	{category: "FRSocialSecurityNumber", hint: anyDigit, form: 0.3,
+		names:   []string{"sécurité sociale", "securite sociale", "insee", "nir", "vitale", "social security"},
+		check:   checkNIR,
 		pattern: pattern(`[1-478] ?[0-9]{2} ?[0-9]{2} ?(?:[0-9]{2}|2[AB]) ?[0-9]{3} ?[0-9]{3} ?[0-9]{2}`)},
-	{category: "DEValueAddedNumber", hint: anyDigit, form: 0.1, names: []string{"ust", "umsatzsteuer", "vat"}, check: func(s string) (float64, bool) { return checkMod1110(digits(s)) },
+	{category: "DEValueAddedNumber", hint: anyDigit, form: 0.1, names: []string{"ust", "umsatzsteuer", "vat"},
+		check:   func(s string) (float64, bool) { return checkMod1110(digits(s)) },
 		pattern: pattern(`DE ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}`)},
-	{category: "DETaxIdentificationNumber", hint: anyDigit, form: 0.6, names: []string{"steuer", "idnr", "tax id", "tin"}, check: checkSteuerID,
+	{category: "DETaxIdentificationNumber", hint: anyDigit, form: 0.6,
+		names: []string{"steuer", "idnr", "tax id", "tin"}, check: checkSteuerID,
 		pattern: pattern(`[1-9][0-9] ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}`)},
-	{category: "DEIdentityCardNumber", hint: anyDigit, form: 0.5, names: []string{"ausweis", "personalausweis", "identity card", "perso"}, check: checkAusweis,
+	{category: "DEIdentityCardNumber", hint: anyDigit, form: 0.5,
+		names: []string{"ausweis", "personalausweis", "identity card", "perso"}, check: checkAusweis,
 		pattern: pattern(`[CFGHJKLMNPRTVWXYZ][CFGHJKLMNPRTVWXYZ0-9]{8}[0-9]`)},
-	{category: "ESDNI", hint: anyDigit, form: 0.3, names: []string{"dni", "nif", "documento", "identidad"}, check: checkDNI,
-		pattern: pattern(`[0-9]{8}[ \-]?[A-HJ-NP-TV-Z]`)},
-	{category: "ESTaxIdentificationNumber", hint: anyDigit, form: 0.3, names: []string{"nie", "nif", "extranjero"}, check: checkDNI,
+	{category: "ESDNI", hint: anyDigit, form: 0.3, names: []string{"dni", "nif", "documento", "identidad"},
+		check: checkDNI, pattern: pattern(`[0-9]{8}[ \-]?[A-HJ-NP-TV-Z]`)},
+	{category: "ESTaxIdentificationNumber", hint: anyDigit, form: 0.3,
+		names: []string{"nie", "nif", "extranjero"}, check: checkDNI,
 		pattern: pattern(`[XYZ][ \-]?[0-9]{7}[ \-]?[A-HJ-NP-TV-Z]`)},
-	{category: "USSocialSecurityNumber", hint: anyDigit, form: 0.2, names: []string{"ssn", "social security"}, check: checkSSN,
-		pattern: pattern(`[0-9]{3}-[0-9]{2}-[0-9]{4}`)},
+	{category: "USSocialSecurityNumber", hint: anyDigit, form: 0.2, names: []string{"ssn", "social security"},
+		check: checkSSN, pattern: pattern(`[0-9]{3}-[0-9]{2}-[0-9]{4}`)},
 	{category: "IPAddress", hint: ":.", form: 0.1, names: []string{"ip"}, check: checkIP,
-		pattern: pattern(`[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:\.[0-9]{1,3}){0,3}`)},
+		pattern: pattern(
+			`[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:\.[0-9]{1,3}){0,3}`)},
 	{category: "PhoneNumber", hint: anyDigit, form: 0.2, check: checkPhone, bare: barePhone, cut: cutPhone,
-		names:   []string{"phone", "call", "tel", "mobile", "cell", "fax", "ruf", "nummer lautet", "handy", "appel", "portable", "llám", "llame", "móvil", "whatsapp", "numéro est", "número es"},
+		names: []string{"phone", "call", "tel", "mobile", "cell", "fax", "ruf", "nummer lautet", "handy", "appel",
+			"portable", "llám", "llame", "móvil", "whatsapp", "numéro est", "número es"},
 		pattern: pattern(`(?:\+|\()?[0-9](?:[ ()./\-\x{a0}]{0,2}[0-9]){6,16}`)},
 }
 
@@ -133,7 +145,8 @@ func checkPhone(s string) (float64, bool) {
 }
 
 // dateLike are dates, amounts and social security numbers that were refused.
-var dateLike = pattern(`^(?:[0-9]{4}[-./][0-9]{1,2}[-./][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./][0-9]{2,4})(?:[ ].*)?$|^(?:19|20)[0-9]{6}$|^[0-9]{1,3}(?:\.[0-9]{3})+$|^[0-9]{3}-[0-9]{2}-[0-9]{4}$`)
+var dateLike = pattern(
+	`^(?:[0-9]{4}[-./][0-9]{1,2}[-./][0-9]{1,2}|[0-9]{1,2}[-./][0-9]{1,2}[-./][0-9]{2,4})(?:[ ].*)?$|^(?:19|20)[0-9]{6}$|^[0-9]{1,3}(?:\.[0-9]{3})+$|^[0-9]{3}-[0-9]{2}-[0-9]{4}$`)
 
 // barePhone: without a + or the shape of a national number, digits are as
 // likely an order number.

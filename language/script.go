@@ -39,18 +39,32 @@ const (
 )
 
 var scriptTables = [scriptOther][]*unicode.RangeTable{
-	{unicode.Latin}, {unicode.Cyrillic}, {unicode.Arabic}, {unicode.Hebrew}, {unicode.Devanagari}, {unicode.Ethiopic},
-	{unicode.Han}, {unicode.Hiragana, unicode.Katakana}, {unicode.Hangul}, {unicode.Greek}, {unicode.Thai},
-	{unicode.Bengali}, {unicode.Tamil}, {unicode.Telugu}, {unicode.Kannada}, {unicode.Malayalam}, {unicode.Gujarati},
-	{unicode.Gurmukhi}, {unicode.Oriya}, {unicode.Sinhala}, {unicode.Myanmar}, {unicode.Khmer}, {unicode.Lao},
-	{unicode.Georgian}, {unicode.Armenian},
+	{unicode.Latin}, {unicode.Cyrillic}, {unicode.Arabic}, {unicode.Hebrew}, {unicode.Devanagari},
+	{unicode.Ethiopic}, {unicode.Han}, {unicode.Hiragana, unicode.Katakana}, {unicode.Hangul}, {unicode.Greek},
+	{unicode.Thai}, {unicode.Bengali}, {unicode.Tamil}, {unicode.Telugu}, {unicode.Kannada}, {unicode.Malayalam},
+	{unicode.Gujarati}, {unicode.Gurmukhi}, {unicode.Oriya}, {unicode.Sinhala}, {unicode.Myanmar},
+	{unicode.Khmer}, {unicode.Lao}, {unicode.Georgian}, {unicode.Armenian},
 }
 
 // soleLanguage is the language of a script that one language uses.
 var soleLanguage = map[script]string{
-	scriptHangul: "ko", scriptGreek: "el", scriptThai: "th", scriptBengali: "bn", scriptTamil: "ta", scriptTelugu: "te",
-	scriptKannada: "kn", scriptMalayalam: "ml", scriptGujarati: "gu", scriptGurmukhi: "pa", scriptOriya: "or",
-	scriptSinhala: "si", scriptMyanmar: "my", scriptKhmer: "km", scriptLao: "lo", scriptGeorgian: "ka", scriptArmenian: "hy",
+	scriptHangul:    "ko",
+	scriptGreek:     "el",
+	scriptThai:      "th",
+	scriptBengali:   "bn",
+	scriptTamil:     "ta",
+	scriptTelugu:    "te",
+	scriptKannada:   "kn",
+	scriptMalayalam: "ml",
+	scriptGujarati:  "gu",
+	scriptGurmukhi:  "pa",
+	scriptOriya:     "or",
+	scriptSinhala:   "si",
+	scriptMyanmar:   "my",
+	scriptKhmer:     "km",
+	scriptLao:       "lo",
+	scriptGeorgian:  "ka",
+	scriptArmenian:  "hy",
 }
 
 // scriptCounts are numbers of letters. An ideograph says as much as a short

@@ -31,10 +31,16 @@ type kind struct {
 // kinds in the order in which errors name them. Document counts are those the
 // service documents for each feature.
 var kinds = []*kind{
-	{name: "LanguageDetection", maxDocuments: 1000, params: []string{"modelVersion", "loggingOptOut"}, analyze: analyzeLanguage},
-	{name: "SentimentAnalysis", maxDocuments: 10, languages: lexiconLanguages, params: []string{"modelVersion", "loggingOptOut", "stringIndexType", "opinionMining"}, analyze: analyzeSentiment},
-	{name: "KeyPhraseExtraction", maxDocuments: 10, languages: stopWordLanguages, params: []string{"modelVersion", "loggingOptOut"}, analyze: analyzeKeyPhrases},
-	{name: "PiiEntityRecognition", maxDocuments: 5, languages: piiLanguages(), params: []string{"modelVersion", "loggingOptOut", "stringIndexType", "domain", "piiCategories"}, analyze: analyzePii},
+	{name: "LanguageDetection", maxDocuments: 1000, params: []string{"modelVersion", "loggingOptOut"},
+		analyze: analyzeLanguage},
+	{name: "SentimentAnalysis", maxDocuments: 10, languages: lexiconLanguages,
+		params:  []string{"modelVersion", "loggingOptOut", "stringIndexType", "opinionMining"},
+		analyze: analyzeSentiment},
+	{name: "KeyPhraseExtraction", maxDocuments: 10, languages: stopWordLanguages,
+		params: []string{"modelVersion", "loggingOptOut"}, analyze: analyzeKeyPhrases},
+	{name: "PiiEntityRecognition", maxDocuments: 5, languages: piiLanguages(),
+		params:  []string{"modelVersion", "loggingOptOut", "stringIndexType", "domain", "piiCategories"},
+		analyze: analyzePii},
 }
 
 // Kinds that the service has and this endpoint has not, to tell them from
@@ -109,7 +115,8 @@ func parseTask(body []byte) (*task, error) {
 		return nil, badRequest(innerMissingInputDocuments, "analysisInput.documents is missing or empty.")
 	}
 	if n := len(raw.AnalysisInput.Documents); n > t.kind.maxDocuments {
-		return nil, badRequest(innerInvalidDocumentBatch, "The batch has %d documents. %s takes at most %d.", n, t.kind.name, t.kind.maxDocuments)
+		return nil, badRequest(innerInvalidDocumentBatch,
+			"The batch has %d documents. %s takes at most %d.", n, t.kind.name, t.kind.maxDocuments)
 	}
 	t.docs, err = t.kind.documents(raw.AnalysisInput.Documents)
 	return t, err
@@ -144,7 +151,8 @@ func lookupKind(name *string) (*kind, error) {
 	case name == nil || *name == "":
 		return nil, badRequest(innerInvalidBodyFormat, "The member kind is missing. Supported: %s.", have)
 	case slices.Contains(otherKinds, *name):
-		return nil, badRequest(innerInvalidParameterValue, "The kind %q is not supported by this endpoint. Supported: %s.", *name, have)
+		return nil, badRequest(innerInvalidParameterValue,
+			"The kind %q is not supported by this endpoint. Supported: %s.", *name, have)
 	}
 	return nil, badRequest(innerInvalidParameterValue, "The kind %q is unknown. Supported: %s.", *name, have)
 }
@@ -160,7 +168,8 @@ func (k *kind) parameters(raw map[string]json.RawMessage) (p parameters, err err
 	for _, name := range names {
 		v := raw[name]
 		if !slices.Contains(k.params, name) {
-			return p, badRequest(innerInvalidParameterValue, "The parameter %q is not supported for %s. Supported: %s.", name, k.name, strings.Join(k.params, ", "))
+			return p, badRequest(innerInvalidParameterValue,
+				"The parameter %q is not supported for %s. Supported: %s.", name, k.name, strings.Join(k.params, ", "))
 		}
 		if string(v) == "null" {
 			continue
@@ -169,7 +178,8 @@ func (k *kind) parameters(raw map[string]json.RawMessage) (p parameters, err err
 		case "modelVersion":
 			var s string
 			if json.Unmarshal(v, &s) != nil || s != "latest" && s != ModelVersion {
-				return p, badRequest(innerModelVersionIncorrect, "The modelVersion %s is not available. Use latest or %s.", v, ModelVersion)
+				return p, badRequest(innerModelVersionIncorrect,
+					"The modelVersion %s is not available. Use latest or %s.", v, ModelVersion)
 			}
 		case "loggingOptOut":
 			var b bool
@@ -179,17 +189,20 @@ func (k *kind) parameters(raw map[string]json.RawMessage) (p parameters, err err
 		case "opinionMining":
 			var b bool
 			if json.Unmarshal(v, &b) != nil || b {
-				return p, badRequest(innerInvalidParameterValue, "opinionMining %s is not supported by this endpoint; leave it out or false.", v)
+				return p, badRequest(innerInvalidParameterValue,
+					"opinionMining %s is not supported by this endpoint; leave it out or false.", v)
 			}
 		case "domain":
 			var s string
 			if json.Unmarshal(v, &s) != nil || s != "none" {
-				return p, badRequest(innerInvalidParameterValue, "The domain %s is not supported by this endpoint; leave it out or none.", v)
+				return p, badRequest(innerInvalidParameterValue,
+					"The domain %s is not supported by this endpoint; leave it out or none.", v)
 			}
 		case "stringIndexType":
 			var s string
 			if json.Unmarshal(v, &s) != nil || !p.index.set(s) {
-				return p, badRequest(innerInvalidParameterValue, "The stringIndexType %s is unknown. Supported: TextElements_v8, UnicodeCodePoint, Utf16CodeUnit.", v)
+				return p, badRequest(innerInvalidParameterValue,
+					"The stringIndexType %s is unknown. Supported: TextElements_v8, UnicodeCodePoint, Utf16CodeUnit.", v)
 			}
 		case "piiCategories":
 			if p.categories, err = parseCategories(v); err != nil {
@@ -213,11 +226,14 @@ func (k *kind) documents(raw []*rawDocument) ([]*document, error) {
 		case r.ID == nil || *r.ID == "":
 			return nil, badRequest(innerInvalidDocument, "Document %d has no id.", i)
 		case seen[*r.ID]:
-			return nil, badRequest(innerInvalidDocument, "The document id %q occurs twice. Each document needs an id of its own.", *r.ID)
+			return nil, badRequest(innerInvalidDocument,
+				"The document id %q occurs twice. Each document needs an id of its own.", *r.ID)
 		case k.languages == nil && r.Language != nil:
-			return nil, badRequest(innerInvalidBodyFormat, "Document %q has a language; %s takes countryHint.", *r.ID, k.name)
+			return nil, badRequest(innerInvalidBodyFormat,
+				"Document %q has a language; %s takes countryHint.", *r.ID, k.name)
 		case k.languages != nil && r.CountryHint != nil:
-			return nil, badRequest(innerInvalidBodyFormat, "Document %q has a countryHint; %s takes language.", *r.ID, k.name)
+			return nil, badRequest(innerInvalidBodyFormat,
+				"Document %q has a countryHint; %s takes language.", *r.ID, k.name)
 		}
 		seen[*r.ID] = true
 		d := &document{ID: *r.ID, Language: "en"}
@@ -236,7 +252,8 @@ func (k *kind) documents(raw []*rawDocument) ([]*document, error) {
 		docs[i] = d
 	}
 	if total > maxRequestChars {
-		return nil, badRequest(innerInvalidDocumentBatch, "The documents have %d characters together. A request takes at most %d.", total, maxRequestChars)
+		return nil, badRequest(innerInvalidDocumentBatch,
+			"The documents have %d characters together. A request takes at most %d.", total, maxRequestChars)
 	}
 	return docs, nil
 }
@@ -248,19 +265,23 @@ func (k *kind) check(d *document) *apiError {
 		return invalidDocument("Document text is empty.")
 	}
 	if countElements(d.Text, maxTextElements) > maxTextElements {
-		return invalidDocument("The document is too large to be processed: it has more than %d text elements.", maxTextElements)
+		return invalidDocument("The document is too large to be processed: it has more than %d text elements.",
+			maxTextElements)
 	}
 	if k.languages == nil {
 		if d.Hint != "" && !validHint(d.Hint) {
 			return &apiError{Code: codeInvalidArgument, Message: "Invalid Country Hint.",
-				Inner: &innerError{innerInvalidCountryHint, fmt.Sprintf("The countryHint %q is not a two-letter ISO 3166-1 code.", d.Hint)}}
+				Inner: &innerError{innerInvalidCountryHint,
+					fmt.Sprintf("The countryHint %q is not a two-letter ISO 3166-1 code.", d.Hint)}}
 		}
 		return nil
 	}
 	d.lang = baseCode(d.Language)
 	if !slices.Contains(k.languages, d.lang) {
 		return &apiError{Code: codeInvalidArgument, Message: "Invalid Language Code.",
-			Inner: &innerError{innerUnsupportedLanguageCode, fmt.Sprintf("The language code %q is not covered. Supported languages for %s: %s.", d.Language, k.name, strings.Join(k.languages, ","))}}
+			Inner: &innerError{innerUnsupportedLanguageCode,
+				fmt.Sprintf("The language code %q is not covered. Supported languages for %s: %s.",
+					d.Language, k.name, strings.Join(k.languages, ","))}}
 	}
 	return nil
 }
@@ -363,7 +384,9 @@ func (t *task) run(ctx context.Context, stats bool) (*response, error) {
 func newHeader(d *document) header {
 	h := header{ID: d.ID, Warnings: []warning{}}
 	if hasLongWord(d.Text) {
-		h.Warnings = append(h.Warnings, warning{"LongWordsInDocument", fmt.Sprintf("The document has words longer than %d characters; they were left out of the analysis.", longWord)})
+		h.Warnings = append(h.Warnings, warning{"LongWordsInDocument",
+			fmt.Sprintf("The document has words longer than %d characters; they were left out of the analysis.",
+				longWord)})
 	}
 	return h
 }

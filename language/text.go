@@ -89,7 +89,8 @@ type sentence struct{ from, to int }
 
 // Abbreviations after which a full stop ends no sentence, in any of the covered
 // languages.
-var abbreviations = wordSet("mr mrs ms dr prof st no nr vs etc eg ie ca bzw usw zb ggf inkl evtl tel str abs art sr sra srta dña mme mlle pág núm av ref approx inc ltd gmbh co")
+var abbreviations = wordSet(
+	"mr mrs ms dr prof st no nr vs etc eg ie ca bzw usw zb ggf inkl evtl tel str abs art sr sra srta dña mme mlle pág núm av ref approx inc ltd gmbh co")
 
 // sentences splits s at . ! ? … and their full-width forms where white space or
 // the end follows, and at line breaks. A full stop after an abbreviation, a
