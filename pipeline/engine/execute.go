@@ -53,7 +53,8 @@ func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call
 			r.e.o.Logger.Error("activity panics", "run", r.id, "activity", e.Path, "type", e.Type, "panic",
 				fmt.Sprint(p), "stack", string(debug.Stack()))
 			res = activity.Result{Err: &activity.Error{Code: codeInternal,
-				Message: "The activity ended with an internal error; the log has the details.", FailureType: activity.SystemError}}
+				Message:     "The activity ended with an internal error; the log has the details.",
+				FailureType: activity.SystemError}}
 		}
 	}()
 	now := r.e.o.Clock.Now()

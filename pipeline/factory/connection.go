@@ -70,7 +70,8 @@ func isConnectionKey(s string) bool {
 		return false
 	}
 	for i := 0; i < len(s); i++ {
-		if c := s[i] | 0x20; (c < 'a' || c > 'z') && (c < '0' || c > '9') && !strings.ContainsRune(" _-.", rune(s[i])) {
+		if c := s[i] | 0x20; (c < 'a' || c > 'z') && (c < '0' || c > '9') &&
+			!strings.ContainsRune(" _-.", rune(s[i])) {
 			return false
 		}
 	}
@@ -84,7 +85,8 @@ func isSecretKey(key string) bool {
 	if strings.HasSuffix(key, "name") {
 		return false
 	}
-	for _, word := range []string{"key", "password", "pwd", "secret", "signature", "token", "credential", "passphrase"} {
+	for _, word := range []string{"key", "password", "pwd", "secret", "signature", "token",
+		"credential", "passphrase"} {
 		if strings.Contains(key, word) {
 			return true
 		}

@@ -28,10 +28,12 @@ func (d *definition) parse(v value.Value) error {
 		return invalidAt("$.properties", "is not an object")
 	}
 	if len(d.properties) > maxProperties {
-		return invalidAt("$.properties", "the definition has %d bytes, at most %d are allowed", len(d.properties), maxProperties)
+		return invalidAt("$.properties",
+			"the definition has %d bytes, at most %d are allowed", len(d.properties), maxProperties)
 	}
 	name := d.record.Name
-	document := value.NewObject(value.Member{Name: "name", Value: name}, value.Member{Name: "properties", Value: o})
+	document := value.NewObject(value.Member{Name: "name", Value: name},
+		value.Member{Name: "properties", Value: o})
 	file := d.kind.String() + "/" + name
 	var ds pipeline.Diagnostics
 	switch d.kind {
@@ -128,7 +130,8 @@ func (s *state) validate(d *definition) error {
 		alone := &pipeline.Factory{Datasets: []*pipeline.Dataset{d.dataset}}
 		for _, r := range d.refs {
 			if l := s.def.LinkedService(r.name); r.kind == LinkedServices && l != nil {
-				alone.PutLinkedService(&pipeline.LinkedService{Name: l.Name, File: l.File, Type: l.Type, Parameters: l.Parameters, TypeProperties: &value.Object{}})
+				alone.PutLinkedService(&pipeline.LinkedService{Name: l.Name, File: l.File, Type: l.Type,
+					Parameters: l.Parameters, TypeProperties: &value.Object{}})
 			}
 		}
 		ds = alone.Validate()

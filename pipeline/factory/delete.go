@@ -76,7 +76,8 @@ func (m *Manager) finish(e *entry) {
 			if m.ctx.Err() != nil {
 				return // the next process goes on
 			}
-			m.o.Logger.Error("the runs of a deleted data factory can't be ended; it is tried again", "factory", name, "error", err)
+			m.o.Logger.Error("the runs of a deleted data factory can't be ended; it is tried again",
+				"factory", name, "error", err)
 			if !m.sleep(retryInterval) {
 				return
 			}

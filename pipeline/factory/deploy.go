@@ -97,7 +97,8 @@ func (m *Manager) deployFactory(s *state, id ID, location string, f *pipeline.Fa
 		}
 	}
 	sum := digest(value.Append(nil, value.Array{in.Location, string(in.Tags), string(in.Properties)}))
-	r := &factoryRecord{Version: recordVersion, Name: f.Name, Subscription: id.Subscription, ResourceGroup: id.ResourceGroup, Created: m.now()}
+	r := &factoryRecord{Version: recordVersion, Name: f.Name, Subscription: id.Subscription,
+		ResourceGroup: id.ResourceGroup, Created: m.now()}
 	if s.record != nil {
 		if s.record.Deployed == sum {
 			return nil

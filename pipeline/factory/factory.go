@@ -26,7 +26,8 @@ var readOnly = []string{"provisioningState", "createTime", "version"}
 // or [ErrDeleting].
 func (m *Manager) PutFactory(ctx context.Context, id ID, in Input, check Check) (*Resource, error) {
 	if n := len(id.Factory); n < 3 || n > 63 || !factoryName.MatchString(id.Factory) {
-		return nil, invalidAt("$.name", "%q is no name of a data factory: 3 to 63 letters, digits and single hyphens between them", id.Factory)
+		return nil, invalidAt("$.name",
+			"%q is no name of a data factory: 3 to 63 letters, digits and single hyphens between them", id.Factory)
 	}
 	if err := m.o.Log.Admit(ctx, len(in.Properties)+len(in.Tags)+4096); err != nil {
 		return nil, err
@@ -35,16 +36,20 @@ func (m *Manager) PutFactory(ctx context.Context, id ID, in Input, check Check) 
 	defer e.op.Unlock()
 	defer m.discard(id.Factory, e)
 	s := e.current.Load()
-	r := &factoryRecord{Version: recordVersion, Name: id.Factory, Subscription: id.Subscription, ResourceGroup: id.ResourceGroup, Created: m.now()}
+	r := &factoryRecord{Version: recordVersion, Name: id.Factory, Subscription: id.Subscription,
+		ResourceGroup: id.ResourceGroup, Created: m.now()}
 	next := newState()
 	if s != nil {
 		switch {
 		case s.record.Deleting && s.record.in(id):
 			return nil, errorf(ErrDeleting, "data factory '%s' is being deleted", s.record.Name)
 		case !s.record.in(id):
-			return nil, errorf(ErrNameInUse, "The specified resource name '%s' is already in use. Resource names must be globally unique.", id.Factory)
+			return nil, errorf(ErrNameInUse,
+				"The specified resource name '%s' is already in use. Resource names must be globally unique.", id.Factory)
 		case normalLocation(s.record.Location) != normalLocation(in.Location):
-			return nil, errorf(ErrLocation, "The resource '%s' already exists in location '%s' in resource group '%s'. A resource with the same name cannot be created in location '%s'.", s.record.Name, s.record.Location, s.record.ResourceGroup, in.Location)
+			return nil, errorf(ErrLocation,
+				"The resource '%s' already exists in location '%s' in resource group '%s'. A resource with the same name cannot be created in location '%s'.",
+				s.record.Name, s.record.Location, s.record.ResourceGroup, in.Location)
 		}
 		if err := check.check(true, s.record.ETag); err != nil {
 			return nil, err
@@ -176,7 +181,8 @@ func (m *Manager) identity(r *factoryRecord, identity []byte) error {
 	t, _ := v.(string)
 	if users, ok := o.Lookup("userAssignedIdentities"); ok && users != nil {
 		if list, isObject := users.(*value.Object); !isObject || list.Len() > 0 {
-			return errorf(ErrNotSupported, "User-assigned identities (identity.userAssignedIdentities) are not supported by Switchyard.")
+			return errorf(ErrNotSupported,
+				"User-assigned identities (identity.userAssignedIdentities) are not supported by Switchyard.")
 		}
 	}
 	switch {
@@ -192,7 +198,8 @@ func (m *Manager) identity(r *factoryRecord, identity []byte) error {
 	case strings.EqualFold(t, "None"):
 		r.Identity = nil
 	case strings.Contains(strings.ToLower(t), "userassigned"):
-		return errorf(ErrNotSupported, "The identity type '%s' is not supported by Switchyard, which has system-assigned identities only.", t)
+		return errorf(ErrNotSupported,
+			"The identity type '%s' is not supported by Switchyard, which has system-assigned identities only.", t)
 	default:
 		return invalidAt("$.identity.type", "%q is none of SystemAssigned, UserAssigned, None", t)
 	}
@@ -205,11 +212,13 @@ func checkFactory(o *value.Object) error {
 	if err := publicAccess(o); err != nil {
 		return err
 	}
-	for _, p := range []struct{ object, member string }{{"encryption", "keyName"}, {"purviewConfiguration", "purviewResourceId"}} {
+	for _, p := range []struct{ object, member string }{{"encryption", "keyName"},
+		{"purviewConfiguration", "purviewResourceId"}} {
 		v, _ := o.Lookup(p.object)
 		inner, _ := v.(*value.Object)
 		if set, ok := inner.Lookup(p.member); ok && set != nil && set != "" {
-			return errorf(ErrNotSupported, "The property '%s' of a data factory is not supported by Switchyard.", p.object)
+			return errorf(ErrNotSupported,
+				"The property '%s' of a data factory is not supported by Switchyard.", p.object)
 		}
 	}
 	return nil
@@ -254,7 +263,8 @@ func (m *Manager) PatchFactory(ctx context.Context, id ID, in Input, check Check
 
 // PutGlobalParameters replaces the member globalParameters of a factory's
 // properties. The check sees the factory's etag, and whether there are any.
-func (m *Manager) PutGlobalParameters(ctx context.Context, id ID, parameters []byte, check Check) (*Resource, error) {
+func (m *Manager) PutGlobalParameters(ctx context.Context, id ID, parameters []byte, check Check) (
+	*Resource, error) {
 	return m.changeFactory(ctx, id, len(parameters), nil, func(r *factoryRecord) error {
 		if err := check.check(Member([]byte(r.Properties), "globalParameters") != nil, r.ETag); err != nil {
 			return err
@@ -267,7 +277,8 @@ func (m *Manager) PutGlobalParameters(ctx context.Context, id ID, parameters []b
 	})
 }
 
-func (m *Manager) changeFactory(ctx context.Context, id ID, bytes int, check Check, f func(r *factoryRecord) error) (*Resource, error) {
+func (m *Manager) changeFactory(ctx context.Context, id ID, bytes int, check Check,
+	f func(r *factoryRecord) error) (*Resource, error) {
 	e, s, err := m.lock(ctx, id, bytes)
 	if err != nil {
 		return nil, err

@@ -26,14 +26,19 @@ var kindTable = [kinds]struct {
 	untyped   bool     // definitions need no type
 	sealed    bool     // always, whether or not a secret is recognised
 }{
-	Pipelines:              {name: "pipelines", noun: "pipeline", reference: "PipelineReference"},
-	Datasets:               {name: "datasets", noun: "dataset", reference: "DatasetReference"},
-	LinkedServices:         {name: "linkedservices", noun: "linked service", reference: "LinkedServiceReference", sealed: true},
-	Triggers:               {name: "triggers", noun: "trigger", reference: "TriggerReference"},
-	DataFlows:              {name: "dataflows", noun: "data flow", reference: "DataFlowReference", types: []string{"MappingDataFlow", "Flowlet", "WranglingDataFlow"}},
-	IntegrationRuntimes:    {name: "integrationruntimes", noun: "integration runtime", reference: "IntegrationRuntimeReference", types: []string{"Managed", "SelfHosted"}, sealed: true},
-	Credentials:            {name: "credentials", noun: "credential", reference: "CredentialReference", types: []string{"ManagedIdentity", "ServicePrincipal"}, sealed: true},
-	ManagedVirtualNetworks: {name: "managedVirtualNetworks", noun: "managed virtual network", reference: "ManagedVirtualNetworkReference", untyped: true},
+	Pipelines: {name: "pipelines", noun: "pipeline", reference: "PipelineReference"},
+	Datasets:  {name: "datasets", noun: "dataset", reference: "DatasetReference"},
+	LinkedServices: {name: "linkedservices", noun: "linked service",
+		reference: "LinkedServiceReference", sealed: true},
+	Triggers: {name: "triggers", noun: "trigger", reference: "TriggerReference"},
+	DataFlows: {name: "dataflows", noun: "data flow", reference: "DataFlowReference",
+		types: []string{"MappingDataFlow", "Flowlet", "WranglingDataFlow"}},
+	IntegrationRuntimes: {name: "integrationruntimes", noun: "integration runtime",
+		reference: "IntegrationRuntimeReference", types: []string{"Managed", "SelfHosted"}, sealed: true},
+	Credentials: {name: "credentials", noun: "credential", reference: "CredentialReference",
+		types: []string{"ManagedIdentity", "ServicePrincipal"}, sealed: true},
+	ManagedVirtualNetworks: {name: "managedVirtualNetworks", noun: "managed virtual network",
+		reference: "ManagedVirtualNetworkReference", untyped: true},
 }
 
 // Kinds returns all kinds.

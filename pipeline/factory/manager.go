@@ -109,7 +109,8 @@ func (m *Manager) load() error {
 		}
 		if err := d.parse(nil); err != nil {
 			// It was accepted by a version that checked less.
-			m.o.Logger.Warn("a definition is not valid any more", "factory", s.record.Name, "kind", k.Noun(), "name", d.record.Name, "error", err)
+			m.o.Logger.Warn("a definition is not valid any more",
+				"factory", s.record.Name, "kind", k.Noun(), "name", d.record.Name, "error", err)
 		}
 		s.put(d)
 		return nil
@@ -385,10 +386,13 @@ func (m *Manager) Dataset(factory, name string) (*pipeline.Dataset, error) {
 // usable refuses what would have to go another way than this version goes.
 func usable(l *pipeline.LinkedService) error {
 	if l.ConnectVia != nil && !strings.EqualFold(l.ConnectVia.Name, AutoResolve) {
-		return errorf(ErrNotSupported, "linked service '%s' connects via the integration runtime '%s', which does not run in Switchyard", l.Name, l.ConnectVia.Name)
+		return errorf(ErrNotSupported,
+			"linked service '%s' connects via the integration runtime '%s', which does not run in Switchyard",
+			l.Name, l.ConnectVia.Name)
 	}
 	if v, ok := l.TypeProperties.Lookup("credential"); ok && v != nil {
-		return errorf(ErrNotSupported, "linked service '%s' uses a credential, which Switchyard does not support", l.Name)
+		return errorf(ErrNotSupported,
+			"linked service '%s' uses a credential, which Switchyard does not support", l.Name)
 	}
 	return nil
 }

@@ -8,11 +8,14 @@ import (
 	"switchyard/value"
 )
 
-// Put creates or replaces a definition: properties is its member properties. It is shown as it is after that. See the package's comment for
-// triggers and secrets. Errors are of check, or wrap [ErrFactoryNotFound],
-// [ErrInvalid], [ErrMissingReference], [ErrTriggerStarted],
-// [ErrTriggerNotStarted], [ErrNotSupported] or [ErrDeleting].
-func (m *Manager) Put(ctx context.Context, id ID, k Kind, name string, properties Document, check Check) (*Definition, error) {
+// Put creates or replaces a definition: properties is its member
+// properties. Put returns the definition as it is after that. See the package's
+// comment for triggers and secrets. Errors are of check, or wrap
+// [ErrFactoryNotFound], [ErrInvalid], [ErrMissingReference],
+// [ErrTriggerStarted], [ErrTriggerNotStarted], [ErrNotSupported] or
+// [ErrDeleting].
+func (m *Manager) Put(ctx context.Context, id ID, k Kind, name string, properties Document, check Check) (
+	*Definition, error) {
 	e, s, err := m.lock(ctx, id, len(properties.Text))
 	if err != nil {
 		return nil, err
@@ -28,7 +31,8 @@ func (m *Manager) Put(ctx context.Context, id ID, k Kind, name string, propertie
 		return nil, err
 	}
 	if old == nil && s.count() >= maxDefinitions {
-		return nil, errorf(ErrInvalid, "The data factory '%s' has %d entities; at most %d are allowed.", s.record.Name, s.count(), maxDefinitions)
+		return nil, errorf(ErrInvalid,
+			"The data factory '%s' has %d entities; at most %d are allowed.", s.record.Name, s.count(), maxDefinitions)
 	}
 	d, err := m.define(s, k, name, properties, old)
 	if err != nil {
@@ -59,7 +63,8 @@ func (m *Manager) Put(ctx context.Context, id ID, k Kind, name string, propertie
 }
 
 // define makes a definition that takes the place of old, which may be nil.
-func (m *Manager) define(s *state, k Kind, name string, properties Document, old *definition) (*definition, error) {
+func (m *Manager) define(s *state, k Kind, name string, properties Document, old *definition) (
+	*definition, error) {
 	d := &definition{kind: k, record: definitionRecord{Version: recordVersion, Name: name, Published: m.now()}}
 	var before []byte
 	if old != nil {
@@ -107,12 +112,14 @@ func (m *Manager) runtimeState(s *state, d, old *definition) (*definition, error
 }
 
 func triggerStarted(name string) error {
-	return errorf(ErrTriggerStarted, "Cannot update enabled Trigger; the trigger '%s' needs to be disabled first.", name)
+	return errorf(ErrTriggerStarted,
+		"Cannot update enabled Trigger; the trigger '%s' needs to be disabled first.", name)
 }
 
 // Delete deletes a definition and reports whether it was there. The error wraps
 // [ErrFactoryNotFound], [ErrReferenced], [ErrTriggerStarted] or [ErrDeleting].
-func (m *Manager) Delete(ctx context.Context, id ID, k Kind, name string, check Check) (existed bool, err error) {
+func (m *Manager) Delete(ctx context.Context, id ID, k Kind, name string, check Check) (
+	existed bool, err error) {
 	e, s, err := m.lock(ctx, id, 0)
 	if err != nil {
 		return false, err
@@ -129,7 +136,8 @@ func (m *Manager) Delete(ctx context.Context, id ID, k Kind, name string, check 
 		return false, triggerStarted(d.record.Name)
 	}
 	if by := s.referrers(d); len(by) > 0 {
-		return false, errorf(ErrReferenced, "The document cannot be deleted since it is referenced by %s.", strings.Join(by, ", "))
+		return false, errorf(ErrReferenced,
+			"The document cannot be deleted since it is referenced by %s.", strings.Join(by, ", "))
 	}
 	next := s.clone()
 	next.remove(d)

@@ -25,7 +25,8 @@ func references(v value.Value, at, member string, out []reference) []reference {
 		}
 	case *value.Object:
 		if s, ok := v.Lookup("state"); ok {
-			if text, _ := s.(string); strings.EqualFold(text, "Inactive") && strings.HasSuffix(strings.ToLower(member), "activities") {
+			if text, _ := s.(string); strings.EqualFold(text, "Inactive") &&
+				strings.HasSuffix(strings.ToLower(member), "activities") {
 				return out
 			}
 		}
@@ -58,14 +59,17 @@ func referredKind(ref *value.Object, member string) (Kind, bool) {
 
 // exists reports whether a reference leads somewhere.
 func (s *state) exists(r reference) bool {
-	return s.find(r.kind, r.name) != nil || r.kind == IntegrationRuntimes && strings.EqualFold(r.name, AutoResolve)
+	return s.find(r.kind, r.name) != nil ||
+		r.kind == IntegrationRuntimes && strings.EqualFold(r.name, AutoResolve)
 }
 
 // missing checks the references of a definition that is in the state.
 func (s *state) missing(d *definition) error {
 	for _, r := range d.refs {
 		if !s.exists(r) {
-			return errorf(ErrMissingReference, "The document creation or update failed because of invalid reference '%s': %s names a %s that does not exist.", r.name, r.path, r.kind.Noun())
+			return errorf(ErrMissingReference,
+				"The document creation or update failed because of invalid reference '%s': %s names a %s that does not exist.",
+				r.name, r.path, r.kind.Noun())
 		}
 	}
 	return nil

@@ -10,7 +10,8 @@ import (
 type ID struct{ Subscription, ResourceGroup, Factory string }
 
 func (r *factoryRecord) in(id ID) bool {
-	return strings.EqualFold(r.Subscription, id.Subscription) && strings.EqualFold(r.ResourceGroup, id.ResourceGroup)
+	return strings.EqualFold(r.Subscription, id.Subscription) &&
+		strings.EqualFold(r.ResourceGroup, id.ResourceGroup)
 }
 
 // An Identity is the managed identity of a factory.
@@ -72,8 +73,8 @@ type Definition struct {
 }
 
 func (d *definition) view() *Definition {
-	out := &Definition{Kind: d.kind, Name: d.record.Name, ETag: d.record.ETag, Published: d.record.Published, Started: d.record.Started,
-		Properties: mask(d.kind, d.properties)}
+	out := &Definition{Kind: d.kind, Name: d.record.Name, ETag: d.record.ETag, Published: d.record.Published,
+		Started: d.record.Started, Properties: mask(d.kind, d.properties)}
 	if d.kind == Triggers {
 		value := `"Stopped"`
 		if d.record.Started {

@@ -21,7 +21,8 @@ func RetireRuns(e *engine.Engine) func(ctx context.Context, factory string) erro
 			ids = append(ids, r.RunID)
 		}
 		for _, id := range ids {
-			if err := e.Cancel(id, true); err != nil && !errors.Is(err, engine.ErrRunFinished) && !errors.Is(err, engine.ErrRunNotFound) {
+			if err := e.Cancel(id, true); err != nil && !errors.Is(err, engine.ErrRunFinished) &&
+				!errors.Is(err, engine.ErrRunNotFound) {
 				return err
 			}
 		}

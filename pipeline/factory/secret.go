@@ -33,8 +33,10 @@ func (s secret) masked() string {
 // name when they hold text. Data Factory's model has SecureString or a key vault
 // reference in these places and takes plain text too.
 var secretMembers = []string{
-	"password", "accountKey", "accessKey", "secretAccessKey", "servicePrincipalKey", "servicePrincipalCredential", "sasUri", "sasToken",
-	"apiKey", "apiToken", "accessToken", "refreshToken", "functionKey", "clientSecret", "consumerSecret", "clientKey", "privateKeyContent", "passPhrase", "pfx", "credString",
+	"password", "accountKey", "accessKey", "secretAccessKey", "servicePrincipalKey",
+	"servicePrincipalCredential", "sasUri", "sasToken", "apiKey", "apiToken", "accessToken", "refreshToken",
+	"functionKey", "clientSecret", "consumerSecret", "clientKey", "privateKeyContent", "passPhrase", "pfx",
+	"credString",
 }
 
 // secrets finds what is secret in the properties of a definition, in the order
@@ -44,7 +46,8 @@ func secrets(kind Kind, text []byte) ([]secret, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := secretWalk{text: text, byName: kind == LinkedServices || kind == Credentials || kind == IntegrationRuntimes}
+	w := secretWalk{text: text,
+		byName: kind == LinkedServices || kind == Credentials || kind == IntegrationRuntimes}
 	w.walk(root, "$.properties", "")
 	return w.found, nil
 }
@@ -137,7 +140,8 @@ func restore(kind Kind, text, old []byte) (restored []byte, holds bool, err erro
 		case s.connection:
 			var missing string
 			if plain, missing = restoreConnection(s.text, was.text); missing != "" {
-				return nil, false, invalidAt(s.path, "has %s=%s, which keeps a secret, and there is none to keep", missing, Mask)
+				return nil, false, invalidAt(s.path,
+					"has %s=%s, which keeps a secret, and there is none to keep", missing, Mask)
 			}
 		}
 		if plain != s.text {

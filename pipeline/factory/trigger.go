@@ -16,7 +16,9 @@ const retryInterval = 10 * time.Second
 // runnable refuses the triggers that this version does not run.
 func runnable(d *definition) error {
 	if d.trigger.ServiceBus == nil {
-		return errorf(ErrNotSupported, "Trigger '%s' is of type %s, which this version of Switchyard does not run: only triggers of type %s can be started.", d.record.Name, d.trigger.Type, pipeline.TypeServiceBusTrigger)
+		return errorf(ErrNotSupported,
+			"Trigger '%s' is of type %s, which this version of Switchyard does not run: only triggers of type %s can be started.",
+			d.record.Name, d.trigger.Type, pipeline.TypeServiceBusTrigger)
 	}
 	return nil
 }
@@ -58,7 +60,8 @@ func (m *Manager) startable(s *state, d *definition) error {
 		return err
 	}
 	if m.o.Starter == nil {
-		return errorf(ErrNotSupported, "Trigger '%s' can't be started: this Switchyard runs without triggers.", d.record.Name)
+		return errorf(ErrNotSupported,
+			"Trigger '%s' can't be started: this Switchyard runs without triggers.", d.record.Name)
 	}
 	return s.validate(d)
 }
@@ -129,7 +132,8 @@ func (m *Manager) reconcile(e *entry) error {
 		stop, err := m.start(s, d)
 		if err != nil {
 			e.failing[name] = err
-			m.o.Logger.Error("a trigger can't be started; it is tried again", "factory", s.record.Name, "trigger", d.record.Name, "error", err)
+			m.o.Logger.Error("a trigger can't be started; it is tried again",
+				"factory", s.record.Name, "trigger", d.record.Name, "error", err)
 			errs = append(errs, fmt.Errorf("trigger %s of data factory %s: %w", d.record.Name, s.record.Name, err))
 			continue
 		}

@@ -142,7 +142,9 @@ func condition(c *expr.Context, v value.Value) (bool, *pipeline.ActivityError) {
 			return b, nil
 		}
 	}
-	return false, unexpected("The expression of the activity must evaluate to a value of type 'Boolean'. The result is of type '%s'.", pipeline.TypeName(v))
+	return false, unexpected(
+		"The expression of the activity must evaluate to a value of type 'Boolean'. The result is of type '%s'.",
+		pipeline.TypeName(v))
 }
 
 func startIf(n *node, c *expr.Context, user *value.Object, now time.Time) (Event, *pipeline.ActivityError) {
@@ -168,7 +170,9 @@ func startSwitch(n *node, c *expr.Context, user *value.Object,
 	switch v.(type) {
 	case string, int64, bool:
 	default:
-		return nil, unexpected("The expression of the Switch activity must evaluate to a value of type 'String' or 'Integer'. The result is of type '%s'.", pipeline.TypeName(v))
+		return nil, unexpected(
+			"The expression of the Switch activity must evaluate to a value of type 'String' or 'Integer'. The result is of type '%s'.",
+			pipeline.TypeName(v))
 	}
 	text := value.Text(v)
 	for i := range def.Cases {
@@ -208,9 +212,12 @@ func itemsOf(c *expr.Context, v value.Value) (value.Array, *pipeline.ActivityErr
 	case ok:
 		return items, nil
 	case isText:
-		return nil, unexpected("The items must evaluate to a value of type 'Array'. The result is of type 'String'.")
+		return nil, unexpected(
+			"The items must evaluate to a value of type 'Array'. The result is of type 'String'.")
 	}
-	return nil, unexpected("The function 'length' expects its parameter to be an array or a string. The provided value is of type '%s'.", pipeline.TypeName(v))
+	return nil, unexpected(
+		"The function 'length' expects its parameter to be an array or a string. The provided value is of type '%s'.",
+		pipeline.TypeName(v))
 }
 
 func startUntil(n *node, c *expr.Context, user *value.Object,

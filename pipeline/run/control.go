@@ -45,7 +45,9 @@ func filter(n *node, c *expr.Context, user *value.Object, now time.Time) (Event,
 		}
 		keep, ok := v.(bool)
 		if !ok {
-			return nil, unexpected("The condition of the Filter activity must evaluate to a value of type 'Boolean'. The result is of type '%s'.", pipeline.TypeName(v))
+			return nil, unexpected(
+				"The condition of the Filter activity must evaluate to a value of type 'Boolean'. The result is of type '%s'.",
+				pipeline.TypeName(v))
 		}
 		if keep {
 			kept = append(kept, item)
@@ -81,7 +83,8 @@ func startWait(n *node, c *expr.Context, user *value.Object, now time.Time) (Eve
 		seconds, _ = strconv.ParseInt(strings.TrimSpace(v), 10, 64) // 0 if it is no number
 	}
 	if seconds < 1 || seconds > math.MaxInt32 {
-		return nil, unexpected("The waitTimeInSeconds of the Wait activity is %s, want an integer from 1 to %d.", value.Append(nil, v), math.MaxInt32)
+		return nil, unexpected("The waitTimeInSeconds of the Wait activity is %s, want an integer from 1 to %d.",
+			value.Append(nil, v), math.MaxInt32)
 	}
 	return &TimerStarted{
 		Path: n.path, At: now, FireAt: now.Add(time.Duration(seconds) * time.Second), UserProperties: user,
@@ -169,7 +172,8 @@ const maxReturnDepth = 64
 func returnMembers(c *expr.Context, raw value.Value, depth int) (*value.Object, *pipeline.ActivityError) {
 	list, ok := raw.(value.Array)
 	if !ok || depth > maxReturnDepth {
-		return nil, unexpected("The pipeline return value must be a list of keys and values. It is of type '%s'.", pipeline.TypeName(raw))
+		return nil, unexpected("The pipeline return value must be a list of keys and values. It is of type '%s'.",
+			pipeline.TypeName(raw))
 	}
 	o := &value.Object{}
 	for _, x := range list {

@@ -122,7 +122,8 @@ func (s *State) decide(n *node, now time.Time) Event {
 			return &ActivityFinished{Path: x.path, Attempt: x.attempt, Status: Cancelled, At: now}
 		}
 		return n.fail(now, &pipeline.ActivityError{
-			Code: CodeActionTimedOut, FailureType: pipeline.UserError, Message: "The Until activity did not finish within its timeout.",
+			Code: CodeActionTimedOut, FailureType: pipeline.UserError,
+			Message: "The Until activity did not finish within its timeout.",
 		})
 	}
 	return s.end(n, now)
@@ -224,8 +225,8 @@ func (s *State) startExecution(n *node, c *expr.Context, user *value.Object,
 	a := n.step.def
 	e := &ActivityStarted{
 		Path: n.path, Attempt: n.attempt, Activity: a.Name, Type: a.Type, At: now,
-		RetryInterval: a.Policy.RetryInterval, SecureInput: a.Policy.SecureInput, SecureOutput: a.Policy.SecureOutput,
-		UserProperties: user,
+		RetryInterval: a.Policy.RetryInterval, SecureInput: a.Policy.SecureInput,
+		SecureOutput: a.Policy.SecureOutput, UserProperties: user,
 	}
 	var err error
 	if e.Input, err = resolve(c, a.TypeProperties); err != nil {

@@ -16,7 +16,8 @@ import (
 // outcome would be taken.
 func (s *State) Wanted(path string, attempt int) bool {
 	n := s.live[path]
-	return n != nil && n.phase == running && n.started != nil && n.attempt == attempt && s.status == InProgress && !n.aborted()
+	return n != nil && n.phase == running && n.started != nil && n.attempt == attempt &&
+		s.status == InProgress && !n.aborted()
 }
 
 // TimerWanted reports whether the timer is still armed.

@@ -69,8 +69,15 @@ const (
 // deciders says which control activities are decided here, by the name of their
 // row in [pipeline.ActivityTypes].
 var deciders = map[string]activityKind{
-	"SetVariable": kindSetVariable, "AppendVariable": kindAppendVariable, "IfCondition": kindIf, "Switch": kindSwitch,
-	"ForEach": kindForEach, "Until": kindUntil, "Filter": kindFilter, "Wait": kindWait, "Fail": kindFail,
+	"SetVariable":    kindSetVariable,
+	"AppendVariable": kindAppendVariable,
+	"IfCondition":    kindIf,
+	"Switch":         kindSwitch,
+	"ForEach":        kindForEach,
+	"Until":          kindUntil,
+	"Filter":         kindFilter,
+	"Wait":           kindWait,
+	"Fail":           kindFail,
 }
 
 func kindOf(t *pipeline.ActivityType) activityKind {

@@ -148,7 +148,8 @@ func (s *State) setVariable(n *node, c *expr.Context, user *value.Object,
 		return nil, aerr
 	}
 	if pipeline.RefersToVariable(raw, def.Name) {
-		return nil, unexpected("The variable '%s' cannot be used in the value it is set to: self-referencing is not allowed.", def.Name)
+		return nil, unexpected(
+			"The variable '%s' cannot be used in the value it is set to: self-referencing is not allowed.", def.Name)
 	}
 	v, err := c.Evaluate(raw)
 	if err != nil {
@@ -169,7 +170,9 @@ func (s *State) appendVariable(n *node, c *expr.Context, user *value.Object,
 		return nil, aerr
 	}
 	if def.Type != pipeline.VariableArray {
-		return nil, unexpected("The variable '%s' of type '%s' cannot be appended to: only variables of type 'Array' can.", def.Name, def.Type)
+		return nil, unexpected(
+			"The variable '%s' of type '%s' cannot be appended to: only variables of type 'Array' can.",
+			def.Name, def.Type)
 	}
 	raw, _ := n.typeProperty("value")
 	v, err := c.Evaluate(raw)

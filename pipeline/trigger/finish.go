@@ -94,11 +94,12 @@ func settlement(b binding, runID string, o engine.Outcome) Settlement {
 		return Settlement{Kind: Release}
 	}
 	s := Settlement{
-		Kind:        Abandon,
-		Backoff:     b.Backoff,
-		Reason:      ReasonRunFailed,
-		Description: cut(fmt.Sprintf("Pipeline run %s, started by trigger %s, failed. %s", runID, b.Trigger, o.Message)),
-		Properties:  []Property{{PropertyRunID, runID}},
+		Kind:    Abandon,
+		Backoff: b.Backoff,
+		Reason:  ReasonRunFailed,
+		Description: cut(fmt.Sprintf("Pipeline run %s, started by trigger %s, failed. %s",
+			runID, b.Trigger, o.Message)),
+		Properties: []Property{{PropertyRunID, runID}},
 	}
 	if o.FailedActivity != "" {
 		s.Properties = append(s.Properties, Property{PropertyFailedActivity, o.FailedActivity})

@@ -64,12 +64,15 @@ func NewServiceBus(o Options) (*ServiceBus, error) {
 		return nil, errors.New("trigger: not of type ServiceBusTrigger")
 	}
 	if len(o.Trigger.Pipelines) != 1 {
-		return nil, fmt.Errorf("trigger %q: starts %d pipelines, want exactly one", o.Trigger.Name, len(o.Trigger.Pipelines))
+		return nil, fmt.Errorf("trigger %q: starts %d pipelines, want exactly one",
+			o.Trigger.Name, len(o.Trigger.Pipelines))
 	}
-	t := &ServiceBus{o: o, def: o.Trigger.ServiceBus, target: o.Trigger.Pipelines[0], wake: make(chan struct{}, 1), runs: map[string]bool{}}
+	t := &ServiceBus{o: o, def: o.Trigger.ServiceBus, target: o.Trigger.Pipelines[0],
+		wake: make(chan struct{}, 1), runs: map[string]bool{}}
 	p := o.Factory.Pipeline(t.target.Pipeline.Name)
 	if p == nil {
-		return nil, fmt.Errorf("trigger %q: %w: %q", o.Trigger.Name, engine.ErrPipelineNotFound, t.target.Pipeline.Name)
+		return nil, fmt.Errorf("trigger %q: %w: %q",
+			o.Trigger.Name, engine.ErrPipelineNotFound, t.target.Pipeline.Name)
 	}
 	t.limit = max(1, t.def.MaxConcurrentRuns)
 	if p.Concurrency > 0 {
@@ -231,7 +234,8 @@ func (t *ServiceBus) start(ctx context.Context, id string, b Batch) {
 		return
 	}
 	if isParameterError(err) {
-		t.o.Logger.Warn("messages abandoned: the trigger's parameters can't be evaluated", "messages", b.Len(), "error", err)
+		t.o.Logger.Warn("messages abandoned: the trigger's parameters can't be evaluated",
+			"messages", b.Len(), "error", err)
 		if err = t.reject(ctx, b, err); err == nil {
 			t.finished(engine.FinishedRun{ID: id})
 			return
@@ -280,10 +284,12 @@ func (t *ServiceBus) create(ctx context.Context, id string, b Batch) error {
 func (t *ServiceBus) backoff() Backoff { return Backoff{First: t.def.FirstDelay, Max: t.def.MaxDelay} }
 
 // parameters evaluates the arguments of the pipeline for a batch.
-func (t *ServiceBus) parameters(id string, now time.Time, messages []Message) (params *value.Object, err error) {
+func (t *ServiceBus) parameters(id string, now time.Time, messages []Message) (
+	params *value.Object, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			params, err = nil, &expr.Error{Code: expr.CodeInvalidTemplate, Message: fmt.Sprintf("the expression ended with an internal error: %v", p)}
+			params, err = nil, &expr.Error{Code: expr.CodeInvalidTemplate,
+				Message: fmt.Sprintf("the expression ended with an internal error: %v", p)}
 		}
 	}()
 	seed := fnv.New64a()

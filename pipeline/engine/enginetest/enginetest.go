@@ -189,7 +189,8 @@ func testRecords(t *testing.T, s Store) {
 		t.Fatal(err)
 	}
 	want := record(runA, noon, false, "second")
-	if !got.Start.Equal(want.Start) || got.Active || got.ID != runA || got.Pipeline != "p" || got.Factory != "f" || string(got.Summary) != "second" {
+	if !got.Start.Equal(want.Start) || got.Active || got.ID != runA || got.Pipeline != "p" ||
+		got.Factory != "f" || string(got.Summary) != "second" {
 		t.Errorf("Run: got %+v, want %+v", got, want)
 	}
 }
@@ -266,16 +267,23 @@ func testListing(t *testing.T, s Store) {
 		{"newest until", engine.Listing{Factory: "f", Until: at(2), NewestFirst: true}, "[r2b r2 r1 r0]"},
 		{"until just before", engine.Listing{Factory: "f", Until: at(2).Add(-1)}, "[r0 r1]"},
 		{"behind", engine.Listing{Factory: "f", Behind: &engine.Place{Start: at(2), ID: "r2"}}, "[r2b r3 r4]"},
-		{"newest behind", engine.Listing{Factory: "f", NewestFirst: true, Behind: &engine.Place{Start: at(2), ID: "r2b"}}, "[r2 r1 r0]"},
-		{"behind one that is gone", engine.Listing{Factory: "f", Behind: &engine.Place{Start: at(1), ID: "r1x"}}, "[r2 r2b r3 r4]"},
-		{"behind and until", engine.Listing{Factory: "f", Until: at(3), Behind: &engine.Place{Start: at(2), ID: "r2b"}}, "[r3]"},
+		{"newest behind", engine.Listing{Factory: "f", NewestFirst: true,
+			Behind: &engine.Place{Start: at(2), ID: "r2b"}}, "[r2 r1 r0]"},
+		{"behind one that is gone", engine.Listing{Factory: "f", Behind: &engine.Place{Start: at(1), ID: "r1x"}},
+			"[r2 r2b r3 r4]"},
+		{"behind and until",
+			engine.Listing{Factory: "f", Until: at(3), Behind: &engine.Place{Start: at(2), ID: "r2b"}}, "[r3]"},
 		{"newest behind a later one and until", engine.Listing{Factory: "f", NewestFirst: true, Until: at(1),
 			Behind: &engine.Place{Start: at(3), ID: "r3"}}, "[r1 r0]"},
 		{"behind the last", engine.Listing{Factory: "f", Behind: &engine.Place{Start: at(4), ID: "r4"}}, "[]"},
-		{"behind beyond until", engine.Listing{Factory: "f", Until: at(1), Behind: &engine.Place{Start: at(3), ID: "r3"}}, "[]"},
+		{"behind beyond until",
+			engine.Listing{Factory: "f", Until: at(1), Behind: &engine.Place{Start: at(3), ID: "r3"}}, "[]"},
 	} {
 		ids := []string{}
-		if err := s.Runs(c.l, func(r engine.RunRecord) (bool, error) { ids = append(ids, r.ID); return true, nil }); err != nil {
+		if err := s.Runs(c.l, func(r engine.RunRecord) (bool, error) {
+			ids = append(ids, r.ID)
+			return true, nil
+		}); err != nil {
 			t.Errorf("%s: %v", c.name, err)
 		}
 		if got := fmt.Sprint(ids); got != c.want {
