@@ -83,7 +83,8 @@ func OpenCertificates(o CertificateOptions) (*Certificates, error) {
 	if o.SystemRoots == nil {
 		o.SystemRoots = systemRoots
 	}
-	c := &Certificates{o: o, names: []string{"localhost", ".localhost", "127.0.0.1", "::1"}, minted: map[string]*tls.Certificate{}}
+	c := &Certificates{o: o, names: []string{"localhost", ".localhost", "127.0.0.1", "::1"},
+		minted: map[string]*tls.Certificate{}}
 	for _, n := range o.Names {
 		n = strings.ToLower(n)
 		if ip := net.ParseIP(n); ip != nil {
@@ -108,7 +109,8 @@ func OpenCertificates(o CertificateOptions) (*Certificates, error) {
 // They are renewed while it runs. It offers HTTP/1.1 only, which is what
 // WebSockets need; clients that offer no protocol, as those of AMQP, are fine.
 func (c *Certificates) Config() *tls.Config {
-	return &tls.Config{GetCertificate: c.get, Time: c.o.Now, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	return &tls.Config{GetCertificate: c.get, Time: c.o.Now, MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"}}
 }
 
 // get picks the certificate for a client: the server's if it has the name that
@@ -165,7 +167,9 @@ func (c *Certificates) openAuthority() error {
 			return fmt.Errorf("%w: %s: %w", ErrCertificate, authorityKeyFile, err)
 		}
 	case certPEM != nil:
-		return fmt.Errorf("%w: %s is there and %s is not: restore it, or remove both to have a new authority made, which clients must be told to trust", ErrCertificate, AuthorityFile, authorityKeyFile)
+		return fmt.Errorf(
+			"%w: %s is there and %s is not: restore it, or remove both to have a new authority made, which clients must be told to trust",
+			ErrCertificate, AuthorityFile, authorityKeyFile)
 	default:
 		if c.key, err = ecdsa.GenerateKey(elliptic.P256(), c.o.Rand); err != nil {
 			return fmt.Errorf("%w: %w", ErrCertificate, err)
@@ -182,7 +186,8 @@ func (c *Certificates) openAuthority() error {
 		if !c.authority.IsCA || !c.key.PublicKey.Equal(c.authority.PublicKey) {
 			return fmt.Errorf("%w: %s is not of the key in %s", ErrCertificate, AuthorityFile, authorityKeyFile)
 		}
-		if now := c.o.Now(); !now.Before(c.authority.NotBefore) && now.Before(c.authority.NotAfter.Add(-authorityRenewal)) {
+		if now := c.o.Now(); !now.Before(c.authority.NotBefore) &&
+			now.Before(c.authority.NotAfter.Add(-authorityRenewal)) {
 			return nil
 		}
 	}
@@ -204,7 +209,8 @@ func (c *Certificates) makeAuthority() error {
 		SerialNumber: serial,
 		// Authorities of several installations end up in one bundle: each has a
 		// name of its own.
-		Subject:               pkix.Name{Organization: []string{"Switchyard"}, CommonName: "Switchyard local authority " + hex.EncodeToString(id[:4])},
+		Subject: pkix.Name{Organization: []string{"Switchyard"},
+			CommonName: "Switchyard local authority " + hex.EncodeToString(id[:4])},
 		SubjectKeyId:          id[:20],
 		NotBefore:             now.Add(-clockSkew),
 		NotAfter:              now.Add(authorityLifetime),
@@ -264,7 +270,8 @@ func (c *Certificates) renew() error {
 	if !ok {
 		return fmt.Errorf("%w: unexpected key", ErrCertificate)
 	}
-	b := append(formatKey(key), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: fresh.Certificate[0]})...)
+	b := append(formatKey(key),
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: fresh.Certificate[0]})...)
 	if err := c.write(serverFile, b, 0o600); err != nil {
 		return err
 	}
@@ -310,7 +317,8 @@ func (c *Certificates) certify(names []string) (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{leaf.Raw}, PrivateKey: key, Leaf: leaf}, nil
 }
 
-func (c *Certificates) sign(template, parent *x509.Certificate, public crypto.PublicKey) (*x509.Certificate, error) {
+func (c *Certificates) sign(template, parent *x509.Certificate, public crypto.PublicKey) (
+	*x509.Certificate, error) {
 	der, err := x509.CreateCertificate(c.o.Rand, template, parent, public, c.key)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCertificate, err)
@@ -343,9 +351,10 @@ func hostName(s string) bool {
 		return false
 	}
 	for label := range strings.SplitSeq(s, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.ContainsFunc(label, func(r rune) bool {
-			return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_'
-		}) {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
+			strings.ContainsFunc(label, func(r rune) bool {
+				return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_'
+			}) {
 			return false
 		}
 	}

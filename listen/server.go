@@ -51,7 +51,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, amqp func(net.Conn))
 	mux := NewMux(l, FirstByte, s.Now)
 	am, ht := mux.Listener(AMQP), mux.Listener(HTTP)
 	mux.TerminateTLS(s.TLS, func(remote net.Addr, err error) {
-		s.Logger.Debug("TLS handshake failed; does the client trust our authority?", "remote", remote.String(), "err", err)
+		s.Logger.Debug("TLS handshake failed; does the client trust our authority?",
+			"remote", remote.String(), "err", err)
 	})
 	s.wg.Go(func() {
 		if err := mux.Serve(ctx); err != nil {

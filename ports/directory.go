@@ -58,7 +58,8 @@ func (d Directory) Find(host, through string) (namespace string, ok bool) {
 // named finds a namespace by its host in Azure, or its name below localhost.
 func (d Directory) named(host string) (string, bool) {
 	label, rest, _ := strings.Cut(host, ".")
-	if rest != "" && !strings.EqualFold(rest, "servicebus.windows.net") && !strings.EqualFold(rest, "localhost") {
+	if rest != "" && !strings.EqualFold(rest, "servicebus.windows.net") &&
+		!strings.EqualFold(rest, "localhost") {
 		return "", false
 	}
 	for _, p := range d.Places {

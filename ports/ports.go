@@ -278,5 +278,6 @@ func (p *Ports) Named(host string) (string, error) {
 	if ns, ok := p.find(host, ""); ok {
 		return ns, nil
 	}
-	return "", fmt.Errorf("namespace %s is not served here; served are: %s", host, strings.Join(p.o.Namespaces(), ", "))
+	return "", fmt.Errorf("namespace %s is not served here; served are: %s",
+		host, strings.Join(p.o.Namespaces(), ", "))
 }

@@ -73,7 +73,8 @@ func countItems(name string, n int) error {
 		return badArgument("The argument '%s' must be an array with at least one item.", name)
 	}
 	if n > maxItems {
-		return &fault{condArgumentOutOfRange, 400, fmt.Sprintf("The argument '%s' has %d items; at most %d are allowed.", name, n, maxItems)}
+		return &fault{condArgumentOutOfRange, 400,
+			fmt.Sprintf("The argument '%s' has %d items; at most %d are allowed.", name, n, maxItems)}
 	}
 	return nil
 }

@@ -66,7 +66,9 @@ func (c *conn) target(l *amqp.Link) (address, *fault) {
 		}
 		for _, p := range pairs(source.Filter) {
 			if name := fmt.Sprint(p.Key); name == sessionFilter {
-				return address{}, notImplemented("A sessionful message receiver cannot be created on an entity that does not require sessions. Message sessions (" + sessionFilter + ") are")
+				return address{}, notImplemented(
+					"A sessionful message receiver cannot be created on an entity that does not require sessions. Message sessions (" +
+						sessionFilter + ") are")
 			} else {
 				return address{}, notImplemented("The source filter '" + name + "' is")
 			}
@@ -89,7 +91,8 @@ func (c *conn) authorize(a address, rights auth.Rights) *fault {
 	}
 	claims := strings.ReplaceAll(rights.String(), ",", "' or '")
 	return &fault{frames.ErrUnauthorizedAccess, 401, fmt.Sprintf(
-		"Unauthorized access. '%s' claim(s) are required to perform this operation. Resource: '%s'.", claims, c.uri(a.path()))}
+		"Unauthorized access. '%s' claim(s) are required to perform this operation. Resource: '%s'.",
+		claims, c.uri(a.path()))}
 }
 
 // queue finds the queue or subscription of an address.
@@ -123,7 +126,8 @@ func (c *conn) addressFault(a address, err error) *fault {
 // reasons [SB-AMQP 10].
 func (c *conn) entityNotFound(a address) *fault {
 	return &fault{frames.ErrNotFound, 404, fmt.Sprintf(
-		"The messaging entity '%s' could not be found. To know more visit https://aka.ms/sbResourceMgrExceptions. ", c.uri(a.queue()))}
+		"The messaging entity '%s' could not be found. To know more visit https://aka.ms/sbResourceMgrExceptions. ",
+		c.uri(a.queue()))}
 }
 
 func (c *conn) attachSender(l *amqp.Link, a address) *fault {
@@ -131,7 +135,8 @@ func (c *conn) attachSender(l *amqp.Link, a address) *fault {
 		return f
 	}
 	if a.sub == broker.DeadLetterQueue {
-		return &fault{frames.ErrNotAllowed, 400, "Messages cannot be sent to the dead-letter queue '" + c.uri(a.queue()) + "'."}
+		return &fault{frames.ErrNotAllowed, 400,
+			"Messages cannot be sent to the dead-letter queue '" + c.uri(a.queue()) + "'."}
 	}
 	to, err := c.h.broker.Sender(c.ns, a.queue())
 	if err != nil {
@@ -152,7 +157,8 @@ func (c *conn) attachSender(l *amqp.Link, a address) *fault {
 	s := &sender{link: link{c: c, l: l, addr: a, rights: auth.Send}, to: to, maxSize: limits.MaxMessageSize}
 	c.add(l, s)
 	l.Accept(amqp.AcceptOptions{
-		Source: sourceOf(l), MaxMessageSize: uint64(limits.MaxMessageSize), Properties: properties, Credit: senderCredit,
+		Source: sourceOf(l), MaxMessageSize: uint64(limits.MaxMessageSize), Properties: properties,
+		Credit: senderCredit,
 	})
 	return nil
 }
@@ -178,7 +184,8 @@ func (c *conn) attachReceiver(l *amqp.Link, a address) *fault {
 	if l.SndSettleMode() == frames.SenderSettled {
 		r.mode = broker.ReceiveAndDelete
 	}
-	consumer, err := q.NewConsumer(broker.ConsumerOptions{Mode: r.mode, Deliver: r.deliver, Closed: r.entityClosed})
+	consumer, err := q.NewConsumer(broker.ConsumerOptions{Mode: r.mode, Deliver: r.deliver,
+		Closed: r.entityClosed})
 	if err != nil {
 		return faultOf(err)
 	}

@@ -162,7 +162,8 @@ func (k *link) entityChanged() {
 		k.fail(f)
 		return
 	}
-	k.fail(&fault{frames.ErrDetachForced, 400, "The link '" + k.l.Name() + "' is force detached by the broker because the entity '" + k.c.uri(k.addr.queue()) + "' was updated."})
+	k.fail(&fault{frames.ErrDetachForced, 400, "The link '" + k.l.Name() +
+		"' is force detached by the broker because the entity '" + k.c.uri(k.addr.queue()) + "' was updated."})
 }
 
 func (c *conn) add(l *amqp.Link, p peer) {

@@ -60,7 +60,8 @@ func decodeContent(payload []byte, now time.Time, newID func() encoding.UUID) (b
 			return broker.Content{}, fmt.Errorf("%w: %s must be a string", errMessage, annPartitionKey)
 		}
 		if sessionSet && key != c.SessionID {
-			return broker.Content{}, &fault{frames.ErrNotAllowed, 400, "PartitionKey and SessionId must be equal when both are set."}
+			return broker.Content{}, &fault{frames.ErrNotAllowed, 400,
+				"PartitionKey and SessionId must be equal when both are set."}
 		}
 		c.PartitionKey = key
 	}
@@ -68,7 +69,8 @@ func decodeContent(payload []byte, now time.Time, newID func() encoding.UUID) (b
 		at, isTime := v.(time.Time)
 		switch {
 		case !isTime:
-			return broker.Content{}, &fault{frames.ErrNotAllowed, 400, annScheduledEnqueueTime + " must be a timestamp."}
+			return broker.Content{}, &fault{frames.ErrNotAllowed, 400,
+				annScheduledEnqueueTime + " must be a timestamp."}
 		case at.After(now):
 			return broker.Content{}, notImplemented("Scheduled messages (" + annScheduledEnqueueTime + ") are")
 		}

@@ -101,7 +101,8 @@ func (c *conn) ring() {
 	if d := c.emptyLimit(); d > 0 && len(c.links) == 0 && now.Sub(c.empty) >= d {
 		c.empty = now
 		c.nc.AMQP().Close(&frames.Error{Condition: frames.ErrConnectionForced, Description: fmt.Sprintf(
-			"The connection was inactive for more than the allowed %d milliseconds and is closed by container 'LinkTracker'.", d.Milliseconds())})
+			"The connection was inactive for more than the allowed %d milliseconds and is closed by container 'LinkTracker'.",
+			d.Milliseconds())})
 	}
 	c.schedule()
 }
@@ -119,7 +120,8 @@ func expiryOf(over []auth.Grant, path string) (at time.Time) {
 // expiredToken has the text by which clients recognise that a token is too old
 // [SB-AMQP 4.3].
 func expiredToken(at time.Time) *fault {
-	return &fault{frames.ErrUnauthorizedAccess, 401, "ExpiredToken: The token is expired. Expiration time: '" + at.UTC().Format(time.RFC1123) + "'."}
+	return &fault{frames.ErrUnauthorizedAccess, 401,
+		"ExpiredToken: The token is expired. Expiration time: '" + at.UTC().Format(time.RFC1123) + "'."}
 }
 
 func idleText(role frames.Role, name string, d time.Duration) string {
@@ -127,6 +129,7 @@ func idleText(role frames.Role, name string, d time.Duration) string {
 	if role == frames.RoleSender {
 		code, class = "consumer", "AmqpMessageConsumer"
 	}
-	return fmt.Sprintf("The link '%s' is force detached. Code: %s(link1). Details: %s.IdleTimerExpired: Idle timeout: %02d:%02d:%02d.",
+	return fmt.Sprintf(
+		"The link '%s' is force detached. Code: %s(link1). Details: %s.IdleTimerExpired: Idle timeout: %02d:%02d:%02d.",
 		name, code, class, int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60)
 }

@@ -27,7 +27,8 @@ var (
 
 // notForwarded are annotations that only the broker may write: a client that
 // sends a received message on sends old ones.
-var notForwarded = []string{annLockedUntil, annEnqueueSequenceNumber, annMessageState, annDeadLetterSource, annPartitionID}
+var notForwarded = []string{annLockedUntil, annEnqueueSequenceNumber, annMessageState,
+	annDeadLetterSource, annPartitionID}
 
 // encodeDelivery returns the sections of a message as a client gets it. Header
 // and annotations are written anew; properties, application properties, body and
@@ -61,7 +62,8 @@ func encodeDelivery(m *broker.Message, v view) ([][]byte, error) {
 			return nil, fmt.Errorf("%w: delivery annotations: %w", errMessage, err)
 		}
 	}
-	if out, err = frames.AppendMessageAnnotations(out, annotations(parsed.MessageAnnotations, m, v)); err != nil {
+	if out, err = frames.AppendMessageAnnotations(out,
+		annotations(parsed.MessageAnnotations, m, v)); err != nil {
 		return nil, fmt.Errorf("%w: message annotations: %w", errMessage, err)
 	}
 
@@ -110,7 +112,8 @@ func annotations(own *encoding.Map, m *broker.Message, v view) *encoding.Map {
 // for the time to live.
 func filledIn(p *frames.Properties, m *broker.Message) *frames.Properties {
 	identify := m.MessageID != "" && (p == nil || p.MessageID == nil)
-	expires := m.TimeToLive > 0 && !m.ExpiresAt.IsZero() && (p == nil || p.AbsoluteExpiryTime.IsZero() || clamped(m))
+	expires := m.TimeToLive > 0 && !m.ExpiresAt.IsZero() &&
+		(p == nil || p.AbsoluteExpiryTime.IsZero() || clamped(m))
 	if p != nil && !identify && !expires {
 		return nil
 	}
@@ -175,5 +178,6 @@ func toProperty(name string, v any) (broker.Property, error) {
 // lockTag returns the lock token as a delivery tag: in the byte order of a .NET
 // Guid, whose first three groups are little-endian [SB-AMQP 7.1].
 func lockTag(t broker.LockToken) []byte {
-	return []byte{t[3], t[2], t[1], t[0], t[5], t[4], t[7], t[6], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15]}
+	return []byte{t[3], t[2], t[1], t[0], t[5], t[4], t[7], t[6], t[8], t[9], t[10], t[11], t[12],
+		t[13], t[14], t[15]}
 }

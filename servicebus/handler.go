@@ -70,7 +70,8 @@ type Handler struct {
 
 // NewHandler returns a handler.
 func NewHandler(o Options) *Handler {
-	h := &Handler{broker: o.Broker, auth: o.Auth, clock: o.Clock, log: o.Logger, rand: o.Rand, namespace: o.Namespace, idle: o.Idle, conns: map[*conn]struct{}{}}
+	h := &Handler{broker: o.Broker, auth: o.Auth, clock: o.Clock, log: o.Logger, rand: o.Rand,
+		namespace: o.Namespace, idle: o.Idle, conns: map[*conn]struct{}{}}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}

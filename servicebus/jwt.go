@@ -32,7 +32,8 @@ func (c *conn) verifyToken(kind, token, audience string, now time.Time) (auth.Gr
 		}
 		verify = c.h.auth.VerifyJWT
 	default:
-		return auth.Grant{}, &fault{condArgumentError, 400, fmt.Sprintf("The token type '%.80s' is not known.", kind)}
+		return auth.Grant{}, &fault{condArgumentError, 400,
+			fmt.Sprintf("The token type '%.80s' is not known.", kind)}
 	}
 	grant, err := verify(c.ns, token, audience, now)
 	switch {
@@ -46,5 +47,6 @@ func (c *conn) verifyToken(kind, token, audience string, now time.Time) (auth.Gr
 
 func unsupportedToken(kind string) *fault {
 	return &fault{frames.ErrUnauthorizedAccess, 401, fmt.Sprintf(
-		"InvalidToken: Tokens of type '%s' are not supported by this server; use a shared access signature ('%s').", kind, typeSAS)}
+		"InvalidToken: Tokens of type '%s' are not supported by this server; use a shared access signature ('%s').",
+		kind, typeSAS)}
 }

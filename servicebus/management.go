@@ -199,7 +199,8 @@ func (m *managementRequest) receiveBySequenceNumber() error {
 		mode, v = broker.ReceiveAndDelete, viewDeferredDelete
 	case 1:
 	default:
-		return &fault{condArgumentOutOfRange, 400, fmt.Sprintf("receiver-settle-mode must be 0 or 1, not %d.", settleMode)}
+		return &fault{condArgumentOutOfRange, 400,
+			fmt.Sprintf("receiver-settle-mode must be 0 or 1, not %d.", settleMode)}
 	}
 	unit, err := m.queue.ReceiveDeferred(seqs, mode, func(msgs []*broker.Message, err error) {
 		m.c.post(func() { m.received(msgs, v, err) })

@@ -28,14 +28,16 @@ type Parts struct {
 
 // Compose makes the content of a message that is sent without an AMQP client.
 func Compose(p *Parts) (broker.Content, error) {
-	c := broker.Content{MessageID: p.MessageID, SessionID: p.SessionID, TimeToLive: p.TimeToLive, Encoding: ruleEncoding{}}
+	c := broker.Content{MessageID: p.MessageID, SessionID: p.SessionID, TimeToLive: p.TimeToLive,
+		Encoding: ruleEncoding{}}
 	h := &frames.Header{}
 	// A longer time to live fits only the absolute expiry time, which the broker
 	// adds when the message is delivered.
 	if ms := p.TimeToLive.Milliseconds(); ms > 0 && ms < 1<<32 {
 		h.TTL = frames.Some(uint32(ms))
 	}
-	props := &frames.Properties{Subject: text(p.Subject), To: text(p.To), ReplyTo: text(p.ReplyTo), GroupID: text(p.SessionID)}
+	props := &frames.Properties{Subject: text(p.Subject), To: text(p.To), ReplyTo: text(p.ReplyTo),
+		GroupID: text(p.SessionID)}
 	if p.MessageID != "" {
 		props.MessageID = p.MessageID
 	}

@@ -69,7 +69,8 @@ func (r *receiver) send() {
 		if err != nil {
 			// It stays locked and comes back when the lock expires, so that a
 			// message nobody can read ends in the dead-letter queue.
-			r.c.h.log.Error("message can't be encoded", "queue", r.addr.queue(), "sequenceNumber", d.SequenceNumber, "error", err)
+			r.c.h.log.Error("message can't be encoded",
+				"queue", r.addr.queue(), "sequenceNumber", d.SequenceNumber, "error", err)
 			continue
 		}
 		if err := r.l.Send(out); err != nil {
@@ -108,7 +109,8 @@ func (r *receiver) outgoing(d broker.Delivery) (*amqp.Outgoing, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &amqp.Outgoing{Tag: tag, Payload: payload, Settled: r.mode == broker.ReceiveAndDelete, Data: d.LockToken}, nil
+	return &amqp.Outgoing{Tag: tag, Payload: payload, Settled: r.mode == broker.ReceiveAndDelete,
+		Data: d.LockToken}, nil
 }
 
 // giveBack returns deliveries that never left, on any goroutine. Those of

@@ -34,7 +34,8 @@ const maxRules = 1000
 func (m *managementRequest) subscription() (topic, name string, err error) {
 	topic, name, ok := broker.SplitSubscription(m.queue.Path())
 	if !ok || m.queue.SubQueue() != broker.MainQueue {
-		return "", "", &fault{frames.ErrNotAllowed, 400, "The entity '" + m.c.uri(m.addr.queue()) + "' has no rules: it is not a subscription."}
+		return "", "", &fault{frames.ErrNotAllowed, 400,
+			"The entity '" + m.c.uri(m.addr.queue()) + "' has no rules: it is not a subscription."}
 	}
 	return topic, name, nil
 }
@@ -55,7 +56,8 @@ func (m *managementRequest) enumerateRules() error {
 		return err
 	}
 	if top < 0 || skip < 0 {
-		return &fault{condArgumentOutOfRange, 400, fmt.Sprintf("top and skip must not be negative, and are %d and %d.", top, skip)}
+		return &fault{condArgumentOutOfRange, 400,
+			fmt.Sprintf("top and skip must not be negative, and are %d and %d.", top, skip)}
 	}
 	rules, err := m.c.h.broker.Rules(m.c.ns, topic, name)
 	if err != nil {
@@ -69,7 +71,8 @@ func (m *managementRequest) enumerateRules() error {
 	}
 	list := encoding.List{}
 	for _, r := range rules {
-		list = append(list, &encoding.Map{Pairs: []encoding.Pair{{Key: "rule-description", Value: ruleDescription(r)}}})
+		list = append(list,
+			&encoding.Map{Pairs: []encoding.Pair{{Key: "rule-description", Value: ruleDescription(r)}}})
 	}
 	m.succeed(&encoding.Map{Pairs: []encoding.Pair{{Key: "rules", Value: list}}})
 	return nil
@@ -78,9 +81,11 @@ func (m *managementRequest) enumerateRules() error {
 func ruleDescription(r broker.RuleInfo) encoding.Described {
 	action := encoding.Described{Descriptor: emptyActionCode, Value: encoding.List{}}
 	if a := r.Options.Action; !a.IsZero() {
-		action = encoding.Described{Descriptor: sqlActionCode, Value: encoding.List{a.Expression, compatibilityLevel}}
+		action = encoding.Described{Descriptor: sqlActionCode,
+			Value: encoding.List{a.Expression, compatibilityLevel}}
 	}
-	return encoding.Described{Descriptor: ruleDescriptionCode, Value: encoding.List{describeFilter(r.Options.Filter), action, r.Name, r.CreatedAt}}
+	return encoding.Described{Descriptor: ruleDescriptionCode,
+		Value: encoding.List{describeFilter(r.Options.Filter), action, r.Name, r.CreatedAt}}
 }
 
 func describeFilter(f filter.Filter) encoding.Described {
@@ -92,7 +97,8 @@ func describeFilter(f filter.Filter) encoding.Described {
 	case filter.CorrelationType:
 		c := f.Correlation
 		list := encoding.List{}
-		for _, s := range [...]*string{c.CorrelationID, c.MessageID, c.To, c.ReplyTo, c.Label, c.SessionID, c.ReplyToSessionID, c.ContentType} {
+		for _, s := range [...]*string{c.CorrelationID, c.MessageID, c.To, c.ReplyTo, c.Label, c.SessionID,
+			c.ReplyToSessionID, c.ContentType} {
 			if s == nil {
 				list = append(list, nil)
 			} else {
@@ -126,7 +132,8 @@ func (m *managementRequest) addRule() error {
 		return err
 	}
 	// Waits for the log, as a flush does: rules are created now and then.
-	if _, err := m.c.h.broker.PutRule(context.Background(), m.c.ns, topic, subscription, name, o, broker.CreateOnly); err != nil {
+	if _, err := m.c.h.broker.PutRule(context.Background(), m.c.ns, topic, subscription, name, o,
+		broker.CreateOnly); err != nil {
 		return m.ruleFault(err)
 	}
 	m.succeed(nil)
@@ -214,8 +221,14 @@ func (a arguments) expression(name string) (string, error) {
 func (a arguments) correlation() (*filter.Correlation, error) {
 	c := &filter.Correlation{}
 	for name, field := range map[string]**string{
-		"correlation-id": &c.CorrelationID, "message-id": &c.MessageID, "to": &c.To, "reply-to": &c.ReplyTo, "label": &c.Label,
-		"session-id": &c.SessionID, "reply-to-session-id": &c.ReplyToSessionID, "content-type": &c.ContentType,
+		"correlation-id":      &c.CorrelationID,
+		"message-id":          &c.MessageID,
+		"to":                  &c.To,
+		"reply-to":            &c.ReplyTo,
+		"label":               &c.Label,
+		"session-id":          &c.SessionID,
+		"reply-to-session-id": &c.ReplyToSessionID,
+		"content-type":        &c.ContentType,
 	} {
 		if v, _ := a.Get(name); v != nil {
 			text, err := a.text(name)

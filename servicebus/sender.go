@@ -70,7 +70,8 @@ func (s *sender) messages(d *amqp.Incoming) ([]*broker.Message, error) {
 	}
 	if s.maxSize > 0 && int64(len(d.Payload)) > s.maxSize {
 		return nil, &fault{frames.ErrMessageSizeExceeded, 403, fmt.Sprintf(
-			"The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.", d.ID(), len(d.Payload), s.maxSize)}
+			"The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.",
+			d.ID(), len(d.Payload), s.maxSize)}
 	}
 	payloads := [][]byte{d.Payload}
 	switch d.Format {

@@ -82,7 +82,8 @@ func (c *conn) putToken(req *request) *fault {
 		}
 	}
 	if !c.grants.Put(grant, maxGrants) {
-		return &fault{frames.ErrResourceLimitExceeded, 403, fmt.Sprintf("The connection holds tokens for %d audiences already.", maxGrants)}
+		return &fault{frames.ErrResourceLimitExceeded, 403,
+			fmt.Sprintf("The connection holds tokens for %d audiences already.", maxGrants)}
 	}
 	c.schedule()
 	return nil
