@@ -58,7 +58,8 @@ func (d directory) takeClean() (clean bool, err error) {
 		return false, err
 	}
 	if name, what := compareInventory(string(b[:n]), string(now)); what != "" {
-		return false, &CorruptError{Where: d.inventoried(name), Err: errors.New(what + " since the last clean stop")}
+		return false, &CorruptError{Where: d.inventoried(name),
+			Err: errors.New(what + " since the last clean stop")}
 	}
 	return true, d.remove(cleanFile)
 }

@@ -28,7 +28,7 @@
 //	04 entity:u64                      number of a deleted entity, no value
 //	05 segment:u32                     segment of the value log, no value
 //	10 entity:u64 00                   entity
-//	10 entity:u64 01 sub:u8 00         counters of a sub-queue (0 main, 1 dead-letter, 2 transfer, 3 transfer dead-letter)
+//	10 entity:u64 01 sub:u8 00         counters; sub: 0 main, 1 dead-letter, 2 transfer, 3 its dead-letter
 //	10 entity:u64 01 sub:u8 01 seq:i64 message
 //	10 entity:u64 01 sub:u8 02 seq:i64 status of a message
 //	10 entity:u64 01 sub:u8 03 expires:time seq:i64   expiry index, no value

@@ -108,7 +108,9 @@ func (o Options) pebble(lock *pebble.Lock, fatal func(error)) *pebble.Options {
 		// A manifest is read whole by every Open.
 		MaxManifestFileSize: 4 << 20,
 		EventListener: &pebble.EventListener{
-			BackgroundError: func(err error) { o.Logger.Warn("database background work failed", "err", firstLine(err)) },
+			BackgroundError: func(err error) {
+				o.Logger.Warn("database background work failed", "err", firstLine(err))
+			},
 			DiskSlow: func(i pebble.DiskSlowInfo) {
 				o.Logger.Warn("disk is slow", "file", i.Path, "op", i.OpType.String(), "for", i.Duration)
 			},

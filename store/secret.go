@@ -117,7 +117,8 @@ func (d directory) key(isNew bool) ([]byte, error) {
 		rand.Read(key)
 		return key, d.write(keyFile, formatKey(key))
 	case errors.Is(err, errNoFile):
-		return nil, fmt.Errorf("%s: %w: the file is lost; without it no secret of this directory can be read", name, ErrKey)
+		return nil, fmt.Errorf("%s: %w: the file is lost; without it no secret of this directory can be read",
+			name, ErrKey)
 	case err != nil:
 		return nil, err
 	}

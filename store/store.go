@@ -80,7 +80,8 @@ func open(dir string, o Options, f format) (_ *Store, err error) {
 // lockError tells a lock that is held from a directory that can't be written.
 func lockError(dir string, err error) error {
 	var path *os.PathError
-	if errors.As(err, &path) || isNotExist(err) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EROFS) {
+	if errors.As(err, &path) || isNotExist(err) || errors.Is(err, syscall.ENOSPC) ||
+		errors.Is(err, syscall.EROFS) {
 		return fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	return fmt.Errorf("data directory %s: %w", dir, ErrLocked)
@@ -110,7 +111,8 @@ func (s *Store) check(f format) (initialised bool, err error) {
 			return false, err
 		}
 		if version > 0 || data {
-			return false, &CorruptError{Where: s.files.database().path, Err: errors.New("the manifest of the database is lost")}
+			return false, &CorruptError{Where: s.files.database().path,
+				Err: errors.New("the manifest of the database is lost")}
 		}
 	}
 	if manifest != "" && !clean {
@@ -174,7 +176,8 @@ func (s *Store) prepare(f format, initialised bool) error {
 		if used, err := s.used(); err != nil {
 			return err
 		} else if used {
-			return &CorruptError{Where: s.files.join(formatFile), Err: errors.New("the file is lost, and the database has data")}
+			return &CorruptError{Where: s.files.join(formatFile),
+				Err: errors.New("the file is lost, and the database has data")}
 		}
 	}
 	if s.sealer, err = loadSealer(s.files, s.opts.Key, check); err != nil {

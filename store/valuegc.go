@@ -178,7 +178,8 @@ func (l *log) liveByScan(n uint32, size int64) (*liveValues, error) {
 
 // eachFrame calls f for the frames of a segment up to the first that is not
 // whole, and returns where that is.
-func eachFrame(f vfs.File, size int64, each func(key []byte, offset, length uint32) error) (end int64, err error) {
+func eachFrame(f vfs.File, size int64, each func(key []byte, offset, length uint32) error) (
+	end int64, err error) {
 	head := make([]byte, 256)
 	for end < size {
 		n, err := f.ReadAt(head, end)
@@ -196,7 +197,8 @@ func eachFrame(f vfs.File, size int64, each func(key []byte, offset, length uint
 		}
 		length := binary.LittleEndian.Uint32(b[10:])
 		next := end + int64(keyEnd) + int64(length)
-		if keyEnd > len(b) || binary.LittleEndian.Uint32(b[4:]) != crc32.Checksum(b[8:keyEnd], castagnoli) || next > size {
+		if keyEnd > len(b) ||
+			binary.LittleEndian.Uint32(b[4:]) != crc32.Checksum(b[8:keyEnd], castagnoli) || next > size {
 			return end, nil
 		}
 		if err := each(b[frameHeaderLen:keyEnd], uint32(end)+uint32(keyEnd), length); err != nil {

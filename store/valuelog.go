@@ -353,7 +353,8 @@ func (v *valueLog) close() error {
 
 // namedSegments reads which segments the database names.
 func namedSegments(db *pebble.DB) (named []uint32, err error) {
-	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{tableSegment}, UpperBound: []byte{tableSegment + 1}})
+	it, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{tableSegment},
+		UpperBound: []byte{tableSegment + 1}})
 	if err != nil {
 		return nil, err
 	}
