@@ -363,7 +363,7 @@ func (l *log) close() bool {
 		default:
 			l.die()
 			l.mu.Unlock()
-			if err := errors.Join(l.settle(0), l.commitMark()); err != nil {
+			if err := errors.Join(l.await(0), l.commitMark()); err != nil {
 				l.fatal(fmt.Errorf("commit to %s: %w", l.s.dir, err))
 			}
 			return true
@@ -418,7 +418,7 @@ func (l *log) commit(units []*commit.Unit) error {
 	if relaxed {
 		return nil
 	}
-	if err := l.settle(0); err != nil || !l.look {
+	if err := l.await(0); err != nil || !l.look {
 		return err
 	}
 	return l.collect()
@@ -432,12 +432,12 @@ func (l *log) write(b *pebble.Batch) error {
 		return err
 	}
 	l.unsynced = append(l.unsynced, b)
-	return l.settle(maxUnsynced)
+	return l.await(maxUnsynced)
 }
 
-// settle waits until at most keep batches are on their way to the disk. After a
+// await waits until at most keep batches are on their way to the disk. After a
 // sync there is nothing to wait for, since syncs are done in order.
-func (l *log) settle(keep int) error {
+func (l *log) await(keep int) error {
 	for len(l.unsynced) > keep {
 		b := l.unsynced[0]
 		l.unsynced = append(l.unsynced[:0], l.unsynced[1:]...)

@@ -16,7 +16,7 @@ const (
 	metaSubscription = "identity/subscription"
 	metaAuthority    = "auth/authority" // all authorization rules, as earlier versions kept them
 	metaControlPlane = "arm/"
-	metaPort         = "door/" // + namespace in lower case
+	metaPort         = "door/" // + namespace in lower case; these bytes are on disks, so the old word stays
 	// metaDevelopmentKey + namespace in lower case: a folder's namespace that has
 	// been given the development key.
 	metaDevelopmentKey = "deploy/development-key/"

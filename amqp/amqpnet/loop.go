@@ -54,7 +54,7 @@ func (l *loop) run(ctx context.Context) {
 	l.serve(ctx)
 	l.timer.Stop()
 	l.s.close()
-	l.bury()
+	l.finish()
 }
 
 // serve takes turns until the connection is over.
@@ -261,8 +261,8 @@ func (l *loop) call(f func()) {
 	}
 }
 
-// bury tells the handler that the connection is over.
-func (l *loop) bury() {
+// finish tells the handler that the connection is over.
+func (l *loop) finish() {
 	c := l.c
 	if !l.dead {
 		l.call(func() { c.amqp.Lost(nil) })
