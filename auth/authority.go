@@ -112,7 +112,7 @@ func indexRule(rules []AuthorizationRule, name string) int {
 // above it, fails with [ErrScope]. Other errors wrap [ErrMalformed],
 // [ErrUnknownKey], [ErrSignature] or [ErrExpired].
 //
-// The host in the token is compared without its port with that of the audience;
+// The host in the token is compared, without its port, with the audience's;
 // a token for the namespace's own name (ns or ns.anything) is good too, so a
 // signature made for Azure's name works through any address of this machine.
 func (a *Authority) VerifySAS(ns, token, audience string, now time.Time) (Grant, error) {

@@ -15,8 +15,8 @@ type rulesRecord struct {
 
 const rulesVersion = 1
 
-// EncodeRules writes rules with their keys in clear: whoever stores the result seals
-// it first.
+// EncodeRules writes rules with their keys in clear: a caller that
+// stores the result seals it first.
 func EncodeRules(rules []AuthorizationRule) []byte {
 	b, err := json.Marshal(rulesRecord{rulesVersion, rules})
 	if err != nil {

@@ -294,7 +294,7 @@ const elementCost = 24
 
 // chargeValue charges a value that was built from others and checks how deeply
 // it nests. Values share their parts, so what is small in memory can be huge as
-// text: the cost is that of the text.
+// text: its cost is the length of the text.
 func (ev *evaluation) chargeValue(v value.Value) error { return ev.chargeNested(v, 0) }
 
 func (ev *evaluation) chargeNested(v value.Value, depth int) error {

@@ -41,7 +41,7 @@ type conn struct {
 // A peer is what stands behind a link.
 type peer interface {
 	base() *link
-	// gone is called once when the link is no more, whoever ended it.
+	// gone is called once when the link has ended, on either side.
 	gone()
 }
 

@@ -139,7 +139,7 @@ func (h *Handler) conn(nc *amqpnet.Conn) *conn {
 // EntityChanged detaches all links of a queue or subscription, its dead-letter
 // queue and their $management nodes, or of a topic and all its subscriptions,
 // as the service does whenever an entity is updated or deleted [SB-AMQP 3.6].
-// Whoever changes entities calls it when the change is durable. It does not
+// The code that changes entities calls it when the change is durable. It does not
 // wait: links end on the loops of their connections. Clients attach again by
 // themselves.
 func (h *Handler) EntityChanged(ns, path string) {

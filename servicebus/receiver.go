@@ -12,7 +12,7 @@ import (
 
 // A receiver is a link on which a client receives messages of a queue.
 //
-// The link's credit belongs to the client; the consumer's is what of it the
+// The link's credit belongs to the client; the consumer's credit is the part of it that the
 // broker may use. Both are brought together whenever the client's flow changes.
 // The broker can be given more at any time, but takes it back only as a whole
 // (Drain), so a smaller credit is a drain followed by a new grant.

@@ -172,7 +172,7 @@ func (s *Store) prepare(f format, initialised bool) error {
 	case version == 0 && (initialised || check != nil):
 		return damaged(systemKey(formatKeyName), errors.New("record is missing"))
 	case version > 0 && !initialised:
-		// Whoever makes a directory writes the file last and nothing else before.
+		// The code that makes a directory writes this file last.
 		if used, err := s.used(); err != nil {
 			return err
 		} else if used {

@@ -71,7 +71,7 @@ func (p *Provider) Bind(k *arm.Kernel) {
 
 // DeleteGroup implements [arm.Provider].
 func (p *Provider) DeleteGroup(ctx context.Context, subscription, group string) error {
-	p.creating.Lock() // whoever comes now sees that the group is being deleted
+	p.creating.Lock() // a request that comes now sees that the group is being deleted
 	//lint:ignore SA2001 waiting is the point
 	p.creating.Unlock()
 	for _, r := range p.factories.List(subscription, group) {

@@ -111,7 +111,7 @@ func tagsObject(r *arm.Request, tags *value.Object) *value.Object {
 		"properties", object("tags", tags))
 }
 
-// tagsAt reads the tags of the scope by asking whoever has it.
+// tagsAt reads the tags of the scope from the provider that keeps it.
 func (p *Resources) tagsAt(ctx context.Context, r *arm.Request) (*value.Object, error) {
 	scope := r.ID.ScopeID()
 	switch {

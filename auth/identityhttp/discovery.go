@@ -47,7 +47,7 @@ func (c *call) openID() error {
 	return c.reply(doc)
 }
 
-// version is that of the endpoint asked: 2 if the path says so.
+// version is the version of the endpoint that was asked: 2 if the path says so.
 func (c *call) version() int {
 	for seg := range strings.SplitSeq(c.URL.Path, "/") {
 		if strings.EqualFold(seg, "v2.0") {

@@ -3,7 +3,7 @@
 // endpoints of [ARM 4]. It stands in for Microsoft Entra ID and speaks HTTP
 // only; auth/issuer makes the tokens.
 //
-// In development, the default, whoever asks gets a token: any client id with any
+// In development, the default, everyone who asks gets a token: any client id with any
 // secret. With [Options].Applications only registered applications do. Which
 // tokens count is the same in both.
 package identityhttp

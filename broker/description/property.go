@@ -167,7 +167,7 @@ func (p *Property) Value(o *Options) value.Value {
 }
 
 // A KindError is a JSON value of another kind than a property has. Its words are
-// those of whoever reads the value.
+// those of the reader of the value.
 type KindError struct {
 	Got  value.Value
 	Want value.Kind

@@ -64,7 +64,7 @@ func (m *Manager) finish(e *entry) {
 	e.gone = make(chan struct{})
 	name := e.current.Load().record.Name
 	m.wg.Go(func() {
-		// Whoever is creating a run has finished, and nobody begins to.
+		// Every creation of a run has finished, and none begins.
 		e.using.Lock()
 		//lint:ignore SA2001 waiting is the point
 		e.using.Unlock()
