@@ -160,6 +160,9 @@ func (s *Store) UpdateRun(u *commit.Unit, r engine.RunRecord) {
 
 // runStart reads what says where a run's record is.
 func (v *view) runStart(id string) (r runStarted, err error) {
+	if len(id) > maxRunID {
+		return r, fmt.Errorf("run %.40s…: %w", id, engine.ErrNotInHistory)
+	}
 	key := runKey(id, runStart)
 	b, err := v.get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -272,7 +275,9 @@ func listed(l engine.Listing) (from, to []byte) {
 	if l.Behind == nil {
 		return from, to
 	}
-	behind := listedRunKey(l.Factory, l.Behind.Start, l.Behind.ID)
+	// No run has a longer ID than that: it comes from outside.
+	id := l.Behind.ID[:min(len(l.Behind.ID), maxRunID)]
+	behind := listedRunKey(l.Factory, l.Behind.Start, id)
 	switch {
 	case !l.NewestFirst:
 		from = append(behind, 0)

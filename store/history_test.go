@@ -102,6 +102,29 @@ func activeIDs(t *testing.T, s *Store) (ids []string) {
 	return ids
 }
 
+// An ID that no run can have, in an address or in the token of a page, is no panic.
+func TestRunIDTooLong(t *testing.T) {
+	s := memory(t)
+	do(s, func(u *commit.Unit) { s.PutRun(u, engine.RunRecord{ID: "r", Factory: "f", Start: epoch}) })
+	long := strings.Repeat("x", 1<<16)
+	if _, err := s.Run(long); !errors.Is(err, engine.ErrNotInHistory) {
+		t.Errorf("Run = %.100v, want ErrNotInHistory", err)
+	}
+	for _, l := range []engine.Listing{
+		{Factory: "f", NewestFirst: true, Behind: &engine.Place{Start: epoch, ID: long}},
+		{Factory: "f", Behind: &engine.Place{Start: epoch.Add(-1), ID: long}},
+	} {
+		n := 0
+		if err := s.Runs(l, func(engine.RunRecord) (bool, error) { n++; return true, nil }); err != nil || n != 1 {
+			t.Errorf("%d runs are listed, %v; want one", n, err)
+		}
+	}
+	l := engine.Listing{Factory: "f", Until: epoch.Add(-time.Hour), Behind: &engine.Place{Start: epoch.Add(time.Hour), ID: "r"}}
+	if err := s.Runs(l, func(r engine.RunRecord) (bool, error) { return true, fmt.Errorf("%s is listed", r.ID) }); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestRuns(t *testing.T) {
 	s := memory(t)
 	records := []engine.RunRecord{

@@ -91,12 +91,15 @@ func expiryKey(q broker.QueueID, at time.Time, seq int64) []byte {
 	return appendI64(appendKeyTime(queueKey(q, kindExpiry), at), seq)
 }
 
+// maxRunID is the greatest length of a run's ID.
+const maxRunID = math.MaxUint16
+
 // appendRun appends a run's ID so that no ID is a prefix of another one.
 func appendRun(b []byte, id string) []byte {
 	if u, ok := parseUUID(id); ok {
 		return append(append(b, runIsUUID), u[:]...)
 	}
-	if len(id) > 0xffff {
+	if len(id) > maxRunID {
 		panic(fmt.Sprintf("store: run ID of %d bytes", len(id)))
 	}
 	b = append(b, runIsText)
