@@ -9,7 +9,7 @@ import "strings"
 // A Value is a JSON value as the expression language sees it: nil, bool, int64,
 // float64, string, Array or *Object. Integer and float are distinct types, as
 // in [EXPR 2.2]: a JSON number without fraction and exponent is an integer.
-// Values are immutable once they have been handed to another package; whoever
+// Values are immutable once they have been handed to another package: the caller that
 // changes one clones it first.
 type Value = any
 
