@@ -326,7 +326,7 @@ func testDefinitions(t *testing.T, s Store) {
 	text := []byte("one")
 	write(t, s, func(u *commit.Unit) {
 		s.PutDefinition(u, h(1), text)
-		copy(text, "XXX")
+		copy(text, "two")
 		s.PutDefinition(u, h(2), []byte("two"))
 		s.PutDefinition(u, h(3), []byte("three"))
 		for id, n := range map[string]byte{runA: 1, runB: 3, "r": 3} {
