@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"switchyard/broker"
+	"switchyard/commit"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/trigger"
 	"switchyard/value"
@@ -142,7 +143,7 @@ func TestSettleOfDeletedQueue(t *testing.T) {
 	w := newWorld(t)
 	w.send("in", "a")
 	_, b := w.lock("in", "run")
-	w.must(w.broker.DeleteQueue(t.Context(), "ns-one", "in", true))
+	w.must(commit.Do(t.Context(), w.store, 0, w.broker.DeleteQueueEffect("ns-one", "in", true)))
 	if e, err := w.Settle(b.Binding(), "run", trigger.Settlement{Kind: trigger.Complete}); e != nil || err != nil {
 		t.Errorf("effect %v, error %v, want none of both", e, err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"switchyard/broker"
 	"switchyard/clock"
+	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/trigger"
@@ -99,7 +100,7 @@ func TestSourceFollowsItsQueue(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Fatalf("round %d: nobody told of the message", i)
 		}
-		w.must(w.broker.DeleteQueue(t.Context(), "ns-one", "in", true))
+		w.must(commit.Do(t.Context(), w.store, 0, w.broker.DeleteQueueEffect("ns-one", "in", true)))
 		if _, err := s.Reserve(1); !errors.Is(err, broker.ErrEntityNotFound) {
 			t.Errorf("reserve from a deleted queue: error %v", err)
 		}

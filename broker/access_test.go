@@ -87,7 +87,7 @@ func TestAccessRules(t *testing.T) {
 	if err := apply(b.AccessEffect("contoso", "", []byte("other"))); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.DeleteTopic(ctx, "contoso", "events", false); err != nil {
+	if err := commit.Do(ctx, store, 0, b.DeleteTopicEffect("contoso", "events", false)); err != nil {
 		t.Fatal(err)
 	}
 	put(b.PutTopic(ctx, "contoso", "events", broker.TopicOptions{}))

@@ -563,7 +563,7 @@ func TestNamespaces(t *testing.T) {
 		t.Errorf("queue in no namespace: got error %v", err)
 	}
 	old := queue(t, b, "q")
-	if err := b.DeleteNamespace(ctx, "ns", false); err != nil {
+	if err := commit.Do(ctx, store, 0, b.DeleteNamespaceEffect("ns", false)); err != nil {
 		t.Fatal(err)
 	}
 	if got := fmt.Sprint(b.Namespaces()); got != "[big]" {

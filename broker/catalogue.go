@@ -103,14 +103,9 @@ func (b *Broker) changed(u *commit.Unit, n *namespace, path string) {
 	}
 }
 
-// DeleteQueue deletes a queue with its messages; its consumers learn
+// DeleteQueueEffect deletes a queue with its messages; its consumers learn
 // [ErrEntityDeleted]. Unless forced it is refused with [ErrEntityInUse] while
 // pipeline runs hold messages of the queue.
-func (b *Broker) DeleteQueue(ctx context.Context, ns, path string, force bool) error {
-	return b.change(ctx, b.DeleteQueueEffect(ns, path, force))
-}
-
-// DeleteQueueEffect is [Broker.DeleteQueue] as part of a unit.
 func (b *Broker) DeleteQueueEffect(ns, path string, force bool) *Change {
 	return b.newChange("delete queue", path, func(u *commit.Unit) (_ bool, unlock func(), err error) {
 		n, err := b.find(ns)

@@ -45,14 +45,16 @@ func TestEntityChanged(t *testing.T) {
 			[]string{"Contoso Events/Subscriptions/B"}},
 		{"a rule", func() error { return one(b.PutRule(ctx, "contoso", "events", "b", "r", broker.RuleOptions{}, 0)) }, nil},
 		{"the topic changed", func() error { return one(b.PutTopic(ctx, "contoso", "events", broker.TopicOptions{UserMetadata: "x"})) }, []string{"Contoso Events"}},
-		{"a subscription deleted", func() error { return b.DeleteSubscription(ctx, "contoso", "events", "b", false) }, []string{"Contoso Events/Subscriptions/B"}},
-		{"a queue deleted", func() error { return b.DeleteQueue(ctx, "contoso", "ORDERS/new", false) }, []string{"Contoso Orders/New"}},
-		{"one that is not there", func() error { return b.DeleteQueue(ctx, "contoso", "orders/new", false) }, nil},
-		{"the topic deleted", func() error { return b.DeleteTopic(ctx, "contoso", "events", false) },
+		{"a subscription deleted", func() error {
+			return commit.Do(ctx, store, 0, b.DeleteSubscriptionEffect("contoso", "events", "b", false))
+		}, []string{"Contoso Events/Subscriptions/B"}},
+		{"a queue deleted", func() error { return commit.Do(ctx, store, 0, b.DeleteQueueEffect("contoso", "ORDERS/new", false)) }, []string{"Contoso Orders/New"}},
+		{"one that is not there", func() error { return commit.Do(ctx, store, 0, b.DeleteQueueEffect("contoso", "orders/new", false)) }, nil},
+		{"the topic deleted", func() error { return commit.Do(ctx, store, 0, b.DeleteTopicEffect("contoso", "events", false)) },
 			[]string{"Contoso Events", "Contoso Events/Subscriptions/All"}},
 		{"another queue", func() error { return one(b.PutQueue(ctx, "contoso", "q", broker.QueueOptions{})) }, []string{"Contoso q"}},
 		{"another topic", func() error { return one(b.PutTopic(ctx, "contoso", "t", broker.TopicOptions{})) }, []string{"Contoso t"}},
-		{"the namespace deleted", func() error { return b.DeleteNamespace(ctx, "contoso", false) }, []string{"Contoso q", "Contoso t"}},
+		{"the namespace deleted", func() error { return commit.Do(ctx, store, 0, b.DeleteNamespaceEffect("contoso", false)) }, []string{"Contoso q", "Contoso t"}},
 	} {
 		got = nil
 		err := c.change()

@@ -127,14 +127,9 @@ func (b *Broker) Namespaces() []string {
 	return names
 }
 
-// DeleteNamespace deletes a namespace with all its queues and topics. Unless
+// DeleteNamespaceEffect deletes a namespace with all its queues and topics. Unless
 // forced it is refused with [ErrEntityInUse] while pipeline runs hold messages in
 // it.
-func (b *Broker) DeleteNamespace(ctx context.Context, name string, force bool) error {
-	return b.change(ctx, b.DeleteNamespaceEffect(name, force))
-}
-
-// DeleteNamespaceEffect is [Broker.DeleteNamespace] as part of a unit.
 func (b *Broker) DeleteNamespaceEffect(name string, force bool) *Change {
 	return b.newChange("delete namespace", name, func(u *commit.Unit) (_ bool, unlock func(), err error) {
 		n, err := b.find(name)

@@ -211,14 +211,9 @@ func (t *topic) newSubscription(name string, o SubscriptionOptions, first []Defa
 	return s, nil
 }
 
-// DeleteSubscription deletes a subscription with its messages; its consumers
+// DeleteSubscriptionEffect deletes a subscription with its messages; its consumers
 // learn [ErrEntityDeleted]. Unless forced it is refused with [ErrEntityInUse]
 // while pipeline runs hold messages of it.
-func (b *Broker) DeleteSubscription(ctx context.Context, ns, topic, name string, force bool) error {
-	return b.change(ctx, b.DeleteSubscriptionEffect(ns, topic, name, force))
-}
-
-// DeleteSubscriptionEffect is [Broker.DeleteSubscription] as part of a unit.
 func (b *Broker) DeleteSubscriptionEffect(ns, topic, name string, force bool) *Change {
 	path := SubscriptionPath(topic, name)
 	return b.newChange("delete subscription", path, func(u *commit.Unit) (_ bool, unlock func(), err error) {

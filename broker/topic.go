@@ -112,14 +112,9 @@ func (t *topic) record() EntityRecord {
 		UpdatedAt: t.updated, Definition: encodeEntity(kindTopic, t.options, t.access)}
 }
 
-// DeleteTopic deletes a topic with its subscriptions and their messages; their
+// DeleteTopicEffect deletes a topic with its subscriptions and their messages; their
 // consumers learn [ErrEntityDeleted]. Unless forced it is refused with
 // [ErrEntityInUse] while pipeline runs hold messages of one.
-func (b *Broker) DeleteTopic(ctx context.Context, ns, path string, force bool) error {
-	return b.change(ctx, b.DeleteTopicEffect(ns, path, force))
-}
-
-// DeleteTopicEffect is [Broker.DeleteTopic] as part of a unit.
 func (b *Broker) DeleteTopicEffect(ns, path string, force bool) *Change {
 	return b.newChange("delete topic", path, func(u *commit.Unit) (_ bool, unlock func(), err error) {
 		n, t, err := b.findTopic(ns, path)

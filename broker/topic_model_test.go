@@ -136,7 +136,7 @@ func (m *topicMachine) putSubscription(t *rapid.T) {
 
 func (m *topicMachine) deleteSubscription(t *rapid.T) {
 	name, s := m.subscription(t)
-	if err := m.b.DeleteSubscription(context.Background(), "ns", "t", name, false); (err == nil) != (s != nil) {
+	if err := commit.Do(context.Background(), m.store, 0, m.b.DeleteSubscriptionEffect("ns", "t", name, false)); (err == nil) != (s != nil) {
 		t.Fatalf("delete subscription %s: %v", name, err)
 	}
 	delete(m.subscriptions, name)

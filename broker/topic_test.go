@@ -105,14 +105,15 @@ func TestTopicFullLog(t *testing.T) {
 // TestTopicHandles: a handle of a topic that is gone stays so, even if there is
 // one of the same path again.
 func TestTopicHandles(t *testing.T) {
-	b := newBroker(t, brokertest.NewStore())
+	store := brokertest.NewStore()
+	b := newBroker(t, store)
 	old := newTopic(t, b, "t", "s")
 	q := queue(t, b, "t/subscriptions/S/$deadletterqueue")
 	if q.Path() != "t/Subscriptions/s" || q.SubQueue() != broker.DeadLetterQueue {
 		t.Errorf("found %s, sub-queue %d", q.Path(), q.SubQueue())
 	}
 	ctx := context.Background()
-	if err := b.DeleteTopic(ctx, "ns", "T", false); err != nil {
+	if err := commit.Do(ctx, store, 0, b.DeleteTopicEffect("ns", "T", false)); err != nil {
 		t.Fatal(err)
 	}
 	newTopic(t, b, "t", "s")
@@ -207,7 +208,7 @@ func TestTopicLockOrder(t *testing.T) {
 			if _, err := b.PutRule(context.Background(), "ns", "one", "s", broker.DefaultRuleName, o, 0); err != nil {
 				t.Error(err)
 			}
-			if err := b.DeleteNamespace(context.Background(), "none", false); !errors.Is(err, broker.ErrNamespaceNotFound) {
+			if err := commit.Do(context.Background(), store, 0, b.DeleteNamespaceEffect("none", false)); !errors.Is(err, broker.ErrNamespaceNotFound) {
 				t.Error(err)
 			}
 			for _, f := range []func() error{
@@ -309,10 +310,10 @@ func TestNamespaceWithTopics(t *testing.T) {
 		t.Fatal(err)
 	}
 	stage(t, store, r.LockFor("run"))
-	if err := b.DeleteNamespace(ctx, "ns", false); !errors.Is(err, broker.ErrEntityInUse) {
+	if err := commit.Do(ctx, store, 0, b.DeleteNamespaceEffect("ns", false)); !errors.Is(err, broker.ErrEntityInUse) {
 		t.Errorf("delete while a run holds a message: got error %v, want ErrEntityInUse", err)
 	}
-	if err := b.DeleteNamespace(ctx, "ns", true); err != nil {
+	if err := commit.Do(ctx, store, 0, b.DeleteNamespaceEffect("ns", true)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := topic.Send(messages(1, 8), nil); !errors.Is(err, broker.ErrEntityDeleted) {

@@ -18,6 +18,7 @@ import (
 	"switchyard/auth"
 	"switchyard/auth/authtest"
 	"switchyard/broker"
+	"switchyard/commit"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -565,7 +566,7 @@ func TestQueueDeletedAndChanged(t *testing.T) {
 	if m := receive(t, r, 1)[0]; m.MessageID != "m" {
 		t.Errorf("received %q, want m", m.MessageID)
 	}
-	if err := s.broker.DeleteQueue(context.Background(), namespace, "q", false); err != nil {
+	if err := commit.Do(context.Background(), s.log, 0, s.broker.DeleteQueueEffect(namespace, "q", false)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.ReceiveMessages(testContext(t), 1, nil); err == nil {

@@ -14,6 +14,7 @@ import (
 
 	"switchyard/broker"
 	"switchyard/broker/filter"
+	"switchyard/commit"
 )
 
 func (s *server) subscriptionReceiver(c *azservicebus.Client, topic, name string, o *azservicebus.ReceiverOptions) *azservicebus.Receiver {
@@ -162,7 +163,7 @@ func TestTopicDeletedAndChanged(t *testing.T) {
 	wantCondition(t, sender.Send(testContext(t), amqp.NewMessage([]byte("x")), nil), "amqp:link:detach-forced", "was updated")
 
 	sender, receiver = open()
-	if err := s.broker.DeleteTopic(context.Background(), namespace, "t", false); err != nil {
+	if err := commit.Do(context.Background(), s.log, 0, s.broker.DeleteTopicEffect(namespace, "t", false)); err != nil {
 		t.Fatal(err)
 	}
 	_, err = receiver.Receive(testContext(t), nil)

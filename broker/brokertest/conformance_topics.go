@@ -9,6 +9,7 @@ import (
 	"switchyard/broker"
 	"switchyard/broker/filter"
 	"switchyard/clock"
+	"switchyard/commit"
 )
 
 // testTopics runs a broker on the store: topics, subscriptions, rules and copies
@@ -40,8 +41,8 @@ func testTopics(t *testing.T, h *Harness) {
 	for i, r := range rules {
 		put(b.PutRule(ctx, "ns", "events", "some", fmt.Sprint("r", i), r, broker.DropAutomatic))
 	}
-	check(t, b.DeleteSubscription(ctx, "ns", "events", "gone", false))
-	check(t, b.DeleteTopic(ctx, "ns", "gone", false))
+	check(t, commit.Do(ctx, h.Log, 0, b.DeleteSubscriptionEffect("ns", "events", "gone", false)))
+	check(t, commit.Do(ctx, h.Log, 0, b.DeleteTopicEffect("ns", "gone", false)))
 	send := func(ids ...string) {
 		t.Helper()
 		topic, err := b.Topic("ns", "events")

@@ -8,6 +8,7 @@ import (
 
 	"switchyard/broker"
 	"switchyard/broker/description"
+	"switchyard/commit"
 )
 
 // commands by name. Words are the arguments without "=".
@@ -286,7 +287,7 @@ func (s *scenario) runs(a arguments) error {
 }
 
 func (s *scenario) delete(a arguments) error {
-	err := s.b.DeleteQueue(context.Background(), "ns", a.words[0], a.flag("force"))
+	err := commit.Do(context.Background(), s.store, 0, s.b.DeleteQueueEffect("ns", a.words[0], a.flag("force")))
 	if err != nil {
 		return fmt.Errorf("%w", err)
 	}

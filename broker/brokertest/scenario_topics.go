@@ -8,6 +8,7 @@ import (
 	"switchyard/broker"
 	"switchyard/broker/description"
 	"switchyard/broker/filter"
+	"switchyard/commit"
 )
 
 func (s *scenario) putTopic(a arguments) error {
@@ -111,12 +112,12 @@ func (s *scenario) topicInfo(a arguments) error {
 }
 
 func (s *scenario) deleteTopic(a arguments) error {
-	return s.b.DeleteTopic(context.Background(), "ns", a.words[0], a.flag("force"))
+	return commit.Do(context.Background(), s.store, 0, s.b.DeleteTopicEffect("ns", a.words[0], a.flag("force")))
 }
 
 func (s *scenario) deleteSubscription(a arguments) error {
 	topic, name := s.path(a.words[0])
-	return s.b.DeleteSubscription(context.Background(), "ns", topic, name, a.flag("force"))
+	return commit.Do(context.Background(), s.store, 0, s.b.DeleteSubscriptionEffect("ns", topic, name, a.flag("force")))
 }
 
 // receive asks for a topic's messages.
