@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -119,12 +118,6 @@ func (d directory) remove(name string) error {
 		return err
 	}
 	return d.sync()
-}
-
-// lock takes the database's lock. The error is [ErrLocked] if another process
-// (or another store of this one) has it.
-func (d directory) lock() (*pebble.Lock, error) {
-	return pebble.LockDirectory(d.database().path, d.fs)
 }
 
 func isNotExist(err error) bool { return err != nil && errors.Is(err, os.ErrNotExist) }

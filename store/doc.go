@@ -12,8 +12,12 @@
 //	format        "switchyard store <n>": the directory is initialised; written last
 //	secret.key    the sealing key (mode 0600), unless it is given in Options
 //	clean         list of the database's files, only after a clean stop
-//	db/           the Pebble database; db/LOCK is held while the store is open
+//	db/           the Pebble database
 //	values/       the value log: NNNNNNNN.values, from the first large value on
+//
+// While the store is open the directory itself is locked (flock), and db/LOCK. A
+// directory without the file format that holds anything but the above and a few
+// harmless names (foreign.go) is [ErrForeign], and nothing is written to it.
 //
 // # Keys
 //

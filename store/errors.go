@@ -10,6 +10,9 @@ import (
 var (
 	// ErrLocked: another process has the directory open.
 	ErrLocked = errors.New("in use by another process")
+	// ErrForeign: the directory has files that are not of a data directory. Nothing
+	// was written.
+	ErrForeign = errors.New("not a data directory of Switchyard")
 	// ErrNewerVersion: a newer program wrote the directory.
 	ErrNewerVersion = errors.New("written by a newer version")
 	// ErrCorrupt: files are missing, damaged or do not belong together. Nothing

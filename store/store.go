@@ -3,7 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"syscall"
 
@@ -21,7 +20,7 @@ type Store struct {
 	dir    string
 	opts   Options
 	files  directory
-	lock   *pebble.Lock
+	lock   *lock
 	db     *pebble.DB
 	sealer *sealer
 	log    log
@@ -41,8 +40,8 @@ var (
 )
 
 // Open opens the data directory dir, or makes it if it is absent or empty. The
-// errors are [ErrLocked], [ErrNewerVersion], [ErrCorrupt], [ErrKey] or that of
-// the file system; each names the directory or the file.
+// errors are [ErrForeign], [ErrLocked], [ErrNewerVersion], [ErrCorrupt], [ErrKey] or
+// that of the file system; each names the directory or the file.
 func Open(dir string, o Options) (*Store, error) { return open(dir, o, currentFormat) }
 
 func open(dir string, o Options, f format) (_ *Store, err error) {
@@ -50,11 +49,14 @@ func open(dir string, o Options, f format) (_ *Store, err error) {
 	s.idle.L = &s.mu
 	s.log.init(s)
 	s.files = directory{s.opts.FS, dir}
-	if err := s.files.database().make(); err != nil {
+	if err := s.files.refuseForeign(); err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", dir, err)
+	}
+	if err := s.files.make(); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	if s.lock, err = s.files.lock(); err != nil {
-		return nil, lockError(dir, err)
+		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	defer func() {
 		if err != nil {
@@ -75,16 +77,6 @@ func open(dir string, o Options, f format) (_ *Store, err error) {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	return s, nil
-}
-
-// lockError tells a lock that is held from a directory that can't be written.
-func lockError(dir string, err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) || isNotExist(err) || errors.Is(err, syscall.ENOSPC) ||
-		errors.Is(err, syscall.EROFS) {
-		return fmt.Errorf("data directory %s: %w", dir, err)
-	}
-	return fmt.Errorf("data directory %s: %w", dir, ErrLocked)
 }
 
 // check looks at the files before the database does. It reports whether the
@@ -130,7 +122,7 @@ func newerVersion(got, known int) error {
 // openDatabase opens Pebble. Of an initialised directory every failure that is
 // not the file system's is damage, and so is a panic.
 func (s *Store) openDatabase(initialised bool) (err error) {
-	o := s.opts.pebble(s.lock, s.log.fatal)
+	o := s.opts.pebble(s.lock.database, s.log.fatal)
 	o.ErrorIfNotExists = initialised
 	damage := func(err error) error {
 		return &CorruptError{Where: s.files.database().path, Err: err}
