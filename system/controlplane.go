@@ -52,15 +52,15 @@ func (s *System) openControlPlane(context.Context) (err error) {
 	providers := append([]arm.Provider{datafactoryrp.New(s.factories, runs), c.bus}, c.resources.Providers()...)
 	c.kernel, err = arm.NewKernel(arm.Options{
 		Store: records, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand, Providers: providers,
-		Authenticate: s.identities.authenticate, TenantID: s.identities.tenant, DefaultSubscriptionID: s.subscription,
+		Authenticate: s.identities.Authenticate, TenantID: s.identities.TenantID(), DefaultSubscriptionID: s.subscription,
 	})
 	if err != nil {
 		return err
 	}
 	if s.o.Applications == nil {
-		s.auth.AcceptBearer(s.identities.issuer, nil)
+		s.auth.AcceptBearer(s.identities.Issuer(), nil)
 	} else {
-		s.auth.AcceptBearer(s.identities.issuer, dataRoles{c})
+		s.auth.AcceptBearer(s.identities.Issuer(), dataRoles{c})
 	}
 	s.dialects.options = servicebus.Options{Broker: s.broker, Auth: s.auth, Clock: s.clock, Logger: s.log, Rand: s.o.Rand}
 	s.dialects.server = listen.Server{
@@ -99,19 +99,7 @@ func (s *System) routes() http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, `{"status":"healthy","message":"Service is healthy."}`)
 	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		h, err := s.identities.handler()
-		if err != nil {
-			s.log.Error("the identity endpoints can't be opened", "err", err)
-			http.Error(w, "the identity endpoints can't be opened; the log says why", http.StatusInternalServerError)
-			return
-		}
-		if !h.Serves(r) {
-			http.NotFound(w, r)
-			return
-		}
-		h.ServeHTTP(w, r)
-	})
+	mux.Handle("/", s.identities)
 	// The resource manager comes before the mux, which would redirect paths with
 	// empty segments: az sends them.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -6,6 +6,7 @@ import (
 
 	"switchyard/auth"
 	"switchyard/client"
+	"switchyard/identity"
 	"switchyard/listen"
 )
 
@@ -30,8 +31,8 @@ func (s *System) Endpoints() client.Endpoints {
 	e := client.Endpoints{
 		PID: os.Getpid(), HTTP: "http://" + s.http.Addr().String(), HTTPS: s.httpsURL(), Token: s.token,
 		Namespaces: []client.Namespace{}, Factories: []client.Factory{},
-		TenantID: s.identities.tenant, SubscriptionID: s.subscription,
-		ClientID: DevelopmentClientID, ClientSecret: DevelopmentClientSecret,
+		TenantID: s.identities.TenantID(), SubscriptionID: s.subscription,
+		ClientID: identity.DevelopmentClientID, ClientSecret: identity.DevelopmentClientSecret,
 		CAFile:     filepath.Join(s.control.certDir, listen.AuthorityFile),
 		BundleFile: filepath.Join(s.control.certDir, listen.BundleFile),
 	}
@@ -83,7 +84,7 @@ func (s *System) httpsURL() string { return "https://" + s.http.Addr().String() 
 
 // ConnectionString is what an Azure client connects to a namespace with.
 func (s *System) ConnectionString(namespace string) string {
-	r, err := s.auth.Rule(namespace, "", DevelopmentKeyName)
+	r, err := s.auth.Rule(namespace, "", auth.DefaultRuleName)
 	if err != nil {
 		return ""
 	}

@@ -6,6 +6,7 @@ import (
 
 	"switchyard/auth"
 	"switchyard/deploy"
+	"switchyard/deploy/provision"
 )
 
 // TestFolderKeepsRegeneratedKey: the documented key is given to a folder's
@@ -17,7 +18,7 @@ func TestFolderKeepsRegeneratedKey(t *testing.T) {
 	}
 	s := startSystem(t, o)
 	key := func() string {
-		r, err := s.auth.Rule("test-ns", "", DevelopmentKeyName)
+		r, err := s.auth.Rule("test-ns", "", auth.DefaultRuleName)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,19 +30,19 @@ func TestFolderKeepsRegeneratedKey(t *testing.T) {
 		}
 		s = startSystem(t, o)
 	}
-	if key() != DevelopmentKey {
+	if key() != auth.DevelopmentKey {
 		t.Fatalf("key of a new namespace = %q, want the documented one", key())
 	}
-	must(t, s, "POST", s.testNamespace(DefaultResourceGroup, "test-ns")+"/AuthorizationRules/"+auth.DefaultRuleName+"/regenerateKeys", `{"keyType":"PrimaryKey"}`)
+	must(t, s, "POST", s.testNamespace(provision.ResourceGroup, "test-ns")+"/AuthorizationRules/"+auth.DefaultRuleName+"/regenerateKeys", `{"keyType":"PrimaryKey"}`)
 	regenerated := key()
 	restart()
-	if got := key(); got != regenerated || got == DevelopmentKey {
+	if got := key(); got != regenerated || got == auth.DevelopmentKey {
 		t.Errorf("key after a restart = %q, before %q", got, regenerated)
 	}
 	// A namespace that the folder has to create again is a new one.
-	must(t, s, "DELETE", s.testNamespace(DefaultResourceGroup, "test-ns"), "")
+	must(t, s, "DELETE", s.testNamespace(provision.ResourceGroup, "test-ns"), "")
 	restart()
-	if got := key(); got != DevelopmentKey {
+	if got := key(); got != auth.DevelopmentKey {
 		t.Errorf("key of a namespace that was created again = %q, want the documented one", got)
 	}
 }

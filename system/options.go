@@ -75,10 +75,3 @@ func (o *Options) defaults() {
 
 // DefaultGrace is the default of Options.Grace.
 const DefaultGrace = 20 * time.Second
-
-// The key that Microsoft's emulator documents for everybody. It is a key like
-// any other here, but only where nobody else can connect.
-const (
-	DevelopmentKeyName = "RootManageSharedAccessKey"
-	DevelopmentKey     = "SAS_KEY_VALUE"
-)

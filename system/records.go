@@ -11,9 +11,6 @@ import (
 
 // Names of what system itself keeps in the store.
 const (
-	metaIssuerKey    = "auth/issuer-key"
-	metaTenant       = "identity/tenant"
-	metaSubscription = "identity/subscription"
 	metaAuthority    = "auth/authority" // all authorization rules, as earlier versions kept them
 	metaControlPlane = "arm/"
 	metaPort         = "door/" // + namespace in lower case; these bytes are on disks, so the old word stays

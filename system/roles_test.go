@@ -30,7 +30,7 @@ func TestRolesOfTheDataPlane(t *testing.T) {
 		auth.RoleDataSender:   "69a216fc-b8fb-44d8-bc22-1f3c2cd27a39",
 		"Contributor":         "b24988ac-6180-42a0-ab88-20f7382dd24c",
 	}
-	iss, err := s.identities.issuer.Issuer()
+	iss, err := s.identities.Issuer().Issuer()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ import (
 	"switchyard/client"
 	"switchyard/clock"
 	"switchyard/commit"
+	"switchyard/identity"
 	"switchyard/language"
 	"switchyard/listen"
 	"switchyard/pipeline"
@@ -66,7 +67,7 @@ type System struct {
 
 	factories    *factory.Manager
 	starter      bridge.Starter
-	identities   *identities
+	identities   *identity.Identities
 	subscription string // a GUID that stays the same for the life of the data directory
 	control      controlPlane
 
@@ -135,6 +136,19 @@ func (s *System) openStore(context.Context) error {
 	return nil
 }
 
+// openIdentities reads who this Switchyard is, or decides it at the first start.
+func (s *System) openIdentities(context.Context) (err error) {
+	s.identities, err = identity.Open(identity.Options{
+		Store: kept{s.store}, Now: s.clock.Now, Rand: s.o.Rand, Logger: s.log, URL: s.httpsURL(), Token: s.token,
+		Applications: s.o.Applications,
+		Factories:    func() []*factory.Resource { return s.factories.List("", "") },
+	})
+	if err == nil {
+		s.subscription = s.identities.SubscriptionID()
+	}
+	return err
+}
+
 func (s *System) startBroker(ctx context.Context) error {
 	old, err := s.store.Meta(metaAuthority)
 	if err == nil {
@@ -170,7 +184,7 @@ func (s *System) startBroker(ctx context.Context) error {
 func (s *System) startEngine(context.Context) error {
 	s.registry = activity.Executors(activity.Options{Bus: s.bus, Web: activity.WebOptions{
 		Clock:  s.clock,
-		Tokens: &issuer.FactoryTokens{Issuer: s.identities.issuer.Issuer, Now: s.clock.Now, Identity: s.identities.ofFactory},
+		Tokens: &issuer.FactoryTokens{Issuer: s.identities.Issuer().Issuer, Now: s.clock.Now, Identity: s.identities.OfFactory},
 		Hosts:  map[string]string{language.Host: s.http.Addr().String()},
 	}})
 	e, err := engine.New(engine.Options{
@@ -194,10 +208,9 @@ func (s *System) openFactories(context.Context) (err error) {
 	}
 	s.factories, err = factory.New(factory.Options{
 		Store: records{s.store}, Log: s.store, Clock: s.clock, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,
-		TenantID: s.identities.tenant, Starter: s.starter, Retire: factory.RetireRuns(s.engine),
+		TenantID: s.identities.TenantID(), Starter: s.starter, Retire: factory.RetireRuns(s.engine),
 		GlobalParameter: func(v value.Value) value.Value { return language.Resolve(v) },
 	})
-	s.identities.factories = s.factories
 	return err
 }
 

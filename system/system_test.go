@@ -15,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
 	"switchyard/deploy"
+	"switchyard/deploy/provision"
 	"switchyard/listen"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/run"
@@ -406,7 +407,7 @@ func TestTriggerFindsQueueAgain(t *testing.T) {
 	d := folder(t, triggered(`{}`, `{"name":"S","type":"ServiceBusSend","linkedServiceName":{"referenceName":"Bus","type":"LinkedServiceReference"},"typeProperties":{"queueName":"out","messageId":"@first(pipeline().parameters.messages).messageId","body":"x"}}`))
 	s := startSystem(t, Options{Ephemeral: true, Deployments: []*deploy.Deployment{d}})
 	c := sdk(t, s)
-	queue := s.testNamespace(DefaultResourceGroup, "test-ns") + "/queues/in"
+	queue := s.testNamespace(provision.ResourceGroup, "test-ns") + "/queues/in"
 	for _, id := range []string{"first", "second", "third", "fourth"} {
 		sendTo(t, c, "in", id)
 		if m := take(t, c, "out", 0, 1); len(m) != 1 || m[0].MessageID != id {

@@ -51,11 +51,13 @@ var arrows = map[string][]string{
 
 	"bridge": {"clock", "auth", "broker", "commit", "value", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/trigger", "servicebus"},
 
-	"client": {"auth/identityhttp", "value"},
-	"ports":  {"commit", "listen"},
-	"deploy": {"broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
-	"store":  {"clock", "commit", "broker", "pipeline/engine"},
-	"system": {"..."},
+	"client":           {"auth/identityhttp", "value"},
+	"ports":            {"commit", "listen"},
+	"deploy":           {"broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
+	"deploy/provision": {"arm", "auth", "broker", "commit", "deploy", "pipeline", "pipeline/factory", "value"},
+	"identity":         {"arm", "auth/identityhttp", "auth/issuer", "pipeline/factory"},
+	"store":            {"clock", "commit", "broker", "pipeline/engine"},
+	"system":           {"..."},
 
 	"arm":               {"commit", "value", "value/read"},
 	"arm/armtest":       {"arm", "commit", "internal/golden"},
@@ -80,6 +82,8 @@ var onlyFrom = map[string][]string{
 	"arm/resourcesrp":   {"system"},
 	"arm/servicebusrp":  {"system"},
 	"arm/datafactoryrp": {"system"},
+	"deploy/provision":  {"system"},
+	"identity":          {"system"},
 	"system":            {"cmd/switchyard"},
 }
 

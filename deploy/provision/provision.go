@@ -1,0 +1,133 @@
+// Package provision creates what a folder declares: namespaces through the resource
+// manager as every other client does, the factory through its manager. It has no
+// goroutine.
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"switchyard/arm"
+	"switchyard/auth"
+	"switchyard/broker"
+	"switchyard/commit"
+	"switchyard/deploy"
+	"switchyard/pipeline"
+	"switchyard/pipeline/factory"
+	"switchyard/value"
+)
+
+// Where a folder's resources are in the control plane.
+const (
+	ResourceGroup = "switchyard"
+	Location      = "westeurope"
+)
+
+// A Provisioner creates what folders declare. All fields are required.
+type Provisioner struct {
+	Local        arm.Local
+	Subscription string
+	Log          commit.Log
+	Given        Given
+	Broker       *broker.Broker
+	Authority    *auth.Authority
+	SealRules    func([]auth.AuthorizationRule) []byte
+	Factories    *factory.Manager
+	// Check refuses a factory whose triggers can't be started.
+	Check func(*pipeline.Factory) error
+}
+
+// Given remembers which namespaces have been given the development key. The name of
+// a namespace is in lower case.
+type Given interface {
+	Given(namespace string) (bool, error)
+	Give(u *commit.Unit, namespace string)
+}
+
+// Deploy creates what deployments declare, or brings what is there up to it.
+func (p *Provisioner) Deploy(ctx context.Context, folders []*deploy.Deployment) error {
+	declared := map[string]bool{}
+	for _, folder := range folders {
+		if f := folder.Factory; f != nil {
+			if declared[strings.ToLower(f.Name)] {
+				return fmt.Errorf("two folders declare a factory of the name %s", f.Name)
+			}
+			declared[strings.ToLower(f.Name)] = true
+		}
+		if err := p.deploy(ctx, folder); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Provisioner) group() string {
+	return "/subscriptions/" + p.Subscription + "/resourceGroups/" + ResourceGroup
+}
+
+func (p *Provisioner) deploy(ctx context.Context, folder *deploy.Deployment) error {
+	_, err := p.ensure(ctx, p.group(), "2021-04-01", value.Member{Name: "location", Value: Location})
+	if err != nil {
+		return err
+	}
+	for _, ns := range folder.Namespaces {
+		if err := p.namespace(ctx, ns.Name); err != nil {
+			return fmt.Errorf("namespace %s: %w", ns.Name, err)
+		}
+	}
+	if err := folder.CreateEntities(ctx, p.Broker); err != nil {
+		return err
+	}
+	if folder.Factory == nil {
+		return nil
+	}
+	if err := p.Check(folder.Factory); err != nil {
+		return err
+	}
+	id := factory.ID{Subscription: p.Subscription, ResourceGroup: ResourceGroup}
+	return p.Factories.Deploy(ctx, id, Location, folder.Factory)
+}
+
+// ensure creates a resource unless it is there.
+func (p *Provisioner) ensure(ctx context.Context, id, apiVersion string, body ...value.Member) (created bool, err error) {
+	err = p.Local.Do(ctx, http.MethodGet, id, apiVersion, nil)
+	if e, ok := errors.AsType[*arm.Error](err); !ok || e.Status != http.StatusNotFound {
+		return false, err
+	}
+	return true, p.Local.Do(ctx, http.MethodPut, id, apiVersion, value.NewObject(body...))
+}
+
+// rulesSize is about what a namespace's authorization rules take in the log, in bytes.
+const rulesSize = 16 << 10
+
+// namespace creates a namespace with the documented development key, which is good
+// enough where only this machine can connect: listen makes sure of it. The secondary
+// key is a real one. The key is given once: a key that replaced it stays.
+func (p *Provisioner) namespace(ctx context.Context, name string) error {
+	created, err := p.ensure(ctx, p.group()+"/providers/Microsoft.ServiceBus/namespaces/"+name, "2021-11-01",
+		value.Member{Name: "location", Value: Location},
+		value.Member{Name: "sku", Value: value.NewObject(value.Member{Name: "name", Value: "Standard"})})
+	if err != nil {
+		return err
+	}
+	if given, err := p.Given.Given(strings.ToLower(name)); err != nil || given && !created {
+		return err
+	}
+	r, err := p.Authority.Rule(name, "", auth.DefaultRuleName)
+	if err != nil {
+		return err
+	}
+	r.PrimaryKey = auth.DevelopmentKey
+	change := func(u *commit.Unit) (release func(), err error) {
+		if _, err := p.Authority.PutRule(name, "", r); err != nil {
+			return nil, err
+		}
+		return p.Broker.AccessEffect(name, "", p.SealRules(p.Authority.Rules(name, ""))).Stage(u)
+	}
+	return commit.Do(ctx, p.Log, rulesSize, commit.EffectFunc(change), func(u *commit.Unit) {
+		p.Given.Give(u, strings.ToLower(name))
+	})
+}

@@ -1,0 +1,187 @@
+// Package identity keeps who may do something in a Switchyard: the tenant, the
+// issuer of its tokens, the applications that log in and the managed identities of
+// its factories. It owns no goroutine.
+package identity
+
+import (
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"switchyard/arm"
+	"switchyard/auth/identityhttp"
+	"switchyard/auth/issuer"
+	"switchyard/pipeline/factory"
+)
+
+// The application of a data directory's own environment variables, which logs in;
+// in development any other does too.
+const (
+	DevelopmentClientID     = "00000000-0000-0000-0000-0000005717c4"
+	DevelopmentClientSecret = "switchyard"
+)
+
+// developer is that application's identity.
+var developer = issuer.Identity{ClientID: DevelopmentClientID, PrincipalID: issuer.ObjectID(DevelopmentClientID)}
+
+// A Store keeps what must be the same after a restart.
+type Store interface {
+	// Kept returns what Keep has kept under a name, nil if there is nothing.
+	Kept(name string) ([]byte, error)
+	// Keep makes a value durable.
+	Keep(name string, value []byte) error
+	// Seal makes a secret unreadable for who has not the key of the store; Open
+	// reverses it.
+	Seal(secret []byte) []byte
+	Open(sealed []byte) ([]byte, error)
+}
+
+// Names of what is kept. They are on disks.
+const (
+	keptIssuerKey    = "auth/issuer-key"
+	keptTenant       = "identity/tenant"
+	keptSubscription = "identity/subscription"
+)
+
+// Options are what [Open] needs. All are required but Applications.
+type Options struct {
+	Store  Store
+	Now    func() time.Time
+	Rand   io.Reader
+	Logger *slog.Logger
+	// URL is where the identity endpoints are.
+	URL string
+	// Token is the secret of those who may read the data directory: with it they
+	// act as the process itself.
+	Token string
+	// Applications is the JSON list of applications that may log in, as
+	// [issuer.ParseApplications] reads it. Nil, for development: all may.
+	Applications []byte
+	// Factories lists the factories, whose managed identities log in.
+	Factories func() []*factory.Resource
+}
+
+// Identities are who may do something here.
+type Identities struct {
+	o            Options
+	applications *issuer.Applications
+	tenant       string
+	subscription string
+	issuer       *issuer.Lazy
+	// handler is made when it is first needed, with the issuer.
+	handler func() (*identityhttp.Handler, error)
+}
+
+// Open reads who a Switchyard is, or decides it at the first start.
+func Open(o Options) (_ *Identities, err error) {
+	i := &Identities{o: o}
+	if o.Applications != nil {
+		if i.applications, err = issuer.ParseApplications(o.Applications); err != nil {
+			return nil, fmt.Errorf("applications that may log in: %w", err)
+		}
+	}
+	if i.tenant, err = i.guid(keptTenant); err != nil {
+		return nil, err
+	}
+	if i.subscription, err = i.guid(keptSubscription); err != nil {
+		return nil, err
+	}
+	i.issuer = issuer.NewLazy(issuer.LazyOptions{Keys: keys{o.Store}, Rand: o.Rand, TenantID: i.tenant, URL: o.URL})
+	i.handler = sync.OnceValues(i.newHandler)
+	return i, nil
+}
+
+func (i *Identities) newHandler() (*identityhttp.Handler, error) {
+	iss, err := i.issuer.Issuer()
+	if err != nil {
+		return nil, err
+	}
+	return identityhttp.New(identityhttp.Options{
+		Issuer: iss, Now: i.o.Now, Rand: i.o.Rand, Logger: i.o.Logger, Applications: i.applications,
+		IdentityHeader: i.o.Token, Identities: identityhttp.ManagedIdentities{Default: developer, All: i.managed},
+	})
+}
+
+// guid returns the GUID kept under a name, made when it is first asked for.
+func (i *Identities) guid(name string) (string, error) {
+	b, err := i.o.Store.Kept(name)
+	if err != nil || b != nil {
+		return string(b), err
+	}
+	id, err := uuid.NewRandomFromReader(i.o.Rand)
+	if err != nil {
+		return "", err
+	}
+	return id.String(), i.o.Store.Keep(name, []byte(id.String()))
+}
+
+// TenantID is the tenant, a GUID that stays the same for the life of the store.
+func (i *Identities) TenantID() string { return i.tenant }
+
+// SubscriptionID is the default subscription, a GUID that stays the same too.
+func (i *Identities) SubscriptionID() string { return i.subscription }
+
+// Issuer makes and verifies the tokens.
+func (i *Identities) Issuer() *issuer.Lazy { return i.issuer }
+
+// Self is the process as a caller of its own resource manager.
+func (i *Identities) Self() arm.Caller {
+	return arm.Caller{ObjectID: developer.PrincipalID, AppID: developer.ClientID, TenantID: i.tenant, Name: "Switchyard"}
+}
+
+// Authenticate tells who makes a request to the resource manager.
+func (i *Identities) Authenticate(r *http.Request) (arm.Caller, error) {
+	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if ok && subtle.ConstantTimeCompare([]byte(given), []byte(i.o.Token)) == 1 {
+		return i.Self(), nil
+	}
+	h, err := i.handler()
+	if err != nil {
+		return arm.Caller{}, err
+	}
+	c, err := h.Authenticate(r)
+	if u, ok := errors.AsType[*identityhttp.Unauthorized](err); ok {
+		return arm.Caller{}, &arm.Error{Status: http.StatusUnauthorized, Code: u.Code, Message: u.Message,
+			Header: http.Header{"Www-Authenticate": {u.Challenge}}}
+	}
+	return arm.Caller{ObjectID: c.ObjectID, AppID: c.AppID, TenantID: c.TenantID}, err
+}
+
+// ServeHTTP serves the endpoints at which clients log in, and 404 for every other
+// path.
+func (i *Identities) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h, err := i.handler()
+	if err != nil {
+		i.o.Logger.Error("the identity endpoints can't be opened", "err", err)
+		http.Error(w, "the identity endpoints can't be opened; the log says why", http.StatusInternalServerError)
+		return
+	}
+	if !h.Serves(r) {
+		http.NotFound(w, r)
+		return
+	}
+	h.ServeHTTP(w, r)
+}
+
+// keys keeps the issuer's key, sealed, an [issuer.KeyStore].
+type keys struct{ Store }
+
+// Key implements [issuer.KeyStore].
+func (k keys) Key() ([]byte, error) {
+	sealed, err := k.Kept(keptIssuerKey)
+	if err != nil || sealed == nil {
+		return nil, err
+	}
+	return k.Open(sealed)
+}
+
+// Keep implements [issuer.KeyStore].
+func (k keys) Keep(key []byte) error { return k.Store.Keep(keptIssuerKey, k.Seal(key)) }
