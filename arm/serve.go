@@ -124,14 +124,12 @@ func (k *Kernel) readBody(w http.ResponseWriter, hr *http.Request, r *Request) e
 	tooLarge := Errorf(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
 		"The request entity is too large: the limit is %d bytes.", k.o.MaxBody)
 	if hr.ContentLength > k.o.MaxBody {
-		discard(hr)
 		return tooLarge
 	}
 	b, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, k.o.MaxBody))
 	var limit *http.MaxBytesError
 	switch {
 	case errors.As(err, &limit):
-		discard(hr)
 		return tooLarge
 	case err != nil:
 		return InvalidContent("The request content could not be read: %v.", err)
@@ -155,17 +153,6 @@ func (k *Kernel) readBody(w http.ResponseWriter, hr *http.Request, r *Request) e
 	}
 	r.Body = o
 	return nil
-}
-
-// maxDiscard bounds what is read of a body that is refused.
-const maxDiscard = 64 << 20
-
-// discard reads the rest of a body. Many clients read no answer before they have
-// written all; who asks first (Expect: 100-continue) need not write it.
-func discard(hr *http.Request) {
-	if hr.Header.Get("Expect") == "" {
-		_, _ = io.CopyN(io.Discard, hr.Body, maxDiscard) // the answer is the same
-	}
 }
 
 // Dispatch finds the provider of a request and lets it answer. Providers may use

@@ -9,10 +9,17 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"switchyard/held"
 )
 
-// FirstByte is how long a client may take to send its first byte.
+// FirstByte is how long a client may take to send its first byte, its TLS handshake
+// and the first byte inside included; and the header of a request of HTTP.
 const FirstByte = 20 * time.Second
+
+// idleHTTP is how long a connection of HTTP is kept between two requests: longer than
+// the clients keep theirs (Go 90 s, az 60 s), so that they are seldom surprised.
+const idleHTTP = 2 * time.Minute
 
 // A Server serves ports. Every port tells protocols apart, with TLS and without, so a
 // client that mistakes one for the other is served all the same. The fields are set
@@ -26,13 +33,19 @@ type Server struct {
 	wg sync.WaitGroup // the goroutines of the ports and connections
 }
 
+// maxHeader bounds a request's header, in bytes: four times the largest bearer token.
+const maxHeader = 64 << 10
+
 // NewWeb returns the HTTP server of all ports, which refuses requests for hosts that
-// are not this machine's or below one of the names. It ends with ctx.
-func NewWeb(ctx context.Context, log *slog.Logger, h http.Handler, names ...string) *http.Server {
+// are not this machine's or below one of the names. It ends with ctx. Clients have to
+// keep a pace: see [paced].
+func NewWeb(ctx context.Context, log *slog.Logger, now func() time.Time, h http.Handler, names ...string) *http.Server {
 	web := &http.Server{
-		Handler:           WithTLS(Guard(h, names...)),
+		Handler:           WithTLS(paced(Guard(h, names...), held.OfMemory(bodiesPart), now)),
 		ConnContext:       ConnContext,
 		ReadHeaderTimeout: FirstByte,
+		IdleTimeout:       idleHTTP,
+		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	context.AfterFunc(ctx, func() {

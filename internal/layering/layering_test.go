@@ -24,7 +24,8 @@ var arrows = map[string][]string{
 	"value/read": {"value"},
 	"expr":       {"value"},
 	"language":   {},
-	"listen":     {},
+	"held":       {},
+	"listen":     {"held"},
 	"config":     {},
 	"auth":       {},
 
