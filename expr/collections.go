@@ -16,9 +16,15 @@ func fnContains(c *call) (value.Value, error) {
 		if !ok {
 			return nil, c.wrong(1, "a string")
 		}
+		if err := c.ev.spend(len(v) / bytesPerStep); err != nil {
+			return nil, err
+		}
 		return strings.Contains(v, search), nil
 	case value.Array:
 		for _, e := range v {
+			if err := c.ev.spend(1); err != nil {
+				return nil, err
+			}
 			if value.Equal(e, c.args[1]) {
 				return true, nil
 			}

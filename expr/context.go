@@ -42,10 +42,14 @@ type Context struct {
 	// Lenient accepts substring with two arguments, as the sibling service does.
 	Lenient bool
 
+	// Budget bounds all evaluations of the Context together. If it is nil, the
+	// first evaluation makes one that names nobody and has no interrupt.
+	Budget *Budget
+
 	draws uint64 // blocks taken from the sequence of Seed
 }
 
-// Limits on one call of Evaluate or EvaluateString.
+// Limits on one expression and on one result; [Budget] has those on many.
 const (
 	// MaxExpression is the length of one expression in characters.
 	MaxExpression = 8192
@@ -57,17 +61,21 @@ const (
 	MaxValueDepth = 100
 	// maxExpressionDepth is how deeply calls and brackets may nest.
 	maxExpressionDepth = 128
-	// maxWork bounds the bytes that one evaluation may produce in all its
-	// intermediate results, so that nested calls cannot grow without end.
-	maxWork = 256 << 20
 )
+
+func (c *Context) evaluation() evaluation {
+	if c.Budget == nil {
+		c.Budget = NewBudget("", nil)
+	}
+	return evaluation{ctx: c, budget: c.Budget}
+}
 
 // Evaluate evaluates every expression in v [EXPR 1]: strings, expression
 // objects {"value": …, "type": "Expression"}, and whatever arrays and objects
 // hold, without looking at member names. A part that holds no expression is
 // returned as it is, not copied. The error is an [*Error].
 func (c *Context) Evaluate(v value.Value) (value.Value, error) {
-	ev := evaluation{ctx: c, work: maxWork}
+	ev := c.evaluation()
 	out, changed, err := ev.walk(v, 0)
 	if err != nil {
 		return nil, err
@@ -86,7 +94,7 @@ func (c *Context) Evaluate(v value.Value) (value.Value, error) {
 // EvaluateTemplate evaluates a template that was parsed before. The error is an
 // [*Error].
 func (c *Context) EvaluateTemplate(t *Template) (value.Value, error) {
-	ev := evaluation{ctx: c, work: maxWork}
+	ev := c.evaluation()
 	return ev.template(t)
 }
 

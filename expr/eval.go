@@ -7,11 +7,11 @@ import (
 	"switchyard/value"
 )
 
-// An evaluation is one call of Evaluate: it carries the work that is left and
-// the expression that errors refer to.
+// An evaluation is one call of Evaluate: it carries the budget and the expression
+// that errors refer to.
 type evaluation struct {
 	ctx     *Context
-	work    int64
+	budget  *Budget
 	current *expression
 }
 
@@ -150,9 +150,15 @@ func (ev *evaluation) place(err error, offset int) error {
 	return e
 }
 
+// nodeSteps is what a literal or a call takes beside what it does.
+const nodeSteps = 8
+
 // eval evaluates n. Its recursion is bounded by the depth the parser accepts.
 func (ev *evaluation) eval(n *node) (value.Value, error) {
 	v := n.value
+	if err := ev.spend(nodeSteps); err != nil {
+		return nil, err
+	}
 	if n.call {
 		var err error
 		if v, err = ev.invoke(n); err != nil {
@@ -281,13 +287,11 @@ func (ev *evaluation) cannot(format string, args ...any) *Error {
 	return errorf("The expression '%s' cannot be evaluated because "+format, append([]any{text}, args...)...)
 }
 
-// charge takes n bytes from the work that is left.
-func (ev *evaluation) charge(n int) error {
-	if ev.work -= int64(n); ev.work < 0 {
-		return errorf("The expression produces more than the limit of %d bytes of intermediate results.", maxWork)
-	}
-	return nil
-}
+// charge takes n bytes that were or will be produced.
+func (ev *evaluation) charge(n int) error { return ev.budget.charge(n) }
+
+// spend takes n steps of work.
+func (ev *evaluation) spend(n int) error { return ev.budget.spend(n) }
 
 // elementCost is what one array element or object member is charged.
 const elementCost = 24

@@ -362,8 +362,8 @@ func (r *runner) decide(now time.Time) []run.Event {
 	if r.stopping || r.queued {
 		return nil
 	}
-	events := r.state.Decide(now, decisionsPerTurn)
-	r.undecided = len(events) == decisionsPerTurn
+	var events []run.Event
+	events, r.undecided = r.state.Decide(now, decisionsPerTurn, nil)
 	for _, e := range events {
 		r.changed = e.When()
 		if last, ok := e.(*run.Finished); ok {

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -34,24 +35,21 @@ func filter(n *node, c *expr.Context, user *value.Object, now time.Time) (Event,
 		return nil, aerr
 	}
 	cond, _ := n.typeProperty("condition")
-	outer := c.Item
-	defer func() { c.Item = outer }()
 	kept := value.Array{}
-	for _, item := range items {
-		c.Item = func() (value.Value, bool) { return item, true }
-		v, err := c.Evaluate(cond)
-		if err != nil {
-			return nil, invalid(err)
-		}
+	err := c.EvaluateItems(cond, items, func(item, v value.Value) error {
 		keep, ok := v.(bool)
 		if !ok {
-			return nil, unexpected(
+			return fmt.Errorf(
 				"The condition of the Filter activity must evaluate to a value of type 'Boolean'. The result is of type '%s'.",
 				pipeline.TypeName(v))
 		}
 		if keep {
 			kept = append(kept, item)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, invalid(err)
 	}
 	return &ActivityFinished{
 		Path: n.path, Attempt: 1, Status: Succeeded, At: now, UserProperties: user,

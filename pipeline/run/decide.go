@@ -12,23 +12,35 @@ import (
 
 // Decide takes the decisions that can be taken now, at most max, and returns them
 // as events, in order and already applied. The engine makes them durable before it
-// acts on them. Fewer than max means that nothing is left to decide. Decide looks
-// only at the state and at now, so a state that was folded from any part of the
-// history decides the same as the one that wrote it.
-func (s *State) Decide(now time.Time, max int) []Event {
+// acts on them. Decide looks only at the state and at now, so a state that was
+// folded from any part of the history decides the same as the one that wrote it.
+//
+// The result left reports that decisions may be left: there were max, or the
+// interrupt, which may be nil, was raised. Decide looks at it before each decision
+// and all through evaluations; a decision that it ends is not taken and has changed
+// nothing, so the next call takes it from the beginning, unless an event that was
+// applied in between has made it needless. The caller lowers the interrupt.
+func (s *State) Decide(now time.Time, max int, interrupt *expr.Interrupt) (events []Event, left bool) {
 	now = now.UTC()
-	var out []Event
-	for len(out) < max {
+	s.interrupt = interrupt
+	for len(events) < max {
+		if interrupt.Raised() {
+			return events, true
+		}
+		s.budget = nil
 		e := s.next(now)
-		if e == nil {
-			break
+		switch {
+		case s.budget != nil && s.budget.Interrupted():
+			return events, true
+		case e == nil:
+			return events, false
 		}
 		if err := s.Apply(e); err != nil {
 			panic(fmt.Sprintf("run: a decision does not fit: %v", err)) // a broken invariant of ours
 		}
-		out = append(out, e)
+		events = append(events, e)
 	}
-	return out
+	return events, true
 }
 
 // next returns the next decision without applying it; nil if there is none.

@@ -14,9 +14,10 @@
 //
 //	s, err := New(created, revision)
 //	for {
-//		events := s.Decide(now, max)  // append to history, make durable, then act on them:
-//		                              // execute each ActivityStarted, arm each TimerOf(event)
-//		e := <-outcomes               // ActivityFinished, TimerFired or CancelRequested
-//		s.Apply(e)                    // ErrNotWanted: the attempt or timer is of the past, drop e
+//		events, left := s.Decide(now, max, interrupt)
+//		                   // append to history, make durable, then act on them:
+//		                   // execute each ActivityStarted, arm each TimerOf(event)
+//		e := <-outcomes    // unless left: ActivityFinished, TimerFired or CancelRequested
+//		s.Apply(e)         // ErrNotWanted: the attempt or timer is of the past, drop e
 //	}
 package run

@@ -141,7 +141,7 @@ func TestFoldOfLoops(t *testing.T) {
 		t.Fatal(err)
 	}
 	history := []entry{{c, testStart, -1}}
-	for _, e := range s.Decide(testStart, math.MaxInt) {
+	for _, e := range decide(s, testStart, math.MaxInt) {
 		history = append(history, entry{e, testStart, 0})
 	}
 	if !s.Finished() || len(history) < 20 {
@@ -161,7 +161,7 @@ func checkPrefixes(t failer, history []entry) {
 		if len(want) > 0 {
 			now = want[0].now
 		}
-		got := s.Decide(now, math.MaxInt)
+		got := decide(s, now, math.MaxInt)
 		if len(got) != len(want) {
 			t.Fatalf("after %d of %d events: %d decisions, want %d", k, len(history), len(got), len(want))
 		}
@@ -207,7 +207,7 @@ func randomRun(g *generator, s *run.State, c *run.Created) []entry {
 	now := testStart
 	history := []entry{{c, now, -1}}
 	for batch := 0; len(history) < 250; batch++ {
-		for _, e := range s.Decide(now, math.MaxInt) {
+		for _, e := range decide(s, now, math.MaxInt) {
 			history = append(history, entry{e, now, batch})
 		}
 		if s.Finished() {

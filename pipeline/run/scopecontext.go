@@ -59,9 +59,12 @@ func orEmpty(o *value.Object) *value.Object {
 	return o
 }
 
-// context is what the expressions of a node can refer to.
+// context is what the expressions of a node can refer to, with a new budget for
+// the decision.
 func (s *State) context(n *node, now time.Time) *expr.Context {
+	s.budget = expr.NewBudget("the activity '"+n.step.def.Name+"'", s.interrupt)
 	return &expr.Context{
+		Budget:    s.budget,
 		Now:       now,
 		Seed:      seed(s.created.ID, n.path, n.attempt),
 		Pipeline:  s.pipeline,

@@ -95,8 +95,8 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 	history := []run.Event{c}
 	now := testStart
 	var out strings.Builder
-	decide := func() {
-		for _, e := range s.Decide(now, math.MaxInt) {
+	decideAll := func() {
+		for _, e := range decide(s, now, math.MaxInt) {
 			fmt.Fprintf(&out, "  %s\n", describe(e))
 			history = append(history, e)
 		}
@@ -110,7 +110,7 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 		}
 		history = append(history, e)
 	}
-	decide()
+	decideAll()
 	for line := range strings.Lines(script) {
 		line = strings.TrimSpace(line)
 		if line == "" {
@@ -152,7 +152,7 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 				e := next.Fired(now)
 				fmt.Fprintf(&out, "  %s at +%s\n", describe(e), now.Sub(testStart))
 				apply(e)
-				decide()
+				decideAll()
 			}
 		case "at":
 			d, err := time.ParseDuration(rest)
@@ -196,7 +196,7 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 		default:
 			t.Fatalf("unknown line %q", line)
 		}
-		decide()
+		decideAll()
 	}
 	return out.String()
 }

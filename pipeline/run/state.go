@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/expr"
 	"switchyard/pipeline"
 	"switchyard/value"
 )
@@ -45,6 +46,11 @@ type State struct {
 	pipeline    *value.Object // pipeline()
 	records     []*ActivityRecord
 	ended       int // records of attempts that are over
+
+	// What Decide works with: its caller's interrupt, and what the evaluations of
+	// the current decision may take; nil before the first of them.
+	interrupt *expr.Interrupt
+	budget    *expr.Budget
 }
 
 type variable struct {

@@ -37,7 +37,7 @@ func TestNewRefuses(t *testing.T) {
 
 func TestEmptyPipelineSucceeds(t *testing.T) {
 	s := newState(t, map[string]any{}, nil)
-	events := s.Decide(testStart, math.MaxInt)
+	events := decide(s, testStart, math.MaxInt)
 	if len(events) != 1 || s.Status() != run.Succeeded || !s.Finished() {
 		t.Errorf("got %d events and status %s, want one and Succeeded", len(events), s.Status())
 	}
@@ -51,7 +51,7 @@ func TestRefusedEventsChangeNothing(t *testing.T) {
 		map[string]any{"name": "U", "type": "Until", "typeProperties": map[string]any{"expression": "@bool(1)", "activities": []any{map[string]any{"name": "B", "type": "Probe"}}}},
 		map[string]any{"name": "C", "type": "Probe", "dependsOn": []any{map[string]any{"activity": "A"}}},
 	}}, nil)
-	s.Decide(testStart, math.MaxInt)
+	decide(s, testStart, math.MaxInt)
 	for _, tt := range []struct {
 		e    run.Event
 		want error
@@ -78,7 +78,7 @@ func TestRefusedEventsChangeNothing(t *testing.T) {
 		if err := s.Apply(tt.e); !errors.Is(err, tt.want) {
 			t.Errorf("%T %s: got %v, want %v", tt.e, describe(tt.e), err, tt.want)
 		}
-		if more := s.Decide(testStart, math.MaxInt); len(more) > 0 {
+		if more := decide(s, testStart, math.MaxInt); len(more) > 0 {
 			t.Fatalf("%T: led to %s", tt.e, describe(more[0]))
 		}
 	}
@@ -99,7 +99,7 @@ func TestCall(t *testing.T) {
 		"outputs":           []any{map[string]any{"referenceName": "Out", "type": "DatasetReference"}},
 		"typeProperties":    map[string]any{"source": map[string]any{}, "sink": map[string]any{}},
 	}}}, nil)
-	e := s.Decide(testStart, math.MaxInt)[0].(*run.ActivityStarted)
+	e := decide(s, testStart, math.MaxInt)[0].(*run.ActivityStarted)
 	c := s.Call(e)
 	if c.Activity.Name != "A" || c.LinkedService.Name != "L" || object(c.LinkedService.Parameters) != `{"p":"ab"}` {
 		t.Errorf("linked service %+v of %s", c.LinkedService, c.Activity.Name)
@@ -126,14 +126,14 @@ func TestCall(t *testing.T) {
 // TestDecideMax takes decisions one by one and gets those of one call.
 func TestDecideMax(t *testing.T) {
 	whole, single := forEach(t, 30), forEach(t, 30)
-	want := whole.Decide(testStart, math.MaxInt)
+	want := decide(whole, testStart, math.MaxInt)
 	for i, w := range want {
-		got := single.Decide(testStart, 1)
+		got := decide(single, testStart, 1)
 		if len(got) != 1 || describe(got[0]) != describe(w) {
 			t.Fatalf("decision %d: got %v, want %s", i, got, describe(w))
 		}
 	}
-	if more := single.Decide(testStart, 1); len(more) > 0 {
+	if more := decide(single, testStart, 1); len(more) > 0 {
 		t.Errorf("one more: %s", describe(more[0]))
 	}
 }
@@ -142,7 +142,7 @@ func TestDecideMax(t *testing.T) {
 func TestUntilHasAnEnd(t *testing.T) {
 	s := newState(t, map[string]any{"activities": []any{map[string]any{"name": "U", "type": "Until",
 		"typeProperties": map[string]any{"expression": "@bool(0)", "activities": []any{}}}}}, nil)
-	s.Decide(testStart, math.MaxInt)
+	decide(s, testStart, math.MaxInt)
 	if r, ok := s.Result(); !ok || r.Status != run.Failed || !strings.Contains(r.Message, "100000 iterations") {
 		t.Errorf("got %+v, want a failure that names the limit", r)
 	}
@@ -153,11 +153,11 @@ func TestCancelledOnItsOwnCountsAsFailed(t *testing.T) {
 		map[string]any{"name": "A", "type": "Probe", "policy": map[string]any{"retry": 2}},
 		map[string]any{"name": "H", "type": "Probe", "dependsOn": []any{map[string]any{"activity": "A", "dependencyConditions": []string{"Failed"}}}},
 	}}, nil)
-	s.Decide(testStart, math.MaxInt)
+	decide(s, testStart, math.MaxInt)
 	if err := s.Apply(&run.ActivityFinished{Path: "A", Attempt: 1, Status: run.Cancelled, At: testStart}); err != nil {
 		t.Fatal(err)
 	}
-	events := s.Decide(testStart, math.MaxInt)
+	events := decide(s, testStart, math.MaxInt)
 	if len(events) != 1 || run.NumberOf(events[0]) != run.NumberOf(&run.ActivityStarted{}) || !s.Wanted("H", 1) || s.Wanted("A", 1) || s.Wanted("A", 2) {
 		t.Errorf("got %v, want the start of H and no retry of A", events)
 	}
@@ -182,7 +182,7 @@ func benchmarkForEach(b *testing.B, items int) {
 	events := 0
 	for b.Loop() {
 		s := forEach(b, items)
-		queue := s.Decide(testStart, math.MaxInt)
+		queue := decide(s, testStart, math.MaxInt)
 		events = 1
 		for now := testStart; len(queue) > 0; now = now.Add(time.Millisecond) {
 			e := queue[0]
@@ -193,7 +193,7 @@ func benchmarkForEach(b *testing.B, items int) {
 					b.Fatal(err)
 				}
 				events++
-				queue = append(queue, s.Decide(now, math.MaxInt)...)
+				queue = append(queue, decide(s, now, math.MaxInt)...)
 			}
 		}
 		if s.Status() != run.Succeeded {
@@ -228,12 +228,12 @@ func FuzzFold(f *testing.F) {
 		}
 		s := forEach(t, 3)
 		if decided {
-			s.Decide(testStart, math.MaxInt)
+			decide(s, testStart, math.MaxInt)
 		}
 		if err := s.Apply(e); err != nil && !errors.Is(err, run.ErrMisplacedEvent) && !errors.Is(err, run.ErrNotWanted) {
 			t.Fatalf("untyped error %v", err)
 		}
-		s.Decide(testStart, 100)
+		decide(s, testStart, 100)
 		s.Activities()
 		s.Timers()
 	})
