@@ -34,6 +34,7 @@ const (
 	Bool
 	Duration
 	Int
+	Size // of memory or a file: see [ParseSize]; "auto" stands for 0
 )
 
 // A Setting is one row of the table.
@@ -82,6 +83,9 @@ func (v *Values) Duration(name string) time.Duration {
 
 // Int returns a setting of kind [Int].
 func (v *Values) Int(name string) int { n, _ := strconv.Atoi(v.String(name)); return n }
+
+// Size returns a setting of kind [Size] in bytes, 0 for "auto".
+func (v *Values) Size(name string) int64 { n, _ := ParseSize(v.String(name)); return n }
 
 // Origin says where a value came from: "flag", "environment", "file" or
 // "default".
@@ -217,6 +221,10 @@ func (s Setting) check(val string) error {
 	case Int:
 		if n, err := strconv.Atoi(val); err != nil || n < 1 {
 			return fmt.Errorf("%q is not a whole number above 0", val)
+		}
+	case Size:
+		if _, err := ParseSize(val); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -41,7 +41,7 @@ func TestOperands(t *testing.T) {
 // TestValues: a value of each kind, as a flag, a variable and in the file; what is
 // no value of its kind is refused in all three.
 func TestValues(t *testing.T) {
-	names := []string{"grace", "ephemeral", "data", "count"}
+	names := []string{"grace", "ephemeral", "data", "count", "memory-limit"}
 	for _, c := range []struct {
 		setting, text string
 		good          bool
@@ -51,6 +51,14 @@ func TestValues(t *testing.T) {
 		{"grace", "1m30s", true, func(v *Values) any { return v.Duration("grace") }, 90 * time.Second},
 		{"grace", "0s", true, func(v *Values) any { return v.Duration("grace") }, time.Duration(0)},
 		{"grace", "0", true, func(v *Values) any { return v.Duration("grace") }, time.Duration(0)},
+		{"memory-limit", "512MiB", true, func(v *Values) any { return v.Size("memory-limit") }, int64(512 << 20)},
+		{"memory-limit", "3B", true, func(v *Values) any { return v.Size("memory-limit") }, int64(3)},
+		{"memory-limit", "auto", true, func(v *Values) any { return v.Size("memory-limit") }, int64(0)},
+		{"memory-limit", "0B", false, nil, nil},
+		{"memory-limit", "-1GiB", false, nil, nil},
+		{"memory-limit", "2G", false, nil, nil},
+		{"memory-limit", "2", false, nil, nil},
+		{"memory-limit", "9000000TiB", false, nil, nil},
 		{"grace", "-1s", false, nil, nil},
 		{"grace", "10", false, nil, nil},
 		{"ephemeral", "1", true, func(v *Values) any { return v.Bool("ephemeral") }, true},
@@ -64,7 +72,7 @@ func TestValues(t *testing.T) {
 			src  Source
 		}{
 			"flag":        {[]string{"--" + c.setting + "=" + c.text}, source(nil, "")},
-			"environment": {nil, source(map[string]string{EnvPrefix + strings.ToUpper(c.setting): c.text}, "")},
+			"environment": {nil, source(map[string]string{EnvPrefix + strings.ToUpper(strings.ReplaceAll(c.setting, "-", "_")): c.text}, "")},
 			"file":        {nil, source(nil, c.setting+": \""+c.text+"\"\n")},
 		}
 		for from, s := range sources {

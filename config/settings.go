@@ -16,6 +16,8 @@ var Settings = []Setting{
 		Usage: "address of the HTTP endpoints; if the default port is taken and nothing else was asked for, a free one is used"},
 	{Name: "grace", Kind: Duration, Default: "20s",
 		Usage: "how long running activities may take to finish after the first signal"},
+	{Name: "memory-limit", Kind: Size, Default: autoSize,
+		Usage: "memory that the garbage collector keeps to, such as 2GiB; auto: GOMEMLIMIT, or 80 % of what the control group or, on Linux, the machine has; elsewhere none"},
 	{Name: "strict", Kind: Bool, Default: "true",
 		Usage: "refuse definitions that name something this version does not run"},
 	{Name: "log-level", Default: "info", Usage: "debug, info, warn or error; the log goes to standard error"},

@@ -1,8 +1,8 @@
 package main
 
 // serving are the settings of every command that starts a Switchyard.
-var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "grace", "strict", "auth",
-	"auth-applications", "key-file", "log-level", "log-format", "output"}
+var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "grace", "memory-limit",
+	"strict", "auth", "auth-applications", "key-file", "log-level", "log-format", "output"}
 
 var clientSettings = []string{"data", "connection-string", "output"}
 
@@ -44,7 +44,7 @@ not, 2 if the command line or the definitions can't be understood.
   switchyard run examples/ticket-triage TicketTriage \
     --parameters '{"messages":[]}'
   switchyard run . Nightly --parameters @parameters.json --output json`,
-			settings: []string{"parameters", "factory", "strict", "log-level", "log-format", "output"},
+			settings: []string{"parameters", "factory", "memory-limit", "strict", "log-level", "log-format", "output"},
 			run:      runPipeline, stops: true,
 		},
 		{

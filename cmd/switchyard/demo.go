@@ -82,7 +82,7 @@ const (
 )
 
 func demo(ctx context.Context, e *env, v *config.Values, _ []string) int {
-	o, err := options(e, v)
+	o, err := options(ctx, e, v)
 	if err != nil {
 		return e.fail(err)
 	}

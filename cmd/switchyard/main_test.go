@@ -70,7 +70,7 @@ func TestNoGrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := options(&env{nil, full{}, full{}}, v)
+	o, err := options(t.Context(), &env{nil, full{}, full{}}, v)
 	if err != nil || o.Grace == 0 || o.Grace > 1e6 {
 		t.Errorf("options: grace %v, error %v; want next to none, which is not zero", o.Grace, err)
 	}

@@ -46,6 +46,7 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 	if err != nil {
 		return e.fail(err)
 	}
+	limitMemory(ctx, v, log)
 	d, code := readFolder(e, operands[0], v.Bool("strict"))
 	if code != exitOK {
 		return code

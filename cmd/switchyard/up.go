@@ -15,11 +15,12 @@ import (
 )
 
 // options makes the options of a serving Switchyard from its settings.
-func options(e *env, v *config.Values) (system.Options, error) {
+func options(ctx context.Context, e *env, v *config.Values) (system.Options, error) {
 	log, err := e.logger(v)
 	if err != nil {
 		return system.Options{}, err
 	}
+	limitMemory(ctx, v, log)
 	if v.String("data") == "" {
 		return system.Options{}, &config.UsageError{Msg: "data: names no directory"}
 	}
@@ -83,7 +84,7 @@ func readFolder(e *env, dir string, strict bool) (*deploy.Deployment, int) {
 }
 
 func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
-	o, err := options(e, v)
+	o, err := options(ctx, e, v)
 	if err != nil {
 		return e.fail(err)
 	}

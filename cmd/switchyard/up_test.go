@@ -17,15 +17,15 @@ import (
 // asked for may not, whatever it is.
 func TestOptions(t *testing.T) {
 	e := &env{nil, &bytes.Buffer{}, &bytes.Buffer{}}
-	o, err := options(e, settings(t, serving))
+	o, err := options(t.Context(), e, settings(t, serving))
 	if err != nil || !o.AMQPFallback || !o.HTTPFallback || !o.Strict || o.Ephemeral || o.DataDir != ".switchyard" {
 		t.Errorf("defaults: %+v, %v", o, err)
 	}
-	o, err = options(e, settings(t, serving, "--amqp-address", "127.0.0.1:5672", "--ephemeral", "--strict=false", "--data", "d", "--key-file", "k"))
+	o, err = options(t.Context(), e, settings(t, serving, "--amqp-address", "127.0.0.1:5672", "--ephemeral", "--strict=false", "--data", "d", "--key-file", "k"))
 	if err != nil || o.AMQPFallback || !o.HTTPFallback || o.Strict || !o.Ephemeral || o.DataDir != "d" || o.KeyFile != "k" {
 		t.Errorf("the default port asked for by name: %+v, %v", o, err)
 	}
-	o, err = options(e, settings(t, serving, "--http-address", "127.0.0.1:0"))
+	o, err = options(t.Context(), e, settings(t, serving, "--http-address", "127.0.0.1:0"))
 	if err != nil || !o.AMQPFallback || o.HTTPFallback || o.HTTPAddress != "127.0.0.1:0" {
 		t.Errorf("HTTP address: %+v, %v", o, err)
 	}
@@ -33,7 +33,7 @@ func TestOptions(t *testing.T) {
 	if err := os.WriteFile(apps, []byte(`{"applications":[]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if o, err = options(e, settings(t, serving, "--auth", "strict", "--auth-applications", apps)); err != nil || string(o.Applications) != `{"applications":[]}` {
+	if o, err = options(t.Context(), e, settings(t, serving, "--auth", "strict", "--auth-applications", apps)); err != nil || string(o.Applications) != `{"applications":[]}` {
 		t.Errorf("applications: %q, %v", o.Applications, err)
 	}
 }

@@ -26,6 +26,7 @@ var arrows = map[string][]string{
 	"language":   {},
 	"held":       {},
 	"listen":     {"held"},
+	"memory":     {},
 	"config":     {},
 	"auth":       {},
 
@@ -73,7 +74,7 @@ var arrows = map[string][]string{
 
 	"examples":        {},
 	"internal/golden": {},
-	"cmd/switchyard":  {"client", "auth/issuer", "system", "config", "deploy", "expr", "value", "expr/exprtest", "pipeline", "examples"},
+	"cmd/switchyard":  {"client", "memory", "auth/issuer", "system", "config", "deploy", "expr", "value", "expr/exprtest", "pipeline", "examples"},
 }
 
 // onlyFrom lists packages that few may import: the wiring stays in one place.

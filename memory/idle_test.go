@@ -1,0 +1,47 @@
+package memory
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestReturnIdle: memory is given back once after a burst, not while the process
+// is busy, and not where there is little of it.
+func TestReturnIdle(t *testing.T) {
+	const mib = 1 << 20
+	for _, tt := range []struct {
+		name      string
+		allocated []uint64 // MiB in each period
+		held      uint64
+		want      int
+	}{
+		{"after a burst", []uint64{500, 0, 0, 0}, 600 * mib, 1},
+		{"after each burst", []uint64{500, 0, 500, 0, 0}, 600 * mib, 2},
+		{"never while busy", []uint64{500, 500, 500, 500}, 600 * mib, 0},
+		{"not where little is held", []uint64{500, 0, 0}, 100 * mib, 0},
+		{"not after little", []uint64{20, 0, 20, 0}, 600 * mib, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			h, freed := heap{held: tt.held}, 0
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				returnIdle(ctx, func() heap { return h }, func() { freed++ })
+			}()
+			synctest.Wait()
+			for _, n := range tt.allocated {
+				h.allocated += n * mib
+				time.Sleep(lookEvery)
+				synctest.Wait()
+			}
+			cancel()
+			<-done
+			if freed != tt.want {
+				t.Errorf("%s: memory was given back %d times, want %d", tt.name, freed, tt.want)
+			}
+		})
+	}
+}
