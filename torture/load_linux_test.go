@@ -1,0 +1,424 @@
+package torture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+)
+
+// A load is everything that Switchyard does, all at once and without end, against a
+// server that may be killed and started again: messages through a queue and a topic,
+// tickets that start runs, runs that are created, cancelled and listed, resources that come
+// and go, connections that open, idle and vanish. It keeps account of what was
+// acknowledged.
+type load struct {
+	t       *testing.T
+	ctx     context.Context
+	tickets []ticket
+	wg      sync.WaitGroup
+
+	mu      sync.Mutex
+	server  *server       // guarded by mu
+	changed chan struct{} // closed when server changes; guarded by mu
+	next    int           // number of the next message; guarded by mu
+
+	beside  *account // messages of the queue
+	copies  *account // messages of the subscription
+	answers *account // tickets and what comes out for them
+
+	runs, resources, connections, refused atomic.Int64
+}
+
+// An account says of messages what their sender and their receivers were told.
+type account struct {
+	mu       sync.Mutex
+	accepted map[string]bool           // guarded by mu
+	seen     map[string]map[int64]bool // sequence numbers under which a message came; guarded by mu
+	done     map[string]bool           // a completion was acknowledged; guarded by mu
+	wrong    []string                  // guarded by mu
+}
+
+func newAccount() *account {
+	return &account{accepted: map[string]bool{}, seen: map[string]map[int64]bool{}, done: map[string]bool{}}
+}
+
+func (a *account) accept(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.accepted[id] = true
+}
+
+// came notes a delivery: after an acknowledged completion there must be none.
+func (a *account) came(id string, sequence int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.done[id] {
+		a.wrong = append(a.wrong, fmt.Sprintf("%s came again after its completion was acknowledged", id))
+	}
+	if a.seen[id] == nil {
+		a.seen[id] = map[int64]bool{}
+	}
+	if a.seen[id][sequence] = true; len(a.seen[id]) > 1 {
+		a.wrong = append(a.wrong, fmt.Sprintf("%s came out as %d messages", id, len(a.seen[id])))
+	}
+}
+
+func (a *account) complete(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.done[id] = true
+}
+
+// missing returns what was accepted and has not come.
+func (a *account) missing() (ids []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id := range a.accepted {
+		if len(a.seen[id]) == 0 {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func (a *account) String() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return fmt.Sprintf("%d accepted, %d came out, %d completed", len(a.accepted), len(a.seen), len(a.done))
+}
+
+// check fails the test for what is missing or wrong.
+func (a *account) check(t *testing.T, what string) {
+	t.Helper()
+	if ids := a.missing(); len(ids) > 0 {
+		t.Errorf("%s: %d accepted messages are lost: %.10q", what, len(ids), ids)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.wrong) > 0 {
+		t.Errorf("%s: %d violations: %.10q", what, len(a.wrong), a.wrong)
+	}
+	if len(a.accepted) == 0 {
+		t.Errorf("%s: nothing was accepted", what)
+	}
+}
+
+// loadArguments start the program for a load.
+var loadArguments = []string{"../examples/ticket-triage", "--log-level", "warn"}
+
+// equip makes what the load works on, beside the example that the program was started with.
+func equip(s *server) {
+	s.t.Helper()
+	s.prepare()
+	bus := s.id(attackNamespace)
+	s.must("PUT", bus+"/queues/beside"+busVersion, `{"properties":{"lockDuration":"PT5S","maxDeliveryCount":1000}}`)
+	s.must("PUT", bus+"/topics/news"+busVersion, `{"properties":{}}`)
+	s.must("PUT", bus+"/topics/news/subscriptions/all"+busVersion, `{"properties":{"lockDuration":"PT5S","maxDeliveryCount":1000}}`)
+	s.must("PUT", bus+"/topics/news/subscriptions/none"+busVersion, `{"properties":{}}`)
+	s.must("PUT", bus+"/topics/news/subscriptions/none/rules/$Default"+busVersion, `{"properties":{"filterType":"SqlFilter","sqlFilter":{"sqlExpression":"kind = 'none'"}}}`)
+	s.pipeline("work", `{"parameters":{"n":{"type":"int","defaultValue":20}},"activities":[
+		{"name":"each","type":"ForEach","typeProperties":{"items":{"value":"@range(0,pipeline().parameters.n)","type":"Expression"},"batchCount":10,"activities":[
+			{"name":"set","type":"Filter","typeProperties":{"items":{"value":"@range(0,50)","type":"Expression"},"condition":{"value":"@equals(mod(item(),2),0)","type":"Expression"}}}]}},
+		{"name":"wait","type":"Wait","typeProperties":{"waitTimeInSeconds":1}}]}`)
+}
+
+func newLoad(t *testing.T, ctx context.Context, s *server) *load {
+	return &load{t: t, ctx: ctx, tickets: tickets(t), server: s, changed: make(chan struct{}),
+		beside: newAccount(), copies: newAccount(), answers: newAccount()}
+}
+
+// start starts the load; it ends with its context, and wait waits for that.
+func (l *load) start() {
+	for range 3 {
+		l.work(l.sendMessages)
+		l.work(func(s *server) error { return l.receive(s, l.beside, "attack-namespace", "beside", "") })
+	}
+	l.work(l.sendNews)
+	l.work(func(s *server) error { return l.receive(s, l.copies, "attack-namespace", "news", "all") })
+	l.work(l.sendTickets)
+	l.work(func(s *server) error { return l.receive(s, l.answers, "", "triaged", "") })
+	l.work(func(s *server) error { return l.receive(s, l.answers, "", "tickets/$DeadLetterQueue", "") })
+	l.work(l.createRuns)
+	l.work(l.changeResources)
+	l.work(l.comeAndGo)
+}
+
+// work runs a worker again and again, each time with the server that there is now.
+func (l *load) work(f func(*server) error) {
+	l.wg.Add(1)
+	go func() {
+		defer l.wg.Done()
+		for l.ctx.Err() == nil {
+			l.mu.Lock()
+			s, changed := l.server, l.changed
+			l.mu.Unlock()
+			if s != nil && f(s) == nil {
+				continue
+			}
+			select { // it was killed, or has refused
+			case <-changed:
+			case <-time.After(200 * time.Millisecond):
+			case <-l.ctx.Done():
+			}
+		}
+	}()
+}
+
+// replace tells the workers of another server; nil: there is none now.
+func (l *load) replace(s *server) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.server = s
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+func (l *load) number() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next++
+	return l.next
+}
+
+// connection is that of a namespace of the server; "" is the example's.
+func (s *server) connection(namespace string) string {
+	for _, n := range s.Namespaces {
+		if n.Name == namespace || namespace == "" && n.Name != "attack-namespace" {
+			return n.ConnectionString
+		}
+	}
+	return ""
+}
+
+func open(cs string) (*azservicebus.Client, error) {
+	return azservicebus.NewClientFromConnectionString(cs, &azservicebus.ClientOptions{RetryOptions: azservicebus.RetryOptions{MaxRetries: -1}})
+}
+
+// sending sends up to n messages, with a pause after each that bounds the load.
+func (l *load) sending(s *server, a *account, namespace, entity string, n int, pause time.Duration, make func(id string) *azservicebus.Message) error {
+	c, err := open(s.connection(namespace))
+	if err != nil {
+		return err
+	}
+	defer c.Close(context.Background())
+	sender, err := c.NewSender(entity, nil)
+	if err != nil {
+		return err
+	}
+	for range n {
+		id := fmt.Sprintf("%s-%08d", entity, l.number())
+		m := make(id)
+		m.MessageID = &id
+		ctx, cancel := context.WithTimeout(l.ctx, 20*time.Second)
+		err := sender.SendMessage(ctx, m, nil)
+		cancel()
+		if err != nil {
+			return err
+		}
+		a.accept(id)
+		if sleep(l.ctx, pause) != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *load) sendMessages(s *server) error {
+	return l.sending(s, l.beside, "attack-namespace", "beside", 200, 10*time.Millisecond, func(string) *azservicebus.Message {
+		size := 100 + rand.IntN(2000)
+		if rand.IntN(20) == 0 {
+			size = 40<<10 + rand.IntN(60<<10) // goes to the value log
+		}
+		return &azservicebus.Message{Body: []byte(strings.Repeat("m", size))}
+	})
+}
+
+func (l *load) sendNews(s *server) error {
+	return l.sending(s, l.copies, "attack-namespace", "news", 100, 20*time.Millisecond, func(string) *azservicebus.Message {
+		return &azservicebus.Message{Body: []byte("news"), ApplicationProperties: map[string]any{"kind": "some"}}
+	})
+}
+
+func (l *load) sendTickets(s *server) error {
+	return l.sending(s, l.answers, "", "tickets", 100, 100*time.Millisecond, func(string) *azservicebus.Message {
+		x := l.tickets[rand.IntN(len(l.tickets))]
+		m := &azservicebus.Message{Body: []byte{}}
+		if x.ContentType != "" {
+			m.ContentType = &x.ContentType
+		}
+		if x.Body != nil {
+			m.Body = []byte(*x.Body)
+		}
+		return m
+	})
+}
+
+// receive takes and completes messages until something fails.
+func (l *load) receive(s *server, a *account, namespace, entity, subscription string) error {
+	c, err := open(s.connection(namespace))
+	if err != nil {
+		return err
+	}
+	defer c.Close(context.Background())
+	var r *azservicebus.Receiver
+	queue, dead := strings.CutSuffix(entity, "/$DeadLetterQueue")
+	switch {
+	case subscription != "":
+		r, err = c.NewReceiverForSubscription(entity, subscription, nil)
+	case dead:
+		r, err = c.NewReceiverForQueue(queue, &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter})
+	default:
+		r, err = c.NewReceiverForQueue(entity, nil)
+	}
+	if err != nil {
+		return err
+	}
+	for range 50 {
+		ctx, cancel := context.WithTimeout(l.ctx, 3*time.Second)
+		messages, err := r.ReceiveMessages(ctx, 20, nil)
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			id := m.MessageID
+			if a == l.answers && !dead && m.CorrelationID != nil {
+				id = *m.CorrelationID
+			}
+			sequence := *m.SequenceNumber
+			if dead {
+				sequence = -sequence // of another queue
+			}
+			a.came(id, sequence)
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			err := r.CompleteMessage(ctx, m, nil)
+			cancel()
+			if err != nil {
+				return err
+			}
+			a.complete(id)
+		}
+	}
+	return nil
+}
+
+// createRuns starts runs, cancels some, and lists them.
+func (l *load) createRuns(s *server) error {
+	factory := s.id(attackFactory)
+	status, answer := s.call(20*time.Second, "POST", factory+"/pipelines/work/createRun"+factoryVersion, `{"n":30}`)
+	if status != http.StatusOK {
+		return fmt.Errorf("%d %s", status, answer)
+	}
+	l.runs.Add(1)
+	if id := strings.Split(answer, `"`); len(id) > 3 && rand.IntN(4) == 0 {
+		s.call(20*time.Second, "POST", factory+"/pipelineruns/"+id[3]+"/cancel"+factoryVersion, "")
+	}
+	now := time.Now().UTC()
+	window := fmt.Sprintf(`{"lastUpdatedAfter":%q,"lastUpdatedBefore":%q}`, now.Add(-time.Minute).Format(time.RFC3339), now.Add(time.Minute).Format(time.RFC3339))
+	if status, answer = s.call(20*time.Second, "POST", factory+"/queryPipelineRuns"+factoryVersion, window); status != http.StatusOK {
+		return fmt.Errorf("%d %s", status, answer)
+	}
+	return sleep(l.ctx, 200*time.Millisecond)
+}
+
+// changeResources makes, changes and deletes a queue and a pipeline.
+func (l *load) changeResources(s *server) error {
+	n := l.number()
+	queue := fmt.Sprintf("%s/queues/q%d%s", s.id(attackNamespace), n, busVersion)
+	pipeline := fmt.Sprintf("%s/pipelines/p%d%s", s.id(attackFactory), n, factoryVersion)
+	for _, x := range []struct{ method, path, body string }{
+		{"PUT", queue, `{"properties":{}}`},
+		{"PUT", queue, `{"properties":{"maxDeliveryCount":5}}`},
+		{"PUT", pipeline, `{"properties":{"activities":[{"name":"w","type":"Wait","typeProperties":{"waitTimeInSeconds":1}}]}}`},
+		{"GET", s.id(attackNamespace) + "/queues" + busVersion, ""},
+		{"DELETE", queue, ""},
+		{"DELETE", pipeline, ""},
+	} {
+		if status, answer := s.call(20*time.Second, x.method, x.path, x.body); status < 200 || status > 299 {
+			l.refused.Add(1)
+			return fmt.Errorf("%s %s: %d %s", x.method, x.path, status, answer)
+		}
+		l.resources.Add(1)
+	}
+	return sleep(l.ctx, 300*time.Millisecond)
+}
+
+// comeAndGo opens connections of each kind and leaves them in each way.
+func (l *load) comeAndGo(s *server) error {
+	for range 3 { // silent ones, closed a little later
+		c, err := net.DialTimeout("tcp", s.AMQP, 5*time.Second)
+		if err != nil {
+			return err
+		}
+		l.connections.Add(1)
+		if rand.IntN(2) == 0 {
+			io.WriteString(c, "AMQP\x03\x01\x00\x00")
+		}
+		time.AfterFunc(time.Duration(rand.IntN(3000))*time.Millisecond, func() { c.Close() })
+	}
+	c, err := open(s.connection("attack-namespace"))
+	if err != nil {
+		return err
+	}
+	defer c.Close(context.Background())
+	r, err := c.NewReceiverForQueue("beside", nil)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, 5*time.Second)
+	defer cancel()
+	if _, err := r.PeekMessages(ctx, 5, nil); err != nil {
+		return err
+	}
+	l.connections.Add(1)
+	return sleep(l.ctx, 200*time.Millisecond)
+}
+
+// settle waits, with no more being sent, until everything accepted has come out. The
+// server must be up.
+func (l *load) settle(s *server, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	rest := &load{t: l.t, ctx: ctx, server: s, changed: make(chan struct{}), beside: l.beside, copies: l.copies, answers: l.answers}
+	rest.work(func(s *server) error { return rest.receive(s, l.beside, "attack-namespace", "beside", "") })
+	rest.work(func(s *server) error { return rest.receive(s, l.copies, "attack-namespace", "news", "all") })
+	rest.work(func(s *server) error { return rest.receive(s, l.answers, "", "triaged", "") })
+	rest.work(func(s *server) error { return rest.receive(s, l.answers, "", "tickets/$DeadLetterQueue", "") })
+	for ctx.Err() == nil && len(l.beside.missing())+len(l.copies.missing())+len(l.answers.missing()) > 0 {
+		time.Sleep(100 * time.Millisecond)
+	}
+	sleep(ctx, 3*time.Second) // what comes twice comes now
+	cancel()
+	rest.wg.Wait()
+	l.beside.check(l.t, "queue")
+	l.copies.check(l.t, "subscription")
+	l.answers.check(l.t, "tickets")
+}
+
+func (l *load) String() string {
+	return fmt.Sprintf("queue: %s; subscription: %s; tickets: %s; %d runs, %d changes of resources (%d failed), %d connections",
+		l.beside, l.copies, l.answers, l.runs.Load(), l.resources.Load(), l.refused.Load(), l.connections.Load())
+}
