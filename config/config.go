@@ -43,6 +43,8 @@ type Setting struct {
 	Kind    Kind
 	Default string
 	Usage   string
+	// None is set for a [Size] that may be 0, which stands for no bound.
+	None bool
 	// Flag is set for settings that make sense on one command line only and are
 	// neither read from the environment nor from the file.
 	FlagOnly bool
@@ -84,7 +86,7 @@ func (v *Values) Duration(name string) time.Duration {
 // Int returns a setting of kind [Int].
 func (v *Values) Int(name string) int { n, _ := strconv.Atoi(v.String(name)); return n }
 
-// Size returns a setting of kind [Size] in bytes, 0 for "auto".
+// Size returns a setting of kind [Size] in bytes, 0 for "auto" and for no bound.
 func (v *Values) Size(name string) int64 { n, _ := ParseSize(v.String(name)); return n }
 
 // Origin says where a value came from: "flag", "environment", "file" or
@@ -223,8 +225,13 @@ func (s Setting) check(val string) error {
 			return fmt.Errorf("%q is not a whole number above 0", val)
 		}
 	case Size:
-		if _, err := ParseSize(val); err != nil {
+		if s.None && val == "0" {
+			return nil
+		}
+		if n, err := ParseSize(val); err != nil {
 			return err
+		} else if s.None && n == 0 {
+			return fmt.Errorf("%q is neither a size such as 512MiB nor 0", val)
 		}
 	}
 	return nil

@@ -41,7 +41,7 @@ func TestOperands(t *testing.T) {
 // TestValues: a value of each kind, as a flag, a variable and in the file; what is
 // no value of its kind is refused in all three.
 func TestValues(t *testing.T) {
-	names := []string{"grace", "ephemeral", "data", "count", "memory-limit"}
+	names := []string{"grace", "ephemeral", "data", "count", "memory-limit", "history-size", "history-age"}
 	for _, c := range []struct {
 		setting, text string
 		good          bool
@@ -59,6 +59,13 @@ func TestValues(t *testing.T) {
 		{"memory-limit", "2G", false, nil, nil},
 		{"memory-limit", "2", false, nil, nil},
 		{"memory-limit", "9000000TiB", false, nil, nil},
+		{"history-size", "3MiB", true, func(v *Values) any { return v.Size("history-size") }, int64(3 << 20)},
+		{"history-size", "0", true, func(v *Values) any { return v.Size("history-size") }, int64(0)},
+		{"history-size", "10240", false, nil, nil},
+		{"history-size", "10gb", false, nil, nil},
+		{"history-age", "720h", true, func(v *Values) any { return v.Duration("history-age") }, 720 * time.Hour},
+		{"history-age", "30d", false, nil, nil},
+		{"history-size", "auto", false, nil, nil},
 		{"grace", "-1s", false, nil, nil},
 		{"grace", "10", false, nil, nil},
 		{"ephemeral", "1", true, func(v *Values) any { return v.Bool("ephemeral") }, true},

@@ -44,6 +44,8 @@
 //	23 hash:32 bytes                   definition of a pipeline
 //	24 hash:32 bytes run               run that follows the definition, no value
 //	25 len:u16 factory start:time run  run record, by factory and start; the name in lower case
+//	26 factory                         tally of a factory's ended runs; the name in lower case
+//	27 hash:32 bytes                   which of the runs that one cause started failed last
 //
 // All of an entity lies in [10 entity, 10 entity+1): deleting it is one range.
 // The same holds for the events and payloads of a run. Numbers are never
@@ -89,8 +91,10 @@
 //	status    flags state:u8 deliveries:uvarint [not before:time] [properties]
 //	          [source:bytes] [owner:u8 token:16 bytes] [locked until:time] [run:bytes]
 //	run       flags id:bytes pipeline:bytes factory:bytes [start:time] [definition:32 bytes]
-//	          summary:bytes
-//	start     flags [start:time]
+//	          [updated:time] [size:uvarint] [cause:32 bytes] summary:bytes
+//	start     flags [start:time] [factory:bytes]
+//	tally     factory:bytes runs:uvarint size:uvarint flags [reached:time]
+//	attempt   run:bytes
 //	event, payload, definition, sections, meta   the bytes as given
 //
 // # Versions
@@ -103,7 +107,9 @@
 // options.go.
 //
 // Format 2 adds the value log and table 05, format 3 the tables 23 and 24 and the
-// definition of a run. What an older format has is read as it is.
+// definition of a run. What an older format has is read as it is. Format 4 lists runs
+// by factory; format 5 adds the tables 26 and 27, and the size of ended runs, which
+// opening an older directory counts.
 //
 // How a format changes, of the store's records or of what others keep in them: the
 // old version's golden files (package internal/golden) stay and stay readable, and

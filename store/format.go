@@ -9,7 +9,7 @@ import (
 )
 
 // formatVersion is the version of the layout that doc.go draws.
-const formatVersion = 4
+const formatVersion = 5
 
 // Names in the system table.
 const (
@@ -36,6 +36,8 @@ var currentFormat = format{version: formatVersion, upgrades: []upgrade{
 	func(*view, *pebble.Batch) error { return nil },
 	// 3 to 4: the records of runs are listed by factory.
 	listRunsByFactory,
+	// 4 to 5: the sizes of ended runs are counted, and runs of one cause known.
+	countRuns,
 }}
 
 // listRunsByFactory moves the records of runs from one list of all, the newest

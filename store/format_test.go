@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,8 +144,19 @@ func asFormat3(t *testing.T, s *Store, records []engine.RunRecord) {
 	closeTest(t, s)
 }
 
-func wantRuns(t *testing.T, what string, s *Store, want []engine.RunRecord) {
+// wantRuns compares the runs of a store with those of before an upgrade, which adds
+// their sizes.
+func wantRuns(t *testing.T, what string, s *Store, before []engine.RunRecord) {
 	t.Helper()
+	want, tally := slices.Clone(before), engine.Tally{Factory: "F"}
+	for i := range want {
+		r := &want[i]
+		r.Bytes = engine.SizeOf(0, 0, r.Summary)
+		tally.Runs, tally.Bytes, tally.Reached = tally.Runs+1, tally.Bytes+r.Bytes, r.Start
+	}
+	if got, err := s.Tallies(); err != nil || !reflect.DeepEqual(got, []engine.Tally{tally}) {
+		t.Errorf("%s: the tallies are %+v, %v; want %+v", what, got, err, tally)
+	}
 	var got []engine.RunRecord
 	if err := s.Runs(engine.Listing{Factory: "f"}, func(r engine.RunRecord) (bool, error) {
 		r.Summary = bytes.Clone(r.Summary)
@@ -255,7 +267,7 @@ func TestWriteFormat(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := openTest(t, dir, Options{})
-	do(s, func(u *commit.Unit) { fillAll(s, u); fillSince3(s, u); fillSince4(s, u) })
+	do(s, func(u *commit.Unit) { fillAll(s, u); fillSince3(s, u); fillSince4(s, u); fillSince5(s, u) })
 	if err := s.db.Flush(); err != nil {
 		t.Fatal(err)
 	}

@@ -126,6 +126,10 @@ func kindOfKey(t *testing.T, k []byte) string {
 		return "22 start:time run"
 	case tableDefinition:
 		return "23 hash:32 bytes"
+	case tableTally:
+		return "26 factory"
+	case tableAttempt:
+		return "27 hash:32 bytes"
 	case tableFollower:
 		return "24 hash:32 bytes run"
 	}

@@ -20,11 +20,14 @@ const (
 	runFollows   // names a definition
 	runUpdated   // of a run record
 	runInFactory // of a start record
+	runSized     // of a run record
+	runCaused    // of a run record
 )
 
 func appendRunRecord(b []byte, r engine.RunRecord) []byte {
 	flags := bitIf(!r.Start.IsZero(), runHasStart) | bitIf(r.Active, runIsActive) |
-		bitIf(r.Definition != engine.Hash{}, runFollows) | bitIf(!r.Updated.IsZero(), runUpdated)
+		bitIf(r.Definition != engine.Hash{}, runFollows) | bitIf(!r.Updated.IsZero(), runUpdated) |
+		bitIf(r.Bytes != 0, runSized) | bitIf(r.Cause != engine.Hash{}, runCaused)
 	b = binary.AppendUvarint(b, flags)
 	b = appendBytes(b, r.ID)
 	b = appendBytes(b, r.Pipeline)
@@ -38,13 +41,19 @@ func appendRunRecord(b []byte, r engine.RunRecord) []byte {
 	if flags&runUpdated != 0 {
 		b = appendTime(b, r.Updated)
 	}
+	if flags&runSized != 0 {
+		b = binary.AppendUvarint(b, uint64(r.Bytes))
+	}
+	if flags&runCaused != 0 {
+		b = append(b, r.Cause[:]...)
+	}
 	return appendBytes(b, r.Summary)
 }
 
 // decodeRunRecord reads a record, whose Summary belongs to the input.
 func decodeRunRecord(b []byte) (engine.RunRecord, error) {
 	d := decoder{b: b}
-	flags := d.flags(runHasStart | runIsActive | runFollows | runUpdated)
+	flags := d.flags(runHasStart | runIsActive | runFollows | runUpdated | runSized | runCaused)
 	r := engine.RunRecord{ID: d.string(), Pipeline: d.string(), Factory: d.string(),
 		Active: flags&runIsActive != 0}
 	if flags&runHasStart != 0 {
@@ -55,6 +64,12 @@ func decodeRunRecord(b []byte) (engine.RunRecord, error) {
 	}
 	if flags&runUpdated != 0 {
 		r.Updated = d.time()
+	}
+	if flags&runSized != 0 {
+		r.Bytes = d.size()
+	}
+	if flags&runCaused != 0 {
+		copy(r.Cause[:], d.take(len(r.Cause)))
 	}
 	if r.Summary = d.bytes(); len(r.Summary) == 0 {
 		r.Summary = nil
@@ -149,7 +164,7 @@ func (s *Store) PutRun(u *commit.Unit, r engine.RunRecord) {
 // UpdateRun implements [engine.History].
 func (s *Store) UpdateRun(u *commit.Unit, r engine.RunRecord) {
 	key := listedRunKey(r.Factory, r.Start, r.ID)
-	size := 32 + 2*timeSize + len(r.Definition) + len(r.ID) + len(r.Pipeline) + len(r.Factory) + len(r.Summary)
+	size := 32 + 2*timeSize + len(r.Definition) + len(r.Cause) + len(r.ID) + len(r.Pipeline) + len(r.Factory) + len(r.Summary)
 	u.Set(key, finish(key, appendRunRecord(newRecord(size), r)))
 	if active := activeRunKey(r.Start, r.ID); r.Active {
 		u.Set(active, nil)
@@ -314,35 +329,27 @@ func (s *Store) UnusedDefinitions() (unused []engine.Hash, err error) {
 		return nil, err
 	}
 	defer followers.Close()
-	err = v.scan([]byte{tableDefinition}, []byte{tableDefinition + 1}, func(key, _ []byte) error {
+	definitions, err := v.iterator([]byte{tableDefinition}, []byte{tableDefinition + 1})
+	if err != nil {
+		return nil, err
+	}
+	defer definitions.Close()
+	for ok := definitions.First(); ok; ok = definitions.Next() { // what they are is not read
+		key := definitions.Key()
 		if len(key) != 1+len(engine.Hash{}) {
-			return damaged(key, errShort)
+			return nil, damaged(key, errShort)
 		}
 		h := engine.Hash(key[1:])
 		first := followerKey(h, "")[:len(key)]
 		if !followers.SeekGE(first) || !bytes.HasPrefix(followers.Key(), first) {
 			unused = append(unused, h)
 		}
-		return s.readError(followers.Error())
-	})
-	return unused, err
+		if err := followers.Error(); err != nil {
+			return nil, s.readError(err)
+		}
+	}
+	return unused, s.readError(definitions.Error())
 }
 
 // DeleteDefinition implements [engine.History].
 func (s *Store) DeleteDefinition(u *commit.Unit, h engine.Hash) { u.Delete(definitionKey(h)) }
-
-// DeleteRun implements [engine.History]. It reads the run's record, which says where
-// the others are; that of a run that can't be read stays in the list.
-func (s *Store) DeleteRun(u *commit.Unit, id string) {
-	r, err := s.Run(id)
-	switch {
-	case err == nil:
-		u.Delete(listedRunKey(r.Factory, r.Start, id))
-		u.Delete(activeRunKey(r.Start, id))
-		u.Delete(followerKey(r.Definition, id))
-	case !errors.Is(err, engine.ErrNotInHistory):
-		s.opts.Logger.Error("run stays in the list", "run", id, "err", err)
-	}
-	prefix := appendRun([]byte{tableRun}, id)
-	u.DeleteRange(prefix, end(prefix))
-}

@@ -27,6 +27,8 @@ const (
 	tableDefinition              = 0x23
 	tableFollower                = 0x24
 	tableRunList                 = 0x25
+	tableTally                   = 0x26
+	tableAttempt                 = 0x27
 	entityRecord                 = 0x00
 	entitySubQueue               = 0x01
 	kindCounters                 = 0x00
@@ -191,6 +193,12 @@ func activeRunKey(start time.Time, id string) []byte {
 	return appendRun(appendKeyTime(append(make([]byte, 0, 32), tableActiveRun), start), id)
 }
 
+func tallyKey(factory string) []byte {
+	return append([]byte{tableTally}, strings.ToLower(factory)...)
+}
+
+func attemptKey(cause engine.Hash) []byte { return append([]byte{tableAttempt}, cause[:]...) }
+
 func definitionKey(h engine.Hash) []byte { return append([]byte{tableDefinition}, h[:]...) }
 
 // followerKey says that a run follows a definition.
@@ -273,6 +281,10 @@ func describeKnown(k []byte) string {
 				return "run " + id
 			}
 		}
+	case tableTally:
+		return fmt.Sprintf("tally of factory %q", k[1:])
+	case tableAttempt:
+		return fmt.Sprintf("attempt of %x", k[1:])
 	case tableDefinition:
 		return fmt.Sprintf("definition %x", k[1:])
 	case tableFollower:

@@ -162,6 +162,16 @@ func (d *decoder) time() time.Time {
 	return time.Unix(sec, int64(nsec)).UTC()
 }
 
+// size reads a number that is no less than 0.
+func (d *decoder) size() int64 {
+	n := d.uvarint()
+	if n > math.MaxInt64 {
+		d.fail(errNumber)
+		return 0
+	}
+	return int64(n)
+}
+
 func (d *decoder) uint32() uint32 {
 	v := d.uvarint()
 	if v > math.MaxUint32 {

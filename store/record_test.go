@@ -51,6 +51,10 @@ func codecs() []codec {
 	follows.Definition = engine.Hash{1, 31: 2}
 	updated := follows
 	updated.Updated = epoch.Add(2)
+	sized := updated
+	sized.Active, sized.Bytes = false, 1<<40
+	caused := sized
+	caused.Cause = engine.Hash{3, 31: 4}
 	return []codec{
 		{"message",
 			func(b []byte) (any, error) {
@@ -94,6 +98,22 @@ func codecs() []codec {
 			func(b []byte) (any, error) { return decodeRunRecord(b) },
 			func(v any) []byte { return appendRunRecord(nil, v.(engine.RunRecord)) },
 			updated},
+		{"run-size",
+			func(b []byte) (any, error) { return decodeRunRecord(b) },
+			func(v any) []byte { return appendRunRecord(nil, v.(engine.RunRecord)) },
+			sized},
+		{"run-cause",
+			func(b []byte) (any, error) { return decodeRunRecord(b) },
+			func(v any) []byte { return appendRunRecord(nil, v.(engine.RunRecord)) },
+			caused},
+		{"tally",
+			func(b []byte) (any, error) { return decodeTally(b) },
+			func(v any) []byte { return appendTally(nil, v.(engine.Tally)) },
+			engine.Tally{Factory: "F", Runs: 7, Bytes: 1 << 33, Reached: epoch}},
+		{"attempt",
+			func(b []byte) (any, error) { return decodeAttempt(b) },
+			func(v any) []byte { return appendBytes(nil, v.(string)) },
+			"r"},
 		{"start",
 			func(b []byte) (any, error) { return decodeRunStart(b) },
 			func(v any) []byte { return appendRunStart(nil, v.(runStarted)) },
@@ -277,11 +297,18 @@ func fillSince4(s *Store, u *commit.Unit) {
 	s.PutRun(u, engine.RunRecord{ID: "updated", Pipeline: "p", Factory: "F", Start: epoch, Updated: epoch.Add(1), Summary: []byte("s")})
 }
 
+func fillSince5(s *Store, u *commit.Unit) {
+	cause := engine.Hash{5}
+	s.PutRun(u, engine.RunRecord{ID: "sized", Pipeline: "p", Factory: "G", Start: epoch, Bytes: 1 << 33, Cause: cause})
+	s.PutAttempt(u, cause, "sized")
+	s.PutTally(u, engine.Tally{Factory: "G", Runs: 1, Bytes: 1 << 33, Reached: epoch})
+}
+
 // TestFormats compares what is written with what the current format is: a
 // difference is a new format, which needs an upgrade. And what is in the files of
 // all formats must be readable, after the upgrade as if it had been written now.
 func TestFormats(t *testing.T) {
-	fill := []func(*Store, *commit.Unit){fillAll, fillSince2, fillSince3, fillSince4}
+	fill := []func(*Store, *commit.Unit){fillAll, fillSince2, fillSince3, fillSince4, fillSince5}
 	for v := range fill {
 		t.Run(fmt.Sprint(v+1), func(t *testing.T) { testFormat(t, v+1, fill[:v+1]) })
 	}
@@ -316,6 +343,11 @@ func testFormat(t *testing.T, version int, fill []func(*Store, *commit.Unit)) {
 		t.Errorf("the records are\n%s\nwant those of %s\n%s", b.String(), name, want)
 	}
 
+	if version < 5 { // the upgrade counts, and what was filled in did not
+		if err := currentFormat.step(s, 4, pebble.NoSync); err != nil {
+			t.Fatal(err)
+		}
+	}
 	loaded := loadFormat(t, version, string(want))
 	if got, want := fmt.Sprint(readAll(t, loaded)), fmt.Sprint(readAll(t, s)); got != want {
 		t.Errorf("the file reads as\n%s\nwant\n%s", got, want)
@@ -387,6 +419,14 @@ func tryReadAll(s *Store) (out []any, err error) {
 		}
 		return true, nil
 	}))
+	add(nil, s.Runs(engine.Listing{Factory: "g"}, func(r engine.RunRecord) (bool, error) {
+		last, err := s.Attempt(r.Cause)
+		add(r, nil)
+		add(last, err)
+		return true, nil
+	}))
+	tallies, e := s.Tallies()
+	add(tallies, e)
 	active, e := s.ActiveRuns()
 	add(active, e)
 	add(nil, s.Metas("", func(name string, value []byte) error { add(name+"="+string(value), nil); return nil }))

@@ -42,6 +42,10 @@ type Options struct {
 	// Grace is how long activities may take to finish when the Switchyard stops.
 	// Default 20 s.
 	Grace time.Duration
+	// HistoryAge is how long a pipeline run is kept after it changed last; 0: for ever.
+	HistoryAge time.Duration
+	// HistorySize is how many bytes the ended runs of one factory may take; 0: no bound.
+	HistorySize int64
 	// Strict refuses what Azure refuses.
 	Strict bool
 	Logger *slog.Logger

@@ -189,7 +189,8 @@ func (s *System) startEngine(context.Context) error {
 	}})
 	e, err := engine.New(engine.Options{
 		History: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Registry: s.registry, Sealer: s.store,
-		Finish: trigger.Finish(s.bus), LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
+		Retention: engine.Retention{Age: s.o.HistoryAge, Size: s.o.HistorySize, Wall: s.o.Clock},
+		Finish:    trigger.Finish(s.bus), LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
 			return s.factories.LinkedService(factory, name)
 		}, Dataset: func(factory, name string) (*pipeline.Dataset, error) {
 			return s.factories.Dataset(factory, name)

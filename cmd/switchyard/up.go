@@ -33,7 +33,8 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 		DataDir:      v.String("data"), Ephemeral: v.Bool("ephemeral"), KeyFile: v.String("key-file"),
 		AMQPAddress: v.String("amqp-address"), AMQPFallback: !v.IsSet("amqp-address"),
 		HTTPAddress: v.String("http-address"), HTTPFallback: !v.IsSet("http-address"),
-		Grace:  max(v.Duration("grace"), 1), // zero would mean the default
+		Grace:      max(v.Duration("grace"), 1), // zero would mean the default
+		HistoryAge: v.Duration("history-age"), HistorySize: v.Size("history-size"),
 		Strict: v.Bool("strict"), Logger: log,
 	}, nil
 }

@@ -144,6 +144,9 @@ func (e *Engine) read(id string) (*runner, error) {
 	}
 	f.sealed = r.journal.frames.sealed
 	r.journal.frames, r.journal.next = f, next
+	if r.journal.items, r.journal.bytes, err = e.o.History.RunSize(id); err != nil {
+		return nil, err
+	}
 	r.counted = r.state.Ended()
 	return r, nil
 }

@@ -21,12 +21,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/pipeline/run"
 	"switchyard/value"
@@ -61,6 +59,11 @@ type Engine struct {
 	finishedRuns, finishedActivities atomic.Int64
 
 	revisions *revisions
+	tallies   *tallies
+	retainer  *retainer
+	// deleting is held while runs are deleted, from the reading of their records
+	// until they are gone.
+	deleting sync.Mutex
 
 	mu        sync.Mutex
 	started   bool                      // guarded by mu
@@ -88,6 +91,9 @@ func New(o Options) (*Engine, error) {
 	if o.MaxQueuedRuns <= 0 {
 		o.MaxQueuedRuns = 100
 	}
+	if o.Retention.Wall == nil {
+		o.Retention.Wall = o.Clock
+	}
 	e := &Engine{
 		o:         o,
 		turn:      make(chan struct{}, o.MaxActivities),
@@ -97,6 +103,8 @@ func New(o Options) (*Engine, error) {
 		slots:     map[string]*slots{},
 		listeners: map[int]func(FinishedRun){},
 	}
+	e.retainer = newRetainer(e)
+	e.tallies = &tallies{history: o.History, reached: e.retainer.time, grown: e.retainer.grown}
 	e.executing, e.abort = context.WithCancel(context.Background())
 	return e, nil
 }
@@ -111,6 +119,9 @@ func (e *Engine) Start(ctx context.Context) error {
 	}
 	// A crash may have come between deleting runs and deleting their definitions.
 	if err := e.revisions.deleteUnused(ctx, e.o.Log); err != nil {
+		return fmt.Errorf("start engine: %w", err)
+	}
+	if err := e.tallies.load(); err != nil {
 		return fmt.Errorf("start engine: %w", err)
 	}
 	var runners []*runner
@@ -131,6 +142,11 @@ func (e *Engine) Start(ctx context.Context) error {
 	}
 	e.started = true
 	e.resume(runners)
+	e.retainer.begin()
+	if e.o.Retention.enabled() {
+		e.wg.Add(1)
+		go e.retainer.loop()
+	}
 	return nil
 }
 
@@ -220,25 +236,6 @@ func (e *Engine) Cancel(runID string, recursive bool) error {
 		return wrap(err)
 	}
 	return nil
-}
-
-// deleteBatch is how many runs are forgotten in one unit.
-const deleteBatch = 64
-
-// DeleteRuns forgets runs that have ended, and the definitions that only they
-// followed.
-func (e *Engine) DeleteRuns(ctx context.Context, ids []string) error {
-	for some := range slices.Chunk(ids, deleteBatch) {
-		err := commit.Do(ctx, e.o.Log, deleteBatch*256, nil, func(u *commit.Unit) {
-			for _, id := range some {
-				e.o.History.DeleteRun(u, id)
-			}
-		})
-		if err != nil {
-			return fmt.Errorf("delete runs: %w", err)
-		}
-	}
-	return e.revisions.deleteUnused(ctx, e.o.Log)
 }
 
 // notFound turns the history's not-found into the engine's.

@@ -31,6 +31,12 @@ type RunRecord struct {
 	// Definition is the hash of the definition that the run follows; zero if the
 	// run's first event holds it.
 	Definition Hash
+	// Bytes is about what the run takes in the history, before compression; zero
+	// until it has ended.
+	Bytes int64
+	// Cause names what started the run, if another run may be started by the same;
+	// zero if none is.
+	Cause Hash
 	// Summary is the engine's own encoding of what a list of runs shows.
 	Summary []byte
 }
@@ -99,6 +105,25 @@ type History interface {
 	UnusedDefinitions() ([]Hash, error)
 	// DeleteDefinition removes a definition.
 	DeleteDefinition(u *commit.Unit, h Hash)
+
+	// RunSize returns how many events and payloads a run has, and their bytes.
+	RunSize(id string) (items int, bytes int64, err error)
+	// DropEvents removes the committed events and payloads of a run; its record stays.
+	DropEvents(u *commit.Unit, id string)
+	// PutAttempt keeps which of the runs of a cause has failed last. The run's record
+	// has the cause.
+	PutAttempt(u *commit.Unit, cause Hash, run string)
+	// Attempt reads that. The error wraps [ErrNotInHistory] if there is none, or it was
+	// deleted.
+	Attempt(cause Hash) (run string, err error)
+	// PutTally writes the tally of a factory, or removes that of one without runs.
+	PutTally(u *commit.Unit, t Tally)
+	// Tallies returns the tallies of all factories. Their number, not that of the runs,
+	// is the cost.
+	Tallies() ([]Tally, error)
+	// Reclaim is called after runs were deleted: the history may give back to the
+	// disk what they leave. It may take as long as a commit.
+	Reclaim()
 
 	// DeleteRun removes the run's committed record with all its events and
 	// payloads.

@@ -14,10 +14,14 @@ type journal struct {
 	frames frames
 	parts  run.Parts // of the event that was encoded last
 	next   uint64    // number of the next event
+	items  int       // events and payloads that were written
+	bytes  int64     // of them
 
 	unit   *commit.Unit // being filled, nil when there is nothing
 	events [][]byte     // of unit
 	last   *commit.Unit // submitted last since the last sync
+	// release gives up a lock that is held until unit is submitted; nil: none is.
+	release func()
 }
 
 // add puts an event at the end of the unit that is being filled.
@@ -45,6 +49,7 @@ func (j *journal) put(e encoded) {
 	j.fill()
 	j.keep(e.payloads)
 	j.events = append(j.events, e.frame)
+	j.count(e.frame)
 }
 
 // keep writes payloads. An event that was encoded and is not written after all
@@ -52,7 +57,20 @@ func (j *journal) put(e encoded) {
 func (j *journal) keep(payloads []payload) {
 	for _, p := range payloads {
 		j.e.o.History.PutPayload(j.fill(), j.run, p.n, p.frame)
+		j.count(p.frame)
 	}
+}
+
+func (j *journal) count(frame []byte) {
+	j.items++
+	j.bytes += int64(len(frame))
+}
+
+// ended writes the last record of a run and adds it to its factory's tally.
+func (j *journal) ended(r RunRecord) {
+	r.Bytes = SizeOf(j.items, j.bytes, r.Summary)
+	j.update(r)
+	j.release = j.e.tallies.add(j.unit, []Tally{{Factory: r.Factory, Runs: 1, Bytes: r.Bytes}})
 }
 
 func (j *journal) definition(h run.Hash, b []byte) { j.e.o.History.PutDefinition(j.fill(), h, b) }
@@ -100,6 +118,10 @@ func (j *journal) submit() {
 	j.frames.reset()
 	j.e.o.Log.Submit(j.unit)
 	j.last, j.unit = j.unit, nil
+	if j.release != nil {
+		j.release()
+		j.release = nil
+	}
 }
 
 // sync makes everything durable that has been added.

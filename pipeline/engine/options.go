@@ -41,6 +41,8 @@ type Options struct {
 	// MaxQueuedRuns is how many runs of a pipeline wait for its concurrency,
 	// default 100 [ENGINE 3.4].
 	MaxQueuedRuns int
+	// Retention says when runs leave the history. Default: never.
+	Retention Retention
 }
 
 // RunOptions are the facts of a new run beside its pipeline and parameters.

@@ -384,7 +384,7 @@ func (r *runner) finish(last *run.Finished) {
 	record := r.runRecord(r.record())
 	write := func() {
 		r.journal.put(ready)
-		r.journal.update(record)
+		r.journal.ended(record)
 	}
 	if effect := r.finishEffect(); effect != nil {
 		err := r.journal.stage(effect, write)

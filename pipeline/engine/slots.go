@@ -107,6 +107,19 @@ func (e *Engine) ActiveRuns(factory, pipelineName string) int {
 	return len(s.active) + len(s.queue)
 }
 
+// RunsOf returns the ids of the runs of a factory that have not ended.
+func (e *Engine) RunsOf(factory string) []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var ids []string
+	for id, r := range e.runs {
+		if strings.EqualFold(r.factory, factory) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // TriggeredRuns returns the ids of the runs that a trigger has started and that
 // have not ended, those resumed after a restart included.
 func (e *Engine) TriggeredRuns(factory, trigger string) []string {

@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -72,6 +74,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"order of runs", testOrder},
 		{"parts of a listing", testListing},
 		{"delete", testDelete},
+		{"tallies", testTallies},
+		{"attempts", testAttempts},
 		{"definitions", testDefinitions},
 		{"nothing before the commit", testUncommitted},
 		{"slices are copied", testCopies},
@@ -316,6 +320,77 @@ func testDelete(t *testing.T, s Store) {
 	if got, want := events(t, s, runB), "1=e "; got != want {
 		t.Errorf("events of the other run: got %q, want %q", got, want)
 	}
+}
+
+func testTallies(t *testing.T, s Store) {
+	tallies := func(want string) {
+		t.Helper()
+		all, err := s.Tallies()
+		slices.SortFunc(all, func(a, b engine.Tally) int { return strings.Compare(a.Factory, b.Factory) })
+		got := ""
+		for _, t := range all {
+			got += fmt.Sprintf("%s %d %d %v ", t.Factory, t.Runs, t.Bytes, t.Reached.Equal(noon))
+		}
+		if err != nil || got != want {
+			t.Errorf("Tallies: got %s, %v, want %s", got, err, want)
+		}
+	}
+	tallies("")
+	write(t, s, func(u *commit.Unit) {
+		s.PutTally(u, engine.Tally{Factory: "One", Runs: 1, Bytes: 1 << 40, Reached: noon})
+		s.PutTally(u, engine.Tally{Factory: "Two", Runs: 2})
+	})
+	tallies("One 1 1099511627776 true Two 2 0 false ")
+	write(t, s, func(u *commit.Unit) {
+		s.PutTally(u, engine.Tally{Factory: "ONE", Runs: 3, Bytes: 4})
+		s.PutTally(u, engine.Tally{Factory: "two", Bytes: 9})
+	})
+	tallies("ONE 3 4 false ")
+	s.Reclaim()
+}
+
+func testAttempts(t *testing.T, s Store) {
+	cause := engine.Hash{7}
+	attempt := func(want string) {
+		t.Helper()
+		got, err := s.Attempt(cause)
+		if got != want || (err == nil) != (want != "") || err != nil && !errors.Is(err, engine.ErrNotInHistory) {
+			t.Errorf("Attempt: got %q, %v, want %q", got, err, want)
+		}
+	}
+	attempt("")
+	write(t, s, func(u *commit.Unit) {
+		for _, id := range []string{runA, runB} {
+			r := record(id, noon, false, "")
+			r.Cause, r.Bytes = cause, 10
+			s.PutRun(u, r)
+			s.AppendEvents(u, id, 1, [][]byte{[]byte("e"), []byte("ee")})
+			s.PutPayload(u, id, 1, []byte("ppp"))
+		}
+		s.PutAttempt(u, cause, runA)
+	})
+	attempt(runA)
+	write(t, s, func(u *commit.Unit) {
+		s.DropEvents(u, runA)
+		s.PutAttempt(u, cause, runB)
+	})
+	attempt(runB)
+	for id, want := range map[string]string{runA: "0 0", runB: "3 6"} {
+		items, size, err := s.RunSize(id)
+		if got := fmt.Sprint(items, size); err != nil || got != want {
+			t.Errorf("RunSize of %s: got %s, %v, want %s", id, got, err, want)
+		}
+	}
+	if r, err := s.Run(runA); err != nil || r.Cause != cause || r.Bytes != 10 {
+		t.Errorf("run whose events were dropped: got %+v, %v", r, err)
+	}
+	if _, err := s.Payload(runA, 1); !errors.Is(err, engine.ErrNotInHistory) {
+		t.Errorf("payload that was dropped: got %v, want ErrNotInHistory", err)
+	}
+	write(t, s, func(u *commit.Unit) { s.DeleteRun(u, runA) })
+	attempt(runB)
+	write(t, s, func(u *commit.Unit) { s.DeleteRun(u, runB) })
+	attempt("")
 }
 
 func testDefinitions(t *testing.T, s Store) {

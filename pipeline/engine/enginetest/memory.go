@@ -108,6 +108,8 @@ func (m *Memory) Apply(u *commit.Unit) {
 //	e <run> 00 <8 bytes>    an event
 //	p <run> 00 <8 bytes>    a payload
 //	d <hash>                a definition
+//	t <factory>             its tally
+//	c <hash>                the run of a cause that failed last
 func memoryKey(kind byte, run string, n uint64) []byte {
 	b := append([]byte{kind}, run...)
 	if kind != 'r' {
@@ -308,13 +310,84 @@ func comparePlaces(a, b engine.Place) int {
 	return strings.Compare(a.ID, b.ID)
 }
 
-// DeleteRun implements [engine.History].
-func (m *Memory) DeleteRun(u *commit.Unit, id string) {
-	u.Delete(memoryKey('r', id, 0))
+// RunSize implements [engine.History].
+func (m *Memory) RunSize(id string) (items int, bytes int64, err error) {
+	m.data.RLock()
+	defer m.data.RUnlock()
+	for k, v := range m.m {
+		if strings.HasPrefix(k, "e"+id+"\x00") || strings.HasPrefix(k, "p"+id+"\x00") {
+			items++
+			bytes += int64(len(v))
+		}
+	}
+	return items, bytes, nil
+}
+
+// DropEvents implements [engine.History].
+func (m *Memory) DropEvents(u *commit.Unit, id string) {
 	for _, kind := range []byte{'e', 'p'} {
 		from := append([]byte{kind}, id...)
 		u.DeleteRange(append(slices.Clone(from), 0), append(slices.Clone(from), 1))
 	}
+}
+
+// PutAttempt implements [engine.History].
+func (m *Memory) PutAttempt(u *commit.Unit, cause engine.Hash, run string) {
+	u.Set(append([]byte{'c'}, cause[:]...), []byte(run))
+}
+
+// Attempt implements [engine.History].
+func (m *Memory) Attempt(cause engine.Hash) (string, error) {
+	m.data.RLock()
+	defer m.data.RUnlock()
+	run, ok := m.m["c"+string(cause[:])]
+	if !ok {
+		return "", fmt.Errorf("attempt of %x: %w", cause, engine.ErrNotInHistory)
+	}
+	return string(run), nil
+}
+
+// PutTally implements [engine.History].
+func (m *Memory) PutTally(u *commit.Unit, t engine.Tally) {
+	key := []byte("t" + strings.ToLower(t.Factory))
+	if t.Runs == 0 {
+		u.Delete(key)
+		return
+	}
+	b, err := json.Marshal(t)
+	if err != nil {
+		panic(err) // a struct of a text, numbers and a time
+	}
+	u.Set(key, b)
+}
+
+// Tallies implements [engine.History].
+func (m *Memory) Tallies() (all []engine.Tally, err error) {
+	m.data.RLock()
+	defer m.data.RUnlock()
+	for k, v := range m.m {
+		if k[0] == 't' {
+			all = append(all, engine.Tally{})
+			if err := json.Unmarshal(v, &all[len(all)-1]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+// Reclaim implements [engine.History]: there is nothing to give back.
+func (m *Memory) Reclaim() {}
+
+// DeleteRun implements [engine.History].
+func (m *Memory) DeleteRun(u *commit.Unit, id string) {
+	if r, err := m.Run(id); err == nil {
+		if last, err := m.Attempt(r.Cause); err == nil && last == id {
+			u.Delete(append([]byte{'c'}, r.Cause[:]...))
+		}
+	}
+	u.Delete(memoryKey('r', id, 0))
+	m.DropEvents(u, id)
 }
 
 var (

@@ -1,0 +1,16 @@
+package engine
+
+import (
+	"context"
+	"slices"
+)
+
+// DeleteRuns deletes single runs, and the definitions that only they followed.
+func (e *Engine) DeleteRuns(ctx context.Context, ids []string) error {
+	for some := range slices.Chunk(ids, deleteBatch) {
+		if _, err := e.erase(ctx, some); err != nil {
+			return err
+		}
+	}
+	return e.revisions.deleteUnused(ctx, e.o.Log)
+}
