@@ -6,6 +6,7 @@ package deploy
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -58,6 +59,24 @@ var configFiles = []string{"Config.json", "servicebus/Config.json"}
 // does not run [ENGINE 1].
 var otherFolders = []string{"dataflow", "integrationRuntime", "credential", "managedVirtualNetwork"}
 
+// maxFile is the size of the greatest file that is read, in bytes: as much as one
+// request to the Resource Manager can bring.
+const maxFile = 4 << 20
+
+// readFile reads a file that is not larger than maxFile.
+func readFile(fsys fs.FS, name string) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("the file is larger than the %d bytes that are allowed", maxFile)
+	}
+	return data, err
+}
+
 // Read reads the folder fsys, which diagnostics call name. It reports everything
 // that is wrong at once; the deployment is usable if none of the diagnostics is
 // an error. With strict, what this version does not run is an error, otherwise a
@@ -67,7 +86,7 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 	var diags pipeline.Diagnostics
 	found := false
 	for _, file := range configFiles {
-		data, err := fs.ReadFile(fsys, file)
+		data, err := readFile(fsys, file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -106,7 +125,7 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 			}
 			found = true
 			file := path.Join(folder, e.Name())
-			data, err := fs.ReadFile(fsys, file)
+			data, err := readFile(fsys, file)
 			var ds pipeline.Diagnostics
 			if err != nil {
 				ds = pipeline.Diagnostics{{File: path.Join(name, file), Path: "$", Message: err.Error()}}

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"slices"
-	"strings"
 
 	"switchyard/expr"
 	"switchyard/value"
@@ -11,12 +10,12 @@ import (
 // An environment is what the expressions of one place can refer to.
 type environment struct {
 	place    string
-	context  []string        // names of the reference functions that exist here
-	pipeline bool            // a pipeline's activity: pipeline, activity, variables and, with item, item
-	visible  map[string]bool // activities, lower case
+	context  []string // names of the reference functions that exist here
+	pipeline bool     // a pipeline's activity: pipeline, activity, variables and, with item, item
+	visible  activitySet
 	item     bool
 
-	parameters []*Parameter // of the dataset or linked service
+	parameters parameterIndex // of the dataset or linked service
 }
 
 // contextFunctions are those whose result depends on the place [EXPR 3].
@@ -63,19 +62,12 @@ func (v *validator) activityExpressions(a *Activity, env *environment) {
 		case a.Is("Filter") && equalFold(m.Name, "condition"):
 			inner.item = true
 		case a.Until != nil && equalFold(m.Name, "expression"):
-			for _, child := range a.Until.Activities {
-				inner.visible[strings.ToLower(child.Name)] = true
-			}
+			v.see(&inner.visible, a.Until.Activities)
 		case SetsReturnValue(a) && equalFold(m.Name, "value"):
 			eachReturnExpression(m.Value, tp+".value", func(x value.Value, at string) { v.expressions(x, at, &inner) })
 			continue
 		}
 		v.expressions(m.Value, tp+"."+m.Name, &inner)
-		if a.Until != nil {
-			for _, child := range a.Until.Activities {
-				delete(inner.visible, strings.ToLower(child.Name))
-			}
-		}
 	}
 	v.expressions(a.Policy.Timeout, a.Path+".policy.timeout", env)
 	v.expressions(a.Policy.Retry, a.Path+".policy.retry", env)

@@ -12,7 +12,8 @@ import (
 
 // ParsePipeline reads a pipeline file. Activities of types that are not known or
 // not supported are read like any other; [Factory.Validate] names them. The
-// pipeline is nil if the document has no properties to read; with errors in the
+// pipeline is nil if the document has no properties to read or more than a limit
+// of [ENGINE 8] allows, which is told without reading on; with other errors in the
 // diagnostics it holds what could be read.
 func ParsePipeline(file string, data []byte) (*Pipeline, Diagnostics) {
 	root, ds := parse(file, data)
@@ -29,12 +30,15 @@ func ReadPipeline(file string, root *value.Object) (*Pipeline, Diagnostics) {
 		return nil, d.diags
 	}
 	d.checkName("$.name", "pipeline", d.name, 140)
+	if !d.withinLimits(root) {
+		return nil, d.diags
+	}
 	p := &Pipeline{
 		Name:        d.name,
 		File:        file,
 		Description: text(d.props, "description"),
 		Parameters:  d.parameters(d.props, true),
-		Variables:   variables(d.props),
+		Variables:   d.variables(d.props),
 		Concurrency: integer(d.props, "concurrency", 0, 1, 0),
 		Annotations: array(d.props, "annotations"),
 		Folder:      text(object(d.props, "folder"), "name"),
@@ -73,19 +77,23 @@ var parameterTypes = map[string]ParameterType{
 func (r *reader) parameters(n *read.Members, typed bool) []*Parameter {
 	list := object(n, "parameters")
 	var out []*Parameter
-	for i, m := range list.Raw().Members() {
-		if _, ok := m.Value.(*value.Object); !ok {
-			// Its name counts: whatever refers to it is not wrong as well.
-			list.Wrong(m.Name, m.Value, value.KindObject)
-			out = append(out, &Parameter{Name: m.Name, Type: TypeString, HasDefault: true})
-			continue
-		}
-		if parameterByName(out, m.Name) != nil {
+	seen := make(parameterIndex, list.Raw().Len())
+	for _, m := range list.Raw().Members() {
+		o, ok := m.Value.(*value.Object)
+		if ok && seen.has(m.Name) {
 			list.Fail(m.Name, "parameter %q is declared twice", m.Name)
 			continue
 		}
-		d := object(list, m.Name)
 		p := &Parameter{Name: m.Name, Type: TypeString}
+		seen[strings.ToLower(m.Name)] = p
+		out = append(out, p)
+		if !ok {
+			// Its name counts: whatever refers to it is not wrong as well.
+			list.Wrong(m.Name, m.Value, value.KindObject)
+			p.HasDefault = true
+			continue
+		}
+		d := read.New(o, list.At(m.Name), r)
 		// Dataset and linked-service parameters without a type occur in real
 		// files; they are text.
 		spelled := ""
@@ -107,10 +115,6 @@ func (r *reader) parameters(n *read.Members, typed bool) []*Parameter {
 				r.warnf(d.At("defaultValue"), "%v", err)
 			}
 		}
-		out = append(out, p)
-		if i == maxParameters && typed {
-			list.FailObject("%d parameters, at most %d are allowed", list.Raw().Len(), maxParameters)
-		}
 	}
 	return out
 }
@@ -120,23 +124,24 @@ var variableTypes = map[string]VariableType{
 	"integer": VariableInteger, "int": VariableInteger, "array": VariableArray,
 }
 
-func variables(n *read.Members) []*Variable {
+func (r *reader) variables(n *read.Members) []*Variable {
 	list := object(n, "variables")
 	var out []*Variable
-	seen := (&Pipeline{})
+	seen := make(map[string]bool, list.Raw().Len()) // lower case
 	for _, m := range list.Raw().Members() {
-		if _, ok := m.Value.(*value.Object); !ok {
-			list.Wrong(m.Name, m.Value, value.KindObject)
-			out = append(out, &Variable{Name: m.Name, Type: VariableString})
-			seen.Variables = out
-			continue
-		}
-		if seen.Variable(m.Name) != nil {
+		o, ok := m.Value.(*value.Object)
+		if ok && seen[strings.ToLower(m.Name)] {
 			list.Fail(m.Name, "variable %q is declared twice", m.Name)
 			continue
 		}
-		d := object(list, m.Name)
 		v := &Variable{Name: m.Name, Type: VariableString}
+		seen[strings.ToLower(m.Name)] = true
+		out = append(out, v)
+		if !ok {
+			list.Wrong(m.Name, m.Value, value.KindObject)
+			continue
+		}
+		d := read.New(o, list.At(m.Name), r)
 		if spelled := d.RequiredString("type"); spelled != "" {
 			ok := false
 			if v.Type, ok = variableTypes[strings.ToLower(spelled)]; !ok {
@@ -153,8 +158,6 @@ func variables(n *read.Members) []*Variable {
 				v.Default = c
 			}
 		}
-		out = append(out, v)
-		seen.Variables = out
 	}
 	return out
 }
@@ -351,12 +354,14 @@ func (r *reader) container(a *Activity, tp *read.Members, depth int) {
 			on = get("expression") // the documentation page's name for it
 		}
 		a.Switch = &Switch{On: on}
-		for _, c := range tp.Objects("cases") {
+		cases := tp.Objects("cases")
+		if n := len(cases); n > MaxSwitchCases && !a.Inactive {
+			tp.Fail("cases", "%d cases, at most %d are allowed", n, MaxSwitchCases)
+			cases = nil
+		}
+		for _, c := range cases {
 			v, _ := c.Required("value")
 			a.Switch.Cases = append(a.Switch.Cases, Case{caseValue(c, v), r.activities(c, BranchBody, depth+1)})
-		}
-		if n := len(a.Switch.Cases); n > MaxSwitchCases && !a.Inactive {
-			tp.Fail("cases", "%d cases, at most %d are allowed", n, MaxSwitchCases)
 		}
 		a.Switch.Default = r.activities(tp, BranchDefault, depth+1)
 	case a.Is("Until"):

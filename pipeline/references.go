@@ -73,20 +73,20 @@ func (v *validator) call(call expr.CallReference, at string, env *environment) {
 func (v *validator) pipelineReferences(refs expr.References, at string, env *environment) {
 	for _, r := range refs.Activities {
 		name := strings.ToLower(r.Name)
+		i, exists := v.names[name]
 		switch {
-		case env.visible[name]:
-		case v.names[name] == nil:
+		case !exists:
 			v.errorf(at, "activity %q does not exist", r.Name)
-		default:
+		case !env.visible.has(i):
 			v.errorf(at, "activity %q is not upstream of this activity", r.Name)
 		}
 	}
 	for _, r := range refs.Variables {
-		if v.pipeline.Variable(r.Name) == nil {
+		if v.variables[strings.ToLower(r.Name)] == nil {
 			v.errorf(at, "variable %q is not declared", r.Name)
 		}
 	}
-	v.declared(refs.Parameters, v.pipeline.Parameters, at)
+	v.declared(refs.Parameters, v.parameters, at)
 	for _, r := range refs.GlobalParameters {
 		if _, ok := v.factory.GlobalParameters.Lookup(r.Name); !ok && !v.factory.unread("factory", "") {
 			v.errorf(at, "global parameter %q does not exist", r.Name)
@@ -99,9 +99,9 @@ func (v *validator) pipelineReferences(refs expr.References, at string, env *env
 	}
 }
 
-func (v *validator) declared(refs []expr.Reference, parameters []*Parameter, at string) {
+func (v *validator) declared(refs []expr.Reference, parameters parameterIndex, at string) {
 	for _, r := range refs {
-		if parameterByName(parameters, r.Name) == nil {
+		if !parameters.has(r.Name) {
 			v.errorf(at, "parameter %q is not declared", r.Name)
 		}
 	}

@@ -7,13 +7,6 @@ import (
 	"switchyard/value"
 )
 
-// Limits of [ENGINE 8] that validation checks.
-const (
-	maxActivities    = 120
-	maxParameters    = 50
-	maxPipelineBytes = 200 << 10
-)
-
 // Validate checks everything that [ENGINE 9] lists and that one definition
 // alone can't tell: names, references, dependencies, nesting, variables,
 // expressions, arguments, limits. It returns all it finds. What Data Factory
@@ -28,7 +21,7 @@ func (f *Factory) Validate() Diagnostics {
 	ds = append(ds, duplicates("trigger", f.Triggers, func(t *Trigger) string { return t.File })...)
 	for _, d := range f.Datasets {
 		v := &validator{factory: f, reader: reader{file: d.File}}
-		env := &environment{place: "a dataset", context: []string{"dataset"}, parameters: d.Parameters}
+		env := &environment{place: "a dataset", context: []string{"dataset"}, parameters: indexParameters(d.Parameters)}
 		if d.LinkedService != nil {
 			v.reference(d.LinkedService, d.LinkedService.Path)
 			v.expressions(d.LinkedService.Parameters, d.LinkedService.Path+".parameters", env)
@@ -39,7 +32,7 @@ func (f *Factory) Validate() Diagnostics {
 	for _, l := range f.LinkedServices {
 		v := &validator{factory: f, reader: reader{file: l.File}}
 		v.expressions(l.TypeProperties, "$.properties.typeProperties",
-			&environment{place: "a linked service", context: []string{"linkedService"}, parameters: l.Parameters})
+			&environment{place: "a linked service", context: []string{"linkedService"}, parameters: indexParameters(l.Parameters)})
 		ds = append(ds, v.diags...)
 	}
 	for _, p := range f.Pipelines {
@@ -69,8 +62,12 @@ func duplicates[R resource](what string, list []R, file func(R) string) Diagnost
 type validator struct {
 	reader
 	factory  *Factory
-	pipeline *Pipeline            // nil when a trigger is checked
-	names    map[string]*Activity // of all activities, lower case
+	pipeline *Pipeline      // nil when a trigger is checked
+	names    map[string]int // of all activities, lower case: their places in list
+	list     []*Activity    // the first of each name
+
+	parameters parameterIndex       // of the pipeline
+	variables  map[string]*Variable // of the pipeline, lower case
 }
 
 // unsupported reports what is well-formed and does not run here.
@@ -134,13 +131,18 @@ func (v *validator) missing(folder, name, at, what string) {
 // arguments checks that every parameter without a default gets a value and that
 // every argument has a parameter.
 func (v *validator) arguments(parameters []*Parameter, args *value.Object, at string) {
+	given := make(map[string]bool, args.Len())
+	for _, m := range args.Members() {
+		given[strings.ToLower(m.Name)] = true
+	}
 	for _, p := range parameters {
-		if _, given := args.Lookup(p.Name); !given && !p.HasDefault {
+		if !p.HasDefault && !given[strings.ToLower(p.Name)] {
 			v.errorf(at, "parameter %q has no value and no default", p.Name)
 		}
 	}
+	declared := indexParameters(parameters)
 	for _, m := range args.Members() {
-		if parameterByName(parameters, m.Name) == nil {
+		if !declared.has(m.Name) {
 			v.unsupported(at+"."+m.Name, "is an argument for a parameter that is not declared")
 		}
 	}

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -11,47 +10,42 @@ import (
 
 // ValidatePipeline checks one pipeline against the factory.
 func (f *Factory) ValidatePipeline(p *Pipeline) Diagnostics {
-	v := &validator{factory: f, reader: reader{file: p.File}, pipeline: p, names: map[string]*Activity{}}
-	count := 0
+	v := &validator{factory: f, reader: reader{file: p.File}, pipeline: p, names: map[string]int{},
+		parameters: indexParameters(p.Parameters), variables: map[string]*Variable{}}
 	p.Walk(func(a *Activity) {
-		count++
 		name := strings.ToLower(a.Name)
-		if first := v.names[name]; first != nil && name != "" {
-			v.errorf(a.Path+".name", "activity name %q is used at %s already", a.Name, first.Path)
+		if i, twice := v.names[name]; twice && name != "" {
+			v.errorf(a.Path+".name", "activity name %q is used at %s already", a.Name, v.list[i].Path)
 			return
 		}
-		v.names[name] = a
+		v.names[name] = len(v.list)
+		v.list = append(v.list, a)
 	})
-	if count > maxActivities {
-		v.errorf("$.properties.activities", "%d activities, at most %d are allowed", count, maxActivities)
+	if len(v.list) > maxActivities { // reading has refused it
+		return v.diags
 	}
-	if n := len(value.Append(nil, p.Raw)); n > maxPipelineBytes {
-		v.errorf("$", "the definition has %d bytes, at most %d are allowed", n, maxPipelineBytes)
+	for _, x := range p.Variables {
+		v.variables[strings.ToLower(x.Name)] = x
 	}
 	if p.RunDimensions != nil {
 		v.expressions(p.RunDimensions, "$.properties.runDimensions",
 			&environment{place: "a run dimension", context: []string{"pipeline"}})
 	}
-	v.scope(p.Activities, nil, nil, false)
+	v.scope(p.Activities, nil, activitySet{}, false)
 	return v.diags
 }
 
 // scope checks a list of activities. around are the containers it stands in,
 // outermost first; visible are the activities that it can refer to from there.
-func (v *validator) scope(activities []*Activity, around []*Activity, visible map[string]bool, item bool) {
+func (v *validator) scope(activities []*Activity, around []*Activity, visible activitySet, item bool) {
 	upstream := v.dependencies(activities)
 	for i, a := range activities {
 		v.nesting(a, around)
 		if a.Inactive {
 			continue // not validated [ENGINE 2.2]
 		}
-		env := &environment{place: "a pipeline", visible: maps.Clone(visible), item: item, pipeline: true}
-		if env.visible == nil {
-			env.visible = map[string]bool{}
-		}
-		for name := range upstream[i] {
-			env.visible[name] = true
-		}
+		env := &environment{place: "a pipeline", visible: visible, item: item, pipeline: true}
+		env.visible.addAll(&upstream[i])
 		v.activity(a, env)
 		for _, s := range a.Scopes() {
 			v.scope(s.Activities, append(slices.Clone(around), a), env.visible, item || a.ForEach != nil)
@@ -59,9 +53,18 @@ func (v *validator) scope(activities []*Activity, around []*Activity, visible ma
 	}
 }
 
-// dependencies checks dependsOn and returns, for each activity, the lower-case
-// names of those upstream of it.
-func (v *validator) dependencies(activities []*Activity) []map[string]bool {
+// see adds activities to a set.
+func (v *validator) see(s *activitySet, activities []*Activity) {
+	for _, a := range activities {
+		if i, ok := v.names[strings.ToLower(a.Name)]; ok {
+			s.add(i)
+		}
+	}
+}
+
+// dependencies checks dependsOn and returns, for each activity, those upstream of
+// it.
+func (v *validator) dependencies(activities []*Activity) []activitySet {
 	byName := make(map[string]int, len(activities))
 	for i, a := range activities {
 		byName[strings.ToLower(a.Name)] = i
@@ -72,9 +75,10 @@ func (v *validator) dependencies(activities []*Activity) []map[string]bool {
 		for k, d := range a.DependsOn {
 			at := index(a.Path+".dependsOn", k) + ".activity"
 			j, ok := byName[strings.ToLower(d.Activity)]
+			_, exists := v.names[strings.ToLower(d.Activity)]
 			switch {
 			case d.Activity == "": // reported when it was read
-			case !ok && v.names[strings.ToLower(d.Activity)] != nil:
+			case !ok && exists:
 				v.errorf(at, "activity %q stands in another scope; only activities beside this one can be depended on",
 					d.Activity)
 			case !ok:
@@ -96,7 +100,7 @@ func (v *validator) dependencies(activities []*Activity) []map[string]bool {
 			}
 		}
 	}
-	upstream := make([]map[string]bool, len(activities))
+	upstream := make([]activitySet, len(activities))
 	state := make([]uint8, len(activities)) // 0 new, 1 under way, 2 done
 	var visit func(i int)
 	visit = func(i int) {
@@ -104,23 +108,21 @@ func (v *validator) dependencies(activities []*Activity) []map[string]bool {
 			return
 		}
 		state[i] = 1
-		up := map[string]bool{}
+		up := &upstream[i]
 		for _, j := range parents[i] {
 			if state[j] == 1 {
 				v.errorf(activities[i].Path+".dependsOn", "the dependency on %q closes a cycle", activities[j].Name)
 				continue
 			}
 			visit(j)
-			up[strings.ToLower(activities[j].Name)] = true
+			v.see(up, activities[j:j+1])
 			if u := activities[j].Until; u != nil {
 				// Published definitions read the last iteration after the loop.
-				for _, child := range u.Activities {
-					up[strings.ToLower(child.Name)] = true
-				}
+				v.see(up, u.Activities)
 			}
-			maps.Copy(up, upstream[j])
+			up.addAll(&upstream[j])
 		}
-		upstream[i], state[i] = up, 2
+		state[i] = 2
 	}
 	for i := range activities {
 		visit(i)
@@ -280,7 +282,7 @@ func (v *validator) assignment(a *Activity) {
 		}
 		return
 	}
-	def := v.pipeline.Variable(name)
+	def := v.variables[strings.ToLower(name)]
 	if def == nil {
 		v.errorf(at, "variable %q is not declared", name)
 		return

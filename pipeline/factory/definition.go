@@ -19,6 +19,10 @@ const (
 // parse fills in what a definition's text says. It does not look at the rest of
 // the factory. v is what the text stands for, nil if that is not known yet.
 func (d *definition) parse(v value.Value) error {
+	if len(d.properties) > maxProperties {
+		return invalidAt("$.properties",
+			"the definition has %d bytes, at most %d are allowed", len(d.properties), maxProperties)
+	}
 	v, err := Document{d.properties, v}.parsed()
 	if err != nil {
 		return err
@@ -26,10 +30,6 @@ func (d *definition) parse(v value.Value) error {
 	o, ok := v.(*value.Object)
 	if !ok {
 		return invalidAt("$.properties", "is not an object")
-	}
-	if len(d.properties) > maxProperties {
-		return invalidAt("$.properties",
-			"the definition has %d bytes, at most %d are allowed", len(d.properties), maxProperties)
 	}
 	name := d.record.Name
 	document := value.NewObject(value.Member{Name: "name", Value: name},

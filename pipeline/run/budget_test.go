@@ -17,7 +17,7 @@ func filterRun(t testing.TB, condition string) *run.State {
 	return newState(t, map[string]any{
 		"variables": map[string]any{
 			"v":    map[string]any{"type": "String"},
-			"text": map[string]any{"type": "String", "defaultValue": strings.Repeat("y", 1<<20)}},
+			"text": map[string]any{"type": "String", "defaultValue": strings.Repeat("y", 100_000)}},
 		"activities": []any{
 			map[string]any{"name": "First", "type": "SetVariable", "typeProperties": map[string]any{"variableName": "v", "value": "x"}},
 			map[string]any{"name": "Slow", "type": "Filter", "dependsOn": []any{map[string]any{"activity": "First"}},

@@ -1,0 +1,95 @@
+package pipeline
+
+import (
+	"strings"
+
+	"switchyard/value"
+)
+
+// Limits of [ENGINE 8] that stop a definition from being read: what they bound
+// is counted before anything else is done with it.
+const (
+	maxActivities    = 120
+	maxParameters    = 50
+	maxPipelineBytes = 200 << 10
+)
+
+// withinLimits reports what a pipeline has too much of.
+func (d *document) withinLimits(root *value.Object) bool {
+	before := len(d.diags)
+	if n := len(value.Append(nil, root)); n > maxPipelineBytes {
+		d.errorf("$", "the definition has %d bytes, at most %d are allowed", n, maxPipelineBytes)
+	}
+	if n := countActivities(d.props.Raw(), BranchBody, 0); n > maxActivities {
+		d.errorf(d.props.At(BranchBody), "%d activities, at most %d are allowed", n, maxActivities)
+	}
+	parameters, _ := d.props.Raw().Lookup("parameters")
+	if o, _ := parameters.(*value.Object); o.Len() > maxParameters {
+		d.errorf(d.props.At("parameters"), "%d parameters, at most %d are allowed", o.Len(), maxParameters)
+	}
+	return len(d.diags) == before
+}
+
+// countActivities counts the activities in a list of activities and in the
+// containers among them, as deep as they are read.
+func countActivities(o *value.Object, name string, depth int) int {
+	v, _ := o.Lookup(name)
+	list, _ := v.(value.Array)
+	n := len(list)
+	if depth == maxNesting {
+		return n
+	}
+	for _, v := range list {
+		a, _ := v.(*value.Object)
+		kind, _ := a.Lookup("type")
+		name, _ := kind.(string)
+		row := LookupActivityType(name)
+		if row == nil {
+			continue
+		}
+		tp, _ := a.Lookup("typeProperties")
+		properties, _ := tp.(*value.Object)
+		for i := range row.Properties {
+			switch p := &row.Properties[i]; p.Kind {
+			case ActivitiesProperty:
+				n += countActivities(properties, p.Name, depth+1)
+			case CasesProperty:
+				cases, _ := properties.Lookup(p.Name)
+				array, _ := cases.(value.Array)
+				for _, c := range array {
+					o, _ := c.(*value.Object)
+					n += countActivities(o, BranchBody, depth+1)
+				}
+			}
+		}
+	}
+	return n
+}
+
+// An activitySet is a set of activities of one pipeline, by the numbers that the
+// validator gives them.
+type activitySet [(maxActivities + 63) / 64]uint64
+
+func (s *activitySet) add(i int) { s[i/64] |= 1 << (i % 64) }
+
+func (s *activitySet) addAll(o *activitySet) {
+	for w := range s {
+		s[w] |= o[w]
+	}
+}
+
+func (s *activitySet) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
+
+// parameterIndex finds parameters by their lower-case names, for lists that have
+// no limit.
+type parameterIndex map[string]*Parameter
+
+func indexParameters(list []*Parameter) parameterIndex {
+	x := make(parameterIndex, len(list))
+	for _, p := range list {
+		x[strings.ToLower(p.Name)] = p
+	}
+	return x
+}
+
+func (x parameterIndex) has(name string) bool { return x[strings.ToLower(name)] != nil }
