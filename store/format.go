@@ -36,7 +36,8 @@ var currentFormat = format{version: formatVersion, upgrades: []upgrade{
 	func(*view, *pebble.Batch) error { return nil },
 	// 3 to 4: the records of runs are listed by factory.
 	listRunsByFactory,
-	// 4 to 5: the sizes of ended runs are counted, and runs of one cause known.
+	// 4 to 5: the sizes of ended runs are counted, and runs of one cause known; there
+	// may be requests to cancel runs.
 	countRuns,
 }}
 

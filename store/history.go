@@ -150,6 +150,37 @@ func (s *Store) Payload(run string, n uint64) ([]byte, error) {
 	return b, err
 }
 
+// PutCancelRequest implements [engine.History].
+func (s *Store) PutCancelRequest(u *commit.Unit, run string, at time.Time) {
+	key := runKey(run, runCancel)
+	u.Set(key, finish(key, appendCancelRequest(newRecord(timeSize), at)))
+}
+
+func appendCancelRequest(b []byte, at time.Time) []byte { return appendTime(b, at) }
+
+func decodeCancelRequest(b []byte) (time.Time, error) {
+	d := decoder{b: b}
+	at := d.time()
+	return at, d.done()
+}
+
+// CancelRequest implements [engine.History].
+func (s *Store) CancelRequest(run string) (time.Time, error) {
+	key := runKey(run, runCancel)
+	b, err := s.get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return time.Time{}, fmt.Errorf("request to cancel run %s: %w", run, engine.ErrNotInHistory)
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	at, err := decodeCancelRequest(b)
+	if err != nil {
+		return time.Time{}, damaged(key, err)
+	}
+	return at, nil
+}
+
 // PutRun implements [engine.History].
 func (s *Store) PutRun(u *commit.Unit, r engine.RunRecord) {
 	start := runKey(r.ID, runStart)

@@ -39,6 +39,7 @@ const (
 	runStart                     = 0x00
 	runEvent                     = 0x01
 	runPayload                   = 0x02
+	runCancel                    = 0x03
 	runIsUUID                    = 0x01
 	runIsText                    = 0x02
 	queuePrefixLen               = 1 + 8 + 1 + 1 + 1
@@ -265,7 +266,8 @@ func describeKnown(k []byte) string {
 		return describeEntity(k)
 	case tableRun:
 		if id, rest, ok := cutRun(k[1:]); ok && len(rest) > 0 {
-			what := map[byte]string{runStart: "start", runEvent: "event", runPayload: "payload"}[rest[0]]
+			what := map[byte]string{runStart: "start", runEvent: "event", runPayload: "payload",
+				runCancel: "cancellation"}[rest[0]]
 			if len(rest) == 9 {
 				return fmt.Sprintf("%s %d of run %s", what, binary.BigEndian.Uint64(rest[1:]), id)
 			}

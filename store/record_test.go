@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -122,6 +123,10 @@ func codecs() []codec {
 			func(b []byte) (any, error) { return decodeRunStart(b) },
 			func(v any) []byte { return appendRunStart(nil, v.(runStarted)) },
 			runStarted{"f", epoch}},
+		{"cancel-request",
+			func(b []byte) (any, error) { return decodeCancelRequest(b) },
+			func(v any) []byte { return appendCancelRequest(nil, v.(time.Time)) },
+			epoch},
 	}
 }
 
@@ -248,6 +253,7 @@ func TestDescribe(t *testing.T) {
 		{runKey("r", runStart), "start of run r"},
 		{runItemKey(runUUID, runEvent, 6), "event 6 of run " + runUUID},
 		{runItemKey("r", runPayload, 6), "payload 6 of run r"},
+		{runKey("r", runCancel), "cancellation of run r"},
 		{listedRunKey("f", epoch, "r"), "run r"},
 		{activeRunKey(epoch, "r"), "run r"},
 		{definitionKey(engine.Hash{1, 31: 2}), "definition 01" + strings.Repeat("00", 30) + "02"},
@@ -282,7 +288,7 @@ func fillAll(s *Store, u *commit.Unit) {
 	s.PutRun(u, engine.RunRecord{ID: "named", Pipeline: "p", Factory: "f", Start: epoch})
 }
 
-// fillSince2 and fillSince3 write what these formats have and those before have not.
+// fillSince2 and those after it write what these formats have and those before have not.
 func fillSince2(_ *Store, u *commit.Unit) {
 	u.Set(segmentKey(7), nil) // a store in memory has no value log that could miss it
 }
@@ -301,6 +307,7 @@ func fillSince5(s *Store, u *commit.Unit) {
 	cause := engine.Hash{5}
 	s.PutRun(u, engine.RunRecord{ID: "sized", Pipeline: "p", Factory: "G", Start: epoch, Bytes: 1 << 33, Cause: cause})
 	s.PutAttempt(u, cause, "sized")
+	s.PutCancelRequest(u, "sized", epoch.Add(2))
 	s.PutTally(u, engine.Tally{Factory: "G", Runs: 1, Bytes: 1 << 33, Reached: epoch})
 }
 
@@ -423,6 +430,8 @@ func tryReadAll(s *Store) (out []any, err error) {
 		last, err := s.Attempt(r.Cause)
 		add(r, nil)
 		add(last, err)
+		at, err := s.CancelRequest(r.ID)
+		add(at, err)
 		return true, nil
 	}))
 	tallies, e := s.Tallies()

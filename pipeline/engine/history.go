@@ -95,6 +95,12 @@ type History interface {
 	// and is valid until f returns.
 	Runs(l Listing, f func(RunRecord) (more bool, err error)) error
 
+	// PutCancelRequest notes that a run shall be cancelled.
+	PutCancelRequest(u *commit.Unit, run string, at time.Time)
+	// CancelRequest returns when that was asked for. The error wraps
+	// [ErrNotInHistory] if it was not.
+	CancelRequest(run string) (time.Time, error)
+
 	// PutDefinition keeps a definition. Putting it again changes nothing.
 	PutDefinition(u *commit.Unit, h Hash, b []byte)
 	// Definition reads a definition. The error wraps [ErrNotInHistory] if there is
@@ -126,6 +132,6 @@ type History interface {
 	Reclaim()
 
 	// DeleteRun removes the run's committed record with all its events and
-	// payloads.
+	// payloads, and the request to cancel it.
 	DeleteRun(u *commit.Unit, id string)
 }

@@ -71,6 +71,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"payloads", testPayloads},
 		{"records", testRecords},
 		{"active runs", testActiveRuns},
+		{"requests to cancel", testCancelRequests},
 		{"order of runs", testOrder},
 		{"parts of a listing", testListing},
 		{"delete", testDelete},
@@ -196,6 +197,27 @@ func testRecords(t *testing.T, s Store) {
 	if !got.Start.Equal(want.Start) || got.Active || got.ID != runA || got.Pipeline != "p" ||
 		got.Factory != "f" || string(got.Summary) != "second" {
 		t.Errorf("Run: got %+v, want %+v", got, want)
+	}
+}
+
+func testCancelRequests(t *testing.T, s Store) {
+	write(t, s, func(u *commit.Unit) {
+		s.PutRun(u, record(runA, noon, true, ""))
+		s.PutRun(u, record(runB, noon, true, ""))
+	})
+	if at, err := s.CancelRequest(runA); !errors.Is(err, engine.ErrNotInHistory) {
+		t.Errorf("request that isn't there: got %v, %v, want ErrNotInHistory", at, err)
+	}
+	write(t, s, func(u *commit.Unit) { s.PutCancelRequest(u, runA, noon) })
+	if at, err := s.CancelRequest(runA); err != nil || !at.Equal(noon) {
+		t.Errorf("request: got %v, %v, want %v", at, err, noon)
+	}
+	if at, err := s.CancelRequest(runB); !errors.Is(err, engine.ErrNotInHistory) {
+		t.Errorf("request of the other run: got %v, %v, want ErrNotInHistory", at, err)
+	}
+	write(t, s, func(u *commit.Unit) { s.DeleteRun(u, runA) })
+	if at, err := s.CancelRequest(runA); !errors.Is(err, engine.ErrNotInHistory) {
+		t.Errorf("request of a deleted run: got %v, %v, want ErrNotInHistory", at, err)
 	}
 }
 

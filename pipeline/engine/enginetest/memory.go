@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"switchyard/commit"
 	"switchyard/pipeline/engine"
@@ -107,6 +108,7 @@ func (m *Memory) Apply(u *commit.Unit) {
 //	r <run>                 its record
 //	e <run> 00 <8 bytes>    an event
 //	p <run> 00 <8 bytes>    a payload
+//	q <run> 00 <8 bytes>    a request to cancel it
 //	d <hash>                a definition
 //	t <factory>             its tally
 //	c <hash>                the run of a cause that failed last
@@ -191,6 +193,22 @@ func (m *Memory) Payload(run string, n uint64) ([]byte, error) {
 		return nil, fmt.Errorf("run %s: payload %d: %w", run, n, engine.ErrNotInHistory)
 	}
 	return slices.Clone(b), nil
+}
+
+// PutCancelRequest implements [engine.History].
+func (m *Memory) PutCancelRequest(u *commit.Unit, run string, at time.Time) {
+	u.Set(memoryKey('q', run, 0), at.AppendFormat(nil, time.RFC3339Nano))
+}
+
+// CancelRequest implements [engine.History].
+func (m *Memory) CancelRequest(run string) (time.Time, error) {
+	m.data.RLock()
+	defer m.data.RUnlock()
+	b, ok := m.m[string(memoryKey('q', run, 0))]
+	if !ok {
+		return time.Time{}, fmt.Errorf("run %s: request to cancel it: %w", run, engine.ErrNotInHistory)
+	}
+	return time.Parse(time.RFC3339Nano, string(b))
 }
 
 // PutRun implements [engine.History].
@@ -387,6 +405,7 @@ func (m *Memory) DeleteRun(u *commit.Unit, id string) {
 		}
 	}
 	u.Delete(memoryKey('r', id, 0))
+	u.Delete(memoryKey('q', id, 0))
 	m.DropEvents(u, id)
 }
 
