@@ -48,7 +48,7 @@ var arrows = map[string][]string{
 	"pipeline/run":               {"expr", "value", "pipeline"},
 	"pipeline/activity":          {"clock", "value", "value/read", "pipeline", "commit"},
 	"pipeline/trigger":           {"clock", "expr", "value", "pipeline", "pipeline/engine", "pipeline/run", "commit"},
-	"pipeline/engine":            {"clock", "value", "pipeline", "pipeline/run", "pipeline/activity", "commit"},
+	"pipeline/engine":            {"clock", "expr", "value", "pipeline", "pipeline/run", "pipeline/activity", "commit"},
 	"pipeline/engine/enginetest": {"pipeline/engine", "commit"},
 
 	"bridge": {"clock", "auth", "broker", "commit", "value", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/trigger", "servicebus"},

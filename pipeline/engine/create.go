@@ -95,11 +95,18 @@ func (e *Engine) fold(rec RunRecord) (*runner, error) {
 	if r.state.Finished() {
 		return nil, errors.New("its record says that it is active and its history that it has ended")
 	}
+	if r.journal.items, r.journal.bytes, err = e.o.History.RunSize(rec.ID); err != nil {
+		return nil, err
+	}
 	summary, err := decodeSummary(rec.Summary)
 	if err != nil {
 		return nil, err
 	}
 	r.queued, r.arrival = summary.Status == run.Queued, summary.Arrival
+	if err := r.readCancel(); err != nil {
+		return nil, err
+	}
+	r.recorded = summary.Status
 	r.view.Store(r.record())
 	return r, nil
 }
@@ -144,9 +151,6 @@ func (e *Engine) read(id string) (*runner, error) {
 	}
 	f.sealed = r.journal.frames.sealed
 	r.journal.frames, r.journal.next = f, next
-	if r.journal.items, r.journal.bytes, err = e.o.History.RunSize(id); err != nil {
-		return nil, err
-	}
 	r.counted = r.state.Ended()
 	return r, nil
 }
@@ -171,7 +175,7 @@ func (e *Engine) resume(runners []*runner) {
 		s.grant()
 	}
 	for _, r := range runners {
-		go r.loop(nil)
+		go r.loop(true)
 	}
 }
 

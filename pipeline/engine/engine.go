@@ -25,6 +25,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/pipeline/run"
 	"switchyard/value"
@@ -55,6 +56,7 @@ type Engine struct {
 
 	quit    chan struct{} // closed by Stop: attempts that wait for their turn give up
 	aborted atomic.Bool   // what attempts answer no longer counts
+	left    atomic.Bool   // Stop has returned: nothing more is written
 
 	finishedRuns, finishedActivities atomic.Int64
 
@@ -69,6 +71,8 @@ type Engine struct {
 	started   bool                      // guarded by mu
 	stopping  bool                      // guarded by mu
 	runs      map[string]*runner        // active runs by id; guarded by mu
+	aside     map[string]*aside         // active runs that can't be resumed, by id; guarded by mu
+	attempts  map[*making]bool          // guarded by mu
 	slots     map[string]*slots         // by slotKey; guarded by mu
 	arrivals  uint64                    // number of the run that was queued last; guarded by mu
 	listeners map[int]func(FinishedRun) // guarded by mu
@@ -100,6 +104,7 @@ func New(o Options) (*Engine, error) {
 		quit:      make(chan struct{}),
 		revisions: newRevisions(o.History, o.Sealer),
 		runs:      map[string]*runner{},
+		attempts:  map[*making]bool{},
 		slots:     map[string]*slots{},
 		listeners: map[int]func(FinishedRun){},
 	}
@@ -110,8 +115,8 @@ func New(o Options) (*Engine, error) {
 }
 
 // Start folds the runs that are active in the history and resumes them. A run
-// that can't be folded is an error that names it, and nothing is started. An
-// engine is started once.
+// that can't be folded is set aside, see [Engine.Aside]; the others go on without it.
+// An engine is started once.
 func (e *Engine) Start(ctx context.Context) error {
 	records, err := e.o.History.ActiveRuns()
 	if err != nil {
@@ -125,13 +130,17 @@ func (e *Engine) Start(ctx context.Context) error {
 		return fmt.Errorf("start engine: %w", err)
 	}
 	var runners []*runner
+	asides := map[string]*aside{}
 	for _, rec := range records {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		r, err := e.fold(rec)
 		if err != nil {
-			return fmt.Errorf("start engine: resume run %s of pipeline %s: %w", rec.ID, rec.Pipeline, err)
+			e.o.Logger.Error("a pipeline run can't be resumed and is set aside", "run", rec.ID,
+				"pipeline", rec.Pipeline, "factory", rec.Factory, "error", err)
+			asides[rec.ID] = &aside{rec, err}
+			continue
 		}
 		runners = append(runners, r)
 	}
@@ -141,6 +150,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		return errors.New("engine: started twice")
 	}
 	e.started = true
+	e.aside = asides
 	e.resume(runners)
 	e.retainer.begin()
 	if e.o.Retention.enabled() {
@@ -150,39 +160,73 @@ func (e *Engine) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends the engine: no new runs, and attempts get grace to end. What is left
-// stays in flight in the history and is resumed by the next engine. Stop returns
-// when every goroutine of the engine has ended.
+// leaveAfter is how long Stop waits, after the grace, for what does not hear that
+// it shall end.
+const leaveAfter = 5 * time.Second
+
+// Stop ends the engine: no new runs and no decisions, and attempts get grace to end.
+// What is left stays in flight in the history and is resumed by the next engine.
+// Stop returns when every goroutine of the engine has ended, and at most some
+// seconds after the grace: an executor that ignores its context, and an owner that
+// the log keeps waiting, are named in the log and left behind.
 func (e *Engine) Stop(grace time.Duration) {
 	e.mu.Lock()
 	if !e.stopping {
 		e.stopping = true
 		close(e.quit)
 	}
-	for _, r := range e.runs {
-		r.mail.post(stopping{})
-	}
 	e.mu.Unlock()
+	e.tellOwners()
 
 	ended := make(chan struct{})
-	go func() { // ends with the wait below
+	go func() { // ends with the last of them
 		e.wg.Wait()
 		close(ended)
 	}()
-	t := e.o.Clock.NewTimer(grace)
+	if !e.within(grace, ended) {
+		e.aborted.Store(true)
+		e.tellOwners()
+	}
+	e.abort()
+	if !e.within(leaveAfter, ended) {
+		e.left.Store(true)
+		e.nameThoseLeft()
+	}
+}
+
+// tellOwners lets every owner look at how the engine stops.
+func (e *Engine) tellOwners() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, r := range e.runs {
+		r.mail.post(stopping{})
+		r.interrupt.Raise()
+	}
+}
+
+func (e *Engine) within(d time.Duration, ended <-chan struct{}) bool {
+	t := e.o.Clock.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ended:
+		return true
 	case <-t.C():
-		e.aborted.Store(true)
-		e.mu.Lock()
-		for _, r := range e.runs {
-			r.mail.post(stopping{})
-		}
-		e.mu.Unlock()
+		return false
 	}
-	e.abort()
-	<-ended
+}
+
+// nameThoseLeft logs what does not end.
+func (e *Engine) nameThoseLeft() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id, r := range e.runs {
+		e.o.Logger.Error("a pipeline run does not stop; it is left to the next start",
+			"run", id, "pipeline", r.pipeline, "factory", r.factory)
+	}
+	for a := range e.attempts {
+		e.o.Logger.Error("an activity does not stop; it is left to the next start",
+			"activity", a.path, "type", a.typ, "run", a.run)
+	}
 }
 
 // CreateRun starts a run, or queues it if the pipeline's concurrency is used up,
@@ -192,48 +236,49 @@ func (e *Engine) Stop(grace time.Duration) {
 // dimension, or what the effect refused with.
 func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineName string,
 	params *value.Object, o RunOptions) (string, error) {
+	wrap := func(err error) error { return fmt.Errorf("create run of pipeline %q: %w", pipelineName, err) }
 	r, err := e.newRun(f, pipelineName, params, o)
 	if err != nil {
-		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
+		return "", wrap(err)
 	}
 	if err := e.o.Log.Admit(ctx, admitSize); err != nil {
-		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
+		return "", wrap(err)
 	}
 	if err := e.enter(r); err != nil {
-		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
+		return "", wrap(err)
 	}
-	durable := make(chan error, 1)
-	go r.loop(&creation{effect: o.Effect, done: durable})
-	if err := r.answer(durable); err != nil {
-		return "", fmt.Errorf("create run of pipeline %q: %w", pipelineName, err)
+	if err := e.begin(r, o.Effect); err != nil {
+		return "", wrap(err)
 	}
 	return r.id, nil
 }
 
-// Cancel asks a run to stop and returns when that is durable. Cancelling a run
-// that is being cancelled changes nothing; one that has ended is
-// [ErrRunFinished]. There are no child runs, so recursive changes nothing.
-func (e *Engine) Cancel(runID string, recursive bool) error {
-	wrap := func(err error) error { return fmt.Errorf("cancel run %s: %w", runID, err) }
-	r := e.find(runID)
-	if r == nil {
-		rec, err := e.o.History.Run(runID)
-		if err != nil {
-			return wrap(notFound(err))
-		}
-		if rec.Active {
-			// It is durable, but its owner has not been told yet.
-			e.mu.Lock()
-			r = e.runs[runID]
-			e.mu.Unlock()
-		}
+// begin makes a run that has entered durable and starts its owner. It waits for
+// the owner only as long as firstDecision.
+func (e *Engine) begin(r *runner, effect commit.Effect) error {
+	e.revisions.creating.RLock()
+	defer e.revisions.creating.RUnlock()
+	definition := e.revisions.missing(r.revision)
+	created, err := r.create(effect, definition)
+	if err != nil {
+		e.leave(r)
+		r.abandon()
+		close(r.ended)
+		e.wg.Done()
+		return err
 	}
-	done := make(chan error, 1)
-	if r == nil || !r.mail.post(&cancellation{done}) {
-		return wrap(ErrRunFinished)
+	first := make(chan struct{}, 1)
+	r.first = first
+	go r.loop(false)
+	t := e.o.Clock.NewTimer(firstDecision)
+	defer t.Stop()
+	select {
+	case <-first:
+	case <-t.C():
 	}
-	if err := r.answer(done); err != nil {
-		return wrap(err)
+	e.o.Log.Sync(created)
+	if definition != nil {
+		e.revisions.durable(r.revision)
 	}
 	return nil
 }

@@ -20,10 +20,11 @@ func (r *runner) execute(e *run.ActivityStarted) {
 	call := r.state.Call(e)
 	ctx, cancel := context.WithCancel(r.e.executing)
 	r.executing[key] = cancel
-	r.e.wg.Add(1)
+	m := &making{run: r.id, path: e.Path, typ: e.Type}
+	r.e.makes(m)
 	queued := r.e.o.Clock.Now()
 	go func() {
-		defer r.e.wg.Done()
+		defer r.e.made(m)
 		defer cancel()
 		o := outcome{attempt: key}
 		select {
@@ -42,6 +43,23 @@ func (r *runner) execute(e *run.ActivityStarted) {
 		}
 		r.mail.post(o) // lost if the run has ended
 	}()
+}
+
+// A making is an attempt that is being made, for who has to name it.
+type making struct{ run, path, typ string }
+
+func (e *Engine) makes(m *making) {
+	e.wg.Add(1)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.attempts[m] = true
+}
+
+func (e *Engine) made(m *making) {
+	e.mu.Lock()
+	delete(e.attempts, m)
+	e.mu.Unlock()
+	e.wg.Done()
 }
 
 // call makes the attempt. A panic of an executor, or of an expression in a

@@ -19,6 +19,7 @@ type journal struct {
 
 	unit   *commit.Unit // being filled, nil when there is nothing
 	events [][]byte     // of unit
+	turn   int          // bytes of events and payloads that were added since the last sync
 	last   *commit.Unit // submitted last since the last sync
 	// release gives up a lock that is held until unit is submitted; nil: none is.
 	release func()
@@ -64,6 +65,7 @@ func (j *journal) keep(payloads []payload) {
 func (j *journal) count(frame []byte) {
 	j.items++
 	j.bytes += int64(len(frame))
+	j.turn += len(frame)
 }
 
 // ended writes the last record of a run and adds it to its factory's tally.
@@ -131,4 +133,5 @@ func (j *journal) sync() {
 		j.e.o.Log.Sync(j.last)
 		j.last = nil
 	}
+	j.turn = 0
 }

@@ -2,8 +2,9 @@ package engine
 
 import "sync"
 
-// A message is what a run's owner is told: outcome, cancellation, grant, stopping
-// or inspection.
+// A message is what a run's owner is told: that a slot is granted, that the run is
+// being cancelled, that the engine stops, or the outcome of an attempt. Nobody waits
+// for an answer: an owner may compute, or wait for the log, for long.
 type message any
 
 // A mailbox takes messages for one owner without ever blocking the sender.
@@ -16,19 +17,18 @@ type mailbox struct {
 
 func newMailbox() *mailbox { return &mailbox{ready: make(chan struct{}, 1)} }
 
-// post reports false if the owner has gone.
-func (b *mailbox) post(m message) bool {
+// post drops the message if the owner has gone.
+func (b *mailbox) post(m message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		return false
+		return
 	}
 	b.messages = append(b.messages, m)
 	select {
 	case b.ready <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 // drain takes all messages. The slice is the owner's until the next call with
@@ -41,12 +41,10 @@ func (b *mailbox) drain(spare []message) []message {
 	return m
 }
 
-// close refuses further messages and returns those that were not read.
-func (b *mailbox) close() []message {
+// close refuses further messages and drops those that were not read.
+func (b *mailbox) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
-	m := b.messages
 	b.messages = nil
-	return m
 }

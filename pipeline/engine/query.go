@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -48,8 +47,8 @@ func (e *Engine) selected(q *Query, rec RunRecord) (*PipelineRun, error) {
 	if r := e.find(rec.ID); r != nil {
 		p = r.view.Load()
 	} else {
-		var err error
-		if rec.Active { // it has ended since the record was read
+		if rec.Active { // it may have ended since the record was read
+			var err error
 			if rec, err = e.o.History.Run(rec.ID); errors.Is(err, ErrNotInHistory) {
 				return nil, nil
 			} else if err != nil {
@@ -59,9 +58,7 @@ func (e *Engine) selected(q *Query, rec RunRecord) (*PipelineRun, error) {
 		if !rec.Updated.IsZero() && !q.within(rec.Updated) {
 			return nil, nil
 		}
-		if p, err = e.fromRecord(rec); err != nil {
-			return nil, fmt.Errorf("run %s: %w", rec.ID, err)
-		}
+		p = e.fromRecord(rec)
 	}
 	if !q.within(p.LastUpdated) || q.Where != nil && !q.Where(p) {
 		return nil, nil

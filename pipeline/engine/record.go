@@ -2,7 +2,6 @@ package engine
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -175,13 +174,17 @@ func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	if len(p.Annotations) > 0 {
 		s.Annotations = value.Append(nil, p.Annotations)
 	}
+	return RunRecord{ID: p.RunID, Pipeline: p.Pipeline, Factory: p.Factory, Start: p.Start,
+		Updated: p.LastUpdated, Active: !p.Status.Final(),
+		Definition: r.created.Revision, Summary: s.encode()}
+}
+
+func (s summary) encode() []byte {
 	b, err := json.Marshal(s)
 	if err != nil {
 		panic(fmt.Sprintf("engine: %v", err)) // a struct of texts, times and JSON of our own
 	}
-	return RunRecord{ID: p.RunID, Pipeline: p.Pipeline, Factory: p.Factory, Start: p.Start,
-		Updated: p.LastUpdated, Active: !p.Status.Final(),
-		Definition: r.created.Revision, Summary: b}
+	return b
 }
 
 func decodeSummary(b []byte) (summary, error) {
@@ -195,8 +198,29 @@ func decodeSummary(b []byte) (summary, error) {
 	return s, nil
 }
 
-// fromRecord makes the record of a run that is not active here.
-func (e *Engine) fromRecord(r RunRecord) (*PipelineRun, error) {
+// fromRecord makes the record of a run that is not active here. One that can't be
+// read says so, and hides no other from a list.
+func (e *Engine) fromRecord(r RunRecord) *PipelineRun {
+	p, err := e.decodeRecord(r)
+	if err != nil {
+		return &PipelineRun{RunID: r.ID, Pipeline: r.Pipeline, Factory: r.Factory, Start: r.Start.UTC(),
+			LastUpdated: latest(r.Start, r.Updated).UTC(), Status: run.Failed,
+			Message: fmt.Sprintf("The record of the run can't be read: %v", err)}
+	}
+	if r.Active {
+		p.Message = e.asideMessage(r.ID)
+	}
+	return p
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func (e *Engine) decodeRecord(r RunRecord) (*PipelineRun, error) {
 	s, err := decodeSummary(r.Summary)
 	if err != nil {
 		return nil, err
@@ -232,32 +256,17 @@ func (e *Engine) fromRecord(r RunRecord) (*PipelineRun, error) {
 	return p, nil
 }
 
-// errEnough ends the reading of a run's events.
-var errEnough = errors.New("enough")
-
 // parametersOf reads a run's parameters from its first event.
 func (e *Engine) parametersOf(id string) (*value.Object, error) {
-	f := frames{sealer: e.o.Sealer}
-	load := loader{f: &f, read: func(n uint64) ([]byte, error) { return e.o.History.Payload(id, n) }}
-	var p *value.Object
-	err := e.o.History.Events(id, func(_ uint64, b []byte) error {
-		event, err := f.decode(b, &load)
-		if err != nil {
-			return err
-		}
-		if c, ok := event.(*run.Created); ok {
-			masked := c.Parameters.Clone()
-			for _, name := range c.Secure {
-				masked.Set(name, activity.Mask)
-			}
-			p = texts(masked)
-		}
-		return errEnough
-	})
-	if err != nil && !errors.Is(err, errEnough) {
+	c, err := e.created(id)
+	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	masked := c.Parameters.Clone()
+	for _, name := range c.Secure {
+		masked.Set(name, activity.Mask)
+	}
+	return texts(masked), nil
 }
 
 // PipelineRun returns the record of a run.
@@ -269,5 +278,5 @@ func (e *Engine) PipelineRun(runID string) (*PipelineRun, error) {
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", runID, notFound(err))
 	}
-	return e.fromRecord(rec)
+	return e.fromRecord(rec), nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"switchyard/commit"
+	"switchyard/expr"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
 )
@@ -23,18 +24,8 @@ type (
 		result  activity.Result
 		unmade  bool // the engine stopped before it was the attempt's turn
 	}
-	// cancellation asks the run to stop; done answers when that is durable.
-	cancellation struct{ done chan<- error }
-	// inspection reads the state, on the owner's goroutine.
-	inspection struct {
-		look func(s *run.State)
-		done chan struct{}
-	}
-	// creation makes a new run durable. It is the owner's first work.
-	creation struct {
-		effect commit.Effect // may be nil
-		done   chan<- error
-	}
+	// cancelling: there is a request to cancel the run.
+	cancelling struct{}
 )
 
 // An attempt is one attempt of one activity of a run.
@@ -44,9 +35,14 @@ type attempt struct {
 }
 
 const (
-	// decisionsPerTurn bounds a turn, so that a run that decides without end
-	// still gets its messages and keeps its units small.
+	// decisionsPerTurn and turnBytes bound a turn, so that a run that decides without
+	// end still gets its messages, and that what is decided and not yet written is not
+	// much more than turnBytes and one event.
 	decisionsPerTurn = 1024
+	turnBytes        = 4 << 20
+	// firstDecision is how long the answer to who creates a run waits for its first
+	// decisions: most runs take them in less, and are then synced once and not twice.
+	firstDecision = 2 * time.Millisecond
 	// admitSize is what a turn announces to the log.
 	admitSize = 16 << 10
 	// admitRetry is the wait after the log has refused, for example because the
@@ -66,16 +62,23 @@ type runner struct {
 
 	mail  *mailbox
 	ended chan struct{} // closed when the owner has ended
-	// view is the run's record as of its last durable turn; nil before the first.
+	// view is the run's record as of its last durable turn; nil before the run is
+	// durable.
 	view atomic.Pointer[PipelineRun]
+	cancellation
+	// interrupt is raised after the owner was given a message that must not wait for
+	// an evaluation.
+	interrupt expr.Interrupt
 
 	// The following belong to the owner.
 	state     *run.State
 	journal   journal
-	queued    bool // waits for a slot
-	stopping  bool // decides no more
-	finished  bool // the last event is written
-	undecided bool // the last turn has left decisions
+	first     chan<- struct{} // is told once that the first decisions are submitted; may be nil
+	queued    bool            // waits for a slot
+	stopping  bool            // decides no more
+	finished  bool            // the last event is written
+	undecided bool            // the last turn has left decisions
+	recorded  run.Status      // of the record that was written last
 	changed   time.Time
 	timers    timers
 	executing map[attempt]func() // cancels the attempt
@@ -95,7 +98,8 @@ func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, er
 		e: e, id: c.ID, factory: c.Factory, pipeline: c.PipelineName, trigger: c.Trigger.Name,
 		created: c, revision: revision, concurrency: p.Concurrency,
 		mail: newMailbox(), ended: make(chan struct{}),
-		state: s,
+		cancellation: cancellation{requested: make(chan struct{})},
+		state:        s,
 		journal: journal{e: e, run: c.ID, frames: frames{sealer: e.o.Sealer, sealed: holdsSecrets(p, c)},
 			next: 1},
 		changed:   c.At,
@@ -105,22 +109,21 @@ func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, er
 	return r, nil
 }
 
-// loop is the run's goroutine. It works through the creation, if the run is new,
-// and then through turns until the run has ended or the engine stops.
-func (r *runner) loop(c *creation) {
+// loop is the run's goroutine: turns until the run has ended or the engine stops.
+// A run that was folded first takes up what was under way: timers that came due
+// while the process was down fire before attempts are made again.
+func (r *runner) loop(folded bool) {
 	defer r.e.wg.Done()
 	defer close(r.ended)
-	if c != nil {
-		if err := r.create(c.effect); err != nil {
-			r.e.leave(r)
-			r.abandon()
-			c.done <- err
-			return
+	now := r.now()
+	if folded {
+		r.hearCancel(now)
+		for _, t := range r.state.Timers() {
+			r.timers.add(t)
 		}
-		c.done <- nil
-	} else {
-		r.begin()
+		r.fire(now)
 	}
+	r.commitTurn(r.decide(now), folded)
 	for !r.finished && !r.idleForGood() {
 		r.turn(r.wait())
 	}
@@ -132,58 +135,28 @@ func (r *runner) loop(c *creation) {
 	r.abandon()
 }
 
-// answer waits for what the owner says. An owner whose log has failed ends
-// without an answer.
-func (r *runner) answer(done <-chan error) error {
-	select {
-	case err := <-done:
-		return err
-	case <-r.ended:
-	}
-	select {
-	case err := <-done:
-		return err
-	default:
-		return ErrStopping
-	}
-}
-
-// create makes the run durable with its effect, and takes the first decisions
-// so that they need no sync of their own.
-func (r *runner) create(effect commit.Effect) error {
-	revisions := r.e.revisions
-	revisions.creating.RLock()
-	defer revisions.creating.RUnlock()
-	definition := revisions.missing(r.revision)
+// create submits the run's first event with its effect, on the goroutine of who
+// creates it and before the owner starts. The run is in the lists as soon as it is
+// durable, whatever its owner does then.
+func (r *runner) create(effect commit.Effect, definition []byte) (*commit.Unit, error) {
 	e := r.journal.encode(r.created)
 	view := r.record()
+	r.recorded = view.Status
 	write := func() {
 		if definition != nil {
 			r.journal.definition(r.revision.Hash(), definition)
 		}
 		r.journal.put(e)
 		r.journal.record(r.runRecord(view))
+		r.journal.fill().Then(func() { r.view.CompareAndSwap(nil, view) })
 	}
 	if effect == nil {
 		write()
+		r.journal.submit()
 	} else if err := r.journal.stage(effect, write); err != nil {
-		return err
+		return nil, err
 	}
-	r.commitTurn(r.decide(r.now()), false)
-	if definition != nil {
-		revisions.durable(r.revision)
-	}
-	return nil
-}
-
-// begin is the first turn of a run that was folded: timers that came due while
-// the process was down fire before attempts are made again.
-func (r *runner) begin() {
-	now := r.now()
-	if !r.stopping && !r.queued {
-		r.fire(now)
-	}
-	r.commitTurn(r.decide(now), true)
+	return r.journal.last, nil
 }
 
 // idleForGood reports whether a stopping run has nothing left to wait for.
@@ -211,12 +184,11 @@ func (r *runner) wait() []message {
 func (r *runner) turn(messages []message) {
 	if !r.admit() {
 		r.stopping = true
-		r.refuse(messages)
 		return
 	}
 	now := r.now()
-	var cancelled []chan<- error
-	var inspections []*inspection
+	// First of all: what an attempt has answered is then not wanted any more.
+	r.hearCancel(now)
 	for _, m := range messages {
 		switch m := m.(type) {
 		case granted:
@@ -228,29 +200,14 @@ func (r *runner) turn(messages []message) {
 			r.stopping = true
 		case outcome:
 			r.onOutcome(m, now)
-		case *cancellation:
-			if err := r.happen(&run.CancelRequested{At: now}); err == nil {
-				r.queued = false
-			}
-			cancelled = append(cancelled, m.done)
-		case *inspection:
-			inspections = append(inspections, m)
+		case cancelling: // heard
 		default:
 			panic(fmt.Sprintf("engine: message %T", m))
 		}
 	}
 	clear(messages)
-	if !r.stopping && !r.queued {
-		r.fire(now)
-	}
+	r.fire(now)
 	r.commitTurn(r.decide(now), false)
-	for _, done := range cancelled {
-		done <- nil
-	}
-	for _, i := range inspections {
-		i.look(r.state) // all of it is durable now
-		close(i.done)
-	}
 }
 
 // now is the clock, which never goes backwards for a run.
@@ -262,11 +219,17 @@ func (r *runner) now() time.Time {
 	return now
 }
 
-// admit waits until the log takes more. It reports false if the engine stops
-// first.
+// admit waits until the log takes more. What a run that is cancelled still writes
+// frees more than it takes, so a nearly full disk does not keep it. It reports false
+// if the engine stops first.
 func (r *runner) admit() bool {
+	requested := r.requested
 	for logged := false; ; logged = true {
-		err := r.e.o.Log.Admit(r.e.executing, admitSize)
+		size := admitSize
+		if r.cancelRequested() {
+			size, requested = 0, nil
+		}
+		err := r.e.o.Log.Admit(r.e.executing, size)
 		if err == nil {
 			return true
 		}
@@ -279,6 +242,7 @@ func (r *runner) admit() bool {
 		t := r.e.o.Clock.NewTimer(admitRetry)
 		select {
 		case <-t.C():
+		case <-requested:
 		case <-r.e.executing.Done():
 		}
 		t.Stop()
@@ -344,8 +308,11 @@ func (r *runner) happen(e run.Event) error {
 	return nil
 }
 
-// fire reports the timers that are due.
+// fire reports the timers that are due, unless the run decides nothing now.
 func (r *runner) fire(now time.Time) {
+	if r.stopping || r.queued {
+		return
+	}
 	for {
 		t, ok := r.timers.due(now)
 		if !ok {
@@ -355,29 +322,46 @@ func (r *runner) fire(now time.Time) {
 	}
 }
 
-// decide takes decisions and adds them to the journal, all but the last one of
-// the run, which goes into a unit of its own.
-func (r *runner) decide(now time.Time) []run.Event {
+// decide takes decisions and adds them to the journal one by one, the last one of
+// the run in a unit of its own. It returns those that are commands. A turn that is
+// large, or a message that can't wait, leaves the rest for the next turn.
+func (r *runner) decide(now time.Time) (acts []run.Event) {
 	r.undecided = false
 	if r.stopping || r.queued {
 		return nil
 	}
-	var events []run.Event
-	events, r.undecided = r.state.Decide(now, decisionsPerTurn, nil)
-	for _, e := range events {
-		r.changed = e.When()
-		if last, ok := e.(*run.Finished); ok {
-			r.finish(last)
+	for range decisionsPerTurn {
+		if r.journal.turn >= turnBytes {
 			break
+		}
+		events, left := r.state.Decide(now, 1, &r.interrupt)
+		if len(events) == 0 {
+			r.undecided = left
+			return acts
+		}
+		e := events[0]
+		r.changed = e.When()
+		switch e := e.(type) {
+		case *run.Finished:
+			r.finish(e)
+			return acts
+		case *run.ActivityStarted:
+			acts = append(acts, e)
+		default:
+			if _, ok := run.TimerOf(e); ok {
+				acts = append(acts, e)
+			}
 		}
 		r.journal.add(e)
 	}
-	return events
+	r.undecided = true
+	return acts
 }
 
 // finish writes the end of the run, with the effect that settles what started
 // it.
 func (r *runner) finish(last *run.Finished) {
+	r.tooLate()
 	r.finished = true
 	r.undecided = false
 	ready := r.journal.encode(last)
@@ -412,10 +396,20 @@ func (r *runner) finishEffect() commit.Effect {
 
 // commitTurn makes the turn durable and then acts on it: nothing that was decided
 // leaves before. A folded run also starts what was in flight.
-func (r *runner) commitTurn(events []run.Event, folded bool) {
+func (r *runner) commitTurn(acts []run.Event, folded bool) {
+	if r.e.left.Load() {
+		r.stopping = true // the next start decides it again
+		return
+	}
 	view := r.record()
-	if old := r.view.Load(); !r.finished && old != nil && old.Status != view.Status {
+	if !r.finished && r.recorded != view.Status {
 		r.journal.update(r.runRecord(view))
+		r.recorded = view.Status
+	}
+	r.journal.submit()
+	if r.first != nil {
+		r.first <- struct{}{}
+		r.first = nil
 	}
 	r.journal.sync()
 	r.count()
@@ -424,20 +418,16 @@ func (r *runner) commitTurn(events []run.Event, folded bool) {
 		r.cancelUnwanted(true)
 		return
 	}
-	if folded {
-		for _, t := range r.state.Timers() {
-			r.timers.add(t)
-		}
-		for _, e := range r.state.InFlight() {
-			r.execute(e)
-		}
-		return
-	}
-	for _, e := range events {
+	for _, e := range acts {
 		if t, ok := run.TimerOf(e); ok {
 			r.timers.add(t)
 		}
 		if e, ok := e.(*run.ActivityStarted); ok && r.state.Wanted(e.Path, e.Attempt) {
+			r.execute(e)
+		}
+	}
+	if folded {
+		for _, e := range r.state.InFlight() {
 			r.execute(e)
 		}
 	}
@@ -470,25 +460,9 @@ func (r *runner) leave() {
 		Outcome: r.outcome()})
 }
 
-// abandon answers all who still wait for the owner.
+// abandon lets go of what still works for the run.
 func (r *runner) abandon() {
 	r.cancelUnwanted(true)
 	r.timers.stop()
-	r.refuse(r.mail.close())
-}
-
-func (r *runner) refuse(messages []message) {
-	for _, m := range messages {
-		switch m := m.(type) {
-		case *cancellation:
-			if r.finished {
-				m.done <- ErrRunFinished
-			} else {
-				m.done <- ErrStopping
-			}
-		case *inspection:
-			m.look(r.state)
-			close(m.done)
-		}
-	}
+	r.mail.close()
 }

@@ -107,13 +107,19 @@ func (e *Engine) ActiveRuns(factory, pipelineName string) int {
 	return len(s.active) + len(s.queue)
 }
 
-// RunsOf returns the ids of the runs of a factory that have not ended.
+// RunsOf returns the ids of the runs of a factory that have not ended, those that are
+// set aside included.
 func (e *Engine) RunsOf(factory string) []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	var ids []string
 	for id, r := range e.runs {
 		if strings.EqualFold(r.factory, factory) {
+			ids = append(ids, id)
+		}
+	}
+	for id, a := range e.aside {
+		if strings.EqualFold(a.rec.Factory, factory) {
 			ids = append(ids, id)
 		}
 	}

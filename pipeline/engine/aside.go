@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"switchyard/commit"
+	"switchyard/pipeline/run"
+)
+
+// An aside is a run that is active in the history and can't be resumed, because its
+// history is damaged or of a newer version. It has no owner and holds no slot of its
+// pipeline. The locks on its messages stay. It can be cancelled, and then deleted;
+// the next start tries it again.
+type aside struct {
+	rec RunRecord
+	err error
+}
+
+// Aside returns why runs can't be resumed, by their ids.
+func (e *Engine) Aside() map[string]error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out := make(map[string]error, len(e.aside))
+	for id, a := range e.aside {
+		out[id] = a.err
+	}
+	return out
+}
+
+// asideMessage is what the record of a run shows if it can't be resumed.
+func (e *Engine) asideMessage(id string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if a := e.aside[id]; a != nil {
+		return fmt.Sprintf("The run can't be resumed: %v", a.err)
+	}
+	return ""
+}
+
+// end cancels a run that has been set aside: its record says so, without an event.
+// Its messages are settled if it is still known which; if not, the next start gives
+// back what belongs to no active run.
+func (e *Engine) end(a *aside) error {
+	e.mu.Lock()
+	mine := e.aside[a.rec.ID] == a
+	delete(e.aside, a.rec.ID)
+	e.mu.Unlock()
+	if !mine {
+		return nil // being cancelled
+	}
+	now := e.o.Clock.Now().UTC()
+	o := Outcome{Status: run.Cancelled, Message: fmt.Sprintf("The run could not be resumed: %v", a.err)}
+	rec := cancelledRecord(a.rec, o, now)
+	if items, bytes, err := e.o.History.RunSize(rec.ID); err == nil {
+		rec.Bytes = SizeOf(items, bytes, rec.Summary)
+	}
+	settle, err := e.settle(rec.ID, o)
+	if err == nil {
+		err = commit.Do(e.executing, e.o.Log, 0, &ending{e, rec, settle})
+	}
+	if err != nil {
+		e.o.Logger.Error("run ends without settling its messages", "run", rec.ID, "pipeline", rec.Pipeline,
+			"error", err)
+		err = commit.Do(e.executing, e.o.Log, 0, &ending{e, rec, nil})
+	}
+	if err != nil {
+		e.mu.Lock()
+		e.aside[a.rec.ID] = a
+		e.mu.Unlock()
+		return err
+	}
+	e.finishedRuns.Add(1)
+	e.tell(FinishedRun{ID: rec.ID, Factory: rec.Factory, Pipeline: rec.Pipeline, Outcome: o})
+	return nil
+}
+
+// An ending is the effect of ending a run that has no owner.
+type ending struct {
+	e      *Engine
+	rec    RunRecord
+	settle commit.Effect // may be nil
+}
+
+// Stage implements [commit.Effect].
+func (f *ending) Stage(u *commit.Unit) (release func(), err error) {
+	settled := func() {}
+	if f.settle != nil {
+		if settled, err = f.settle.Stage(u); err != nil {
+			return nil, err
+		}
+	}
+	f.e.o.History.UpdateRun(u, f.rec)
+	counted := f.e.tallies.add(u, []Tally{{Factory: f.rec.Factory, Runs: 1, Bytes: f.rec.Bytes}})
+	return func() { counted(); settled() }, nil
+}
+
+// settle returns what settles the messages of a run that has no owner.
+func (e *Engine) settle(id string, o Outcome) (commit.Effect, error) {
+	c, err := e.created(id)
+	if err != nil || e.o.Finish == nil || len(c.Binding) == 0 {
+		return nil, err
+	}
+	return e.o.Finish(c.Binding, id, o)
+}
+
+// cancelledRecord is the record of a run that has ended without its owner.
+func cancelledRecord(r RunRecord, o Outcome, now time.Time) RunRecord {
+	s, err := decodeSummary(r.Summary)
+	if err != nil {
+		s = summary{Parameters: json.RawMessage("{}")}
+	}
+	s.Version = summaryVersion
+	s.Status, s.Message, s.End = o.Status, o.Message, now
+	r.Active, r.Updated, r.Summary = false, now, s.encode()
+	return r
+}
+
+// created reads the first event of a run.
+func (e *Engine) created(id string) (*run.Created, error) {
+	f := frames{sealer: e.o.Sealer}
+	load := loader{f: &f, read: func(n uint64) ([]byte, error) { return e.o.History.Payload(id, n) }}
+	var c *run.Created
+	err := e.o.History.Events(id, func(_ uint64, b []byte) error {
+		event, err := f.decode(b, &load)
+		if err != nil {
+			return err
+		}
+		c, _ = event.(*run.Created)
+		return errEnough
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	if c == nil {
+		return nil, fmt.Errorf("first event of run %s: %w", id, ErrNotInHistory)
+	}
+	return c, nil
+}
+
+// errEnough ends the reading of a run's events.
+var errEnough = errors.New("enough")
