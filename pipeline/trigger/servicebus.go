@@ -40,10 +40,12 @@ type ServiceBus struct {
 	target pipeline.TriggeredPipeline
 	limit  int // runs at the same time
 
-	wake    chan struct{} // messages, or room for a run, may have become available
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup // the loop and the starters
-	cancels []func()       // ends the subscriptions
+	wake   chan struct{} // messages, or room for a run, may have become available
+	cancel context.CancelFunc
+	// interrupt ends evaluations of the parameters when the trigger stops.
+	interrupt expr.Interrupt
+	wg        sync.WaitGroup // the loop and the starters
+	cancels   []func()       // ends the subscriptions
 
 	mu      sync.Mutex
 	runs    map[string]bool // runs of this trigger that have not ended; guarded by mu
@@ -110,6 +112,7 @@ func (t *ServiceBus) Stop() {
 		return
 	}
 	t.cancel()
+	t.interrupt.Raise()
 	for _, f := range t.cancels {
 		f()
 	}
@@ -300,9 +303,13 @@ func (t *ServiceBus) parameters(id string, now time.Time, messages []Message) (
 		member("type", t.o.Trigger.Type),
 		member("startTime", value.Timestamp(now)),
 		member("outputs", value.NewObject(member("headers", &value.Object{}), member("body", content))))}
+	x.Budget = expr.NewBudget(fmt.Sprintf("the parameters of trigger %q", t.o.Trigger.Name), &t.interrupt)
 	params = &value.Object{}
 	for _, m := range t.target.Parameters.Members() {
 		v, err := x.Evaluate(m.Value)
+		if x.Budget.Interrupted() {
+			return nil, context.Canceled // the messages are not to blame
+		}
 		if err != nil {
 			return nil, fmt.Errorf("parameter %q: %w", m.Name, err)
 		}
