@@ -2,6 +2,7 @@ package system
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"switchyard/arm"
@@ -25,7 +26,7 @@ type records struct{ *store.Store }
 func (r records) Get(key string) ([]byte, error) {
 	b, err := r.Meta(metaControlPlane + key)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, errors.Join(arm.ErrNotFound, err)
+		return nil, fmt.Errorf("%w: %w", arm.ErrNotFound, err)
 	}
 	return b, err
 }

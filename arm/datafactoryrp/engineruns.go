@@ -24,16 +24,23 @@ var refusals = []error{
 	engine.ErrTooManyQueuedRuns, engine.ErrRunFinished,
 }
 
+// A meaning is an error with what the provider answers by, which its text doesn't
+// repeat.
+type meaning struct{ kind, err error }
+
+func (m meaning) Error() string   { return m.err.Error() }
+func (m meaning) Unwrap() []error { return []error{m.kind, m.err} }
+
 // classify gives an error the meaning that the provider answers by.
 func classify(err error) error {
 	for _, x := range []error{factory.ErrFactoryNotFound, engine.ErrRunNotFound, engine.ErrPipelineNotFound} {
 		if errors.Is(err, x) {
-			return errors.Join(ErrNotFound, err)
+			return meaning{ErrNotFound, err}
 		}
 	}
 	for _, x := range refusals {
 		if errors.Is(err, x) {
-			return errors.Join(ErrBadRequest, err)
+			return meaning{ErrBadRequest, err}
 		}
 	}
 	return err

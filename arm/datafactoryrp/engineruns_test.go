@@ -24,3 +24,17 @@ func TestEngineRuns(t *testing.T) {
 		}
 	}
 }
+
+// A refusal is one line that says what was asked for and why not.
+func TestCancelOfAnEndedRun(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	f.must(t, 200, "PUT", "$DF/pipelines/P?$V", `{"properties":{"activities":[]}}`)
+	id, _ := get(parse(t, f.must(t, 200, "POST", "$DF/pipelines/P/createRun?$V", "")), "runId").(string)
+	if _, err := f.engine.Wait(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	answer := parse(t, f.must(t, 400, "POST", "$DF/pipelineruns/"+id+"/cancel?$V", ""))
+	if got, want := get(answer, "error", "message"), "cancel run "+id+": pipeline run has finished"; got != want {
+		t.Errorf("cancel of an ended run: got %q, want %q", got, want)
+	}
+}
