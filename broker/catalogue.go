@@ -232,7 +232,7 @@ func (b *Broker) Queues(ns string) ([]QueueInfo, error) {
 func (e *messageStore) info() (QueueInfo, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if err := e.alive(); err != nil {
+	if err := e.exists(); err != nil {
 		return QueueInfo{}, err
 	}
 	return QueueInfo{Path: e.path, Options: e.options, CreatedAt: e.created, UpdatedAt: e.updated,

@@ -62,16 +62,25 @@ func (x *part) loadContents() error {
 	x.store.b.Sync(x.lastPut)
 	for _, k := range x.need.Contents {
 		m, err := x.store.message(k)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrDamaged), err != nil && x.ticks():
+			// The others of the operation need not suffer for it.
+			x.supply.PutFailed(k, err)
+		case err != nil:
 			return err
-		}
-		if m == nil {
+		case m == nil:
 			x.supply.PutContent(k, nil)
-		} else {
+		default:
 			x.supply.PutContent(k, &m.Content)
 		}
 	}
 	return nil
+}
+
+// ticks reports whether the part ends locks. That goes on whatever can't be read.
+func (x *part) ticks() bool {
+	_, ok := x.ops[0].(entity.Tick)
+	return ok
 }
 
 // loadDeferred reads messages with their status, which every unit may change.
@@ -96,10 +105,7 @@ func (e *messageStore) message(k entity.MessageKey) (*Message, error) {
 	if errors.Is(err, ErrMessageNotFound) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read message %d of queue %q: %w", k.SequenceNumber, e.path, err)
-	}
-	return m, nil
+	return m, e.readFailed(fmt.Sprintf("message %d", k.SequenceNumber), err)
 }
 
 // fill reads headers until the window holds what is needed or all there is.
@@ -113,11 +119,21 @@ func (e *messageStore) fill(n entity.HeaderNeed) error {
 		}
 		u, err := e.do(w, e.b.Now(), last, nil)
 		if err != nil {
-			e.b.Sync(e.giveUp(w))
-			return fmt.Errorf("read queue %q: %w", e.path, err)
+			e.b.Sync(e.workFailed(w, err, e.b.Now()))
+			if e.meets(n) {
+				return nil // what is before the damage will do
+			}
+			return e.readFailed("its messages", err)
 		}
 		e.b.Sync(u)
 	}
+}
+
+// meets reports whether the window holds what is needed or all that can be had.
+func (e *messageStore) meets(n entity.HeaderNeed) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return !e.q.Lacks(n)
 }
 
 // startRefill names what to read next for a need of headers: nothing if it is

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -48,6 +49,7 @@ type messageStore struct {
 	armed     time.Time // the earliest alarm that is set
 	queued    bool      // in the pool
 	paused    time.Time // no reads before: one has failed
+	trouble   trouble
 }
 
 // watcher is one caller of OnReady.
@@ -69,11 +71,13 @@ func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, e
 		return nil, err
 	}
 	s, err := openState(b.store, r.ID)
-	if err != nil {
-		return nil, err
-	}
 	o := description.Queue.Default(d.Options, n.options.SKU)
 	e := newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, config(&o), s)
+	if errors.Is(err, ErrDamaged) {
+		e.damagedStore(err)
+	} else if err != nil {
+		return nil, err
+	}
 	e.access = d.Access
 	return e, nil
 }
@@ -84,10 +88,11 @@ func newMessageStore(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o 
 		mu: mu, options: o, q: entity.New(c, s)}
 }
 
+// openState reads what an entity starts with; nothing if it can't read all of it.
 func openState(store Store, id EntityID) (s entity.State, err error) {
 	for sub := range s.Counters {
 		if err := readState(store, QueueID{Entity: id, Sub: SubQueue(sub)}, sub, &s); err != nil {
-			return s, err
+			return entity.State{}, err
 		}
 	}
 	return s, nil
@@ -119,7 +124,7 @@ func readState(store Store, q QueueID, i int, s *entity.State) (err error) {
 			return err
 		}
 		if len(rows) == 0 || rows[0].SequenceNumber != seq {
-			return fmt.Errorf("message %d has a status but is not there", seq)
+			return fmt.Errorf("%w: message %d has a status but is not there", ErrDamaged, seq)
 		}
 		s.Held[i] = append(s.Held[i], rows[0])
 	}
@@ -250,8 +255,17 @@ func (e *messageStore) settleDown(now time.Time) {
 // wake is called when an alarm that was set has gone off.
 func (e *messageStore) wake() { e.b.pool.add(e.serve) }
 
-// alive fails if the entity has been deleted. It is called with mu held.
+// alive fails if the entity has been deleted, or could not be opened. It is called
+// with mu held.
 func (e *messageStore) alive() error {
+	if err := e.exists(); err != nil || e.trouble.closed == nil {
+		return err
+	}
+	return fmt.Errorf("queue %q can't be opened: %w", e.path, e.trouble.closed)
+}
+
+// exists fails if the entity has been deleted. It is called with mu held.
+func (e *messageStore) exists() error {
 	if e.deleted {
 		return fmt.Errorf("queue %q: %w", e.path, ErrEntityDeleted)
 	}

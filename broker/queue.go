@@ -156,8 +156,8 @@ func (q *Queue) Peek(from int64, limit int) ([]*Message, error) {
 	}
 	e.b.Sync(last)
 	rows, err := e.b.store.Scan(q.ID(), from, min(limit, maxPeek), true)
-	if err != nil {
-		return nil, fmt.Errorf("peek queue %q: %w", e.path, err)
+	if err != nil && len(rows) == 0 { // else the next peek begins where reading fails
+		return nil, fmt.Errorf("peek: %w", e.readFailed(fmt.Sprintf("messages from number %d on", from), err))
 	}
 	msgs := make([]*Message, len(rows))
 	for i, r := range rows {

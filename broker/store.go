@@ -64,7 +64,7 @@ type Store interface {
 	Message(q QueueID, seq int64) (*Message, error)
 	// Scan reads up to limit messages with sequence numbers >= from, in order,
 	// with their statuses. Without content, Sections is nil and Size tells its
-	// length.
+	// length. If it fails it also returns those before the failure.
 	Scan(q QueueID, from int64, limit int, content bool) ([]Scanned, error)
 	// Expired reads up to limit entries of the expiry index that come strictly
 	// after the given one, in the order of time and then sequence number. The

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,12 +85,16 @@ func openSubscription(r EntityRecord, topics map[EntityID]*topic) error {
 		return fmt.Errorf("subscription of topic %d, which does not exist", d.Topic)
 	}
 	state, err := openState(t.b.store, r.ID)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrDamaged) {
 		return err
 	}
 	o := description.Subscription.Default(d.Options, t.namespace.options.SKU)
 	s := newSubscription(t, r, d.Name, o, state)
 	s.messageStore.access = d.Access
+	if err != nil {
+		s.messageStore.damagedStore(err)
+		t.damaged = true
+	}
 	for _, x := range d.Rules {
 		rule, err := newRule(x)
 		if err != nil {
@@ -259,7 +264,7 @@ func (b *Broker) Subscription(ns, topic, name string) (SubscriptionInfo, error) 
 	}
 	s.topic.mu.Lock()
 	defer s.topic.mu.Unlock()
-	return s.info(), s.messageStore.alive()
+	return s.info(), s.messageStore.exists()
 }
 
 // Subscriptions describes the subscriptions of a topic, sorted by name.

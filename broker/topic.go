@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,6 +28,9 @@ type topic struct {
 	updated  time.Time
 	accessed time.Time
 	deleted  bool
+	// damaged: a subscription could not be opened. What is sent must be in all or in
+	// none, so nothing can be, until that one is deleted.
+	damaged bool
 	// subscriptions is by lower-case name. It is changed with both mu and
 	// Broker.mu held, and so may be read under either.
 	subscriptions map[string]*subscription
@@ -187,6 +191,19 @@ func (t *topic) alive() error {
 	return nil
 }
 
+// whole fails if a subscription could not be opened. It is called with mu held.
+func (t *topic) whole() error {
+	if !t.damaged {
+		return nil
+	}
+	for _, s := range t.subscriptions {
+		if s.messageStore.trouble.closed != nil {
+			return s.messageStore.alive()
+		}
+	}
+	return nil
+}
+
 func (t *topic) info() (TopicInfo, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -252,8 +269,8 @@ func (t *topic) evaluate(op *entity.Publish) {
 
 // check checks operations. It is called with mu held.
 func (t *topic) check(env entity.Env, ops ...entity.TopicOp) (*entity.Need, error) {
-	if err := t.alive(); err != nil {
-		return nil, err
+	if err := errors.Join(t.alive(), t.whole()); err != nil {
+		return nil, fmt.Errorf("topic %q: %w", t.path, err)
 	}
 	need, err := t.core.Check(env, ops...)
 	if err != nil {

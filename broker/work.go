@@ -42,9 +42,8 @@ func (e *messageStore) step() (more bool) {
 	last, lastPut := e.last, e.lastPut
 	e.mu.Unlock()
 	u, err := e.do(w, now, last, lastPut)
-	if err != nil && !errors.Is(err, ErrEntityDeleted) {
-		e.pause(err, now)
-		u = e.giveUp(w)
+	if err != nil {
+		u = e.workFailed(w, err, now)
 	}
 	e.b.Sync(u)
 	return err == nil
@@ -60,35 +59,28 @@ func (e *messageStore) do(w entity.Work, now time.Time, last, lastPut *commit.Un
 	return e.plan(op).submit(nil)
 }
 
-// giveUp makes it possible to begin the work again.
-func (e *messageStore) giveUp(w entity.Work) *commit.Unit {
-	u, _ := e.plan(entity.Failed{Work: w}).submit(nil) // fails only if the entity is deleted
-	return u
-}
-
-// pause lets some time go by before the next read, because one has failed.
-func (e *messageStore) pause(err error, now time.Time) {
-	e.b.logger.Error("reading messages failed", "queue", e.path, "error", err)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.paused = now.Add(readRetry)
-	e.b.timers.set(e, e.paused)
-}
-
 // read does the reading for a piece of work and returns the operation that it
 // leads to. It first syncs what it must see: of content, what was written; of
-// the rest, everything.
+// the rest, everything. What was read before damage is good: the operation gets that
+// first, and the next read finds the damage where it begins.
 func (e *messageStore) read(w entity.Work, now time.Time, last, lastPut *commit.Unit) (entity.Op, error) {
 	q := e.queueID(w.Sub)
 	switch w.Kind {
 	case entity.LoadWork:
 		e.b.Sync(lastPut)
 		rows, err := e.b.store.Scan(q, w.From, w.Limit, true)
+		if len(rows) > 0 {
+			err = nil
+		}
 		return entity.Load{Sub: w.Sub, From: w.From, Rows: rows}, err
 	case entity.RefillWork:
 		e.b.Sync(last)
 		rows, err := e.b.store.Scan(q, w.From, w.Limit, false)
-		return entity.Refill{Sub: w.Sub, Rows: rows, More: len(rows) >= w.Limit}, err
+		more := len(rows) >= w.Limit || err != nil
+		if len(rows) > 0 {
+			err = nil
+		}
+		return entity.Refill{Sub: w.Sub, Rows: rows, More: more}, err
 	case entity.SweepWork:
 		e.b.Sync(last)
 		return e.readExpired(w, q, now)
@@ -109,6 +101,9 @@ func (e *messageStore) readExpired(w entity.Work, q QueueID, now time.Time) (ent
 			break
 		}
 		m, err := e.message(entity.MessageKey{Sub: w.Sub, SequenceNumber: row.SequenceNumber})
+		if errors.Is(err, ErrDamaged) {
+			continue // it stays: whoever comes to it is told; the others expire
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -62,6 +62,8 @@ var faults = []struct {
 	{broker.ErrInvalidArgument, condArgumentError, 400, ""},
 	{broker.ErrNotAllowed, frames.ErrNotAllowed, 400, ""},
 	{broker.ErrNotSupported, frames.ErrNotImplemented, 501, ""},
+	// A condition that every client takes as final: trying again reads the same.
+	{broker.ErrDamaged, frames.ErrNotAllowed, 500, ""},
 	{broker.ErrClosed, condServerBusy, 503, "The service is shutting down."},
 
 	{auth.ErrExpired, frames.ErrUnauthorizedAccess, 401, ""},

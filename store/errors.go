@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"switchyard/commit"
 )
 
 // Errors by meaning. Those of [Open] name the directory.
@@ -17,7 +19,7 @@ var (
 	ErrNewerVersion = errors.New("written by a newer version")
 	// ErrCorrupt: files are missing, damaged or do not belong together. Nothing
 	// was changed or repaired.
-	ErrCorrupt = errors.New("data is damaged")
+	ErrCorrupt = commit.ErrDamaged
 	// ErrKey: the sealing key is lost, unreadable, or not the directory's own.
 	ErrKey = errors.New("sealing key is missing or wrong")
 	// ErrSealed: a sealed value was changed, or sealed with another key.

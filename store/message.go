@@ -202,10 +202,7 @@ func (s *Store) Scan(q broker.QueueID, from int64, limit int, content bool) ([]b
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return out, err
 }
 
 // statusReader walks the status table beside the message table.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -95,6 +96,7 @@ func (o Options) withDefaults() Options {
 
 // pebble returns the database's options. fatal ends the goroutine that calls it.
 func (o Options) pebble(lock *pebble.Lock, fatal func(error)) *pebble.Options {
+	told := &sync.Map{}
 	p := &pebble.Options{
 		FS:                          o.FS,
 		Lock:                        lock,
@@ -115,6 +117,10 @@ func (o Options) pebble(lock *pebble.Lock, fatal func(error)) *pebble.Options {
 				o.Logger.Warn("disk is slow", "file", i.Path, "op", i.OpType.String(), "for", i.Duration)
 			},
 			DataCorruption: func(i pebble.DataCorruptionInfo) {
+				// Once for a file: every read finds it again, and whoever read tells more.
+				if _, again := told.LoadOrStore(i.Path, true); again {
+					return
+				}
 				o.Logger.Error("data is damaged", "file", i.Path, "err", firstLine(i.Details))
 			},
 		},

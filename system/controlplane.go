@@ -2,7 +2,6 @@ package system
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"switchyard/arm/servicebusrp"
 	"switchyard/clock"
 	"switchyard/commit"
+	"switchyard/health"
 	"switchyard/language"
 	"switchyard/listen"
 	"switchyard/servicebus"
@@ -95,10 +95,7 @@ func (s *System) routes() http.Handler {
 	mux := http.NewServeMux()
 	text := sync.OnceValue(func() http.Handler { return language.NewHandler(language.Options{}) })
 	mux.HandleFunc("/language/", func(w http.ResponseWriter, r *http.Request) { text().ServeHTTP(w, r) })
-	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"status":"healthy","message":"Service is healthy."}`)
-	})
+	mux.Handle("GET /health", health.Handler(s.broker.Damage))
 	mux.Handle("/", s.identities)
 	// The resource manager comes before the mux, which would redirect paths with
 	// empty segments: az sends them.

@@ -55,7 +55,15 @@ func (s *sub) rewind(it *item) {
 }
 
 func (s *sub) wantsSweep(now time.Time) bool {
-	return s.sweep == nil && !s.expiryDue.IsZero() && !s.expiryDue.After(now)
+	return s.sweep == nil && !s.expiryDue.IsZero() && !s.sweepDue().After(now)
+}
+
+// sweepDue is when the next sweep is due; zero: there is nothing to sweep.
+func (s *sub) sweepDue() time.Time {
+	if !s.expiryDue.IsZero() && s.expiryDue.Before(s.sweepAgain) {
+		return s.sweepAgain
+	}
+	return s.expiryDue
 }
 
 func (s *sub) startSweep() Expiry {

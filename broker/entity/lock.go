@@ -6,6 +6,10 @@ import "time"
 // and so the content it needs in memory.
 const tickBatch = 64
 
+// unreadableRetry is how long a message whose last delivery has ended stays locked if
+// it can't be read to be moved, until it is tried again. Others are served meanwhile.
+const unreadableRetry = time.Minute
+
 // lock gives an item to a link.
 func (s *sub) lock(it *item, env Env, d *Decision) {
 	it.status.Owner = LinkOwner
@@ -55,34 +59,21 @@ func (s *sub) dueAt(now time.Time) bool { return len(s.due) > 0 && !s.due[0].due
 
 // Tick ends the locks and backoffs whose time has come. A message whose last
 // delivery ended needs its content, for the dead-letter queue; those beyond
-// tickBatch stay for the next Tick, and so does one that the store has lost. Check
-// fails if there is nothing but lost ones.
+// tickBatch stay for the next Tick, and one that can't be read stays locked for a
+// while.
 type Tick struct{}
 
 func (o Tick) check(q *Queue, c *checker) error {
-	var lost error
-	moved, others := 0, false
+	moved := 0
 	for _, s := range q.subs {
 		s.overdue(c.env.Now, func(it *item) bool {
-			switch {
-			case it.place != locked || !s.exhausts(it):
-				others = true
-			case it.content != nil:
-				others = true
-			default:
-				if err := c.content(it); err != nil {
-					lost = err
-				} else {
-					moved++
-				}
+			if it.place == locked && s.exhausts(it) && c.content(it) == nil {
+				moved++
 			}
 			return moved < tickBatch
 		})
 	}
-	if moved > 0 || others {
-		return nil
-	}
-	return lost
+	return nil
 }
 
 func (o Tick) apply(q *Queue, env Env, d *Decision) {
@@ -101,6 +92,11 @@ func (o Tick) apply(q *Queue, env Env, d *Decision) {
 			last := s.exhausts(it)
 			content := env.content(it)
 			if last && content == nil {
+				if env.unreadable(it) {
+					s.due.remove(it)
+					it.due = env.Now.Add(unreadableRetry)
+					s.due.push(it)
+				}
 				continue
 			}
 			s.letGo(it)

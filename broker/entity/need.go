@@ -45,6 +45,7 @@ func (n *Need) empty() bool {
 // notes in it what has changed while it was read (see [Queue.Watch]).
 type Supply struct {
 	contents map[MessageKey]*Content
+	failed   map[MessageKey]error // of those whose content is nil
 	deferred map[MessageKey]*Message
 	watched  []MessageKey // of deferred, those that are being read among them
 	changed  []MessageKey // of watched
@@ -57,6 +58,15 @@ func (s *Supply) PutContent(k MessageKey, c *Content) {
 		s.contents = map[MessageKey]*Content{}
 	}
 	s.contents[k] = c
+}
+
+// PutFailed notes that the content of a message can't be read, and why.
+func (s *Supply) PutFailed(k MessageKey, err error) {
+	s.PutContent(k, nil)
+	if s.failed == nil {
+		s.failed = map[MessageKey]error{}
+	}
+	s.failed[k] = err
 }
 
 // PutDeferred supplies a message as the store has it; nil if it has none.
@@ -164,7 +174,7 @@ func (c *checker) claim(it *item) bool {
 }
 
 // content asks for the content of a message in memory, unless it is at hand. It
-// fails if the store has lost it.
+// fails if the store has lost it or can't read it.
 func (c *checker) content(it *item) error {
 	if it.content != nil {
 		return nil
@@ -174,10 +184,18 @@ func (c *checker) content(it *item) error {
 	switch {
 	case !asked:
 		c.need.Contents = append(c.need.Contents, k)
+	case content == nil && c.env.Supply.failed[k] != nil:
+		return c.env.Supply.failed[k]
 	case content == nil:
 		return fmt.Errorf("the store has lost the content of message %d", it.seq)
 	}
 	return nil
+}
+
+// unreadable reports whether the content of a message was asked for in vain.
+func (e *Env) unreadable(it *item) bool {
+	c, asked := e.Supply.content(it.key())
+	return it.content == nil && c == nil && asked
 }
 
 // content returns the content of a message, nil if it is not at hand.

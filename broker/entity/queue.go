@@ -112,7 +112,7 @@ func (q *Queue) Deadline() time.Time {
 			t = earlier(t, s.due[0].due)
 		}
 		if s.sweep == nil {
-			t = earlier(t, s.expiryDue)
+			t = earlier(t, s.sweepDue())
 		}
 	}
 	return t

@@ -159,18 +159,27 @@ func (q *Queue) Work(now time.Time) (w Work) {
 	return Work{}
 }
 
-// Failed gives up a [Work] whose read failed, so that it can be tried again.
-type Failed struct{ Work Work }
+// Failed gives up a [Work] whose read failed, so that it can be tried again: a sweep
+// not before Again, because nobody waits for it and others must not wait behind it.
+type Failed struct {
+	Work  Work
+	Again time.Time
+	// Damaged: what is at the place can't be read, now or later.
+	Damaged bool
+}
 
 func (o Failed) check(q *Queue, c *checker) error { return nil }
 
 func (o Failed) apply(q *Queue, env Env, d *Decision) {
 	switch s := q.subs[o.Work.Sub]; o.Work.Kind {
 	case RefillWork:
+		if s.refill != nil && o.Damaged {
+			s.stuck = s.refill.from
+		}
 		s.refill = nil
 	case SweepWork:
 		sw := s.sweep
-		s.sweep = nil
+		s.sweep, s.sweepAgain = nil, o.Again
 		s.expiryDue = earlier(s.expiryDue, sw.due)
 		if sw.rewound != nil && sw.rewound.before(s.swept) {
 			s.swept = *sw.rewound

@@ -45,6 +45,9 @@ func (o *Reserve) check(q *Queue, c *checker) error {
 			continue
 		}
 		if err := c.content(it); err != nil {
+			if n > 0 {
+				break // those before it first
+			}
 			return err
 		}
 		n++
@@ -53,8 +56,10 @@ func (o *Reserve) check(q *Queue, c *checker) error {
 }
 
 // lacks reports whether the window holds less than n messages while there may be
-// more in the store.
-func (s *sub) lacks(n int) bool { return len(s.window) < n && s.cursor != beyond }
+// more in the store. What can't be read is asked for when there is nothing else.
+func (s *sub) lacks(n int) bool {
+	return len(s.window) < n && s.cursor != beyond && (s.cursor != s.stuck || len(s.window) == 0)
+}
 
 func (o *Reserve) apply(q *Queue, env Env, d *Decision) {
 	s := q.subs[o.Sub]
@@ -65,10 +70,14 @@ func (o *Reserve) apply(q *Queue, env Env, d *Decision) {
 			s.passExpired(it, d)
 			continue
 		}
+		content := env.content(it)
+		if content == nil {
+			break // it can't be read
+		}
 		s.unwindow(it)
 		s.hold(it, reserved)
 		it.token = env.Token()
-		m := it.message(env.content(it))
+		m := it.message(content)
 		m.LockToken = it.token
 		s.dropContent(it)
 		r.items = append(r.items, it)

@@ -93,7 +93,7 @@ func (s *sub) settle(it *item, o Outcome, env Env, d *Decision) {
 	}
 	it.status.Properties = merge(it.status.Properties, o.Properties, false)
 	if o.Kind != Release && s.id == MainQueue {
-		if s.exhausts(it) {
+		if s.exhausts(it) && !env.unreadable(it) {
 			it.status.DeliveryCount++
 			s.deadLetter(it, exhausted(it, o.Exhausted), env.content(it), d)
 			return
@@ -106,6 +106,9 @@ func (s *sub) settle(it *item, o Outcome, env Env, d *Decision) {
 	}
 	if o.Kind == Abandon {
 		it.status.NotBefore = o.Backoff.after(env.Now, it.status.DeliveryCount)
+		if env.unreadable(it) {
+			it.status.NotBefore = env.Now.Add(unreadableRetry).UTC().Truncate(time.Millisecond)
+		}
 	}
 	s.unlocked(it, env, d)
 }
@@ -164,8 +167,9 @@ func (b Backoff) after(now time.Time, n uint32) time.Time {
 }
 
 // RunSettle settles messages that a run holds. With Seqs nil it settles all
-// that the run holds when it is applied, which may be none; otherwise each must
-// be held by the run.
+// that the run holds when it is applied, which may be none, and one that should be
+// dead-lettered for its last delivery and can't be read stays in the queue;
+// otherwise each must be held by the run.
 type RunSettle struct {
 	Sub     SubQueue
 	Run     RunID
@@ -181,7 +185,7 @@ func (o RunSettle) check(q *Queue, c *checker) error {
 	if o.Seqs == nil {
 		for _, seq := range q.HeldBy(o.Sub, o.Run) {
 			if it := s.known[seq]; c.claim(it) {
-				if err := s.need(c, it, o.Outcome); err != nil {
+				if err := s.need(c, it, o.Outcome); err != nil && o.Outcome.Kind == DeadLetter {
 					return err
 				}
 			}

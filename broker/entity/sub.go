@@ -19,6 +19,7 @@ type sub struct {
 	// there are none.
 	cursor int64
 	refill *refill
+	stuck  int64 // a cursor at which nothing can be read; 0: none is known
 	tokens map[LockToken]*item
 	runs   map[RunID]map[int64]*item
 	due    dueHeap
@@ -31,6 +32,8 @@ type sub struct {
 	expiryDue time.Time
 	swept     Expiry
 	sweep     *sweep
+	// sweepAgain: no sweep before, because one has failed.
+	sweepAgain time.Time
 
 	consumers []*Consumer // those with credit
 	turn      int         // whose turn it is

@@ -234,6 +234,7 @@ func receive(ctx context.Context, e *env, v *config.Values, operands []string) i
 	}
 	defer r.Close(context.WithoutCancel(ctx))
 	var all []*azservicebus.ReceivedMessage
+	var failed error
 	wait := v.Duration("wait")
 	for len(all) < v.Int("count") {
 		wctx, cancel := context.WithTimeout(ctx, wait)
@@ -243,10 +244,13 @@ func receive(ctx context.Context, e *env, v *config.Values, operands []string) i
 		if errors.Is(err, context.DeadlineExceeded) {
 			break
 		}
-		if err != nil {
-			return e.fail(fmt.Errorf("receive from %s: %w", operands[0], err))
+		if failed = err; err != nil {
+			break
 		}
 		wait = min(wait, time.Second) // the rest is there already or not at all
+	}
+	if failed != nil && len(all) == 0 {
+		return e.fail(fmt.Errorf("receive from %s: %w", operands[0], failed))
 	}
 	if code := printMessages(e, v, all); code != exitOK {
 		return code
@@ -255,6 +259,9 @@ func receive(ctx context.Context, e *env, v *config.Values, operands []string) i
 		if err := r.CompleteMessage(ctx, m, nil); err != nil {
 			return e.fail(fmt.Errorf("complete message %s: %w", m.MessageID, err))
 		}
+	}
+	if failed != nil { // behind those that came
+		return e.fail(fmt.Errorf("receive from %s: %w", operands[0], failed))
 	}
 	return exitOK
 }

@@ -27,6 +27,7 @@ var arrows = map[string][]string{
 	"held":       {},
 	"listen":     {"held"},
 	"memory":     {},
+	"health":     {},
 	"config":     {},
 	"auth":       {},
 

@@ -463,3 +463,38 @@ func TestRefusedEffects(t *testing.T) {
 		w.engine.Stop(0)
 	})
 }
+
+// TestEndWaitsForReads: a run whose messages can't be read at the moment does not end
+// without them; one that is stopped meanwhile ends after the next start.
+func TestEndWaitsForReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := enginetest.NewMemory(nil)
+		w := newWorld(t, memory, pipelineJSON("p", webA))
+		w.register("WebActivity", func(context.Context, *activity.Call) activity.Result { return activity.Result{} })
+		failing, settled := 3, 0
+		w.options.Finish = func(json.RawMessage, string, engine.Outcome) (commit.Effect, error) {
+			return effect(func(*commit.Unit) (func(), error) {
+				if failing--; failing >= 0 {
+					return nil, fmt.Errorf("queue: %w", commit.ErrUnread)
+				}
+				settled++
+				return func() {}, nil
+			}), nil
+		}
+		w.start()
+		id := w.create("p", nil, engine.RunOptions{Binding: json.RawMessage(`1`)})
+		if got := w.wait(id); got != run.Succeeded || settled != 1 {
+			t.Errorf("status %s after %d settlements, want Succeeded after one", got, settled)
+		}
+		failing = 1 << 30
+		id = w.create("p", nil, engine.RunOptions{Binding: json.RawMessage(`1`)})
+		time.Sleep(time.Minute)
+		w.engine.Stop(0)
+		failing = 0
+		w.start()
+		if got := w.wait(id); got != run.Succeeded || settled != 2 {
+			t.Errorf("after the next start: status %s, %d settlements, want Succeeded and two", got, settled)
+		}
+		w.engine.Stop(0)
+	})
+}

@@ -371,8 +371,8 @@ func (r *runner) finish(last *run.Finished) {
 		r.journal.ended(record)
 	}
 	if effect := r.finishEffect(); effect != nil {
-		err := r.journal.stage(effect, write)
-		if err == nil {
+		err := r.stageEnd(effect, write)
+		if err == nil || errors.Is(err, commit.ErrUnread) {
 			return
 		}
 		r.e.o.Logger.Error("run ends without settling its messages", "run", r.id, "pipeline", r.pipeline,

@@ -1,0 +1,119 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"switchyard/broker/entity"
+	"switchyard/commit"
+)
+
+// ErrDamaged: messages of the entity can't be read, now or later.
+var ErrDamaged = commit.ErrDamaged
+
+const (
+	// tellEvery is how much time passes between two lines of the log about one entity
+	// whose messages can't be read, however often somebody tries.
+	tellEvery = time.Minute
+	// patience is how many reads in a row may fail for another reason than damage,
+	// readRetry apart, before those who wait for messages are told.
+	patience = 3
+)
+
+// trouble is what an entity knows about reads of its messages that failed.
+type trouble struct {
+	damage error     // the last damage that was found; nil: none
+	closed error     // it could not be opened: nothing is known of its messages
+	told   time.Time // of the last line in the log
+	failed int       // reads for waiting consumers that failed in a row
+}
+
+// Damage says of every entity with messages that can't be read which one it is and
+// what is wrong, in the order of their numbers. It is for the health of the process.
+func (b *Broker) Damage() (found []string) {
+	for _, e := range b.messageStores() {
+		e.mu.Lock()
+		if err := e.trouble.damage; err != nil && !e.deleted {
+			found = append(found, fmt.Sprintf("queue %q of namespace %q: %v", e.path, e.namespace.name, err))
+		}
+		e.mu.Unlock()
+	}
+	return found
+}
+
+// readFailed notes a failed read and returns the error for who wanted to read: it
+// names the entity, once, and says whether trying again may help.
+func (e *messageStore) readFailed(what string, err error) error {
+	if err == nil || errors.Is(err, ErrEntityDeleted) || errors.Is(err, ErrMessageNotFound) {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.noteFailed(what, err)
+}
+
+// noteFailed is readFailed with mu held.
+func (e *messageStore) noteFailed(what string, err error) error {
+	damaged := errors.Is(err, ErrDamaged)
+	if damaged {
+		e.trouble.damage = err
+	} else {
+		err = fmt.Errorf("%w: %w", commit.ErrUnread, err)
+	}
+	if now := e.b.Now(); e.trouble.told.IsZero() || now.Sub(e.trouble.told) >= tellEvery {
+		e.trouble.told = now
+		line := "messages can't be read"
+		if damaged {
+			line += "; those before and behind the damage can be peeked by number, and the queue can be deleted"
+		}
+		e.b.logger.Error(line, "queue", e.path, "namespace", e.namespace.name, "error", err)
+	}
+	return fmt.Errorf("queue %q: %s can't be read: %w", e.path, what, err)
+}
+
+// workFailed gives up a piece of work. Who waits for messages that are damaged learns
+// it at once, instead of waiting for what does not come; of another failure when it
+// has repeated itself. The caller must sync the unit.
+func (e *messageStore) workFailed(w entity.Work, err error, now time.Time) *commit.Unit {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.deleted {
+		return nil
+	}
+	err = e.noteFailed("its messages", err)
+	damaged := errors.Is(err, ErrDamaged)
+	again := now.Add(readRetry)
+	if damaged {
+		again = now.Add(tellEvery)
+	}
+	u := &commit.Unit{}
+	e.apply(u, entity.Env{Now: now, Token: e.b.token}, entity.Failed{Work: w, Again: again, Damaged: damaged})
+	if w.Kind == entity.LoadWork || w.Kind == entity.RefillWork {
+		if e.trouble.failed++; damaged || e.trouble.failed >= patience {
+			e.trouble.failed = 0
+			for _, c := range slices.Clone(e.consumers) {
+				if c.sub == w.Sub && c.c.Credit() > 0 {
+					e.end(u, c, err)
+				}
+			}
+		} else {
+			e.paused = again
+			e.b.timers.set(e, again)
+		}
+	}
+	e.settleDown(now)
+	if u.Empty() {
+		return nil
+	}
+	e.b.log.Submit(u)
+	return u
+}
+
+// damagedStore is an entity that can't be opened. The others go on; it answers every
+// operation but its deletion with what is wrong.
+func (e *messageStore) damagedStore(err error) {
+	e.trouble.damage, e.trouble.closed = err, err
+	e.b.logger.Error("a queue can't be opened", "queue", e.path, "namespace", e.namespace.name, "error", err)
+}

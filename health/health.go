@@ -1,0 +1,39 @@
+// Package health answers GET /health: 200 while nothing is known to be wrong, 503
+// with what is. It has no goroutines; the packages that know of a trouble keep it.
+package health
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// A Cause says in sentences what is wrong at the moment, and nothing if all is well.
+// It may be called at any time and must not wait.
+type Cause func() []string
+
+// status is the answer. The first two members are those of Microsoft's emulator.
+type status struct {
+	Status  string   `json:"status"`
+	Message string   `json:"message"`
+	Causes  []string `json:"causes,omitempty"`
+}
+
+// Handler answers for all causes together.
+func Handler(causes ...Cause) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s, code := status{Status: "healthy", Message: "Service is healthy."}, http.StatusOK
+		for _, f := range causes {
+			s.Causes = append(s.Causes, f()...)
+		}
+		if len(s.Causes) > 0 {
+			s.Status, code = "unhealthy", http.StatusServiceUnavailable
+			s.Message = "Service is unhealthy: " + strings.Join(s.Causes, "; ")
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		_ = e.Encode(s) // the client may be gone
+	})
+}

@@ -1,0 +1,31 @@
+package health
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestHandler(t *testing.T) {
+	well := func() []string { return nil }
+	damaged := func() []string { return []string{`queue "q" <1>`} }
+	for _, c := range []struct {
+		causes []Cause
+		code   int
+		body   string
+	}{
+		{nil, http.StatusOK, `{"status":"healthy","message":"Service is healthy."}`},
+		{[]Cause{well, well}, http.StatusOK, `{"status":"healthy","message":"Service is healthy."}`},
+		{[]Cause{well, damaged}, http.StatusServiceUnavailable,
+			`{"status":"unhealthy","message":"Service is unhealthy: queue \"q\" <1>","causes":["queue \"q\" <1>"]}`},
+		{[]Cause{damaged, damaged}, http.StatusServiceUnavailable,
+			`{"status":"unhealthy","message":"Service is unhealthy: queue \"q\" <1>; queue \"q\" <1>","causes":["queue \"q\" <1>","queue \"q\" <1>"]}`},
+	} {
+		w := httptest.NewRecorder()
+		Handler(c.causes...).ServeHTTP(w, httptest.NewRequest("GET", "/health", nil))
+		if got := strings.TrimSpace(w.Body.String()); w.Code != c.code || got != c.body {
+			t.Errorf("with %d causes: %d %s, want %d %s", len(c.causes), w.Code, got, c.code, c.body)
+		}
+	}
+}
