@@ -28,6 +28,8 @@ type Options struct {
 	// is answered as it is, any other as 401 InvalidAuthenticationToken. It is
 	// called only if there is an Authorization header.
 	Authenticate func(r *http.Request) (Caller, error)
+	// Authorizer decides what a caller may do. Nil, for development: everything.
+	Authorizer Authorizer
 	// TenantID and DefaultSubscriptionID are GUIDs.
 	TenantID              string
 	DefaultSubscriptionID string

@@ -41,6 +41,9 @@ type Caller struct {
 	AppID    string
 	TenantID string
 	Name     string
+	// Operator says that it is the process itself, or who may read its data
+	// directory: nothing is refused.
+	Operator bool
 }
 
 // Param returns a query parameter, ignoring the case of its name; "" if it is

@@ -66,8 +66,12 @@ func (k *Kernel) serve(w http.ResponseWriter, hr *http.Request, requestID string
 	if r.APIVersion, err = checkVersion(r.Query); err != nil {
 		return nil, err
 	}
+	shown := accessAll
 	if !r.anonymous() {
 		if r.Caller, err = k.authenticate(hr, r.BaseURL); err != nil {
+			return nil, err
+		}
+		if shown, err = k.authorize(r); err != nil {
 			return nil, err
 		}
 	}
@@ -77,6 +81,9 @@ func (k *Kernel) serve(w http.ResponseWriter, hr *http.Request, requestID string
 		}
 	}
 	resp, err := k.Dispatch(hr.Context(), r)
+	if err == nil && shown == accessReadable {
+		resp = k.readable(r.Caller, resp)
+	}
 	if err == nil && hr.Method == http.MethodHead && resp.Status == http.StatusOK {
 		resp = &Response{Status: http.StatusNoContent, Header: resp.Header} // [ARM 5.2]
 	}

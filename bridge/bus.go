@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"switchyard/auth"
 	"switchyard/broker"
@@ -19,13 +20,17 @@ type Keys interface {
 	VerifyKey(ns, keyName, key string) (auth.Grant, error)
 }
 
-// Options are what a [Bus] needs. All are required.
+// Options are what a [Bus] needs. All are required but Roles.
 type Options struct {
 	Broker *broker.Broker
 	Keys   Keys
 	Logger *slog.Logger
 	// Namespace finds the namespace that the host of a linked service means.
 	Namespace func(host string) (string, error)
+	// Roles returns what the identity of a factory may do with an entity of a
+	// namespace, by role assignments; the principal is its object id. Nil, for
+	// development: everything.
+	Roles func(factory, ns, path string) (rights auth.Rights, principal string, err error)
 }
 
 // A Bus lets the factory send to, take from and settle in the broker. It is an
@@ -36,12 +41,14 @@ type Bus struct{ o Options }
 func New(o Options) *Bus { return &Bus{o} }
 
 // namespace finds the namespace that an endpoint means and checks that the
-// endpoint's key has one of the rights.
-func (b *Bus) namespace(e activity.Endpoint, wanted auth.Rights) (string, error) {
+// endpoint's key, or the factory's identity, has one of the rights on an entity.
+func (b *Bus) namespace(e activity.Endpoint, path string, wanted auth.Rights) (string, error) {
 	if e.ConnectionString == "" {
-		// The factory's identity has the data owner's role on the namespaces that
-		// are served here.
-		return b.o.Namespace(e.FullyQualifiedNamespace)
+		ns, err := b.o.Namespace(e.FullyQualifiedNamespace)
+		if err != nil || b.o.Roles == nil {
+			return ns, err
+		}
+		return ns, b.authorize(e.Factory, ns, path, wanted)
 	}
 	cs, err := auth.ParseConnectionString(e.ConnectionString)
 	if err != nil {
@@ -65,9 +72,21 @@ func (b *Bus) namespace(e activity.Endpoint, wanted auth.Rights) (string, error)
 	return ns, nil
 }
 
+// roleFor is the role that gives a right and no other.
+var roleFor = map[auth.Rights]string{auth.Send: auth.RoleDataSender, auth.Listen: auth.RoleDataReceiver}
+
+func (b *Bus) authorize(factory, ns, path string, wanted auth.Rights) error {
+	have, principal, err := b.o.Roles(factory, ns, strings.ToLower(path))
+	if err == nil && !have.Allows(wanted) {
+		err = fmt.Errorf("unauthorized access: '%s' claim(s) are required on %s of namespace %s: assign the role %s to the identity of data factory %s, object id %s",
+			wanted, path, ns, roleFor[wanted], factory, principal)
+	}
+	return err
+}
+
 // queue finds a queue to take messages from.
 func (b *Bus) queue(e activity.Endpoint, path string) (*broker.Queue, error) {
-	ns, err := b.namespace(e, auth.Listen)
+	ns, err := b.namespace(e, path, auth.Listen)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +103,7 @@ func (b *Bus) named(ns, path string) (*broker.Queue, error) {
 
 // sender finds what can be sent to: a queue or a topic.
 func (b *Bus) sender(e activity.Endpoint, path string) (broker.Sender, error) {
-	ns, err := b.namespace(e, auth.Send)
+	ns, err := b.namespace(e, path, auth.Send)
 	if err != nil {
 		return nil, err
 	}

@@ -3,10 +3,12 @@ package bridge
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"switchyard/auth"
 	"switchyard/broker"
 	"switchyard/pipeline/activity"
 	"switchyard/value"
@@ -39,6 +41,49 @@ func TestEndpoints(t *testing.T) {
 		_, err = (&source{bus: w.Bus, endpoint: c.endpoint, queue: "in"}).Reserve(1)
 		wantError(t, c.name+": take", err, c.take)
 	}
+}
+
+// TestRolesOfFactories: what a factory's identity may do by its roles, where they
+// decide. A trigger's queue is looked at for each batch: a role that is taken away
+// ends it.
+func TestRolesOfFactories(t *testing.T) {
+	w := newWorld(t)
+	none := "assign the role Azure Service Bus Data "
+	for _, c := range []struct {
+		rights     auth.Rights
+		send, take string
+	}{
+		{auth.Manage | auth.Send | auth.Listen, "", ""},
+		{auth.Send, "", none + "Receiver to the identity of data factory df, object id p-df"},
+		{auth.Listen, none + "Sender to the identity of data factory df, object id p-df", ""},
+		{0, none + "Sender", none + "Receiver"},
+	} {
+		var asked []string
+		bus := w.Bus.o
+		bus.Roles = func(factory, ns, path string) (auth.Rights, string, error) {
+			asked = append(asked, factory+" "+ns+" "+path)
+			return c.rights, "p-" + factory, nil
+		}
+		e := home
+		e.Factory = "df"
+		_, err := New(bus).Effect("", activity.Send{Endpoint: e, Queue: "Out"})
+		wantError(t, fmt.Sprintf("%v: send", c.rights), err, c.send)
+		src := &source{bus: New(bus), endpoint: e, queue: "in"}
+		_, err = src.Reserve(1)
+		wantError(t, fmt.Sprintf("%v: take", c.rights), err, c.take)
+		if _, err := src.exists(); err != nil {
+			t.Errorf("%v: the queue is there: %v", c.rights, err)
+		}
+		if want := "[df ns-one out df ns-one in]"; fmt.Sprint(asked) != want {
+			t.Errorf("asked for %v, want %s", asked, want)
+		}
+	}
+	bus := w.Bus.o
+	bus.Roles = func(string, string, string) (auth.Rights, string, error) {
+		return auth.Send, "", errors.New("data factory df has no managed identity")
+	}
+	_, err := New(bus).Effect("", activity.Send{Endpoint: home, Queue: "out"})
+	wantError(t, "without identity", err, "no managed identity")
 }
 
 // wantError checks that an error has a text in it; "" is for none.

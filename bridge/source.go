@@ -23,6 +23,18 @@ type source struct {
 
 func (s *source) open() (*broker.Queue, error) { return s.bus.queue(s.endpoint, s.queue) }
 
+// exists finds the queue whatever the factory's identity may do with it.
+func (s *source) exists() (*broker.Queue, error) {
+	if s.endpoint.ConnectionString != "" {
+		return s.open()
+	}
+	ns, err := s.bus.o.Namespace(s.endpoint.FullyQualifiedNamespace)
+	if err != nil {
+		return nil, err
+	}
+	return s.bus.named(ns, s.queue)
+}
+
 // OnReady implements [trigger.Source].
 func (s *source) OnReady(f func()) (cancel func()) {
 	s.mu.Lock()

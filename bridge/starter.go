@@ -42,7 +42,7 @@ func (x Starter) source(f *pipeline.Factory, t *pipeline.Trigger) (*source, erro
 		return nil, fmt.Errorf("linked service %s is of type %s, not %s",
 			ref.Name, l.Type, pipeline.TypeAzureServiceBus)
 	}
-	ep, fail := activity.EndpointOf(l.Name, l.TypeProperties)
+	ep, fail := activity.EndpointOf(f.Name, l.Name, l.TypeProperties)
 	if fail != nil {
 		return nil, fail
 	}
@@ -50,7 +50,8 @@ func (x Starter) source(f *pipeline.Factory, t *pipeline.Trigger) (*source, erro
 }
 
 // Check returns an error for every started trigger of a folder that would find no
-// queue, with its file.
+// queue, with its file. A right that the factory's identity lacks is none: the
+// identity is made with the factory, and roles are assigned to it later.
 func (x Starter) Check(f *pipeline.Factory) error {
 	var errs []error
 	for _, t := range f.Triggers {
@@ -59,7 +60,7 @@ func (x Starter) Check(f *pipeline.Factory) error {
 		}
 		src, err := x.source(f, t)
 		if err == nil {
-			_, err = src.open()
+			_, err = src.exists()
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: $.properties.typeProperties: trigger %s: %w", t.File, t.Name, err))

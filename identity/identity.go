@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"switchyard/arm"
+	"switchyard/arm/resourcesrp"
 	"switchyard/auth/identityhttp"
 	"switchyard/auth/issuer"
 	"switchyard/pipeline/factory"
@@ -88,6 +89,7 @@ func Open(o Options) (_ *Identities, err error) {
 			return nil, fmt.Errorf("applications that may log in: %w", err)
 		}
 	}
+	i.warn()
 	if i.tenant, err = i.guid(keptTenant); err != nil {
 		return nil, err
 	}
@@ -132,9 +134,41 @@ func (i *Identities) SubscriptionID() string { return i.subscription }
 // Issuer makes and verifies the tokens.
 func (i *Identities) Issuer() *issuer.Lazy { return i.issuer }
 
+// Strict reports whether only registered applications log in.
+func (i *Identities) Strict() bool { return i.applications != nil }
+
+// Grants are the roles that the file of registered applications gives them.
+func (i *Identities) Grants() []resourcesrp.Grant {
+	if !i.Strict() {
+		return nil
+	}
+	var all []resourcesrp.Grant
+	for _, a := range i.applications.List() {
+		for _, r := range a.Roles {
+			all = append(all, resourcesrp.Grant{PrincipalID: issuer.ObjectID(a.ID), Role: r.Role, Scope: r.Scope})
+		}
+	}
+	return all
+}
+
+// warn tells of applications that can log in and, but for assigned roles, no more.
+func (i *Identities) warn() {
+	if !i.Strict() {
+		return
+	}
+	for _, a := range i.applications.List() {
+		if len(a.Roles) == 0 {
+			i.o.Logger.Warn("a registered application has no roles in the file: it may do what role assignments allow it; "+
+				`add "roles": [{"role": "Reader", "scope": "/"}] or assign roles to its object id`,
+				"application", a.ID, "object", issuer.ObjectID(a.ID))
+		}
+	}
+}
+
 // Self is the process as a caller of its own resource manager.
 func (i *Identities) Self() arm.Caller {
-	return arm.Caller{ObjectID: developer.PrincipalID, AppID: developer.ClientID, TenantID: i.tenant, Name: "Switchyard"}
+	return arm.Caller{ObjectID: developer.PrincipalID, AppID: developer.ClientID, TenantID: i.tenant,
+		Name: "Switchyard", Operator: true}
 }
 
 // Authenticate tells who makes a request to the resource manager.

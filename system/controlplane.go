@@ -12,6 +12,7 @@ import (
 	"switchyard/arm/datafactoryrp"
 	"switchyard/arm/resourcesrp"
 	"switchyard/arm/servicebusrp"
+	"switchyard/auth"
 	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/health"
@@ -36,8 +37,11 @@ func (s *System) openControlPlane(context.Context) (err error) {
 	}
 	c := &s.control
 	records := records{s.store}
-	if c.resources, err = resourcesrp.New(resourcesrp.Options{Store: records, Log: s.store, Clock: s.clock}); err != nil {
-		return err
+	c.resources, err = resourcesrp.New(resourcesrp.Options{
+		Store: records, Log: s.store, Clock: s.clock, Grants: s.identities.Grants(),
+	})
+	if err != nil {
+		return fmt.Errorf("roles: %w", err)
 	}
 	c.bus, err = servicebusrp.New(servicebusrp.Options{
 		Store: records, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand, Broker: s.broker, Topics: s.broker,
@@ -50,18 +54,19 @@ func (s *System) openControlPlane(context.Context) (err error) {
 	// In the order in which a group's deletion asks them: factories before the
 	// namespaces that their runs hold messages of.
 	providers := append([]arm.Provider{datafactoryrp.New(s.factories, runs), c.bus}, c.resources.Providers()...)
+	var authorizer arm.Authorizer
+	var dataRoles auth.RoleSource
+	if s.identities.Strict() {
+		authorizer, dataRoles = c.resources.Roles(), entityRoles{c}
+	}
 	c.kernel, err = arm.NewKernel(arm.Options{
-		Store: records, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand, Providers: providers,
+		Authorizer: authorizer, Store: records, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand, Providers: providers,
 		Authenticate: s.identities.Authenticate, TenantID: s.identities.TenantID(), DefaultSubscriptionID: s.subscription,
 	})
 	if err != nil {
 		return err
 	}
-	if s.o.Applications == nil {
-		s.auth.AcceptBearer(s.identities.Issuer(), nil)
-	} else {
-		s.auth.AcceptBearer(s.identities.Issuer(), dataRoles{c})
-	}
+	s.auth.AcceptBearer(s.identities.Issuer(), dataRoles)
 	s.dialects.options = servicebus.Options{Broker: s.broker, Auth: s.auth, Clock: s.clock, Logger: s.log, Rand: s.o.Rand}
 	s.dialects.server = listen.Server{
 		Logger: s.log, TLS: c.certs.Config(), Now: clock.Wall{}.Now,
@@ -125,14 +130,26 @@ func (s *System) namespaceChanged(ns string, deleted bool) {
 	s.publish()
 }
 
-// dataRoles tells which roles of the data plane a principal has, in strict mode.
-type dataRoles struct{ c *controlPlane }
+// entityRoles tells which roles of the data plane a principal has, in strict mode.
+type entityRoles struct{ c *controlPlane }
 
 // DataRoles implements [auth.RoleSource].
-func (d dataRoles) DataRoles(objectID, ns, path string) []string {
+func (d entityRoles) DataRoles(objectID, ns, path string) []string {
 	id, err := d.c.bus.NamespaceID(ns)
 	if err != nil {
 		return nil
 	}
 	return d.c.resources.Roles().At(objectID, id, path)
+}
+
+// factoryRights tells what a factory's identity may do with an entity, in strict mode.
+func (s *System) factoryRights(factory, ns, path string) (rights auth.Rights, principal string, err error) {
+	id, err := s.identities.OfFactory(factory, "")
+	if err != nil {
+		return 0, "", err
+	}
+	for _, role := range (entityRoles{&s.control}).DataRoles(id.PrincipalID, ns, path) {
+		rights |= auth.RoleRights(role)
+	}
+	return rights, id.PrincipalID, nil
 }

@@ -173,7 +173,11 @@ func (s *System) startBroker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.bus = bridge.New(bridge.Options{Broker: b, Keys: s.auth, Logger: s.log, Namespace: s.ports.Named})
+	bus := bridge.Options{Broker: b, Keys: s.auth, Logger: s.log, Namespace: s.ports.Named}
+	if s.identities.Strict() {
+		bus.Roles = s.factoryRights
+	}
+	s.bus = bridge.New(bus)
 	if err := b.AccessRules(s.keys.Load); err != nil {
 		return err
 	}

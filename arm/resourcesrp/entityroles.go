@@ -11,10 +11,11 @@ import (
 // namespace itself if that is "", by assignments there or above.
 func (a *Roles) At(principalID string, namespace arm.ResourceID, path string) []string {
 	var names []string
-	for _, x := range a.Assignments(principalID) {
-		role, ok := LookUpRole(x.RoleID[strings.LastIndexByte(x.RoleID, '/')+1:])
-		if ok && coversEntity(x.Scope, namespace.String(), path) {
-			names = append(names, role.Name)
+	for _, d := range roleDefinitions {
+		if a.has(principalID, func(e entry) bool {
+			return e.RoleID == d.ID && coversEntity(e.Scope, namespace.String(), path)
+		}) {
+			names = append(names, d.Name)
 		}
 	}
 	return names

@@ -12,11 +12,13 @@ import (
 	"switchyard/value"
 )
 
-// Options is what [New] needs; all of it is required.
+// Options is what [New] needs; all of it is required but Grants.
 type Options struct {
 	Store arm.Store
 	Log   commit.Log
 	Clock arm.Clock
+	// Grants are roles beside those that are assigned.
+	Grants []Grant
 }
 
 // Resources is the provider Microsoft.Resources. It implements [arm.Provider],

@@ -44,6 +44,7 @@ const (
 // concurrent use.
 type Roles struct {
 	store arm.Store
+	given []entry // by who starts the process; not changed
 	mu    sync.RWMutex
 	byKey map[string]entry // guarded by mu; by ID in lower case
 }
@@ -54,8 +55,12 @@ type entry struct {
 }
 
 func newRoles(o Options) (*Roles, error) {
-	a := &Roles{store: o.Store, byKey: map[string]entry{}}
-	err := o.Store.List(assignmentPrefix, func(_ string, val []byte) error {
+	given, err := grants(o.Grants)
+	if err != nil {
+		return nil, err
+	}
+	a := &Roles{store: o.Store, given: given, byKey: map[string]entry{}}
+	err = o.Store.List(assignmentPrefix, func(_ string, val []byte) error {
 		var r assignmentRecord
 		if err := json.Unmarshal(val, &r); err != nil {
 			return err
@@ -83,16 +88,20 @@ func scopeID(s string) (arm.ResourceID, error) {
 	return arm.ParseID(s)
 }
 
-// Assignments returns the assignments of a principal, or of all if it is "", in
-// the order of their scopes and names.
-func (a *Roles) Assignments(principalID string) []RoleAssignment {
-	var out []RoleAssignment
-	for _, e := range a.entries(func(e entry) bool {
-		return principalID == "" || strings.EqualFold(e.PrincipalID, principalID)
-	}) {
-		out = append(out, e.RoleAssignment)
+// has reports whether one of the roles of a principal, assigned or given, is wanted.
+func (a *Roles) has(principalID string, want func(entry) bool) bool {
+	of := func(e entry) bool { return strings.EqualFold(e.PrincipalID, principalID) && want(e) }
+	if slices.ContainsFunc(a.given, of) {
+		return true
 	}
-	return out
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	for _, e := range a.byKey {
+		if of(e) {
+			return true
+		}
+	}
+	return false
 }
 
 func (a *Roles) entries(want func(entry) bool) []entry {

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,8 +37,17 @@ type Application struct {
 	// Keys are the certificates or RSA public keys, in PEM, with which it signs
 	// assertions.
 	Keys []string `json:"keys,omitempty"`
+	// Roles are what it may do beside what role assignments give its principal.
+	Roles []ApplicationRole `json:"roles,omitempty"`
 
 	keys []*rsa.PublicKey // of Keys
+}
+
+// An ApplicationRole is a built-in role of Azure that an application has from the
+// start: the first owner, who can assign roles to others.
+type ApplicationRole struct {
+	Role  string `json:"role"`            // name or GUID
+	Scope string `json:"scope,omitempty"` // resource ID; default: everything
 }
 
 // Applications are the registered ones.
@@ -46,7 +56,16 @@ type Applications struct {
 	dummy string                 // what the secret of an unknown application is compared with
 }
 
-// ParseApplications reads {"applications":[{"id","secretHashes":[…],"keys":[…]}]}.
+// List returns the applications in the order of their ids.
+func (s *Applications) List() []Application {
+	var all []Application
+	for _, id := range slices.Sorted(maps.Keys(s.byID)) {
+		all = append(all, s.byID[id])
+	}
+	return all
+}
+
+// ParseApplications reads {"applications":[{"id","secretHashes":[…],"keys":[…],"roles":[{"role","scope"}]}]}.
 // Unknown members are refused. Errors wrap [ErrApplication].
 func ParseApplications(b []byte) (*Applications, error) {
 	var file struct {
@@ -90,6 +109,11 @@ func (a *Application) parse() error {
 	for _, h := range a.SecretHashes {
 		if _, _, _, err := parseHash(h); err != nil {
 			return err
+		}
+	}
+	for _, r := range a.Roles {
+		if r.Role == "" {
+			return errors.New("one of its roles has no name: it is {\"role\",\"scope\"}")
 		}
 	}
 	a.keys = nil

@@ -58,7 +58,7 @@ var arrows = map[string][]string{
 	"ports":            {"commit", "listen"},
 	"deploy":           {"broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
 	"deploy/provision": {"arm", "auth", "broker", "commit", "deploy", "pipeline", "pipeline/factory", "value"},
-	"identity":         {"arm", "auth/identityhttp", "auth/issuer", "pipeline/factory"},
+	"identity":         {"arm", "arm/resourcesrp", "auth/identityhttp", "auth/issuer", "pipeline/factory"},
 	"store":            {"clock", "commit", "broker", "pipeline/engine"},
 	"system":           {"..."},
 
@@ -82,7 +82,7 @@ var arrows = map[string][]string{
 var onlyFrom = map[string][]string{
 	"store":             {"system"},
 	"servicebus":        {"system", "bridge"},
-	"arm/resourcesrp":   {"system"},
+	"arm/resourcesrp":   {"system", "identity"},
 	"arm/servicebusrp":  {"system"},
 	"arm/datafactoryrp": {"system"},
 	"deploy/provision":  {"system"},

@@ -47,6 +47,7 @@ func (Settle) op() {}
 // Endpoint is the namespace of a linked service of type AzureServiceBus: either
 // a host name, used with the factory's identity, or a connection string.
 type Endpoint struct {
+	Factory                 string // whose identity that is
 	FullyQualifiedNamespace string
 	ConnectionString        string
 }

@@ -133,22 +133,22 @@ func endpoint(c *Call, fail *failure) Endpoint {
 			l.Name, l.Type, c.ActivityName))
 		return Endpoint{}
 	}
-	ep, err := EndpointOf(l.Name, l.TypeProperties)
+	ep, err := EndpointOf(c.Factory, l.Name, l.TypeProperties)
 	if err != nil {
 		fail.set(err)
 	}
 	return ep
 }
 
-// EndpointOf reads the resolved typeProperties of a linked service of type
+// EndpointOf reads the resolved typeProperties of a factory's linked service of type
 // AzureServiceBus.
-func EndpointOf(name string, typeProperties *value.Object) (Endpoint, *Error) {
+func EndpointOf(factory, name string, typeProperties *value.Object) (Endpoint, *Error) {
 	in := readInput(typeProperties, "a linked service")
 	if host, _ := in.text("fullyQualifiedNamespace"); host != "" || in.fail.err != nil {
-		return Endpoint{FullyQualifiedNamespace: host}, in.fail.err
+		return Endpoint{Factory: factory, FullyQualifiedNamespace: host}, in.fail.err
 	}
 	if _, ok := in.Value("connectionString"); ok {
-		return Endpoint{ConnectionString: in.secret("connectionString")}, in.fail.err
+		return Endpoint{Factory: factory, ConnectionString: in.secret("connectionString")}, in.fail.err
 	}
 	return Endpoint{}, failf(codeInvalid,
 		"The linked service '%s' has neither 'fullyQualifiedNamespace' nor 'connectionString'.", name)

@@ -129,16 +129,16 @@ func TestServiceBusSettle(t *testing.T) {
 
 func TestEndpointOf(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
-		{`{"fullyQualifiedNamespace":"h"}`, "{h }"},
-		{`{"connectionString":"Endpoint=sb://h/"}`, "{ Endpoint=sb://h/}"},
-		{`{"connectionString":{"type":"SecureString","value":"Endpoint=sb://h/"}}`, "{ Endpoint=sb://h/}"},
+		{`{"fullyQualifiedNamespace":"h"}`, "{f h }"},
+		{`{"connectionString":"Endpoint=sb://h/"}`, "{f  Endpoint=sb://h/}"},
+		{`{"connectionString":{"type":"SecureString","value":"Endpoint=sb://h/"}}`, "{f  Endpoint=sb://h/}"},
 	} {
-		e, err := activity.EndpointOf("l", parse(t, c.in))
+		e, err := activity.EndpointOf("f", "l", parse(t, c.in))
 		if got := fmt.Sprint(e); err != nil || got != c.want {
 			t.Errorf("%s: got %s, %v, want %s", c.in, got, err, c.want)
 		}
 	}
-	if _, err := activity.EndpointOf("l", &value.Object{}); err == nil || !strings.Contains(err.Message, "'l'") {
+	if _, err := activity.EndpointOf("f", "l", &value.Object{}); err == nil || !strings.Contains(err.Message, "'l'") {
 		t.Errorf("empty: got %v, want an error that names it", err)
 	}
 }
