@@ -109,10 +109,3 @@ func (b *Budget) exceeded(format string, limit int64) error {
 	err.Code = CodeLimitExceeded
 	return err
 }
-
-// scratch returns a function that gives the bytes back that are charged until it
-// is called: for results that nobody keeps.
-func (b *Budget) scratch() (release func()) {
-	left := b.bytes
-	return func() { b.bytes = left }
-}

@@ -21,12 +21,12 @@ func fnContains(c *call) (value.Value, error) {
 		}
 		return strings.Contains(v, search), nil
 	case value.Array:
+		if m := c.members(len(v)); m != nil {
+			return m.hasElement(c.ev, v, c.args[1])
+		}
 		for _, e := range v {
-			if err := c.ev.spend(1); err != nil {
-				return nil, err
-			}
-			if value.Equal(e, c.args[1]) {
-				return true, nil
+			if same, err := c.ev.equal(e, c.args[1]); same || err != nil {
+				return same, err
 			}
 		}
 		return false, nil
@@ -35,8 +35,11 @@ func fnContains(c *call) (value.Value, error) {
 		if !ok {
 			return nil, c.wrong(1, "a string")
 		}
-		_, found := v.Lookup(key)
-		return found, nil
+		if m := c.members(v.Len()); m != nil {
+			return m.hasName(c.ev, v, key)
+		}
+		_, found, err := c.ev.lookup(v, key)
+		return found, err
 	}
 	return nil, errorf(
 		"The function 'contains' expects its first argument 'collection' to be a dictionary (object), an array or a string. The provided value is of type '%s'.",
@@ -183,7 +186,10 @@ func (c *call) kinds() (arrays bool, err error) {
 
 // key returns the set key of v, charging for its length.
 func (c *call) key(buf []byte, v value.Value) ([]byte, error) {
-	buf = value.AppendKey(buf[:0], v)
+	buf, err := c.ev.appendKey(buf[:0], v)
+	if err != nil {
+		return nil, err
+	}
 	return buf, c.ev.charge(len(buf) + elementCost)
 }
 
@@ -200,6 +206,9 @@ func fnUnion(c *call) (value.Value, error) {
 				return nil, err
 			}
 			for _, m := range o.Members() {
+				if err := c.ev.spend(keySteps); err != nil {
+					return nil, err
+				}
 				out.Set(m.Name, m.Value)
 			}
 		}
@@ -265,7 +274,15 @@ next:
 	for _, m := range c.args[0].(*value.Object).Members() {
 		for _, v := range c.args[1:] {
 			other, ok := v.(*value.Object).Get(m.Name)
-			if !ok || !value.Equal(m.Value, other) {
+			if err := c.ev.spend(keySteps); err != nil {
+				return nil, err
+			}
+			if !ok {
+				continue next
+			}
+			if same, err := c.ev.equal(m.Value, other); err != nil {
+				return nil, err
+			} else if !same {
 				continue next
 			}
 		}

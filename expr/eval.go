@@ -12,6 +12,7 @@ import (
 type evaluation struct {
 	ctx     *Context
 	budget  *Budget
+	loop    *loop // in EvaluateItems; nil otherwise
 	current *expression
 }
 
@@ -155,16 +156,32 @@ const nodeSteps = 8
 
 // eval evaluates n. Its recursion is bounded by the depth the parser accepts.
 func (ev *evaluation) eval(n *node) (value.Value, error) {
-	v := n.value
 	if err := ev.spend(nodeSteps); err != nil {
 		return nil, err
 	}
-	if n.call {
-		var err error
-		if v, err = ev.invoke(n); err != nil {
-			return nil, ev.place(err, n.offset)
-		}
+	if ev.loop != nil && n.call && !n.callVaries {
+		return ev.evalFixed(n)
 	}
+	v, err := ev.evalCall(n)
+	if err != nil {
+		return nil, err
+	}
+	return ev.accessAll(v, n)
+}
+
+// evalCall evaluates a literal, or a call without its accessors.
+func (ev *evaluation) evalCall(n *node) (value.Value, error) {
+	if !n.call {
+		return n.value, nil
+	}
+	v, err := ev.invoke(n)
+	if err != nil {
+		return nil, ev.place(err, n.offset)
+	}
+	return v, nil
+}
+
+func (ev *evaluation) accessAll(v value.Value, n *node) (value.Value, error) {
 	for i := range n.accessors {
 		var err error
 		if v, err = ev.access(v, &n.accessors[i]); err != nil {
@@ -191,7 +208,7 @@ func (ev *evaluation) invoke(n *node) (value.Value, error) {
 	if f.lazy != nil {
 		return f.lazy(ev, n.args)
 	}
-	c := call{ev: ev, name: f.name}
+	c := call{ev: ev, node: n, name: f.name}
 	if len(n.args) <= len(c.buf) {
 		c.args = c.buf[:len(n.args)]
 	} else {
@@ -224,9 +241,9 @@ func (ev *evaluation) access(v value.Value, a *accessor) (value.Value, error) {
 				"property '%s' cannot be selected. Properties of an object can only be selected using a string.",
 				value.Text(key))
 		}
-		m, ok := v.Lookup(name)
-		if ok || a.safe {
-			return m, nil
+		m, ok, err := ev.lookup(v, name)
+		if ok || a.safe || err != nil {
+			return m, err
 		}
 		return nil, ev.cannot("property '%s' doesn't exist, available properties are '%s'.", name, memberNames(v))
 	case value.Array:

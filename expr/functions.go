@@ -45,8 +45,10 @@ type function struct {
 	family     Family
 	min, max   int
 	lenientMin int // smaller minimum of Context.Lenient, if not 0
-	lazy       func(ev *evaluation, args []*node) (value.Value, error)
-	strict     func(c *call) (value.Value, error)
+	// varies: two calls with the same arguments can differ within one Context.
+	varies bool
+	lazy   func(ev *evaluation, args []*node) (value.Value, error)
+	strict func(c *call) (value.Value, error)
 }
 
 const unlimited = -1 // no limit on the number of arguments
@@ -56,7 +58,7 @@ var functionTable = []*function{
 	{name: "pipeline", family: FamilyContext, min: 0, max: 0, strict: fnPipeline},
 	{name: "activity", family: FamilyContext, min: 1, max: 1, strict: fnActivity},
 	{name: "variables", family: FamilyContext, min: 1, max: 1, strict: fnVariables},
-	{name: "item", family: FamilyContext, min: 0, max: 0, strict: fnItem},
+	{name: "item", family: FamilyContext, min: 0, max: 0, varies: true, strict: fnItem},
 	{name: "dataset", family: FamilyContext, min: 0, max: 0, strict: fnDataset},
 	{name: "linkedService", family: FamilyContext, min: 0, max: 0, strict: fnLinkedService},
 	{name: "trigger", family: FamilyContext, min: 0, max: 0, strict: fnTrigger},
@@ -65,7 +67,7 @@ var functionTable = []*function{
 	{name: "concat", family: FamilyString, min: 1, max: unlimited, strict: fnConcat},
 	{name: "endsWith", family: FamilyString, min: 2, max: 2, strict: fnEndsWith},
 	{name: "startsWith", family: FamilyString, min: 2, max: 2, strict: fnStartsWith},
-	{name: "guid", family: FamilyString, min: 0, max: 1, strict: fnGUID},
+	{name: "guid", family: FamilyString, min: 0, max: 1, varies: true, strict: fnGUID},
 	{name: "indexOf", family: FamilyString, min: 2, max: 2, strict: fnIndexOf},
 	{name: "lastIndexOf", family: FamilyString, min: 2, max: 2, strict: fnLastIndexOf},
 	{name: "replace", family: FamilyString, min: 3, max: 3, strict: fnReplace},
@@ -127,7 +129,7 @@ var functionTable = []*function{
 	{name: "min", family: FamilyMath, min: 1, max: unlimited, strict: fnMin},
 	{name: "mod", family: FamilyMath, min: 2, max: 2, strict: fnMod},
 	{name: "mul", family: FamilyMath, min: 2, max: 2, strict: fnMul},
-	{name: "rand", family: FamilyMath, min: 2, max: 2, strict: fnRand},
+	{name: "rand", family: FamilyMath, min: 2, max: 2, varies: true, strict: fnRand},
 	{name: "range", family: FamilyMath, min: 2, max: 2, strict: fnRange},
 	{name: "sub", family: FamilyMath, min: 2, max: 2, strict: fnSub},
 	// [EXPR 10].
@@ -182,6 +184,7 @@ func errArgumentCount(f *function, got int) *Error {
 // A call is one invocation of a strict function.
 type call struct {
 	ev   *evaluation
+	node *node
 	name string
 	args []value.Value
 	buf  [4]value.Value // backs args of most calls

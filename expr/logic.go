@@ -73,14 +73,14 @@ func fnCoalesce(ev *evaluation, args []*node) (value.Value, error) {
 // beside a number as 1 or 0 (documentation: equals(true, 1) is true).
 func fnEquals(c *call) (value.Value, error) {
 	for _, v := range c.args[1:] {
-		if !equalLoose(c.args[0], v) {
-			return false, nil
+		if same, err := c.ev.equalLoose(c.args[0], v); !same || err != nil {
+			return false, err
 		}
 	}
 	return true, nil
 }
 
-func equalLoose(a, b value.Value) bool {
+func (ev *evaluation) equalLoose(a, b value.Value) (bool, error) {
 	if _, ok := a.(bool); !ok {
 		a, b = b, a
 	}
@@ -91,10 +91,10 @@ func equalLoose(a, b value.Value) bool {
 			if t {
 				n = 1
 			}
-			return value.Equal(n, b)
+			return value.Equal(n, b), nil
 		}
 	}
-	return value.Equal(a, b)
+	return ev.equal(a, b)
 }
 
 func fnGreater(c *call) (value.Value, error) {

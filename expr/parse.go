@@ -17,6 +17,10 @@ type node struct {
 	fn        *function   // call: nil if there is no such function
 	args      []*node
 	accessors []accessor
+
+	// What differs from one item of [Context.EvaluateItems] to the next, or from
+	// one evaluation to the next: the call itself, and what its accessors select.
+	callVaries, varies bool
 }
 
 // An accessor selects a member by name or, if index is set, by the value of an
@@ -132,6 +136,7 @@ func (p *parser) expr() (*node, error) {
 		default:
 			return n, nil
 		}
+		n.varies = n.varies || a.index != nil && a.index.varies
 		n.accessors = append(n.accessors, a)
 	}
 	return n, nil
@@ -176,6 +181,8 @@ func (p *parser) primary() (*node, error) {
 // the current token.
 func (p *parser) arguments(n *node, name string) error {
 	n.call, n.name, n.fn = true, name, lookupFunction(name)
+	n.callVaries = n.fn != nil && n.fn.varies
+	defer func() { n.varies = n.callVaries }()
 	p.advance()
 	if p.at(")") {
 		p.follow()
@@ -187,6 +194,7 @@ func (p *parser) arguments(n *node, name string) error {
 			return err
 		}
 		n.args = append(n.args, arg)
+		n.callVaries = n.callVaries || arg.varies
 		switch {
 		case p.at(","):
 			p.advance()
