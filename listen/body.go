@@ -43,6 +43,7 @@ func paced(next http.Handler, bodies *held.Budget, now func() time.Time) http.Ha
 			p.holder = bodies.Open(p.shed)
 			defer p.holder.Close()
 			p.allow()
+			visitor(r.Context()).is(receiving)
 			paced := *r
 			paced.Body = (*pacedBody)(p)
 			r = &paced
@@ -113,6 +114,7 @@ func (b *pacedBody) Read(buf []byte) (int, error) {
 		return n, nil
 	}
 	p.unread = false
+	visitor(p.request.Context()).is(busy)
 	switch {
 	case p.over.Load() && !p.dropping:
 		err = errBodyShed

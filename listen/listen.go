@@ -102,6 +102,7 @@ type Mux struct {
 	l       net.Listener
 	timeout time.Duration
 	now     func() time.Time
+	door    *door // nil: any number of connections
 	outs    [3]*queue
 
 	tls       *tls.Config // nil: connections with TLS go to their listener
@@ -145,6 +146,13 @@ func (m *Mux) Serve(ctx context.Context) error {
 				}
 			}
 			break
+		}
+		if m.door != nil {
+			g := m.door.admit(ctx, c)
+			if g == nil {
+				continue
+			}
+			c = g
 		}
 		m.wg.Go(func() { m.route(ctx, c) })
 	}
@@ -247,8 +255,10 @@ func (p *peeked) Read(b []byte) (int, error) {
 
 // CloseWrite closes the direction to the client, so that it hears the last words even
 // if what it has written itself is never read.
-func (p *peeked) CloseWrite() error {
-	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+func (p *peeked) CloseWrite() error { return closeWrite(p.Conn) }
+
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
 	return errors.ErrUnsupported

@@ -29,8 +29,12 @@ type Server struct {
 	TLS    *tls.Config
 	Web    *http.Server     // see [NewWeb]
 	Now    func() time.Time // the wall clock: sockets know no other
+	// MaxConnections bounds the connections of all ports, and the ports. 0: none.
+	MaxConnections int
 
-	wg sync.WaitGroup // the goroutines of the ports and connections
+	enter sync.Once
+	door  *door          // set by enter
+	wg    sync.WaitGroup // the goroutines of the ports and connections
 }
 
 // maxHeader bounds a request's header, in bytes: four times the largest bearer token.
@@ -43,6 +47,7 @@ func NewWeb(ctx context.Context, log *slog.Logger, now func() time.Time, h http.
 	web := &http.Server{
 		Handler:           WithTLS(paced(Guard(h, names...), held.OfMemory(bodiesPart), now)),
 		ConnContext:       ConnContext,
+		ConnState:         doorState,
 		ReadHeaderTimeout: FirstByte,
 		IdleTimeout:       idleHTTP,
 		MaxHeaderBytes:    maxHeader,
@@ -61,13 +66,23 @@ func NewWeb(ctx context.Context, log *slog.Logger, now func() time.Time, h http.
 // Serve serves a port until ctx ends, without waiting for that. Each AMQP connection
 // is given to a call of amqp, which returns when it has ended.
 func (s *Server) Serve(ctx context.Context, l net.Listener, amqp func(net.Conn)) {
+	s.enter.Do(func() {
+		if s.MaxConnections > 0 {
+			s.door = newDoor(s.MaxConnections, s.Logger, s.Now)
+		}
+	})
 	mux := NewMux(l, FirstByte, s.Now)
+	closed := func() {}
+	if mux.door = s.door; s.door != nil {
+		closed = s.door.port()
+	}
 	am, ht := mux.Listener(AMQP), mux.Listener(HTTP)
 	mux.TerminateTLS(s.TLS, func(remote net.Addr, err error) {
 		s.Logger.Debug("TLS handshake failed; does the client trust our authority?",
 			"remote", remote.String(), "err", err)
 	})
 	s.wg.Go(func() {
+		defer closed()
 		if err := mux.Serve(ctx); err != nil {
 			s.Logger.Error("a port failed", "address", l.Addr().String(), "err", err)
 		}

@@ -33,10 +33,11 @@ func (m *Mux) decrypt(ctx context.Context, c net.Conn) net.Conn {
 
 type tlsStateKey struct{}
 
-// ConnContext remembers the TLS state of a connection for [WithTLS]. It is the
+// ConnContext remembers the TLS state of a connection for [WithTLS], and whose it is. It is the
 // ConnContext of an [http.Server] on a listener of a mux: net/http itself knows
 // TLS only on connections that nobody has looked into.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	ctx = context.WithValue(ctx, guestKey{}, guestOf(c))
 	if p, ok := c.(*peeked); ok {
 		if t, ok := p.Conn.(*tls.Conn); ok {
 			state := t.ConnectionState()

@@ -113,7 +113,9 @@ func (c *conn) plain(name, key string) {
 		c.nc.AMQP().Close(c.amqpError(faultOf(err), address{}, ""))
 		return
 	}
-	c.grants.Put(grant, maxGrants)
+	if c.grants.Put(grant, maxGrants) {
+		c.nc.Proven()
+	}
 }
 
 // submitted notes a unit that the broker has submitted, so that the next flush

@@ -45,6 +45,10 @@ type Options struct {
 	// MemTableSize is the size to which a memory table grows, in bytes. 0: 16 MiB.
 	MemTableSize uint64
 
+	// MaxOpenFiles is about how many files are kept open to be read: tables and, a
+	// fifth of them, segments of the value log. At least 64 tables are. 0: 320.
+	MaxOpenFiles int
+
 	// AfterCommit is called with the number of the commit, from 1 for each Open,
 	// once it is durable and before its callbacks run. For tests of crashes.
 	AfterCommit func(n uint64)
@@ -84,6 +88,9 @@ func (o Options) withDefaults() Options {
 	if o.MemTableSize == 0 {
 		o.MemTableSize = 16 << 20
 	}
+	if o.MaxOpenFiles == 0 {
+		o.MaxOpenFiles = 320
+	}
 	if o.Fatal == nil {
 		logger := o.Logger
 		o.Fatal = func(err error) {
@@ -93,6 +100,10 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+// segmentReaders is how many segments of the value log may be open for reading while
+// nobody reads them.
+func (o Options) segmentReaders() int { return max(o.MaxOpenFiles/5, 1) }
 
 // pebble returns the database's options. fatal ends the goroutine that calls it.
 func (o Options) pebble(lock *pebble.Lock, fatal func(error)) *pebble.Options {
@@ -106,7 +117,7 @@ func (o Options) pebble(lock *pebble.Lock, fatal func(error)) *pebble.Options {
 		CacheSize:                   o.CacheSize,
 		MemTableSize:                o.MemTableSize,
 		MemTableStopWritesThreshold: 4,
-		MaxOpenFiles:                256,
+		MaxOpenFiles:                o.MaxOpenFiles - o.segmentReaders(),
 		// A manifest is read whole by every Open.
 		MaxManifestFileSize: 4 << 20,
 		EventListener: &pebble.EventListener{

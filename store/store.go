@@ -208,7 +208,7 @@ func (s *Store) openValues() error {
 	if err != nil {
 		return s.readError(err)
 	}
-	s.values, err = openValueLog(s.files, named, s.opts.Logger)
+	s.values, err = openValueLog(s.files, named, s.opts.Logger, s.opts.segmentReaders())
 	return err
 }
 

@@ -409,19 +409,20 @@ func TestValueLogWriteFails(t *testing.T) {
 
 // However many segments there are, few are open.
 func TestOpenSegmentsAreFew(t *testing.T) {
+	const most = 20
 	files := &openFiles{FS: vfs.NewMem()}
-	s := openTest(t, "data", Options{FS: files})
+	s := openTest(t, "data", Options{FS: files, MaxOpenFiles: 5 * most})
 	defer closeTest(t, s)
 	s.values.segmentSize = separateFrom
-	const n = 3 * maxSegmentReaders
+	const n = 3 * most
 	churn(s, 0, n, func(i int) string { return fmt.Sprintf("v%03d", i) })
 	for i := range n {
 		if got, err := s.Meta(fmt.Sprintf("v%03d", i)); err != nil || !bytes.Equal(got, large(uint64(i), separateFrom)) {
 			t.Fatalf("value %d reads as %d bytes, %v", i, len(got), err)
 		}
 	}
-	if got := files.segments.Load(); got > maxSegmentReaders+1 {
-		t.Errorf("%d segments are open, want at most %d and the one that is written", got, maxSegmentReaders)
+	if got := files.segments.Load(); got > most+1 {
+		t.Errorf("%d segments are open, want at most %d and the one that is written", got, most)
 	}
 }
 

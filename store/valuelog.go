@@ -99,6 +99,8 @@ type valueLog struct {
 	cursor  uint32   // the sealed segment that was looked at last
 	dropped dropped
 
+	maxOpen int // how many segments stay open for reading while nobody reads them
+
 	mu   sync.Mutex
 	open map[uint32]*segmentReader
 }
@@ -109,17 +111,13 @@ type segmentReader struct {
 	users int // guarded by valueLog.mu
 }
 
-// maxSegmentReaders is how many segments may be open for reading while nobody
-// reads them.
-const maxSegmentReaders = 64
-
 func segmentName(n uint32) string { return fmt.Sprintf("%08d%s", n, segmentSuffix) }
 
 // openValueLog compares the files with the segments that the database names. A
 // file it does not name is of a commit that did not happen, or was dropped; one
 // it names and that is not there is damage.
-func openValueLog(d directory, named []uint32, logger *slog.Logger) (*valueLog, error) {
-	v := &valueLog{dir: d.values(), logger: logger, segmentSize: segmentSize, next: 1,
+func openValueLog(d directory, named []uint32, logger *slog.Logger, maxOpen int) (*valueLog, error) {
+	v := &valueLog{dir: d.values(), logger: logger, segmentSize: segmentSize, next: 1, maxOpen: maxOpen,
 		open: map[uint32]*segmentReader{}}
 	names, err := v.dir.fs.List(v.dir.path)
 	if err != nil && !isNotExist(err) {
@@ -323,7 +321,7 @@ func (v *valueLog) acquire(n uint32) (*segmentReader, error) {
 // held.
 func (v *valueLog) trim() {
 	for n, r := range v.open {
-		if len(v.open) < maxSegmentReaders {
+		if len(v.open) < v.maxOpen {
 			return
 		}
 		if r.users == 0 {

@@ -71,7 +71,8 @@ func (s *System) openControlPlane(context.Context) (err error) {
 	s.dialects.options = servicebus.Options{Broker: s.broker, Auth: s.auth, Clock: s.clock, Logger: s.log, Rand: s.o.Rand}
 	s.dialects.server = listen.Server{
 		Logger: s.log, TLS: c.certs.Config(), Now: clock.Wall{}.Now,
-		Web: listen.NewWeb(s.dialects.ctx, s.log, clock.Wall{}.Now, s.routes(), certificateNames...),
+		MaxConnections: s.files.Inbound,
+		Web:            listen.NewWeb(s.dialects.ctx, s.log, clock.Wall{}.Now, s.routes(), certificateNames...),
 	}
 	return nil
 }

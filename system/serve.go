@@ -32,7 +32,8 @@ func (d *dialects) serve(l net.Listener, namespace func(host string) (string, bo
 	d.all = append(d.all, h)
 	d.mu.Unlock()
 	d.server.Serve(d.ctx, l, func(c net.Conn) {
-		if err := h.Serve(d.links, c, amqpnet.Options{Clock: o.Clock, Logger: o.Logger}); err != nil {
+		connection := amqpnet.Options{Clock: o.Clock, Logger: o.Logger, Proven: func() { listen.Proven(c) }}
+		if err := h.Serve(d.links, c, connection); err != nil {
 			o.Logger.Debug("connection ended", "remote", c.RemoteAddr().String(), "err", err)
 		}
 	})

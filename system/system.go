@@ -29,6 +29,7 @@ import (
 	"switchyard/client"
 	"switchyard/clock"
 	"switchyard/commit"
+	"switchyard/descriptors"
 	"switchyard/identity"
 	"switchyard/language"
 	"switchyard/listen"
@@ -71,6 +72,8 @@ type System struct {
 	subscription string // a GUID that stays the same for the life of the data directory
 	control      controlPlane
 
+	files descriptors.Shares // of the file descriptors
+
 	publishing sync.Mutex // held while the endpoints file is written; before mu
 
 	mu      sync.Mutex
@@ -82,7 +85,8 @@ type System struct {
 // again. The context bounds the start only: a System runs until [System.Stop].
 func Start(ctx context.Context, o Options) (_ *System, err error) {
 	o.defaults()
-	s := &System{o: o, log: o.Logger, clock: clock.NewProcess(o.Clock), auth: &auth.Authority{}, dialects: &dialects{}}
+	s := &System{o: o, log: o.Logger, clock: clock.NewProcess(o.Clock), auth: &auth.Authority{}, dialects: &dialects{},
+		files: descriptors.Divide(descriptors.Limit())}
 	s.dialects.ctx, s.cancelPorts = context.WithCancel(context.Background())
 	s.dialects.links, s.cancelLinks = context.WithCancel(s.dialects.ctx)
 	defer func() {
@@ -90,6 +94,9 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 			s.teardown()
 		}
 	}()
+	if n := descriptors.Limit(); n < descriptors.Enough {
+		s.log.Warn("the limit of open files is too small (ulimit -n)", "limit", n, "least", descriptors.Enough)
+	}
 	var token [24]byte
 	if _, err := io.ReadFull(o.Rand, token[:]); err != nil {
 		return nil, err
@@ -114,7 +121,8 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 }
 
 func (s *System) openStore(context.Context) error {
-	o := store.Options{Logger: s.log, Clock: s.clock, InMemory: s.o.Ephemeral, AfterCommit: s.o.AfterCommit}
+	o := store.Options{Logger: s.log, Clock: s.clock, InMemory: s.o.Ephemeral, AfterCommit: s.o.AfterCommit,
+		MaxOpenFiles: s.files.Store}
 	if s.o.KeyFile != "" {
 		key, err := store.ReadKey(s.o.KeyFile)
 		if err != nil {
@@ -187,9 +195,10 @@ func (s *System) startBroker(ctx context.Context) error {
 
 func (s *System) startEngine(context.Context) error {
 	s.registry = activity.Executors(activity.Options{Bus: s.bus, Web: activity.WebOptions{
-		Clock:  s.clock,
-		Tokens: &issuer.FactoryTokens{Issuer: s.identities.Issuer().Issuer, Now: s.clock.Now, Identity: s.identities.OfFactory},
-		Hosts:  map[string]string{language.Host: s.http.Addr().String()},
+		Clock:   s.clock,
+		MaxOpen: s.files.Outbound,
+		Tokens:  &issuer.FactoryTokens{Issuer: s.identities.Issuer().Issuer, Now: s.clock.Now, Identity: s.identities.OfFactory},
+		Hosts:   map[string]string{language.Host: s.http.Addr().String()},
 	}})
 	e, err := engine.New(engine.Options{
 		History: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Registry: s.registry, Sealer: s.store,

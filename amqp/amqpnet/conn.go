@@ -38,6 +38,9 @@ type Options struct {
 	// CloseTimeout is how long the client may take to answer our close. Default
 	// 5 s.
 	CloseTimeout time.Duration
+	// Proven is called, on the loop, when the handler calls [Conn.Proven] for the
+	// first time.
+	Proven func()
 }
 
 // A Conn is a connection that is being served.
@@ -50,6 +53,7 @@ type Conn struct {
 	h       Handler
 	o       Options
 	mailbox mailbox
+	proven  bool // owned by the loop
 }
 
 // AMQP returns the endpoint. Only the loop may use it: the handler, and posted
@@ -58,6 +62,17 @@ func (c *Conn) AMQP() *amqp.Conn { return c.amqp }
 
 // RemoteAddr returns the address of the client.
 func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// Proven says that the client has proved who it is. Only the loop may call it.
+func (c *Conn) Proven() {
+	if c.proven {
+		return
+	}
+	c.proven = true
+	if c.o.Proven != nil {
+		c.o.Proven()
+	}
+}
 
 // Post runs f on the loop. It never blocks and may be called from any goroutine.
 // If it returns true, f will run, before Gone, though links may be gone when it

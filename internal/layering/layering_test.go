@@ -31,6 +31,8 @@ var arrows = map[string][]string{
 	"config":     {},
 	"auth":       {},
 
+	"descriptors": {},
+
 	"amqp":          {"amqp/..."},
 	"amqp/encoding": {},
 	"amqp/frames":   {"amqp/encoding"},

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"switchyard/clock"
@@ -38,6 +39,10 @@ type WebOptions struct {
 	// MaxConnections is how many idle connections are kept to one host, default
 	// 256: a parallel ForEach of several runs re-uses its connections.
 	MaxConnections int
+	// MaxOpen is how many connections there may be at a time, those that are kept
+	// idle included: it is for the descriptors of the process. A call waits when
+	// there are as many. Default 4,000.
+	MaxOpen int
 	// Hosts maps names of hosts to the address (host:port) to connect to
 	// instead, directly and whatever port the URL has. So an endpoint of this
 	// process has a name that survives a restart on another port.
@@ -54,6 +59,7 @@ type Web struct {
 	checked *http.Client
 	lax     *http.Client // without certificate validation
 	tokens  tokenCache
+	slots   chan struct{} // one for each open connection
 }
 
 // Limits of [ENGINE 5.15].
@@ -82,15 +88,19 @@ func NewWeb(o WebOptions) *Web {
 	if o.MaxConnections == 0 {
 		o.MaxConnections = 256
 	}
+	if o.MaxOpen == 0 {
+		o.MaxOpen = 4000
+	}
+	w := &Web{o: o, tokens: tokenCache{clock: o.Clock}, slots: make(chan struct{}, o.MaxOpen)}
 	transport := func(lax bool) http.RoundTripper {
 		if o.Transport != nil {
 			return o.Transport
 		}
 		return &http.Transport{
 			Proxy:                 o.proxy,
-			DialContext:           o.dial,
+			DialContext:           w.dial,
 			ForceAttemptHTTP2:     true,
-			MaxIdleConns:          4 * o.MaxConnections,
+			MaxIdleConns:          min(4*o.MaxConnections, o.MaxOpen),
 			MaxIdleConnsPerHost:   o.MaxConnections,
 			IdleConnTimeout:       90 * time.Second,
 			TLSHandshakeTimeout:   10 * time.Second,
@@ -98,12 +108,9 @@ func NewWeb(o WebOptions) *Web {
 			TLSClientConfig:       &tls.Config{InsecureSkipVerify: lax}, //nolint:gosec // disableCertValidation
 		}
 	}
-	return &Web{
-		o:       o,
-		checked: &http.Client{Transport: transport(false), CheckRedirect: redirect},
-		lax:     &http.Client{Transport: transport(true), CheckRedirect: redirect},
-		tokens:  tokenCache{clock: o.Clock},
-	}
+	w.checked = &http.Client{Transport: transport(false), CheckRedirect: redirect}
+	w.lax = &http.Client{Transport: transport(true), CheckRedirect: redirect}
+	return w
 }
 
 func (o *WebOptions) proxy(r *http.Request) (*url.URL, error) {
@@ -113,14 +120,56 @@ func (o *WebOptions) proxy(r *http.Request) (*url.URL, error) {
 	return http.ProxyFromEnvironment(r)
 }
 
-func (o *WebOptions) dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (w *Web) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if host, _, err := net.SplitHostPort(address); err == nil {
-		if to, ours := o.Hosts[strings.ToLower(host)]; ours {
+		if to, ours := w.o.Hosts[strings.ToLower(host)]; ours {
 			address = to
 		}
 	}
+	if err := w.slot(ctx); err != nil {
+		return nil, err
+	}
 	d := net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
-	return d.DialContext(ctx, network, address)
+	c, err := d.DialContext(ctx, network, address)
+	if err != nil {
+		<-w.slots
+		return nil, err
+	}
+	return &slotConn{Conn: c, free: sync.OnceFunc(func() { <-w.slots })}, nil
+}
+
+// slot waits until one connection more may be made. Idle ones make room at once.
+func (w *Web) slot(ctx context.Context) error {
+	select {
+	case w.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	again := w.o.Clock.NewTimer(0)
+	defer again.Stop()
+	for {
+		select {
+		case w.slots <- struct{}{}:
+			return nil
+		case <-again.C():
+			w.checked.CloseIdleConnections()
+			w.lax.CloseIdleConnections()
+			again.Reset(100 * time.Millisecond)
+		case <-ctx.Done():
+			return fmt.Errorf("%d connections are open, as many as may be: %w", cap(w.slots), ctx.Err())
+		}
+	}
+}
+
+// A slotConn gives its slot back when it is closed.
+type slotConn struct {
+	net.Conn
+	free func()
+}
+
+func (c *slotConn) Close() error {
+	c.free()
+	return c.Conn.Close()
 }
 
 // redirect follows redirects, but takes credentials to no other host.
