@@ -123,11 +123,20 @@ func (k *Kernel) canonical(id *ResourceID) (*provider, TypeInfo, error) {
 		id.Types = strings.Split(t.Type, "/")
 	case len(id.Types) == 1 && len(id.Names) == 0 && strings.EqualFold(id.Types[0], "operations"):
 		id.Types = []string{"operations"}
+	case id.Provider == ResourcesNamespace && isDeployment(id.Types[0]):
+		return nil, TypeInfo{}, NotSupported("The resource type '%s/%s' is not supported by this version of Switchyard: it deploys no templates. Create the resources one by one, with az, an SDK, Terraform or Pulumi, or put definitions into a folder that 'switchyard up FOLDER' serves.",
+			id.Provider, clip(id.TypePath()))
 	default:
 		return nil, TypeInfo{}, Errorf(http.StatusNotFound, "InvalidResourceType",
 			"The resource type '%s' could not be found in the namespace '%s'.", clip(id.TypePath()), id.Provider)
 	}
 	return p, t, nil
+}
+
+// isDeployment says that a type of Microsoft.Resources deploys templates.
+func isDeployment(name string) bool {
+	return strings.EqualFold(name, "deployments") || strings.EqualFold(name, "deploymentStacks") ||
+		strings.EqualFold(name, "deploymentScripts")
 }
 
 // canonicalGroup finds the resource group and writes its name as it was created.

@@ -56,6 +56,9 @@ type Response struct {
 	Body   *value.Object // nil: no body
 	Raw    []byte        // sent in place of Body, which is what it stands for: its numbers keep their spelling
 	Header http.Header   // added to the kernel's own; may be nil
+	// Warnings say what of a request that succeeded has no effect. They are logged and
+	// sent as headers Warning with the code 199.
+	Warnings []string
 }
 
 // OK is the answer 200.

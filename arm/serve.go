@@ -21,6 +21,9 @@ func (k *Kernel) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	if err != nil {
 		resp = k.errorResponse(hr, id, err)
 	}
+	for _, text := range resp.Warnings {
+		k.logger.Warn("resource manager request: "+text, "method", hr.Method, "path", hr.URL.Path)
+	}
 	write(w, hr, resp)
 }
 
@@ -72,6 +75,13 @@ func (k *Kernel) serve(w http.ResponseWriter, hr *http.Request, requestID string
 			return nil, err
 		}
 		if shown, err = k.authorize(r); err != nil {
+			return nil, err
+		}
+	}
+	if r.ID.Provider != "" {
+		// Before the body: az sends templates that are not JSON to a type that is not there.
+		id := r.ID
+		if _, _, err := k.canonical(&id); err != nil {
 			return nil, err
 		}
 	}
@@ -243,6 +253,9 @@ func write(w http.ResponseWriter, hr *http.Request, resp *Response) {
 	h := w.Header()
 	for name, values := range resp.Header {
 		h[http.CanonicalHeaderKey(name)] = values
+	}
+	for _, text := range resp.Warnings {
+		h.Add("Warning", "199 Switchyard "+strconv.QuoteToASCII(text))
 	}
 	if resp.Body == nil && resp.Raw == nil {
 		if resp.Status != http.StatusNoContent && resp.Status != http.StatusNotModified {

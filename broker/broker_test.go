@@ -578,3 +578,35 @@ func TestNamespaces(t *testing.T) {
 		t.Errorf("catalogue %+v, error %v; want 3 namespaces and 3 entities ever", c, err)
 	}
 }
+
+// TestTierChangesInPlace: Azure changes Basic to Standard with queues in the namespace, and
+// back as long as there is no topic.
+func TestTierChangesInPlace(t *testing.T) {
+	b := newBroker(t, brokertest.NewStore(), "q")
+	ctx := context.Background()
+	put := func(sku string) error {
+		return b.PutNamespace(ctx, "tiers", broker.NamespaceOptions{SKU: sku})
+	}
+	if err := put("Basic"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.PutQueue(ctx, "tiers", "q", broker.QueueOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.PutTopic(ctx, "tiers", "t", broker.TopicOptions{}); !errors.Is(err, broker.ErrNotAllowed) {
+		t.Errorf("topic in Basic: got error %v, want ErrNotAllowed", err)
+	}
+	for _, sku := range []string{"Standard", "Basic", "Standard"} {
+		if err := put(sku); err != nil {
+			t.Errorf("to %s: %v", sku, err)
+		}
+	}
+	if _, err := b.PutTopic(ctx, "tiers", "t", broker.TopicOptions{}); err != nil {
+		t.Errorf("topic in what was Basic: %v", err)
+	}
+	for _, sku := range []string{"Basic", "Premium"} {
+		if err := put(sku); !errors.Is(err, broker.ErrNotAllowed) {
+			t.Errorf("to %s with a topic: got error %v, want ErrNotAllowed", sku, err)
+		}
+	}
+}

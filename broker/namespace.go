@@ -67,9 +67,8 @@ func (b *Broker) find(name string) (*namespace, error) {
 	return nil, fmt.Errorf("namespace %q: %w", name, ErrNamespaceNotFound)
 }
 
-// PutNamespace creates a namespace or changes its options. The SKU of a namespace
-// with queues or topics can't be changed ([ErrNotAllowed]): their limits depend
-// on it.
+// PutNamespace creates a namespace or changes its options. Which changes of the SKU
+// are refused with [ErrNotAllowed] is said at mayBecome.
 func (b *Broker) PutNamespace(ctx context.Context, name string, o NamespaceOptions) error {
 	return b.change(ctx, b.PutNamespaceEffect(name, o))
 }
@@ -91,9 +90,10 @@ func (b *Broker) PutNamespaceEffect(name string, o NamespaceOptions, access ...[
 			n = newNamespace(b.lastNamespace, name, o)
 			b.namespaces[strings.ToLower(name)] = n
 			created = true
-		case n.entities() > 0 && n.options.SKU != o.SKU:
-			return false, nil, fmt.Errorf("%w: the SKU can't change from %s to %s while there are queues or topics",
-				ErrNotAllowed, n.options.SKU, o.SKU)
+		default:
+			if err := n.mayBecome(o.SKU); err != nil {
+				return false, nil, err
+			}
 		}
 		n.options = o
 		for _, rules := range access {
@@ -102,6 +102,23 @@ func (b *Broker) PutNamespaceEffect(name string, o NamespaceOptions, access ...[
 		b.store.PutNamespace(u, n.record())
 		return created, func() {}, nil
 	})
+}
+
+// mayBecome says whether the SKU can change in place, as in Azure: between Basic and
+// Standard, in the direction of Basic only without topics, which Basic has not. What a
+// Standard namespace gave a queue, such as a duplicate detection, the queue keeps. From and
+// to Premium only an empty namespace can go.
+func (n *namespace) mayBecome(sku string) error {
+	switch {
+	case n.options.SKU == sku || n.entities() == 0:
+	case n.options.SKU == SKUPremium || sku == SKUPremium:
+		return fmt.Errorf("%w: the SKU can't change from %s to %s while there are queues or topics",
+			ErrNotAllowed, n.options.SKU, sku)
+	case sku == SKUBasic && len(n.topics) > 0:
+		return fmt.Errorf("%w: the SKU can't change from %s to Basic, which has no topics: there are %d",
+			ErrNotAllowed, n.options.SKU, len(n.topics))
+	}
+	return nil
 }
 
 // Namespace returns the options of a namespace, or [ErrNamespaceNotFound].

@@ -51,7 +51,7 @@ func (s *System) openControlPlane(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	runs := datafactoryrp.EngineRuns{Engine: s.engine, Factories: s.factories}
+	runs := datafactoryrp.EngineRuns{Engine: s.engine, Factories: s.factories, Strict: s.o.Strict}
 	// In the order in which a group's deletion asks them: factories before the
 	// namespaces that their runs hold messages of.
 	providers := append([]arm.Provider{datafactoryrp.New(s.factories, runs), c.bus}, c.resources.Providers()...)

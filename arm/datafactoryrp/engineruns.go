@@ -16,13 +16,18 @@ import (
 type EngineRuns struct {
 	Engine    *engine.Engine
 	Factories *factory.Manager
+	// Strict refuses runs of pipelines with activities that do not run here.
+	Strict bool
 }
 
 // refusals are the engine's errors that are about what was asked for.
 var refusals = []error{
 	engine.ErrMissingParameter, engine.ErrUnknownParameter, engine.ErrInvalidParameter,
-	engine.ErrTooManyQueuedRuns, engine.ErrRunFinished,
+	engine.ErrTooManyQueuedRuns, engine.ErrRunFinished, errIdle,
 }
+
+// errIdle: a pipeline has activities that do not run here.
+var errIdle = errors.New("not supported")
 
 // A meaning is an error with what the provider answers by, which its text doesn't
 // repeat.
@@ -50,6 +55,12 @@ func classify(err error) error {
 func (r EngineRuns) CreateRun(ctx context.Context, name, pipelineName string, params *value.Object) (
 	id string, err error) {
 	err = r.Factories.WithFactory(name, func(f *pipeline.Factory) (err error) {
+		if def := f.Pipeline(pipelineName); r.Strict && def != nil {
+			if list := idle(def); len(list) > 0 {
+				return fmt.Errorf("%w: pipeline '%s' can't run: activity '%s' is of type %s, which this version of Switchyard does not run. Deactivate it, or start with --strict=false and the run fails when it gets there",
+					errIdle, pipelineName, list[0].Name, list[0].Type)
+			}
+		}
 		id, err = r.Engine.CreateRun(ctx, f, pipelineName, params, engine.RunOptions{})
 		return err
 	})

@@ -43,13 +43,20 @@ func (p *Provider) factory(ctx context.Context, r *arm.Request) (*arm.Response, 
 		if err != nil {
 			return nil, err
 		}
+		if name := unknownMember(r.Body); name != "" {
+			e := arm.BadRequest("A data factory has no property '%s', or it is not supported.", name)
+			e.Target = "$." + name
+			return nil, e
+		}
 		in := input(r)
 		in.Location = location
 		f, err := p.putFactory(ctx, r, in)
 		if err != nil {
 			return nil, err
 		}
-		return reply(factoryText(f)), nil
+		resp := reply(factoryText(f))
+		resp.Warnings = factoryWarnings(f)
+		return resp, nil
 	case http.MethodPatch:
 		f, err := p.factories.PatchFactory(ctx, id, input(r), r.Precondition)
 		if err != nil {
@@ -132,7 +139,9 @@ func (p *Provider) definition(ctx context.Context, r *arm.Request, kind factory.
 		if err != nil {
 			return nil, err
 		}
-		return reply(definitionText(p.spelled(id), d, false)), nil
+		resp := reply(definitionText(p.spelled(id), d, false))
+		resp.Warnings = p.warnings(id, kind, d)
+		return resp, nil
 	case http.MethodDelete:
 		if kind == factory.ManagedVirtualNetworks {
 			return nil, arm.MethodNotAllowed(r) // [ADF-REST 3] has none

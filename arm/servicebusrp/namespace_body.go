@@ -140,8 +140,10 @@ func readNamespaceProperties(body *arm.Reader, e *envelope) {
 	if v, ok := props.Value("privateEndpointConnections"); ok && !isEmpty(v) {
 		props.Fail("privateEndpointConnections", "private endpoints are not supported")
 	}
-	props.Ignore("provisioningState", "status", "createdAt", "updatedAt", "serviceBusEndpoint", "metricId",
-		"platformCapabilities")
+	if v, ok := props.Value("platformCapabilities"); ok && !isEmpty(v) {
+		props.Fail("platformCapabilities", "confidential compute is not supported")
+	}
+	props.Ignore("provisioningState", "status", "createdAt", "updatedAt", "serviceBusEndpoint", "metricId")
 	props.Close()
 }
 

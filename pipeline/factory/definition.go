@@ -93,7 +93,7 @@ func (d *definition) plain(o *value.Object) error {
 		pattern, least, most = runtimeName, 3, 63
 	}
 	if n := utf8.RuneCountInString(name); !pattern.MatchString(name) || n < least || n > most {
-		return invalidAt("$.name", "%q is no name of a %s", name, d.kind.Noun())
+		return invalidAt("$.name", "%q can't be the name of %s", name, d.kind.article())
 	}
 	row := kindTable[d.kind]
 	if row.untyped {

@@ -27,7 +27,7 @@ var readOnly = []string{"provisioningState", "createTime", "version"}
 func (m *Manager) PutFactory(ctx context.Context, id ID, in Input, check Check) (*Resource, error) {
 	if n := len(id.Factory); n < 3 || n > 63 || !factoryName.MatchString(id.Factory) {
 		return nil, invalidAt("$.name",
-			"%q is no name of a data factory: 3 to 63 letters, digits and single hyphens between them", id.Factory)
+			"%q can't be the name of a data factory: 3 to 63 letters, digits and single hyphens between them", id.Factory)
 	}
 	if err := m.o.Log.Admit(ctx, len(in.Properties)+len(in.Tags)+4096); err != nil {
 		return nil, err

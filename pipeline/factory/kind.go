@@ -66,6 +66,14 @@ func (k Kind) String() string { return kindTable[k].name }
 // Noun returns what one of the kind is called: linked service.
 func (k Kind) Noun() string { return kindTable[k].noun }
 
+// article is the noun with its indefinite article.
+func (k Kind) article() string {
+	if n := k.Noun(); strings.ContainsRune("aeiou", rune(n[0])) {
+		return "an " + n
+	}
+	return "a " + k.Noun()
+}
+
 // AutoResolve is the integration runtime that every factory has without it being
 // defined.
 const AutoResolve = "AutoResolveIntegrationRuntime"

@@ -92,15 +92,11 @@ func (m *Manager) define(s *state, k Kind, name string, properties Document, old
 }
 
 // runtimeState gives a trigger that is put its state. A definition that says
-// that it is Started is, if it is one that can run; of all others the member is
-// read-only.
+// that it is Started is, if it is one that can run, and one that says Stopped is
+// stopped; of all others the member is read-only.
 func (m *Manager) runtimeState(s *state, d, old *definition) (*definition, error) {
-	v, _ := d.trigger.Raw.Lookup("properties")
-	o, _ := v.(*value.Object)
-	v, _ = o.Lookup("runtimeState")
-	text, _ := v.(string)
-	asked := d.trigger.ServiceBus != nil && strings.EqualFold(text, "Started")
-	if old != nil && old.record.Started && !asked {
+	asked := d.says("Started")
+	if old != nil && old.record.Started && !asked && !d.says("Stopped") {
 		return nil, triggerStarted(d.record.Name)
 	}
 	if asked {
@@ -111,12 +107,26 @@ func (m *Manager) runtimeState(s *state, d, old *definition) (*definition, error
 	return d.withStarted(asked), nil
 }
 
+// says reports whether a trigger that can run here states that it is in a runtime
+// state: the extension with which a program starts and stops it.
+func (d *definition) says(state string) bool {
+	if d.trigger == nil || d.trigger.ServiceBus == nil {
+		return false
+	}
+	v, _ := d.trigger.Raw.Lookup("properties")
+	o, _ := v.(*value.Object)
+	v, _ = o.Lookup("runtimeState")
+	text, _ := v.(string)
+	return strings.EqualFold(text, state)
+}
+
 func triggerStarted(name string) error {
 	return errorf(ErrTriggerStarted,
 		"Cannot update enabled Trigger; the trigger '%s' needs to be disabled first.", name)
 }
 
-// Delete deletes a definition and reports whether it was there. The error wraps
+// Delete deletes a definition and reports whether it was there. A trigger that its
+// own definition started is stopped by it. The error wraps
 // [ErrFactoryNotFound], [ErrReferenced], [ErrTriggerStarted] or [ErrDeleting].
 func (m *Manager) Delete(ctx context.Context, id ID, k Kind, name string, check Check) (
 	existed bool, err error) {
@@ -132,7 +142,7 @@ func (m *Manager) Delete(ctx context.Context, id ID, k Kind, name string, check 
 	if err := check.check(true, d.record.ETag); err != nil {
 		return false, err
 	}
-	if d.record.Started {
+	if d.record.Started && !d.says("Started") {
 		return false, triggerStarted(d.record.Name)
 	}
 	if by := s.referrers(d); len(by) > 0 {

@@ -101,6 +101,19 @@ func TestStartedByPut(t *testing.T) {
 	if f := w.starter.of("contoso/T"); f.Trigger("T").ServiceBus.QueueName != "other" {
 		t.Errorf("the trigger takes from %s, want other", f.Trigger("T").ServiceBus.QueueName)
 	}
+	// What a definition has started, a definition stops, and a deletion too.
+	_, err := w.Put(t.Context(), theID, Triggers, "T", Document{Text: []byte(triggerText)}, nil)
+	wantKind(t, "put without a state", err, ErrTriggerStarted)
+	w.put(Triggers, "T", strings.Replace(startedText, `"Started"`, `"Stopped"`, 1))
+	w.wantTrigger("put as stopped", "Stopped", false)
+	w.put(Triggers, "T", startedText)
+	if existed, err := w.Delete(t.Context(), theID, Triggers, "T", nil); err != nil || !existed {
+		t.Errorf("delete of a trigger that its definition started: got %t, %v", existed, err)
+	}
+	if running := w.starter.names(); len(running) != 0 {
+		t.Errorf("after the deletion these run: %v", running)
+	}
+	w.put(Triggers, "T", startedText)
 	schedule := `{"type":"ScheduleTrigger","runtimeState":"Started","typeProperties":{"recurrence":{"frequency":"Hour","interval":1}}}`
 	w.put(Triggers, "Hourly", schedule)
 	if got := w.runtimeStateOf("Hourly"); got != "Stopped" {

@@ -109,12 +109,30 @@ func (s *Server) Configure(ctx context.Context, req *pulumirpc.ConfigureRequest)
 		return nil, status.Error(codes.InvalidArgument, err.Error())
 	}
 	s.mu.Lock()
-	s.client, s.where = client, values["location"]
+	if name := differs(s.set, values); name != "" {
+		before := s.set[name]
+		s.mu.Unlock()
+		return nil, status.Errorf(codes.InvalidArgument,
+			"the program has two azure-native providers whose %s differ, %q and %q: %s can't keep them apart; use one provider, and set the location on the resources",
+			name, before, values[name], Name)
+	}
+	s.client, s.where, s.set = client, values["location"], values
 	s.mu.Unlock()
 	s.log.Info(Name+" configured", "metadataHost", values["metadataHost"],
 		"subscription", values["subscriptionId"], "location", values["location"])
 	return &pulumirpc.ConfigureResponse{AcceptSecrets: true, SupportsPreview: true,
 		SupportsAutonamingConfiguration: true}, nil
+}
+
+// differs names a setting that two configurations of one engine have differently; ""
+// if there is none. Its value is not a secret.
+func differs(a, b map[string]string) string {
+	for _, x := range settings {
+		if a != nil && a[x.name] != b[x.name] && x.name != "clientSecret" {
+			return x.name
+		}
+	}
+	return ""
 }
 
 // text takes the quotes off a configuration value that came as JSON.

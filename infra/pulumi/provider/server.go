@@ -15,8 +15,9 @@ import (
 	"switchyard/infra/pulumi/provider/armclient"
 )
 
-// Server answers the engine. One serves one engine at a time: what Configure said
-// last holds for all calls.
+// Server answers the engine. One serves one engine at a time, and one configuration
+// of it: a call does not say of which provider of a program it is, so two that are
+// configured differently can't be kept apart, and the second is refused.
 type Server struct {
 	pulumirpc.UnimplementedResourceProviderServer
 
@@ -25,8 +26,10 @@ type Server struct {
 
 	mu      sync.Mutex // guards what follows
 	client  *armclient.Client
-	where   string          // default location
-	stopped context.Context // ends every call under way when stop is called
+	engine  string            // address of the engine that attached last
+	set     map[string]string // what that engine configured; nil: nothing yet
+	where   string            // default location
+	stopped context.Context   // ends every call under way when stop is called
 	stop    context.CancelFunc
 }
 
@@ -80,6 +83,11 @@ func (s *Server) Handshake(context.Context, *pulumirpc.ProviderHandshakeRequest)
 // Attach is called by an engine that was told to use a running provider.
 func (s *Server) Attach(_ context.Context, req *pulumirpc.PluginAttach) (*emptypb.Empty, error) {
 	s.renew()
+	s.mu.Lock()
+	if req.GetAddress() != s.engine {
+		s.engine, s.set = req.GetAddress(), nil
+	}
+	s.mu.Unlock()
 	s.log.Info("an engine attached to "+Name, "engine", req.GetAddress(), "version", Version)
 	return &emptypb.Empty{}, nil
 }

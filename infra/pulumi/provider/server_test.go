@@ -350,3 +350,36 @@ func TestCancelEndsCallsUntilTheNextEngine(t *testing.T) {
 		t.Errorf("after Attach: %v", err)
 	}
 }
+
+// A call does not say which provider of a program it belongs to, so a second one with
+// another configuration is refused instead of being mixed up with the first.
+func TestSecondProviderOfAProgram(t *testing.T) {
+	env := armtest.New(t).Env()
+	s := New(Options{Getenv: func(k string) string { return env[k] }})
+	attach := func(engine string) {
+		t.Helper()
+		if _, err := s.Attach(t.Context(), &pulumirpc.PluginAttach{Address: engine}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	configure := func(location string) error {
+		_, err := s.Configure(t.Context(), &pulumirpc.ConfigureRequest{Args: pack(t, props{"location": location})})
+		return err
+	}
+	attach("127.0.0.1:1")
+	if err := configure("westeurope"); err != nil {
+		t.Fatal(err)
+	}
+	attach("127.0.0.1:1") // each provider of a program attaches
+	if err := configure("westeurope"); err != nil {
+		t.Errorf("a second provider with the same configuration: %v", err)
+	}
+	err := configure("eastus")
+	if err == nil || !strings.Contains(err.Error(), `whose location differ, "westeurope" and "eastus"`) || s.location() != "westeurope" {
+		t.Errorf("a second provider with another location: %v; the location is %s", err, s.location())
+	}
+	attach("127.0.0.1:2")
+	if err := configure("eastus"); err != nil || s.location() != "eastus" {
+		t.Errorf("another engine: %v; the location is %s", err, s.location())
+	}
+}

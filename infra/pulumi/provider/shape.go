@@ -13,6 +13,8 @@ type shape struct {
 	keep []string
 	// within names the members of typeProperties that hold objects of this shape again.
 	within []string
+	// nested names the types for which the vendor's package has typeProperties itself.
+	nested []string
 	// list names the input that holds a list of such objects; "" when the input
 	// properties is one itself.
 	list string
@@ -25,7 +27,7 @@ var (
 		within: words("activities ifTrueActivities ifFalseActivities defaultActivities cases")}
 	datasetShape = &shape{
 		keep: words("type description linkedServiceName parameters annotations folder schema structure")}
-	linkedServiceShape      = &shape{keep: words("type version description connectVia parameters annotations")}
+	linkedServiceShape      = &shape{keep: words("type version description connectVia parameters annotations"), nested: words("Web")}
 	triggerShape            = &shape{keep: words("type description annotations pipelines pipeline runtimeState")}
 	dataFlowShape           = &shape{keep: words("type description annotations folder")}
 	integrationRuntimeShape = &shape{keep: words("type description managedVirtualNetwork state")}
@@ -35,14 +37,15 @@ var (
 // extensions are the types that only Switchyard has.
 var extensions = words("AzureServiceBus ServiceBusTrigger ServiceBusSend ServiceBusSettle")
 
-func isExtension(o map[string]any) bool {
+// foreign says that an object is passed on as it is.
+func (s *shape) foreign(o map[string]any) bool {
 	t, _ := o["type"].(string)
-	return slices.Contains(extensions, t)
+	return slices.Contains(extensions, t) || slices.Contains(s.nested, t)
 }
 
 // nest turns a program's object into Resource Manager's. The path is for errors.
 func (s *shape) nest(o map[string]any, path string) (map[string]any, error) {
-	if isExtension(o) {
+	if s.foreign(o) {
 		return o, nil
 	}
 	if _, ok := o["typeProperties"]; ok {
@@ -73,7 +76,7 @@ func (s *shape) nest(o map[string]any, path string) (map[string]any, error) {
 // flatten is the inverse of nest.
 func (s *shape) flatten(o map[string]any, path string) (map[string]any, error) {
 	inner, ok := o["typeProperties"].(map[string]any)
-	if isExtension(o) || !ok {
+	if s.foreign(o) || !ok {
 		return o, nil
 	}
 	out := map[string]any{}

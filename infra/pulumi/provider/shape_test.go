@@ -56,6 +56,9 @@ func TestPropertiesNestAndFlatten(t *testing.T) {
 		shape        *shape
 		flat, nested string
 	}{
+		{"a type whose typeProperties the vendor's package keeps", linkedServiceShape,
+			`{"type":"Web","description":"d","typeProperties":{"url":"https://x","authenticationType":"Anonymous"}}`,
+			`{"type":"Web","description":"d","typeProperties":{"url":"https://x","authenticationType":"Anonymous"}}`},
 		{"tumbling window", triggerShape,
 			`{"type":"TumblingWindowTrigger","pipeline":{"pipelineReference":{}},"frequency":"Hour","interval":1,"dependsOn":[{"type":"x"}]}`,
 			`{"type":"TumblingWindowTrigger","pipeline":{"pipelineReference":{}},"typeProperties":{"frequency":"Hour","interval":1,"dependsOn":[{"type":"x"}]}}`},

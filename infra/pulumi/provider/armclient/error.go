@@ -35,6 +35,7 @@ func IsNotFound(err error) bool {
 
 type envelope struct {
 	Code    string     `json:"code"`
+	Target  string     `json:"target"` // what in the body is wrong
 	Message string     `json:"message"`
 	Details []envelope `json:"details"`
 	Error   *envelope  `json:"error"` // Service Bus wraps details once more
@@ -61,11 +62,24 @@ func (e *Error) fill(raw []byte) {
 	if body.Error != nil {
 		body = *body.Error
 	}
-	e.Code, e.Message = body.Code, body.Message
+	e.Code, e.Message = body.Code, body.text()
 	for _, d := range body.Details {
 		if d.Error != nil {
 			d = *d.Error
 		}
-		e.Details = append(e.Details, d.Code+": "+d.Message)
+		if d.Code == e.Code && d.Target != "" { // one of several mistakes of the same kind
+			e.Details = append(e.Details, d.text())
+		} else {
+			e.Details = append(e.Details, d.Code+": "+d.text())
+		}
 	}
+}
+
+// text is the message in one line, with the path of what is wrong if it does not say it.
+func (e *envelope) text() string {
+	s := strings.Join(strings.Fields(e.Message), " ")
+	if e.Target != "" && !strings.Contains(s, e.Target) {
+		s = e.Target + ": " + s
+	}
+	return s
 }

@@ -1,0 +1,48 @@
+package datafactoryrp_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"switchyard/arm/armtest"
+	"switchyard/arm/datafactoryrp"
+	"switchyard/value"
+)
+
+// TestWarnings: what Azure accepts and has no effect here succeeds, and says so.
+func TestWarnings(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	for _, tt := range []struct{ path, properties, want string }{
+		{"$DF?$V", `{"publicNetworkAccess":"Enabled"}`, ""},
+		{"$DF?$V", `{"publicNetworkAccess":"Disabled"}`, "publicNetworkAccess of data factory 'contoso' is kept without effect"},
+		{"$DF/pipelines/plain?$V", `{"activities":[{"name":"w","type":"Wait","typeProperties":{"waitTimeInSeconds":1}}]}`, ""},
+		{"$DF/pipelines/idle?$V", `{"activities":[{"name":"each","type":"ForEach","typeProperties":{"items":{"value":"@range(0,2)","type":"Expression"},"activities":[{"name":"notebook","type":"DatabricksNotebook","typeProperties":{"notebookPath":"/n"}}]}}]}`,
+			"activity 'notebook' of pipeline 'idle' is of type DatabricksNotebook"},
+		{"$DF/pipelines/inactive?$V", `{"activities":[{"name":"notebook","type":"DatabricksNotebook","state":"Inactive","typeProperties":{"notebookPath":"/n"}}]}`, ""},
+		{"$DF/integrationRuntimes/own?$V", `{"type":"SelfHosted"}`, "integration runtime 'own' is kept without effect"},
+		{"$DF/managedVirtualNetworks/default?$V", `{}`, "managed virtual network 'default' is kept without effect"},
+		{"$DF/triggers/hourly?$V", `{"type":"ScheduleTrigger","typeProperties":{"recurrence":{"frequency":"Hour","interval":1}}}`, "trigger 'hourly' is of type ScheduleTrigger"},
+	} {
+		w := serve(f.k, "PUT", expand(tt.path), `{"location":"westeurope","properties":`+tt.properties+`}`)
+		warning := w.Header().Get("Warning")
+		switch {
+		case w.Code != 200:
+			t.Errorf("PUT %s: %d %s", tt.path, w.Code, w.Body)
+		case tt.want == "" && warning != "":
+			t.Errorf("PUT %s: warning %s, want none", tt.path, warning)
+		case tt.want != "" && (!strings.HasPrefix(warning, `199 Switchyard "`) || !strings.Contains(warning, tt.want)):
+			t.Errorf("PUT %s: warning %s, want one with %q", tt.path, warning, tt.want)
+		}
+	}
+	strict := datafactoryrp.EngineRuns{Engine: f.engine, Factories: f.m, Strict: true}
+	_, err := strict.CreateRun(t.Context(), "contoso", "idle", &value.Object{})
+	if !errors.Is(err, datafactoryrp.ErrBadRequest) || !strings.Contains(err.Error(), "activity 'notebook' is of type DatabricksNotebook") {
+		t.Errorf("strict run of a pipeline that can't run: %v, want it refused with the activity's name", err)
+	}
+	for _, name := range []string{"plain", "inactive"} {
+		if _, err := strict.CreateRun(t.Context(), "contoso", name, &value.Object{}); err != nil {
+			t.Errorf("strict run of %s: %v", name, err)
+		}
+	}
+}
