@@ -134,11 +134,8 @@ func (k *Kernel) DefaultSubscriptionID() string { return k.o.DefaultSubscription
 // Now is the time of the kernel's clock, UTC.
 func (k *Kernel) Now() time.Time { return k.o.Clock.Now().UTC() }
 
-// operationSize is about what an operation takes in the log, in bytes.
-const operationSize = 4 << 10
-
-// Commit makes what add writes durable. It is for changes that need no lock while
-// they are submitted.
+// Commit makes what add writes durable: the records of operations, which only
+// deletions have. It is for changes that need no lock while they are submitted.
 func (k *Kernel) Commit(ctx context.Context, add func(u *commit.Unit)) error {
-	return commit.Do(ctx, k.log, operationSize, nil, add)
+	return commit.Do(ctx, k.log, commit.Frees, nil, add)
 }

@@ -155,7 +155,7 @@ func (k *Kernel) endOperation(op Operation, failure error) error {
 	r.Status, r.EndedAt = OperationSucceeded, k.Now()
 	if failure != nil {
 		r.Status = OperationFailed
-		if !errors.As(failure, &r.Error) {
+		if r.Error = known(failure); r.Error == nil {
 			k.logger.Error("long-running operation failed",
 				"operation", op.ID, "kind", op.Kind, "target", op.Target, "err", failure)
 			r.Error = internalError(op.ID)

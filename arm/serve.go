@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"switchyard/commit"
 	"switchyard/value"
 )
 
@@ -227,9 +228,23 @@ func answer(resp *Response, err error) (*Response, error) {
 	return resp, err
 }
 
-func (k *Kernel) errorResponse(hr *http.Request, id string, err error) *Response {
+// known returns what a client is told of an error, nil of one that is internal. 507 is
+// a status that the management libraries of Go, Python and .NET do not try again, as
+// they would 500 and 503; those of JavaScript and Java do for some seconds.
+func known(err error) *Error {
 	var e *Error
-	if !errors.As(err, &e) {
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, commit.ErrFull):
+		return Errorf(http.StatusInsufficientStorage, "InsufficientStorage", "%v.", err)
+	}
+	return nil
+}
+
+func (k *Kernel) errorResponse(hr *http.Request, id string, err error) *Response {
+	e := known(err)
+	if e == nil {
 		if hr.Context().Err() == nil {
 			k.logger.Error("resource manager request failed",
 				"method", hr.Method, "path", hr.URL.Path, "request", id, "err", err)

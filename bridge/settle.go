@@ -113,7 +113,7 @@ func (b *Bus) ReleaseOthers(ctx context.Context, log commit.Log, active map[brok
 		if active[run] {
 			continue
 		}
-		if err := commit.Do(ctx, log, 0, b.o.Broker.ReleaseRun(run)); err != nil {
+		if err := commit.Do(ctx, log, commit.Frees, b.o.Broker.ReleaseRun(run)); err != nil {
 			return fmt.Errorf("release the messages of run %s, which is over: %w", run, err)
 		}
 	}

@@ -18,7 +18,8 @@ import (
 // from are closed and learn [ErrEntityDisabled].
 func (b *Broker) PutQueue(ctx context.Context, ns, path string, o QueueOptions) (created bool, err error) {
 	c := b.PutQueueEffect(ns, path, o)
-	err = b.change(ctx, c)
+	_, absent := b.Queue(ns, path)
+	err = b.change(ctx, putSize(absent), c)
 	return c.created, err
 }
 

@@ -65,10 +65,20 @@ func (c *Change) stage(u *commit.Unit) (release func(), err error) {
 // Created reports whether what was put is new. It is set by Stage.
 func (c *Change) Created() bool { return c.created }
 
-// change makes a change as a unit of its own.
-func (b *Broker) change(ctx context.Context, c *Change) error {
+// putSize is what a put announces to the log: what replaces a record takes no room that
+// stays, so a folder that was deployed before starts on a nearly full disk. absent is
+// the error of looking for what is put.
+func putSize(absent error) int {
+	if absent == nil {
+		return commit.Frees
+	}
+	return definitionSize
+}
+
+// change makes a change as a unit of its own. A deletion announces [commit.Frees].
+func (b *Broker) change(ctx context.Context, bytes int, c *Change) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(b.ctx, cancel)() // a broker that is closed lets nobody wait
-	return c.failed(commit.Do(ctx, b.log, definitionSize, commit.EffectFunc(c.stage)))
+	return c.failed(commit.Do(ctx, b.log, bytes, commit.EffectFunc(c.stage)))
 }

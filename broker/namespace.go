@@ -70,7 +70,7 @@ func (b *Broker) find(name string) (*namespace, error) {
 // PutNamespace creates a namespace or changes its options. Which changes of the SKU
 // are refused with [ErrNotAllowed] is said at mayBecome.
 func (b *Broker) PutNamespace(ctx context.Context, name string, o NamespaceOptions) error {
-	return b.change(ctx, b.PutNamespaceEffect(name, o))
+	return b.change(ctx, definitionSize, b.PutNamespaceEffect(name, o))
 }
 
 // PutNamespaceEffect is [Broker.PutNamespace] as part of a unit. With access rules,

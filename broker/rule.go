@@ -90,8 +90,19 @@ func newRule(d ruleDefinition) (*rule, error) {
 func (b *Broker) PutRule(ctx context.Context, ns, topic, subscription, name string, o RuleOptions,
 	mode RuleMode) (created bool, err error) {
 	c := b.PutRuleEffect(ns, topic, subscription, name, o, mode)
-	err = b.change(ctx, c)
+	err = b.change(ctx, putSize(b.findRule(ns, topic, subscription, name)), c)
 	return c.created, err
+}
+
+// findRule fails if there is no such rule.
+func (b *Broker) findRule(ns, topic, subscription, name string) error {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	s, err := b.findSubscription(ns, topic, subscription)
+	if err == nil && s.rule(name) < 0 {
+		err = ErrRuleNotFound
+	}
+	return err
 }
 
 // PutRuleEffect is [Broker.PutRule] as part of a unit.
@@ -139,7 +150,7 @@ func (b *Broker) PutRuleEffect(ns, topic, subscription, name string, o RuleOptio
 
 // DeleteRule deletes a rule. Errors: [ErrRuleNotFound], [ErrEntityNotFound].
 func (b *Broker) DeleteRule(ctx context.Context, ns, topic, subscription, name string) error {
-	return b.change(ctx, b.DeleteRuleEffect(ns, topic, subscription, name))
+	return b.change(ctx, commit.Frees, b.DeleteRuleEffect(ns, topic, subscription, name))
 }
 
 // DeleteRuleEffect is [Broker.DeleteRule] as part of a unit.

@@ -147,7 +147,8 @@ func (s *subscription) definition() []byte {
 func (b *Broker) PutSubscription(ctx context.Context, ns, topic, name string, o SubscriptionOptions,
 	first ...DefaultRule) (created bool, err error) {
 	c := b.PutSubscriptionEffect(ns, topic, name, o, first...)
-	err = b.change(ctx, c)
+	_, absent := b.Queue(ns, SubscriptionPath(topic, name))
+	err = b.change(ctx, putSize(absent), c)
 	return c.created, err
 }
 

@@ -71,7 +71,8 @@ type TopicInfo struct {
 // ([ErrNotAllowed]).
 func (b *Broker) PutTopic(ctx context.Context, ns, path string, o TopicOptions) (created bool, err error) {
 	c := b.PutTopicEffect(ns, path, o)
-	err = b.change(ctx, c)
+	_, absent := b.Topic(ns, path)
+	err = b.change(ctx, putSize(absent), c)
 	return c.created, err
 }
 

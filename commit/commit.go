@@ -14,7 +14,21 @@
 // The package imports nothing of ours and does no I/O.
 package commit
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// ErrFull is wrapped by what a [Log] refuses because the disk has no room. The
+// error's text is for the client: what is full, how much is free and what to do.
+var ErrFull = errors.New("disk is nearly full")
+
+// Frees is what a change announces to [Log] Admit that frees space, or gives back
+// what is held: a deletion, a settlement, a cancellation, a stop, the record of a
+// long operation that deletes. It passes while everything else is refused, however
+// many bytes its records take: they are few, and without them nobody could make
+// room.
+const Frees = 0
 
 // OpKind says what an [Op] does to the keys it names.
 type OpKind uint8
@@ -106,7 +120,8 @@ func (u *Unit) Ticket() any { return u.ticket }
 type Log interface {
 	// Admit waits until the log can take about that many more bytes: it is the
 	// back-pressure and the disk watermark. It is called before any lock is
-	// taken. It fails if ctx ends or the store refuses writes (disk full).
+	// taken. It fails if ctx ends, or with an error that wraps [ErrFull] if the disk
+	// has no room for what does not announce [Frees].
 	Admit(ctx context.Context, bytes int) error
 
 	// Submit gives the unit its place in the order. It is called under the

@@ -3,7 +3,7 @@ package commit
 import "context"
 
 // Do makes one change durable, in the order that everything keeps: it waits for
-// the log to take about that many bytes, stages the effect, adds the records,
+// the log to take about that many bytes ([Frees] for what frees space), stages the effect, adds the records,
 // submits the unit, releases the effect's locks and syncs. When it returns nil
 // the change is durable and the callbacks of its unit have run.
 //

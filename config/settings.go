@@ -24,6 +24,8 @@ var Settings = []Setting{
 		Usage: "how much the ended runs of one data factory may take before compression; the oldest are deleted first; 0 sets no bound"},
 	{Name: "strict", Kind: Bool, Default: "true",
 		Usage: "refuse definitions that name something this version does not run"},
+	{Name: "min-free", Kind: Size, Default: "256MiB",
+		Usage: "what stays free on the disk of the data directory; what would leave less is refused, but not what frees space"},
 	{Name: "log-level", Default: "info", Usage: "debug, info, warn or error; the log goes to standard error"},
 	{Name: "log-format", Default: "text", Usage: "text or json"},
 	{Name: "key-file", Default: "",

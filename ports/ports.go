@@ -249,7 +249,7 @@ func (p *Ports) Forget(ns string, add func(u *commit.Unit)) error {
 		delete(p.byNS, key)
 		return p.mu.Unlock, nil
 	})
-	return commit.Do(context.Background(), p.o.Log, 0, free, add)
+	return commit.Do(context.Background(), p.o.Log, commit.Frees, free, add)
 }
 
 // find returns the namespace that a client means; see [Directory.Find].

@@ -7,6 +7,7 @@ import (
 	"switchyard/amqp/frames"
 	"switchyard/auth"
 	"switchyard/broker"
+	"switchyard/commit"
 )
 
 // The conditions of Service Bus beside those of AMQP [SB-AMQP 10].
@@ -64,6 +65,7 @@ var faults = []struct {
 	{broker.ErrNotSupported, frames.ErrNotImplemented, 501, ""},
 	// A condition that every client takes as final: trying again reads the same.
 	{broker.ErrDamaged, frames.ErrNotAllowed, 500, ""},
+	{commit.ErrFull, frames.ErrResourceLimitExceeded, 403, ""}, // as a full entity: final for every library
 	{broker.ErrClosed, condServerBusy, 503, "The service is shutting down."},
 
 	{auth.ErrExpired, frames.ErrUnauthorizedAccess, 401, ""},

@@ -24,9 +24,6 @@ var (
 	ErrKey = errors.New("sealing key is missing or wrong")
 	// ErrSealed: a sealed value was changed, or sealed with another key.
 	ErrSealed = errors.New("sealed value can't be opened")
-	// ErrDiskFull: less than Options.MinFree is left; only what frees space is
-	// admitted.
-	ErrDiskFull = errors.New("disk is nearly full")
 	// ErrClosed: the store was closed, or stopped after a failed commit.
 	ErrClosed = errors.New("store closed")
 	// ErrNotFound is wrapped by reads of [Store.Meta] that find nothing.

@@ -23,9 +23,6 @@ const (
 	unitOverhead, opOverhead = 64, 48
 	// maxUnsynced is how many relaxed groups may be on their way to the disk.
 	maxUnsynced = 64
-	// spaceCheck is how many bytes or calls are admitted between two looks at the
-	// disk's free space.
-	spaceCheckBytes, spaceCheckCalls = 1 << 20, 256
 	// reclaimEvery is how much time passes between two looks at the value log while
 	// the disk is nearly full.
 	reclaimEvery = 100 * time.Millisecond
@@ -69,26 +66,22 @@ type log struct {
 	mark     mark
 	look     bool // the value log waits for collect
 
-	spaceMu    sync.Mutex
-	spaceBytes int  // admitted since the last look
-	spaceCalls int  // calls since the last look
-	low        bool // what the last look found
+	space space
 }
 
 func (l *log) init(s *Store) {
 	l.s = s
 	l.open = newGroup()
-	l.spaceCalls = spaceCheckCalls
+	l.space.init(s)
 }
 
-// Admit implements [commit.Log]. With 0 bytes it waits like any other but passes
-// when the disk is nearly full: what only deletes must go on. The error wraps
-// [ErrDiskFull] or [ErrClosed], or is that of ctx.
+// Admit implements [commit.Log]. The error wraps [commit.ErrFull] or [ErrClosed], or is
+// that of ctx.
 func (s *Store) Admit(ctx context.Context, bytes int) error {
-	if bytes > 0 {
-		err := s.log.space(bytes)
+	if bytes > commit.Frees {
+		err := s.log.space.admit(bytes)
 		if err != nil && s.log.reclaimSpace() {
-			err = s.log.space(bytes)
+			err = s.log.space.admit(bytes)
 		}
 		if err != nil {
 			return err
@@ -134,28 +127,6 @@ func (l *log) admit(ctx context.Context, bytes int) error {
 		case <-ctx.Done():
 		}
 	}
-}
-
-// space looks at the disk now and then, and each time while it is nearly full.
-func (l *log) space(bytes int) error {
-	o := l.s.opts
-	if o.MinFree < 0 {
-		return nil
-	}
-	l.spaceMu.Lock()
-	defer l.spaceMu.Unlock()
-	l.spaceBytes += bytes
-	l.spaceCalls++
-	if l.low || l.spaceBytes >= spaceCheckBytes || l.spaceCalls >= spaceCheckCalls {
-		l.spaceBytes, l.spaceCalls = 0, 0
-		usage, err := o.FS.GetDiskUsage(l.s.dir)
-		// A file system that does not tell is not limited here.
-		l.low = err == nil && usage.AvailBytes < uint64(o.MinFree)
-	}
-	if l.low {
-		return fmt.Errorf("data directory %s: %w: less than %d MiB are free", l.s.dir, ErrDiskFull, o.MinFree>>20)
-	}
-	return nil
 }
 
 // reclaimSpace has the leader look for segments of the value log that can go: while

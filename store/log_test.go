@@ -223,8 +223,8 @@ func TestAdmitDiskFull(t *testing.T) {
 		t.Errorf("Admit on a file system that does not tell its size = %v", err)
 	}
 	fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 999, TotalBytes: 5000})
-	if err := s.Admit(t.Context(), spaceCheckBytes); !errors.Is(err, ErrDiskFull) || !strings.Contains(err.Error(), "data") {
-		t.Errorf("Admit on a full disk = %v, want ErrDiskFull naming the directory", err)
+	if err := s.Admit(t.Context(), spaceCheckBytes); !errors.Is(err, commit.ErrFull) || !strings.Contains(err.Error(), "data") {
+		t.Errorf("Admit on a full disk = %v, want commit.ErrFull naming the directory", err)
 	}
 	if err := s.Admit(t.Context(), 0); err != nil {
 		t.Errorf("Admit of a deletion on a full disk = %v", err)

@@ -90,8 +90,8 @@ func TestFullDiskIsFreed(t *testing.T) {
 			s.values.segmentSize = 4 * separateFrom
 			churn(s, 0, 40, func(i int) string { return fmt.Sprint("v", i) })
 			fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: minFree - 1, TotalBytes: 1 << 30})
-			if err := s.Admit(t.Context(), spaceCheckBytes); !errors.Is(err, ErrDiskFull) {
-				t.Fatalf("Admit on a full disk = %v, want ErrDiskFull", err)
+			if err := s.Admit(t.Context(), spaceCheckBytes); !errors.Is(err, commit.ErrFull) {
+				t.Fatalf("Admit on a full disk = %v, want commit.ErrFull", err)
 			}
 			deleteMetas(s, numbered("v", 36)...)
 			if restart {
@@ -100,8 +100,8 @@ func TestFullDiskIsFreed(t *testing.T) {
 			}
 			defer func() { closeTest(t, s) }()
 			for range 10 {
-				if err := s.Admit(t.Context(), spaceCheckBytes); !errors.Is(err, ErrDiskFull) {
-					t.Fatalf("Admit on a full disk = %v, want ErrDiskFull", err)
+				if err := s.Admit(t.Context(), spaceCheckBytes); !errors.Is(err, commit.ErrFull) {
+					t.Fatalf("Admit on a full disk = %v, want commit.ErrFull", err)
 				}
 			}
 			if got := segments(t, fs); len(got) != 1 {
@@ -125,8 +125,8 @@ func TestFullDiskLooksNowAndThen(t *testing.T) {
 	fs.TestingSetDiskUsage(vfs.DiskUsage{TotalBytes: 1 << 30})
 	for range 3 {
 		for range 10 {
-			if err := s.Admit(t.Context(), spaceCheckBytes); !errors.Is(err, ErrDiskFull) {
-				t.Fatalf("Admit on a full disk = %v, want ErrDiskFull", err)
+			if err := s.Admit(t.Context(), spaceCheckBytes); !errors.Is(err, commit.ErrFull) {
+				t.Fatalf("Admit on a full disk = %v, want commit.ErrFull", err)
 			}
 		}
 		wall.now = wall.now.Add(reclaimEvery)
@@ -145,8 +145,8 @@ func TestFullDiskMovesNothing(t *testing.T) {
 	churn(s, 0, 8, func(i int) string { return fmt.Sprint("v", i) })
 	deleteMetas(s, numbered("v", 7)...)
 	fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: separateFrom, TotalBytes: 1 << 30})
-	if err := s.Admit(t.Context(), spaceCheckBytes); !errors.Is(err, ErrDiskFull) {
-		t.Fatalf("Admit on a full disk = %v, want ErrDiskFull", err)
+	if err := s.Admit(t.Context(), spaceCheckBytes); !errors.Is(err, commit.ErrFull) {
+		t.Fatalf("Admit on a full disk = %v, want commit.ErrFull", err)
 	}
 	churn(s, 8, 1, func(int) string { return "new" })
 	if got := segments(t, fs); len(got) != 2 {

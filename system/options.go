@@ -18,6 +18,9 @@ type Options struct {
 	DataDir string
 	// Ephemeral keeps everything in memory; DataDir is then not touched.
 	Ephemeral bool
+	// MinFree is how many bytes stay free on the disk: what would leave less is refused.
+	// 0: 256 MiB; negative: nothing is refused.
+	MinFree int64
 	// KeyFile holds the key that seals secrets. Empty: a file in DataDir.
 	KeyFile string
 

@@ -121,8 +121,8 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 }
 
 func (s *System) openStore(context.Context) error {
-	o := store.Options{Logger: s.log, Clock: s.clock, InMemory: s.o.Ephemeral, AfterCommit: s.o.AfterCommit,
-		MaxOpenFiles: s.files.Store}
+	o := store.Options{Logger: s.log, Clock: s.clock, InMemory: s.o.Ephemeral, MinFree: s.o.MinFree,
+		AfterCommit: s.o.AfterCommit, MaxOpenFiles: s.files.Store}
 	if s.o.KeyFile != "" {
 		key, err := store.ReadKey(s.o.KeyFile)
 		if err != nil {

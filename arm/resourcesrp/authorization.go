@@ -145,7 +145,7 @@ func (a *authorization) assignments(ctx context.Context, r *arm.Request) (*arm.R
 		if !ok {
 			return arm.NoContent(), nil
 		}
-		if err := a.p.commit(ctx, func(u *commit.Unit) { a.p.roles.remove(u, r.ID.Key()) }); err != nil {
+		if err := a.p.free(ctx, func(u *commit.Unit) { a.p.roles.remove(u, r.ID.Key()) }); err != nil {
 			return nil, err
 		}
 		return arm.OK(e.object()), nil

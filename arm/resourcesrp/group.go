@@ -250,7 +250,7 @@ func (p *Resources) markDeleting(ctx context.Context, r *arm.Request) (op arm.Op
 		return op, err
 	}
 	g.Deleting = true // a second deletion is an operation of its own: it ends when the group is gone
-	err = p.commit(ctx, func(u *commit.Unit) {
+	err = p.free(ctx, func(u *commit.Unit) {
 		p.putGroup(u, r.ID.Subscription, g)
 		op = p.k.NewOperation(u, deleteGroupKind, g.id(r.ID.Subscription), nil)
 	})
@@ -280,7 +280,7 @@ func (p *Resources) deleteGroup(ctx context.Context, op arm.Operation) error {
 	if err != nil {
 		return err
 	}
-	err = p.commit(ctx, func(u *commit.Unit) {
+	err = p.free(ctx, func(u *commit.Unit) {
 		if failure == nil {
 			p.k.DeleteScope(u, id)
 			p.store.Delete(u, groupKey(id.Subscription, id.ResourceGroup))

@@ -148,6 +148,12 @@ func (p *Resources) commit(ctx context.Context, add func(u *commit.Unit)) error 
 	return commit.Do(ctx, p.log, changeSize, nil, add)
 }
 
+// free is commit for what a deletion writes, which the log takes while it refuses
+// everything else.
+func (p *Resources) free(ctx context.Context, add func(u *commit.Unit)) error {
+	return commit.Do(ctx, p.log, commit.Frees, nil, add)
+}
+
 func object(members ...any) *value.Object {
 	o := value.NewObject()
 	for i := 0; i < len(members); i += 2 {

@@ -193,16 +193,18 @@ func (p *Provider) stillThere(r *arm.Request, s ruleScope) error {
 
 // saveRule is called with changing held.
 func (p *Provider) saveRule(ctx context.Context, s ruleScope, rule auth.AuthorizationRule) error {
-	return p.changeRules(ctx, s, func() error {
+	return p.changeRules(ctx, p.apply, s, func() error {
 		_, err := p.o.Authority.PutRule(s.Name, s.entity, rule)
 		return err
 	})
 }
 
 // changeRules makes a change of the authority, and what the rules are then, durable.
-// The log is asked first: the authority can't be told to forget a change.
-func (p *Provider) changeRules(ctx context.Context, s ruleScope, change func() error) error {
-	err := p.apply(ctx, commit.EffectFunc(func(u *commit.Unit) (release func(), err error) {
+// The log is asked first: the authority can't be told to forget a change. do is apply
+// or free.
+func (p *Provider) changeRules(ctx context.Context,
+	do func(context.Context, commit.Effect, func(*commit.Unit)) error, s ruleScope, change func() error) error {
+	err := do(ctx, commit.EffectFunc(func(u *commit.Unit) (release func(), err error) {
 		if err := change(); err != nil {
 			return nil, err
 		}
@@ -221,7 +223,7 @@ func (p *Provider) deleteRule(ctx context.Context, r *arm.Request, s ruleScope) 
 	}
 	p.changing.Lock()
 	defer p.changing.Unlock()
-	err := p.changeRules(ctx, s, func() error { return p.o.Authority.DeleteRule(s.Name, s.entity, r.ID.Name()) })
+	err := p.changeRules(ctx, p.free, s, func() error { return p.o.Authority.DeleteRule(s.Name, s.entity, r.ID.Name()) })
 	if errors.Is(err, auth.ErrRuleNotFound) {
 		return arm.NoContent(), nil
 	}

@@ -47,7 +47,7 @@ func (p *Provider) handleFilterRule(ctx context.Context, r *arm.Request) (*arm.R
 	case r.Method == http.MethodDelete:
 		p.changing.Lock()
 		defer p.changing.Unlock()
-		err := p.apply(ctx, p.o.Topics.DeleteRuleEffect(ns, sub.Topic, sub.Name, r.ID.Names[3]), nil)
+		err := p.free(ctx, p.o.Topics.DeleteRuleEffect(ns, sub.Topic, sub.Name, r.ID.Names[3]), nil)
 		if errors.Is(err, broker.ErrRuleNotFound) {
 			return arm.NoContent(), nil
 		}

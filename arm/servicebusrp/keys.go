@@ -83,7 +83,7 @@ func (k Keys) Move(ctx context.Context, sealed []byte, b broker.Store, log commi
 			entities = append(entities, r)
 		}
 	}
-	return commit.Do(ctx, log, (1+len(namespaces)+len(entities))<<12, nil, func(u *commit.Unit) {
+	return commit.Do(ctx, log, commit.Frees, nil, func(u *commit.Unit) {
 		for _, r := range namespaces {
 			b.PutNamespace(u, r)
 		}

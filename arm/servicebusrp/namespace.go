@@ -374,7 +374,7 @@ func (p *Provider) saveNamespace(ctx context.Context, r *arm.Request, e envelope
 // deleteNamespace removes a namespace with all that is in it. It is called with
 // changing held.
 func (p *Provider) deleteNamespace(ctx context.Context, e envelope) error {
-	err := p.apply(ctx, p.o.Broker.DeleteNamespaceEffect(e.Name, true), func(u *commit.Unit) {
+	err := p.free(ctx, p.o.Broker.DeleteNamespaceEffect(e.Name, true), func(u *commit.Unit) {
 		p.o.Store.Delete(u, namespaceKey(e.Name))
 		p.k.DeleteScope(u, e.id())
 		p.o.Authority.DeleteNamespace(e.Name)

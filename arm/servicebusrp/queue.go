@@ -147,7 +147,7 @@ func (p *Provider) deleteEntity(ctx context.Context, r *arm.Request, path string
 	ns := r.ID.Names[0]
 	p.changing.Lock()
 	defer p.changing.Unlock()
-	err := p.apply(ctx, effect(), func(u *commit.Unit) {
+	err := p.free(ctx, effect(), func(u *commit.Unit) {
 		p.k.DeleteScope(u, r.ID)
 		p.o.Authority.DeleteEntity(ns, path)
 	})

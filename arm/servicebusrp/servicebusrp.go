@@ -190,10 +190,19 @@ func handleNothing(_ context.Context, r *arm.Request) (*arm.Response, error) {
 // apply makes one change durable: what the effect does and what add puts beside
 // it. It is called with changing held.
 func (p *Provider) apply(ctx context.Context, e commit.Effect, add func(u *commit.Unit)) error {
+	return p.do(ctx, changeSize, e, add)
+}
+
+// free is apply for a deletion, which the log takes while it refuses everything else.
+func (p *Provider) free(ctx context.Context, e commit.Effect, add func(u *commit.Unit)) error {
+	return p.do(ctx, commit.Frees, e, add)
+}
+
+func (p *Provider) do(ctx context.Context, bytes int, e commit.Effect, add func(u *commit.Unit)) error {
 	if add == nil {
-		return commit.Do(ctx, p.o.Log, changeSize, e)
+		return commit.Do(ctx, p.o.Log, bytes, e)
 	}
-	return commit.Do(ctx, p.o.Log, changeSize, e, add)
+	return commit.Do(ctx, p.o.Log, bytes, e, add)
 }
 
 // changeSize is about what a change takes in the log, in bytes.

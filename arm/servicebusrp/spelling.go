@@ -61,7 +61,7 @@ func MoveSpellings(ctx context.Context, old arm.Store, b broker.Store, log commi
 		}
 		moved = append(moved, r)
 	}
-	return commit.Do(ctx, log, (len(kept)+len(moved))<<10, nil, func(u *commit.Unit) {
+	return commit.Do(ctx, log, commit.Frees, nil, func(u *commit.Unit) {
 		for _, r := range moved {
 			b.PutEntity(u, r)
 		}

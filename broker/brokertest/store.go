@@ -30,7 +30,7 @@ type Store struct {
 	// Committed, if set, is called with each unit after it is durable, before its
 	// callbacks.
 	Committed func(u *commit.Unit)
-	// Full makes Admit fail.
+	// Full makes Admit fail, except for what frees space.
 	Full error
 	// Reads counts the reads of messages and headers.
 	Reads int
@@ -47,6 +47,9 @@ func NewStore() *Store {
 func (m *Store) Admit(ctx context.Context, bytes int) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if bytes <= commit.Frees {
+		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

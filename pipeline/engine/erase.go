@@ -72,7 +72,7 @@ func (e *Engine) erase(ctx context.Context, ids []string) (bytes int64, err erro
 	if len(f.runs) == 0 {
 		return 0, nil
 	}
-	if err := commit.Do(ctx, e.o.Log, 0, f); err != nil {
+	if err := commit.Do(ctx, e.o.Log, commit.Frees, f); err != nil {
 		return 0, fmt.Errorf("delete runs: %w", err)
 	}
 	return bytes, nil

@@ -137,7 +137,7 @@ func (x *revisions) deleteUnused(ctx context.Context, log commit.Log) error {
 		delete(x.stored, h)
 	}
 	x.mu.Unlock()
-	return commit.Do(ctx, log, 0, nil, func(u *commit.Unit) {
+	return commit.Do(ctx, log, commit.Frees, nil, func(u *commit.Unit) {
 		for _, h := range unused {
 			x.history.DeleteDefinition(u, h)
 		}

@@ -2,6 +2,8 @@ package factory
 
 import (
 	"context"
+
+	"switchyard/commit"
 )
 
 // DeleteFactory deletes a factory with everything in it and reports whether it
@@ -13,7 +15,7 @@ func (m *Manager) DeleteFactory(ctx context.Context, id ID, check Check) (existe
 	if e == nil {
 		return false, check.check(false, "")
 	}
-	if err := m.o.Log.Admit(ctx, 4096); err != nil {
+	if err := m.o.Log.Admit(ctx, commit.Frees); err != nil {
 		return false, err
 	}
 	gone, err := m.beginDelete(e, id, check)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"strings"
 
+	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/value"
 )
@@ -24,8 +26,9 @@ func (m *Manager) Deploy(ctx context.Context, id ID, location string, f *pipelin
 	if f.Name == "" {
 		return invalidAt("$.name", "is missing") // a folder's name need not be one that Azure takes
 	}
-	if err := m.o.Log.Admit(ctx, 1<<16); err != nil {
-		return err
+	full := m.o.Log.Admit(ctx, 1<<16)
+	if full != nil && !errors.Is(full, commit.ErrFull) {
+		return full
 	}
 	e := m.create(f.Name)
 	defer e.op.Unlock()
@@ -71,7 +74,10 @@ func (m *Manager) Deploy(ctx context.Context, id ID, location string, f *pipelin
 		}
 	}
 	if len(changed) == 0 && s != nil && next.record == s.record && next.count() == s.count() {
-		return nil
+		return nil // a full disk is no reason not to start with a folder that is deployed
+	}
+	if full != nil {
+		return full
 	}
 	return m.change(e, next, "")
 }

@@ -29,7 +29,7 @@ func (m *Manager) PutFactory(ctx context.Context, id ID, in Input, check Check) 
 		return nil, invalidAt("$.name",
 			"%q can't be the name of a data factory: 3 to 63 letters, digits and single hyphens between them", id.Factory)
 	}
-	if err := m.o.Log.Admit(ctx, len(in.Properties)+len(in.Tags)+4096); err != nil {
+	if err := m.o.Log.Admit(ctx, len(in.Properties)+len(in.Tags)+definitionOverhead); err != nil {
 		return nil, err
 	}
 	e := m.create(id.Factory)
@@ -279,7 +279,7 @@ func (m *Manager) PutGlobalParameters(ctx context.Context, id ID, parameters []b
 
 func (m *Manager) changeFactory(ctx context.Context, id ID, bytes int, check Check,
 	f func(r *factoryRecord) error) (*Resource, error) {
-	e, s, err := m.lock(ctx, id, bytes)
+	e, s, err := m.lock(ctx, id, bytes+definitionOverhead)
 	if err != nil {
 		return nil, err
 	}

@@ -187,13 +187,18 @@ func notFound(name string) error {
 	return errorf(ErrFactoryNotFound, "data factory '%s' was not found", name)
 }
 
-// lock locks a factory for a change. The caller unlocks e.op.
+// definitionOverhead is about what a change of a factory takes in the log beside the
+// text of a definition, in bytes.
+const definitionOverhead = 4 << 10
+
+// lock locks a factory for a change of about that many bytes, or [commit.Frees]. The
+// caller unlocks e.op.
 func (m *Manager) lock(ctx context.Context, id ID, bytes int) (*entry, *state, error) {
 	e := m.entry(id.Factory)
 	if e == nil {
 		return nil, nil, notFound(id.Factory)
 	}
-	if err := m.o.Log.Admit(ctx, bytes+4096); err != nil {
+	if err := m.o.Log.Admit(ctx, bytes); err != nil {
 		return nil, nil, err
 	}
 	e.op.Lock()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"strings"
 
+	"switchyard/commit"
 	"switchyard/value"
 )
 
@@ -16,7 +17,7 @@ import (
 // [ErrDeleting].
 func (m *Manager) Put(ctx context.Context, id ID, k Kind, name string, properties Document, check Check) (
 	*Definition, error) {
-	e, s, err := m.lock(ctx, id, len(properties.Text))
+	e, s, err := m.lock(ctx, id, len(properties.Text)+definitionOverhead)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +131,7 @@ func triggerStarted(name string) error {
 // [ErrFactoryNotFound], [ErrReferenced], [ErrTriggerStarted] or [ErrDeleting].
 func (m *Manager) Delete(ctx context.Context, id ID, k Kind, name string, check Check) (
 	existed bool, err error) {
-	e, s, err := m.lock(ctx, id, 0)
+	e, s, err := m.lock(ctx, id, commit.Frees)
 	if err != nil {
 		return false, err
 	}

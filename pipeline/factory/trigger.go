@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"switchyard/commit"
 	"switchyard/pipeline"
 )
 
@@ -34,7 +35,7 @@ func (d *definition) withStarted(started bool) *definition {
 // wraps [ErrNotFound], [ErrInvalid], [ErrMissingReference], [ErrNotSupported] or
 // [ErrTriggerNotStarted].
 func (m *Manager) StartTrigger(ctx context.Context, id ID, name string) error {
-	e, s, err := m.lock(ctx, id, 0)
+	e, s, err := m.lock(ctx, id, definitionOverhead)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (m *Manager) startable(s *state, d *definition) error {
 // StopTrigger stops a trigger, if it is started. When it returns no further run
 // is started; the runs that are under way go on.
 func (m *Manager) StopTrigger(ctx context.Context, id ID, name string) error {
-	e, s, err := m.lock(ctx, id, 0)
+	e, s, err := m.lock(ctx, id, commit.Frees)
 	if err != nil {
 		return err
 	}

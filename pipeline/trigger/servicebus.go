@@ -330,5 +330,5 @@ func isParameterError(err error) bool {
 // are dead-lettered.
 func (t *ServiceBus) reject(ctx context.Context, b Batch, why error) error {
 	text := cut(fmt.Sprintf("Trigger %s: %s", t.o.Trigger.Name, why))
-	return commit.Do(ctx, t.o.Log, b.Len()*512, b.Abandon(ReasonParameterError, text, t.backoff()))
+	return commit.Do(ctx, t.o.Log, commit.Frees, b.Abandon(ReasonParameterError, text, t.backoff()))
 }
