@@ -87,7 +87,8 @@ func (c *Runs) Last(ctx context.Context, n int) (value.Array, error) {
 	}
 }
 
-// Run returns one run with its activities.
+// Run returns one run with its activities. If only the activities can't be had, it
+// returns the run with the error.
 func (c *Runs) Run(ctx context.Context, id string) (*value.Object, value.Array, error) {
 	run, err := c.call(ctx, "GET", "pipelineruns/"+url.PathEscape(id), "")
 	if err != nil {
@@ -101,7 +102,7 @@ func (c *Runs) Run(ctx context.Context, id string) (*value.Object, value.Array, 
 		}
 		answer, err := c.call(ctx, "POST", "pipelineruns/"+url.PathEscape(id)+"/queryActivityruns", body+"}")
 		if err != nil {
-			return nil, nil, err
+			return run, nil, err
 		}
 		v, _ := answer.Get("value")
 		page, _ := v.(value.Array)

@@ -38,7 +38,8 @@ func (m meaning) Unwrap() []error { return []error{m.kind, m.err} }
 
 // classify gives an error the meaning that the provider answers by.
 func classify(err error) error {
-	for _, x := range []error{factory.ErrFactoryNotFound, engine.ErrRunNotFound, engine.ErrPipelineNotFound} {
+	for _, x := range []error{factory.ErrFactoryNotFound, engine.ErrRunNotFound, engine.ErrRunDropped,
+		engine.ErrPipelineNotFound} {
 		if errors.Is(err, x) {
 			return meaning{ErrNotFound, err}
 		}

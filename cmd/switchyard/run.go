@@ -118,6 +118,9 @@ func runs(ctx context.Context, e *env, v *config.Values, _ []string) int {
 	if id := v.String("run"); id != "" {
 		run, activities, err := runs.Run(ctx, id)
 		if err != nil {
+			if run != nil && v.String("output") != "json" {
+				printRun(e, run, nil)
+			}
 			return e.fail(err)
 		}
 		if v.String("output") == "json" {

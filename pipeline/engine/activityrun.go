@@ -86,10 +86,7 @@ func (a *ActivityRun) errorObject() *value.Object {
 // start. Skipped activities have none. They are read from the history, so no owner
 // is waited for.
 func (e *Engine) ActivityRuns(runID string) ([]*ActivityRun, error) {
-	if _, err := e.o.History.Run(runID); err != nil {
-		return nil, fmt.Errorf("activity runs of run %s: %w", runID, notFound(err))
-	}
-	r, err := e.read(runID)
+	r, err := e.readWhole(runID)
 	if err != nil {
 		return nil, fmt.Errorf("activity runs of run %s: %w", runID, err)
 	}

@@ -64,7 +64,11 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 	if c.RunDimensions, err = run.Dimensions(p, c); err != nil {
 		return nil, err
 	}
-	return e.makeRunner(c, revision)
+	r, err := e.makeRunner(c, revision)
+	if err == nil {
+		r.cause = o.Cause
+	}
+	return r, err
 }
 
 const manual = "Manual"
@@ -102,6 +106,7 @@ func (e *Engine) fold(rec RunRecord) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.cause = rec.Cause
 	r.queued, r.arrival = summary.Status == run.Queued, summary.Arrival
 	if err := r.readCancel(); err != nil {
 		return nil, err

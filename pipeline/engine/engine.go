@@ -40,7 +40,10 @@ var (
 	ErrInvalidParameter  = errors.New("parameter has a value of another type")
 	ErrTooManyQueuedRuns = errors.New("too many queued runs")
 	ErrRunFinished       = errors.New("pipeline run has finished")
-	ErrRunExists         = errors.New("pipeline run exists")
+	// ErrRunDropped is the error of what asks for the activities of a failed attempt
+	// whose events were dropped, see RunOptions.Cause.
+	ErrRunDropped = errors.New("activities are no longer kept")
+	ErrRunExists  = errors.New("pipeline run exists")
 	// ErrStopping is the error of an engine that is not started, or stopping.
 	ErrStopping = errors.New("engine is not running")
 )
@@ -64,8 +67,9 @@ type Engine struct {
 	tallies   *tallies
 	retainer  *retainer
 	// deleting is held while runs are deleted, from the reading of their records
-	// until they are gone.
-	deleting sync.Mutex
+	// until they are gone, and for reading while the record of a run that has ended
+	// is written again.
+	deleting sync.RWMutex
 
 	mu        sync.Mutex
 	started   bool                      // guarded by mu

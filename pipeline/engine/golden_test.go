@@ -141,10 +141,13 @@ func TestGoldenSummaries(t *testing.T) {
 		full := summary{Version: version, Status: run.Failed, Arrival: 7, Message: "m", End: goldenTime.Add(time.Second),
 			Updated:    goldenTime,
 			Invoked:    run.Invoker{ID: "i", Name: "n", Type: "t", PipelineName: "p", PipelineRunID: "r"},
-			Parameters: []byte(`{"a":"1"}`), Dimensions: []byte(`{"d":"x"}`), Annotations: []byte(`["a"]`)}
+			DroppedFor: "x", Parameters: []byte(`{"a":"1"}`), Dimensions: []byte(`{"d":"x"}`), Annotations: []byte(`["a"]`)}
 		golden.WantFull(t, full)
 		least := summary{Version: version, Status: run.InProgress, Updated: goldenTime, Invoked: run.Invoker{ID: "i",
 			Name: "Manual", Type: "Manual"}}
+		if version < 3 {
+			full.DroppedFor = ""
+		}
 		if version > 1 { // the record has it
 			full.Updated, least.Updated = time.Time{}, time.Time{}
 		}

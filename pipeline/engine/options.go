@@ -53,6 +53,11 @@ type RunOptions struct {
 	// Binding names what has to be settled when the run ends, in the words of
 	// the trigger. It is passed to Options.Finish and to activities.
 	Binding json.RawMessage
+	// Cause names what starts the run, if something starts runs again and again until
+	// one succeeds: messages that are delivered again after a failed run. When a run
+	// fails and another of the same cause has failed before, that one's events are
+	// dropped. The runs of a cause follow one another.
+	Cause Hash
 	// Effect becomes durable together with the run, for example the locks on
 	// the messages that start it. If it refuses there is no run.
 	Effect commit.Effect

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"switchyard/pipeline/activity"
@@ -158,9 +159,12 @@ type summary struct {
 	Parameters  json.RawMessage `json:",omitempty"`
 	Dimensions  json.RawMessage `json:",omitempty"`
 	Annotations json.RawMessage `json:",omitempty"`
+	// DroppedFor is the run, a later attempt of the same cause that failed too, in
+	// favour of which events and parameters were dropped. Since version 3.
+	DroppedFor string `json:",omitempty"`
 }
 
-const summaryVersion = 2
+const summaryVersion = 3
 
 func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	s := summary{Version: summaryVersion, Status: p.Status, Arrival: r.arrival, Message: p.Message,
@@ -176,7 +180,7 @@ func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	}
 	return RunRecord{ID: p.RunID, Pipeline: p.Pipeline, Factory: p.Factory, Start: p.Start,
 		Updated: p.LastUpdated, Active: !p.Status.Final(),
-		Definition: r.created.Revision, Summary: s.encode()}
+		Definition: r.created.Revision, Cause: r.cause, Summary: s.encode()}
 }
 
 func (s summary) encode() []byte {
@@ -230,7 +234,9 @@ func (e *Engine) decodeRecord(r RunRecord) (*PipelineRun, error) {
 	if r.Updated.IsZero() {
 		p.LastUpdated = s.Updated
 	}
-	if s.Parameters == nil {
+	if s.DroppedFor != "" {
+		p.Message = strings.TrimSpace(p.Message + " (" + dropped(s.DroppedFor) + ")")
+	} else if s.Parameters == nil {
 		if p.Parameters, err = e.parametersOf(r.ID); err != nil {
 			return nil, err
 		}

@@ -58,6 +58,7 @@ type runner struct {
 	created                        *run.Created
 	revision                       *run.Revision
 	concurrency                    int
+	cause                          Hash   // see RunOptions
 	arrival                        uint64 // place among queued runs; set by Engine.enter
 
 	mail  *mailbox
@@ -370,6 +371,7 @@ func (r *runner) finish(last *run.Finished) {
 		r.journal.put(ready)
 		r.journal.ended(record)
 	}
+	defer r.dropEarlier() // in a unit of its own, after the one that ends the run
 	if effect := r.finishEffect(); effect != nil {
 		err := r.stageEnd(effect, write)
 		if err == nil || errors.Is(err, commit.ErrUnread) {

@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -280,6 +281,8 @@ func (t *ServiceBus) create(ctx context.Context, id string, b Batch) error {
 			Version: bindingVersion, Trigger: t.o.Trigger.Name, Source: b.Binding(), Backoff: t.backoff(),
 		}.encode(),
 		Effect: b.LockFor(id),
+		// The binding names each message and nothing else: the same messages have it again.
+		Cause: sha256.Sum256(b.Binding()),
 	})
 	return err
 }

@@ -508,6 +508,42 @@ func TestFailedRunAbandons(t *testing.T) {
 	})
 }
 
+// The runs that the same messages start are attempts of one cause: the history keeps
+// the activities of the last that has failed.
+func TestFailedRunsOfTheSameMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		w := newWorld(t, enginetest.NewRecorder(), q, "", "@createArray(1)", "")
+		w.fail = true
+		w.start()
+		q.send("1")
+		synctest.Wait()
+		q.send("2") // another message
+		synctest.Wait()
+		q.mu.Lock()
+		q.ready = append(q.ready, trigger.Message{MessageID: "m1", SequenceNumber: 1, DeliveryCount: 1, Body: []byte("1"), LockToken: "t1"})
+		q.mu.Unlock()
+		q.notify()
+		synctest.Wait()
+		runs, _, err := w.engine.Query(engine.Query{Factory: "f"})
+		if err != nil || len(runs) != 3 {
+			t.Fatalf("%d runs, %v; want 3", len(runs), err)
+		}
+		dropped := 0
+		for _, r := range runs {
+			if _, err := w.engine.ActivityRuns(r.RunID); errors.Is(err, engine.ErrRunDropped) {
+				dropped++
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		if dropped != 1 {
+			t.Errorf("%d runs have lost their activities, want that of the first delivery of m1", dropped)
+		}
+		w.stop()
+	})
+}
+
 func TestCancelledRunReleases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
