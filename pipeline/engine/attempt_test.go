@@ -160,7 +160,16 @@ func TestAttemptsWhileDeleting(t *testing.T) {
 	for cause := range byte(4) {
 		wg.Go(func() {
 			for i := range 30 {
-				w.attempt(fmt.Sprint(cause, "-", i), "bad", cause+1)
+				id, err := w.engine.CreateRun(context.Background(), w.factory, "p", value.NewObject(value.Member{Name: "p", Value: "bad"}),
+					engine.RunOptions{ID: fmt.Sprint(cause, "-", i), Cause: engine.Hash{cause + 1}})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				// It may be deleted before it is looked for.
+				if _, err := w.engine.Wait(context.Background(), id); err != nil && !errors.Is(err, engine.ErrRunNotFound) {
+					t.Error(err)
+				}
 			}
 		})
 	}
