@@ -1,5 +1,6 @@
-// Package health answers GET /health: 200 while nothing is known to be wrong, 503
-// with what is. It has no goroutines; the packages that know of a trouble keep it.
+// Package health answers GET /health: 200 while nothing is known to be wrong, or
+// only what keeps nothing else from working, and 503 with what is. It has no
+// goroutines; the packages that know of a trouble keep it.
 package health
 
 import (
@@ -19,8 +20,9 @@ type status struct {
 	Causes  []string `json:"causes,omitempty"`
 }
 
-// Handler answers for all causes together.
-func Handler(causes ...Cause) http.Handler {
+// Handler answers for all causes together. What degraded says is told too, but the
+// rest works: a restart, or another machine, would not help.
+func Handler(degraded Cause, causes ...Cause) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		s, code := status{Status: "healthy", Message: "Service is healthy."}, http.StatusOK
 		for _, f := range causes {
@@ -29,6 +31,12 @@ func Handler(causes ...Cause) http.Handler {
 		if len(s.Causes) > 0 {
 			s.Status, code = "unhealthy", http.StatusServiceUnavailable
 			s.Message = "Service is unhealthy: " + strings.Join(s.Causes, "; ")
+		}
+		if parts := degraded(); len(parts) > 0 {
+			s.Causes = append(s.Causes, parts...)
+			if code == http.StatusOK {
+				s.Status, s.Message = "degraded", "Service is degraded: "+strings.Join(parts, "; ")
+			}
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(code)

@@ -11,19 +11,23 @@ func TestHandler(t *testing.T) {
 	well := func() []string { return nil }
 	damaged := func() []string { return []string{`queue "q" <1>`} }
 	for _, c := range []struct {
-		causes []Cause
+		causes []Cause // the first one only degrades
 		code   int
 		body   string
 	}{
-		{nil, http.StatusOK, `{"status":"healthy","message":"Service is healthy."}`},
-		{[]Cause{well, well}, http.StatusOK, `{"status":"healthy","message":"Service is healthy."}`},
-		{[]Cause{well, damaged}, http.StatusServiceUnavailable,
+		{[]Cause{well}, http.StatusOK, `{"status":"healthy","message":"Service is healthy."}`},
+		{[]Cause{damaged, well}, http.StatusOK,
+			`{"status":"degraded","message":"Service is degraded: queue \"q\" <1>","causes":["queue \"q\" <1>"]}`},
+		{[]Cause{well, well, well}, http.StatusOK, `{"status":"healthy","message":"Service is healthy."}`},
+		{[]Cause{well, well, damaged}, http.StatusServiceUnavailable,
 			`{"status":"unhealthy","message":"Service is unhealthy: queue \"q\" <1>","causes":["queue \"q\" <1>"]}`},
 		{[]Cause{damaged, damaged}, http.StatusServiceUnavailable,
+			`{"status":"unhealthy","message":"Service is unhealthy: queue \"q\" <1>","causes":["queue \"q\" <1>","queue \"q\" <1>"]}`},
+		{[]Cause{well, damaged, damaged}, http.StatusServiceUnavailable,
 			`{"status":"unhealthy","message":"Service is unhealthy: queue \"q\" <1>; queue \"q\" <1>","causes":["queue \"q\" <1>","queue \"q\" <1>"]}`},
 	} {
 		w := httptest.NewRecorder()
-		Handler(c.causes...).ServeHTTP(w, httptest.NewRequest("GET", "/health", nil))
+		Handler(c.causes[0], c.causes[1:]...).ServeHTTP(w, httptest.NewRequest("GET", "/health", nil))
 		if got := strings.TrimSpace(w.Body.String()); w.Code != c.code || got != c.body {
 			t.Errorf("with %d causes: %d %s, want %d %s", len(c.causes), w.Code, got, c.code, c.body)
 		}

@@ -84,8 +84,10 @@ func (a *ActivityRun) errorObject() *value.Object {
 
 // ActivityRuns returns the records of a run's activities in the order of their
 // start. Skipped activities have none. They are read from the history, so no owner
-// is waited for.
+// is waited for, and of few runs at once, because a run may be large.
 func (e *Engine) ActivityRuns(runID string) ([]*ActivityRun, error) {
+	e.reading <- struct{}{}
+	defer func() { <-e.reading }()
 	r, err := e.readWhole(runID)
 	if err != nil {
 		return nil, fmt.Errorf("activity runs of run %s: %w", runID, err)

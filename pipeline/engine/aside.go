@@ -4,30 +4,55 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
 	"time"
 
 	"switchyard/commit"
 	"switchyard/pipeline/run"
 )
 
-// An aside is a run that is active in the history and can't be resumed, because its
-// history is damaged or of a newer version. It has no owner and holds no slot of its
-// pipeline. The locks on its messages stay. It can be cancelled, and then deleted;
-// the next start tries it again.
+// An aside is a run that is active in the history and can't go on: its history is
+// damaged or of a newer version, or this program panics when it decides. It has no
+// owner and holds no slot of its pipeline. The locks on its messages stay. It can be
+// cancelled, and then deleted; the next start tries it again.
 type aside struct {
 	rec RunRecord
 	err error
 }
 
-// Aside returns why runs can't be resumed, by their ids.
-func (e *Engine) Aside() map[string]error {
+// setAside takes a run from its owner.
+func (e *Engine) setAside(r *runner) {
+	a := &aside{r.runRecord(r.view.Load()), r.broken}
+	e.mu.Lock()
+	e.aside[r.id] = a
+	e.mu.Unlock()
+	e.leave(r)
+	if r.cancelRequested() {
+		if err := e.end(a); err != nil {
+			e.o.Logger.Error("a run can't be cancelled; the next start does it", "run", r.id, "error", err)
+		}
+	}
+}
+
+// panicked logs a panic about a run and returns it as an error.
+func panicked(log *slog.Logger, id string, p any) error {
+	log.Error("a pipeline run is set aside after an internal error", "run", id, "panic", fmt.Sprint(p),
+		"stack", string(debug.Stack()))
+	return fmt.Errorf("internal error: %v", p)
+}
+
+// Aside says in a sentence for each run that can't go on why it can't.
+func (e *Engine) Aside() (sentences []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	out := make(map[string]error, len(e.aside))
 	for id, a := range e.aside {
-		out[id] = a.err
+		sentences = append(sentences, fmt.Sprintf("run %s of pipeline %s in data factory %s can't be resumed: %v",
+			id, a.rec.Pipeline, a.rec.Factory, a.err))
 	}
-	return out
+	slices.Sort(sentences)
+	return sentences
 }
 
 // asideMessage is what the record of a run shows if it can't be resumed.

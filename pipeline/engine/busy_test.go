@@ -320,8 +320,11 @@ func TestRunIsSetAside(t *testing.T) {
 			return nil, nil
 		}
 		w.start()
-		if err := w.engine.Aside()[damaged]; err == nil {
-			t.Error("the damaged run is not set aside")
+		if got := w.engine.Aside(); len(got) != 1 || !strings.Contains(got[0], "run damaged of pipeline p in data factory f can't be resumed: ") {
+			t.Errorf("set aside: %q, want the damaged run and why", got)
+		}
+		if _, err := w.engine.Wait(t.Context(), damaged); err == nil || !strings.Contains(err.Error(), "can't be resumed") {
+			t.Errorf("wait for the damaged run: %v, want why it can't be resumed", err)
 		}
 		synctest.Wait()
 		if got := w.status(queued); got != run.InProgress {
@@ -414,4 +417,48 @@ func TestEvaluationIsInterrupted(t *testing.T) {
 		t.Errorf("after the restart: got %s (%s), want Cancelled", got, w.message(left))
 	}
 	w.engine.Stop(0)
+}
+
+// broken is a sealer that panics about a text that only an evaluation makes.
+type broken struct{ xor }
+
+func (b broken) Seal(p []byte) []byte {
+	if bytes.Contains(p, []byte("slowly done")) {
+		panic("a mistake")
+	}
+	return b.xor.Seal(p)
+}
+
+// A mistake of ours in the decisions of one run stops that run and nothing else, now
+// and at every start.
+func TestPanicOfADecisionSetsTheRunAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := enginetest.NewMemory(nil)
+		for start := range 2 {
+			w := newWorld(t, memory, busyPipeline)
+			w.options.Sealer = broken{}
+			w.start()
+			if start == 0 {
+				w.create("p", nil, engine.RunOptions{ID: "run"})
+			}
+			synctest.Wait()
+			if got := w.engine.Aside(); len(got) != 1 || !strings.Contains(got[0], "run run of pipeline p") || !strings.Contains(got[0], "a mistake") {
+				t.Errorf("start %d: set aside: %q", start, got)
+			}
+			if n := w.engine.ActiveRuns("f", "p"); n != 0 {
+				t.Errorf("start %d: %d runs hold a slot, want none", start, n)
+			}
+			w.engine.Stop(0)
+		}
+		w := newWorld(t, memory, busyPipeline)
+		w.options.Sealer = xor{}
+		w.start()
+		if err := w.engine.Cancel("run", true); err != nil {
+			t.Error(err)
+		}
+		if got := w.wait("run"); got != run.Cancelled {
+			t.Errorf("with the mistake mended: got %s, want Cancelled", got)
+		}
+		w.engine.Stop(0)
+	})
 }

@@ -90,9 +90,15 @@ func parameterError(err error) error {
 	return fmt.Errorf("%w: %w", kind, err)
 }
 
-// fold makes the owner of a run from its history.
-func (e *Engine) fold(rec RunRecord) (*runner, error) {
-	r, err := e.read(rec.ID)
+// fold makes the owner of a run from its history. A panic is an error too: the other
+// runs start without this one.
+func (e *Engine) fold(rec RunRecord) (r *runner, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r, err = nil, panicked(e.o.Logger, rec.ID, p)
+		}
+	}()
+	r, err = e.read(rec.ID)
 	if err != nil {
 		return nil, err
 	}

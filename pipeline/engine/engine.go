@@ -52,6 +52,8 @@ var (
 type Engine struct {
 	o    Options
 	turn chan struct{} // one element for each activity that executes
+	// reading has one element for each run that is folded to look at it.
+	reading chan struct{}
 
 	// executing is the parent of every attempt's context; abort ends it.
 	executing context.Context
@@ -85,6 +87,9 @@ type Engine struct {
 	wg sync.WaitGroup // owners and attempts
 }
 
+// readsAtOnce is how many runs are folded at once to look at them.
+const readsAtOnce = 4
+
 // New returns an engine that does nothing until Start.
 func New(o Options) (*Engine, error) {
 	if o.History == nil || o.Log == nil || o.Clock == nil || o.Registry == nil {
@@ -105,6 +110,7 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{
 		o:         o,
 		turn:      make(chan struct{}, o.MaxActivities),
+		reading:   make(chan struct{}, readsAtOnce),
 		quit:      make(chan struct{}),
 		revisions: newRevisions(o.History, o.Sealer),
 		runs:      map[string]*runner{},
@@ -358,6 +364,12 @@ func (e *Engine) Wait(ctx context.Context, runID string) (run.Status, error) {
 		}
 	}
 	if !p.Status.Final() {
+		e.mu.Lock()
+		a := e.aside[runID]
+		e.mu.Unlock()
+		if a != nil {
+			return p.Status, fmt.Errorf("wait for run %s: it can't be resumed: %w", runID, a.err)
+		}
 		return p.Status, fmt.Errorf("wait for run %s: %w", runID, ErrStopping)
 	}
 	return p.Status, nil

@@ -78,6 +78,7 @@ type runner struct {
 	queued    bool            // waits for a slot
 	stopping  bool            // decides no more
 	finished  bool            // the last event is written
+	broken    error           // of a panic: the run is set aside
 	undecided bool            // the last turn has left decisions
 	recorded  run.Status      // of the record that was written last
 	changed   time.Time
@@ -125,12 +126,15 @@ func (r *runner) loop(folded bool) {
 		r.fire(now)
 	}
 	r.commitTurn(r.decide(now), folded)
-	for !r.finished && !r.idleForGood() {
+	for !r.finished && r.broken == nil && !r.idleForGood() {
 		r.turn(r.wait())
 	}
-	if r.finished {
+	switch {
+	case r.finished:
 		r.leave()
-	} else {
+	case r.broken != nil:
+		r.e.setAside(r)
+	default:
 		r.e.forget(r)
 	}
 	r.abandon()
@@ -335,12 +339,11 @@ func (r *runner) decide(now time.Time) (acts []run.Event) {
 		if r.journal.turn >= turnBytes {
 			break
 		}
-		events, left := r.state.Decide(now, 1, &r.interrupt)
-		if len(events) == 0 {
+		e, left := r.step(now)
+		if e == nil {
 			r.undecided = left
 			return acts
 		}
-		e := events[0]
 		r.changed = e.When()
 		switch e := e.(type) {
 		case *run.Finished:
@@ -353,10 +356,28 @@ func (r *runner) decide(now time.Time) (acts []run.Event) {
 				acts = append(acts, e)
 			}
 		}
-		r.journal.add(e)
 	}
 	r.undecided = true
 	return acts
+}
+
+// step takes one decision and adds it to the journal, but for the last one of the
+// run. It returns nil if there is none, and whether one is left all the same. A panic,
+// which is a mistake of ours, ends this run's owner and no other.
+func (r *runner) step(now time.Time) (e run.Event, left bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.broken, e, left = panicked(r.e.o.Logger, r.id, p), nil, false
+		}
+	}()
+	events, left := r.state.Decide(now, 1, &r.interrupt)
+	if len(events) == 0 {
+		return nil, left
+	}
+	if _, last := events[0].(*run.Finished); !last {
+		r.journal.add(events[0])
+	}
+	return events[0], true
 }
 
 // finish writes the end of the run, with the effect that settles what started
@@ -416,6 +437,9 @@ func (r *runner) commitTurn(acts []run.Event, folded bool) {
 	r.journal.sync()
 	r.count()
 	r.view.Store(view)
+	if r.broken != nil {
+		return
+	}
 	if r.finished {
 		r.cancelUnwanted(true)
 		return
