@@ -97,6 +97,9 @@ func (s *server) slowRun(name string) (id string) {
 		s.t.Fatalf("%s: createRun: %s", name, answer)
 	}
 	created := time.Since(began)
+	if name == "later" {
+		time.Sleep(1200 * time.Millisecond) // its Wait is over
+	}
 	window := `{"lastUpdatedAfter":"2020-01-01T00:00:00Z","lastUpdatedBefore":"2100-01-01T00:00:00Z"}`
 	status, answer := s.call(soon, "POST", s.id(attackFactory)+"/queryPipelineRuns"+factoryVersion, window)
 	if status != 200 || !strings.Contains(answer, id) {
