@@ -34,6 +34,9 @@ var Settings = []Setting{
 		Usage: "development: any client id with any secret logs in to the control plane; strict: only the applications in auth-applications"},
 	{Name: "auth-applications", Default: "",
 		Usage: "JSON file with the applications that may log in with --auth strict"},
+	{Name: "allow-host", Default: "",
+		Usage: "hosts that Web activities may connect to although they are refused by default, HOST or HOST:PORT with commas between them: " +
+			"link-local and metadata addresses, and the ports of this Switchyard"},
 	{Name: "connection-string", Default: "",
 		Usage: "Service Bus connection string; without it, that of the Switchyard running on the data directory"},
 

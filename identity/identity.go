@@ -189,6 +189,13 @@ func (i *Identities) Authenticate(r *http.Request) (arm.Caller, error) {
 	return arm.Caller{ObjectID: c.ObjectID, AppID: c.AppID, TenantID: c.TenantID}, err
 }
 
+// Manages reports whether a token for a resource opens the resource manager, as
+// [Identities.Authenticate] would take it by one of its names.
+func (i *Identities) Manages(resource string) bool {
+	h, err := i.handler()
+	return err == nil && h.Manages(strings.TrimSuffix(resource, "/.default"))
+}
+
 // ServeHTTP serves the endpoints at which clients log in, and 404 for every other
 // path.
 func (i *Identities) ServeHTTP(w http.ResponseWriter, r *http.Request) {

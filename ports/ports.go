@@ -141,6 +141,17 @@ func (p *Ports) own() []net.Listener {
 	return all
 }
 
+// Listens reports whether a port is the Service Bus port or one of the others.
+func (p *Ports) Listens(port uint16) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	is := func(l net.Listener) bool {
+		a, ok := l.Addr().(*net.TCPAddr)
+		return ok && a.Port == int(port)
+	}
+	return p.o.Main != nil && is(p.o.Main) || slices.ContainsFunc(p.own(), is)
+}
+
 // Close closes the ports beside the Service Bus port.
 func (p *Ports) Close() {
 	p.mu.Lock()

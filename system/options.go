@@ -35,6 +35,10 @@ type Options struct {
 	// every application may, with any secret.
 	Applications []byte
 
+	// AllowHosts are hosts that activities may connect to whatever they are, as
+	// fence.Parse returns them.
+	AllowHosts []string
+
 	// Deployments are deployed before anything can connect.
 	Deployments []*deploy.Deployment
 	// WithoutTriggers leaves the triggers of the deployments stopped.

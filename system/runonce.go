@@ -22,6 +22,7 @@ type RunOnceOptions struct {
 	Pipeline   string
 	Parameters *value.Object
 	Logger     *slog.Logger
+	AllowHosts []string // as Options.AllowHosts
 }
 
 // RunResult is a run that has ended, in the shapes of [ADF-REST 5].
@@ -36,6 +37,7 @@ type RunResult struct {
 func RunOnce(ctx context.Context, o RunOnceOptions) (*RunResult, error) {
 	s, err := Start(ctx, Options{
 		Ephemeral: true, Deployments: []*deploy.Deployment{o.Deployment}, WithoutTriggers: true, WithoutAMQP: true, Logger: o.Logger,
+		AllowHosts: o.AllowHosts,
 	})
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,6 +38,7 @@ import (
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/factory"
+	"switchyard/pipeline/fence"
 	"switchyard/pipeline/trigger"
 	"switchyard/ports"
 	"switchyard/store"
@@ -198,7 +200,9 @@ func (s *System) startEngine(context.Context) error {
 		Clock:   s.clock,
 		MaxOpen: s.files.Outbound,
 		Tokens:  &issuer.FactoryTokens{Issuer: s.identities.Issuer().Issuer, Now: s.clock.Now, Identity: s.identities.OfFactory},
-		Hosts:   map[string]string{language.Host: s.http.Addr().String()},
+		Fence:   &fence.Fence{Own: s.owns, Allow: s.o.AllowHosts},
+		Own:     activity.OwnEndpoint{Host: language.Host, Address: s.http.Addr().String(), Prefix: "/language/"},
+		Manages: s.identities.Manages,
 	}})
 	e, err := engine.New(engine.Options{
 		History: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Registry: s.registry, Sealer: s.store,
@@ -214,6 +218,12 @@ func (s *System) startEngine(context.Context) error {
 	}
 	s.engine = e
 	return nil
+}
+
+// owns reports whether an address is one of this process's ports, which all serve
+// the resource manager.
+func (s *System) owns(a netip.AddrPort) bool {
+	return a.Addr().IsLoopback() && (s.ports.Listens(a.Port()) || a.String() == s.http.Addr().String())
 }
 
 func (s *System) openFactories(context.Context) (err error) {

@@ -76,8 +76,15 @@ func (h *Handler) Authenticate(r *http.Request) (Caller, error) {
 func (h *Handler) manages(audience, base string) bool {
 	bare := strings.ToLower(strings.TrimSuffix(audience, "/"))
 	_, host, _ := strings.Cut(base, "://")
-	return slices.Contains(managementAudiences, bare+"/") || bare == "https://"+host || bare == "http://"+host ||
+	here := bare == "https://"+host || bare == "http://"+host
+	return here && h.o.Issuer.OurHost(host) || slices.Contains(managementAudiences, bare+"/") ||
 		strings.EqualFold(bare, h.o.Issuer.URL())
+}
+
+// Manages reports whether a token with this audience opens the resource manager, by
+// whichever of our host names it is asked.
+func (h *Handler) Manages(audience string) bool {
+	return h.manages(audience, strings.ToLower(strings.TrimSuffix(audience, "/")))
 }
 
 // quotable makes a text fit between quotation marks in a header.

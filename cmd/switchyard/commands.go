@@ -2,7 +2,8 @@ package main
 
 // serving are the settings of every command that starts a Switchyard.
 var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "grace", "memory-limit",
-	"history-age", "history-size", "min-free", "strict", "auth", "auth-applications", "key-file", "log-level", "log-format", "output"}
+	"history-age", "history-size", "min-free", "strict", "auth", "auth-applications", "allow-host", "key-file",
+	"log-level", "log-format", "output"}
 
 var clientSettings = []string{"data", "connection-string", "output"}
 
@@ -44,7 +45,7 @@ not, 2 if the command line or the definitions can't be understood.
   switchyard run examples/ticket-triage TicketTriage \
     --parameters '{"messages":[]}'
   switchyard run . Nightly --parameters @parameters.json --output json`,
-			settings: []string{"parameters", "factory", "memory-limit", "strict", "log-level", "log-format", "output"},
+			settings: []string{"parameters", "factory", "allow-host", "memory-limit", "strict", "log-level", "log-format", "output"},
 			run:      runPipeline, stops: true,
 		},
 		{

@@ -46,6 +46,10 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 	if err != nil {
 		return e.fail(err)
 	}
+	allow, err := allowedHosts(v)
+	if err != nil {
+		return e.fail(err)
+	}
 	limitMemory(ctx, v, log)
 	d, code := readFolder(e, operands[0], v.Bool("strict"))
 	if code != exitOK {
@@ -53,6 +57,7 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 	}
 	res, err := system.RunOnce(ctx, system.RunOnceOptions{
 		Deployment: d, Factory: v.String("factory"), Pipeline: operands[1], Parameters: params, Logger: log,
+		AllowHosts: allow,
 	})
 	if err != nil {
 		e.fail(err)

@@ -12,6 +12,7 @@ import (
 	"switchyard/config"
 	"switchyard/deploy"
 	"switchyard/pipeline"
+	"switchyard/pipeline/fence"
 	"switchyard/system"
 )
 
@@ -29,15 +30,28 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 	if err != nil {
 		return system.Options{}, err
 	}
+	allow, err := allowedHosts(v)
+	if err != nil {
+		return system.Options{}, err
+	}
 	return system.Options{
-		Applications: apps,
-		DataDir:      v.String("data"), Ephemeral: v.Bool("ephemeral"), KeyFile: v.String("key-file"),
+		Applications: apps, AllowHosts: allow,
+		DataDir: v.String("data"), Ephemeral: v.Bool("ephemeral"), KeyFile: v.String("key-file"),
 		AMQPAddress: v.String("amqp-address"), AMQPFallback: !v.IsSet("amqp-address"),
 		HTTPAddress: v.String("http-address"), HTTPFallback: !v.IsSet("http-address"),
 		Grace:      max(v.Duration("grace"), 1), // zero would mean the default
 		HistoryAge: v.Duration("history-age"), HistorySize: v.Size("history-size"), MinFree: cmp.Or(v.Size("min-free"), -1),
 		Strict: v.Bool("strict"), Logger: log,
 	}, nil
+}
+
+// allowedHosts reads the hosts that activities may connect to in any case.
+func allowedHosts(v *config.Values) ([]string, error) {
+	list, err := fence.Parse(v.String("allow-host"))
+	if err != nil {
+		err = &config.UsageError{Msg: "allow-host: " + err.Error()}
+	}
+	return list, err
 }
 
 // applications reads the registered applications of --auth strict.

@@ -49,7 +49,8 @@ var arrows = map[string][]string{
 	"expr/exprtest":              {"expr", "value"},
 	"pipeline":                   {"expr", "value", "value/read"},
 	"pipeline/run":               {"expr", "value", "pipeline"},
-	"pipeline/activity":          {"clock", "value", "value/read", "pipeline", "commit"},
+	"pipeline/activity":          {"clock", "value", "value/read", "pipeline", "pipeline/fence", "commit"},
+	"pipeline/fence":             {},
 	"pipeline/trigger":           {"clock", "expr", "value", "pipeline", "pipeline/engine", "pipeline/run", "commit"},
 	"pipeline/engine":            {"clock", "expr", "value", "pipeline", "pipeline/run", "pipeline/activity", "commit"},
 	"pipeline/engine/enginetest": {"pipeline/engine", "commit"},
@@ -77,7 +78,7 @@ var arrows = map[string][]string{
 
 	"examples":        {},
 	"internal/golden": {},
-	"cmd/switchyard":  {"client", "memory", "auth/issuer", "system", "config", "deploy", "expr", "value", "expr/exprtest", "pipeline", "examples"},
+	"cmd/switchyard":  {"client", "memory", "auth/issuer", "system", "config", "deploy", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "examples"},
 }
 
 // onlyFrom lists packages that few may import: the wiring stays in one place.

@@ -2,19 +2,17 @@ package activity
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"switchyard/clock"
+	"switchyard/pipeline/fence"
 	"switchyard/value"
 )
 
@@ -43,10 +41,14 @@ type WebOptions struct {
 	// idle included: it is for the descriptors of the process. A call waits when
 	// there are as many. Default 4,000.
 	MaxOpen int
-	// Hosts maps names of hosts to the address (host:port) to connect to
-	// instead, directly and whatever port the URL has. So an endpoint of this
-	// process has a name that survives a restart on another port.
-	Hosts map[string]string
+	// Fence says where requests may go. Default: one that knows no port of this
+	// process.
+	Fence *fence.Fence
+	// Own is what this process itself serves to activities. Optional.
+	Own OwnEndpoint
+	// Manages reports whether a token for a resource opens this process's own
+	// Resource Manager: it is given to no other host. Nil: none does.
+	Manages func(resource string) bool
 	// Transport replaces the one that is made, for both values of
 	// disableCertValidation. It is for tests.
 	Transport http.RoundTripper
@@ -71,16 +73,20 @@ const (
 
 // The error codes of [ENGINE 5.15] and of the public troubleshooting pages.
 const (
-	codeEndpoint = "2108" // the endpoint answered with an error
-	codeNoAnswer = "2128" // no answer: connection, DNS, TLS or timeout
-	codeTooLarge = "2001" // more than 4 MB
-	codeNoToken  = "2403" // no token for the factory's identity
+	codeEndpoint = "2108"        // the endpoint answered with an error
+	codeNoAnswer = "2128"        // no answer: connection, DNS, TLS or timeout
+	codeTooLarge = "2001"        // more than 4 MB
+	codeNoToken  = "2403"        // no token for the factory's identity
+	codeRefused  = "HostRefused" // Switchyard's own: the fence
 )
 
 // NewWeb returns an executor for WebActivity.
 func NewWeb(o WebOptions) *Web {
 	if o.Authority == "" {
 		o.Authority = "https://login.microsoftonline.com"
+	}
+	if o.Fence == nil {
+		o.Fence = &fence.Fence{}
 	}
 	if o.Location == "" {
 		o.Location = "Local"
@@ -92,84 +98,15 @@ func NewWeb(o WebOptions) *Web {
 		o.MaxOpen = 4000
 	}
 	w := &Web{o: o, tokens: tokenCache{clock: o.Clock}, slots: make(chan struct{}, o.MaxOpen)}
-	transport := func(lax bool) http.RoundTripper {
-		if o.Transport != nil {
-			return o.Transport
+	client := func(lax bool) *http.Client {
+		t := o.Transport
+		if t == nil {
+			t = newOutbound(w, lax)
 		}
-		return &http.Transport{
-			Proxy:                 o.proxy,
-			DialContext:           w.dial,
-			ForceAttemptHTTP2:     true,
-			MaxIdleConns:          min(4*o.MaxConnections, o.MaxOpen),
-			MaxIdleConnsPerHost:   o.MaxConnections,
-			IdleConnTimeout:       90 * time.Second,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ExpectContinueTimeout: time.Second,
-			TLSClientConfig:       &tls.Config{InsecureSkipVerify: lax}, //nolint:gosec // disableCertValidation
-		}
+		return &http.Client{Transport: t, CheckRedirect: redirect}
 	}
-	w.checked = &http.Client{Transport: transport(false), CheckRedirect: redirect}
-	w.lax = &http.Client{Transport: transport(true), CheckRedirect: redirect}
+	w.checked, w.lax = client(false), client(true)
 	return w
-}
-
-func (o *WebOptions) proxy(r *http.Request) (*url.URL, error) {
-	if _, ours := o.Hosts[strings.ToLower(r.URL.Hostname())]; ours {
-		return nil, nil
-	}
-	return http.ProxyFromEnvironment(r)
-}
-
-func (w *Web) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if host, _, err := net.SplitHostPort(address); err == nil {
-		if to, ours := w.o.Hosts[strings.ToLower(host)]; ours {
-			address = to
-		}
-	}
-	if err := w.slot(ctx); err != nil {
-		return nil, err
-	}
-	d := net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
-	c, err := d.DialContext(ctx, network, address)
-	if err != nil {
-		<-w.slots
-		return nil, err
-	}
-	return &slotConn{Conn: c, free: sync.OnceFunc(func() { <-w.slots })}, nil
-}
-
-// slot waits until one connection more may be made. Idle ones make room at once.
-func (w *Web) slot(ctx context.Context) error {
-	select {
-	case w.slots <- struct{}{}:
-		return nil
-	default:
-	}
-	again := w.o.Clock.NewTimer(0)
-	defer again.Stop()
-	for {
-		select {
-		case w.slots <- struct{}{}:
-			return nil
-		case <-again.C():
-			w.checked.CloseIdleConnections()
-			w.lax.CloseIdleConnections()
-			again.Reset(100 * time.Millisecond)
-		case <-ctx.Done():
-			return fmt.Errorf("%d connections are open, as many as may be: %w", cap(w.slots), ctx.Err())
-		}
-	}
-}
-
-// A slotConn gives its slot back when it is closed.
-type slotConn struct {
-	net.Conn
-	free func()
-}
-
-func (c *slotConn) Close() error {
-	c.free()
-	return c.Conn.Close()
 }
 
 // redirect follows redirects, but takes credentials to no other host.
@@ -324,6 +261,9 @@ func (w *Web) send(
 // noAnswer is the error of a request that got no answer. A URL can hold a key,
 // so what net/http says of it is left out.
 func noAnswer(err error) *Error {
+	if refused, ok := errors.AsType[*fence.Refused](err); ok {
+		return failf(codeRefused, "The request is not made: %s.", refused)
+	}
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err

@@ -39,7 +39,7 @@ func (w *Web) authorization(ctx context.Context, c *Call, r *webRequest) (string
 	case "basic":
 		return basicAuthorization(o)
 	case "msi", "userassignedmanagedidentity":
-		return w.identityToken(ctx, c, o)
+		return w.identityToken(ctx, c, o, r)
 	case "serviceprincipal":
 		return w.principalToken(ctx, o, r)
 	}
@@ -54,7 +54,7 @@ func basicAuthorization(a *value.Object) (string, *Error) {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password)), in.fail.err
 }
 
-func (w *Web) identityToken(ctx context.Context, c *Call, a *value.Object) (string, *Error) {
+func (w *Web) identityToken(ctx context.Context, c *Call, a *value.Object, r *webRequest) (string, *Error) {
 	in := readInput(a, "MSI authentication")
 	in.Only("type", "resource", "credential")
 	resource, _ := in.text("resource")
@@ -71,6 +71,10 @@ func (w *Web) identityToken(ctx context.Context, c *Call, a *value.Object) (stri
 	if w.o.Tokens == nil {
 		return "", failf(codeNotSupported, "The authentication type 'MSI' is not supported: there is no managed "+
 			"identity.")
+	}
+	if w.o.Manages != nil && w.o.Manages(resource) && !w.o.Fence.IsOwn(ctx, r.url) {
+		return "", failf(codeRefused, "The request is not made: a token for '%s' opens the Resource Manager of this "+
+			"Switchyard and is given to no other host, and '%s' is another.", resource, r.url.Host)
 	}
 	token, err := w.o.Tokens.Token(ctx, c.Factory, credential, resource)
 	if err != nil {
