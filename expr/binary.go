@@ -2,6 +2,7 @@ package expr
 
 import (
 	"encoding/base64"
+	"errors"
 	"strings"
 
 	"switchyard/value"
@@ -18,6 +19,9 @@ func (c *call) bytes(i int) ([]byte, error) {
 	case string:
 		return []byte(v), nil
 	case *value.Object:
+		if err := c.ev.spend(contentSteps(v)); err != nil {
+			return nil, err
+		}
 		if content, ok := value.ContentOf(v); ok {
 			return content.Data, nil
 		}
@@ -30,15 +34,57 @@ func (c *call) binary(mediaType string, data []byte) (value.Value, error) {
 	if err := c.ev.charge(2 * len(data)); err != nil {
 		return nil, err
 	}
-	return value.NewContent(mediaType, data), nil
+	text, err := c.ev.encodeBase64(data)
+	if err != nil {
+		return nil, err
+	}
+	return value.EncodedContent(mediaType, text), nil
 }
 
+var base64Space = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "")
+
+var errBase64 = errors.New("not base64")
+
 // decodeBase64 decodes padded base64 and ignores white space, as .NET does.
-func decodeBase64(s string) ([]byte, error) {
+func (ev *evaluation) decodeBase64(s string) ([]byte, error) {
+	var err error
 	if strings.ContainsAny(s, " \t\r\n") {
-		s = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "").Replace(s)
+		s, err = ev.build(s, 4, func(b *strings.Builder, part string) { b.WriteString(base64Space.Replace(part)) })
+		if err != nil {
+			return nil, err
+		}
 	}
-	return base64.StdEncoding.DecodeString(s)
+	out := make([]byte, 0, base64.StdEncoding.DecodedLen(len(s)))
+	for s != "" {
+		part := s[:min(block, len(s))] // a block is a multiple of four
+		s = s[len(part):]
+		if err := ev.spend(1 + len(part)/8); err != nil {
+			return nil, err
+		}
+		before := len(out)
+		if out, err = base64.StdEncoding.AppendDecode(out, []byte(part)); err != nil {
+			return nil, errBase64
+		}
+		if s != "" && len(out)-before < block/4*3 {
+			return nil, errBase64 // padding in the middle
+		}
+	}
+	return out, nil
+}
+
+// encodeBase64 encodes data.
+func (ev *evaluation) encodeBase64(data []byte) (string, error) {
+	const part = block / 4 * 3
+	out := make([]byte, 0, base64.StdEncoding.EncodedLen(len(data)))
+	for len(data) > 0 {
+		n := min(part, len(data))
+		if err := ev.spend(1 + n/8); err != nil {
+			return "", err
+		}
+		out = base64.StdEncoding.AppendEncode(out, data[:n])
+		data = data[n:]
+	}
+	return string(out), nil
 }
 
 func (c *call) base64Argument() ([]byte, error) {
@@ -46,7 +92,10 @@ func (c *call) base64Argument() ([]byte, error) {
 	if !ok {
 		return nil, c.wrong(0, "a string")
 	}
-	data, err := decodeBase64(s)
+	data, err := c.ev.decodeBase64(s)
+	if e, ok := err.(*Error); ok {
+		return nil, e
+	}
 	if err != nil {
 		return nil, errorf(
 			"The function '%s' expects its parameter to be a base64 encoded string. The provided value is not valid.",
@@ -60,7 +109,11 @@ func fnBase64(c *call) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.result(base64.StdEncoding.EncodeToString(data))
+	text, err := c.ev.encodeBase64(data)
+	if err != nil {
+		return nil, err
+	}
+	return c.result(text)
 }
 
 func fnBase64ToString(c *call) (value.Value, error) {
@@ -96,7 +149,11 @@ func fnDataURI(c *call) (value.Value, error) {
 	if content, ok := value.ContentOf(c.args[0]); ok {
 		mediaType = content.MediaType
 	}
-	return c.result("data:" + mediaType + ";base64," + base64.StdEncoding.EncodeToString(data))
+	text, err := c.ev.encodeBase64(data)
+	if err != nil {
+		return nil, err
+	}
+	return c.result("data:" + mediaType + ";base64," + text)
 }
 
 // dataURI parses the argument (RFC 2397). The media type is the text of the URI;
@@ -117,13 +174,17 @@ func (c *call) dataURI() (value.Content, error) {
 	}
 	const marker = ";base64"
 	if n := len(mediaType) - len(marker); n >= 0 && strings.EqualFold(mediaType[n:], marker) {
-		data, err := decodeBase64(payload)
+		data, err := c.ev.decodeBase64(payload)
+		if e, ok := err.(*Error); ok {
+			return value.Content{}, e
+		}
 		if err != nil {
 			return value.Content{}, invalid
 		}
 		return value.Content{MediaType: dataType(mediaType[:n]), Data: data}, nil
 	}
-	return value.Content{MediaType: dataType(mediaType), Data: unescapePercent(payload, false)}, nil
+	data, err := c.ev.unescapePercent(payload, false)
+	return value.Content{MediaType: dataType(mediaType), Data: data}, err
 }
 
 func dataType(s string) string {
@@ -164,15 +225,8 @@ func fnDecodeDataURI(c *call) (value.Value, error) {
 	case strings.HasPrefix(kind, "text/"):
 		return c.result(u.Text())
 	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
-		if err := c.ev.charge(2 * len(u.Data)); err != nil {
-			return nil, err
-		}
-		v, err := value.ParseDepth([]byte(u.Text()), MaxValueDepth)
-		if err != nil {
-			return nil, errorf(
-				"The function 'decodeDataUri' parameter is not valid. The content cannot be parsed as JSON: %s.", err)
-		}
-		return v, nil
+		return c.parseJSON(u.Text(),
+			"The function 'decodeDataUri' parameter is not valid. The content cannot be parsed as JSON: %s.")
 	}
 	mediaType := u.MediaType
 	if !strings.Contains(strings.ToLower(parameters), "charset=") {
@@ -194,6 +248,11 @@ func fnURIComponent(c *call) (value.Value, error) {
 	}
 	b := make([]byte, 0, len(s)+len(s)/2)
 	for i := 0; i < len(s); i++ {
+		if i%block == 0 {
+			if err := c.ev.spend(1 + min(block, len(s)-i)/4); err != nil {
+				return nil, err
+			}
+		}
 		ch := s[i]
 		if isDigit(ch) || ch|0x20 >= 'a' && ch|0x20 <= 'z' || strings.IndexByte("-_.~", ch) >= 0 {
 			b = append(b, ch)
@@ -215,9 +274,16 @@ func unhex(c byte) int {
 }
 
 // unescapePercent decodes percent escapes and leaves malformed ones as they are.
-func unescapePercent(s string, plusIsSpace bool) []byte {
+func (ev *evaluation) unescapePercent(s string, plusIsSpace bool) ([]byte, error) {
 	b := make([]byte, 0, len(s))
+	look := 0
 	for i := 0; i < len(s); i++ {
+		if i >= look {
+			look = i + block
+			if err := ev.spend(1 + min(block, len(s)-i)/4); err != nil {
+				return nil, err
+			}
+		}
 		switch ch := s[i]; {
 		case ch == '%' && i+2 < len(s) && unhex(s[i+1]) >= 0 && unhex(s[i+2]) >= 0:
 			b = append(b, byte(unhex(s[i+1])<<4|unhex(s[i+2])))
@@ -228,7 +294,7 @@ func unescapePercent(s string, plusIsSpace bool) []byte {
 			b = append(b, ch)
 		}
 	}
-	return b
+	return b, nil
 }
 
 func fnURIComponentToString(c *call) (value.Value, error) {
@@ -236,7 +302,11 @@ func fnURIComponentToString(c *call) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.result(strings.ToValidUTF8(string(unescapePercent(s, true)), "\uFFFD"))
+	b, err := c.ev.unescapePercent(s, true)
+	if err != nil {
+		return nil, err
+	}
+	return c.result(strings.ToValidUTF8(string(b), "\uFFFD"))
 }
 
 func fnURIComponentToBinary(c *call) (value.Value, error) {
@@ -244,5 +314,9 @@ func fnURIComponentToBinary(c *call) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.binary(binaryType, unescapePercent(s, true))
+	b, err := c.ev.unescapePercent(s, true)
+	if err != nil {
+		return nil, err
+	}
+	return c.binary(binaryType, b)
 }

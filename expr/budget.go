@@ -49,6 +49,7 @@ type Budget struct {
 	steps       int64 // left when next is used up
 	bytes       int64 // left
 	interrupted bool
+	looks       int // how often it has looked
 }
 
 // NewBudget returns a full budget. The errors of evaluations that use it up name
@@ -71,6 +72,7 @@ func (b *Budget) spend(n int) error {
 
 // look ends the evaluation if the interrupt is raised or no steps are left.
 func (b *Budget) look() error {
+	b.looks++
 	if b.interrupted || b.interrupt.Raised() {
 		b.interrupted, b.next = true, -1
 		return &Error{Code: codeInterrupted, Message: "The evaluation was interrupted.", Offset: -1}

@@ -16,10 +16,8 @@ func fnContains(c *call) (value.Value, error) {
 		if !ok {
 			return nil, c.wrong(1, "a string")
 		}
-		if err := c.ev.spend(len(v) / bytesPerStep); err != nil {
-			return nil, err
-		}
-		return strings.Contains(v, search), nil
+		i, err := c.ev.index(v, search, false)
+		return i >= 0, err
 	case value.Array:
 		if m := c.members(len(v)); m != nil {
 			return m.hasElement(c.ev, v, c.args[1])
@@ -93,7 +91,8 @@ func fnLast(c *call) (value.Value, error) {
 func fnLength(c *call) (value.Value, error) {
 	switch v := c.args[0].(type) {
 	case string:
-		return int64(units(v)), nil
+		n, err := c.ev.units(v)
+		return int64(n), err
 	case value.Array:
 		return int64(len(v)), nil
 	}
@@ -127,11 +126,13 @@ func (c *call) cut(bounds func(n, count int) (start, end int)) (value.Value, err
 	}
 	n := len(a)
 	if isText {
-		n = units(text)
+		if n, err = c.ev.units(text); err != nil {
+			return nil, err
+		}
 	}
 	start, end := bounds(n, int(min(count, int64(n))))
 	if isText {
-		return sliceUnits(text, start, end), nil
+		return c.ev.sliceUnits(text, start, end)
 	}
 	return a[start:end:end], nil
 }
@@ -147,7 +148,13 @@ func fnJoin(c *call) (value.Value, error) {
 	}
 	var b strings.Builder
 	for i, v := range a {
-		text := value.Text(v)
+		text, err := c.ev.text(v, "the function 'join'")
+		if err != nil {
+			return nil, err
+		}
+		if err := c.ev.spend(2 + (len(delimiter)+len(text))/bytesPerStep); err != nil {
+			return nil, err
+		}
 		if b.Len()+len(delimiter)+len(text) > MaxText {
 			return nil, errTooLong("the function 'join'")
 		}

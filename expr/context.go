@@ -42,10 +42,11 @@ type Context struct {
 	// Lenient accepts substring with two arguments, as the sibling service does.
 	Lenient bool
 
-	// Budget bounds all evaluations of the Context together. If it is nil, the
-	// first evaluation makes one that names nobody and has no interrupt.
+	// Budget bounds all evaluations of the Context together. If it is nil, a full
+	// one does that names nobody and has no interrupt.
 	Budget *Budget
 
+	own   Budget // if Budget is nil; from the first evaluation on
 	draws uint64 // blocks taken from the sequence of Seed
 }
 
@@ -64,10 +65,13 @@ const (
 )
 
 func (c *Context) evaluation() evaluation {
-	if c.Budget == nil {
-		c.Budget = NewBudget("", nil)
+	b := c.Budget
+	if b == nil {
+		if b = &c.own; b.looks == 0 {
+			*b = *NewBudget("", nil)
+		}
 	}
-	return evaluation{ctx: c, budget: c.Budget}
+	return evaluation{ctx: c, budget: b}
 }
 
 // Evaluate evaluates every expression in v [EXPR 1]: strings, expression

@@ -28,7 +28,11 @@ func fnString(c *call) (value.Value, error) {
 	if s, ok := c.args[0].(string); ok {
 		return s, nil
 	}
-	return c.result(value.Text(c.args[0]))
+	text, err := c.ev.text(c.args[0], "the function 'string'")
+	if err != nil {
+		return nil, err
+	}
+	return c.result(text)
 }
 
 func (c *call) notConvertible() error {
@@ -175,19 +179,34 @@ func fnJSON(c *call) (value.Value, error) {
 			if err != nil {
 				return nil, err
 			}
-			v := xmlToJSON(root)
+			v, err := c.ev.xmlToJSON(root)
+			if err != nil {
+				return nil, err
+			}
 			return v, c.ev.chargeValue(v)
 		}
 	default:
 		return nil, c.wrong(0, "a string or an XML")
 	}
+	return c.parseJSON(text, "The function 'json' parameter is not valid. The provided value cannot be parsed: %s.")
+}
+
+// parseJSON parses text; what is wrong with it goes into the format.
+func (c *call) parseJSON(text, format string) (value.Value, error) {
 	if err := c.ev.charge(2 * len(text)); err != nil {
 		return nil, err
 	}
-	v, err := value.ParseDepth([]byte(text), MaxValueDepth)
+	v, err := value.ParseWithin([]byte(text), MaxValueDepth, func(n, parts int) error {
+		if err := c.ev.charge(parts * elementCost); err != nil {
+			return err
+		}
+		return c.ev.spend(4*parts + n)
+	})
+	if e, ok := err.(*Error); ok {
+		return nil, e
+	}
 	if err != nil {
-		return nil, errorf("The function 'json' parameter is not valid. The provided value cannot be parsed: %s.",
-			err)
+		return nil, errorf(format, err)
 	}
 	return v, nil
 }

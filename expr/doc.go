@@ -11,8 +11,9 @@
 // [Template.References] and [Functions] let a validator report them early.
 //
 // Whatever the input, an evaluation ends and fits in memory: expressions are
-// limited in length and depth, results in length, depth and total work, XPath in
-// steps over the document.
+// limited in length and depth, results in length and depth, XPath in steps over the
+// document. All evaluations of one [Context] share a [Budget] of work and bytes,
+// and whoever runs them can end them by its [Interrupt].
 //
 // Comments that name a section mean the expression language specification.
 package expr

@@ -111,7 +111,9 @@ func (ev *evaluation) template(t *Template) (value.Value, error) {
 			if err != nil {
 				return nil, err
 			}
-			text = value.Text(v)
+			if text, err = ev.text(v, "string interpolation"); err != nil {
+				return nil, ev.place(err, 0)
+			}
 		}
 		if b.Len()+len(text) > MaxText {
 			return nil, ev.place(errTooLong("string interpolation"), 0)
@@ -156,32 +158,19 @@ const nodeSteps = 8
 
 // eval evaluates n. Its recursion is bounded by the depth the parser accepts.
 func (ev *evaluation) eval(n *node) (value.Value, error) {
-	if err := ev.spend(nodeSteps); err != nil {
+	if err := ev.budget.spend(nodeSteps); err != nil {
 		return nil, err
 	}
-	if ev.loop != nil && n.call && !n.callVaries {
-		return ev.evalFixed(n)
+	v := n.value
+	if n.call {
+		if ev.loop != nil && !n.callVaries {
+			return ev.evalFixed(n)
+		}
+		var err error
+		if v, err = ev.invoke(n); err != nil {
+			return nil, ev.place(err, n.offset)
+		}
 	}
-	v, err := ev.evalCall(n)
-	if err != nil {
-		return nil, err
-	}
-	return ev.accessAll(v, n)
-}
-
-// evalCall evaluates a literal, or a call without its accessors.
-func (ev *evaluation) evalCall(n *node) (value.Value, error) {
-	if !n.call {
-		return n.value, nil
-	}
-	v, err := ev.invoke(n)
-	if err != nil {
-		return nil, ev.place(err, n.offset)
-	}
-	return v, nil
-}
-
-func (ev *evaluation) accessAll(v value.Value, n *node) (value.Value, error) {
 	for i := range n.accessors {
 		var err error
 		if v, err = ev.access(v, &n.accessors[i]); err != nil {
@@ -240,6 +229,9 @@ func (ev *evaluation) access(v value.Value, a *accessor) (value.Value, error) {
 			return nil, ev.cannot(
 				"property '%s' cannot be selected. Properties of an object can only be selected using a string.",
 				value.Text(key))
+		}
+		if m, ok := v.Get(name); ok {
+			return m, nil
 		}
 		m, ok, err := ev.lookup(v, name)
 		if ok || a.safe || err != nil {

@@ -23,3 +23,9 @@ func (c *Context) EvaluateString(s string) (value.Value, error) {
 
 // IsLiteral reports whether the template holds no expression.
 func (t *Template) IsLiteral() bool { return t.whole == nil && t.parts == nil }
+
+// Looks returns how often evaluations have looked at the interrupt.
+func (b *Budget) Looks() int { return b.looks }
+
+// FoldKey is the key of a text in an index of names.
+var FoldKey = foldKey

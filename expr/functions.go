@@ -215,6 +215,9 @@ func (c *call) text(i int) (string, error) {
 	case string:
 		return v, nil
 	case *value.Object:
+		if err := c.ev.spend(contentSteps(v)); err != nil {
+			return "", err
+		}
 		if content, ok := value.ContentOf(v); ok {
 			return content.Text(), nil
 		}

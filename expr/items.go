@@ -72,8 +72,10 @@ func (ev *evaluation) evalFixed(n *node) (value.Value, error) {
 		// What it holds inside is not remembered: it is not evaluated again.
 		loop, left := ev.loop, ev.budget.bytes
 		ev.loop = nil
-		v, err := ev.evalCall(n)
-		if err == nil && !n.varies {
+		v, err := ev.invoke(n)
+		if err != nil {
+			err = ev.place(err, n.offset)
+		} else if !n.varies {
 			v, err = ev.accessAll(v, n)
 		}
 		ev.loop = loop
@@ -91,4 +93,14 @@ func (ev *evaluation) evalFixed(n *node) (value.Value, error) {
 		return ev.accessAll(f.value, n)
 	}
 	return f.value, nil
+}
+
+func (ev *evaluation) accessAll(v value.Value, n *node) (value.Value, error) {
+	for i := range n.accessors {
+		var err error
+		if v, err = ev.access(v, &n.accessors[i]); err != nil {
+			return nil, ev.place(err, n.accessors[i].offset)
+		}
+	}
+	return v, nil
 }

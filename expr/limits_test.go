@@ -12,6 +12,7 @@ import (
 // refuses checks that evaluating in fails with an *expr.Error that says why.
 func refuses(t *testing.T, c *expr.Context, in value.Value, fragment string) {
 	t.Helper()
+	c.Budget = expr.NewBudget("", nil) // each has a full one
 	v, err := c.Evaluate(in)
 	var e *expr.Error
 	if !errors.As(err, &e) || !strings.Contains(e.Message, fragment) {

@@ -133,7 +133,7 @@ func (c *call) order() (int, error) {
 	case a == 1 && b == 1:
 		return value.CompareNumbers(c.args[0], c.args[1]), nil
 	case a == 2 && b == 2:
-		return compareFold(c.args[0].(string), c.args[1].(string)), nil
+		return c.ev.compareFold(c.args[0].(string), c.args[1].(string))
 	case a == 0 && value.TypeName(c.args[0]) == value.TypeName(c.args[1]):
 		return 0, c.wrong(0, "an integer, a float, a decimal number or a string")
 	}

@@ -137,6 +137,9 @@ func (c *call) extreme(sign int) (value.Value, error) {
 	}
 	var best value.Value
 	for i, v := range numbers {
+		if err := c.ev.spend(1); err != nil {
+			return nil, err
+		}
 		switch v.(type) {
 		case int64, float64:
 		default:
@@ -177,6 +180,9 @@ func fnRange(c *call) (value.Value, error) {
 			maxRangeEnd, start, count)
 	}
 	if err := c.ev.charge(int(count) * elementCost); err != nil {
+		return nil, err
+	}
+	if err := c.ev.spend(2 * int(count)); err != nil {
 		return nil, err
 	}
 	a := make(value.Array, count)

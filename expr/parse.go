@@ -182,7 +182,7 @@ func (p *parser) primary() (*node, error) {
 func (p *parser) arguments(n *node, name string) error {
 	n.call, n.name, n.fn = true, name, lookupFunction(name)
 	n.callVaries = n.fn != nil && n.fn.varies
-	defer func() { n.varies = n.callVaries }()
+	n.varies = n.callVaries
 	p.advance()
 	if p.at(")") {
 		p.follow()
@@ -195,6 +195,7 @@ func (p *parser) arguments(n *node, name string) error {
 		}
 		n.args = append(n.args, arg)
 		n.callVaries = n.callVaries || arg.varies
+		n.varies = n.callVaries
 		switch {
 		case p.at(","):
 			p.advance()

@@ -2,7 +2,6 @@ package expr
 
 import (
 	"strings"
-	"unicode"
 
 	"switchyard/value"
 )
@@ -11,11 +10,18 @@ import (
 
 func fnConcat(c *call) (value.Value, error) {
 	if len(c.args) == 1 {
-		return c.result(value.Text(c.args[0]))
+		text, err := c.ev.text(c.args[0], "the function 'concat'")
+		if err != nil {
+			return nil, err
+		}
+		return c.result(text)
 	}
 	var b strings.Builder
 	for _, v := range c.args {
-		text := value.Text(v)
+		text, err := c.ev.text(v, "the function 'concat'")
+		if err != nil {
+			return nil, err
+		}
 		if b.Len()+len(text) > MaxText {
 			return nil, errTooLong("the function 'concat'")
 		}
@@ -24,34 +30,28 @@ func fnConcat(c *call) (value.Value, error) {
 	return c.result(b.String())
 }
 
-func fnEndsWith(c *call) (value.Value, error) {
-	text, search, err := c.texts()
-	if err != nil {
-		return nil, err
+// folded returns the first two arguments as text in upper case.
+func (c *call) folded() (text, search string, err error) {
+	if text, search, err = c.texts(); err != nil {
+		return "", "", err
 	}
-	return strings.HasSuffix(fold(text), fold(search)), nil
+	if text, err = c.ev.fold(text); err == nil {
+		search, err = c.ev.fold(search)
+	}
+	return text, search, err
+}
+
+func fnEndsWith(c *call) (value.Value, error) {
+	text, search, err := c.folded()
+	return strings.HasSuffix(text, search), err
 }
 
 func fnStartsWith(c *call) (value.Value, error) {
-	text, search, err := c.texts()
-	if err != nil {
-		return nil, err
-	}
-	return strings.HasPrefix(fold(text), fold(search)), nil
+	text, search, err := c.folded()
+	return strings.HasPrefix(text, search), err
 }
 
-func fnIndexOf(c *call) (value.Value, error) {
-	text, search, err := c.texts()
-	if err != nil {
-		return nil, err
-	}
-	text = fold(text)
-	i := strings.Index(text, fold(search))
-	if i < 0 {
-		return int64(-1), nil
-	}
-	return int64(units(text[:i])), nil
-}
+func fnIndexOf(c *call) (value.Value, error) { return c.position(false) }
 
 // fnLastIndexOf keeps the documented oddity of an empty search text: the last
 // position, not the one behind it.
@@ -61,14 +61,25 @@ func fnLastIndexOf(c *call) (value.Value, error) {
 		return nil, err
 	}
 	if search == "" {
-		return int64(max(units(text)-1, 0)), nil
+		n, err := c.ev.units(text)
+		return int64(max(n-1, 0)), err
 	}
-	text = fold(text)
-	i := strings.LastIndex(text, fold(search))
-	if i < 0 {
-		return int64(-1), nil
+	return c.position(true)
+}
+
+// position returns where the second argument stands in the first, -1 if it does
+// not.
+func (c *call) position(last bool) (value.Value, error) {
+	text, search, err := c.folded()
+	if err != nil {
+		return nil, err
 	}
-	return int64(units(text[:i])), nil
+	i, err := c.ev.index(text, search, last)
+	if err != nil || i < 0 {
+		return int64(-1), err
+	}
+	n, err := c.ev.units(text[:i])
+	return int64(n), err
 }
 
 func fnReplace(c *call) (value.Value, error) {
@@ -83,10 +94,27 @@ func fnReplace(c *call) (value.Value, error) {
 	if old == "" {
 		return nil, errorf("The function 'replace' expects its second parameter to be a string that is not empty.")
 	}
-	if n := strings.Count(text, old); len(text)+n*(len(replacement)-len(old)) > MaxText {
-		return nil, errTooLong("the function 'replace'")
+	if len(text) <= block {
+		if n := strings.Count(text, old); len(text)+n*(len(replacement)-len(old)) > MaxText {
+			return nil, errTooLong("the function 'replace'")
+		}
+		return c.result(strings.ReplaceAll(text, old, replacement))
 	}
-	return c.result(strings.ReplaceAll(text, old, replacement))
+	var b strings.Builder
+	err = c.ev.split(text, old, func(piece string, last bool) error {
+		b.WriteString(piece)
+		if !last {
+			b.WriteString(replacement)
+		}
+		if b.Len() > MaxText {
+			return errTooLong("the function 'replace'")
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.result(b.String())
 }
 
 func fnSplit(c *call) (value.Value, error) {
@@ -97,13 +125,16 @@ func fnSplit(c *call) (value.Value, error) {
 	if delimiter == "" {
 		return value.Array{text}, nil
 	}
-	if err := c.ev.charge(len(text) + elementCost*strings.Count(text, delimiter)); err != nil {
+	if err := c.ev.charge(len(text)); err != nil {
 		return nil, err
 	}
-	pieces := strings.Split(text, delimiter)
-	a := make(value.Array, len(pieces))
-	for i, s := range pieces {
-		a[i] = s
+	a := value.Array{}
+	err = c.ev.split(text, delimiter, func(piece string, _ bool) error {
+		a = append(a, piece)
+		return c.ev.charge(elementCost)
+	})
+	if err != nil {
+		return nil, err
 	}
 	return a, nil
 }
@@ -117,7 +148,11 @@ func fnSubstring(c *call) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := int64(units(text))
+	count, err := c.ev.units(text)
+	if err != nil {
+		return nil, err
+	}
+	n := int64(count)
 	length := n - start
 	if len(c.args) == 3 {
 		if length, err = c.integer(2); err != nil {
@@ -128,7 +163,7 @@ func fnSubstring(c *call) (value.Value, error) {
 		return nil, errorf(
 			"The function 'substring' parameters are out of range: 'start index' and 'length' must be non-negative integers and their sum must be no larger than the length of the string.")
 	}
-	return sliceUnits(text, int(start), int(start+length)), nil
+	return c.ev.sliceUnits(text, int(start), int(start+length))
 }
 
 func fnToLower(c *call) (value.Value, error) {
@@ -136,7 +171,10 @@ func fnToLower(c *call) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.result(strings.Map(lowerRune, text))
+	if text, err = c.ev.mapText(text, lowerRune); err != nil {
+		return nil, err
+	}
+	return c.result(text)
 }
 
 func fnToUpper(c *call) (value.Value, error) {
@@ -144,7 +182,10 @@ func fnToUpper(c *call) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.result(strings.Map(upperRune, text))
+	if text, err = c.ev.mapText(text, upperRune); err != nil {
+		return nil, err
+	}
+	return c.result(text)
 }
 
 func fnTrim(c *call) (value.Value, error) {
@@ -152,5 +193,5 @@ func fnTrim(c *call) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return strings.TrimFunc(text, unicode.IsSpace), nil
+	return c.ev.trim(text)
 }

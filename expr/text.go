@@ -1,7 +1,6 @@
 package expr
 
 import (
-	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -28,10 +27,6 @@ func lowerRune(r rune) rune {
 	}
 	return unicode.ToLower(r)
 }
-
-// fold upper-cases s for comparisons that ignore case. It keeps the number of
-// UTF-16 code units of every prefix.
-func fold(s string) string { return strings.Map(upperRune, s) }
 
 // units returns the length of s in UTF-16 code units.
 func units(s string) int {

@@ -32,6 +32,7 @@ type xmlNode struct {
 	parent     *xmlNode
 	children   []*xmlNode
 	index      int  // position among the parent's children
+	declaring  int  // attributes on it and around it
 	selfClosed bool // written as <a/>
 }
 
@@ -108,7 +109,7 @@ func (c *call) parseXML(text string) (*xmlNode, error) {
 	if err := c.ev.charge(len(text)); err != nil {
 		return nil, err
 	}
-	root, err := readXML(text, c.ev.charge)
+	root, err := c.ev.readXML(text)
 	if err != nil {
 		if e, ok := err.(*Error); ok {
 			return nil, e
@@ -119,8 +120,26 @@ func (c *call) parseXML(text string) (*xmlNode, error) {
 	return root, nil
 }
 
-func readXML(text string, charge func(int) error) (*xmlNode, error) {
-	d := xml.NewDecoder(strings.NewReader(text))
+// An xmlSource reads text and takes steps for it.
+type xmlSource struct {
+	ev   *evaluation
+	rest string
+}
+
+// xmlSteps is what one byte of XML takes to be read.
+const xmlSteps = 4
+
+func (r *xmlSource) Read(p []byte) (int, error) {
+	if r.rest == "" {
+		return 0, io.EOF
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, r.ev.spend(xmlSteps * n)
+}
+
+func (ev *evaluation) readXML(text string) (*xmlNode, error) {
+	d := xml.NewDecoder(&xmlSource{ev, text})
 	// The text is decoded already, whatever encoding it declares.
 	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
 	root := &xmlNode{kind: xmlRoot}
@@ -134,7 +153,7 @@ func readXML(text string, charge func(int) error) (*xmlNode, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := charge(xmlNodeCost); err != nil {
+		if err := ev.charge(xmlNodeCost); err != nil {
 			return nil, err
 		}
 		switch t := tok.(type) {
@@ -146,11 +165,12 @@ func readXML(text string, charge func(int) error) (*xmlNode, error) {
 			for _, a := range t.Attr {
 				e.attrs = append(e.attrs, xmlAttr{a.Name.Space, a.Name.Local, a.Value})
 			}
-			if err := charge(len(t.Attr) * xmlNodeCost); err != nil {
+			if err := ev.charge(len(t.Attr) * xmlNodeCost); err != nil {
 				return nil, err
 			}
 			at.add(e)
-			if err := e.check(); err != nil {
+			e.declaring = at.declaring + len(e.attrs)
+			if err := e.check(ev); err != nil {
 				return nil, err
 			}
 			at = e
@@ -211,7 +231,7 @@ func (n *xmlNode) element() *xmlNode {
 
 // check refuses what the decoder lets through: a second root, repeated
 // attributes and prefixes that are not declared.
-func (n *xmlNode) check() error {
+func (n *xmlNode) check(ev *evaluation) error {
 	if n.parent.kind == xmlRoot && n.parent.element() != n {
 		return errors.New("there is more than one root element")
 	}
@@ -228,6 +248,9 @@ func (n *xmlNode) check() error {
 		if a.prefix == "" || a.prefix == "xmlns" {
 			continue
 		}
+		if err := ev.spend(n.declaring); err != nil { // namespace may look at them all
+			return err
+		}
 		if _, ok := n.namespace(a.prefix); !ok {
 			return errors.New("the prefix " + a.prefix + " is not declared")
 		}
@@ -237,19 +260,38 @@ func (n *xmlNode) check() error {
 
 // An xmlWriter writes nodes as .NET's OuterXml does.
 type xmlWriter struct {
+	ev    *evaluation
 	b     strings.Builder
 	scope []xmlAttr // namespaces declared around the current node, in the output
+	err   error     // the first of the budget's
 }
 
 // outer returns the text of n alone: a namespace that n inherits and uses is
 // declared on it.
-func (n *xmlNode) outer() string {
-	var w xmlWriter
+func (ev *evaluation) outer(n *xmlNode) (string, error) {
+	w := xmlWriter{ev: ev}
 	w.node(n)
-	return w.b.String()
+	return w.b.String(), w.err
+}
+
+// spend takes steps and reports whether to go on.
+func (w *xmlWriter) spend(n int) bool {
+	if w.err == nil {
+		w.err = w.ev.spend(n)
+	}
+	return w.err == nil
+}
+
+func (w *xmlWriter) escape(s string, attribute bool) {
+	if w.err == nil {
+		w.err = w.ev.escapeXML(&w.b, s, attribute)
+	}
 }
 
 func (w *xmlWriter) node(n *xmlNode) {
+	if !w.spend(keySteps + len(n.text)/bytesPerStep) {
+		return
+	}
 	switch n.kind {
 	case xmlRoot:
 		for _, c := range n.children {
@@ -258,7 +300,7 @@ func (w *xmlWriter) node(n *xmlNode) {
 	case xmlElement:
 		w.element(n)
 	case xmlText:
-		escapeXML(&w.b, n.text, false)
+		w.escape(n.text, false)
 	case xmlCDATA:
 		w.b.WriteString("<![CDATA[" + strings.ReplaceAll(n.text, "]]>", "]]]]><![CDATA[>") + "]]>")
 	case xmlComment:
@@ -299,7 +341,7 @@ func (w *xmlWriter) element(n *xmlNode) {
 
 func (w *xmlWriter) attribute(a xmlAttr) {
 	w.b.WriteString(" " + qualifiedName(a.prefix, a.name) + `="`)
-	escapeXML(&w.b, a.value, true)
+	w.escape(a.value, true)
 	w.b.WriteString(`"`)
 	if a.prefix == "xmlns" || a.prefix == "" && a.name == "xmlns" {
 		w.scope = append(w.scope, a)
@@ -309,10 +351,10 @@ func (w *xmlWriter) attribute(a xmlAttr) {
 // declare writes the declaration of a prefix that n uses, unless the output has
 // it in scope.
 func (w *xmlWriter) declare(n *xmlNode, prefix string) {
-	want, _ := n.namespace(prefix)
-	if prefix == "xml" {
+	if prefix == "xml" || !w.spend(n.declaring+len(w.scope)) {
 		return
 	}
+	want, _ := n.namespace(prefix)
 	have := ""
 	for _, a := range w.scope {
 		if a.declares(prefix) {
@@ -335,10 +377,13 @@ var (
 		"\n", "&#xA;", "\r", "&#xD;")
 )
 
-func escapeXML(b *strings.Builder, s string, attribute bool) {
+func (ev *evaluation) escapeXML(b *strings.Builder, s string, attribute bool) error {
+	escapes := xmlTextEscapes
 	if attribute {
-		_, _ = xmlAttrEscapes.WriteString(b, s)
-		return
+		escapes = xmlAttrEscapes
 	}
-	_, _ = xmlTextEscapes.WriteString(b, s)
+	return ev.blocks(s, 4, func(part string) bool {
+		_, _ = escapes.WriteString(b, part)
+		return true
+	})
 }

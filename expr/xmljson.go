@@ -26,7 +26,7 @@ func fnXML(c *call) (value.Value, error) {
 			break
 		}
 		var err error
-		if text, err = jsonToXML(v); err != nil {
+		if text, err = c.ev.jsonToXML(v); err != nil {
 			return nil, err
 		}
 	default:
@@ -39,17 +39,21 @@ func fnXML(c *call) (value.Value, error) {
 }
 
 // xmlToJSON converts a document.
-func xmlToJSON(root *xmlNode) value.Value {
+func (ev *evaluation) xmlToJSON(root *xmlNode) (value.Value, error) {
 	o := &value.Object{}
 	for _, n := range root.children {
 		switch n.kind {
 		case xmlElement:
-			o.Set(decodeXMLName(n.qualified()), elementToJSON(n))
+			v, err := ev.elementToJSON(n)
+			if err != nil {
+				return nil, err
+			}
+			o.Set(decodeXMLName(n.qualified()), v)
 		case xmlInstruction:
 			o.Set("?"+n.name, instructionToJSON(n))
 		}
 	}
-	return o
+	return o, nil
 }
 
 func instructionToJSON(n *xmlNode) value.Value {
@@ -80,14 +84,20 @@ func pseudoAttribute(text, name string) (string, bool) {
 	return val, ok
 }
 
-func elementToJSON(n *xmlNode) value.Value {
+// elementSteps is what an element or attribute takes to become a member.
+const elementSteps = 40
+
+func (ev *evaluation) elementToJSON(n *xmlNode) (value.Value, error) {
+	if err := ev.spend(elementSteps * (1 + len(n.attrs))); err != nil {
+		return nil, err
+	}
 	content := n.children[:len(n.children):len(n.children)]
 	if len(n.attrs) == 0 {
 		if len(content) == 0 {
-			return nil
+			return nil, nil
 		}
 		if len(content) == 1 && content[0].kind == xmlText {
-			return content[0].text
+			return content[0].text, nil
 		}
 	}
 	o := &value.Object{}
@@ -100,7 +110,11 @@ func elementToJSON(n *xmlNode) value.Value {
 		name, v := "", value.Value(nil)
 		switch c.kind {
 		case xmlElement:
-			name, v = decodeXMLName(c.qualified()), elementToJSON(c)
+			var err error
+			if v, err = ev.elementToJSON(c); err != nil {
+				return nil, err
+			}
+			name = decodeXMLName(c.qualified())
 		case xmlText:
 			name, v = "#text", c.text
 		case xmlCDATA:
@@ -119,15 +133,15 @@ func elementToJSON(n *xmlNode) value.Value {
 		}
 	}
 	if o.Len() == 0 { // comments only
-		return nil
+		return nil, nil
 	}
-	return o
+	return o, nil
 }
 
 // jsonToXML writes an object as a document: one root member and, if there is
 // one, the XML declaration.
-func jsonToXML(o *value.Object) (string, error) {
-	var w jsonXMLWriter
+func (ev *evaluation) jsonToXML(o *value.Object) (string, error) {
+	w := jsonXMLWriter{xmlWriter{ev: ev}}
 	roots := 0
 	for _, m := range o.Members() {
 		switch {
@@ -149,10 +163,10 @@ func jsonToXML(o *value.Object) (string, error) {
 		return "", errorf(
 			"The function 'xml' expects its parameter to be an object with exactly one root property.")
 	}
-	return w.b.String(), nil
+	return w.b.String(), w.err
 }
 
-type jsonXMLWriter struct{ b strings.Builder }
+type jsonXMLWriter struct{ xmlWriter }
 
 func (w *jsonXMLWriter) declaration(v value.Value) {
 	o, ok := v.(*value.Object)
@@ -170,12 +184,19 @@ func (w *jsonXMLWriter) declaration(v value.Value) {
 
 func (w *jsonXMLWriter) attribute(name string, v value.Value) {
 	w.b.WriteString(" " + name + `="`)
-	escapeXML(&w.b, xmlScalar(v), true)
+	w.escape(xmlScalar(v), true)
 	w.b.WriteString(`"`)
 }
 
 // element writes a member; an array becomes elements of the same name.
 func (w *jsonXMLWriter) element(name string, v value.Value) {
+	if !w.spend(elementSteps + len(name)) {
+		return
+	}
+	if w.b.Len() > MaxText {
+		w.err = errTooLong("the function 'xml'")
+		return
+	}
 	encoded := encodeXMLName(name)
 	switch v := v.(type) {
 	case value.Array:
@@ -188,7 +209,7 @@ func (w *jsonXMLWriter) element(name string, v value.Value) {
 		w.object(encoded, v)
 	default:
 		w.b.WriteString("<" + encoded + ">")
-		escapeXML(&w.b, xmlScalar(v), false)
+		w.escape(xmlScalar(v), false)
 		w.b.WriteString("</" + encoded + ">")
 	}
 }
@@ -226,12 +247,12 @@ func (w *jsonXMLWriter) member(m value.Member) {
 	}
 	switch {
 	case m.Name == "#text":
-		special(func(s string) { escapeXML(&w.b, s, false) })
+		special(func(s string) { w.escape(s, false) })
 	case m.Name == "#cdata-section":
-		special(func(s string) { w.b.WriteString((&xmlNode{kind: xmlCDATA, text: s}).outer()) })
+		special(func(s string) { w.node(&xmlNode{kind: xmlCDATA, text: s}) })
 	case strings.HasPrefix(m.Name, "?"):
 		special(func(s string) {
-			w.b.WriteString((&xmlNode{kind: xmlInstruction, name: m.Name[1:], text: s}).outer())
+			w.node(&xmlNode{kind: xmlInstruction, name: m.Name[1:], text: s})
 		})
 	case strings.HasPrefix(m.Name, "@") && isScalar(m.Value):
 	default:

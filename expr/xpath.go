@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"math"
+	"regexp"
 	"strings"
 
 	"github.com/antchfx/xpath"
@@ -15,6 +16,17 @@ import (
 const maxXPathSteps = 5_000_000
 
 const maxXPathLength = 8192
+
+// laterFunction finds calls of functions of XPath 2.0 that the xpath package has
+// and the service, which knows version 1.0, has not: a regular expression of a
+// user can take hours, and a replacement any size.
+var (
+	laterFunction = regexp.MustCompile(`(?:^|[^\w.-])(matches|replace|string-join|lower-case|ends-with|reverse)\s*\(`)
+	xpathQuoted   = regexp.MustCompile(`'[^']*'|"[^"]*"`)
+)
+
+// navigatorSteps is what one of these moves takes of the budget.
+const navigatorSteps = 8
 
 // errXPathSteps is thrown through the xpath package by a navigator.
 var errXPathSteps = errors.New("the path takes too many steps")
@@ -43,6 +55,10 @@ func fnXPath(c *call) (v value.Value, err error) {
 		return nil, errorf("The function 'xpath' expects its second parameter to have at most %d characters.",
 			maxXPathLength)
 	}
+	if name := laterFunction.FindStringSubmatch(xpathQuoted.ReplaceAllString(path, "''")); name != nil {
+		return nil, errorf("The function 'xpath' cannot parse the path '%s': '%s' is no function of XPath 1.0.",
+			path, name[1])
+	}
 	root, err := c.parseXML(text)
 	if err != nil {
 		return nil, err
@@ -50,7 +66,10 @@ func fnXPath(c *call) (v value.Value, err error) {
 	// The xpath package reports most mistakes in a path by panicking, some of
 	// them only when it evaluates it.
 	defer func() {
-		if p := recover(); p != nil {
+		p := recover()
+		if e, ok := p.(*Error); ok {
+			v, err = nil, e
+		} else if p != nil {
 			v, err = nil, errorf("The function 'xpath' cannot evaluate the path '%s': %v.", path, p)
 		}
 	}()
@@ -58,8 +77,8 @@ func fnXPath(c *call) (v value.Value, err error) {
 	if err != nil {
 		return nil, errorf("The function 'xpath' cannot parse the path '%s': %v.", path, err)
 	}
-	steps := maxXPathSteps
-	switch r := compiled.Evaluate(&xmlNavigator{node: root, attr: -1, steps: &steps}).(type) {
+	walk := &xpathWalk{ev: c.ev, left: maxXPathSteps, functions: 1 + strings.Count(path, "(")}
+	switch r := compiled.Evaluate(&xmlNavigator{node: root, attr: -1, walk: walk}).(type) {
 	case *xpath.NodeIterator:
 		return c.nodes(r)
 	case float64:
@@ -81,13 +100,20 @@ func (c *call) nodes(it *xpath.NodeIterator) (value.Value, error) {
 		nav := it.Current().(*xmlNavigator)
 		var v value.Value = nav.Value()
 		if nav.attr < 0 && (nav.node.kind == xmlElement || nav.node.kind == xmlRoot) {
-			outer := nav.node.outer()
+			outer, err := c.ev.outer(nav.node)
+			if err != nil {
+				return nil, err
+			}
 			if err := c.ev.charge(len(outer)); err != nil {
 				return nil, err
 			}
 			v = value.NewContent(xmlType, []byte(outer))
 		}
-		if err := c.ev.charge(len(value.Text(v)) + elementCost); err != nil {
+		text, err := c.ev.text(v, "the function 'xpath'")
+		if err != nil {
+			return nil, err
+		}
+		if err := c.ev.charge(len(text) + elementCost); err != nil {
 			return nil, err
 		}
 		out = append(out, v)
@@ -99,14 +125,25 @@ func (c *call) nodes(it *xpath.NodeIterator) (value.Value, error) {
 // attributes to XPath, and instructions are left out: the xpath package has no
 // node type for them.
 type xmlNavigator struct {
-	node  *xmlNode
-	attr  int // index of the current attribute, or -1
-	steps *int
+	node *xmlNode
+	attr int // index of the current attribute, or -1
+	walk *xpathWalk
 }
 
+// An xpathWalk counts the moves of all navigators of one evaluation.
+type xpathWalk struct {
+	ev        *evaluation
+	left      int
+	functions int // how many functions of the path may work on one text
+}
+
+// step takes n moves. The xpath package has no other way to be ended than a panic.
 func (v *xmlNavigator) step(n int) {
-	if *v.steps -= n; *v.steps < 0 {
+	if v.walk.left -= n; v.walk.left < 0 {
 		panic(errXPathSteps)
+	}
+	if err := v.walk.ev.spend(navigatorSteps * n); err != nil {
+		panic(err)
 	}
 }
 
@@ -141,7 +178,7 @@ func (v *xmlNavigator) Prefix() string {
 // NamespaceURL returns the namespace of the node; the xpath package looks for
 // this method.
 func (v *xmlNavigator) NamespaceURL() string {
-	v.step(1)
+	v.step(1 + v.node.declaring/bytesPerStep)
 	prefix := v.Prefix()
 	if v.attr >= 0 && prefix == "" {
 		return ""
@@ -155,7 +192,8 @@ func (v *xmlNavigator) Value() string {
 		return v.node.attrs[v.attr].value
 	}
 	s := v.node.value()
-	v.step(1 + len(s)/16)
+	// Each function of the path may go through all of it, and looks at no budget.
+	v.step(1 + len(s)/64*v.walk.functions)
 	return s
 }
 

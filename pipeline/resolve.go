@@ -50,7 +50,8 @@ func (r *Resolver) ResolveLinkedService(ref *Reference) (*ResolvedLinkedService,
 	if err != nil {
 		return nil, fmt.Errorf("linked service %q: %w", ref.Name, err)
 	}
-	properties, err := evaluate(&expr.Context{Now: r.Now, Seed: r.Seed, LinkedService: bound}, l.TypeProperties)
+	properties, err := evaluate(&expr.Context{Now: r.Now, Seed: r.Seed, LinkedService: bound,
+		Budget: expr.NewBudget("the linked service '"+l.Name+"'", nil)}, l.TypeProperties)
 	if err != nil {
 		return nil, fmt.Errorf("linked service %q: %w", ref.Name, err)
 	}
@@ -71,7 +72,8 @@ func (r *Resolver) ResolveDataset(ref *Reference) (*ResolvedDataset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dataset %q: %w", ref.Name, err)
 	}
-	c := &expr.Context{Now: r.Now, Seed: r.Seed, Dataset: bound}
+	c := &expr.Context{Now: r.Now, Seed: r.Seed, Dataset: bound,
+		Budget: expr.NewBudget("the dataset '"+d.Name+"'", nil)}
 	out := &ResolvedDataset{Name: d.Name, Type: d.Type}
 	if out.TypeProperties, err = evaluate(c, d.TypeProperties); err != nil {
 		return nil, fmt.Errorf("dataset %q: %w", ref.Name, err)

@@ -14,10 +14,12 @@ type Content struct {
 
 // NewContent returns the content object of data: its media type and its bytes in base64.
 func NewContent(mediaType string, data []byte) *Object {
-	return NewObject(
-		Member{"$content-type", mediaType},
-		Member{"$content", base64.StdEncoding.EncodeToString(data)},
-	)
+	return EncodedContent(mediaType, base64.StdEncoding.EncodeToString(data))
+}
+
+// EncodedContent is [NewContent] of data that is base64 already.
+func EncodedContent(mediaType, data string) *Object {
+	return NewObject(Member{"$content-type", mediaType}, Member{"$content", data})
 }
 
 // ContentOf decodes v if it is a content object: two members with these names,

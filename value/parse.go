@@ -23,8 +23,14 @@ func Parse(b []byte) (Value, error) { return ParseDepth(b, MaxDepth) }
 
 // ParseDepth is [Parse] with a limit of its own for how deeply arrays and
 // objects may nest.
-func ParseDepth(b []byte, maxDepth int) (Value, error) {
-	p := jsonParser{b: b, maxDepth: maxDepth}
+func ParseDepth(b []byte, maxDepth int) (Value, error) { return ParseWithin(b, maxDepth, nil) }
+
+// ParseWithin is [ParseDepth] that tells spend, which may be nil, from time to
+// time how many bytes of text it has read since the last call, and how many
+// elements of arrays and members of objects it has made. The first error that
+// spend returns ends it.
+func ParseWithin(b []byte, maxDepth int, spend func(text, parts int) error) (Value, error) {
+	p := jsonParser{b: b, maxDepth: maxDepth, spend: spend}
 	return p.parse()
 }
 
@@ -33,6 +39,22 @@ type jsonParser struct {
 	pos      int
 	depth    int
 	maxDepth int
+	spend    func(text, parts int) error // may be nil
+	told     int                         // the position of the last call of spend
+	parts    int                         // elements and members since then
+}
+
+// tellEvery is how many bytes of text pass at least between two calls of spend.
+const tellEvery = 2 << 10
+
+// tell calls spend with what was read since the last call.
+func (p *jsonParser) tell() error {
+	text, parts := p.pos-p.told, p.parts
+	p.told, p.parts = p.pos, 0
+	if p.spend == nil {
+		return nil
+	}
+	return p.spend(text, parts)
 }
 
 func (p *jsonParser) parse() (Value, error) {
@@ -135,6 +157,11 @@ func (p *jsonParser) array() (Value, error) {
 			return nil, err
 		}
 		a = append(a, v)
+		if p.parts++; p.pos-p.told > tellEvery {
+			if err := p.tell(); err != nil {
+				return nil, err
+			}
+		}
 		more, err := p.next(']')
 		if err != nil || !more {
 			return a, err
@@ -171,6 +198,11 @@ func (p *jsonParser) object() (Value, error) {
 			return nil, err
 		}
 		o.Set(name, v)
+		if p.parts++; p.pos-p.told > tellEvery {
+			if err := p.tell(); err != nil {
+				return nil, err
+			}
+		}
 		more, err := p.next('}')
 		if err != nil || !more {
 			return o, err
@@ -287,6 +319,11 @@ func (p *jsonParser) escaped(open, start int) (string, error) {
 		case c < ' ':
 			return "", p.fail(p.pos, "unexpected control character "+p.char()+" in a string")
 		case c != '\\':
+			if p.pos-p.told > tellEvery {
+				if err := p.tell(); err != nil {
+					return "", err
+				}
+			}
 			buf = append(buf, c)
 			p.pos++
 			continue

@@ -40,7 +40,7 @@ func Dimensions(p *pipeline.Pipeline, c *Created) (*value.Object, error) {
 	if p.RunDimensions.Len() == 0 {
 		return nil, nil
 	}
-	x := expr.Context{Now: c.At, Pipeline: pipelineObject(c)}
+	x := expr.Context{Now: c.At, Pipeline: pipelineObject(c), Budget: expr.NewBudget("the run dimensions", nil)}
 	out := &value.Object{}
 	for _, m := range p.RunDimensions.Members() {
 		v, err := x.Evaluate(m.Value)
