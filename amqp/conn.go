@@ -44,7 +44,10 @@ type Conn struct {
 	sessions map[uint16]*Session // by channel: ours and the peer's are the same
 	names    map[linkName]*Link  // links that are pending or attached
 	links    int                 // including those whose detach is awaited
-	buffered uint64              // bytes that links and unfinished deliveries take
+	buffered uint64              // bytes that sessions, links and unfinished deliveries take
+	queued   uint64              // bytes of deliveries that wait in the queues of sessions
+	spare    partial             // for the next delivery of several frames
+	proven   bool                // the client has proved who it is
 
 	frameSize uint32 // of the frame being handled
 
@@ -150,7 +153,7 @@ func (c *Conn) finish(err *frames.Error) {
 		c.release(err)
 	}
 	c.phase = over
-	c.in = nil
+	c.in, c.spare = nil, partial{}
 }
 
 // release detaches all links and tells the owner that the connection is over.
@@ -158,6 +161,7 @@ func (c *Conn) release(err *frames.Error) {
 	for _, channel := range slices.Sorted(maps.Keys(c.sessions)) {
 		c.sessions[channel].release(err)
 	}
+	c.buffered -= sessionCost * uint64(len(c.sessions))
 	clear(c.sessions)
 	c.flows, c.windows, c.blocked = nil, nil, nil
 	c.emit(Closed{Err: err})
@@ -166,10 +170,59 @@ func (c *Conn) release(err *frames.Error) {
 // fail closes the connection because the peer broke the protocol.
 func (c *Conn) fail(err *frames.Error) { c.Close(err) }
 
-// failBuffered closes the connection because the peer makes us keep too much.
-func (c *Conn) failBuffered() {
-	c.fail(&frames.Error{Condition: frames.ErrResourceLimitExceeded,
-		Description: fmt.Sprintf("links and unfinished deliveries take more than %d bytes", c.o.MaxBuffered)})
+// Proven lifts the bounds of [Options.Unproven].
+func (c *Conn) Proven() { c.proven = true }
+
+func (c *Conn) maxBuffered() uint64 {
+	if c.proven {
+		return c.o.MaxBuffered
+	}
+	return c.o.Unproven.MaxBuffered
+}
+
+func (c *Conn) maxLinks() int {
+	if c.proven {
+		return c.o.MaxLinks
+	}
+	return c.o.Unproven.MaxLinks
+}
+
+// keep counts bytes that the peer makes us keep, and closes the connection, and
+// returns false, if they are too many.
+func (c *Conn) keep(bytes uint64) bool {
+	if c.buffered += bytes; c.buffered > c.maxBuffered() {
+		c.fail(&frames.Error{Condition: frames.ErrResourceLimitExceeded,
+			Description: fmt.Sprintf("sessions, links and unfinished deliveries take more than %d bytes", c.maxBuffered())})
+		return false
+	}
+	return true
+}
+
+// Unsent returns how many bytes of deliveries and other output wait for the peer.
+func (c *Conn) Unsent() int { return int(c.queued) + c.Backlog() }
+
+// Held returns about how many bytes the peer makes the connection keep: what it has
+// begun and not finished, and what it does not take.
+func (c *Conn) Held() int { return len(c.in) + int(c.buffered+c.spare.bytes()) + c.Unsent() }
+
+// Shed closes the connection because all connections keep more than limit bytes, and
+// this one more than the others.
+func (c *Conn) Shed(limit int64) {
+	var name string
+	var most uint64
+	for _, s := range c.sessions {
+		for _, l := range s.links {
+			if n := l.partial.bytes(); n > most {
+				name, most = l.name, n
+			}
+		}
+	}
+	what := fmt.Sprintf("%d bytes wait for the client", c.Unsent())
+	if most > 0 {
+		what = fmt.Sprintf("the unfinished message of %d bytes on link %q is one of them", most, name)
+	}
+	c.fail(&frames.Error{Condition: frames.ErrResourceLimitExceeded, Description: fmt.Sprintf(
+		"what clients have begun and not taken is more than %d bytes, and most of it on this connection: %s", limit, what)})
 }
 
 // failFraming closes the connection when the start of the next frame can't be

@@ -39,6 +39,7 @@ func (c *Conn) Tick(now time.Time) (next time.Time) {
 	}
 	beat := c.lastWrite.Add(c.heartbeat)
 	if !now.Before(beat) {
+		c.spare = partial{}
 		if c.Backlog() == 0 {
 			c.out, c.outAt = nil, 0 // a quiet connection keeps no large buffer
 			b, mark := frames.BeginFrame(c.out, frames.TypeAMQP, 0)

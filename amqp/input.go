@@ -15,6 +15,10 @@ const (
 	headerSASL = "AMQP\x03\x01\x00\x00"
 )
 
+// smallInput is the largest buffer that a connection keeps for the next incomplete
+// frame.
+const smallInput = 8 << 10
+
 // Input takes bytes from the socket, in any portions. It keeps no reference to
 // p. What it makes of them shows as events and output.
 func (c *Conn) Input(p []byte, now time.Time) {
@@ -38,7 +42,7 @@ func (c *Conn) Input(p []byte, now time.Time) {
 	if c.phase == over {
 		return
 	}
-	if len(p) == 0 && cap(c.in) > 2*int(c.o.MaxFrameSize) {
+	if len(p) == 0 && cap(c.in) > smallInput {
 		c.in = nil
 		return
 	}
@@ -179,7 +183,7 @@ func (c *Conn) performative(channel uint16, code frames.Code, f *encoding.Fields
 func (c *Conn) stray(channel uint16, s *Session, code frames.Code) error {
 	if s != nil {
 		if code == frames.CodeEnd {
-			delete(c.sessions, channel)
+			s.forget()
 		}
 		return nil
 	}
@@ -250,6 +254,11 @@ func (c *Conn) beginIn(channel uint16, f *encoding.Fields) error {
 	case begin.RemoteChannel.Set:
 		c.fail(&frames.Error{Condition: frames.ErrNotFound,
 			Description: fmt.Sprintf("we began no session on channel %d", begin.RemoteChannel.Value)})
+	case !c.proven && len(c.sessions) >= c.o.Unproven.MaxSessions:
+		c.fail(&frames.Error{Condition: frames.ErrResourceLimitExceeded,
+			Description: fmt.Sprintf("a connection without a token may have %d sessions", c.o.Unproven.MaxSessions)})
+	case !c.keep(sessionCost):
+		c.buffered -= sessionCost
 	default:
 		c.sessions[channel] = newSession(c, channel, &begin)
 	}

@@ -52,7 +52,7 @@ type Link struct {
 	// receiving
 	maxMessage uint64
 	current    *Incoming // unfinished
-	partial    []byte    // its payload so far
+	partial    partial   // its payload so far
 }
 
 func newLink(s *Session, a *frames.Attach) *Link {
@@ -261,8 +261,8 @@ func (l *Link) forget() {
 	if key := (linkName{l.name, l.role}); s.conn.names[key] == l {
 		delete(s.conn.names, key)
 	}
-	s.conn.buffered -= uint64(len(l.partial))
-	l.current, l.partial = nil, nil
+	s.conn.buffered -= l.partial.bytes()
+	l.current, l.partial = nil, partial{}
 	l.credit = 0
 	s.dropQueued(l)
 	for id, d := range s.sent {

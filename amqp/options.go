@@ -32,8 +32,18 @@ type Options struct {
 	// unfinished deliveries and attaches. The connection is closed beyond it.
 	// Default 64 MiB.
 	MaxBuffered uint64
+	// Unproven bounds a connection until [Conn.Proven]. Zero values: the bounds above.
+	Unproven Unproven
 	// Authenticate checks the credentials of SASL PLAIN. Nil refuses them all.
 	Authenticate func(mechanism, authzid, user, password string) error
+}
+
+// Unproven are the bounds of a client that has not proved who it is. It needs little:
+// a session or two and the links on which it shows its token.
+type Unproven struct {
+	MaxSessions int
+	MaxLinks    int
+	MaxBuffered uint64
 }
 
 func (o Options) withDefaults() Options {
@@ -49,6 +59,9 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.Window, 5000)
 	setDefault(&o.MaxMessageSize, 1<<20+64<<10)
 	setDefault(&o.MaxBuffered, 64<<20)
+	setDefault(&o.Unproven.MaxSessions, int(o.ChannelMax)+1)
+	setDefault(&o.Unproven.MaxLinks, o.MaxLinks)
+	setDefault(&o.Unproven.MaxBuffered, o.MaxBuffered)
 	return o
 }
 

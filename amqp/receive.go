@@ -113,18 +113,21 @@ func (l *Link) transferIn(t *frames.Transfer, payload []byte) {
 	if t.State != nil {
 		d.State = t.State
 	}
-	size := uint64(len(l.partial) + len(payload))
+	size := uint64(l.partial.size + len(payload))
 	if size > l.maxMessage {
 		l.fail(frames.ErrMessageSizeExceeded, "The message exceeds the maximum of %d bytes.", l.maxMessage)
 		return
 	}
 	if t.More {
-		if c.buffered += uint64(len(payload)); c.buffered > c.o.MaxBuffered {
-			c.buffered -= uint64(len(payload))
-			c.failBuffered()
-			return
+		if l.partial.chunks == nil {
+			l.partial, c.spare = c.spare, partial{}
+			if !c.keep(l.partial.bytes()) {
+				return
+			}
 		}
-		l.partial = append(l.partial, payload...)
+		before := l.partial.bytes()
+		l.partial.append(payload)
+		c.keep(l.partial.bytes() - before)
 		return
 	}
 	l.complete(payload)
@@ -162,8 +165,8 @@ func (l *Link) begin(t *frames.Transfer) bool {
 // abort drops the unfinished delivery. Its owner never heard of it, so the
 // credit it took is given back here.
 func (l *Link) abort() {
-	l.session.conn.buffered -= uint64(len(l.partial))
-	l.current, l.partial = nil, nil
+	l.session.conn.buffered -= l.partial.bytes()
+	l.current, l.partial = nil, partial{}
 	l.AddCredit(1)
 }
 
@@ -171,19 +174,17 @@ func (l *Link) abort() {
 func (l *Link) complete(payload []byte) {
 	s := l.session
 	d := l.current
-	s.conn.buffered -= uint64(len(l.partial))
-	d.Payload = make([]byte, len(l.partial)+len(payload))
-	copy(d.Payload[copy(d.Payload, l.partial):], payload)
+	s.conn.buffered -= l.partial.bytes()
+	d.Payload = l.partial.with(payload)
 	l.current = nil
-	if l.partial = l.partial[:0]; cap(l.partial) > keepPartial {
-		l.partial = nil
+	if l.partial.chunks != nil {
+		if l.partial.bytes() <= keepPartial {
+			s.conn.spare = l.partial.emptied()
+		}
+		l.partial = partial{}
 	}
 	if d.settled = d.Settled; !d.settled {
 		s.received[d.id] = d
 	}
 	s.conn.emit(Delivered{Link: l, Delivery: d})
 }
-
-// keepPartial is the largest buffer that a link keeps for its next delivery of
-// several frames.
-const keepPartial = 128 << 10

@@ -26,6 +26,7 @@ type Outgoing struct {
 	Data    any      // belongs to the owner of the connection
 
 	link    *Link
+	size    uint64 // of the payload, while it is in the queue of its session
 	id      uint32
 	started bool // its first frame is out and it has an id
 	done    bool // settled, or forgotten with its link
@@ -73,19 +74,18 @@ func (l *Link) Send(d *Outgoing) error {
 	case l.credit == 0:
 		return ErrNoCredit
 	}
-	if limit := l.attach.MaxMessageSize; limit > 0 {
-		var size uint64
-		for _, p := range d.Payload {
-			size += uint64(len(p))
-		}
-		if size > limit {
-			return fmt.Errorf("%w: %d bytes, limit %d", ErrMessageTooLarge, size, limit)
-		}
+	var size uint64
+	for _, p := range d.Payload {
+		size += uint64(len(p))
+	}
+	if limit := l.attach.MaxMessageSize; limit > 0 && size > limit {
+		return fmt.Errorf("%w: %d bytes, limit %d", ErrMessageTooLarge, size, limit)
 	}
 	l.credit--
 	l.deliveryCount++
 	l.queued++
-	d.link = l
+	d.link, d.size = l, size
+	l.session.conn.queued += size
 	l.session.queue = append(l.session.queue, d)
 	l.session.pump()
 	return nil
@@ -166,6 +166,9 @@ func (s *Session) pump() {
 			continue
 		}
 		sent++
+		if !s.ended {
+			c.queued, d.size = c.queued-d.size, 0
+		}
 		if l := d.link; !s.ended {
 			if l.queued--; l.queued == 0 && l.drainDue {
 				l.sendDrained()
@@ -247,6 +250,7 @@ func (s *Session) withdraw(d *Outgoing) {
 	for i, q := range s.queue {
 		if q == d {
 			s.queue = append(s.queue[:i], s.queue[i+1:]...)
+			s.conn.queued -= d.size
 			l := d.link
 			l.queued--
 			l.deliveryCount--
@@ -272,6 +276,7 @@ func (s *Session) dropQueued(l *Link) {
 	for _, d := range s.queue {
 		if d.link == l {
 			d.done = true
+			s.conn.queued -= d.size
 		} else {
 			kept = append(kept, d)
 		}

@@ -73,6 +73,9 @@ func (s *Session) release(err *frames.Error) {
 	if s.conn.ack.session == s {
 		s.conn.ack.session = nil
 	}
+	for _, d := range s.queue {
+		s.conn.queued -= d.size
+	}
 	s.queue = nil
 	clear(s.sent)
 	clear(s.received)
@@ -89,8 +92,14 @@ func (s *Session) endIn(f *encoding.Fields) error {
 	}
 	s.conn.write(frames.TypeAMQP, s.channel, &frames.End{})
 	s.release(end.Error)
-	delete(s.conn.sessions, s.channel)
+	s.forget()
 	return nil
+}
+
+// forget frees the channel.
+func (s *Session) forget() {
+	delete(s.conn.sessions, s.channel)
+	s.conn.buffered -= sessionCost
 }
 
 // oweFlow notes that a flow of the session is to be sent with the next output.
@@ -192,22 +201,24 @@ func (s *Session) attachIn(f *encoding.Fields) error {
 		return nil
 	}
 	l.cost = attachCost * uint64(c.frameSize)
-	if c.buffered+l.cost > c.o.MaxBuffered {
-		c.failBuffered()
+	if !c.keep(l.cost) {
+		c.buffered -= l.cost
 		return nil
 	}
 	s.links[attach.Handle] = l
 	c.links++
-	c.buffered += l.cost
-	if c.links > c.o.MaxLinks {
+	if c.links > c.maxLinks() {
 		l.refuse(&frames.Error{Condition: frames.ErrResourceLimitExceeded,
-			Description: fmt.Sprintf("a connection may have %d links", c.o.MaxLinks)})
+			Description: fmt.Sprintf("a connection may have %d links", c.maxLinks())})
 		return nil
 	}
 	c.names[linkName{l.name, l.role}] = l
 	c.emit(Attached{Link: l})
 	return nil
 }
+
+// sessionCost is how much memory, about, a session takes.
+const sessionCost = 1 << 10
 
 // attachCost is how much memory, about, a link takes for each byte of its attach.
 const attachCost = 8

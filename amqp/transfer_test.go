@@ -100,8 +100,8 @@ func TestReceiveMultiFrame(t *testing.T) {
 		! delivered a id=1 tag="t" format=0x0 settled=true state=Accepted payload="one two three"
 		! delivered b id=2 tag="t" format=0x0 settled=false state=none payload="other"
 	`)
-	if p.c.buffered != p.links[0].cost+p.links[1].cost {
-		t.Errorf("buffered = %d after all deliveries are complete, want the attaches' %d", p.c.buffered, p.links[0].cost+p.links[1].cost)
+	if want := sessionCost + p.links[0].cost + p.links[1].cost; p.c.buffered != want {
+		t.Errorf("buffered = %d after all deliveries are complete, want the session's and the attaches' %d", p.c.buffered, want)
 	}
 	// Another delivery before this one is complete.
 	third := transfer(0, 3)

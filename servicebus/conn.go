@@ -33,9 +33,13 @@ type conn struct {
 	unit  *commit.Unit // the last unit submitted since the last flush
 	after []func()     // to run once it is durable
 
+	held map[*receiver]struct{} // with credit that waits for the client to read
+
 	alarm alarm
 	empty time.Time // since when there is no link
 	had   bool      // there has been one
+	shown bool      // a valid token or key has been shown
+	began time.Time // the connection
 }
 
 // A peer is what stands behind a link.
@@ -81,7 +85,7 @@ func (k *link) used() {
 func (k *link) fail(f *fault) { k.l.Detach(k.c.amqpError(f, k.addr, trackingID(k.l.Properties()))) }
 
 func newConn(h *Handler, nc *amqpnet.Conn) *conn {
-	return &conn{h: h, nc: nc, links: map[*amqp.Link]peer{}, empty: h.clock.Now()}
+	return &conn{h: h, nc: nc, links: map[*amqp.Link]peer{}, held: map[*receiver]struct{}{}, empty: h.clock.Now(), began: h.clock.Now()}
 }
 
 func (c *conn) opened(open *frames.Open) {
@@ -93,6 +97,10 @@ func (c *conn) opened(open *frames.Open) {
 	ns, ok := c.h.namespace(c.host)
 	if !ok {
 		f := &fault{frames.ErrNotFound, 404, "The namespace of host '" + c.host + "' could not be found."}
+		c.nc.AMQP().Close(c.amqpError(f, address{}, ""))
+		return
+	}
+	if f := c.h.shared.enter(ns); f != nil {
 		c.nc.AMQP().Close(c.amqpError(f, address{}, ""))
 		return
 	}
@@ -114,8 +122,14 @@ func (c *conn) plain(name, key string) {
 		return
 	}
 	if c.grants.Put(grant, maxGrants) {
-		c.nc.Proven()
+		c.proven()
 	}
+}
+
+// proven notes that the client has shown a token or a key that is good.
+func (c *conn) proven() {
+	c.shown = true
+	c.nc.Proven()
 }
 
 // submitted notes a unit that the broker has submitted, so that the next flush
@@ -131,6 +145,12 @@ func (c *conn) submitted(u *commit.Unit) {
 func (c *conn) whenDurable(f func()) { c.after = append(c.after, f) }
 
 func (c *conn) flush() {
+	if len(c.held) > 0 && c.nc.AMQP().Unsent() <= maxUnsent {
+		for r := range c.held {
+			delete(c.held, r)
+			r.reconcile()
+		}
+	}
 	for c.unit != nil || len(c.after) > 0 {
 		u, after := c.unit, c.after
 		c.unit, c.after = nil, nil
@@ -196,6 +216,9 @@ func (c *conn) gone() {
 	}
 	c.flush()
 	c.alarm.stop()
+	if c.ns != "" {
+		c.h.shared.leave(c.ns)
+	}
 }
 
 // allowed reports whether the connection holds any of the rights on a path.

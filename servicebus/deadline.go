@@ -63,6 +63,9 @@ func (c *conn) schedule() {
 	if d := c.emptyLimit(); d > 0 && len(c.links) == 0 {
 		sooner(c.empty.Add(d))
 	}
+	if d := c.h.idle.Token; d > 0 && !c.shown {
+		sooner(c.began.Add(d))
+	}
 	if d := c.h.idle.Link; d > 0 {
 		for _, p := range c.links {
 			sooner(p.base().active.Add(d))
@@ -97,6 +100,11 @@ func (c *conn) ring() {
 				k.fail(&fault{frames.ErrDetachForced, 400, idleText(k.l.Role(), k.l.Name(), d)})
 			}
 		}
+	}
+	if d := c.h.idle.Token; d > 0 && !c.shown && now.Sub(c.began) >= d {
+		c.shown = true // it is said once
+		c.nc.AMQP().Close(&frames.Error{Condition: frames.ErrConnectionForced, Description: fmt.Sprintf(
+			"The connection has shown no valid token within %d milliseconds.", d.Milliseconds())})
 	}
 	if d := c.emptyLimit(); d > 0 && len(c.links) == 0 && now.Sub(c.empty) >= d {
 		c.empty = now

@@ -38,6 +38,8 @@ type Options struct {
 	// open, in lower case and without port.
 	Namespace func(hostname string) (ns string, ok bool)
 	Idle      Idle
+	// Shared is what several handlers share. Nil: the handler's own.
+	Shared *Shared
 }
 
 // Idle are the rules of [SB-AMQP 3.6] for connections and links that do
@@ -49,9 +51,16 @@ type Idle struct {
 	// LastLink closes a connection that long after its last link is gone; the
 	// service's value is 300 s.
 	LastLink time.Duration
+	// Token closes a connection that has shown no valid token so long after it was
+	// opened; the service's value is 20 s.
+	Token time.Duration
 	// Link detaches a link without activity; the service's value is 10 min.
 	Link time.Duration
 }
+
+// ServiceIdle are the service's rules for connections. Links may be idle: emulators
+// leave them alone as well.
+var ServiceIdle = Idle{Connection: time.Minute, LastLink: 5 * time.Minute, Token: 20 * time.Second}
 
 // A Handler answers AMQP connections as Service Bus does. It implements
 // [amqpnet.Handler] and serves any number of connections.
@@ -63,6 +72,7 @@ type Handler struct {
 	rand      io.Reader
 	namespace func(hostname string) (string, bool)
 	idle      Idle
+	shared    *Shared
 
 	mu    sync.Mutex
 	conns map[*conn]struct{} // guarded by mu
@@ -72,6 +82,9 @@ type Handler struct {
 func NewHandler(o Options) *Handler {
 	h := &Handler{broker: o.Broker, auth: o.Auth, clock: o.Clock, log: o.Logger, rand: o.Rand,
 		namespace: o.Namespace, idle: o.Idle, conns: map[*conn]struct{}{}}
+	if h.shared = o.Shared; h.shared == nil {
+		h.shared = NewShared()
+	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
@@ -87,6 +100,8 @@ func NewHandler(o Options) *Handler {
 func (h *Handler) Serve(ctx context.Context, nc net.Conn, o amqpnet.Options) error {
 	s := &plainHandler{h: h}
 	o.AMQP.Authenticate = s.authenticate
+	o.AMQP.Unproven = amqp.Unproven{MaxSessions: 16, MaxLinks: 32, MaxBuffered: 128 << 10}
+	o.Held, o.Unproven = h.shared.proven, h.shared.unproven
 	return amqpnet.Serve(ctx, nc, s, o)
 }
 

@@ -508,3 +508,47 @@ func TestIdleRules(t *testing.T) {
 	}
 	wantCondition(t, used.Err(), "amqp:connection:forced", "300000 milliseconds")
 }
+
+// TestTokenInTime: a connection that shows no valid token in time is closed, also with
+// links to $cbs.
+func TestTokenInTime(t *testing.T) {
+	s := newServer(t, func(o *servicebus.Options) { o.Idle = servicebus.ServiceIdle })
+	s.queue("q", broker.QueueOptions{})
+	silent, err := s.dial(amqp.SASLTypeAnonymous())
+	if err != nil {
+		t.Fatal(err)
+	}
+	newRPC(t, s.newSession(silent), "$cbs")
+	proven, err := s.dial(amqp.SASLTypePlain(auth.DefaultRuleName, auth.DevelopmentKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.newSession(proven).NewSender(testContext(t), "q", nil); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.advance(21 * time.Second)
+	<-silent.Done()
+	wantCondition(t, silent.Err(), "amqp:connection:forced", "The connection has shown no valid token within 20000 milliseconds.")
+	s.clock.advance(10 * time.Minute)
+	select {
+	case <-proven.Done():
+		t.Errorf("a connection with a key and a link was closed: %v", proven.Err())
+	default:
+	}
+}
+
+// TestTokensAreSmall: before a token a client can begin no large message.
+func TestTokensAreSmall(t *testing.T) {
+	s := newServer(t)
+	conn, err := s.dial(amqp.SASLTypeAnonymous())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender, err := s.newSession(conn).NewSender(testContext(t), "$cbs", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := sender.MaxMessageSize(); n != 64<<10 {
+		t.Errorf("max-message-size of $cbs: %d, want 65536", n)
+	}
+}

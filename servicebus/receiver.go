@@ -15,7 +15,9 @@ import (
 // The link's credit belongs to the client; the consumer's credit is the part of it that the
 // broker may use. Both are brought together whenever the client's flow changes.
 // The broker can be given more at any time, but takes it back only as a whole
-// (Drain), so a smaller credit is a drain followed by a new grant.
+// (Drain), so a smaller credit is a drain followed by a new grant. It is given the
+// client's credit in steps of about stepBytes, so that a client with much credit that
+// does not read has few of its messages in memory.
 type receiver struct {
 	link
 	queue    *broker.Queue
@@ -23,6 +25,7 @@ type receiver struct {
 	mode     broker.ReceiveMode
 
 	granted     uint32 // credit the broker may still use
+	typical     int    // bytes of a message lately
 	withdrawing bool   // the broker's credit is being taken back
 	drain       bool   // the client waits for the answer to its drain
 	over        bool
@@ -73,6 +76,7 @@ func (r *receiver) send() {
 				"queue", r.addr.queue(), "sequenceNumber", d.SequenceNumber, "error", err)
 			continue
 		}
+		r.measure(out)
 		if err := r.l.Send(out); err != nil {
 			r.giveBack(ds[i:])
 			return
@@ -151,10 +155,16 @@ func (r *receiver) reconcile() {
 		return
 	}
 	credit := r.l.Credit()
-	if credit > r.granted {
-		n := credit - r.granted
-		r.granted = credit
-		r.c.submitted(r.consumer.AddCredit(int(n)))
+	if step := r.step(); credit > r.granted && r.granted <= step/2 {
+		if r.c.nc.AMQP().Unsent() > maxUnsent {
+			r.c.held[r] = struct{}{} // flush comes back to it
+			if r.granted == 0 {
+				return
+			}
+		} else if n := min(credit, step) - r.granted; n > 0 {
+			r.granted += n
+			r.c.submitted(r.consumer.AddCredit(int(n)))
+		}
 	}
 	if r.drain || credit < r.granted {
 		r.withdrawing = true
@@ -162,11 +172,42 @@ func (r *receiver) reconcile() {
 	}
 }
 
+const (
+	// stepBytes is about how many bytes of messages the broker may deliver ahead of
+	// what it is asked for, and maxUnsent how many may wait for the client.
+	stepBytes = 1 << 20
+	maxUnsent = 1 << 20
+	// firstTypical is taken for the size of a message before there was one.
+	firstTypical = 64 << 10
+)
+
+// step is how many messages the broker is asked for at most.
+func (r *receiver) step() uint32 {
+	if r.typical == 0 {
+		return stepBytes / firstTypical
+	}
+	return uint32(max(stepBytes/r.typical, 1))
+}
+
+// measure follows the size of messages: up at once, down slowly.
+func (r *receiver) measure(out *amqp.Outgoing) {
+	size := 256 // what a message takes beside its payload
+	for _, p := range out.Payload {
+		size += len(p)
+	}
+	r.typical = max(size, r.typical-r.typical/8)
+}
+
 // withdrawn runs when the broker has given its credit back and everything that
 // it delivered before has been sent.
 func (r *receiver) withdrawn() {
+	all := r.granted == 0 // the broker has used the step: there may be more
 	r.withdrawing, r.granted = false, 0
 	if r.over {
+		return
+	}
+	if all && r.drain && r.l.Credit() > 0 {
+		r.reconcile()
 		return
 	}
 	if r.drain {
@@ -241,6 +282,7 @@ func (r *receiver) entityClosed(err error) {
 // sent goes back once the last delivery must have arrived.
 func (r *receiver) gone() {
 	r.over = true
+	delete(r.c.held, r)
 	r.withdraw()
 	r.c.submitted(r.consumer.Close())
 	r.c.whenDurable(func() { r.giveBack(r.take()) })

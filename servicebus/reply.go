@@ -14,6 +14,11 @@ const (
 	requestCredit = 100
 	// maxRequest is the max-message-size of links for requests.
 	maxRequest = 1 << 20
+	// maxToken is the max-message-size of links to $cbs, which clients have before they
+	// have proved anything, and tokenCredit how many tokens may be under way: the largest
+	// bearer tokens have some 16 KiB.
+	maxToken    = 64 << 10
+	tokenCredit = 100
 	// maxWaiting bounds the responses that wait for credit.
 	maxWaiting = 2 * requestCredit
 )
@@ -153,5 +158,9 @@ func (c *conn) addReplyLink(l *amqp.Link, a address, rights auth.Rights) *replyL
 
 func (c *conn) addRequestLink(l *amqp.Link, q *requestLink) {
 	c.add(l, q)
-	l.Accept(amqp.AcceptOptions{Source: sourceOf(l), MaxMessageSize: maxRequest, Credit: requestCredit})
+	size, credit := uint64(maxRequest), uint32(requestCredit)
+	if q.addr.node == tokenNode {
+		size, credit = maxToken, tokenCredit
+	}
+	l.Accept(amqp.AcceptOptions{Source: sourceOf(l), MaxMessageSize: size, Credit: credit})
 }

@@ -85,7 +85,7 @@ func (c *conn) putToken(req *request) *fault {
 		return &fault{frames.ErrResourceLimitExceeded, 403,
 			fmt.Sprintf("The connection holds tokens for %d audiences already.", maxGrants)}
 	}
-	c.nc.Proven()
+	c.proven()
 	c.schedule()
 	return nil
 }

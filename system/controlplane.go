@@ -68,7 +68,8 @@ func (s *System) openControlPlane(context.Context) (err error) {
 		return err
 	}
 	s.auth.AcceptBearer(s.identities.Issuer(), dataRoles)
-	s.dialects.options = servicebus.Options{Broker: s.broker, Auth: s.auth, Clock: s.clock, Logger: s.log, Rand: s.o.Rand}
+	s.dialects.options = servicebus.Options{Broker: s.broker, Auth: s.auth, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
+		Idle: servicebus.ServiceIdle, Shared: servicebus.NewShared()}
 	s.dialects.server = listen.Server{
 		Logger: s.log, TLS: c.certs.Config(), Now: clock.Wall{}.Now,
 		MaxConnections: s.files.Inbound,

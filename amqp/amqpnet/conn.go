@@ -11,6 +11,7 @@ import (
 	"switchyard/amqp"
 	"switchyard/amqp/frames"
 	"switchyard/clock"
+	"switchyard/held"
 )
 
 // A Handler answers what the clients of connections do. One handler may serve
@@ -38,6 +39,9 @@ type Options struct {
 	// CloseTimeout is how long the client may take to answer our close. Default
 	// 5 s.
 	CloseTimeout time.Duration
+	// Held is what all proven connections together may make the process keep, Unproven
+	// all others: see [amqp.Conn.Held]. Nil: no bound but each one's own.
+	Held, Unproven *held.Budget
 	// Proven is called, on the loop, when the handler calls [Conn.Proven] for the
 	// first time.
 	Proven func()
@@ -54,6 +58,7 @@ type Conn struct {
 	o       Options
 	mailbox mailbox
 	proven  bool // owned by the loop
+	share   share
 }
 
 // AMQP returns the endpoint. Only the loop may use it: the handler, and posted
@@ -69,6 +74,7 @@ func (c *Conn) Proven() {
 		return
 	}
 	c.proven = true
+	c.amqp.Proven()
 	if c.o.Proven != nil {
 		c.o.Proven()
 	}

@@ -55,6 +55,7 @@ func (l *loop) run(ctx context.Context) {
 	l.timer.Stop()
 	l.s.close()
 	l.finish()
+	l.c.share.close()
 }
 
 // serve takes turns until the connection is over.
@@ -145,6 +146,7 @@ func (l *loop) turn() bool {
 	c := l.c
 	now := c.o.Clock.Now()
 	next := l.tick(now)
+	c.keep()
 	l.work()
 	if !l.writing {
 		var out []byte

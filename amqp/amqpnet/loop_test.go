@@ -59,10 +59,14 @@ type rawClient struct {
 
 // open serves a pipe, opens the connection and begins a session on channel 0.
 func open(t *testing.T, ctx context.Context, h amqpnet.Handler, idle uint32, o amqp.Options) *rawClient {
+	return openWith(t, ctx, h, idle, amqpnet.Options{AMQP: o, Clock: clock.Wall{}, CloseTimeout: 3 * time.Second})
+}
+
+func openWith(t *testing.T, ctx context.Context, h amqpnet.Handler, idle uint32, o amqpnet.Options) *rawClient {
 	a, b := net.Pipe()
 	c := &rawClient{a, t, make(chan error, 1)}
 	go func() {
-		c.ended <- amqpnet.Serve(ctx, b, h, amqpnet.Options{AMQP: o, Clock: clock.Wall{}, CloseTimeout: 3 * time.Second})
+		c.ended <- amqpnet.Serve(ctx, b, h, o)
 	}()
 	go c.write([]byte("AMQP\x00\x01\x00\x00"))
 	if _, err := io.ReadFull(c, make([]byte, 8)); err != nil {

@@ -1,0 +1,54 @@
+package servicebus
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"switchyard/amqp/frames"
+	"switchyard/held"
+)
+
+// maxConnections is how many connections a namespace may have: the service's quota.
+const maxConnections = 5000
+
+// Parts of the memory limit that connections may make the process keep, as divisors.
+const (
+	provenPart   = 8
+	unprovenPart = 32
+)
+
+// Shared is what the connections of all ports share: how much of what clients have
+// begun, and do not take, is kept, and how many there are.
+type Shared struct {
+	proven, unproven *held.Budget
+
+	mu    sync.Mutex
+	conns map[string]int // guarded by mu: by namespace in lower case
+}
+
+// NewShared returns the bounds that follow from the process's memory limit.
+func NewShared() *Shared {
+	return &Shared{proven: held.OfMemory(provenPart), unproven: held.OfMemory(unprovenPart), conns: map[string]int{}}
+}
+
+// enter counts a connection to a namespace. The fault has the service's words.
+func (s *Shared) enter(ns string) *fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ns = strings.ToLower(ns)
+	if s.conns[ns] >= maxConnections {
+		return &fault{frames.ErrResourceLimitExceeded, 403, fmt.Sprintf("ConnectionsQuotaExceeded for namespace: %s.", ns)}
+	}
+	s.conns[ns]++
+	return nil
+}
+
+func (s *Shared) leave(ns string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ns = strings.ToLower(ns)
+	if s.conns[ns]--; s.conns[ns] == 0 {
+		delete(s.conns, ns)
+	}
+}
