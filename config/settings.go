@@ -30,8 +30,9 @@ var Settings = []Setting{
 	{Name: "log-format", Default: "text", Usage: "text or json"},
 	{Name: "key-file", Default: "",
 		Usage: "file with the 32-byte key that seals secrets, hex or base64; without it one is made inside the data directory"},
-	{Name: "auth", Default: "development",
-		Usage: "development: any client id with any secret logs in to the control plane; strict: only the applications in auth-applications"},
+	{Name: "auth", Default: "",
+		Usage: "development: any client id with any secret logs in to the control plane and may do everything; strict: only the applications in auth-applications, and roles decide; " +
+			"without it as the data directory was last served, a new one in development"},
 	{Name: "auth-applications", Default: "",
 		Usage: "JSON file with the applications that may log in with --auth strict"},
 	{Name: "allow-host", Default: "",

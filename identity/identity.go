@@ -50,9 +50,10 @@ const (
 	keptIssuerKey    = "auth/issuer-key"
 	keptTenant       = "identity/tenant"
 	keptSubscription = "identity/subscription"
+	keptMode         = "auth/mode"
 )
 
-// Options are what [Open] needs. All are required but Applications.
+// Options are what [Open] needs. All are required but Mode and Applications.
 type Options struct {
 	Store  Store
 	Now    func() time.Time
@@ -63,8 +64,10 @@ type Options struct {
 	// Token is the secret of those who may read the data directory: with it they
 	// act as the process itself.
 	Token string
-	// Applications is the JSON list of applications that may log in, as
-	// [issuer.ParseApplications] reads it. Nil, for development: all may.
+	// Mode says who may log in; "": as it was the last time.
+	Mode Mode
+	// Applications is the JSON list of applications that may log in in strict mode,
+	// as [issuer.ParseApplications] reads it.
 	Applications []byte
 	// Factories lists the factories, whose managed identities log in.
 	Factories func() []*factory.Resource
@@ -84,7 +87,11 @@ type Identities struct {
 // Open reads who a Switchyard is, or decides it at the first start.
 func Open(o Options) (_ *Identities, err error) {
 	i := &Identities{o: o}
-	if o.Applications != nil {
+	strict, err := i.decide()
+	if err != nil {
+		return nil, err
+	}
+	if strict {
 		if i.applications, err = issuer.ParseApplications(o.Applications); err != nil {
 			return nil, fmt.Errorf("applications that may log in: %w", err)
 		}
@@ -218,7 +225,7 @@ type keys struct{ Store }
 // Key implements [issuer.KeyStore].
 func (k keys) Key() ([]byte, error) {
 	sealed, err := k.Kept(keptIssuerKey)
-	if err != nil || sealed == nil {
+	if err != nil || len(sealed) == 0 {
 		return nil, err
 	}
 	return k.Open(sealed)

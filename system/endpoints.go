@@ -36,7 +36,7 @@ func (s *System) Endpoints() client.Endpoints {
 		CAFile:     filepath.Join(s.control.certDir, listen.AuthorityFile),
 		BundleFile: filepath.Join(s.control.certDir, listen.BundleFile),
 	}
-	if s.o.Applications != nil {
+	if s.identities.Strict() {
 		e.ClientID, e.ClientSecret = "", "" // registered ones only
 	}
 	if s.amqp != nil {

@@ -8,6 +8,7 @@ import (
 
 	"switchyard/clock"
 	"switchyard/deploy"
+	"switchyard/identity"
 )
 
 // Options are what a Switchyard is started with. The zero value serves from
@@ -30,11 +31,12 @@ type Options struct {
 	AMQPAddress, HTTPAddress   string
 	AMQPFallback, HTTPFallback bool
 
-	// Applications is the JSON list of the applications that may log in to the
-	// control plane, as issuer.ParseApplications reads it. Nil, for development:
-	// every application may, with any secret.
+	// Auth says who may log in to the control plane; "": as the data directory was
+	// last served, a new one in development.
+	Auth identity.Mode
+	// Applications is the JSON list of the applications that may log in in strict
+	// mode, as issuer.ParseApplications reads it.
 	Applications []byte
-
 	// AllowHosts are hosts that activities may connect to whatever they are, as
 	// fence.Parse returns them.
 	AllowHosts []string

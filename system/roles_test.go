@@ -7,12 +7,13 @@ import (
 
 	"switchyard/auth"
 	"switchyard/auth/issuer"
+	"switchyard/identity"
 )
 
 // TestRolesOfTheDataPlane: where only registered applications log in, the role
 // assignments of the control plane decide what a token may do with messages.
 func TestRolesOfTheDataPlane(t *testing.T) {
-	s := startSystem(t, Options{Ephemeral: true, Applications: []byte(`{"applications":[]}`)})
+	s := startSystem(t, Options{Ephemeral: true, Auth: identity.Strict, Applications: []byte(`{"applications":[]}`)})
 	home := s.subscription
 	elsewhere := "0e11d5e2-0000-4000-8000-000000000001"
 	for _, sub := range []string{home, elsewhere} {

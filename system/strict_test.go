@@ -19,7 +19,10 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/resources/armresources"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/servicebus/armservicebus"
 
+	"switchyard/auth"
 	"switchyard/auth/issuer"
+	"switchyard/deploy"
+	"switchyard/identity"
 )
 
 // A strict is a Switchyard where role assignments decide. Its application owner is
@@ -47,7 +50,7 @@ func strictApplications(t *testing.T, apps ...string) []byte {
 }
 
 func startStrict(t *testing.T) strict {
-	s := startSystem(t, Options{Ephemeral: true, Applications: strictApplications(t,
+	s := startSystem(t, Options{Ephemeral: true, Auth: identity.Strict, Applications: strictApplications(t,
 		"owner", `[{"role":"Owner"}]`, "stranger", `[]`, "tenant-sender", `[{"role":"Azure Service Bus Data Sender","scope":"/"}]`)})
 	return strict{s, t, map[string]string{}}
 }
@@ -443,7 +446,7 @@ func TestRolesOfApplications(t *testing.T) {
 		{`[{"scope":"/"}]`, `one of its roles has no name`},
 		{`[{"role":"Owner","at":"/"}]`, `unknown field "at"`},
 	} {
-		_, err := Start(t.Context(), Options{Ephemeral: true, Applications: strictApplications(t, "a", c.roles)})
+		_, err := Start(t.Context(), Options{Ephemeral: true, Auth: identity.Strict, Applications: strictApplications(t, "a", c.roles)})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want one with %q", c.roles, err, c.want)
 		}
@@ -455,5 +458,80 @@ func TestRolesOfApplications(t *testing.T) {
 	}
 	if roles := (entityRoles{&s.control}).DataRoles(issuer.ObjectID("tenant-sender"), "strict-bus", "q"); len(roles) != 1 {
 		t.Errorf("roles of tenant-sender at %s/queues/q: %q", bus, roles)
+	}
+}
+
+// TestModeIsKept: a data directory is served as the last time unless it is said
+// otherwise, and what was given out in development is worth nothing in strict mode.
+func TestModeIsKept(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	apps := strictApplications(t, "owner", `[{"role":"Owner"}]`)
+	config := folder(t, map[string]string{"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"strict-ns","Queues":[{"Name":"q"}]}]}}`})
+	var owner *strict // an owner's token of the last start
+	for i, c := range []struct {
+		mode  identity.Mode
+		apps  []byte
+		want  string // of the error
+		serve identity.Mode
+		token int // what the Resource Manager answers to the token of the last start
+	}{
+		{"", nil, "", identity.Development, 0},
+		{"", apps, "auth-applications needs --auth strict", "", 0},
+		{identity.Strict, nil, "--auth-applications FILE", "", 0},
+		{identity.Strict, apps, "", identity.Strict, 401},
+		{"", nil, "was last served with --auth strict", "", 0},
+		{"", apps, "", identity.Strict, 200},
+		{identity.Development, apps, "auth-applications needs --auth strict", "", 0},
+		{identity.Development, nil, "", identity.Development, 200},
+		{"", nil, "", identity.Development, 200},
+		{identity.Strict, apps, "", identity.Strict, 401},
+	} {
+		s, err := Start(t.Context(), Options{DataDir: dir, Auth: c.mode, Applications: c.apps, Deployments: []*deploy.Deployment{config}})
+		if c.want != "" {
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Fatalf("%d: error %v, want one with %q", i, err, c.want)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+		if got := s.identities.Strict(); got != (c.serve == identity.Strict) {
+			t.Errorf("%d: strict: %t, want %s", i, got, c.serve)
+		}
+		now := strict{s, t, map[string]string{}}
+		if owner != nil {
+			now.tokens = owner.tokens
+			if status, answer := now.as("owner", "GET", "/subscriptions", ""); status != c.token {
+				t.Errorf("%d: with the token of the last start: %d %s, want %d", i, status, answer, c.token)
+			}
+			now.tokens = map[string]string{}
+		}
+		now.must("owner", "GET", "/subscriptions/"+s.subscription, "")
+		owner = &now
+		if err := s.Stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestStrictFolder: a namespace that a folder declares in strict mode does not get the
+// key that everybody knows, then or later.
+func TestStrictFolder(t *testing.T) {
+	dir := t.TempDir() + "/data"
+	config := folder(t, map[string]string{"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"strict-ns","Queues":[{"Name":"q"}]}]}}`})
+	for _, o := range []Options{
+		{Auth: identity.Strict, Applications: strictApplications(t, "owner", `[{"role":"Owner"}]`)}, {Auth: identity.Development},
+	} {
+		o.DataDir, o.Deployments = dir, []*deploy.Deployment{config}
+		s, err := Start(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.auth.Rule("strict-ns", "", auth.DefaultRuleName)
+		if err != nil || r.PrimaryKey == auth.DevelopmentKey || r.PrimaryKey == "" {
+			t.Errorf("%s: the key is %q (error %v)", o.Auth, r.PrimaryKey, err)
+		}
+		s.Stop()
 	}
 }

@@ -150,8 +150,8 @@ func (s *System) openStore(context.Context) error {
 func (s *System) openIdentities(context.Context) (err error) {
 	s.identities, err = identity.Open(identity.Options{
 		Store: kept{s.store}, Now: s.clock.Now, Rand: s.o.Rand, Logger: s.log, URL: s.httpsURL(), Token: s.token,
-		Applications: s.o.Applications,
-		Factories:    func() []*factory.Resource { return s.factories.List("", "") },
+		Mode: s.o.Auth, Applications: s.o.Applications,
+		Factories: func() []*factory.Resource { return s.factories.List("", "") },
 	})
 	if err == nil {
 		s.subscription = s.identities.SubscriptionID()
@@ -298,7 +298,7 @@ func (s *System) serve(context.Context) error {
 	s.mu.Lock()
 	s.serves = true
 	s.mu.Unlock()
-	if s.o.Applications == nil && s.amqp != nil {
+	if !s.identities.Strict() && s.amqp != nil {
 		s.log.Info("development: any client id with any secret logs in to the control plane; --auth strict asks for registered applications")
 	}
 	if s.o.Ephemeral {

@@ -112,7 +112,7 @@ func TestCommandLines(t *testing.T) {
 		{"up --ephemeral --auth strict", "--auth strict needs --auth-applications FILE"},
 		{"up --ephemeral --auth strict --auth-applications nowhere.json", "auth-applications: open nowhere.json"},
 		{"up --ephemeral --allow-host http://h/", "allow-host: \"http://h/\" is not HOST or HOST:PORT"},
-		{"up --ephemeral --auth-applications apps.json", "auth-applications needs --auth strict"},
+		{"up --ephemeral --auth development --auth-applications apps.json", "auth-applications needs --auth strict"},
 		{"up nowhere", "nowhere: no such file"},
 		{"up help_test.go", "help_test.go is not a folder"},
 		{"validate nowhere", "nowhere: no such file"},

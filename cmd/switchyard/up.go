@@ -11,6 +11,7 @@ import (
 
 	"switchyard/config"
 	"switchyard/deploy"
+	"switchyard/identity"
 	"switchyard/pipeline"
 	"switchyard/pipeline/fence"
 	"switchyard/system"
@@ -35,7 +36,7 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 		return system.Options{}, err
 	}
 	return system.Options{
-		Applications: apps, AllowHosts: allow,
+		Auth: identity.Mode(v.String("auth")), Applications: apps, AllowHosts: allow,
 		DataDir: v.String("data"), Ephemeral: v.Bool("ephemeral"), KeyFile: v.String("key-file"),
 		AMQPAddress: v.String("amqp-address"), AMQPFallback: !v.IsSet("amqp-address"),
 		HTTPAddress: v.String("http-address"), HTTPFallback: !v.IsSet("http-address"),
@@ -54,18 +55,18 @@ func allowedHosts(v *config.Values) ([]string, error) {
 	return list, err
 }
 
-// applications reads the registered applications of --auth strict.
+// applications reads the registered applications of --auth strict. Without --auth
+// the data directory decides whether they are needed.
 func applications(v *config.Values) ([]byte, error) {
-	switch mode, file := v.String("auth"), v.String("auth-applications"); {
-	case mode == "development" && file != "":
-		return nil, &config.UsageError{
-			Msg: "auth-applications needs --auth strict: in development every application logs in"}
-	case mode == "development":
-		return nil, nil
-	case mode != "strict":
-		return nil, &config.UsageError{Msg: "auth: " + mode + " is not development or strict"}
-	case file == "":
+	switch mode, file := identity.Mode(v.String("auth")), v.String("auth-applications"); {
+	case mode == identity.Development && file != "":
+		return nil, &config.UsageError{Msg: identity.ErrNeedsStrict.Error()}
+	case mode != "" && mode != identity.Development && mode != identity.Strict:
+		return nil, &config.UsageError{Msg: "auth: " + string(mode) + " is not development or strict"}
+	case mode == identity.Strict && file == "":
 		return nil, &config.UsageError{Msg: "--auth strict needs --auth-applications FILE"}
+	case file == "":
+		return nil, nil
 	default:
 		b, err := os.ReadFile(file)
 		if err != nil {

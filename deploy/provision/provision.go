@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -38,6 +39,9 @@ type Provisioner struct {
 	Factories    *factory.Manager
 	// Check refuses a factory whose triggers can't be started.
 	Check func(*pipeline.Factory) error
+	// Strict leaves namespaces their random keys: everybody knows the development key.
+	Strict bool
+	Logger *slog.Logger
 }
 
 // Given remembers which namespaces have been given the development key. The name of
@@ -49,6 +53,9 @@ type Given interface {
 
 // Deploy creates what deployments declare, or brings what is there up to it.
 func (p *Provisioner) Deploy(ctx context.Context, folders []*deploy.Deployment) error {
+	if p.Strict {
+		p.warn()
+	}
 	declared := map[string]bool{}
 	for _, folder := range folders {
 		if f := folder.Factory; f != nil {
@@ -62,6 +69,17 @@ func (p *Provisioner) Deploy(ctx context.Context, folders []*deploy.Deployment) 
 		}
 	}
 	return nil
+}
+
+// warn tells of namespaces that have the development key from an earlier start.
+func (p *Provisioner) warn() {
+	for _, ns := range p.Broker.Namespaces() {
+		r, err := p.Authority.Rule(ns, "", auth.DefaultRuleName)
+		if err == nil && (r.PrimaryKey == auth.DevelopmentKey || r.SecondaryKey == auth.DevelopmentKey) {
+			p.Logger.Warn("a namespace has the development key, which everybody knows: regenerate the primary key of "+
+				auth.DefaultRuleName, "namespace", ns)
+		}
+	}
 }
 
 func (p *Provisioner) group() string {
@@ -105,7 +123,8 @@ const rulesSize = 16 << 10
 
 // namespace creates a namespace with the documented development key, which is good
 // enough where only this machine can connect: listen makes sure of it. The secondary
-// key is a real one. The key is given once: a key that replaced it stays.
+// key is a real one. The key is given once: a key that replaced it stays, and so does
+// the random one of a namespace that was created in strict mode.
 func (p *Provisioner) namespace(ctx context.Context, name string) error {
 	created, err := p.ensure(ctx, p.group()+"/providers/Microsoft.ServiceBus/namespaces/"+name, "2021-11-01",
 		value.Member{Name: "location", Value: Location},
@@ -115,6 +134,9 @@ func (p *Provisioner) namespace(ctx context.Context, name string) error {
 	}
 	if given, err := p.Given.Given(strings.ToLower(name)); err != nil || given && !created {
 		return err
+	}
+	if p.Strict {
+		return commit.Do(ctx, p.Log, rulesSize, nil, func(u *commit.Unit) { p.Given.Give(u, strings.ToLower(name)) })
 	}
 	r, err := p.Authority.Rule(name, "", auth.DefaultRuleName)
 	if err != nil {

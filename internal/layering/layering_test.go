@@ -78,7 +78,7 @@ var arrows = map[string][]string{
 
 	"examples":        {},
 	"internal/golden": {},
-	"cmd/switchyard":  {"client", "memory", "auth/issuer", "system", "config", "deploy", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "examples"},
+	"cmd/switchyard":  {"client", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "examples"},
 }
 
 // onlyFrom lists packages that few may import: the wiring stays in one place.
@@ -89,7 +89,7 @@ var onlyFrom = map[string][]string{
 	"arm/servicebusrp":  {"system"},
 	"arm/datafactoryrp": {"system"},
 	"deploy/provision":  {"system"},
-	"identity":          {"system"},
+	"identity":          {"system", "cmd/switchyard"},
 	"system":            {"cmd/switchyard"},
 }
 
