@@ -22,6 +22,8 @@ var Settings = []Setting{
 		Usage: "how long a pipeline run is kept after it changed last, 45 days by default as in Azure; 0 keeps it for ever"},
 	{Name: "history-size", Kind: Size, None: true, Default: "10GiB",
 		Usage: "how much the ended runs of one data factory may take before compression; the oldest are deleted first; 0 sets no bound"},
+	{Name: "run-memory", Kind: Size, Default: autoSize,
+		Usage: "what one pipeline run may hold in variables and loops, and load for one activity, such as 256MiB; auto: an eighth of the memory limit, at least 64MiB"},
 	{Name: "strict", Kind: Bool, Default: "true",
 		Usage: "refuse definitions that name something this version does not run"},
 	{Name: "min-free", Kind: Size, Default: "256MiB",

@@ -55,6 +55,9 @@ type Options struct {
 	HistoryAge time.Duration
 	// HistorySize is how many bytes the ended runs of one factory may take; 0: no bound.
 	HistorySize int64
+	// Memory is how many bytes the process may use, 0 if that is unknown, and
+	// RunMemory what one pipeline run may hold of them, 0 for the engine's default.
+	Memory, RunMemory int64
 	// Strict refuses what Azure refuses.
 	Strict bool
 	Logger *slog.Logger

@@ -345,6 +345,10 @@ func ended(t *testing.T, s *System, run string) string {
 	}
 	out := status.String() + ":"
 	for _, a := range attempts {
+		a, err := a.Whole()
+		if err != nil {
+			t.Fatal(err)
+		}
 		output, _ := a.JSON().Get("output")
 		out += fmt.Sprintf(" %s#%d %s %s", a.Name, a.Attempt, a.Status, value.Append(nil, told(output)))
 	}

@@ -67,6 +67,9 @@ func RunOnce(ctx context.Context, o RunOnceOptions) (*RunResult, error) {
 	}
 	activities := value.Array{}
 	for _, a := range list {
+		if a, err = a.Whole(); err != nil {
+			return nil, err
+		}
 		activities = append(activities, a.JSON())
 	}
 	return &RunResult{Run: record.JSON(), Activities: activities, Succeeded: status == run.Succeeded}, nil

@@ -205,7 +205,7 @@ func (s *System) startEngine(context.Context) error {
 		Manages: s.identities.Manages,
 	}})
 	e, err := engine.New(engine.Options{
-		History: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Registry: s.registry, Sealer: s.store,
+		Memory: s.o.Memory, RunMemory: s.o.RunMemory, History: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Registry: s.registry, Sealer: s.store,
 		Retention: engine.Retention{Age: s.o.HistoryAge, Size: s.o.HistorySize, Wall: s.o.Clock},
 		Finish:    trigger.Finish(s.bus), LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
 			return s.factories.LinkedService(factory, name)

@@ -90,16 +90,12 @@ func (r EngineRuns) Query(q engine.Query) ([]*engine.PipelineRun, bool, error) {
 }
 
 // ActivityRuns implements [Runs].
-func (r EngineRuns) ActivityRuns(name, id string) (value.Array, error) {
+func (r EngineRuns) ActivityRuns(name, id string) ([]*engine.ActivityRun, error) {
 	if _, err := r.PipelineRun(name, id); err != nil {
 		return nil, err
 	}
 	list, err := r.Engine.ActivityRuns(id)
-	out := value.Array{}
-	for _, a := range list {
-		out = append(out, a.JSON())
-	}
-	return out, classify(err)
+	return list, classify(err)
 }
 
 // Cancel implements [Runs].

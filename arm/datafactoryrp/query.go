@@ -221,6 +221,12 @@ func (q *query[T]) page(all []T) (page []T, next string, err error) {
 	return all[from:to], next, nil
 }
 
+// behind is the token of what follows the first n of the page.
+func (q *query[T]) behind(n int) string {
+	from, _ := strconv.Atoi(q.token) // page has read it
+	return strconv.Itoa(from + n)
+}
+
 // answer is what a query answers with.
 func answer(page []*value.Object, next string) *arm.Response {
 	list := make(value.Array, 0, len(page))

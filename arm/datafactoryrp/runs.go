@@ -10,6 +10,7 @@ import (
 	"switchyard/arm"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/factory"
+	"switchyard/pipeline/run"
 	"switchyard/value"
 )
 
@@ -23,7 +24,7 @@ type Runs interface {
 	// Query returns runs of a factory, and whether there are more.
 	Query(q engine.Query) (runs []*engine.PipelineRun, more bool, err error)
 	// ActivityRuns returns the activity runs of a run, in the order of their start.
-	ActivityRuns(factory, id string) (value.Array, error)
+	ActivityRuns(factory, id string) ([]*engine.ActivityRun, error)
 	Cancel(factory, id string, recursive bool) error
 }
 
@@ -102,20 +103,48 @@ func (p *Provider) pipelineRun(ctx context.Context, r *arm.Request) (*arm.Respon
 		if err != nil {
 			return nil, err
 		}
-		all := make([]*value.Object, 0, len(list))
-		for _, v := range list {
-			if o, ok := v.(*value.Object); ok && updatedWithin(o, q.after, q.before) && q.matches(o) {
-				run, _ := o.Get("activityRunId")
-				all = append(all, withID(o, strings.ToUpper(self)+"/activityruns/"+value.Text(run)))
+		all, of := make([]*value.Object, 0, len(list)), make(map[*value.Object]*engine.ActivityRun, len(list))
+		for _, a := range list {
+			if o := a.JSON(); updatedWithin(o, q.after, q.before) && q.matches(o) {
+				all, of[o] = append(all, o), a
 			}
 		}
 		page, next, err := q.page(all)
 		if err != nil {
 			return nil, err
 		}
-		return answer(page, next), nil
+		whole, err := wholeRuns(page, of, strings.ToUpper(self)+"/activityruns/")
+		if err != nil {
+			return nil, err
+		}
+		if len(whole) < len(page) {
+			next = q.behind(len(whole))
+		}
+		return answer(whole, next), nil
 	}
 	return nil, refused(r)
+}
+
+// maxPageBytes ends a page of activity runs before there are as many as fit: inputs
+// and outputs are of any size, and the answer is made in memory.
+const maxPageBytes = 8 << 20
+
+// wholeRuns reads what the activity runs of a page show, of the first ones if they
+// are large together.
+func wholeRuns(page []*value.Object, of map[*value.Object]*engine.ActivityRun, self string) ([]*value.Object, error) {
+	whole, bytes := make([]*value.Object, 0, len(page)), int64(0)
+	for _, o := range page {
+		if bytes > maxPageBytes {
+			break
+		}
+		a, err := of[o].Whole()
+		if err != nil {
+			return nil, err
+		}
+		bytes += run.Footprint(a.Input) + run.Footprint(a.Output)
+		whole = append(whole, withID(a.JSON(), self+a.ID))
+	}
+	return whole, nil
 }
 
 // withID adds the resource path that only the provider knows.

@@ -1,7 +1,7 @@
 package main
 
 // serving are the settings of every command that starts a Switchyard.
-var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "grace", "memory-limit",
+var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "grace", "memory-limit", "run-memory",
 	"history-age", "history-size", "min-free", "strict", "auth", "auth-applications", "allow-host", "key-file",
 	"log-level", "log-format", "output"}
 

@@ -23,7 +23,6 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 	if err != nil {
 		return system.Options{}, err
 	}
-	limitMemory(ctx, v, log)
 	if v.String("data") == "" {
 		return system.Options{}, &config.UsageError{Msg: "data: names no directory"}
 	}
@@ -43,6 +42,7 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 		Grace:      max(v.Duration("grace"), 1), // zero would mean the default
 		HistoryAge: v.Duration("history-age"), HistorySize: v.Size("history-size"), MinFree: cmp.Or(v.Size("min-free"), -1),
 		Strict: v.Bool("strict"), Logger: log,
+		Memory: limitMemory(ctx, v, log), RunMemory: v.Size("run-memory"),
 	}, nil
 }
 

@@ -69,7 +69,7 @@ var arrows = map[string][]string{
 	"arm/armtest":       {"arm", "commit", "internal/golden"},
 	"arm/resourcesrp":   {"arm", "commit", "value"},
 	"arm/servicebusrp":  {"arm", "auth", "broker", "broker/description", "broker/filter", "commit", "value"},
-	"arm/datafactoryrp": {"pipeline/engine", "arm", "commit", "value", "pipeline", "pipeline/factory"},
+	"arm/datafactoryrp": {"pipeline/engine", "pipeline/run", "arm", "commit", "value", "pipeline", "pipeline/factory"},
 	"pipeline/factory":  {"clock", "commit", "value", "pipeline", "pipeline/engine"},
 	"auth/authtest":     {},
 	"auth/issuer":       {"auth"},

@@ -14,6 +14,8 @@ import (
 type ActivityRun struct {
 	run.ActivityRecord
 	PipelineRunID, Pipeline string
+
+	of *runner // folded for the query
 }
 
 // JSON is the record as the REST API shows it, but for its resource path, which
@@ -84,7 +86,8 @@ func (a *ActivityRun) errorObject() *value.Object {
 
 // ActivityRuns returns the records of a run's activities in the order of their
 // start. Skipped activities have none. They are read from the history, so no owner
-// is waited for, and of few runs at once, because a run may be large.
+// is waited for, and of few runs at once, because a run may have many. A [run.Kept]
+// stands for what is large: see [ActivityRun.Whole].
 func (e *Engine) ActivityRuns(runID string) ([]*ActivityRun, error) {
 	e.reading <- struct{}{}
 	defer func() { <-e.reading }()
@@ -95,11 +98,39 @@ func (e *Engine) ActivityRuns(runID string) ([]*ActivityRun, error) {
 	records := r.state.Activities()
 	out := make([]*ActivityRun, 0, len(records))
 	for i := range records {
-		a := &ActivityRun{ActivityRecord: records[i], PipelineRunID: runID, Pipeline: r.pipeline}
-		if a.Input != nil {
-			a.Input = activity.MaskInput(a.Input)
-		}
+		a := &ActivityRun{ActivityRecord: records[i], PipelineRunID: runID, Pipeline: r.pipeline, of: r}
+		a.mask()
 		out = append(out, a)
 	}
 	return out, nil
+}
+
+// Whole returns the record with all that its values hold, read from the history.
+func (a *ActivityRun) Whole() (*ActivityRun, error) {
+	whole := *a
+	for _, part := range []struct {
+		from value.Value
+		to   func(v value.Value)
+	}{
+		{a.Input, func(v value.Value) { whole.Input, _ = v.(*value.Object) }},
+		{a.Output, func(v value.Value) { whole.Output = v }},
+		{a.UserProperties, func(v value.Value) { whole.UserProperties, _ = v.(*value.Object) }},
+	} {
+		if !run.HoldsKept(part.from) {
+			continue
+		}
+		v, err := a.of.outputs.load(part.from, unbounded)
+		if err != nil {
+			return nil, fmt.Errorf("activity %s of run %s: %w", a.Path, a.PipelineRunID, err)
+		}
+		part.to(a.of.state.Masked(v))
+	}
+	whole.mask()
+	return &whole, nil
+}
+
+func (a *ActivityRun) mask() {
+	if a.Input != nil {
+		a.Input = activity.MaskInput(a.Input)
+	}
 }

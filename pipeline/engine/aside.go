@@ -146,10 +146,9 @@ func cancelledRecord(r RunRecord, o Outcome, now time.Time) RunRecord {
 // created reads the first event of a run.
 func (e *Engine) created(id string) (*run.Created, error) {
 	f := frames{sealer: e.o.Sealer}
-	load := loader{f: &f, read: func(n uint64) ([]byte, error) { return e.o.History.Payload(id, n) }}
 	var c *run.Created
 	err := e.o.History.Events(id, func(_ uint64, b []byte) error {
-		event, err := f.decode(b, &load)
+		event, err := f.decode(b, e.outputsOf(id))
 		if err != nil {
 			return err
 		}

@@ -85,13 +85,13 @@ func dropped(later string) string {
 		", a later attempt of the same messages, has failed too"
 }
 
-// readWhole folds the events of a run. Errors wrap [ErrRunNotFound] or
+// readWhole folds the events of a run, with the records of its activities. Errors wrap [ErrRunNotFound] or
 // [ErrRunDropped].
 func (e *Engine) readWhole(id string) (*runner, error) {
 	if err := e.whole(id); err != nil {
 		return nil, err
 	}
-	r, err := e.read(id)
+	r, err := e.read(id, true)
 	if err != nil { // because it was dropped or deleted meanwhile?
 		err = errors.Join(e.whole(id), err)
 	}

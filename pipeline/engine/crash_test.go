@@ -223,7 +223,7 @@ func TestSecretsAreSealed(t *testing.T) {
 		if key, _ := p.Parameters.Get("key"); key != activity.Mask {
 			t.Errorf("parameter key: got %v, want it masked", key)
 		}
-		as, err := w.engine.ActivityRuns(id)
+		as, err := activityRuns(w.engine, id)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -267,7 +267,7 @@ func TestLargeValueIsWrittenOnce(t *testing.T) {
 		if x, _ := p.Parameters.Get("x"); x != big {
 			t.Errorf("parameter x of the record has %d bytes, want %d", len(value.Text(x)), len(big))
 		}
-		as, err := w.engine.ActivityRuns(id)
+		as, err := activityRuns(w.engine, id)
 		if err != nil || len(as) != 3 {
 			t.Fatalf("activity runs: %d, %v, want 3", len(as), err)
 		}

@@ -98,7 +98,7 @@ func (e *Engine) fold(rec RunRecord) (r *runner, err error) {
 			r, err = nil, panicked(e.o.Logger, rec.ID, p)
 		}
 	}()
-	r, err = e.read(rec.ID)
+	r, err = e.read(rec.ID, false)
 	if err != nil {
 		return nil, err
 	}
@@ -122,16 +122,17 @@ func (e *Engine) fold(rec RunRecord) (r *runner, err error) {
 	return r, nil
 }
 
-// read folds the events of a run.
-func (e *Engine) read(id string) (*runner, error) {
+// read folds the events of a run, with the records of its activities if they are
+// asked for.
+func (e *Engine) read(id string, records bool) (*runner, error) {
 	var r *runner
 	// The frames of a run decode each other's payloads; whether they are sealed
 	// is only known after the first event.
 	f := frames{sealer: e.o.Sealer}
-	load := loader{f: &f, read: func(n uint64) ([]byte, error) { return e.o.History.Payload(id, n) }}
+	large := e.outputsOf(id)
 	next := uint64(0)
 	err := e.o.History.Events(id, func(n uint64, b []byte) error {
-		event, err := f.decode(b, &load)
+		event, err := f.decode(b, large)
 		if err != nil {
 			return fmt.Errorf("event %d: %w", n, err)
 		}
@@ -145,7 +146,9 @@ func (e *Engine) read(id string) (*runner, error) {
 			if err != nil {
 				return err
 			}
-			r, err = e.makeRunner(created, revision)
+			if r, err = e.makeRunner(created, revision); err == nil && records {
+				r.state.KeepRecords()
+			}
 			return err
 		}
 		if err := r.state.Apply(event); err != nil {

@@ -72,6 +72,8 @@ type Engine struct {
 	// until they are gone, and for reading while the record of a run that has ended
 	// is written again.
 	deleting sync.RWMutex
+	memory   *memory
+	cache    *cache
 
 	mu        sync.Mutex
 	started   bool                      // guarded by mu
@@ -113,6 +115,7 @@ func New(o Options) (*Engine, error) {
 		reading:   make(chan struct{}, readsAtOnce),
 		quit:      make(chan struct{}),
 		revisions: newRevisions(o.History, o.Sealer),
+		memory:    newMemory(o.Memory, o.RunMemory),
 		runs:      map[string]*runner{},
 		attempts:  map[*making]bool{},
 		slots:     map[string]*slots{},
@@ -120,6 +123,7 @@ func New(o Options) (*Engine, error) {
 	}
 	e.retainer = newRetainer(e)
 	e.tallies = &tallies{history: o.History, reached: e.retainer.time, grown: e.retainer.grown}
+	e.cache = newCache(e.memory.all * allPart / cachePart)
 	e.executing, e.abort = context.WithCancel(context.Background())
 	return e, nil
 }

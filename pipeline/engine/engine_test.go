@@ -91,7 +91,7 @@ func (w *world) message(id string) string {
 // activities lists the records as name:status.
 func (w *world) activities(id string) string {
 	w.t.Helper()
-	as, err := w.engine.ActivityRuns(id)
+	as, err := activityRuns(w.engine, id)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestRetryAndTimeout(t *testing.T) {
 		if got, want := fmt.Sprint(attempts), "[1 2 3]"; got != want {
 			t.Errorf("attempts: got %s, want %s", got, want)
 		}
-		as, _ := w.engine.ActivityRuns(id)
+		as, _ := activityRuns(w.engine, id)
 		var codes []string
 		for _, a := range as {
 			code, _ := a.JSON().Get("error")
@@ -497,4 +497,15 @@ func TestEndWaitsForReads(t *testing.T) {
 		}
 		w.engine.Stop(0)
 	})
+}
+
+// activityRuns returns the records of a run's activities with all that they show.
+func activityRuns(e *engine.Engine, id string) ([]*engine.ActivityRun, error) {
+	list, err := e.ActivityRuns(id)
+	for i := range list {
+		if list[i], err = list[i].Whole(); err != nil {
+			return nil, err
+		}
+	}
+	return list, err
 }

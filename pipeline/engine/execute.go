@@ -17,6 +17,8 @@ func (r *runner) execute(e *run.ActivityStarted) {
 	if r.executing[key] != nil {
 		return
 	}
+	e = run.Copy(e).(*run.ActivityStarted)
+	unread := r.outputs.references(e)
 	call := r.state.Call(e)
 	ctx, cancel := context.WithCancel(r.e.executing)
 	r.executing[key] = cancel
@@ -33,7 +35,15 @@ func (r *runner) execute(e *run.ActivityStarted) {
 		default:
 			select {
 			case r.e.turn <- struct{}{}:
-				o.result = r.call(ctx, e, call, queued)
+				if unread == nil {
+					e.Input, unread = r.outputs.object(e.Input)
+				}
+				if unread == nil {
+					o.result = r.call(ctx, e, call, queued)
+				} else {
+					o.result.Err = &activity.Error{Code: run.CodeUnreadable, FailureType: activity.SystemError,
+						Message: "The input of the activity can't be read back from the run's history: " + unread.Error()}
+				}
 				<-r.e.turn
 			case <-ctx.Done():
 				o.unmade = true

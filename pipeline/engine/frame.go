@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 // An event in the history is a frame:
@@ -53,12 +54,14 @@ type frames struct {
 	// scratch holds the frames of events since reset: a history copies what it is
 	// given.
 	scratch []byte
+	parts   run.Parts // of the event that was encoded last
 }
 
 // A payload is a value that is written beside the event that names it.
 type payload struct {
 	n     uint64
 	frame []byte
+	value value.Value // in which a [run.Kept] stands for each payload of its own
 }
 
 // reset gives up the frames of events that encode has returned. They stay as they
@@ -67,28 +70,64 @@ func (f *frames) reset() { f.scratch = f.scratch[:0] }
 
 // encode returns the frame of an event and those of the payloads it names that
 // have not been returned before. Secure frames are sealed.
-func (f *frames) encode(e run.Event, secure bool) ([]byte, []payload) {
+//
+// The event that it returns is the one to fold: e, or a copy in which a [run.Kept]
+// stands for what is in payloads.
+func (f *frames) encode(e run.Event, secure bool) ([]byte, []payload, run.Event) {
 	secure = (secure || f.sealed) && f.sealer != nil
-	start := len(f.scratch)
-	f.scratch = run.EncodeEvent(append(f.scratch, frameVersion, 0), e)
-	b := f.scratch[start:len(f.scratch):len(f.scratch)]
-	if len(b) <= maxInline {
-		return f.seal(b, secure), nil
+	f.parts.Visit(e)
+	large := false // then nothing is encoded that becomes a payload anyhow
+	for _, part := range f.parts.Values {
+		large = large || sizeOf(part.Get(), 4*maxInline) > 4*maxInline
+	}
+	if !large {
+		start := len(f.scratch)
+		f.scratch = run.EncodeEvent(append(f.scratch, frameVersion, 0), e)
+		if b := f.scratch[start:len(f.scratch):len(f.scratch)]; len(b) <= maxInline {
+			return f.seal(b, secure), nil, e
+		}
+		f.scratch = f.scratch[:start]
 	}
 	var payloads []payload
 	var table []ref
-	e = run.Copy(e)
-	for i, part := range run.PartsOf(e).Values {
-		v, refs := f.shrink(part.Get(), secure, &payloads)
-		if len(refs) > 0 {
-			part.Set(v)
-			table = appendRefs(table, i, refs)
+	var arrays []func()
+	folded := run.Copy(e)
+	for i, part := range run.PartsOf(folded).Values {
+		v, refs, here := f.shrink(part.Get(), secure, &payloads)
+		if len(refs) == 0 {
+			continue
 		}
+		table = appendRefs(table, i, refs)
+		if _, whole := run.Whole(v); whole && part.IsArray() {
+			part.Set(nil)
+			arrays = append(arrays, func() { part.Set(here) })
+			continue
+		}
+		part.Set(v)
 	}
 	if len(table) == 0 {
-		return f.seal(b, secure), nil
+		return f.seal(run.EncodeEvent(newFrame(), e), secure), nil, e
 	}
-	return f.seal(run.EncodeEvent(appendTable(newFrame(), table), e), secure), payloads
+	b := f.seal(run.EncodeEvent(appendTable(newFrame(), table), folded), secure)
+	for _, set := range arrays {
+		set()
+	}
+	if foldsWhole(e) {
+		folded = e
+	}
+	return b, payloads, folded
+}
+
+// foldsWhole reports whether an event is folded with all its values: the first, whose
+// parameters every expression may see, and one that sets members of the return value.
+func foldsWhole(e run.Event) bool {
+	switch e := e.(type) {
+	case *run.Created:
+		return true
+	case *run.VariableSet:
+		return e.System
+	}
+	return false
 }
 
 func newFrame() []byte { return append(make([]byte, 0, 512), frameVersion, 0) }
@@ -120,8 +159,10 @@ func (f *frames) open(b []byte) ([]byte, error) {
 	return append([]byte{b[0], b[1] &^ frameSealed}, plain...), nil
 }
 
-// decode reads the frame of an event; load reads the frame of a payload.
-func (f *frames) decode(b []byte, load *loader) (run.Event, error) {
+// decode reads the frame of an event. In its parts a [run.Kept] stands for what is
+// in payloads, but for an array, which is read itself, and the run's first event,
+// which is read whole.
+func (f *frames) decode(b []byte, o *outputs) (run.Event, error) {
 	b, err := f.open(b)
 	if err != nil {
 		return nil, err
@@ -134,7 +175,10 @@ func (f *frames) decode(b []byte, load *loader) (run.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := load.fill(e, table); err != nil {
+	for _, r := range table {
+		f.next = max(f.next, r.n+1)
+	}
+	if err := o.fill(e, table); err != nil {
 		return nil, err
 	}
 	return e, nil

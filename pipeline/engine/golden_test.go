@@ -57,7 +57,8 @@ func goldenFrames(t *testing.T) func(version int) []golden.Record {
 		for name, event := range events {
 			encode := func() ([]byte, []payload) {
 				f := frames{sealer: testSealer{}}
-				return f.encode(event, strings.HasSuffix(name, "-sealed"))
+				b, ps, _ := f.encode(event, strings.HasSuffix(name, "-sealed"))
+				return b, ps
 			}
 			_, payloads := encode()
 			payloadName := func(n uint64) string { return fmt.Sprint(name, ".payload", n) }
@@ -68,15 +69,19 @@ func goldenFrames(t *testing.T) func(version int) []golden.Record {
 				return payloads[n].frame, nil // before it is in a file
 			}
 			payloadValue := func(read func(uint64) ([]byte, error), n uint64) (any, error) {
-				f := frames{sealer: testSealer{}}
-				return (&loader{f: &f, read: read}).value(n)
+				return readOutputs(read).load(run.Kept{Number: n}, unbounded)
 			}
 			records = append(records, golden.Record{
 				Name: name, Value: event,
 				Encode: func() []byte { b, _ := encode(); return b },
 				Decode: func(b []byte) (any, error) {
 					f := frames{sealer: testSealer{}}
-					return f.decode(b, &loader{f: &f, read: read})
+					o := readOutputs(read)
+					e, err := f.decode(b, o)
+					if err != nil {
+						return nil, err
+					}
+					return e, o.whole(e)
 				},
 			})
 			for i, p := range payloads {

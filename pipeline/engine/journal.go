@@ -9,13 +9,15 @@ import (
 // A journal writes the history of one run: units of events in order, submitted
 // one after the other and synced once. It belongs to the run's owner.
 type journal struct {
-	e      *Engine
-	run    string
-	frames frames
-	parts  run.Parts // of the event that was encoded last
-	next   uint64    // number of the next event
-	items  int       // events and payloads that were written
-	bytes  int64     // of them
+	e       *Engine
+	run     string
+	outputs *outputs
+	frames  frames
+	parts   run.Parts // of the event that was encoded last
+	kept    []encoded // decisions that the run's keeper has encoded, in order
+	next    uint64    // number of the next event
+	items   int       // events and payloads that were written
+	bytes   int64     // of them
 
 	unit   *commit.Unit // being filled, nil when there is nothing
 	events [][]byte     // of unit
@@ -32,11 +34,23 @@ func (j *journal) add(e run.Event) { j.put(j.encode(e)) }
 type encoded struct {
 	frame    []byte
 	payloads []payload
+	event    run.Event // to fold
 }
 
+// encode makes an event ready. A decision is already, see [keeper.Keep].
 func (j *journal) encode(e run.Event) encoded {
-	frame, payloads := j.frames.encode(e, j.sensitive(e))
-	return encoded{frame, payloads}
+	if len(j.kept) > 0 && j.kept[0].event == e {
+		ready := j.kept[0]
+		j.kept = append(j.kept[:0], j.kept[1:]...)
+		return ready
+	}
+	return j.encodeNow(e)
+}
+
+func (j *journal) encodeNow(e run.Event) encoded {
+	frame, payloads, folded := j.frames.encode(e, j.sensitive(e))
+	j.outputs.add(payloads)
+	return encoded{frame, payloads, folded}
 }
 
 // sensitive reports whether an event may hold a secret although nothing in the run
@@ -132,6 +146,7 @@ func (j *journal) sync() {
 	if j.last != nil {
 		j.e.o.Log.Sync(j.last)
 		j.last = nil
+		j.outputs.durable()
 	}
 	j.turn = 0
 }

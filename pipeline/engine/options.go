@@ -38,6 +38,12 @@ type Options struct {
 	// MaxActivities is how many activities execute at once in the whole engine,
 	// default 256. Others wait for their turn.
 	MaxActivities int
+	// Memory is how many bytes the process may use; 0: unknown, which counts as 2 GiB.
+	// All runs together may hold half of it in variables and loops.
+	Memory int64
+	// RunMemory is how many of them one run may hold. Default: an eighth, at least
+	// 64 MiB.
+	RunMemory int64
 	// MaxQueuedRuns is how many runs of a pipeline wait for its concurrency,
 	// default 100 [ENGINE 3.4].
 	MaxQueuedRuns int

@@ -2,7 +2,7 @@ package engine
 
 import (
 	"crypto/sha256"
-	"fmt"
+	"math"
 
 	"switchyard/pipeline/run"
 	"switchyard/value"
@@ -12,22 +12,20 @@ import (
 // many events name it.
 const maxInline = 4 << 10
 
-// maxPayloadDepth bounds payloads that name payloads.
-const maxPayloadDepth = 128
-
-// shrink replaces what makes v large by null and returns the places. The value
+// shrink replaces what makes v large by [run.Kept] and returns the places. The value
 // itself is not changed. Large members and elements become payloads of their
-// own, so that passing on a part of a large value doesn't write it again.
-func (f *frames) shrink(v value.Value, secure bool, out *[]payload) (value.Value, []ref) {
+// own, so that passing on a part of a large value doesn't write it again. If v is one
+// itself, here is v with what it names replaced.
+func (f *frames) shrink(v value.Value, secure bool, out *[]payload) (small value.Value, refs []ref,
+	here value.Value) {
 	if sizeOf(v, maxInline) <= maxInline {
-		return v, nil
+		return v, nil, v
 	}
-	var refs []ref
 	switch t := v.(type) {
 	case *value.Object:
 		c := &value.Object{}
 		for i, m := range t.Members() {
-			part, r := f.shrink(m.Value, secure, out)
+			part, r, _ := f.shrink(m.Value, secure, out)
 			c.Set(m.Name, part)
 			refs = appendRefs(refs, i, r)
 		}
@@ -35,16 +33,17 @@ func (f *frames) shrink(v value.Value, secure bool, out *[]payload) (value.Value
 	case value.Array:
 		c := make(value.Array, len(t))
 		for i := range t {
-			part, r := f.shrink(t[i], secure, out)
+			part, r, _ := f.shrink(t[i], secure, out)
 			c[i] = part
 			refs = appendRefs(refs, i, r)
 		}
 		v = c
 	}
 	if len(refs) > 0 && sizeOf(v, maxInline) <= maxInline {
-		return v, refs
+		return v, refs, v
 	}
-	return nil, []ref{{n: f.put(v, refs, secure, out)}}
+	n := f.put(v, refs, secure, out)
+	return run.Kept{Number: n}, []ref{{n: n}}, v
 }
 
 // put gives the value a payload: the one it has if it has been written before.
@@ -56,20 +55,21 @@ func (f *frames) put(v value.Value, refs []ref, secure bool, out *[]payload) uin
 	}
 	n := f.next
 	f.remember(key, n)
-	*out = append(*out, payload{n, f.seal(b, secure)})
+	*out = append(*out, payload{n, f.seal(b, secure), v})
 	return n
 }
 
 func encodePayload(v value.Value, table []ref) []byte {
-	return run.EncodeEvent(appendTable(newFrame(), table), &run.VariableAppended{Value: v})
+	b := make([]byte, 0, 64+16*len(table)+sizeOf(v, math.MaxInt)*9/8)
+	b = appendTable(append(b, frameVersion, 0), table)
+	return run.EncodeEvent(b, &run.VariableAppended{Value: v})
 }
 
 // payloadKey tells payloads apart. A sealed one is never the same as an open one.
 func payloadKey(plain []byte, secure bool) [sha256.Size]byte {
 	if secure {
-		b := append([]byte(nil), plain...)
-		b[1] |= frameSealed
-		plain = b
+		plain[1] |= frameSealed
+		defer func() { plain[1] &^= frameSealed }()
 	}
 	return sha256.Sum256(plain)
 }
@@ -106,76 +106,6 @@ func sizeOf(v value.Value, limit int) int {
 		return n
 	}
 	return 8
-}
-
-// A loader reads the payloads of one run while its events are folded, each once.
-type loader struct {
-	f      *frames
-	read   func(n uint64) ([]byte, error)
-	values map[uint64]value.Value
-	depth  int
-}
-
-func (l *loader) value(n uint64) (value.Value, error) {
-	if v, ok := l.values[n]; ok {
-		return v, nil
-	}
-	if l.depth++; l.depth > maxPayloadDepth {
-		return nil, fmt.Errorf("%w: payloads nest deeper than %d", errMalformedFrame, maxPayloadDepth)
-	}
-	defer func() { l.depth-- }()
-	stored, err := l.read(n)
-	if err != nil {
-		return nil, fmt.Errorf("payload %d: %w", n, err)
-	}
-	plain, err := l.f.open(stored)
-	if err != nil {
-		return nil, fmt.Errorf("payload %d: %w", n, err)
-	}
-	e, err := l.f.decode(plain, l)
-	if err != nil {
-		return nil, fmt.Errorf("payload %d: %w", n, err)
-	}
-	p, ok := e.(*run.VariableAppended)
-	if !ok {
-		return nil, fmt.Errorf("payload %d: %w", n, errMalformedFrame)
-	}
-	if l.values == nil {
-		l.values = map[uint64]value.Value{}
-	}
-	l.values[n] = p.Value
-	l.f.remember(payloadKey(plain, stored[1]&frameSealed != 0), n)
-	return p.Value, nil
-}
-
-// fill puts the payloads of the table where they belong in an event that has
-// just been decoded.
-func (l *loader) fill(e run.Event, table []ref) error {
-	if len(table) == 0 {
-		return nil
-	}
-	parts := run.PartsOf(e).Values
-	for _, r := range table {
-		v, err := l.value(r.n)
-		if err != nil {
-			return err
-		}
-		if r.place[0] >= len(parts) {
-			return errMalformedFrame
-		}
-		part := parts[r.place[0]]
-		if len(r.place) > 1 {
-			whole := part.Get()
-			if err := place(whole, r.place[1:], v); err != nil {
-				return err
-			}
-			continue
-		}
-		if !part.Set(v) {
-			return errMalformedFrame
-		}
-	}
-	return nil
 }
 
 // place sets a part of a value.

@@ -130,15 +130,7 @@ func (r *runner) outcome() Outcome {
 	if o.Status != run.Failed {
 		return o
 	}
-	var first *run.ActivityRecord
-	records := r.state.Activities()
-	for i := range records {
-		// Of those that ended at the same time the innermost comes first.
-		if a := &records[i]; a.Status == run.Failed && (first == nil || a.End.Before(first.End) ||
-			a.End.Equal(first.End) && len(a.Path) > len(first.Path)) {
-			first = a
-		}
-	}
+	first := r.state.FirstFailure()
 	if first != nil {
 		o.FailedActivity = first.Name
 		o.Error = first.Error

@@ -184,7 +184,7 @@ func TestCreateWhileDeleting(t *testing.T) {
 		t.Errorf("%d runs, %v; want 20", len(runs), err)
 	}
 	for _, p := range runs {
-		if as, err := w.engine.ActivityRuns(p.RunID); err != nil || len(as) != 1 {
+		if as, err := activityRuns(w.engine, p.RunID); err != nil || len(as) != 1 {
 			t.Errorf("%s: %d activities, %v; want one", p.RunID, len(as), err)
 		}
 	}

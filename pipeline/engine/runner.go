@@ -73,6 +73,7 @@ type runner struct {
 
 	// The following belong to the owner.
 	state     *run.State
+	outputs   *outputs // for its attempts too
 	journal   journal
 	first     chan<- struct{} // is told once that the first decisions are submitted; may be nil
 	queued    bool            // waits for a slot
@@ -96,17 +97,20 @@ func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, er
 		return nil, err
 	}
 	p := s.Pipeline()
+	large := e.outputsOf(c.ID)
 	r := &runner{
-		e: e, id: c.ID, factory: c.Factory, pipeline: c.PipelineName, trigger: c.Trigger.Name,
+		outputs: large,
+		e:       e, id: c.ID, factory: c.Factory, pipeline: c.PipelineName, trigger: c.Trigger.Name,
 		created: c, revision: revision, concurrency: p.Concurrency,
 		mail: newMailbox(), ended: make(chan struct{}),
 		cancellation: cancellation{requested: make(chan struct{})},
 		state:        s,
-		journal: journal{e: e, run: c.ID, frames: frames{sealer: e.o.Sealer, sealed: holdsSecrets(p, c)},
+		journal: journal{e: e, run: c.ID, outputs: large, frames: frames{sealer: e.o.Sealer, sealed: holdsSecrets(p, c)},
 			next: 1},
 		changed:   c.At,
 		executing: map[attempt]func(){},
 	}
+	s.SetKeeper(&keeper{r: r})
 	r.base = baseRecord(s)
 	return r, nil
 }
@@ -273,15 +277,16 @@ func (r *runner) onOutcome(o outcome, now time.Time) {
 		ready := r.journal.encode(e)
 		err := r.journal.stage(o.result.Effect, func() { r.journal.put(ready) })
 		if err == nil {
-			r.apply(e)
+			r.apply(ready.event)
 			return
 		}
 		r.journal.keep(ready.payloads)
 		e.Output = nil
 		r.fail(e, activity.ErrorFrom(codeEffectRefused, err))
 	}
-	r.apply(e)
-	r.journal.add(e)
+	ready := r.journal.encode(e)
+	r.apply(ready.event)
+	r.journal.put(ready)
 }
 
 // codeEffectRefused is the error code of an activity whose effect is refused for
@@ -466,6 +471,7 @@ func (r *runner) count() {
 	n := r.state.Ended()
 	r.e.finishedActivities.Add(int64(n - r.counted))
 	r.counted = n
+	r.e.memory.set(r, r.state.Held())
 }
 
 // cancelUnwanted ends attempts whose outcome would not be taken.
@@ -481,6 +487,8 @@ func (r *runner) cancelUnwanted(all bool) {
 // leave is the end of a run that is durable.
 func (r *runner) leave() {
 	r.e.leave(r)
+	r.e.memory.set(r, 0)
+	r.e.cache.forget(r.id)
 	r.e.finishedRuns.Add(1)
 	r.e.tell(FinishedRun{ID: r.id, Factory: r.factory, Pipeline: r.pipeline, Trigger: r.trigger,
 		Outcome: r.outcome()})

@@ -136,11 +136,11 @@ func (e *ActivityFinished) apply(s *State) error {
 	}
 	r := n.record
 	r.Status, r.End, r.Output, r.Error = e.Status, e.At, e.Output, e.Error
-	s.ended++
 	if e.Status == Failed && r.Error == nil {
 		r.Error = &pipeline.ActivityError{FailureType: pipeline.SystemError,
 			Message: "the activity failed and gave no reason"}
 	}
+	s.over(r)
 	if n.started != nil && e.Status == Failed && e.Attempt <= n.started.Retry {
 		s.land(n)
 		s.push(n, retrying)

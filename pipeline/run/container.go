@@ -63,6 +63,10 @@ func (e *ContainerStarted) apply(s *State) error {
 	n.phase = running
 	n.arm(e)
 	n.children = &children{graph: g, items: e.Items, queues: e.Queues}
+	if len(e.Items) > 0 {
+		n.children.held = Footprint(e.Items)
+		s.held += n.children.held
+	}
 	s.launch(n)
 	s.begin(n, e.At, e.Input, e.UserProperties, false, false)
 	switch n.step.kind {
@@ -183,7 +187,7 @@ func startSwitch(n *node, c *expr.Context, user *value.Object,
 	return n.container(pipeline.BranchDefault, user, now), nil
 }
 
-func startForEach(n *node, c *expr.Context, user *value.Object,
+func (s *State) startForEach(n *node, c *expr.Context, user *value.Object,
 	now time.Time) (Event, *pipeline.ActivityError) {
 	def := n.step.def.ForEach
 	items, aerr := itemsOf(c, def.Items)
@@ -193,6 +197,9 @@ func startForEach(n *node, c *expr.Context, user *value.Object,
 	if len(items) > pipeline.MaxForEachItems {
 		return nil, unexpected("The items of the ForEach activity are %d, at most %d are allowed.",
 			len(items), pipeline.MaxForEachItems)
+	}
+	if aerr := s.afford(n, Footprint(items)); aerr != nil {
+		return nil, aerr
 	}
 	e := n.container(pipeline.BranchBody, user, now)
 	if e.Items = items; !def.Sequential {

@@ -27,7 +27,10 @@ func (s *State) Decide(now time.Time, max int, interrupt *expr.Interrupt) (event
 		if interrupt.Raised() {
 			return events, true
 		}
-		s.budget = nil
+		s.budget, s.unread = nil, nil
+		if s.keeper != nil {
+			s.keeper.Begin()
+		}
 		e := s.next(now)
 		switch {
 		case s.budget != nil && s.budget.Interrupted():
@@ -35,6 +38,7 @@ func (s *State) Decide(now time.Time, max int, interrupt *expr.Interrupt) (event
 		case e == nil:
 			return events, false
 		}
+		e = s.keep(e)
 		if err := s.Apply(e); err != nil {
 			panic(fmt.Sprintf("run: a decision does not fit: %v", err)) // a broken invariant of ours
 		}
@@ -63,14 +67,19 @@ func (s *State) next(now time.Time) Event {
 	for s.head < len(s.queue) {
 		t := s.queue[s.head]
 		if t.node.turn == t.turn && t.node.phase.open() && !t.node.aborted() {
-			return s.decide(t.node, now)
+			e := s.decide(t.node, now)
+			if s.unread != nil { // whatever was made of it
+				e = t.node.fail(now, s.unread)
+			}
+			return e
 		}
 		// The node has moved on. What has been taken off the queue is never looked
 		// at again, so this changes no decision.
 		s.queue[s.head] = task{}
 		if s.head++; s.head > 1024 && s.head > len(s.queue)/2 {
-			s.queue = append(s.queue[:0], s.queue[s.head:]...)
-			s.head = 0
+			kept := append(s.queue[:0], s.queue[s.head:]...)
+			clear(s.queue[len(kept):])
+			s.queue, s.head = kept, 0
 		}
 	}
 	return nil
@@ -186,7 +195,7 @@ func (s *State) startKind(n *node, c *expr.Context, user *value.Object,
 	case kindSwitch:
 		return startSwitch(n, c, user, now)
 	case kindForEach:
-		return startForEach(n, c, user, now)
+		return s.startForEach(n, c, user, now)
 	case kindUntil:
 		return startUntil(n, c, user, now)
 	case kindFilter:

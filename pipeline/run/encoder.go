@@ -57,7 +57,8 @@ func (w *encoder) sealed()          {}
 func (w *encoder) input(p **value.Object) { w.object(p) }
 
 func (w *encoder) object(p **value.Object) {
-	if w.present(*p != nil) {
+	_, elsewhere := Whole(*p)
+	if w.present(*p != nil && !elsewhere) {
 		w.members(*p)
 	}
 }
@@ -108,7 +109,7 @@ func (w *encoder) value(p *value.Value) { w.any(*p) }
 
 func (w *encoder) any(v value.Value) {
 	switch v := v.(type) {
-	case nil:
+	case nil, Kept:
 		w.b = append(w.b, tagNull)
 	case bool:
 		if v {

@@ -56,8 +56,16 @@ func (p Part) Get() value.Value {
 	return nil
 }
 
+// IsArray reports whether the part holds nothing but arrays. A fold counts their
+// elements, so no [Kept] fits.
+func (p Part) IsArray() bool { return p.array != nil }
+
 // Set replaces the value and reports whether v has the part's type; nil fits all.
+// Where an object belongs a [Kept] stands for one.
 func (p Part) Set(v value.Value) (ok bool) {
+	if k, kept := v.(Kept); kept && p.object != nil {
+		v = value.NewObject(value.Member{Value: keptWhole{k}})
+	}
 	switch {
 	case p.value != nil:
 		*p.value = v

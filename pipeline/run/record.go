@@ -36,8 +36,13 @@ type ActivityRecord struct {
 	IterationHash             string
 	SecureInput, SecureOutput bool
 
-	loop string // path of the iteration
+	loop   string // path of the iteration
+	number int    // in the order of starts
 }
+
+// KeepRecords makes the state hold the records of all attempts, for
+// [State.Activities]. A run that is under way does not: its history has them.
+func (s *State) KeepRecords() { s.recorded = true }
 
 // begin adds the record of an attempt.
 func (s *State) begin(n *node, at time.Time, input, user *value.Object, secureInput,
@@ -55,40 +60,72 @@ func (s *State) begin(n *node, at time.Time, input, user *value.Object, secureIn
 		}
 	}
 	n.record = r
-	s.records = append(s.records, r)
+	r.number = s.began
+	s.began++
+	if s.recorded {
+		s.records = append(s.records, r)
+	}
 	return r
+}
+
+// over counts an attempt that is over.
+func (s *State) over(r *ActivityRecord) {
+	s.ended++
+	if f := s.firstFailed; r.Status == Failed && (f == nil || r.End.Before(f.End) || r.End.Equal(f.End) &&
+		(len(r.Path) > len(f.Path) || len(r.Path) == len(f.Path) && r.number < f.number)) {
+		s.firstFailed = r
+	}
+}
+
+// FirstFailure returns the record of the failed attempt that ended first, for
+// showing; nil if there is none. Of those that ended at the same time it is the
+// innermost.
+func (s *State) FirstFailure() *ActivityRecord {
+	if s.firstFailed == nil {
+		return nil
+	}
+	r := s.shown(s.masker(), s.firstFailed)
+	return &r
 }
 
 // Activities returns the records of all attempts in the order in which they
 // started, for showing: secure inputs and outputs are left out (nil), and
-// secrets in inputs and outputs are masked.
+// secrets in inputs and outputs are masked. A [Kept] stays: [State.Masked] masks
+// what it stands for. It needs [State.KeepRecords].
 func (s *State) Activities() []ActivityRecord {
 	m := s.masker()
 	out := make([]ActivityRecord, len(s.records))
 	for i, r := range s.records {
-		c := *r
-		c.ID = activityRunID(s.created.ID, r.Path, r.Attempt)
-		if r.loop != "" {
-			h := sha256.Sum256([]byte(s.created.ID + "/" + r.loop))
-			c.IterationHash = hex.EncodeToString(h[:16])
-		}
-		if c.SecureInput {
-			c.Input = nil
-		}
-		if c.SecureOutput {
-			c.Output = nil
-		}
-		c.Input, _ = m.value(c.Input).(*value.Object)
-		c.Output = m.value(c.Output)
-		c.UserProperties, _ = m.value(c.UserProperties).(*value.Object)
-		if c.Error != nil {
-			e := *c.Error
-			e.Message, e.Details = m.text(e.Message), m.value(e.Details)
-			c.Error = &e
-		}
-		out[i] = c
+		out[i] = s.shown(m, r)
 	}
 	return out
+}
+
+// Masked returns a value of a record as it may be shown.
+func (s *State) Masked(v value.Value) value.Value { return s.masker().value(v) }
+
+func (s *State) shown(m masker, r *ActivityRecord) ActivityRecord {
+	c := *r
+	c.ID = activityRunID(s.created.ID, r.Path, r.Attempt)
+	if r.loop != "" {
+		h := sha256.Sum256([]byte(s.created.ID + "/" + r.loop))
+		c.IterationHash = hex.EncodeToString(h[:16])
+	}
+	if c.SecureInput {
+		c.Input = nil
+	}
+	if c.SecureOutput {
+		c.Output = nil
+	}
+	c.Input, _ = m.value(c.Input).(*value.Object)
+	c.Output = m.value(c.Output)
+	c.UserProperties, _ = m.value(c.UserProperties).(*value.Object)
+	if c.Error != nil {
+		e := *c.Error
+		e.Message, e.Details = m.text(e.Message), m.value(e.Details)
+		c.Error = &e
+	}
+	return c
 }
 
 // A masker replaces secrets in what is shown: the value of SecureString objects,
@@ -222,8 +259,20 @@ func (s *State) Variable(name string) (value.Value, bool) {
 	if !ok {
 		return nil, false
 	}
-	if a, ok := s.variables[i].value.(value.Array); ok {
+	v := &s.variables[i]
+	if a, ok := v.value.(value.Array); ok && !v.partly {
 		return slices.Clip(a), true // only VariableAppended may grow it
 	}
-	return s.variables[i].value, true
+	if !v.partly {
+		return v.value, true
+	}
+	whole, ok := s.load(v.value)
+	if !ok || len(v.tail) == 0 {
+		return whole, ok
+	}
+	tail, ok := s.load(v.tail)
+	if !ok {
+		return nil, false
+	}
+	return slices.Concat(whole.(value.Array), tail.(value.Array)), true
 }

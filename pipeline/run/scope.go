@@ -50,6 +50,7 @@ type node struct {
 	inFlight int              // 1 + index in State.flight; 0 when not there
 	record   *ActivityRecord  // of the attempt in flight or the last one
 	object   *value.Object    // activity('…') of a finished node, made when first asked for
+	partly   bool             // parts of object are only in the history
 }
 
 // A scope is one list of activities under way.
@@ -69,6 +70,7 @@ type scope struct {
 type children struct {
 	graph   *graph
 	items   value.Array
+	held    int64 // bytes of items
 	queues  int
 	active  int    // scopes that are not finished
 	last    *scope // of If, Switch and Until
@@ -131,6 +133,10 @@ func (s *State) finish(n *node, status Status) {
 	s.land(n)
 	n.status, n.counts, n.phase = status, countsAs(n, status), done
 	n.started = nil
+	if c := n.children; c != nil {
+		s.held -= c.held
+		c.items, c.held = nil, 0
+	}
 	if n.counts == Failed {
 		n.scope.failed = append(n.scope.failed, n)
 	}

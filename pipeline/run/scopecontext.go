@@ -70,7 +70,7 @@ func (s *State) context(n *node, now time.Time) *expr.Context {
 		Pipeline:  s.pipeline,
 		Variables: s.Variable,
 		Activity:  func(name string) (value.Value, bool) { return s.activity(n.find(name)) },
-		Item:      n.scope.current,
+		Item:      func() (value.Value, bool) { return s.item(n.scope) },
 	}
 }
 
@@ -88,6 +88,15 @@ func (sc *scope) current() (value.Value, bool) {
 	return nil, false
 }
 
+// item is item() in a scope.
+func (s *State) item(sc *scope) (value.Value, bool) {
+	v, ok := sc.current()
+	if ok && HoldsKept(v) {
+		return s.load(v)
+	}
+	return v, ok
+}
+
 // activity is activity('…') of a node that is done [ENGINE 4].
 func (s *State) activity(n *node) (value.Value, bool) {
 	if n == nil || n.record == nil {
@@ -95,6 +104,10 @@ func (s *State) activity(n *node) (value.Value, bool) {
 	}
 	if n.object == nil {
 		n.object = s.activityObject(n.record)
+		n.partly = HoldsKept(n.object)
+	}
+	if n.partly {
+		return s.load(n.object)
 	}
 	return n.object, true
 }
@@ -155,7 +168,9 @@ const (
 	CodeActionFailed       = "ActionFailed"   // a container one of whose activities failed
 	CodeActionTimedOut     = "ActionTimedOut" // an attempt or an Until
 	CodeErrorCodeNotString = "ErrorCodeNotString"
-	CodeNotSupported       = "NotSupported"
+	// CodeUnreadable is that of an activity one of whose values is damaged on disk.
+	CodeUnreadable   = "RunHistoryUnreadable"
+	CodeNotSupported = "NotSupported"
 )
 
 // invalid is the error of an activity whose own properties can't be resolved.

@@ -232,7 +232,11 @@ func newRun(c *run.Created) (*run.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	return run.New(c, r)
+	s, err := run.New(c, r)
+	if err == nil {
+		s.KeepRecords()
+	}
+	return s, err
 }
 
 // refold encodes, decodes and folds a history.

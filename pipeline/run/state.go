@@ -43,9 +43,16 @@ type State struct {
 	byName    map[string]int // of variables, lower case
 
 	returnValue *value.Object
-	pipeline    *value.Object // pipeline()
-	records     []*ActivityRecord
-	ended       int // records of attempts that are over
+	pipeline    *value.Object     // pipeline()
+	records     []*ActivityRecord // with KeepRecords only
+	recorded    bool              // records are kept
+	began       int               // records made
+	ended       int               // records of attempts that are over
+	firstFailed *ActivityRecord   // of those that have ended, see FirstFailure
+
+	keeper Keeper                  // may be nil
+	held   int64                   // bytes of variables and items
+	unread *pipeline.ActivityError // why the decision at hand can't be taken
 
 	// What Decide works with: its caller's interrupt, and what the evaluations of
 	// the current decision may take; nil before the first of them.
@@ -57,6 +64,11 @@ type variable struct {
 	def   *pipeline.Variable
 	value value.Value
 	owned bool // the backing array of value is ours to append to
+	// tail holds what was appended to a value that is not here.
+	tail value.Array
+	held int64 // bytes of value and tail
+	// partly: parts of value or tail are only in the history.
+	partly bool
 }
 
 // A task is a decision that a node waits for. It is stale once the node has
@@ -84,7 +96,7 @@ func New(c *Created, r *Revision) (*State, error) {
 		pipeline:    pipelineObject(c),
 	}
 	for i, v := range def.Variables {
-		s.variables = append(s.variables, variable{def: v, value: v.Default})
+		s.variables = append(s.variables, variable{def: v, value: v.Default}) // held by the revision
 		s.byName[strings.ToLower(v.Name)] = i
 	}
 	s.root = s.open(r.graph, nil, 0)

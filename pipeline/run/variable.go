@@ -52,7 +52,11 @@ func (e *VariableSet) apply(s *State) error {
 		s.returnValue = returned
 		input.Set("setSystemVariable", true)
 	case ok && !e.System:
-		s.variables[i].value, s.variables[i].owned = e.Value, false
+		v := &s.variables[i]
+		held := Footprint(e.Value)
+		s.held += held - v.held
+		v.value, v.owned, v.tail, v.held = e.Value, false, nil, held
+		v.partly = HoldsKept(e.Value)
 	default:
 		return misplaced("no variable %q", e.Name)
 	}
@@ -60,6 +64,14 @@ func (e *VariableSet) apply(s *State) error {
 	s.assigned(n, e.Name, e.Value, e.At)
 	return nil
 }
+
+const (
+	// elementSize is what an element of an array takes beside its value, in an array
+	// that has grown by doubling.
+	elementSize = 2 * 16
+	// keptFrom is about the size from which on a [Keeper] keeps a value.
+	keptFrom = 4 << 10
+)
 
 // VariableAppended is a whole AppendVariable activity that succeeded.
 type VariableAppended struct {
@@ -92,12 +104,21 @@ func (e *VariableAppended) apply(s *State) error {
 	v := &s.variables[i]
 	// Appending shares the backing array: an older value of the variable is
 	// shorter and never sees the new element, and only the newest one grows.
-	a, _ := v.value.(value.Array)
-	if !v.owned {
+	a, isHere := v.value.(value.Array)
+	switch {
+	case !isHere && v.value != nil:
+		v.tail = append(v.tail, e.Value)
+	case !v.owned:
 		a = append(make(value.Array, 0, 2*len(a)+8), a...)
 		v.owned = true
+		fallthrough
+	default:
+		v.value = append(a, e.Value)
 	}
-	v.value = append(a, e.Value)
+	v.partly = v.partly || HoldsKept(e.Value)
+	more := Footprint(e.Value) + elementSize
+	v.held += more
+	s.held += more
 	input := value.NewObject(value.Member{Name: "variableName", Value: e.Name},
 		value.Member{Name: "value", Value: e.Value})
 	s.begin(n, e.At, input, e.UserProperties, false, false)
@@ -108,7 +129,7 @@ func (e *VariableAppended) apply(s *State) error {
 // assigned ends a SetVariable or AppendVariable.
 func (s *State) assigned(n *node, name string, val value.Value, at time.Time) {
 	n.record.Status, n.record.End = Succeeded, at
-	s.ended++
+	s.over(n.record)
 	n.record.Output = value.NewObject(value.Member{Name: "name", Value: name},
 		value.Member{Name: "value", Value: val})
 	s.finish(n, Succeeded)
@@ -178,6 +199,9 @@ func (s *State) appendVariable(n *node, c *expr.Context, user *value.Object,
 	v, err := c.Evaluate(raw)
 	if err != nil {
 		return nil, invalid(err)
+	}
+	if aerr := s.afford(n, elementSize+min(Footprint(v), keptFrom)); aerr != nil {
+		return nil, aerr
 	}
 	return &VariableAppended{Path: n.path, Name: def.Name, Value: v, At: now, UserProperties: user}, nil
 }

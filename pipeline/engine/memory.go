@@ -1,0 +1,81 @@
+package engine
+
+import (
+	"fmt"
+	"sync"
+
+	"switchyard/pipeline"
+)
+
+// CodeRunMemory is the error code of an activity whose run would hold more memory
+// than it may.
+const CodeRunMemory = "RunMemoryExceeded"
+
+const (
+	// defaultMemory stands for the memory of the process where no limit is known.
+	defaultMemory = 2 << 30
+	// A run may hold one part in runPart of the memory, at least leastRun; all runs
+	// together may hold one in allPart. Payloads that were used lately take one in
+	// cachePart.
+	runPart, leastRun, allPart, cachePart = 8, 64 << 20, 2, 32
+	// spared is what a run may hold whatever the others do: a small run is never the
+	// victim of a large one.
+	spared = 1 << 20
+)
+
+// memory is the account of what runs hold: the values of their variables that are not
+// kept in the history, and the items of their loops.
+type memory struct {
+	run, all int64 // limits in bytes
+
+	mu    sync.Mutex
+	total int64             // guarded by mu
+	held  map[*runner]int64 // guarded by mu
+}
+
+// newMemory makes the account of a process that has limit bytes, 0 if that is
+// unknown. A run may hold perRun bytes; 0 stands for a part of the limit.
+func newMemory(limit, perRun int64) *memory {
+	if limit <= 0 {
+		limit = defaultMemory
+	}
+	if perRun <= 0 {
+		perRun = max(limit/runPart, leastRun)
+	}
+	return &memory{run: perRun, all: limit / allPart, held: map[*runner]int64{}}
+}
+
+// afford returns an error if the run may not hold more bytes beside those it holds.
+func (m *memory) afford(r *runner, activity string, held, more int64) *pipeline.ActivityError {
+	who := fmt.Sprintf("The variables and loops of the run, for which the activity '%s' asks %d bytes more than the %d they hold,",
+		activity, more, held)
+	if held+more > m.run {
+		return m.exceeded(r.id, who, m.run)
+	}
+	m.set(r, held)
+	m.mu.Lock()
+	total := m.total + more
+	m.mu.Unlock()
+	if total > m.all && held+more > spared {
+		return &pipeline.ActivityError{Code: CodeRunMemory, FailureType: pipeline.UserError,
+			Message: fmt.Sprintf("%s take more memory than there is for all runs together: %d bytes of %d are held (run %s). "+
+				"Let fewer runs work at once, or raise the setting memory-limit.", who, total-more, m.all, r.id)}
+	}
+	return nil
+}
+
+func (m *memory) exceeded(run, who string, limit int64) *pipeline.ActivityError {
+	return &pipeline.ActivityError{Code: CodeRunMemory, FailureType: pipeline.UserError,
+		Message: fmt.Sprintf("%s take more memory than the run %s may hold: the limit is %d bytes. "+
+			"Keep less in variables, or raise the setting run-memory.", who, run, limit)}
+}
+
+// set notes what a run holds; 0 when it ends.
+func (m *memory) set(r *runner, held int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.total += held - m.held[r]
+	if m.held[r] = held; held == 0 {
+		delete(m.held, r)
+	}
+}

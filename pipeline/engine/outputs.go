@@ -1,0 +1,268 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"switchyard/pipeline"
+	"switchyard/pipeline/run"
+	"switchyard/value"
+)
+
+// maxPayloadDepth bounds payloads that name payloads.
+const maxPayloadDepth = 128
+
+// outputs are the large values of one run: those that the history has, and those of
+// the turn that is not durable yet. Several goroutines may read them.
+type outputs struct {
+	run    string
+	sealer Sealer
+	cache  *cache
+	frame  func(n uint64) ([]byte, error) // reads that of a payload
+
+	mu      sync.Mutex
+	pending map[uint64]value.Value // written, perhaps not durable; guarded by mu
+}
+
+func (e *Engine) outputsOf(run string) *outputs {
+	return &outputs{run: run, sealer: e.o.Sealer, cache: e.cache, pending: map[uint64]value.Value{},
+		frame: func(n uint64) ([]byte, error) { return e.o.History.Payload(run, n) }}
+}
+
+// add notes payloads that are not durable yet.
+func (o *outputs) add(payloads []payload) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, p := range payloads {
+		o.pending[p.n] = p.value
+	}
+}
+
+// durable says that everything that was added can be read from the history.
+func (o *outputs) durable() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for n, v := range o.pending {
+		o.cache.add(cacheKey{o.run, n}, v)
+	}
+	clear(o.pending)
+}
+
+// one returns a payload, in which a [run.Kept] stands for each that it names.
+func (o *outputs) one(n uint64) (value.Value, error) {
+	o.mu.Lock()
+	v, ok := o.pending[n]
+	o.mu.Unlock()
+	if ok {
+		return v, nil
+	}
+	key := cacheKey{o.run, n}
+	if v, ok := o.cache.get(key); ok {
+		return v, nil
+	}
+	v, err := o.read(n)
+	if err != nil {
+		return nil, fmt.Errorf("payload %d: %w", n, err)
+	}
+	o.cache.add(key, v)
+	return v, nil
+}
+
+func (o *outputs) read(n uint64) (value.Value, error) {
+	stored, err := o.frame(n)
+	if err != nil {
+		return nil, err
+	}
+	f := frames{sealer: o.sealer}
+	e, err := f.decode(stored, o)
+	if err != nil {
+		return nil, err
+	}
+	p, ok := e.(*run.VariableAppended)
+	if !ok {
+		return nil, errMalformedFrame
+	}
+	return p.Value, nil
+}
+
+// fill puts a [run.Kept] for each payload of the table where it belongs in an event
+// that has just been decoded.
+func (o *outputs) fill(e run.Event, table []ref) error {
+	if len(table) == 0 {
+		return nil
+	}
+	parts := run.PartsOf(e).Values
+	for _, r := range table {
+		if r.place[0] >= len(parts) {
+			return errMalformedFrame
+		}
+		part := parts[r.place[0]]
+		var v value.Value = run.Kept{Number: r.n}
+		if len(r.place) > 1 {
+			if err := place(part.Get(), r.place[1:], v); err != nil {
+				return err
+			}
+			continue
+		}
+		if part.IsArray() {
+			var err error
+			if v, err = o.one(r.n); err != nil {
+				return err
+			}
+		}
+		if !part.Set(v) {
+			return errMalformedFrame
+		}
+	}
+	if !foldsWhole(e) {
+		return nil
+	}
+	return o.whole(e)
+}
+
+// whole loads all parts of an event.
+func (o *outputs) whole(e run.Event) error {
+	for _, part := range run.PartsOf(e).Values {
+		v := part.Get()
+		if !run.HoldsKept(v) {
+			continue
+		}
+		v, err := o.load(v, unbounded)
+		if err != nil {
+			return err
+		}
+		if !part.Set(v) {
+			return errMalformedFrame
+		}
+	}
+	return nil
+}
+
+// object loads an object.
+func (o *outputs) object(v *value.Object) (*value.Object, error) {
+	if v == nil || !run.HoldsKept(v) {
+		return v, nil
+	}
+	whole, err := o.load(v, unbounded)
+	if err != nil {
+		return nil, err
+	}
+	object, ok := whole.(*value.Object)
+	if !ok {
+		return nil, errMalformedFrame
+	}
+	return object, nil
+}
+
+// references loads the parameters of what an attempt refers to, which are hardly ever
+// large.
+func (o *outputs) references(e *run.ActivityStarted) error {
+	for _, a := range []*value.Array{&e.Inputs, &e.Outputs} {
+		if !run.HoldsKept(*a) {
+			continue
+		}
+		v, err := o.load(*a, unbounded)
+		if err != nil {
+			return err
+		}
+		*a = v.(value.Array)
+	}
+	var err error
+	e.LinkedServiceParameters, err = o.object(e.LinkedServiceParameters)
+	return err
+}
+
+// room bounds what a load may bring, in bytes of memory.
+type room struct{ left int64 }
+
+var unbounded *room
+
+// errNoRoom reports a value that is larger than its reader may hold.
+var errNoRoom = errors.New("the value is too large for the memory of the run")
+
+func (r *room) take(v value.Value) error {
+	if r == nil {
+		return nil
+	}
+	if r.left -= run.Footprint(v); r.left < 0 {
+		return errNoRoom
+	}
+	return nil
+}
+
+// load returns v with all that its parts stand for. V itself is not changed.
+func (o *outputs) load(v value.Value, r *room) (value.Value, error) { return o.loadDeep(v, r, 0) }
+
+func (o *outputs) loadDeep(v value.Value, r *room, depth int) (value.Value, error) {
+	if depth > maxPayloadDepth {
+		return nil, fmt.Errorf("%w: payloads nest deeper than %d", errMalformedFrame, maxPayloadDepth)
+	}
+	if k, ok := run.Whole(v); ok {
+		p, err := o.one(k.Number)
+		if err == nil {
+			err = r.take(p)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return o.loadDeep(p, r, depth+1)
+	}
+	switch t := v.(type) {
+	case value.Array:
+		if !run.HoldsKept(t) {
+			return t, nil
+		}
+		out := make(value.Array, len(t))
+		for i := range t {
+			part, err := o.loadDeep(t[i], r, depth)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = part
+		}
+		return out, nil
+	case *value.Object:
+		if t == nil || !run.HoldsKept(t) {
+			return t, nil
+		}
+		out := &value.Object{}
+		for _, m := range t.Members() {
+			part, err := o.loadDeep(m.Value, r, depth)
+			if err != nil {
+				return nil, err
+			}
+			out.Set(m.Name, part)
+		}
+		return out, nil
+	}
+	return v, nil
+}
+
+// keeper implements [run.Keeper] for the owner of a run: what it keeps is encoded
+// for the journal at once.
+type keeper struct {
+	r    *runner
+	room room // of the decision at hand
+}
+
+func (k *keeper) Begin() { k.room.left = k.r.e.memory.run }
+
+func (k *keeper) Keep(e run.Event) run.Event {
+	j := &k.r.journal
+	ready := j.encodeNow(e)
+	j.kept = append(j.kept, ready)
+	return ready.event
+}
+
+func (k *keeper) Load(v value.Value) (value.Value, error) {
+	whole, err := k.r.outputs.load(v, &k.room)
+	if errors.Is(err, errNoRoom) {
+		return nil, k.r.e.memory.exceeded(k.r.id, "The values that an expression asks for", k.r.e.memory.run)
+	}
+	return whole, err
+}
+
+func (k *keeper) Afford(activity string, held, more int64) *pipeline.ActivityError {
+	return k.r.e.memory.afford(k.r, activity, held, more)
+}
