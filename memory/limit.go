@@ -63,6 +63,18 @@ func Collector(bytes int64, variable string) int64 {
 	return 0
 }
 
+// unknown stands for the memory of the process where no limit is known.
+const unknown = 2 << 30
+
+// Part returns one part of a limit in bytes; 0 is an unknown limit, which counts as
+// 2 GiB.
+func Part(limit, of int64) int64 {
+	if limit <= 0 {
+		limit = unknown
+	}
+	return limit / of
+}
+
 // machine is the size of the machine, 0 if it is unknown.
 func machine(root fs.FS) int64 {
 	b, err := fs.ReadFile(root, "proc/meminfo")

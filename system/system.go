@@ -34,6 +34,7 @@ import (
 	"switchyard/identity"
 	"switchyard/language"
 	"switchyard/listen"
+	"switchyard/memory"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
@@ -197,6 +198,7 @@ func (s *System) startBroker(ctx context.Context) error {
 
 func (s *System) startEngine(context.Context) error {
 	s.registry = activity.Executors(activity.Options{Bus: s.bus, Web: activity.WebOptions{
+		Room:    memory.NewRoom(memory.Part(s.o.Memory, 8)),
 		Clock:   s.clock,
 		MaxOpen: s.files.Outbound,
 		Tokens:  &issuer.FactoryTokens{Issuer: s.identities.Issuer().Issuer, Now: s.clock.Now, Identity: s.identities.OfFactory},

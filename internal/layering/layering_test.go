@@ -49,10 +49,10 @@ var arrows = map[string][]string{
 	"expr/exprtest":              {"expr", "value"},
 	"pipeline":                   {"expr", "value", "value/read"},
 	"pipeline/run":               {"expr", "value", "pipeline"},
-	"pipeline/activity":          {"clock", "value", "value/read", "pipeline", "pipeline/fence", "commit"},
+	"pipeline/activity":          {"clock", "memory", "value", "value/read", "pipeline", "pipeline/fence", "commit"},
 	"pipeline/fence":             {},
 	"pipeline/trigger":           {"clock", "expr", "value", "pipeline", "pipeline/engine", "pipeline/run", "commit"},
-	"pipeline/engine":            {"clock", "expr", "value", "pipeline", "pipeline/run", "pipeline/activity", "commit"},
+	"pipeline/engine":            {"clock", "memory", "expr", "value", "pipeline", "pipeline/run", "pipeline/activity", "commit"},
 	"pipeline/engine/enginetest": {"pipeline/engine", "commit"},
 
 	"bridge": {"clock", "auth", "broker", "commit", "value", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/trigger", "servicebus"},

@@ -62,6 +62,9 @@ type Result struct {
 	// none. If it refuses, the attempt has failed with [ErrorFrom] its error.
 	Effect commit.Effect
 	Err    *Error
+	// Release gives back what the attempt holds for its output; nil: nothing. It is
+	// called once the output is durable, or not wanted.
+	Release func()
 }
 
 // Error is why an attempt failed [ENGINE 4]. Without details they read as an empty

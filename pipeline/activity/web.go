@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"switchyard/clock"
+	"switchyard/memory"
 	"switchyard/pipeline/fence"
 	"switchyard/value"
 )
@@ -49,6 +50,9 @@ type WebOptions struct {
 	// Manages reports whether a token for a resource opens this process's own
 	// Resource Manager: it is given to no other host. Nil: none does.
 	Manages func(resource string) bool
+	// Room is what the answers of all calls share that are above 64 KiB, from when they
+	// are read until the run's history has them. Default: 256 MiB.
+	Room *memory.Room
 	// Transport replaces the one that is made, for both values of
 	// disableCertValidation. It is for tests.
 	Transport http.RoundTripper
@@ -90,6 +94,9 @@ func NewWeb(o WebOptions) *Web {
 	}
 	if o.Location == "" {
 		o.Location = "Local"
+	}
+	if o.Room == nil {
+		o.Room = memory.NewRoom(defaultRoom)
 	}
 	if o.MaxConnections == 0 {
 		o.MaxConnections = 256
@@ -136,16 +143,26 @@ type webRequest struct {
 func (w *Web) Execute(ctx context.Context, c *Call) Result {
 	start := w.o.Clock.Now()
 	out := &value.Object{}
-	fail := w.execute(ctx, c, out)
+	h := &holding{room: w.o.Room}
+	held := false
+	defer func() {
+		if !held {
+			h.let()
+		}
+	}()
+	fail := w.execute(ctx, c, out, h)
 	if fail != nil {
 		// A failed call has neither status code nor body in its output.
 		out = &value.Object{}
 	}
 	runtimeMembers(out, w.o.Location, w.o.Clock.Now().Sub(start), c.Queued)
+	if held = fail == nil; held {
+		return Result{Output: out, Release: h.let}
+	}
 	return Result{Output: out, Err: fail}
 }
 
-func (w *Web) execute(ctx context.Context, c *Call, out *value.Object) *Error {
+func (w *Web) execute(ctx context.Context, c *Call, out *value.Object, h *holding) *Error {
 	r, fail := parseWebRequest(c)
 	if fail != nil {
 		return fail
@@ -154,7 +171,7 @@ func (w *Web) execute(ctx context.Context, c *Call, out *value.Object) *Error {
 	if fail != nil {
 		return fail
 	}
-	resp, fail := w.send(ctx, r, r.method, r.url, r.body, authorization)
+	resp, fail := w.send(ctx, r, h, r.method, r.url, r.body, authorization)
 	if fail != nil {
 		return fail
 	}
@@ -172,7 +189,7 @@ func (w *Web) execute(ctx context.Context, c *Call, out *value.Object) *Error {
 		if next.Scheme != r.url.Scheme || next.Host != r.url.Host {
 			auth = ""
 		}
-		if resp, fail = w.send(ctx, r, http.MethodGet, next, nil, auth); fail != nil {
+		if resp, fail = w.send(ctx, r, h, http.MethodGet, next, nil, auth); fail != nil {
 			return fail
 		}
 	}
@@ -214,10 +231,19 @@ type webResponse struct {
 }
 
 func (w *Web) send(
-	ctx context.Context, r *webRequest, method string, u *url.URL, body []byte, authorization string,
+	attempt context.Context, r *webRequest, h *holding, method string, u *url.URL, body []byte, authorization string,
 ) (*webResponse, *Error) {
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(attempt)
+	defer cancel(nil)
+	patience := r.timeout
+	late := func() { cancel(context.DeadlineExceeded) }
+	began, timer := w.o.Clock.Now(), time.AfterFunc(patience, late)
+	defer func() { timer.Stop() }()
+	pause := func() (resume func()) {
+		timer.Stop()
+		patience -= w.o.Clock.Now().Sub(began)
+		return func() { began, timer = w.o.Clock.Now(), time.AfterFunc(patience, late) }
+	}
 	var content io.Reader
 	if body != nil {
 		content = strings.NewReader(string(body)) // a reader that redirects can rewind
@@ -245,17 +271,25 @@ func (w *Web) send(
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, noAnswer(err)
+		return nil, noAnswer(cause(ctx, err))
 	}
 	defer resp.Body.Close()
-	b, err := io.ReadAll(io.LimitReader(resp.Body, maxWebResponse+1))
+	b, err := h.read(attempt, resp, pause)
 	if err != nil {
-		return nil, noAnswer(err)
+		return nil, noAnswer(cause(ctx, err))
 	}
 	if len(b) > maxWebResponse {
 		return nil, failf(codeTooLarge, "The length of execution output is over limit (around 4MB currently).")
 	}
 	return &webResponse{url: resp.Request.URL, status: resp.StatusCode, header: resp.Header, body: b}, nil
+}
+
+// cause is the reason for which a context ended a request, if it did.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // noAnswer is the error of a request that got no answer. A URL can hold a key,

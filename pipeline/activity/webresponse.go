@@ -61,10 +61,18 @@ func (r *webResponse) isJSON() bool {
 // maxErrorDetail bounds how much of a plain-text answer an error message shows.
 const maxErrorDetail = 4096
 
+// maxErrorObject is the same of a JSON object. Messages are kept with the run, and
+// those of containers repeat them.
+const maxErrorObject = 64 << 10
+
 func endpointError(u *url.URL, r *webResponse) *Error {
 	switch c := r.content().(type) {
 	case *value.Object:
-		return failf(codeEndpoint, "%s", value.Append(nil, c))
+		text := string(value.Append(nil, c))
+		if len(text) > maxErrorObject {
+			text = strings.ToValidUTF8(text[:maxErrorObject], "") + "..."
+		}
+		return failf(codeEndpoint, "%s", text)
 	case string:
 		if c != "" {
 			if len(c) > maxErrorDetail {

@@ -72,7 +72,7 @@ type Engine struct {
 	// until they are gone, and for reading while the record of a run that has ended
 	// is written again.
 	deleting sync.RWMutex
-	memory   *memory
+	memory   *account
 	cache    *cache
 
 	mu        sync.Mutex

@@ -54,6 +54,7 @@ type frames struct {
 	// scratch holds the frames of events since reset: a history copies what it is
 	// given.
 	scratch []byte
+	encoded int64     // bytes of payloads, those too that were written before
 	parts   run.Parts // of the event that was encoded last
 }
 

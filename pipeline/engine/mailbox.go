@@ -22,6 +22,7 @@ func (b *mailbox) post(m message) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
+		drop(m)
 		return
 	}
 	b.messages = append(b.messages, m)
@@ -46,5 +47,15 @@ func (b *mailbox) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
+	for _, m := range b.messages {
+		drop(m)
+	}
 	b.messages = nil
+}
+
+// drop gives back what a message holds that nobody reads.
+func drop(m message) {
+	if o, ok := m.(outcome); ok && o.result.Release != nil {
+		o.result.Release()
+	}
 }

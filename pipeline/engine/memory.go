@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 
+	"switchyard/expr"
+	"switchyard/memory"
 	"switchyard/pipeline"
 )
 
@@ -12,8 +14,6 @@ import (
 const CodeRunMemory = "RunMemoryExceeded"
 
 const (
-	// defaultMemory stands for the memory of the process where no limit is known.
-	defaultMemory = 2 << 30
 	// A run may hold one part in runPart of the memory, at least leastRun; all runs
 	// together may hold one in allPart. Payloads that were used lately take one in
 	// cachePart.
@@ -23,10 +23,19 @@ const (
 	spared = 1 << 20
 )
 
-// memory is the account of what runs hold: the values of their variables that are not
+// A run whose decisions have become large takes largeDecision of a room before the
+// next turn: what evaluations may produce, and as much again for what becomes of it
+// until it is durable. So few of them are at it at once, and the others wait.
+const (
+	largeFrom     = 1 << 20
+	largeDecision = 2 * expr.MaxBytes
+)
+
+// An account is of what runs hold: the values of their variables that are not
 // kept in the history, and the items of their loops.
-type memory struct {
-	run, all int64 // limits in bytes
+type account struct {
+	run, all int64        // limits in bytes
+	large    *memory.Room // for turns of runs that decide large things
 
 	mu    sync.Mutex
 	total int64             // guarded by mu
@@ -35,18 +44,16 @@ type memory struct {
 
 // newMemory makes the account of a process that has limit bytes, 0 if that is
 // unknown. A run may hold perRun bytes; 0 stands for a part of the limit.
-func newMemory(limit, perRun int64) *memory {
-	if limit <= 0 {
-		limit = defaultMemory
-	}
+func newMemory(limit, perRun int64) *account {
+	limit = memory.Part(limit, 1)
 	if perRun <= 0 {
 		perRun = max(limit/runPart, leastRun)
 	}
-	return &memory{run: perRun, all: limit / allPart, held: map[*runner]int64{}}
+	return &account{run: perRun, all: limit / allPart, large: memory.NewRoom(limit / allPart), held: map[*runner]int64{}}
 }
 
 // afford returns an error if the run may not hold more bytes beside those it holds.
-func (m *memory) afford(r *runner, activity string, held, more int64) *pipeline.ActivityError {
+func (m *account) afford(r *runner, activity string, held, more int64) *pipeline.ActivityError {
 	who := fmt.Sprintf("The variables and loops of the run, for which the activity '%s' asks %d bytes more than the %d they hold,",
 		activity, more, held)
 	if held+more > m.run {
@@ -64,14 +71,14 @@ func (m *memory) afford(r *runner, activity string, held, more int64) *pipeline.
 	return nil
 }
 
-func (m *memory) exceeded(run, who string, limit int64) *pipeline.ActivityError {
+func (m *account) exceeded(run, who string, limit int64) *pipeline.ActivityError {
 	return &pipeline.ActivityError{Code: CodeRunMemory, FailureType: pipeline.UserError,
 		Message: fmt.Sprintf("%s take more memory than the run %s may hold: the limit is %d bytes. "+
 			"Keep less in variables, or raise the setting run-memory.", who, run, limit)}
 }
 
 // set notes what a run holds; 0 when it ends.
-func (m *memory) set(r *runner, held int64) {
+func (m *account) set(r *runner, held int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.total += held - m.held[r]

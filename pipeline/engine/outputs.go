@@ -250,7 +250,11 @@ func (k *keeper) Begin() { k.room.left = k.r.e.memory.run }
 
 func (k *keeper) Keep(e run.Event) run.Event {
 	j := &k.r.journal
+	before := j.frames.encoded
 	ready := j.encodeNow(e)
+	if j.frames.encoded-before+k.r.e.memory.run-k.room.left > largeFrom {
+		k.r.large = true
+	}
 	j.kept = append(j.kept, ready)
 	return ready.event
 }

@@ -49,6 +49,7 @@ func (f *frames) shrink(v value.Value, secure bool, out *[]payload) (small value
 // put gives the value a payload: the one it has if it has been written before.
 func (f *frames) put(v value.Value, refs []ref, secure bool, out *[]payload) uint64 {
 	b := encodePayload(v, appendRefs(nil, 0, refs))
+	f.encoded += int64(len(b))
 	key := payloadKey(b, secure)
 	if n, ok := f.known[key]; ok {
 		return n

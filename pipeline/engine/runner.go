@@ -86,6 +86,8 @@ type runner struct {
 	timers    timers
 	executing map[attempt]func() // cancels the attempt
 	spare     []message
+	large     bool        // the last turn with decisions decided something large
+	release   []func()    // what outcomes of the turn hold until it is durable
 	counted   int         // activity runs that are over and counted by the engine
 	base      PipelineRun // what never changes of the run's record
 }
@@ -260,6 +262,9 @@ func (r *runner) admit() bool {
 
 // onOutcome takes the answer of an attempt.
 func (r *runner) onOutcome(o outcome, now time.Time) {
+	if f := o.result.Release; f != nil {
+		r.release = append(r.release, f)
+	}
 	if cancel := r.executing[o.attempt]; cancel != nil {
 		cancel()
 		delete(r.executing, o.attempt)
@@ -340,8 +345,14 @@ func (r *runner) decide(now time.Time) (acts []run.Event) {
 	if r.stopping || r.queued {
 		return nil
 	}
+	if r.large {
+		if free, err := r.e.memory.large.Take(r.e.executing, largeDecision); err == nil {
+			r.release = append(r.release, free)
+		}
+		r.large = false
+	}
 	for range decisionsPerTurn {
-		if r.journal.turn >= turnBytes {
+		if r.journal.turn >= turnBytes || r.large {
 			break
 		}
 		e, left := r.step(now)
@@ -440,6 +451,7 @@ func (r *runner) commitTurn(acts []run.Event, folded bool) {
 		r.first = nil
 	}
 	r.journal.sync()
+	r.let()
 	r.count()
 	r.view.Store(view)
 	if r.broken != nil {
@@ -494,9 +506,19 @@ func (r *runner) leave() {
 		Outcome: r.outcome()})
 }
 
+// let gives back what outcomes hold.
+func (r *runner) let() {
+	for _, f := range r.release {
+		f()
+	}
+	clear(r.release)
+	r.release = r.release[:0]
+}
+
 // abandon lets go of what still works for the run.
 func (r *runner) abandon() {
 	r.cancelUnwanted(true)
 	r.timers.stop()
+	r.let()
 	r.mail.close()
 }
