@@ -141,8 +141,11 @@ func (x *retainer) factory(ctx context.Context, held Tally, now time.Time) error
 	for more, kept := true, false; more && ctx.Err() == nil; {
 		began := x.e.o.Clock.Now()
 		runs, err := x.e.oldest(l)
-		if err != nil || len(runs) == 0 {
+		if err != nil {
 			return err
+		}
+		if len(runs) == 0 {
+			break
 		}
 		var ids []string
 		ids, more = keep.due(&c, runs)
@@ -164,6 +167,8 @@ func (x *retainer) factory(ctx context.Context, held Tally, now time.Time) error
 		}
 		x.pause(ctx, min(max(sweepPause, x.e.o.Clock.Now().Sub(began)), sweepSoon))
 	}
+	// What has only just ended goes a moment later, also if no other run ends.
+	x.grown(x.e.tallies.of(held.Factory))
 	return nil
 }
 

@@ -134,7 +134,7 @@ func TestRetentionSize(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		w.runs("last")
 		time.Sleep(5 * time.Second)
-		w.wantLeft("one too many", "r02 r03 r04 r05 r06 r07 r08 r09 r10 r11 r12 r13 r14 r15 last")
+		w.wantLeft("when they had ended for a while", "r01 r02 r03 r04 r05 r06 r07 r08 r09 r10 r11 r12 r13 r14 r15 last")
 		w.engine.Stop(0)
 	})
 }
