@@ -20,7 +20,7 @@ const (
 	catchUp = 60
 	// reclaimAfter is how many deleted bytes are worth a look for space that the
 	// history can give back to the disk.
-	reclaimAfter = 64 << 20
+	reclaimAfter = 16 << 20
 )
 
 // A retainer deletes what an engine's retention no longer keeps. Its fields belong to
