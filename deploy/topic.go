@@ -66,6 +66,10 @@ func (f *configFile) rule(o *read.Members) (string, Rule) {
 		!strings.EqualFold(kind, map[bool]string{false: "Sql", true: "Correlation"}[isCorrelation]) {
 		props.Fail("FilterType", "%q is not Sql with a SqlFilter or Correlation with a CorrelationFilter", kind)
 	}
+	if len(f.diags) == before && !isCorrelation && r.Options.Filter.Expression == "" {
+		// What asks for a filter must never let everything through.
+		props.Fail("SqlFilter", "must have an expression in SqlExpression: a rule needs a filter (1=1 lets everything through)")
+	}
 	if len(f.diags) == before {
 		if err := r.Options.Validate(); err != nil {
 			o.Fail("Properties", "%v", err)

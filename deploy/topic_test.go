@@ -41,12 +41,18 @@ func TestTopicMistakes(t *testing.T) {
 			{"Name":"S","Rules":[
 				{"Name":"r","Properties":{"FilterType":"Sql","SqlFilter":{"SqlExpression":"amount >"}}},
 				{"Name":"q","Properties":{"FilterType":"Correlation","SqlFilter":{"SqlExpression":"1=1"}}},
+				{"Name":"o1","Properties":{"FilterType":"Sql"}},
+				{"Name":"o2","Properties":{"FilterType":"Sql","SqlFilter":null}},
+				{"Name":"o3","Properties":{"FilterType":"Sql","SqlFilter":{}}},
+				{"Name":"o4","Properties":{"SqlFilter":{"SqlExpression":""}}},
+				{"Name":"o5"},
 				{"Name":"p","Properties":{"Filter":{}}}]}]}]}]}}`)}}, "f", true)
 	text := diags.Error()
 	for _, want := range []string{
 		"$.UserConfig.Namespaces[0].Topics[0].Name",
 		"Subscriptions[0].Properties.RequiresSession", "Subscriptions[1].Name",
-		"Rules[0].Properties.SqlFilter", "Rules[1].Properties.FilterType", "Rules[2].Properties.Filter",
+		"Rules[0].Properties.SqlFilter", "Rules[1].Properties.FilterType", "Rules[7].Properties.Filter",
+		"Rules[2].Properties.SqlFilter", "Rules[3].Properties.SqlFilter", "Rules[4].Properties.SqlFilter", "Rules[5].Properties.SqlFilter", "Rules[6].Properties.SqlFilter",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("diagnostics lack %s:\n%s", want, text)

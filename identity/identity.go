@@ -203,20 +203,20 @@ func (i *Identities) Manages(resource string) bool {
 	return err == nil && h.Manages(strings.TrimSuffix(resource, "/.default"))
 }
 
-// ServeHTTP serves the endpoints at which clients log in, and 404 for every other
-// path.
-func (i *Identities) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h, err := i.handler()
-	if err != nil {
-		i.o.Logger.Error("the identity endpoints can't be opened", "err", err)
-		http.Error(w, "the identity endpoints can't be opened; the log says why", http.StatusInternalServerError)
-		return
-	}
-	if !h.Serves(r) {
-		http.NotFound(w, r)
-		return
-	}
-	h.ServeHTTP(w, r)
+// Or serves the endpoints at which clients log in, and leaves every other path to next.
+func (i *Identities) Or(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, err := i.handler()
+		switch {
+		case err != nil:
+			i.o.Logger.Error("the identity endpoints can't be opened", "err", err)
+			http.Error(w, "the identity endpoints can't be opened; the log says why", http.StatusInternalServerError)
+		case h.Serves(r):
+			h.ServeHTTP(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
 }
 
 // keys keeps the issuer's key, sealed, an [issuer.KeyStore].

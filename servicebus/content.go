@@ -38,11 +38,18 @@ const (
 // none. Errors wrap errMessage or are faults.
 func decodeContent(payload []byte, now time.Time, newID func() encoding.UUID) (broker.Content, error) {
 	m, err := frames.ParseMessage(payload)
+	if id, ok := errors.AsType[*frames.MessageIDError](err); ok {
+		return broker.Content{}, &fault{frames.ErrDecodeError, 400, systemType(id.Value)}
+	}
 	if err != nil {
 		return broker.Content{}, fmt.Errorf("%w: %w", errMessage, err)
 	}
-	if _, err := m.ApplicationProperties(); err != nil {
+	properties, err := m.ApplicationProperties()
+	if err != nil {
 		return broker.Content{}, fmt.Errorf("%w: application properties: %w", errMessage, err)
+	}
+	if err := checkHeaders(m, properties); err != nil {
+		return broker.Content{}, err
 	}
 	c := broker.Content{Sections: payload, TimeToLive: timeToLive(m, now), Encoding: ruleEncoding{}}
 	var sessionSet bool
@@ -72,7 +79,7 @@ func decodeContent(payload []byte, now time.Time, newID func() encoding.UUID) (b
 			return broker.Content{}, &fault{frames.ErrNotAllowed, 400,
 				annScheduledEnqueueTime + " must be a timestamp."}
 		case at.After(now):
-			return broker.Content{}, notImplemented("Scheduled messages (" + annScheduledEnqueueTime + ") are")
+			return broker.Content{}, refused("Scheduled messages (" + annScheduledEnqueueTime + ") are")
 		}
 	}
 	return c, nil

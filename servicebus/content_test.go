@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,9 +129,13 @@ func TestDecodeContentRefuses(t *testing.T) {
 		want    encoding.Symbol
 	}{
 		{"garbage", []byte{1, 2, 3}, condArgumentError},
-		{"scheduled for the future", sentMessage{annotations: mapOf(scheduled, testNow.Add(time.Millisecond))}.encode(t), frames.ErrNotImplemented},
+		{"scheduled for the future", sentMessage{annotations: mapOf(scheduled, testNow.Add(time.Millisecond))}.encode(t), frames.ErrNotAllowed},
 		{"scheduled null", sentMessage{annotations: mapOf(scheduled, nil)}.encode(t), frames.ErrNotAllowed},
 		{"scheduled text", sentMessage{annotations: mapOf(scheduled, "soon")}.encode(t), frames.ErrNotAllowed},
+		{"message id of a type that it can't have", []byte{0x00, 0x53, 0x73, 0xc0, 0x0a, 0x01, 0x82, 0x3f, 0xf2, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66}, frames.ErrDecodeError},
+		{"property above 32 KB", sentMessage{application: mapOf("trace", strings.Repeat("x", 32<<10))}.encode(t), frames.ErrNotAllowed},
+		{"properties above 64 KB", sentMessage{application: mapOf("a", strings.Repeat("x", 30000), "b", strings.Repeat("x", 30000), "c", strings.Repeat("x", 6000))}.encode(t), frames.ErrNotAllowed},
+		{"message id above 128 characters", sentMessage{properties: &frames.Properties{MessageID: strings.Repeat("m", 129)}}.encode(t), frames.ErrNotAllowed},
 		{"partition key number", sentMessage{annotations: mapOf(encoding.Symbol("x-opt-partition-key"), int32(1))}.encode(t), condArgumentError},
 		{"partition key and session differ", sentMessage{annotations: mapOf(encoding.Symbol("x-opt-partition-key"), "a"), properties: &frames.Properties{GroupID: frames.Some("b")}}.encode(t), frames.ErrNotAllowed},
 	}

@@ -62,7 +62,7 @@ var faults = []struct {
 	{broker.ErrMessageTooLarge, frames.ErrMessageSizeExceeded, 403, ""},
 	{broker.ErrInvalidArgument, condArgumentError, 400, ""},
 	{broker.ErrNotAllowed, frames.ErrNotAllowed, 400, ""},
-	{broker.ErrNotSupported, frames.ErrNotImplemented, 501, ""},
+	{broker.ErrNotSupported, frames.ErrNotAllowed, 501, ""},
 	// A condition that every client takes as final: trying again reads the same.
 	{broker.ErrDamaged, frames.ErrNotAllowed, 500, ""},
 	{commit.ErrFull, frames.ErrResourceLimitExceeded, 403, ""}, // as a full entity: final for every library
@@ -106,4 +106,11 @@ func faultOf(err error) *fault {
 // it: "Message sessions", "Operation com.microsoft:…".
 func notImplemented(what string) *fault {
 	return &fault{frames.ErrNotImplemented, 501, what + " not supported by this server."}
+}
+
+// refused is the same for what a client asks of a link or with a message: with a
+// condition that every client takes as final, where amqp:not-implemented is tried again
+// for the best part of a minute.
+func refused(what string) *fault {
+	return &fault{frames.ErrNotAllowed, 501, what + " not supported by this server."}
 }

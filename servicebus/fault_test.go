@@ -83,7 +83,7 @@ func TestFaultsWalksEveryError(t *testing.T) {
 
 // statuses is the table of [SB-AMQP 9.2].
 var statuses = map[encoding.Symbol][]int32{
-	condArgumentError: {400}, condArgumentOutOfRange: {400}, frames.ErrNotAllowed: {400, 500}, condEntityDisabled: {400},
+	condArgumentError: {400}, condArgumentOutOfRange: {400}, frames.ErrNotAllowed: {400, 500, 501}, condEntityDisabled: {400},
 	frames.ErrUnauthorizedAccess:    {401},
 	frames.ErrResourceLimitExceeded: {403}, frames.ErrMessageSizeExceeded: {403},
 	frames.ErrNotFound: {404}, condMessageNotFound: {404},

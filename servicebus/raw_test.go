@@ -312,12 +312,12 @@ func TestAttachRefuses(t *testing.T) {
 		{"disabled topic", sender("offtopic", nil), "com.microsoft:entity-disabled", "disabled"},
 		{"disabled, receiver", receiver("off", nil), "com.microsoft:entity-disabled", "disabled"},
 		{"disabled, sender", sender("off", nil), "com.microsoft:entity-disabled", "disabled"},
-		{"session filter", receiver("q", &amqp.ReceiverOptions{Filters: []amqp.LinkFilter{amqp.NewLinkFilter("com.microsoft:session-filter", 0x137000000C, "s")}}), "amqp:not-implemented", "A sessionful message receiver cannot be created on an entity that does not require sessions."},
-		{"selector", receiver("q", &amqp.ReceiverOptions{Filters: []amqp.LinkFilter{amqp.NewSelectorFilter("a = 1")}}), "amqp:not-implemented", "apache.org:selector-filter:string"},
+		{"session filter", receiver("q", &amqp.ReceiverOptions{Filters: []amqp.LinkFilter{amqp.NewLinkFilter("com.microsoft:session-filter", 0x137000000C, "s")}}), "amqp:not-allowed", "A sessionful message receiver cannot be created on an entity that does not require sessions."},
+		{"selector", receiver("q", &amqp.ReceiverOptions{Filters: []amqp.LinkFilter{amqp.NewSelectorFilter("a = 1")}}), "amqp:not-allowed", "apache.org:selector-filter:string"},
 		{"send to the dead-letter queue", sender("q/$DeadLetterQueue", nil), "amqp:not-allowed", "dead-letter"},
-		{"transfer dead-letter queue", receiver("q/$Transfer/$DeadLetterQueue", nil), "amqp:not-implemented", "transfer dead-letter queue"},
-		{"send-via", sender("q", &amqp.SenderOptions{Properties: map[string]any{"com.microsoft:transfer-destination-address": "other"}}), "amqp:not-implemented", "com.microsoft:transfer-destination-address"},
-		{"dynamic source", receiver("", &amqp.ReceiverOptions{DynamicAddress: true}), "amqp:not-implemented", "dynamic"},
+		{"transfer dead-letter queue", receiver("q/$Transfer/$DeadLetterQueue", nil), "amqp:not-allowed", "transfer dead-letter queue"},
+		{"send-via", sender("q", &amqp.SenderOptions{Properties: map[string]any{"com.microsoft:transfer-destination-address": "other"}}), "amqp:not-allowed", "com.microsoft:transfer-destination-address"},
+		{"dynamic source", receiver("", &amqp.ReceiverOptions{DynamicAddress: true}), "amqp:not-allowed", "dynamic"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) { wantCondition(t, tt.err, tt.condition, tt.text) })
@@ -366,7 +366,7 @@ func TestMessageFormatRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = sender.Send(testContext(t), &amqp.Message{Format: 7, Data: [][]byte{{1}}}, nil)
-	wantCondition(t, err, "amqp:not-implemented", "0x00000007")
+	wantCondition(t, err, "amqp:not-allowed", "0x00000007")
 	err = sender.Send(testContext(t), &amqp.Message{Format: 0x80013700, Data: [][]byte{{1}}}, nil)
 	wantCondition(t, err, "com.microsoft:argument-error", "")
 	if err := sender.Send(testContext(t), amqp.NewMessage([]byte("m")), nil); err != nil {

@@ -180,16 +180,23 @@ func (a arguments) child(name string) (m arguments, ok bool, err error) {
 
 // rule reads a rule description [SB-AMQP 9.4].
 func (a arguments) rule() (o broker.RuleOptions, err error) {
+	filtered := false
 	for _, p := range a.Pairs {
 		switch name, _ := keyText(p.Key); {
-		case p.Value == nil, name == "sql-filter", name == "correlation-filter", name == "sql-rule-action":
+		case p.Value == nil, name == "sql-rule-action":
+		case name == "rule-name": // Java and .NET say it here too
+		case name == "sql-filter", name == "correlation-filter":
+			filtered = true
 		case name == "true-filter":
-			o.Filter.Type = filter.TrueType
+			o.Filter.Type, filtered = filter.TrueType, true
 		case name == "false-filter":
-			o.Filter.Type = filter.FalseType
+			o.Filter.Type, filtered = filter.FalseType, true
 		default:
 			return o, badArgument("A rule with '%.80s' is not known.", name)
 		}
+	}
+	if !filtered {
+		return o, badArgument("A rule must have a filter.")
 	}
 	if o.Filter.Expression, err = a.expression("sql-filter"); err != nil {
 		return o, err

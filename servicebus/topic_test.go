@@ -127,14 +127,14 @@ func TestTopic(t *testing.T) {
 func TestFilterException(t *testing.T) {
 	s := newServer(t)
 	s.topic("t", broker.TopicOptions{}, "all")
-	s.subscription("t", "strict", broker.SubscriptionOptions{}, sql("sys.ReplyTo = 'x'"))
+	s.subscription("t", "strict", broker.SubscriptionOptions{}, sql("1 / sys.DeliveryCount = 1"))
 	s.send("t", "m")
 	c := s.client()
 	if m := receive(t, s.subscriptionReceiver(c, "t", "all", nil), 1)[0]; m.MessageID != "m" {
 		t.Errorf("got %q, want m", m.MessageID)
 	}
 	d := receive(t, s.subscriptionReceiver(c, "t", "strict", &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter}), 1)[0]
-	if *d.DeadLetterReason != "FilterException" || *d.DeadLetterErrorDescription != "Rule '$Default': evaluation failed: the message has no system property ReplyTo" {
+	if *d.DeadLetterReason != "FilterException" || *d.DeadLetterErrorDescription != "Rule '$Default': evaluation failed: division by zero" {
 		t.Errorf("dead-lettered because of %q, %q", *d.DeadLetterReason, *d.DeadLetterErrorDescription)
 	}
 }
@@ -203,7 +203,10 @@ func TestRuleOperations(t *testing.T) {
 	want("sql", add("sql", kv{"sql-filter": kv{"expression": "a = 1"}, "correlation-filter": nil, "sql-rule-action": kv{"expression": "SET b = 2"}}), 200, "")
 	want("correlation", add("corr", kv{"correlation-filter": kv{"correlation-id": "c", "label": "l", "to": nil, "properties": kv{"n": int32(5), "s": "x"}}, "sql-rule-action": nil}), 200, "")
 	want("true", add("true", kv{"sql-filter": kv{"expression": "1=1"}}), 200, "")
-	want("empty", add("empty", kv{}), 200, "")
+	want("empty", add("empty", kv{}), 400, "com.microsoft:argument-error")
+	// Java and .NET put the name into the description too.
+	want("name inside, false", add("false", kv{"rule-name": "false", "false-filter": kv{}}), 200, "")
+	want("name inside, true", add("named", kv{"rule-name": "named", "true-filter": kv{}, "sql-rule-action": kv{"expression": "SET b = 2"}}), 200, "")
 	want("twice", add("SQL", kv{"sql-filter": kv{"expression": "a = 1"}}), 409, "com.microsoft:entity-already-exists")
 	want("bad SQL", add("bad", kv{"sql-filter": kv{"expression": "a ="}}), 400, "com.microsoft:argument-error")
 	want("no expression", add("bad", kv{"sql-filter": kv{}}), 400, "com.microsoft:argument-error")
@@ -233,7 +236,8 @@ func TestRuleOperations(t *testing.T) {
 		"$Default: 1370000007 [], 13700000005 []",
 		"sql: 1370000006 [a = 1 20], 13700000006 [SET b = 2 20]",
 		"corr: 1370000009 [c <nil> <nil> <nil> l <nil> <nil> <nil> map[n:5 s:x]], 13700000005 []",
-		"empty: 1370000007 [], 13700000005 []",
+		"false: 1370000008 [], 13700000005 []",
+		"named: 1370000007 [], 13700000006 [SET b = 2 20]",
 	}
 	if !slices.Equal(got, wantRules) {
 		t.Errorf("rules are\n%v, want\n%v", got, wantRules)
@@ -242,7 +246,7 @@ func TestRuleOperations(t *testing.T) {
 	if n := len(page.Value.(map[string]any)["rules"].([]any)); n != 2 {
 		t.Errorf("a page has %d rules, want 2", n)
 	}
-	want("beyond", call("enumerate-rules", kv{"top": int32(10), "skip": int32(4)}), 204, "")
+	want("beyond", call("enumerate-rules", kv{"top": int32(10), "skip": int32(5)}), 204, "")
 	want("negative", call("enumerate-rules", kv{"top": int32(-1), "skip": int32(0)}), 400, "com.microsoft:argument-out-of-range")
 	want("without top", call("enumerate-rules", kv{}), 400, "com.microsoft:argument-error")
 

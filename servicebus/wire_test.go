@@ -280,8 +280,8 @@ func TestTransactionsRefused(t *testing.T) {
 	if a := wantFrame[*frames.Attach](w); a.Target != nil || a.Source != nil {
 		t.Errorf("attach is answered with %+v, want null termini", a)
 	}
-	if d := wantFrame[*frames.Detach](w); !d.Closed || d.Error == nil || d.Error.Condition != "amqp:not-implemented" {
-		t.Errorf("detach %+v, want amqp:not-implemented", d)
+	if d := wantFrame[*frames.Detach](w); !d.Closed || d.Error == nil || d.Error.Condition != "amqp:not-allowed" {
+		t.Errorf("detach %+v, want amqp:not-allowed", d)
 	}
 	w.send(frames.TypeAMQP, &frames.Detach{Handle: 2, Closed: true}, nil)
 
@@ -289,8 +289,8 @@ func TestTransactionsRefused(t *testing.T) {
 	w.send(frames.TypeAMQP, &frames.Transfer{DeliveryID: frames.Some(uint32(0)), DeliveryTag: []byte{1}, State: frames.TransactionalState{TxnID: []byte("t")}}, frames.AppendData(nil, []byte("x")))
 	refused := func(d *frames.Disposition) {
 		t.Helper()
-		if r, ok := d.State.(frames.Rejected); !ok || r.Error == nil || r.Error.Condition != "amqp:not-implemented" || !d.Settled {
-			t.Errorf("disposition %+v, want rejected with amqp:not-implemented", d)
+		if r, ok := d.State.(frames.Rejected); !ok || r.Error == nil || r.Error.Condition != "amqp:not-allowed" || !d.Settled {
+			t.Errorf("disposition %+v, want rejected with amqp:not-allowed", d)
 		}
 	}
 	refused(wantFrame[*frames.Disposition](w))

@@ -104,7 +104,7 @@ func (s *System) routes() http.Handler {
 	text := sync.OnceValue(func() http.Handler { return language.NewHandler(language.Options{}) })
 	mux.HandleFunc("/language/", func(w http.ResponseWriter, r *http.Request) { text().ServeHTTP(w, r) })
 	mux.Handle("GET /health", health.Handler(s.engine.Aside, s.broker.Damage))
-	mux.Handle("/", s.identities)
+	mux.Handle("/", s.identities.Or(servicebus.MissingAPI(http.NotFoundHandler())))
 	// The resource manager comes before the mux, which would redirect paths with
 	// empty segments: az sends them.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -62,12 +62,14 @@ const (
 )
 
 // ParseMessage takes an encoded message apart and checks every section. The
-// message keeps parts of b. Sections must stand in their order; a body is one
+// message keeps parts of b. Sections must stand in their order, except the delivery
+// annotations, which a library of Microsoft's writes last; a body is one
 // value, or one or more data or sequence sections, or absent.
 func ParseMessage(b []byte) (*Message, error) {
 	m := &Message{}
 	next := orderHeader
 	var body Code
+	var annotated bool // the delivery annotations have come
 	canonical, bodyStart := true, 0
 	for rest := b; len(rest) > 0; {
 		start := rest
@@ -84,10 +86,12 @@ func ParseMessage(b []byte) (*Message, error) {
 			return nil, sectionError(code, fmt.Errorf("%w: not a section", encoding.ErrMalformed))
 		}
 		again := order == orderBody && code == body && code != CodeValue
-		if order < next && !again {
+		late := order == orderDeliveryAnnotations && order < next && !annotated
+		if order < next && !again && !late {
 			return nil, sectionError(code, fmt.Errorf("%w: out of order", encoding.ErrMalformed))
 		}
-		next = order + 1
+		next = max(next, order+1)
+		annotated = annotated || order == orderDeliveryAnnotations
 		if order == orderBody {
 			if !again {
 				body, bodyStart = code, len(b)-len(start)
@@ -215,9 +219,17 @@ func readMessageID(f *encoding.Fields) any {
 	case uint64, encoding.UUID, []byte, string:
 		return v
 	}
-	f.Fail(fmt.Errorf("%w: %T as a message id", encoding.ErrMalformed, v))
+	f.Fail(&MessageIDError{v})
 	return nil
 }
+
+// A MessageIDError reports a message id or correlation id of a type that it can't have.
+type MessageIDError struct{ Value any }
+
+func (e *MessageIDError) Error() string { return fmt.Sprintf("%T as a message id", e.Value) }
+
+// Unwrap gives errors.Is the meaning.
+func (e *MessageIDError) Unwrap() error { return encoding.ErrMalformed }
 
 // isMap reports whether a value that was checked by Skip is a map.
 func isMap(b []byte) error {

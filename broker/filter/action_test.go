@@ -48,7 +48,7 @@ func TestAction(t *testing.T) {
 		{"SET sys.Label = 'L' + color", "sys.Label=string:Lred"},
 		{"SET sys.Subject = 'x' SET y = sys.Label", "sys.Label=string:x y=string:x"},
 		{"SET sys.Label = NULL", "sys.Label=<nil>:<nil>"},
-		{"SET sys.Label = NULL SET y = sys.Label", "!"},
+		{"SET sys.Label = NULL SET y = sys.Label", "sys.Label=<nil>:<nil> y=<nil>:<nil>"},
 		{"SET sys.SessionId = newid()", "sys.SessionId=string:" + guid.String()},
 		{"SET sys.CorrelationId = 12", "sys.CorrelationId=string:12"},
 		{"SET sys.TimeToLive = '00:01:30'", "sys.TimeToLive=time.Duration:1m30s"},
@@ -59,7 +59,7 @@ func TestAction(t *testing.T) {
 		{"SET sys.ScheduledEnqueueTimeUtc = '2031-05-06T12:00:00Z'", "sys.ScheduledEnqueueTimeUtc=time.Time:2031-05-06 12:00:00 +0000 UTC"},
 		{"SET sys.ScheduledEnqueueTimeUtc = at", "sys.ScheduledEnqueueTimeUtc=time.Time:2031-05-06 12:00:00 +0000 UTC"},
 		{"SET sys.To = raw", "!"},
-		{"SET x = sys.To", "!"}, // a system property that is not there
+		{"SET x = sys.To", "x=<nil>:<nil>"}, // a system property without a value is NULL
 		{"SET x = 1 / 0", "!"},
 		{"SET a = '7'", "a=int64:7"}, // the type that it has
 		{"SET a = 2.0", "a=int64:2"},

@@ -13,10 +13,9 @@
 //
 // # Unknown
 //
-// Logic has three values. A user property that a message does not have is NULL,
-// and whatever is compared with NULL is unknown; so is a comparison of values
+// Logic has three values. A property that a message does not have, of the user or of
+// the system, is NULL, and whatever is compared with NULL is unknown; so is a comparison of values
 // that have no common type, where Azure is not documented. A filter matches only
-// if it is true. Errors of an evaluation are: a system property without value
-// outside of IS NULL and EXISTS, a division by zero, an escape of LIKE that is
-// not one character, a text that grows beyond 64 KiB.
+// if it is true. Errors of an evaluation are: a division by zero, an escape of LIKE
+// that is not one character, a text that grows beyond 64 KiB.
 package filter

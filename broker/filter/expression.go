@@ -69,10 +69,7 @@ func (e property) look(c *Context) (v Value, ok bool, err error) {
 }
 
 func (e property) value(c *Context) (Value, error) {
-	v, ok, err := e.look(c)
-	if err == nil && !ok && e.system != 0 {
-		return nil, evaluation("the message has no system property %s", e.system)
-	}
+	v, _, err := e.look(c)
 	return v, err
 }
 
