@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"switchyard/expr"
@@ -12,7 +13,7 @@ import (
 )
 
 // large are values of some megabytes, what the functions of slowest take.
-var large = func() map[string]value.Value {
+var large = sync.OnceValue(func() map[string]value.Value {
 	const size = 2 << 20
 	text := strings.Repeat("aä ", size/4)
 	ints, texts, numbers := make(value.Array, size/16), make(value.Array, size/16), make(value.Array, size/16)
@@ -31,7 +32,7 @@ var large = func() map[string]value.Value {
 		"xml":     "<r>" + strings.Repeat("<a b='c'>x</a>", size/64) + "</r>",
 		"tree":    value.NewObject(value.Member{Name: "r", Value: value.NewObject(value.Member{Name: "a", Value: texts})}),
 	}
-}()
+})
 
 // slowest has, for each function whose work grows with its data, a call that
 // takes long. The others return at once: they read a name, a number, a date or a
@@ -88,7 +89,7 @@ var slowest = map[string][]string{
 }
 
 func largeContext(b *expr.Budget) *expr.Context {
-	return &expr.Context{Budget: b, Variables: func(name string) (value.Value, bool) { v, ok := large[name]; return v, ok }}
+	return &expr.Context{Budget: b, Variables: func(name string) (value.Value, bool) { v, ok := large()[name]; return v, ok }}
 }
 
 func expressionOf(text string) string {
