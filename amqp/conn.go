@@ -46,6 +46,7 @@ type Conn struct {
 	links    int                 // including those whose detach is awaited
 	buffered uint64              // bytes that sessions, links and unfinished deliveries take
 	queued   uint64              // bytes of deliveries that wait in the queues of sessions
+	largest  uint64              // max-message-size that was announced
 	spare    partial             // for the next delivery of several frames
 	proven   bool                // the client has proved who it is
 
@@ -170,12 +171,16 @@ func (c *Conn) release(err *frames.Error) {
 // fail closes the connection because the peer broke the protocol.
 func (c *Conn) fail(err *frames.Error) { c.Close(err) }
 
+// messageRoom is what a connection may make us keep beside one message of the largest
+// size that one of its links takes.
+const messageRoom = 8 << 20
+
 // Proven lifts the bounds of [Options.Unproven].
 func (c *Conn) Proven() { c.proven = true }
 
 func (c *Conn) maxBuffered() uint64 {
 	if c.proven {
-		return c.o.MaxBuffered
+		return max(c.o.MaxBuffered, c.largest+messageRoom)
 	}
 	return c.o.Unproven.MaxBuffered
 }

@@ -104,7 +104,7 @@ func (l *Link) Credit() uint32 { return l.credit }
 type AcceptOptions struct {
 	Source         *frames.Source    // nil: the client's, echoed
 	Target         frames.TargetLike // nil: the client's, echoed
-	MaxMessageSize uint64            // receiving links: announced and enforced; 0: the connection's bound
+	MaxMessageSize uint64            // receiving links: announced and enforced; 0: that of [Options]
 	Properties     *encoding.Map
 	// OfferedCapabilities of the answer.
 	OfferedCapabilities []encoding.Symbol
@@ -137,10 +137,10 @@ func (l *Link) Accept(o AcceptOptions) {
 	if l.role == RoleSender {
 		answer.InitialDeliveryCount = frames.Some(uint32(0))
 	} else {
-		l.maxMessage = c.o.MaxMessageSize
-		if o.MaxMessageSize > 0 {
-			l.maxMessage = min(o.MaxMessageSize, l.maxMessage)
+		if l.maxMessage = o.MaxMessageSize; l.maxMessage == 0 {
+			l.maxMessage = c.o.MaxMessageSize
 		}
+		c.largest = max(c.largest, l.maxMessage)
 		answer.MaxMessageSize = l.maxMessage
 	}
 	l.state = attached

@@ -25,12 +25,12 @@ type Options struct {
 	// Window is the incoming window of every session, in transfer frames. Default
 	// 5000.
 	Window uint32
-	// MaxMessageSize bounds every delivery that is assembled, in bytes, whatever a
-	// link allows. Default 1 MiB + 64 KiB.
+	// MaxMessageSize bounds the deliveries of links whose owner names no bound, in
+	// bytes. Default 1 MiB + 64 KiB.
 	MaxMessageSize uint64
 	// MaxBuffered bounds the bytes that the peer can make the connection keep:
 	// unfinished deliveries and attaches. The connection is closed beyond it.
-	// Default 64 MiB.
+	// Default 64 MiB; more where a link takes a message of that size.
 	MaxBuffered uint64
 	// Unproven bounds a connection until [Conn.Proven]. Zero values: the bounds above.
 	Unproven Unproven

@@ -16,6 +16,7 @@ type Incoming struct {
 	State   frames.State
 
 	link    *Link
+	size    uint64 // of the payload so far, kept or not
 	id      uint32
 	settled bool // by either end, or forgotten with the link
 	tag     [32]byte
@@ -113,9 +114,8 @@ func (l *Link) transferIn(t *frames.Transfer, payload []byte) {
 	if t.State != nil {
 		d.State = t.State
 	}
-	size := uint64(l.partial.size + len(payload))
-	if size > l.maxMessage {
-		l.fail(frames.ErrMessageSizeExceeded, "The message exceeds the maximum of %d bytes.", l.maxMessage)
+	if d.size += uint64(len(payload)); d.size > l.maxMessage {
+		l.tooLarge(t.More)
 		return
 	}
 	if t.More {
@@ -131,6 +131,28 @@ func (l *Link) transferIn(t *frames.Transfer, payload []byte) {
 		return
 	}
 	l.complete(payload)
+}
+
+// tooLarge keeps nothing of a delivery that exceeds the link's maximum and, when its
+// last frame has come, rejects it: the link lives on [SB-AMQP 3.3]. The owner does not
+// hear of it. A client that wants no answer learns of it by a detach.
+func (l *Link) tooLarge(more bool) {
+	d := l.current
+	l.session.conn.buffered -= l.partial.bytes()
+	l.partial = partial{}
+	if more && !d.Settled {
+		return
+	}
+	err := &frames.Error{Condition: frames.ErrMessageSizeExceeded, Description: fmt.Sprintf(
+		"The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.",
+		d.id, d.size, l.maxMessage)}
+	if d.Settled {
+		l.Detach(err)
+		return
+	}
+	l.current = nil
+	l.session.settle(RoleReceiver, d.id, frames.Rejected{Error: err})
+	l.AddCredit(1)
 }
 
 // begin starts a delivery with its first frame.

@@ -161,18 +161,35 @@ func TestReceiveLimits(t *testing.T) {
 		p.send(0, transfer(0, 0), make([]byte, 10)...)
 		p.send(0, more(0, 1), make([]byte, 10)...)
 		p.trace = nil
-		p.send(0, &frames.Transfer{Handle: 0}, 'x')
-		p.expect("! detached s amqp:link:message-size-exceeded\n< 0 detach handle=0 closed amqp:link:message-size-exceeded")
+		p.send(0, &frames.Transfer{Handle: 0, More: true}, make([]byte, 1000)...)
+		if n := p.links[0].partial.bytes(); n != 0 {
+			t.Errorf("%d bytes are kept of a message that is too large", n)
+		}
+		p.send(0, &frames.Transfer{Handle: 0}, 'x') // rejected at its end, with its credit; the link goes on
+		if e := p.links[0].partial; e.size != 0 || p.c.buffered != sessionCost+p.links[0].cost {
+			t.Errorf("%d bytes are counted after the rejection", p.c.buffered)
+		}
+		p.send(0, transfer(0, 2), make([]byte, 10)...)
+		settled := more(0, 3)
+		settled.Settled = true
+		p.send(0, settled, make([]byte, 11)...) // nobody waits for an answer
+		p.expect(`
+			< 0 disposition receiver 1..1 settled rejected amqp:link:message-size-exceeded
+			< 0 flow next-in=4 in=5000 next-out=1 out=5000 handle=0 dc=2 credit=8
+			! delivered s id=2 tag="t" format=0x0 settled=false state=none payload="\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+			! detached s amqp:link:message-size-exceeded
+			< 0 detach handle=0 closed amqp:link:message-size-exceeded
+		`)
 	})
 	t.Run("message size of the connection", func(t *testing.T) {
 		p := openPeer(t, Options{MaxMessageSize: 10})
-		p.attach(0, clientSender("s", 0), nil).Accept(AcceptOptions{Credit: 9, MaxMessageSize: 1 << 30})
+		p.attach(0, clientSender("s", 0), nil).Accept(AcceptOptions{Credit: 9})
 		p.send(0, transfer(0, 0), make([]byte, 11)...)
 		p.expect(`
 			! attached s as receiver
-			! detached s amqp:link:message-size-exceeded
 			< 0 attach s handle=0 receiver snd=2 rcv=0 source=here target=q max=10
-			< 0 detach handle=0 closed amqp:link:message-size-exceeded
+			< 0 disposition receiver 0..0 settled rejected amqp:link:message-size-exceeded
+			< 0 flow next-in=1 in=5000 next-out=1 out=5000 handle=0 dc=1 credit=9
 		`)
 	})
 	t.Run("unfinished deliveries", func(t *testing.T) {

@@ -14,9 +14,12 @@ const maxConnections = 5000
 
 // Parts of the memory limit that connections may make the process keep, as divisors.
 const (
-	provenPart   = 8
+	provenPart   = 8 // and, if that is less, one largest message, unless it is a third
 	unprovenPart = 32
 )
+
+// largestMessage is the largest message of Premium, 100 MiB, and what comes with it.
+const largestMessage = 108 << 20
 
 // Shared is what the connections of all ports share: how much of what clients have
 // begun, and do not take, is kept, and how many there are.
@@ -29,7 +32,8 @@ type Shared struct {
 
 // NewShared returns the bounds that follow from the process's memory limit.
 func NewShared() *Shared {
-	return &Shared{proven: held.OfMemory(provenPart), unproven: held.OfMemory(unprovenPart), conns: map[string]int{}}
+	proven := max(held.OfMemory(provenPart).Limit(), min(largestMessage, held.OfMemory(3).Limit()))
+	return &Shared{proven: held.New(proven), unproven: held.OfMemory(unprovenPart), conns: map[string]int{}}
 }
 
 // enter counts a connection to a namespace. The fault has the service's words.
