@@ -10,8 +10,10 @@ import (
 	"time"
 )
 
+var ones = strings.Repeat("1", 210)
+
 // text17MB is a text of 17 MB that differs with i.
-const text17MB = `@concat(string(%s),replace(string(range(1,100000)),'1','11111111111111111111111111'))`
+var text17MB = `@concat(string(%s),replace(string(range(1,100000)),'1','` + ones + `'))`
 
 // memoryAttacks are runs that would hold more than the process may. Each must end, with
 // a result or a failure that has one of the codes.
@@ -31,9 +33,9 @@ func memoryAttacks(url string) map[string]string {
 	variables := `,"variables":{"a":{"type":"Array"},"s":{"type":"String"},"t":{"type":"String","defaultValue":"0123456789"}}`
 	pipeline := func(activities string) string { return `{"activities":[` + activities + `]` + variables + `}` }
 	return map[string]string{
-		"append": pipeline(loop("@range(1,60)", `"isSequential":true,`,
+		"append": pipeline(loop("@range(1,200)", `"isSequential":true,`,
 			`{"name":"A","type":"AppendVariable","typeProperties":{"variableName":"a","value":"`+large+`"}}`)),
-		"set": pipeline(loop("@range(1,60)", `"batchCount":50,`, set("S", "", "s", large))),
+		"set": pipeline(loop("@range(1,200)", `"batchCount":50,`, set("S", "", "s", large))),
 		"double": pipeline(`{"name":"U","type":"Until","typeProperties":{"expression":"@greater(length(variables('t')),60000000)","timeout":"00:01:00","activities":[` +
 			set("S", "", "s", "@concat(variables('t'),variables('t'))") + `,` + set("T", "S", "t", "@concat(variables('s'),variables('s'))") + `]}}`),
 		"web": pipeline(loop("@range(1,1000)", `"batchCount":50,`, web)),

@@ -65,9 +65,10 @@ func (n *node) arm(e armer) {
 	}
 }
 
-// timer returns the kind of timer that runs for the node, 0 if none does.
+// timer returns the kind of timer that runs for the node, 0 if none does. That of an
+// Until runs between its iterations too: a turn may end there, and the timer be due.
 func (n *node) timer() TimerKind {
-	if n.phase == backoff || n.phase == running {
+	if n.phase == backoff || n.phase == running || n.phase == ending && n.armed == TimerUntil {
 		return n.armed
 	}
 	return 0
