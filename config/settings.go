@@ -8,6 +8,8 @@ import (
 // Settings is the table of everything that can be set.
 var Settings = []Setting{
 	{Name: "data", Default: ".switchyard", Usage: "data directory; created if it does not exist; one with other files in it is refused"},
+	{Name: "accept-data-loss", Kind: Bool, Default: "false",
+		Usage: "start although acknowledged writes are lost because the write-ahead log is damaged; what is left of it is kept in damaged/"},
 	{Name: "ephemeral", Kind: Bool, Default: "false",
 		Usage: "keep everything in memory and forget it at the end"},
 	{Name: "amqp-address", Default: "127.0.0.1:5672",

@@ -28,6 +28,7 @@ var chunkHeader = [...]int{7, 11, 19}
 
 type chunk struct {
 	size   int    // with the header
+	header int    // of it
 	synced uint64 // 0 if the type has none
 }
 
@@ -43,6 +44,7 @@ func parseChunk(b []byte, log uint32) (c chunk, ok bool) {
 		return c, false
 	}
 	header := chunkHeader[kind/4]
+	c.header = header
 	c.size = header + int(binary.LittleEndian.Uint16(b[4:]))
 	if c.size > len(b) {
 		return c, false

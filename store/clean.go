@@ -161,34 +161,15 @@ func (d directory) manifest() (name string, err error) {
 	return name, nil
 }
 
-// checkLogs reads manifest and write-ahead logs as the database will, after a
-// stop that was not clean.
-func (d directory) checkLogs(manifest string) error {
-	db := d.database()
-	names, err := d.fs.List(db.path)
+// checkManifest reads the manifest as the database will, after a stop that was not
+// clean.
+func (d directory) checkManifest(name string) error {
+	b, err := d.database().read(name)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		number, isWAL := strings.CutSuffix(name, ".log")
-		if name != manifest && !isWAL {
-			continue
-		}
-		b, err := db.read(name)
-		if err != nil {
-			return err
-		}
-		if isWAL {
-			n, err := strconv.ParseUint(number, 10, 32)
-			if err != nil {
-				continue // not the database's
-			}
-			if err := checkWALChunks(b, uint32(n)); err != nil {
-				return &CorruptError{Where: db.join(name), Err: err}
-			}
-		} else if err := checkManifestChunks(b); err != nil {
-			return &CorruptError{Where: db.join(name), Err: err}
-		}
+	if err := checkManifestChunks(b); err != nil {
+		return &CorruptError{Where: d.database().join(name), Err: err}
 	}
 	return nil
 }

@@ -11,6 +11,8 @@
 //
 //	format        "switchyard store <n>": the directory is initialised; written last
 //	secret.key    the sealing key (mode 0600), unless it is given in Options
+//	synced        the number of the last batch that is known to be on the disk
+//	damaged/      write-ahead logs that a start with AcceptDataLoss went on without
 //	clean         list of the database's files, only after a clean stop
 //	db/           the Pebble database
 //	values/       the value log: NNNNNNNN.values, from the first large value on
@@ -25,7 +27,7 @@
 // numbers do; i64 is a signed number with its sign bit flipped; time is i64
 // seconds and u32 nanoseconds.
 //
-//	00 name                            format version, key check (names: "format", "key")
+//	00 name                            format version, key check (names: "format", "key", "batch")
 //	01 name                            what PutMeta keeps; "clock/mark": the latest time (mark.go)
 //	02 ns:u32                          namespace
 //	03 ns:u32                          number of a deleted namespace, no value
@@ -133,7 +135,14 @@
 //
 // After a crash these are: a lost database, manifest, table or segment of the
 // value log; a table of another length; a bad record in the manifest before a good
-// one; a bad record in a write-ahead log that a later record says was synced.
+// one; and write-ahead logs that lack a batch which was on the disk, wherever they
+// are damaged, cut short or lost. The database itself would take the first bad
+// record for the end and go on with what is before it. The batches are numbered
+// (batchnumber.go), so those behind the tables must be there without a gap, up to
+// the last one of which is known that it was synced: by the file synced, and by
+// every later batch. A write that a crash cut short was never known to be synced.
+// What is lost is told before anything is changed (walcheck.go), and only who sets
+// Options.AcceptDataLoss goes on without it.
 //
 // At any time, a damaged block of a table is [ErrCorrupt] when it is read, found by
 // Pebble's checksum, and a damaged record by its own, also in the value log.
@@ -141,10 +150,11 @@
 // it lost its end just between two values: nothing tells that until one of those is
 // read.
 //
-// What can't be detected: after a crash, damage to the last record of the
-// write-ahead log or of the manifest looks like a write that the crash cut
-// short, and is recovered from as such; and nothing tells that a whole
-// write-ahead log is missing. What is there then is older, but each unit is whole.
+// What can't be detected: damage to the last record of the manifest after a crash
+// looks like a write that the crash cut short. After a power cut the file synced may
+// be older than the logs; then the same holds for the end of the last write-ahead
+// log behind the batch that it names. What is there then is older, but each unit is
+// whole.
 //
 // A lost key file, or another key than the one the directory was made with, is
 // [ErrKey] when the store opens.

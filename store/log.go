@@ -64,6 +64,7 @@ type log struct {
 	commits  uint64
 	unsynced []*pebble.Batch // relaxed, written, their sync not waited for
 	mark     mark
+	batches  batches
 	look     bool // the value log waits for collect
 
 	space space
@@ -360,6 +361,9 @@ func (l *log) commit(units []*commit.Unit) error {
 	for _, u := range units {
 		relaxed = relaxed && u.Relaxed()
 		if b.Len() >= maxBatch && len(u.Ops()) > 0 {
+			if err := l.batches.end(b); err != nil {
+				return err
+			}
 			if err := closeBatch(b, b.Commit(pebble.NoSync)); err != nil {
 				return err
 			}
@@ -371,6 +375,9 @@ func (l *log) commit(units []*commit.Unit) error {
 	}
 	if !b.Empty() {
 		if err := l.mark.stamp(l.s, b, markEvery); err != nil {
+			return err
+		}
+		if err := l.batches.end(b); err != nil {
 			return err
 		}
 	}
@@ -385,6 +392,7 @@ func (l *log) commit(units []*commit.Unit) error {
 		if err := closeBatch(b, b.Commit(pebble.Sync)); err != nil {
 			return err
 		}
+		l.batches.wasSynced()
 	}
 	if relaxed {
 		return nil

@@ -95,5 +95,9 @@ func (l *log) commitMark() error {
 	if err := l.mark.stamp(l.s, b, 1); err != nil || b.Empty() {
 		return errors.Join(err, b.Close())
 	}
-	return closeBatch(b, b.Commit(pebble.Sync))
+	err := errors.Join(l.batches.end(b), closeBatch(b, b.Commit(pebble.Sync)))
+	if err == nil {
+		l.batches.wasSynced()
+	}
+	return err
 }

@@ -34,6 +34,11 @@ type Options struct {
 	// date, to a second after a crash. Nil: the directory keeps no time.
 	Clock *clock.Process
 
+	// AcceptDataLoss opens a directory whose write-ahead log is damaged, or ends before
+	// what was acknowledged, with the writes before the damage; what is behind it is kept
+	// in the directory damaged. Otherwise that is [ErrCorrupt].
+	AcceptDataLoss bool
+
 	// MaxInFlight is how many bytes may be submitted and not yet durable before
 	// Admit waits. 0: 64 MiB.
 	MaxInFlight int

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -108,7 +109,10 @@ func (s *Store) check(f format) (initialised bool, err error) {
 		}
 	}
 	if manifest != "" && !clean {
-		if err := s.files.checkLogs(manifest); err != nil {
+		if err := s.files.checkManifest(manifest); err != nil {
+			return false, err
+		}
+		if err := s.checkWALs(); err != nil {
 			return false, err
 		}
 	}
@@ -137,6 +141,8 @@ func (s *Store) openDatabase(initialised bool) (err error) {
 	switch {
 	case err == nil:
 		return nil
+	case strings.Contains(err.Error(), "replaying WAL"):
+		return damage(fmt.Errorf("%s; acknowledged writes may be lost; %s", firstLine(err), wayOut))
 	case pebble.IsCorruptionError(err), isNotExist(err):
 		return damage(err)
 	case errors.As(err, &errno), !initialised:
@@ -175,7 +181,10 @@ func (s *Store) prepare(f format, initialised bool) error {
 	if s.sealer, err = loadSealer(s.files, s.opts.Key, check); err != nil {
 		return err
 	}
-	if err := s.openValues(); err != nil {
+	if err := s.openBatches(); err != nil {
+		return err
+	}
+	if err := s.openValues(); err != nil { // removes segments that the database does not name
 		return err
 	}
 	sync := pebble.Sync
@@ -318,6 +327,9 @@ func (s *Store) release() error {
 	if s.db != nil {
 		if s.closed && !s.opts.InMemory && s.db.Metrics().WAL.Size > flushAtClose {
 			err = s.db.Flush()
+		}
+		if f := s.log.batches.file; f != nil {
+			err = errors.Join(err, f.Close())
 		}
 		if s.values != nil {
 			s.log.removeDropped()

@@ -238,9 +238,10 @@ func (l *log) move(n uint32, live *liveValues) error {
 	if err := errors.Join(v.nameBegan(b), b.Delete(segmentKey(n), nil)); err != nil {
 		return err
 	}
-	if err := closeBatch(b, b.Commit(pebble.Sync)); err != nil {
+	if err := errors.Join(l.batches.end(b), closeBatch(b, b.Commit(pebble.Sync))); err != nil {
 		return fmt.Errorf("value log: %w", err)
 	}
+	l.batches.wasSynced()
 	v.unseal(n)
 	v.dropped.now = append(v.dropped.now, n)
 	return nil

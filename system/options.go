@@ -24,6 +24,8 @@ type Options struct {
 	MinFree int64
 	// KeyFile holds the key that seals secrets. Empty: a file in DataDir.
 	KeyFile string
+	// AcceptDataLoss is that of [store.Options].
+	AcceptDataLoss bool
 
 	// AMQPAddress and HTTPAddress are where to listen; "" stands for a free port
 	// of 127.0.0.1. With the Fallback a free port of the same host is taken where

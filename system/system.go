@@ -133,6 +133,7 @@ func (s *System) openStore(context.Context) error {
 		}
 		o.Key = key
 	}
+	o.AcceptDataLoss = s.o.AcceptDataLoss
 	dir := s.o.DataDir
 	if s.o.Ephemeral {
 		dir = "memory"

@@ -126,3 +126,81 @@ func largestTable(t *testing.T, dir string) (name string) {
 	}
 	return name
 }
+
+// TestAttackDamagedLog flips bits in the write-ahead log of a first start that ended with
+// kill -9: every start has all that was acknowledged or says what is lost. Who accepts
+// the loss gets what was written before it.
+func TestAttackDamagedLog(t *testing.T) {
+	torture(t)
+	dir := filepath.Join(t.TempDir(), "data")
+	s := box{}.serve(t, dir)
+	s.prepare()
+	s.send("beside", 40, bytes.Repeat([]byte("p"), 2000))
+	s.kill()
+	var log string
+	var b []byte
+	logs, err := filepath.Glob(filepath.Join(dir, "db", "*.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range logs {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(bytes.TrimRight(content, "\x00")) > len(bytes.TrimRight(b, "\x00")) {
+			log, b = name, content
+		}
+	}
+	used := len(bytes.TrimRight(b, "\x00"))
+	if used < 80_000 {
+		t.Fatalf("%d bytes of write-ahead log: the messages are elsewhere", used)
+	}
+	for i, share := range []int{20, 50, 80, 97} {
+		c := bytes.Clone(b)
+		c[used*share/100] ^= 8
+		if err := os.WriteFile(log, c, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := box{}.try(t, dir)
+		if err == nil {
+			t.Fatalf("bit flipped at %d %% of the log: it serves, and says %q", share, s.tail())
+		}
+		if i == 0 {
+			t.Log(err)
+		}
+		if !strings.Contains(err.Error(), "acknowledged writes") || !strings.Contains(err.Error(), "--accept-data-loss") {
+			t.Errorf("bit flipped at %d %%: %v, want what is lost and what to do", share, err)
+		}
+	}
+	if err := os.WriteFile(log, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = box{}.serve(t, dir)
+	if out, code := s.switchyard("peek", "beside", "--count", "50", "--output", "json"); code != 0 || strings.Count(out, `"messageId"`) != 40 {
+		t.Errorf("without damage: exit %d, %d messages, want 40", code, strings.Count(out, `"messageId"`))
+	}
+	s.send("beside", 20, bytes.Repeat([]byte("p"), 2000))
+	s.kill()
+	logs, _ = filepath.Glob(filepath.Join(dir, "db", "*.log"))
+	last := logs[len(logs)-1]
+	if b, err = os.ReadFile(last); err != nil {
+		t.Fatal(err)
+	}
+	b[len(bytes.TrimRight(b, "\x00"))*7/10] ^= 8
+	if err := os.WriteFile(last, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (box{}).try(t, dir); err == nil {
+		t.Fatal("a damaged log of the second start is not told")
+	}
+	s = box{}.serve(t, dir, "--accept-data-loss")
+	out, code := s.switchyard("peek", "beside", "--count", "100", "--output", "json")
+	n := strings.Count(out, `"messageId"`)
+	if code != 0 || n < 40 || n >= 60 {
+		t.Errorf("accepted: exit %d, %d messages, want those before the damage", code, n)
+	}
+	t.Logf("%d of 60 messages; log: %s", n, s.tail())
+	s.terminate(20 * time.Second)
+	box{}.serve(t, dir)
+}

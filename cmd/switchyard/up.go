@@ -37,7 +37,8 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 	return system.Options{
 		Auth: identity.Mode(v.String("auth")), Applications: apps, AllowHosts: allow,
 		DataDir: v.String("data"), Ephemeral: v.Bool("ephemeral"), KeyFile: v.String("key-file"),
-		AMQPAddress: v.String("amqp-address"), AMQPFallback: !v.IsSet("amqp-address"),
+		AcceptDataLoss: v.Bool("accept-data-loss"),
+		AMQPAddress:    v.String("amqp-address"), AMQPFallback: !v.IsSet("amqp-address"),
 		HTTPAddress: v.String("http-address"), HTTPFallback: !v.IsSet("http-address"),
 		Grace:      max(v.Duration("grace"), 1), // zero would mean the default
 		HistoryAge: v.Duration("history-age"), HistorySize: v.Size("history-size"), MinFree: cmp.Or(v.Size("min-free"), -1),
