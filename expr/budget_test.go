@@ -213,12 +213,11 @@ func TestBlocksChangeNothing(t *testing.T) {
 			}
 			sub = s[from:]
 		}
-		runes := []rune(s)
 		c := &expr.Context{Variables: func(name string) (value.Value, bool) {
 			return map[string]string{"s": s, "sub": sub}[name], true
 		}}
 		units := 0
-		for _, x := range runes {
+		for _, x := range s {
 			units += 1 + min(1, int(x)>>16)
 		}
 		for _, tt := range []struct {

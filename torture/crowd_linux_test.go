@@ -3,7 +3,6 @@ package torture
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -212,5 +211,5 @@ func TestAttackKeepAlive(t *testing.T) {
 	if n := s.descriptors(); n > 200 {
 		t.Errorf("%d descriptors are open after two minutes", n)
 	}
-	t.Log(fmt.Sprintf("with 2,200 connections: %d kB resident", kept))
+	t.Logf("with 2,200 connections: %d kB resident", kept)
 }

@@ -112,7 +112,7 @@ func TestSoak(t *testing.T) {
 }
 
 // soakArguments keep the history small, so that its end is reached in a short soak.
-var soakArguments = []string{}
+var soakArguments = []string{"--history-size", "8MiB"}
 
 // goroutines ends the process with SIGQUIT and counts the goroutines that it then lists.
 func (s *server) goroutines() int {

@@ -39,6 +39,7 @@ func filter(n *node, c *expr.Context, user *value.Object, now time.Time) (Event,
 	err := c.EvaluateItems(cond, items, func(item, v value.Value) error {
 		keep, ok := v.(bool)
 		if !ok {
+			//lint:ignore ST1005 these are Data Factory's words
 			return fmt.Errorf(
 				"The condition of the Filter activity must evaluate to a value of type 'Boolean'. The result is of type '%s'.",
 				pipeline.TypeName(v))
