@@ -36,6 +36,21 @@ func (e *Engine) setAside(r *runner) {
 	}
 }
 
+// endRequested ends those of the runs that can't be folded whose cancellation was asked
+// for before the process started.
+func (e *Engine) endRequested(asides []*aside) {
+	defer e.wg.Done()
+	for _, a := range asides {
+		_, err := e.o.History.CancelRequest(a.rec.ID)
+		if err == nil {
+			err = e.end(a)
+		}
+		if err != nil && !errors.Is(err, ErrNotInHistory) {
+			e.o.Logger.Error("a run can't be cancelled; the next start does it", "run", a.rec.ID, "error", err)
+		}
+	}
+}
+
 // panicked logs a panic about a run and returns it as an error.
 func panicked(log *slog.Logger, id string, p any) error {
 	log.Error("a pipeline run is set aside after an internal error", "run", id, "panic", fmt.Sprint(p),

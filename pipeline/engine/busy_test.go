@@ -462,3 +462,73 @@ func TestPanicOfADecisionSetsTheRunAside(t *testing.T) {
 		w.engine.Stop(0)
 	})
 }
+
+// slowRequests takes a minute to write a request to cancel a run.
+type slowRequests struct{ *enginetest.Memory }
+
+func (h slowRequests) PutCancelRequest(u *commit.Unit, id string, at time.Time) {
+	time.Sleep(time.Minute)
+	h.Memory.PutCancelRequest(u, id, at)
+}
+
+// TestCancelWhileSetAside: a request that is answered ends the run, also if the run is
+// set aside between the request and the answer.
+func TestCancelWhileSetAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p",
+			`{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":5}},`+
+				set("S", "W", "Succeeded", "v", "@concat('slowly ','done')"), `"variables":{"v":{"type":"String"}}`,
+			`"parameters":{"key":{"type":"SecureString","defaultValue":"k"}}`))
+		w.options.History = slowRequests{w.memory}
+		w.options.Sealer = broken{}
+		w.start()
+		id := w.create("p", nil, engine.RunOptions{})
+		if err := w.engine.Cancel(id, true); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if p, err := w.engine.PipelineRun(id); err != nil || p.Status != run.Cancelled {
+			t.Errorf("the run that was cancelled is %+v, %v", p, err)
+		}
+		w.engine.Stop(0)
+	})
+}
+
+// unopened is a sealer whose key does not fit.
+type unopened struct{ xor }
+
+func (unopened) Open([]byte) ([]byte, error) { return nil, errors.New("another key") }
+
+// TestRequestedThenUnreadable: a run whose cancellation was answered before a kill ends
+// at the next start, also if it can't be folded any more.
+func TestRequestedThenUnreadable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pipelineJSON("p", `{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":3600}}`,
+			`"parameters":{"key":{"type":"SecureString","defaultValue":"k"}}`)
+		first := enginetest.NewRecorder()
+		w := newWorld(t, first.Memory, p)
+		w.options.Sealer = xor{}
+		w.start()
+		id := w.create("p", nil, engine.RunOptions{})
+		synctest.Wait()
+		if err := w.engine.Cancel(id, true); err != nil {
+			t.Fatal(err)
+		}
+		w.wait(id)
+		w.engine.Stop(0)
+		for n := 1; n <= first.Units(); n++ {
+			r := first.After(n)
+			if _, err := r.CancelRequest(id); err != nil {
+				continue
+			}
+			again := newWorld(t, r.Memory, p)
+			again.options.Sealer = unopened{}
+			again.start()
+			synctest.Wait()
+			if p, err := again.engine.PipelineRun(id); err != nil || p.Status != run.Cancelled {
+				t.Errorf("killed after %d units: %+v, %v", n, p, err)
+			}
+			again.engine.Stop(0)
+		}
+	})
+}

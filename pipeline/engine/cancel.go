@@ -88,7 +88,17 @@ func (e *Engine) cancel(runID string) error {
 		}
 		return err
 	}
-	return r.cancel()
+	if err := r.cancel(); err != nil {
+		return err
+	}
+	// Its owner may have set it aside before it could hear of the request.
+	e.mu.Lock()
+	a := e.aside[runID]
+	e.mu.Unlock()
+	if a != nil {
+		return e.end(a)
+	}
+	return nil
 }
 
 // cancel records the request, once.

@@ -113,7 +113,8 @@ func (e *Engine) fold(rec RunRecord) (r *runner, err error) {
 		return nil, err
 	}
 	r.cause = rec.Cause
-	r.queued, r.arrival = summary.Status == run.Queued, summary.Arrival
+	// One that is being cancelled waits for no slot, though its record may not say so yet.
+	r.queued, r.arrival = summary.Status == run.Queued && r.state.Status() != run.Canceling, summary.Arrival
 	if err := r.readCancel(); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -165,8 +167,10 @@ func (e *Engine) Start(ctx context.Context) error {
 	}
 	e.started = true
 	e.aside = asides
+	e.retainer.begin() // a run that ends writes retention's time
 	e.resume(runners)
-	e.retainer.begin()
+	e.wg.Add(1)
+	go e.endRequested(slices.Collect(maps.Values(asides)))
 	if e.o.Retention.enabled() {
 		e.wg.Add(1)
 		go e.retainer.loop()

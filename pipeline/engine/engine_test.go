@@ -470,7 +470,10 @@ func TestEndWaitsForReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := enginetest.NewMemory(nil)
 		w := newWorld(t, memory, pipelineJSON("p", webA))
-		w.register("WebActivity", func(context.Context, *activity.Call) activity.Result { return activity.Result{} })
+		released := 0
+		w.register("WebActivity", func(context.Context, *activity.Call) activity.Result {
+			return activity.Result{Release: func() { released++ }}
+		})
 		failing, settled := 3, 0
 		w.options.Finish = func(json.RawMessage, string, engine.Outcome) (commit.Effect, error) {
 			return effect(func(*commit.Unit) (func(), error) {
@@ -489,6 +492,9 @@ func TestEndWaitsForReads(t *testing.T) {
 		failing = 1 << 30
 		id = w.create("p", nil, engine.RunOptions{Binding: json.RawMessage(`1`)})
 		time.Sleep(time.Minute)
+		if released != 2 {
+			t.Errorf("%d of 2 activities have given back what they hold while the run waits", released)
+		}
 		w.engine.Stop(0)
 		failing = 0
 		w.start()
@@ -496,6 +502,98 @@ func TestEndWaitsForReads(t *testing.T) {
 			t.Errorf("after the next start: status %s, %d settlements, want Succeeded and two", got, settled)
 		}
 		w.engine.Stop(0)
+	})
+}
+
+// TestEndThatIsNotWrittenIsNoEnd: a run that is stopped while its messages can't be read
+// has not ended for anybody, and leaves the attempt before it as it is.
+func TestEndThatIsNotWrittenIsNoEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := attempts(t, enginetest.NewRecorder())
+		failing, settled, told := false, "", ""
+		w.options.Finish = func(_ json.RawMessage, id string, _ engine.Outcome) (commit.Effect, error) {
+			return effect(func(*commit.Unit) (func(), error) {
+				if failing {
+					return nil, fmt.Errorf("queue: %w", commit.ErrUnread)
+				}
+				settled += id + " "
+				return func() {}, nil
+			}), nil
+		}
+		create := func(id string) {
+			w.create("p", value.NewObject(value.Member{Name: "p", Value: "bad"}),
+				engine.RunOptions{ID: id, Cause: engine.Hash{1}, Binding: json.RawMessage(`1`)})
+		}
+		w.start()
+		w.engine.OnFinished(func(f engine.FinishedRun) { told += f.ID + " " })
+		create("a")
+		w.wait("a")
+		failing = true
+		create("b")
+		time.Sleep(time.Minute)
+		w.engine.Stop(0)
+		if told != "a " || settled != "a " {
+			t.Errorf("told of the ends of %q, settled %q, want those of a alone", told, settled)
+		}
+		if s, err := w.engine.Wait(t.Context(), "b"); s.Final() || !errors.Is(err, engine.ErrStopping) {
+			t.Errorf("wait for b: %s, %v, want ErrStopping", s, err)
+		}
+		if got := w.kept("a", "b"); got != "a b " {
+			t.Errorf("%q have their activities, want both", got)
+		}
+		failing = false
+		w.start()
+		if got := w.wait("b"); got != run.Failed || settled != "a b " {
+			t.Errorf("after the next start: %s, settled %q", got, settled)
+		}
+		synctest.Wait()
+		if got := w.kept("a", "b"); got != "b " {
+			t.Errorf("%q have their activities, want b", got)
+		}
+		w.left()
+		w.engine.Stop(0)
+	})
+}
+
+// TestCancelledInTheQueueThenKilled: a queued run that is cancelled ends after a kill at
+// any point, without a slot.
+func TestCancelledInTheQueueThenKilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pipelineJSON("p", `{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":3600}}`, `"concurrency":1`)
+		world := func(r *enginetest.Recorder) *world {
+			w := newWorld(t, r.Memory, p)
+			w.options.Finish = func(json.RawMessage, string, engine.Outcome) (commit.Effect, error) { return put("x end", nil), nil }
+			w.start()
+			return w
+		}
+		first := enginetest.NewRecorder()
+		w := world(first)
+		w.create("p", nil, engine.RunOptions{ID: "a"})
+		w.create("p", nil, engine.RunOptions{ID: "b", Binding: json.RawMessage(`1`)})
+		synctest.Wait()
+		if err := w.engine.Cancel("b", true); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		w.engine.Stop(0)
+		killed := 0
+		for n := 1; n <= first.Units(); n++ {
+			r := first.After(n)
+			if _, err := r.CancelRequest("b"); err != nil {
+				continue
+			}
+			killed++
+			again := world(r)
+			synctest.Wait()
+			p, err := again.engine.PipelineRun("b")
+			if err != nil || p.Status != run.Cancelled {
+				t.Errorf("killed after %d units: %+v, %v, want it cancelled", n, p, err)
+			}
+			again.engine.Stop(0)
+		}
+		if killed < 2 {
+			t.Errorf("%d kills after the request", killed)
+		}
 	})
 }
 

@@ -14,3 +14,10 @@ func (e *Engine) DeleteRuns(ctx context.Context, ids []string) error {
 	}
 	return e.revisions.deleteUnused(ctx, e.o.Log)
 }
+
+// HeldMemory is what all runs hold.
+func (e *Engine) HeldMemory() int64 {
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
+	return e.memory.total
+}

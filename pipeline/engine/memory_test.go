@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/engine/enginetest"
@@ -115,6 +116,54 @@ func TestRunMemory(t *testing.T) {
 			if text, _ := got.(string); !strings.Contains(text, want) {
 				t.Errorf("%s says %v, want %q", as[len(as)-1].Name, got, want)
 			}
+		}
+		w.engine.Stop(0)
+	})
+}
+
+// TestReferencesShareAValue: expressions of one activity that ask again and again for
+// the same large value take the memory for it once.
+func TestReferencesShareAValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ask := strings.Repeat("@{length(activity('A').output.echo.body)} @{length(variables('v'))} ", 20)
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p", strings.Join([]string{
+			`{"name":"A","type":"WebActivity","typeProperties":{"url":"http://h/","method":"POST","body":"@pipeline().parameters.x"}}`,
+			set("V", "A", "Succeeded", "v", "@activity('A').output.echo.body"),
+			set("S", "V", "Succeeded", "s", ask),
+		}, ","), `"parameters":{"x":{"type":"String"}},"variables":{"v":{"type":"String"},"s":{"type":"String"}}`))
+		w.options.RunMemory = 100 << 10
+		w.register("WebActivity", echo)
+		w.start()
+		id := w.create("p", value.NewObject(value.Member{Name: "x", Value: strings.Repeat("x", 20<<10)}), engine.RunOptions{})
+		if got := w.wait(id); got != run.Succeeded {
+			t.Errorf("the run ended %s: %s", got, w.message(id))
+		}
+		w.engine.Stop(0)
+	})
+}
+
+// TestBrokenRunHoldsNoMemory: a run that is set aside gives back what it holds to the
+// others.
+func TestBrokenRunHoldsNoMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p",
+			`{"name":"V","type":"SetVariable","typeProperties":{"variableName":"v","value":"some text"}},`+
+				`{"name":"W","type":"Wait",`+fmt.Sprintf(after, "V", "Succeeded")+`"typeProperties":{"waitTimeInSeconds":5}},`+
+				set("S", "W", "Succeeded", "v", "@concat('slowly ','done')"), `"variables":{"v":{"type":"String"}}`,
+			`"parameters":{"key":{"type":"SecureString","defaultValue":"k"}}`))
+		w.options.Sealer = broken{}
+		w.start()
+		w.create("p", nil, engine.RunOptions{})
+		synctest.Wait()
+		if w.engine.HeldMemory() == 0 {
+			t.Error("the run holds nothing before it is set aside")
+		}
+		time.Sleep(time.Minute)
+		if n := len(w.engine.Aside()); n != 1 {
+			t.Errorf("%d runs are set aside, want one", n)
+		}
+		if n := w.engine.HeldMemory(); n != 0 {
+			t.Errorf("%d bytes are held", n)
 		}
 		w.engine.Stop(0)
 	})

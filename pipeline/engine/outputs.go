@@ -173,8 +173,11 @@ func (o *outputs) references(e *run.ActivityStarted) error {
 	return err
 }
 
-// room bounds what a load may bring, in bytes of memory.
-type room struct{ left int64 }
+// room bounds what loads may bring together, in bytes of memory.
+type room struct {
+	left int64
+	seen map[uint64]value.Value // what they have brought: it is there once for all
+}
 
 var unbounded *room
 
@@ -199,14 +202,7 @@ func (o *outputs) loadDeep(v value.Value, r *room, depth int) (value.Value, erro
 		return nil, fmt.Errorf("%w: payloads nest deeper than %d", errMalformedFrame, maxPayloadDepth)
 	}
 	if k, ok := run.Whole(v); ok {
-		p, err := o.one(k.Number)
-		if err == nil {
-			err = r.take(p)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return o.loadDeep(p, r, depth+1)
+		return o.payload(k.Number, r, depth)
 	}
 	switch t := v.(type) {
 	case value.Array:
@@ -239,6 +235,30 @@ func (o *outputs) loadDeep(v value.Value, r *room, depth int) (value.Value, erro
 	return v, nil
 }
 
+// payload loads the payload n with all that its parts stand for.
+func (o *outputs) payload(n uint64, r *room, depth int) (value.Value, error) {
+	if r != nil {
+		if v, ok := r.seen[n]; ok {
+			return v, nil
+		}
+	}
+	p, err := o.one(n)
+	if err == nil {
+		err = r.take(p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	whole, err := o.loadDeep(p, r, depth+1)
+	if err == nil && r != nil {
+		if r.seen == nil {
+			r.seen = map[uint64]value.Value{}
+		}
+		r.seen[n] = whole
+	}
+	return whole, err
+}
+
 // keeper implements [run.Keeper] for the owner of a run: what it keeps is encoded
 // for the journal at once.
 type keeper struct {
@@ -246,7 +266,7 @@ type keeper struct {
 	room room // of the decision at hand
 }
 
-func (k *keeper) Begin() { k.room.left = k.r.e.memory.run }
+func (k *keeper) Begin() { k.room = room{left: k.r.e.memory.run} }
 
 func (k *keeper) Keep(e run.Event) run.Event {
 	j := &k.r.journal
@@ -255,6 +275,7 @@ func (k *keeper) Keep(e run.Event) run.Event {
 	if j.frames.encoded-before+k.r.e.memory.run-k.room.left > largeFrom {
 		k.r.large = true
 	}
+	k.room.seen = nil // a run that waits holds nothing of it
 	j.kept = append(j.kept, ready)
 	return ready.event
 }

@@ -269,3 +269,44 @@ func (l *countedLog) Submit(u *commit.Unit) {
 	l.Memory.Submit(u)
 	l.submitted()
 }
+
+// lateWall is a clock that takes a while to tell the time.
+type lateWall struct{ clock.Wall }
+
+func (c lateWall) Now() time.Time {
+	time.Sleep(100 * time.Millisecond)
+	return c.Wall.Now()
+}
+
+type watchedTallies struct {
+	*enginetest.Memory
+	put chan engine.Tally
+}
+
+func (h watchedTallies) PutTally(u *commit.Unit, t engine.Tally) {
+	h.Memory.PutTally(u, t)
+	h.put <- t
+}
+
+// TestRetentionBeginsBeforeRuns: a resumed run that ends at once does not find
+// retention's time unset, and so set it back to the beginning of all time.
+func TestRetentionBeginsBeforeRuns(t *testing.T) {
+	r := enginetest.NewRecorder()
+	w := newWorld(t, r.Memory, pipelineJSON("p", `{"name":"V","type":"SetVariable","typeProperties":{"variableName":"v","value":"x"}}`,
+		`"variables":{"v":{"type":"String"}}`))
+	w.start()
+	w.wait(w.create("p", nil, engine.RunOptions{}))
+	w.engine.Stop(0)
+	for n := 1; n < r.Units(); n++ {
+		again := newWorld(t, r.After(n).Memory)
+		put := make(chan engine.Tally, 9)
+		history := watchedTallies{again.memory, put}
+		again.options.History = history
+		again.options.Retention = engine.Retention{Age: time.Hour, Wall: lateWall{}}
+		again.start()
+		if got := <-put; got.Reached.IsZero() {
+			t.Errorf("after %d units the tally is %+v", n, got)
+		}
+		again.engine.Stop(time.Minute)
+	}
+}

@@ -79,6 +79,7 @@ type runner struct {
 	queued    bool            // waits for a slot
 	stopping  bool            // decides no more
 	finished  bool            // the last event is written
+	unended   bool            // the last event could not be written before the engine stopped
 	broken    error           // of a panic: the run is set aside
 	undecided bool            // the last turn has left decisions
 	recorded  run.Status      // of the record that was written last
@@ -400,7 +401,6 @@ func (r *runner) step(now time.Time) (e run.Event, left bool) {
 // it.
 func (r *runner) finish(last *run.Finished) {
 	r.tooLate()
-	r.finished = true
 	r.undecided = false
 	ready := r.journal.encode(last)
 	record := r.runRecord(r.record())
@@ -408,16 +408,30 @@ func (r *runner) finish(last *run.Finished) {
 		r.journal.put(ready)
 		r.journal.ended(record)
 	}
-	defer r.dropEarlier() // in a unit of its own, after the one that ends the run
+	if !r.writeEnd(write) {
+		r.unended = true
+		return
+	}
+	r.finished = true
+	r.dropEarlier() // in a unit of its own, after the one that ends the run
+}
+
+// writeEnd calls write in the unit that settles what started the run, or without that
+// if it is refused. It reports false if the engine stops before.
+func (r *runner) writeEnd(write func()) bool {
 	if effect := r.finishEffect(); effect != nil {
 		err := r.stageEnd(effect, write)
-		if err == nil || errors.Is(err, commit.ErrUnread) {
-			return
+		if err == nil {
+			return true
+		}
+		if errors.Is(err, commit.ErrUnread) {
+			return false
 		}
 		r.e.o.Logger.Error("run ends without settling its messages", "run", r.id, "pipeline", r.pipeline,
 			"error", err)
 	}
 	write()
+	return true
 }
 
 func (r *runner) finishEffect() commit.Effect {
@@ -436,7 +450,7 @@ func (r *runner) finishEffect() commit.Effect {
 // commitTurn makes the turn durable and then acts on it: nothing that was decided
 // leaves before. A folded run also starts what was in flight.
 func (r *runner) commitTurn(acts []run.Event, folded bool) {
-	if r.e.left.Load() {
+	if r.e.left.Load() || r.unended {
 		r.stopping = true // the next start decides it again
 		return
 	}
@@ -499,8 +513,6 @@ func (r *runner) cancelUnwanted(all bool) {
 // leave is the end of a run that is durable.
 func (r *runner) leave() {
 	r.e.leave(r)
-	r.e.memory.set(r, 0)
-	r.e.cache.forget(r.id)
 	r.e.finishedRuns.Add(1)
 	r.e.tell(FinishedRun{ID: r.id, Factory: r.factory, Pipeline: r.pipeline, Trigger: r.trigger,
 		Outcome: r.outcome()})
@@ -515,8 +527,10 @@ func (r *runner) let() {
 	r.release = r.release[:0]
 }
 
-// abandon lets go of what still works for the run.
+// abandon lets go of what still works for the run, and of the memory it takes.
 func (r *runner) abandon() {
+	r.e.memory.set(r, 0)
+	r.e.cache.forget(r.id)
 	r.cancelUnwanted(true)
 	r.timers.stop()
 	r.let()

@@ -22,6 +22,7 @@ func (r *runner) stageEnd(effect commit.Effect, write func()) error {
 		if !errors.Is(err, commit.ErrUnread) {
 			return err
 		}
+		r.let() // others need not wait for what they hold
 		if now := r.e.o.Clock.Now(); told.IsZero() || now.Sub(told) >= unreadEvery {
 			told = now
 			r.e.o.Logger.Error("pipeline run waits to end: its messages can't be read", "run", r.id,
