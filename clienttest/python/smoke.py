@@ -10,9 +10,10 @@ from azure.servicebus import (
     ServiceBusReceiveMode,
     ServiceBusSubQueue,
 )
+from azure.servicebus.amqp import AmqpAnnotatedMessage
 from azure.servicebus.exceptions import (
     MessageNotFoundError,
-    MessagingEntityNotFoundError,
+    MessageSizeExceededError,
     ServiceBusAuthenticationError,
     ServiceBusAuthorizationError,
     ServiceBusError,
@@ -143,12 +144,53 @@ def receive_and_delete(client, sender, receiver):
         receive_none(deleting)
 
 
+def annotated(client, sender, receiver):
+    """The library writes the delivery annotations behind the body, where no other client has them."""
+    sender.send_messages(
+        AmqpAnnotatedMessage(
+            data_body=[b"aa", b"bb", b"cc"],
+            delivery_annotations={"delann_key": "delann_value"},
+            application_properties={"body_type": "data"},
+        )
+    )
+    (m,) = receive(receiver, 1)
+    assert list(m.body) == [b"aa", b"bb", b"cc"] and m.application_properties == {b"body_type": b"data"}
+    annotations = m.raw_amqp_message.delivery_annotations
+    assert annotations[b"delann_key"] == b"delann_value" and b"x-opt-lock-token" in annotations, annotations
+    receiver.complete_message(m)
+
+
+def large_property(client, sender, receiver):
+    """A property has 32 KB at most; the link lives on."""
+
+    def message(length):
+        return ServiceBusMessage("large", application_properties={"trace": "A" * length})
+
+    caught = rejects(ServiceBusError, lambda: sender.send_messages(message(32786)))
+    assert "trace" in str(caught) and not isinstance(caught, ServiceBusAuthenticationError), caught
+    sender.send_messages(message(32767))
+    (m,) = receive(receiver, 1)
+    assert len(m.application_properties[b"trace"]) == 32767
+    receiver.complete_message(m)
+
+
+def large_message(client, sender, receiver):
+    """Nothing but a rejected delivery lets the library say that a message is too large; the link lives on."""
+    rejects(MessageSizeExceededError, lambda: sender.send_messages(ServiceBusMessage("A" * 256 * 1024)))
+    sender.send_messages(ServiceBusMessage("small"))
+    (m,) = receive(receiver, 1)
+    assert body(m) == "small"
+    receiver.complete_message(m)
+
+
 def missing_queue(client, sender, receiver):
+    """The 404 that answers put-token is an authentication error to this library, at once and with Azure too."""
+
     def send():
         with client.get_queue_sender(QUEUE + "-missing") as nowhere:
             nowhere.send_messages(ServiceBusMessage("x"))
 
-    rejects((MessagingEntityNotFoundError, ServiceBusAuthenticationError), send)
+    rejects(ServiceBusAuthenticationError, send)
 
 
 def wrong_key(client, sender, receiver):
@@ -180,6 +222,9 @@ STEPS = [
     renew_lock,
     peek,
     receive_and_delete,
+    annotated,
+    large_property,
+    large_message,
     missing_queue,
     wrong_key,
     sessions_refused,
