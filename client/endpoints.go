@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"switchyard/auth"
 )
 
 // File is the name of the file that is in the data directory while a Switchyard
@@ -43,6 +45,17 @@ type Namespace struct {
 	ConnectionString string   `json:"connectionString"`
 	Queues           []string `json:"queues"`
 	Topics           []string `json:"topics"`
+}
+
+// WithoutKey is the connection string to be shown, since a terminal is scrolled back,
+// copied and recorded: "****" stands for its key, except for the documented
+// development key, which is no secret.
+func (n Namespace) WithoutKey() string {
+	c, err := auth.ParseConnectionString(n.ConnectionString)
+	if err == nil && c.Key == auth.DevelopmentKey {
+		return n.ConnectionString
+	}
+	return c.String()
 }
 
 // Factory is a data factory as [Endpoints] lists it.

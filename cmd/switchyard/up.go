@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 
+	"switchyard/client"
 	"switchyard/config"
 	"switchyard/deploy"
 	"switchyard/identity"
@@ -138,9 +140,17 @@ func printEndpoints(e *env, v *config.Values, sys *system.System) error {
 		_, err = fmt.Fprintf(e.stdout, "%s\n", b)
 		return err
 	}
+	printEndpointsText(e, ep, v.String("data"))
+	return nil
+}
+
+func printEndpointsText(e *env, ep client.Endpoints, data string) {
 	e.printf("Service Bus  %s\nHTTP         %s\n", ep.AMQP, ep.HTTP)
+	hidden := false
 	for _, n := range ep.Namespaces {
-		e.printf("\nnamespace %s\n  %s\n", n.Name, n.ConnectionString)
+		shown := n.WithoutKey()
+		hidden = hidden || shown != n.ConnectionString
+		e.printf("\nnamespace %s\n  %s\n", n.Name, shown)
 		for _, q := range n.Queues {
 			e.printf("  queue %s\n", q)
 		}
@@ -154,7 +164,9 @@ func printEndpoints(e *env, v *config.Values, sys *system.System) error {
 			e.printf("  trigger %s\n", t)
 		}
 	}
-	return nil
+	if hidden {
+		e.printf("\n**** is a key: %s has it, and the Resource Manager's listKeys\n", filepath.Join(data, client.File))
+	}
 }
 
 func validate(_ context.Context, e *env, v *config.Values, operands []string) int {

@@ -57,7 +57,7 @@ var arrows = map[string][]string{
 
 	"bridge": {"clock", "auth", "broker", "commit", "value", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/trigger", "servicebus"},
 
-	"client":           {"auth/identityhttp", "value"},
+	"client":           {"auth", "auth/identityhttp", "value"},
 	"ports":            {"commit", "listen"},
 	"deploy":           {"broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
 	"deploy/provision": {"arm", "auth", "broker", "commit", "deploy", "pipeline", "pipeline/factory", "value"},

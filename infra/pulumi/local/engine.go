@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"time"
 )
 
 // EngineVersion is the version of the engine, which is that of the SDK in go.mod.
@@ -33,7 +34,7 @@ func Engine(ctx context.Context, log io.Writer) (string, error) {
 	if _, err := os.Stat(binary(dir)); err == nil {
 		return dir, nil
 	}
-	fmt.Fprintf(log, "building the Pulumi engine %s, once, into %s: this takes minutes\n", EngineVersion, dir)
+	fmt.Fprintf(log, "building the Pulumi engine %s into %s: this takes minutes the first time, and is done once\n", EngineVersion, dir)
 	return dir, buildEngine(ctx, dir, log)
 }
 
@@ -61,20 +62,48 @@ func buildEngine(ctx context.Context, dir string, log io.Writer) error {
 		return err
 	}
 	built := filepath.Join(work, "pulumi")
-	for _, args := range [][]string{
-		{"get", engineModule + "/cmd/pulumi@" + EngineVersion},
-		{"build", "-ldflags", "-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=" + EngineVersion,
-			"-o", built, engineModule + "/cmd/pulumi"},
+	for _, step := range []struct {
+		what string
+		args []string
+	}{
+		{"downloading its modules", []string{"get", engineModule + "/cmd/pulumi@" + EngineVersion}},
+		{"compiling it", []string{"build", "-ldflags",
+			"-X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=" + EngineVersion,
+			"-o", built, engineModule + "/cmd/pulumi"}},
 	} {
-		cmd := exec.CommandContext(ctx, "go", args...)
+		done := tell(log, step.what, 30*time.Second)
+		cmd := exec.CommandContext(ctx, "go", step.args...)
 		cmd.Dir = work
 		cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
 		out, err := cmd.CombinedOutput()
+		done()
 		if err != nil {
-			return fmt.Errorf("go %s: %w\n%s", args[0], err, tail(out))
+			return fmt.Errorf("go %s: %w\n%s", step.args[0], err, tail(out))
 		}
 	}
 	return os.Rename(built, binary(dir))
+}
+
+// tell says what happens, and that it still does at every interval, until done is
+// called: minutes of silence look like a program that hangs.
+func tell(log io.Writer, what string, every time.Duration) (done func()) {
+	start := time.Now()
+	fmt.Fprintf(log, "  %s\n", what)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() { // ends with done
+		defer close(stopped)
+		t := time.NewTicker(every)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+				fmt.Fprintf(log, "  still %s, for %s\n", what, time.Since(start).Round(time.Second))
+			case <-stop:
+				return
+			}
+		}
+	}()
+	return func() { close(stop); <-stopped }
 }
 
 // tail is the end of a command's output, where the reason is.

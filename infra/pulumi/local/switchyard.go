@@ -20,6 +20,8 @@ import (
 type Switchyard struct {
 	Env map[string]string // what `switchyard env` says: ARM_METADATA_HOSTNAME and so on
 
+	program, data string
+
 	cmd  *exec.Cmd
 	wait sync.Once
 	done chan struct{}
@@ -55,7 +57,7 @@ func Start(ctx context.Context, dir string) (*Switchyard, error) {
 		return nil, fmt.Errorf("build Switchyard: %w\n%s", err, tail(out))
 	}
 	data := filepath.Join(dir, "data")
-	s := &Switchyard{done: make(chan struct{}), log: &tailWriter{}}
+	s := &Switchyard{program: program, data: data, done: make(chan struct{}), log: &tailWriter{}}
 	s.cmd = exec.Command(program, "up", "--data", data, "--amqp-address", "127.0.0.1:0",
 		"--http-address", "127.0.0.1:0", "--output", "json")
 	s.cmd.Stderr = s.log
@@ -128,6 +130,13 @@ func (s *Switchyard) Stop() {
 			<-s.done
 		}
 	})
+}
+
+// Eval is what a shell evaluates to reach this Switchyard. It names no secret, as the
+// variables that it sets do.
+func (s *Switchyard) Eval() string {
+	quote := func(name string) string { return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'" }
+	return fmt.Sprintf(`eval "$(%s env --data %s)"`, quote(s.program), quote(s.data))
 }
 
 // Log is the end of what the process logged.

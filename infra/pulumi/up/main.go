@@ -20,7 +20,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
@@ -65,7 +64,7 @@ func run(ctx context.Context, o options) error {
 	}
 	defer os.RemoveAll(dir)
 
-	fmt.Println("starting Switchyard")
+	fmt.Println("building and starting Switchyard")
 	s, err := local.Start(ctx, dir)
 	if err != nil {
 		return err
@@ -106,23 +105,10 @@ func run(ctx context.Context, o options) error {
 		return fmt.Errorf("%w\n%s", err, s.Log())
 	}
 	if o.keep {
-		fmt.Println("\nSwitchyard keeps running; another terminal reaches it with")
-		for _, k := range sorted(s.Env) {
-			fmt.Printf("export %s='%s'\n", k, s.Env[k])
-		}
-		fmt.Println("\nCtrl-C ends it")
+		fmt.Printf("\nSwitchyard keeps running; another terminal reaches it with\n%s\n\nCtrl-C ends it\n", s.Eval())
 		<-ctx.Done()
 	}
 	return nil
-}
-
-func sorted(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // ask sends a ticket, and shows its answer and the run that gave it.
