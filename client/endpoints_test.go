@@ -66,15 +66,20 @@ func TestEnvironment(t *testing.T) {
 		got[v.Name] = v.Value
 	}
 	for name, want := range map[string]string{
-		"ARM_METADATA_HOSTNAME":        "127.0.0.1:8080",
-		"ARM_TENANT_ID":                "tenant",
-		"AZURE_CLIENT_SECRET":          "secret",
-		"AZURE_AUTHORITY_HOST":         "https://127.0.0.1:8080/",
-		"IDENTITY_ENDPOINT":            "http://127.0.0.1:8080/msi/token",
-		"IDENTITY_HEADER":              "token",
-		"SSL_CERT_FILE":                "/data/bundle.pem",
-		"NODE_EXTRA_CA_CERTS":          "/data/ca.pem",
-		"SWITCHYARD_CONNECTION_STRING": running.ConnectionString,
+		"ARM_METADATA_HOSTNAME":               "127.0.0.1:8080",
+		"ARM_TENANT_ID":                       "tenant",
+		"ARM_ENVIRONMENT":                     "custom",
+		"ARM_ACTIVE_DIRECTORY_AUTHORITY_HOST": "https://127.0.0.1:8080/",
+		"ARM_RESOURCE_MANAGER_ENDPOINT":       "https://127.0.0.1:8080",
+		"ARM_RESOURCE_MANAGER_AUDIENCE":       "https://127.0.0.1:8080",
+		"AZURE_CORE_INSTANCE_DISCOVERY":       "false",
+		"AZURE_CLIENT_SECRET":                 "secret",
+		"AZURE_AUTHORITY_HOST":                "https://127.0.0.1:8080/",
+		"IDENTITY_ENDPOINT":                   "http://127.0.0.1:8080/msi/token",
+		"IDENTITY_HEADER":                     "token",
+		"SSL_CERT_FILE":                       "/data/bundle.pem",
+		"NODE_EXTRA_CA_CERTS":                 "/data/ca.pem",
+		"SWITCHYARD_CONNECTION_STRING":        running.ConnectionString,
 	} {
 		if got[name] != want {
 			t.Errorf("%s = %q, want %q", name, got[name], want)

@@ -20,11 +20,21 @@ func (e Endpoints) Environment() []Variable {
 		{"ARM_TENANT_ID", e.TenantID},
 		{"ARM_CLIENT_ID", e.ClientID},
 		{"ARM_CLIENT_SECRET", e.ClientSecret},
+		// azapi reads no metadata. Its login endpoint, its Resource Manager and what
+		// tokens for that are asked for are three variables, which count only with
+		// this environment.
+		{"ARM_ENVIRONMENT", "custom"},
+		{"ARM_ACTIVE_DIRECTORY_AUTHORITY_HOST", e.HTTPS + "/"},
+		{"ARM_RESOURCE_MANAGER_ENDPOINT", e.HTTPS},
+		{"ARM_RESOURCE_MANAGER_AUDIENCE", e.HTTPS},
 		{"AZURE_AUTHORITY_HOST", e.HTTPS + "/"},
 		{"AZURE_SUBSCRIPTION_ID", e.SubscriptionID},
 		{"AZURE_TENANT_ID", e.TenantID},
 		{"AZURE_CLIENT_ID", e.ClientID},
 		{"AZURE_CLIENT_SECRET", e.ClientSecret},
+		// The newer az CLI takes the login endpoint without /adfs, and would ask the
+		// public cloud whether that is known.
+		{"AZURE_CORE_INSTANCE_DISCOVERY", "false"},
 		// Managed identity in the style of App Service.
 		{"IDENTITY_ENDPOINT", e.HTTP + identityhttp.AppServicePath},
 		{"IDENTITY_HEADER", e.Token},
