@@ -130,7 +130,7 @@ func (a *Authority) VerifySAS(ns, token, audience string, now time.Time) (Grant,
 		return Grant{}, fmt.Errorf("%w: it is for %q, not for %q", ErrScope,
 			sas.Resource.Host+"/"+sas.Resource.Path, target.Host+"/"+target.Path)
 	}
-	rule, err := a.signer(ns, target.Path, sas)
+	rule, entity, err := a.signer(ns, target.Path, sas)
 	if err != nil {
 		return Grant{}, err
 	}
@@ -138,27 +138,31 @@ func (a *Authority) VerifySAS(ns, token, audience string, now time.Time) (Grant,
 		return Grant{}, &ExpiredError{Expires: sas.Expires}
 	}
 	return Grant{Path: strings.ToLower(target.Path), Rights: rule.Rights, Expires: sas.Expires,
-		KeyName: rule.Name}, nil
+		KeyName: rule.Name, Entity: entity != ""}, nil
 }
 
-// signer finds the rule whose key made the signature, from the path upwards: a
-// queue and its namespace may have rules of the same name.
-func (a *Authority) signer(ns, path string, sas *SAS) (AuthorizationRule, error) {
+// signer finds the rule whose key made the signature, from the path upwards, and the
+// entity that has it, "" for the namespace: a queue and its namespace may have rules
+// of the same name.
+func (a *Authority) signer(ns, path string, sas *SAS) (_ AuthorizationRule, entity string, _ error) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	err := fmt.Errorf("%w: %.80q", ErrUnknownKey, sas.KeyName)
 	for _, scope := range scopes(path) {
+		if !belongs(scope, path) {
+			continue
+		}
 		for _, r := range a.rules(ns, scope) {
 			if r.Name != sas.KeyName {
 				continue
 			}
 			if sas.Verify(r.PrimaryKey) || sas.Verify(r.SecondaryKey) {
-				return r, nil
+				return r, scope, nil
 			}
 			err = ErrSignature
 		}
 	}
-	return AuthorizationRule{}, err
+	return AuthorizationRule{}, "", err
 }
 
 // VerifyKey verifies a key itself against the namespace's own rules: SASL PLAIN

@@ -100,7 +100,7 @@ func (a *Authority) VerifyJWT(ns, token, audience string, now time.Time) (Grant,
 	}
 	g := Grant{Path: strings.ToLower(target.Path), Rights: Manage | Listen | Send, Expires: p.Expires}
 	if roles != nil {
-		g.Rights = 0
+		g.Rights, g.Entity = 0, g.Path != ""
 		for _, role := range roles.DataRoles(p.ObjectID, ns, g.Path) {
 			g.Rights |= RoleRights(role)
 		}

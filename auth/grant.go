@@ -16,10 +16,26 @@ type Grant struct {
 	Expires time.Time
 	// KeyName is the rule that it came from.
 	KeyName string
+	// Entity says that it came from a rule or role of an entity: below Path only what
+	// belongs to that is granted, not entities whose names begin with it.
+	Entity bool
 }
 
 // Covers reports whether the grant is for path or for something above it.
-func (g Grant) Covers(path string) bool { return covers(g.Path, path) }
+func (g Grant) Covers(path string) bool {
+	return covers(g.Path, path) && (!g.Entity || belongs(g.Path, path))
+}
+
+// belongs reports whether a path below an entity's is of the same entity: its dead
+// letters and other nodes, and the subscriptions of a topic. Queue a/b has nothing to
+// do with queue a. Everything belongs to the namespace.
+func belongs(entity, path string) bool {
+	if entity == "" || len(path) <= len(entity) {
+		return true
+	}
+	below := strings.ToLower(path[len(entity)+1:])
+	return below == "" || below[0] == '$' || strings.HasPrefix(below, "subscriptions/")
+}
 
 func (g Grant) expired(now time.Time) bool { return !g.Expires.IsZero() && !now.Before(g.Expires) }
 
@@ -51,7 +67,7 @@ func (g *Grants) Len() int { return len(g.byPath) }
 func (g *Grants) Allows(path string, wanted Rights, now time.Time) bool {
 	for _, scope := range scopes(path) {
 		grant, ok := g.byPath[scope]
-		if ok && !grant.expired(now) && grant.Rights.Allows(wanted) {
+		if ok && grant.Covers(path) && !grant.expired(now) && grant.Rights.Allows(wanted) {
 			return true
 		}
 	}

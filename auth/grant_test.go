@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"switchyard/auth/authtest"
 )
 
 func TestRights(t *testing.T) {
@@ -76,5 +78,49 @@ func TestGrants(t *testing.T) {
 	}
 	if !(Grant{Path: "a"}).Covers("A/b") || (Grant{Path: "a"}).Covers("ab") {
 		t.Error("Covers ignores segments or case")
+	}
+}
+
+// TestGrantsOfEntities: queue a/b is not below queue a, whoever shows a token for that:
+// a role or rule of an entity gives its own nodes and subscriptions, a rule of the
+// namespace whatever begins with what was signed.
+func TestGrantsOfEntities(t *testing.T) {
+	var a Authority
+	for entity, key := range map[string]string{"": "root", "a": "of-a"} {
+		if _, err := a.PutRule("ns1", entity, AuthorizationRule{Name: key, PrimaryKey: key, Rights: Listen | Send}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.AcceptBearer(fakeBearer("https://servicebus.azure.net/"), fakeRoles{"ns1/a": {RoleDataOwner}, "ns1/": {RoleDataReceiver}})
+	const host = "sb://ns1.servicebus.windows.net"
+	sas := func(key string) func(string) (Grant, error) {
+		return func(path string) (Grant, error) {
+			return a.VerifySAS("ns1", authtest.FormatSAS(host+path, key, key, testNow.Add(time.Hour)), host+path, testNow)
+		}
+	}
+	bearer := func(path string) (Grant, error) { return a.VerifyJWT("ns1", "good", host+path, testNow) }
+	for _, c := range []struct {
+		name     string
+		verify   func(path string) (Grant, error)
+		audience string
+		nested   bool
+	}{
+		{"role", bearer, "/a", false},
+		{"role of the namespace", bearer, "", true},
+		{"rule", sas("of-a"), "/a", false},
+		{"rule of the namespace", sas("root"), "/a", true},
+	} {
+		g, err := c.verify(c.audience)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		var all Grants
+		all.Put(g, 0)
+		for path, want := range map[string]bool{"a": true, "A/$management": true, "a/$DeadLetterQueue": true,
+			"a/Subscriptions/s": true, "a/subscriptions/s/$deadletterqueue/$management": true, "a/b": c.nested, "A/B/$management": c.nested} {
+			if got := all.Allows(path, Listen, testNow); got != want {
+				t.Errorf("%s: Allows(%q) = %v, want %v", c.name, path, got, want)
+			}
+		}
 	}
 }
