@@ -34,6 +34,8 @@ func TestCheck(t *testing.T) {
 		{"http://[::ffff:169.254.169.254]/", "169.254.169.254, a link-local"},
 		{"http://[::ffff:a9fe:a9fe]/", "169.254.169.254, a link-local"},
 		{"http://[64:ff9b::a9fe:a9fe]/", "169.254.169.254, a link-local"},
+		{"http://[64:ff9b:1::a9fe:a9fe]/", "169.254.169.254, a link-local"},
+		{"http://[::ffff:0:a9fe:a9fe]/", "169.254.169.254, a link-local"},
 		{"http://[2002:a9fe:a9fe::1]/", "169.254.169.254, a link-local"},
 		{"http://[::169.254.169.254]/", "169.254.169.254, a link-local"},
 		{"http://[fe80::1]/", "link-local"},
