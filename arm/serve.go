@@ -264,13 +264,22 @@ func (e *Error) Envelope() *value.Object {
 	return value.NewObject(value.Member{Name: "error", Value: e.Object()})
 }
 
+// maxWarnings bounds the headers of an answer: Python reads no answer with more than
+// 100, Node none with more than 16 KiB.
+const maxWarnings = 10
+
 func write(w http.ResponseWriter, hr *http.Request, resp *Response) {
 	h := w.Header()
 	for name, values := range resp.Header {
 		h[http.CanonicalHeaderKey(name)] = values
 	}
-	for _, text := range resp.Warnings {
-		h.Add("Warning", "199 Switchyard "+strconv.QuoteToASCII(text))
+	for i, text := range resp.Warnings {
+		if more := len(resp.Warnings) - i; i == maxWarnings-1 && more > 1 {
+			text = fmt.Sprintf("%d more warnings are in the log.", more)
+		}
+		if i < maxWarnings {
+			h.Add("Warning", "199 Switchyard "+strconv.QuoteToASCII(text))
+		}
 	}
 	if resp.Body == nil && resp.Raw == nil {
 		if resp.Status != http.StatusNoContent && resp.Status != http.StatusNotModified {

@@ -2,6 +2,7 @@ package datafactoryrp_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -34,6 +35,14 @@ func TestWarnings(t *testing.T) {
 		case tt.want != "" && (!strings.HasPrefix(warning, `199 Switchyard "`) || !strings.Contains(warning, tt.want)):
 			t.Errorf("PUT %s: warning %s, want one with %q", tt.path, warning, tt.want)
 		}
+	}
+	var many []string
+	for i := range 120 {
+		many = append(many, fmt.Sprintf(`{"name":"a%d","type":"DatabricksNotebook","typeProperties":{"notebookPath":"/n"}}`, i))
+	}
+	w := serve(f.k, "PUT", expand("$DF/pipelines/many?$V"), `{"properties":{"activities":[`+strings.Join(many, ",")+`]}}`)
+	if all := w.Header().Values("Warning"); w.Code != 200 || len(all) != 10 || all[9] != `199 Switchyard "111 more warnings are in the log."` {
+		t.Errorf("PUT of 120 activities that do not run: %d, %d warnings, want 10: clients bound an answer's headers\n%q", w.Code, len(all), all)
 	}
 	strict := datafactoryrp.EngineRuns{Engine: f.engine, Factories: f.m, Strict: true}
 	_, err := strict.CreateRun(t.Context(), "contoso", "idle", &value.Object{})
