@@ -24,6 +24,9 @@ type OwnEndpoint struct {
 	Prefix string
 }
 
+// maxWebHeader bounds the headers of an answer: as .NET's clients do.
+const maxWebHeader = 64 << 10
+
 // An outbound sends requests through the fence. Those for the process's own open
 // paths have connections of their own: one that was made for an open path must not
 // be used again for another.
@@ -53,7 +56,9 @@ func newOutbound(w *Web, lax bool) *outbound {
 			IdleConnTimeout:       90 * time.Second,
 			TLSHandshakeTimeout:   10 * time.Second,
 			ExpectContinueTimeout: time.Second,
-			TLSClientConfig:       &tls.Config{InsecureSkipVerify: lax}, //nolint:gosec // disableCertValidation
+			// The output has them, and only the body's size is asked of the room for answers.
+			MaxResponseHeaderBytes: maxWebHeader,
+			TLSClientConfig:        &tls.Config{InsecureSkipVerify: lax}, //nolint:gosec // disableCertValidation
 		}
 	}
 	x.toOwn, x.rest = transport(&open), transport(o.Fence)
