@@ -181,6 +181,8 @@ func (w *Web) execute(ctx context.Context, c *Call, out *value.Object, h *holdin
 		if err != nil || (next.Scheme != "http" && next.Scheme != "https") {
 			return failf(codeEndpoint, "The endpoint '%s' answered with a Location that is no URL.", safeURL(r.url))
 		}
+		resp.body = nil
+		h.let() // the endpoint may take hours
 		if fail := w.sleep(ctx, retryAfter(resp.header, &wait)); fail != nil {
 			return fail
 		}

@@ -30,6 +30,7 @@ type holding struct {
 func (h *holding) let() {
 	if h.release != nil {
 		h.release()
+		h.release = nil
 	}
 }
 
@@ -41,13 +42,11 @@ func (h *holding) read(ctx context.Context, resp *http.Response, pause func() (r
 	if err != nil || len(b) <= freeBody {
 		return b, err
 	}
-	if h.release == nil { // an answer that was polled before has taken the most there is
-		resume := pause()
-		h.release, err = h.room.Take(ctx, bodyFactor*maxWebResponse)
-		resume()
-		if err != nil {
-			return nil, err
-		}
+	resume := pause()
+	h.release, err = h.room.Take(ctx, bodyFactor*maxWebResponse)
+	resume()
+	if err != nil {
+		return nil, err
 	}
 	rest, err := io.ReadAll(io.LimitReader(resp.Body, int64(maxWebResponse+1-len(b))))
 	return append(b, rest...), err

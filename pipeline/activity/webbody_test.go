@@ -70,3 +70,44 @@ func TestLargeAnswersWait(t *testing.T) {
 		}
 	})
 }
+
+// polled answers that it has accepted, at length, for an hour.
+type polled struct{ began time.Time }
+
+func (p polled) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := transport(1 << 20).RoundTrip(r)
+	if time.Since(p.began) < time.Hour {
+		resp.StatusCode, resp.Header = http.StatusAccepted, http.Header{"Location": {"/"}}
+	}
+	return resp, err
+}
+
+// TestPollingKeepsNoRoom: a call that waits for its next poll has no answer that
+// others would have to wait for.
+func TestPollingKeepsNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		room := memory.NewRoom(20 << 20) // for one answer
+		call := func(answers http.RoundTripper) activity.Result {
+			web := activity.NewWeb(activity.WebOptions{Clock: clock.Wall{}, Transport: answers, Room: room})
+			return web.Execute(t.Context(), &activity.Call{Input: value.NewObject(
+				value.Member{Name: "method", Value: "GET"}, value.Member{Name: "url", Value: "http://h/"})})
+		}
+		began := time.Now()
+		ended := make(chan activity.Result)
+		go func() { ended <- call(polled{began}) }()
+		time.Sleep(time.Minute)
+		if r := call(transport(1 << 20)); r.Err != nil {
+			t.Error(r.Err)
+		} else {
+			r.Release()
+		}
+		if took := time.Since(began); took > 2*time.Minute {
+			t.Errorf("an answer waited for the end of another call's polls: %v", took)
+		}
+		r := <-ended
+		if r.Err != nil {
+			t.Fatal(r.Err)
+		}
+		r.Release()
+	})
+}
