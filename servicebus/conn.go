@@ -35,11 +35,12 @@ type conn struct {
 
 	held map[*receiver]struct{} // with credit that waits for the client to read
 
-	alarm alarm
-	empty time.Time // since when there is no link
-	had   bool      // there has been one
-	shown bool      // a valid token or key has been shown
-	began time.Time // the connection
+	alarm   alarm
+	empty   time.Time // since when there is no link
+	had     bool      // there has been one
+	shown   bool      // a valid token or key has been shown
+	counted bool      // among the namespace's connections
+	began   time.Time // the connection
 }
 
 // A peer is what stands behind a link.
@@ -100,10 +101,6 @@ func (c *conn) opened(open *frames.Open) {
 		c.nc.AMQP().Close(c.amqpError(f, address{}, ""))
 		return
 	}
-	if f := c.h.shared.enter(ns); f != nil {
-		c.nc.AMQP().Close(c.amqpError(f, address{}, ""))
-		return
-	}
 	c.ns = ns
 	if c.host == "" {
 		c.host = ns
@@ -117,19 +114,31 @@ func (c *conn) plain(name, key string) {
 		return // the open was refused
 	}
 	grant, err := c.h.auth.VerifyKey(c.ns, name, key)
+	if err == nil {
+		if f := c.proven(); f != nil {
+			err = f
+		}
+	}
 	if err != nil {
 		c.nc.AMQP().Close(c.amqpError(faultOf(err), address{}, ""))
 		return
 	}
-	if c.grants.Put(grant, maxGrants) {
-		c.proven()
-	}
+	c.grants.Put(grant, maxGrants)
 }
 
-// proven notes that the client has shown a token or a key that is good.
-func (c *conn) proven() {
+// proven notes that the client has shown a token or a key that is good. From then on
+// the connection is one of those that the namespace may have: clients that prove
+// nothing take no place of others.
+func (c *conn) proven() *fault {
+	if !c.counted {
+		if f := c.h.shared.enter(c.ns); f != nil {
+			return f
+		}
+		c.counted = true
+	}
 	c.shown = true
 	c.nc.Proven()
+	return nil
 }
 
 // submitted notes a unit that the broker has submitted, so that the next flush
@@ -216,7 +225,7 @@ func (c *conn) gone() {
 	}
 	c.flush()
 	c.alarm.stop()
-	if c.ns != "" {
+	if c.counted {
 		c.h.shared.leave(c.ns)
 	}
 }

@@ -81,11 +81,13 @@ func (c *conn) putToken(req *request) *fault {
 			return f
 		}
 	}
+	if f := c.proven(); f != nil {
+		return f
+	}
 	if !c.grants.Put(grant, maxGrants) {
 		return &fault{frames.ErrResourceLimitExceeded, 403,
 			fmt.Sprintf("The connection holds tokens for %d audiences already.", maxGrants)}
 	}
-	c.proven()
 	c.schedule()
 	return nil
 }
