@@ -18,7 +18,9 @@ import (
 func (k *Kernel) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	id := k.NewGUID()
 	k.writeHeaders(w.Header(), hr, id)
-	resp, err := k.contain(hr, id, func() (*Response, error) { return k.serve(w, hr, id) })
+	resp, err := k.answered(func() (*Response, error) {
+		return k.contain(hr, id, func() (*Response, error) { return k.serve(w, hr, id) })
+	})
 	if err != nil {
 		resp = k.errorResponse(hr, id, err)
 	}
@@ -26,6 +28,38 @@ func (k *Kernel) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		k.logger.Warn("resource manager request: "+text, "method", hr.Method, "path", hr.URL.Path)
 	}
 	write(w, hr, resp)
+}
+
+// answered is f, unless the disk is full and f waits for a commit: then the client is
+// told, and f goes on.
+func (k *Kernel) answered(f func() (*Response, error)) (*Response, error) {
+	type answer struct {
+		resp  *Response
+		err   error
+		panic any
+	}
+	done := make(chan answer, 1)
+	go func() {
+		a := answer{panic: http.ErrAbortHandler} // of a goroutine that the log ends
+		defer func() {
+			if p := recover(); p != nil {
+				a.panic = p
+			}
+			done <- a
+		}()
+		a.resp, a.err = f()
+		a.panic = nil
+	}()
+	stalled, err := k.log.Stalled()
+	select {
+	case a := <-done:
+		if a.panic != nil {
+			panic(a.panic)
+		}
+		return a.resp, a.err
+	case <-stalled:
+		return nil, err
+	}
 }
 
 // contain turns a panic of a provider into an error: it ends this request only.

@@ -157,6 +157,17 @@ func (b *Broker) Sync(u *commit.Unit) {
 	}
 }
 
+// Wait is Sync for who owes somebody an answer; see [commit.Log] Wait.
+func (b *Broker) Wait(u *commit.Unit) error {
+	if u == nil {
+		return nil
+	}
+	return b.log.Wait(u)
+}
+
+// Writable fails while nothing can be written: then nothing is decided either.
+func (b *Broker) Writable() error { return b.log.Admit(context.Background(), commit.Frees) }
+
 // messageStores returns every entity, in the order of their numbers.
 func (b *Broker) messageStores() []*messageStore {
 	b.mu.RLock()

@@ -66,7 +66,7 @@ func (c *Consumer) AddCredit(n int) *commit.Unit {
 func (c *Consumer) Drain(done func()) *commit.Unit {
 	u, err := c.e.plan(entity.Drain{Consumer: c.c, Data: done}).submit(nil)
 	if err != nil {
-		return c.e.b.tell(done)
+		return c.e.b.tell(err, done)
 	}
 	return u
 }

@@ -59,7 +59,9 @@ func (x *part) loadContents() error {
 	if len(x.need.Contents) == 0 {
 		return nil
 	}
-	x.store.b.Sync(x.lastPut)
+	if err := x.store.b.Wait(x.lastPut); err != nil {
+		return err
+	}
 	for _, k := range x.need.Contents {
 		m, err := x.store.message(k)
 		switch {
@@ -88,7 +90,9 @@ func (x *part) loadDeferred() error {
 	if len(x.need.Deferred) == 0 {
 		return nil
 	}
-	x.store.b.Sync(x.last)
+	if err := x.store.b.Wait(x.last); err != nil {
+		return err
+	}
 	for _, k := range x.need.Deferred {
 		m, err := x.store.message(k)
 		if err != nil {

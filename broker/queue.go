@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -91,16 +92,25 @@ func (q *Queue) Settle(tokens []LockToken, out Outcome, done func(errs []error))
 			done(op.Errs)
 		}
 	}
-	u, err := q.e.plan(op).submit(then)
+	err := q.e.b.Writable()
+	var u *commit.Unit
+	if err == nil {
+		u, err = q.e.plan(op).submit(then)
+	}
 	if err != nil {
 		op.Errs = repeat(err, len(tokens))
-		return q.e.b.tell(then)
+		return q.e.b.tell(err, then)
 	}
 	return u
 }
 
-// tell submits a unit that holds only a callback: it runs in its turn.
-func (b *Broker) tell(f func()) *commit.Unit {
+// tell submits a unit that holds only a callback: it runs in its turn. While nothing is
+// committed it runs at once.
+func (b *Broker) tell(err error, f func()) *commit.Unit {
+	if errors.Is(err, commit.ErrFull) {
+		f()
+		return nil
+	}
 	u := &commit.Unit{}
 	u.Then(f)
 	u.Relax()
@@ -121,6 +131,9 @@ func repeat(err error, n int) []error {
 // [ErrMessageLockLost], [ErrEntityDeleted].
 func (q *Queue) Renew(tokens []LockToken) ([]time.Time, *commit.Unit, error) {
 	op := &entity.Renew{Sub: q.sub, Tokens: tokens}
+	if err := q.e.b.Writable(); err != nil {
+		return nil, nil, err
+	}
 	u, err := q.e.plan(op).submit(nil)
 	if err != nil {
 		return nil, nil, err
@@ -154,7 +167,9 @@ func (q *Queue) Peek(from int64, limit int) ([]*Message, error) {
 	if limit <= 0 {
 		return nil, fmt.Errorf("peek queue %q: %w: %d messages", e.path, ErrInvalidArgument, limit)
 	}
-	e.b.Sync(last)
+	if err := e.b.Wait(last); err != nil {
+		return nil, fmt.Errorf("peek queue %q: %w", e.path, err)
+	}
 	rows, err := e.b.store.Scan(q.ID(), from, min(limit, maxPeek), true)
 	if err != nil && len(rows) == 0 { // else the next peek begins where reading fails
 		return nil, fmt.Errorf("peek: %w", e.readFailed(fmt.Sprintf("messages from number %d on", from), err))
@@ -176,6 +191,9 @@ func (q *Queue) ReceiveDeferred(seqs []int64, mode ReceiveMode, done func([]*Mes
 	e := q.e
 	if len(seqs) == 0 {
 		return nil, fmt.Errorf("receive deferred from queue %q: %w: no sequence number", e.path, ErrInvalidArgument)
+	}
+	if err := e.b.Writable(); err != nil {
+		return nil, err
 	}
 	op := &entity.ReceiveDeferred{Sub: q.sub, Mode: mode, SequenceNumbers: seqs}
 	return e.plan(op).submit(func() {

@@ -134,6 +134,17 @@ type Log interface {
 	// commits for all, so an idle system needs no other goroutine. A failed
 	// commit stops the process: memory is then ahead of the disk.
 	Sync(u *Unit)
+
+	// Wait is Sync for those who owe somebody an answer: it fails, with an error that
+	// wraps [ErrFull], while the disk is full and no commit gets through. The unit keeps
+	// its place and becomes durable when there is room, so what it does is unknown and
+	// not undone.
+	Wait(u *Unit) error
+
+	// Stalled returns a channel that is closed once no commit gets through because the
+	// disk is full, and what to tell those who wait then. What is submitted meanwhile
+	// waits; Admit refuses even [Frees].
+	Stalled() (stalled <-chan struct{}, err error)
 }
 
 // An Effect is what another package may add to a unit. Stage locks what it

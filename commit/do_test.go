@@ -78,3 +78,6 @@ func TestDo(t *testing.T) {
 		}
 	}
 }
+
+func (r *recorder) Wait(*commit.Unit) error           { return nil }
+func (r *recorder) Stalled() (<-chan struct{}, error) { return nil, nil }

@@ -30,6 +30,8 @@ var Settings = []Setting{
 		Usage: "refuse definitions that name something this version does not run"},
 	{Name: "min-free", Kind: Size, Default: "256MiB",
 		Usage: "what stays free on the disk of the data directory; what would leave less is refused, but not what frees space"},
+	{Name: "ballast", Kind: Size, Default: "64MiB",
+		Usage: "size of a file in the data directory that is given up when the disk is full, so that there is room to delete by; 0: none"},
 	{Name: "log-level", Default: "info", Usage: "debug, info, warn or error; the log goes to standard error"},
 	{Name: "log-format", Default: "text", Usage: "text or json"},
 	{Name: "key-file", Default: "",

@@ -274,3 +274,9 @@ func TestNoServiceBus(t *testing.T) {
 	}
 	p.Close()
 }
+
+func (d *disk) Wait(u *commit.Unit) error {
+	d.Sync(u)
+	return nil
+}
+func (d *disk) Stalled() (<-chan struct{}, error) { return nil, nil }

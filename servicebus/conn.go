@@ -163,10 +163,22 @@ func (c *conn) flush() {
 	for c.unit != nil || len(c.after) > 0 {
 		u, after := c.unit, c.after
 		c.unit, c.after = nil, nil
-		c.h.broker.Sync(u)
+		if err := c.h.broker.Wait(u); err != nil {
+			c.stalled(err)
+			return
+		}
 		for _, f := range after {
 			f()
 		}
+	}
+}
+
+// stalled detaches every link: what its client waits for can't be told, since nothing
+// gets to the disk. A condition that the libraries take as final says so, and what was
+// sent or settled happens when there is room, or after a crash does not.
+func (c *conn) stalled(err error) {
+	for _, p := range c.links {
+		p.base().fail(faultOf(err))
 	}
 }
 

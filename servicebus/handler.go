@@ -180,6 +180,10 @@ func (h *Handler) Handle(nc *amqpnet.Conn, ev amqp.Event) {
 		}
 	case amqp.Flowed:
 		if n, ok := ev.Link.Data.(outgoing); ok {
+			if err := c.h.broker.Writable(); err != nil {
+				n.base().fail(faultOf(err)) // a delivery can't be recorded
+				return
+			}
 			n.used()
 			n.flowed(ev.Credit, ev.Drain)
 		}

@@ -72,6 +72,11 @@ func (g *gate) Sync(u *commit.Unit) {
 	g.Store.Sync(u)
 }
 
+func (g *gate) Wait(u *commit.Unit) error {
+	g.Sync(u)
+	return nil
+}
+
 func newServer(t testing.TB, configure ...func(*servicebus.Options)) *server {
 	t.Helper()
 	s := &server{t: t, authority: new(auth.Authority), clock: newClock()}

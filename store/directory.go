@@ -100,11 +100,22 @@ func (d directory) create(path string) (interface {
 	io.WriteCloser
 	Sync() error
 }, error) {
-	if d.fs == vfs.Default {
+	if vfs.Root(d.fs) == vfs.Default {
 		if err := os.Remove(path); err != nil && !isNotExist(err) {
 			return nil, err
 		}
-		return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		var f *os.File
+		open := func() (err error) {
+			f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+			return err
+		}
+		var err error
+		if fs, ok := d.fs.(fullFS); ok {
+			err = fs.full.do(false, open)
+		} else {
+			err = open()
+		}
+		return f, err
 	}
 	return d.fs.Create(path, vfs.WriteCategoryUnspecified)
 }

@@ -25,7 +25,7 @@ type lock struct {
 // system's.
 func (d directory) lock() (*lock, error) {
 	l := &lock{}
-	if d.fs == vfs.Default {
+	if vfs.Root(d.fs) == vfs.Default {
 		var err error
 		if l.directory, err = lockDirectory(d.path); err != nil {
 			return nil, err

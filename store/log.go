@@ -53,6 +53,9 @@ type log struct {
 	inFlight int           // bytes submitted and not done
 	room     chan struct{} // closed when inFlight falls; nil if nobody waits
 	dead     bool          // closed, or a commit failed
+	began    time.Time     // when the leader began
+	stalled  chan struct{} // closed while the disk is full and no commit gets through
+	isClosed bool          // stalled is
 	// reclaimed is when a nearly full disk last asked for a look at the value log,
 	// and reclaim that no leader has seen that.
 	reclaimed time.Time
@@ -73,6 +76,7 @@ type log struct {
 func (l *log) init(s *Store) {
 	l.s = s
 	l.open = newGroup()
+	l.stalled = make(chan struct{})
 	l.space.init(s)
 }
 
@@ -95,7 +99,27 @@ func (s *Store) Admit(ctx context.Context, bytes int) error {
 func (s *Store) Submit(u *commit.Unit) { s.log.submit(u) }
 
 // Sync implements [commit.Log].
-func (s *Store) Sync(u *commit.Unit) { s.log.sync(u) }
+func (s *Store) Sync(u *commit.Unit) {
+	if done, _ := s.log.sync(u, false); !done {
+		runtime.Goexit()
+	}
+}
+
+// Wait implements [commit.Log].
+func (s *Store) Wait(u *commit.Unit) error {
+	done, err := s.log.sync(u, true)
+	if err == nil && !done {
+		runtime.Goexit()
+	}
+	return err
+}
+
+// Stalled implements [commit.Log].
+func (s *Store) Stalled() (<-chan struct{}, error) {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	return s.log.stalled, s.errStalled()
+}
 
 func (l *log) admit(ctx context.Context, bytes int) error {
 	for {
@@ -107,6 +131,10 @@ func (l *log) admit(ctx context.Context, bytes int) error {
 			l.mu.Unlock()
 			return fmt.Errorf("admit: %w", ErrClosed)
 		}
+		if l.isClosed {
+			l.mu.Unlock()
+			return l.s.errFull()
+		}
 		if l.inFlight == 0 || l.inFlight+bytes <= l.s.opts.MaxInFlight {
 			l.mu.Unlock()
 			return nil
@@ -115,16 +143,17 @@ func (l *log) admit(ctx context.Context, bytes int) error {
 			// What is in flight waits for somebody who syncs: that is us.
 			l.leading = true
 			l.mu.Unlock()
-			l.lead()
+			l.take()
 			continue
 		}
 		if l.room == nil {
 			l.room = make(chan struct{})
 		}
-		room := l.room
+		room, stalled := l.room, l.stalled
 		l.mu.Unlock()
 		select {
 		case <-room:
+		case <-stalled:
 		case <-ctx.Done():
 		}
 	}
@@ -184,44 +213,82 @@ func (l *log) submit(u *commit.Unit) {
 	l.inFlight += n
 }
 
-func (l *log) sync(u *commit.Unit) {
+// sync returns when the group of a unit is done, which it may have to see to itself,
+// or reports that it never will be. With giveUp it fails once the log is stalled.
+func (l *log) sync(u *commit.Unit, giveUp bool) (done bool, err error) {
 	g, ok := u.Ticket().(*group)
 	if !ok {
 		panic("store: sync of a unit that was not submitted")
 	}
 	l.mu.Lock()
 	switch {
-	case g.done:
-		l.mu.Unlock()
-		return
-	case l.dead:
-		l.mu.Unlock()
-		runtime.Goexit()
+	case g.done, l.dead:
+		defer l.mu.Unlock()
+		return g.done, nil
 	case !l.leading:
 		// Nobody commits, so the group is the open one.
 		l.leading = true
 		l.mu.Unlock()
+		l.take()
+		l.mu.Lock()
+	}
+	return l.wait(g, giveUp)
+}
+
+// take commits the open group. The caller has set leading. While there is little room
+// a goroutine of its own does it, so that who waits can be told that it does not end.
+func (l *log) take() {
+	if l.s.opts.InMemory || l.space.roomy() {
 		l.lead()
 		return
 	}
-	if !l.wait(g) {
-		runtime.Goexit()
-	}
+	go l.lead()
 }
 
-// wait returns when the group is done, which it may have to see to itself, or
-// reports that it never will be. The caller holds mu, which wait unlocks; somebody
-// else leads.
-func (l *log) wait(g *group) (done bool) {
+// wait is sync for who does not lead. The caller holds mu, which wait unlocks.
+func (l *log) wait(g *group, giveUp bool) (done bool, err error) {
+	var stalled chan struct{}
+	if giveUp {
+		stalled = l.stalled
+	}
+	if g.done {
+		l.mu.Unlock()
+		return true, nil
+	}
 	g.waiters++
 	l.mu.Unlock()
-	if _, lead := <-g.wake; lead {
-		l.lead()
-		return true
+	select {
+	case _, lead := <-g.wake:
+		l.led(g, lead)
+	case <-stalled:
+		go func() {
+			_, lead := <-g.wake
+			l.led(g, lead)
+		}()
+		return false, l.s.errStalled()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return g.done
+	return g.done, nil
+}
+
+// led has the group committed if that fell to the caller, and waits for the end of it.
+func (l *log) led(g *group, lead bool) {
+	if lead {
+		l.take()
+		<-g.wake
+	}
+}
+
+// stall tells those who wait if the leader has been at a commit for long. It is called
+// while the disk is full.
+func (l *log) stall() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.leading && !l.isClosed && !l.began.IsZero() && wall.Now().Sub(l.began) >= fullPatience {
+		l.isClosed = true
+		close(l.stalled)
+	}
 }
 
 // lead commits the open group. The caller has set leading.
@@ -232,6 +299,7 @@ func (l *log) lead() {
 	l.mu.Lock()
 	g := l.open
 	l.taken, l.open = g, newGroup()
+	l.began = wall.Now()
 	l.look, l.reclaim = l.look || l.reclaim, false
 	l.mu.Unlock()
 
@@ -272,6 +340,9 @@ func (l *log) finish(g *group) {
 	}
 	g.done = true
 	g.units, l.taken = nil, nil
+	if l.began = (time.Time{}); l.isClosed {
+		l.stalled, l.isClosed = make(chan struct{}), false
+	}
 	l.inFlight -= g.bytes
 	l.wakeAdmitted()
 	if l.open.waiters > 0 {
@@ -318,27 +389,29 @@ func (l *log) die() {
 }
 
 // close commits what was submitted and refuses what comes later. It reports
-// whether the database is in order.
-func (l *log) close() bool {
+// whether the database is in order, or fails if the log is stalled.
+func (l *log) close() (inOrder bool, err error) {
 	for {
 		l.mu.Lock()
 		switch {
 		case l.dead:
 			l.mu.Unlock()
-			return false
+			return false, nil
 		case l.leading:
-			l.wait(l.open)
+			if _, err := l.wait(l.open, true); err != nil {
+				return false, err
+			}
 		case len(l.open.units) > 0:
 			l.leading = true
 			l.mu.Unlock()
-			l.lead()
+			l.take()
 		default:
 			l.die()
 			l.mu.Unlock()
 			if err := errors.Join(l.await(0), l.commitMark()); err != nil {
 				l.fatal(fmt.Errorf("commit to %s: %w", l.s.dir, err))
 			}
-			return true
+			return true, nil
 		}
 	}
 }

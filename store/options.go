@@ -45,6 +45,9 @@ type Options struct {
 	// MinFree is how many bytes must be free on the disk for Admit to allow
 	// more. 0: 256 MiB; negative: not checked.
 	MinFree int64
+	// Ballast is how many bytes of a file hold room for the time when there is none. 0:
+	// no such file.
+	Ballast int64
 	// CacheSize is the size of the block cache in bytes. 0: 8 MiB.
 	CacheSize int64
 	// MemTableSize is the size to which a memory table grows, in bytes. 0: 16 MiB.
@@ -111,7 +114,7 @@ func (o Options) withDefaults() Options {
 func (o Options) segmentReaders() int { return max(o.MaxOpenFiles/5, 1) }
 
 // pebble returns the database's options. fatal ends the goroutine that calls it.
-func (o Options) pebble(lock *pebble.Lock, fatal func(error)) *pebble.Options {
+func (o Options) pebble(full *full, lock *pebble.Lock, fatal func(error)) *pebble.Options {
 	told := &sync.Map{}
 	p := &pebble.Options{
 		FS:                          o.FS,
@@ -126,10 +129,11 @@ func (o Options) pebble(lock *pebble.Lock, fatal func(error)) *pebble.Options {
 		// A manifest is read whole by every Open.
 		MaxManifestFileSize: 4 << 20,
 		EventListener: &pebble.EventListener{
-			BackgroundError: func(err error) {
-				o.Logger.Warn("database background work failed", "err", firstLine(err))
-			},
+			BackgroundError: full.backgroundError,
 			DiskSlow: func(i pebble.DiskSlowInfo) {
+				if full.is() {
+					return // it waits for room
+				}
 				o.Logger.Warn("disk is slow", "file", i.Path, "op", i.OpType.String(), "for", i.Duration)
 			},
 			DataCorruption: func(i pebble.DataCorruptionInfo) {

@@ -52,6 +52,13 @@ func (sp *space) look() {
 	sp.low, sp.free = err == nil && usage.AvailBytes < uint64(o.MinFree), usage.AvailBytes
 }
 
+// roomy reports whether a commit can be expected to find room.
+func (sp *space) roomy() bool {
+	o := sp.s.opts
+	usage, err := o.FS.GetDiskUsage(sp.s.dir)
+	return err != nil || usage.AvailBytes >= uint64(max(o.MinFree, 64<<20))
+}
+
 // err says what the last look found, for who is refused. The caller holds mu.
 func (sp *space) err() error {
 	if !sp.low {

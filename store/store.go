@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"switchyard/broker"
 	"switchyard/commit"
@@ -26,6 +27,7 @@ type Store struct {
 	sealer *sealer
 	log    log
 	values *valueLog // nil: a store in memory
+	full   full
 
 	mu         sync.Mutex
 	idle       sync.Cond // signalled when no view is open
@@ -48,6 +50,7 @@ func Open(dir string, o Options) (*Store, error) { return open(dir, o, currentFo
 func open(dir string, o Options, f format) (_ *Store, err error) {
 	s := &Store{dir: dir, opts: o.withDefaults()}
 	s.idle.L = &s.mu
+	s.full.init(s)
 	s.log.init(s)
 	s.files = directory{s.opts.FS, dir}
 	if err := s.files.refuseForeign(); err != nil {
@@ -77,6 +80,7 @@ func open(dir string, o Options, f format) (_ *Store, err error) {
 	if err := s.loadMark(); err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
+	s.full.start()
 	return s, nil
 }
 
@@ -126,21 +130,33 @@ func newerVersion(got, known int) error {
 // openDatabase opens Pebble. Of an initialised directory every failure that is
 // not the file system's is damage, and so is a panic.
 func (s *Store) openDatabase(initialised bool) (err error) {
-	o := s.opts.pebble(s.lock.database, s.log.fatal)
+	o := s.opts.pebble(&s.full, s.lock.database, s.log.fatal)
 	o.ErrorIfNotExists = initialised
 	damage := func(err error) error {
 		return &CorruptError{Where: s.files.database().path, Err: err}
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			err = damage(fmt.Errorf("%v", p))
-		}
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- damage(fmt.Errorf("%v", p))
+			}
+		}()
+		db, err := pebble.Open(s.files.database().path, o)
+		s.db = db
+		done <- err
 	}()
-	s.db, err = pebble.Open(s.files.database().path, o)
+	select {
+	case err = <-done:
+	case <-s.full.noRoom:
+		return syscall.ENOSPC
+	}
 	var errno syscall.Errno
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, ErrCorrupt), vfs.IsNoSpaceError(err):
+		return err
 	case strings.Contains(err.Error(), "replaying WAL"):
 		return damage(fmt.Errorf("%s; acknowledged writes may be lost; %s", firstLine(err), wayOut))
 	case pebble.IsCorruptionError(err), isNotExist(err):
@@ -307,7 +323,14 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
-	if !s.log.close() {
+	inOrder, err := s.log.close()
+	if err != nil {
+		// What is being written can't be called back: the lock stays until the process
+		// ends. The directory is as after a crash.
+		return fmt.Errorf("close %s: %w", s.dir, err)
+	}
+	s.full.stop()
+	if !inOrder {
 		// Pebble's state is unknown after a failed commit; only the process's end
 		// is safe. The directory is as after a crash.
 		s.lock.Close()
@@ -325,7 +348,7 @@ func (s *Store) Close() error {
 func (s *Store) release() error {
 	var err error
 	if s.db != nil {
-		if s.closed && !s.opts.InMemory && s.db.Metrics().WAL.Size > flushAtClose {
+		if s.closed && !s.opts.InMemory && s.log.space.roomy() && s.db.Metrics().WAL.Size > flushAtClose {
 			err = s.db.Flush()
 		}
 		if f := s.log.batches.file; f != nil {
@@ -338,6 +361,9 @@ func (s *Store) release() error {
 		err = errors.Join(err, s.db.Close())
 		if err == nil && s.closed && !s.opts.InMemory {
 			err = s.files.writeClean()
+			if vfs.IsNoSpaceError(err) {
+				err = nil // without the list the next Open looks closer
+			}
 		}
 	}
 	err = errors.Join(err, s.lock.Close())

@@ -254,7 +254,7 @@ func (d directory) cutTails(all []walScan) error {
 // flushedBatch is the number of the last batch in the tables, without the write-ahead
 // logs.
 func (s *Store) flushedBatch() (n uint64, err error) {
-	o := s.opts.pebble(s.lock.database, func(error) {})
+	o := s.opts.pebble(&s.full, s.lock.database, func(error) {})
 	o.ReadOnly, o.ErrorIfNotExists = true, true
 	o.FS = withoutLogs{s.opts.FS}
 	damage := func(err error) error { return &CorruptError{Where: s.files.database().path, Err: err} }

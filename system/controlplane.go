@@ -103,7 +103,9 @@ func (s *System) routes() http.Handler {
 	mux := http.NewServeMux()
 	text := sync.OnceValue(func() http.Handler { return language.NewHandler(language.Options{}) })
 	mux.HandleFunc("/language/", func(w http.ResponseWriter, r *http.Request) { text().ServeHTTP(w, r) })
-	mux.Handle("GET /health", health.Handler(s.engine.Aside, s.broker.Damage))
+	state := health.Handler(s.engine.Aside, s.broker.Damage, s.store.Trouble)
+	mux.Handle("GET /health", state)
+	mux.Handle("GET /ready", state)
 	mux.Handle("/", s.identities.Or(servicebus.MissingAPI(http.NotFoundHandler())))
 	// The resource manager comes before the mux, which would redirect paths with
 	// empty segments: az sends them.

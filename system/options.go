@@ -22,6 +22,9 @@ type Options struct {
 	// MinFree is how many bytes stay free on the disk: what would leave less is refused.
 	// 0: 256 MiB; negative: nothing is refused.
 	MinFree int64
+	// Ballast is how many bytes a file of the data directory holds for the time when the
+	// disk is full. 0: none.
+	Ballast int64
 	// KeyFile holds the key that seals secrets. Empty: a file in DataDir.
 	KeyFile string
 	// AcceptDataLoss is that of [store.Options].

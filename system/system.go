@@ -124,7 +124,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 }
 
 func (s *System) openStore(context.Context) error {
-	o := store.Options{Logger: s.log, Clock: s.clock, InMemory: s.o.Ephemeral, MinFree: s.o.MinFree,
+	o := store.Options{Logger: s.log, Clock: s.clock, InMemory: s.o.Ephemeral, MinFree: s.o.MinFree, Ballast: s.o.Ballast,
 		AfterCommit: s.o.AfterCommit, MaxOpenFiles: s.files.Store}
 	if s.o.KeyFile != "" {
 		key, err := store.ReadKey(s.o.KeyFile)
@@ -326,7 +326,7 @@ func (s *System) Stop() error {
 	s.publishing.Lock() // the endpoints file is not being written, and will not be
 	//lint:ignore SA2001 waiting is the point
 	s.publishing.Unlock()
-	return s.teardown()
+	return within(s.o.Grace, s.teardown, s.store.Full)
 }
 
 func (s *System) teardown() error {

@@ -189,3 +189,12 @@ func (r *Rand) Read(p []byte) (int, error) {
 	defer r.mu.Unlock()
 	return r.src.Read(p)
 }
+
+// Wait implements [commit.Log]. There is no disk that is full.
+func (l *Log) Wait(u *commit.Unit) error {
+	l.Sync(u)
+	return nil
+}
+
+// Stalled implements [commit.Log].
+func (l *Log) Stalled() (<-chan struct{}, error) { return nil, nil }

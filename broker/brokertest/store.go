@@ -318,3 +318,12 @@ func (m *Store) Expired(q broker.QueueID, after broker.Expiry, limit int) ([]bro
 	}
 	return entries, nil
 }
+
+// Wait implements [commit.Log]. There is no disk that is full.
+func (m *Store) Wait(u *commit.Unit) error {
+	m.Sync(u)
+	return nil
+}
+
+// Stalled implements [commit.Log].
+func (m *Store) Stalled() (<-chan struct{}, error) { return nil, nil }

@@ -2,8 +2,8 @@ package main
 
 // serving are the settings of every command that starts a Switchyard.
 var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "grace", "memory-limit", "run-memory",
-	"history-age", "history-size", "min-free", "strict", "auth", "auth-applications", "allow-host", "key-file", "accept-data-loss",
-	"log-level", "log-format", "output"}
+	"history-age", "history-size", "min-free", "ballast", "strict", "auth", "auth-applications", "allow-host", "key-file",
+	"accept-data-loss", "log-level", "log-format", "output"}
 
 var clientSettings = []string{"data", "connection-string", "output"}
 

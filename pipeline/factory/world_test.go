@@ -233,3 +233,10 @@ func wantKind(t *testing.T, what string, err, kind error) {
 		t.Errorf("%s: got error %v, want %v", what, err, kind)
 	}
 }
+
+func (r *records) Wait(u *commit.Unit) error {
+	r.Sync(u)
+	return nil
+}
+
+func (r *records) Stalled() (<-chan struct{}, error) { return nil, nil }

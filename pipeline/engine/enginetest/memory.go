@@ -413,3 +413,12 @@ var (
 	_ commit.Log     = (*Memory)(nil)
 	_ engine.History = (*Memory)(nil)
 )
+
+// Wait implements [commit.Log]. There is no disk that is full.
+func (m *Memory) Wait(u *commit.Unit) error {
+	m.Sync(u)
+	return nil
+}
+
+// Stalled implements [commit.Log].
+func (m *Memory) Stalled() (<-chan struct{}, error) { return nil, nil }

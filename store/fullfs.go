@@ -1,0 +1,145 @@
+package store
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// A fullFS is a file system on which a write that finds no room waits until there is
+// some, instead of failing: the database and the value log take a failed write for the
+// end, and a log that has lost one write can't go on. So a commit on a full disk is
+// late, never failed and never half there, and memory stays ahead of the disk by what
+// is still to be written, as it always is.
+//
+// Tables are the exception. What flushes and compactions write can be written again,
+// and what they have written so far takes room that the write-ahead log needs more: they
+// fail, and the next one begins a second later.
+//
+// A sync that finds no room fails as ever: the system may have dropped what was written
+// before it, so trying again would tell something durable that isn't.
+type fullFS struct {
+	vfs.FS
+	full *full
+}
+
+// Unwrap implements [vfs.FS].
+func (f fullFS) Unwrap() vfs.FS { return f.FS }
+
+// isTable reports whether a file can be written again from the start.
+func isTable(name string) bool {
+	return strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".blob")
+}
+
+// open makes a file, as often as it takes.
+func (f fullFS) open(name string, open func() (vfs.File, error)) (vfs.File, error) {
+	table := isTable(name)
+	if table {
+		f.full.pause()
+	}
+	var file vfs.File
+	err := f.full.do(table, func() (err error) {
+		file, err = open()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return fullFile{file, f.full, table}, nil
+}
+
+// Create implements [vfs.FS].
+func (f fullFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return f.open(name, func() (vfs.File, error) { return f.FS.Create(name, c) })
+}
+
+// OpenReadWrite implements [vfs.FS].
+func (f fullFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	return f.open(name, func() (vfs.File, error) { return f.FS.OpenReadWrite(name, c, o...) })
+}
+
+// ReuseForWrite implements [vfs.FS].
+func (f fullFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return f.open(name, func() (vfs.File, error) { return f.FS.ReuseForWrite(old, name, c) })
+}
+
+// Link implements [vfs.FS].
+func (f fullFS) Link(old, name string) error {
+	return f.full.do(false, func() error { return f.FS.Link(old, name) })
+}
+
+// Rename implements [vfs.FS].
+func (f fullFS) Rename(old, name string) error {
+	return f.full.do(false, func() error { return f.FS.Rename(old, name) })
+}
+
+// MkdirAll implements [vfs.FS].
+func (f fullFS) MkdirAll(dir string, perm os.FileMode) error {
+	return f.full.do(false, func() error { return f.FS.MkdirAll(dir, perm) })
+}
+
+// A fullFile is a file of a fullFS that is written.
+type fullFile struct {
+	vfs.File
+	full  *full
+	table bool
+}
+
+// Write implements [io.Writer]. What a write that found no room has written stays
+// written; the next one goes on behind it.
+func (f fullFile) Write(p []byte) (n int, err error) {
+	err = f.full.do(f.table, func() error {
+		m, err := f.File.Write(p[n:])
+		n += m
+		return err
+	})
+	return n, err
+}
+
+// WriteAt implements [io.WriterAt].
+func (f fullFile) WriteAt(p []byte, at int64) (n int, err error) {
+	err = f.full.do(f.table, func() error {
+		m, err := f.File.WriteAt(p[n:], at+int64(n))
+		n += m
+		return err
+	})
+	return n, err
+}
+
+// ballastFile holds room for the time when there is none: see [full].
+const ballastFile = "ballast"
+
+// ballastChunk is how much of a ballast is written at a time.
+const ballastChunk = 1 << 20
+
+// makeBallast fills the ballast file if there is none of that size and the disk has
+// plenty. It takes random bytes, which no file system stores in less room.
+func makeBallast(fs vfs.FS, dir string, size, keep int64, random func([]byte)) error {
+	name := filepath.Join(dir, ballastFile)
+	if info, err := fs.Stat(name); err == nil && info.Size() == size {
+		return nil
+	}
+	usage, err := fs.GetDiskUsage(dir)
+	if err != nil || usage.AvailBytes < uint64(size+keep) {
+		return err
+	}
+	f, err := fs.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	chunk := make([]byte, ballastChunk)
+	for left := size; left > 0 && err == nil; left -= int64(len(chunk)) {
+		chunk = chunk[:min(left, ballastChunk)]
+		random(chunk)
+		_, err = f.Write(chunk)
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		_ = fs.Remove(name)
+	}
+	return err
+}
