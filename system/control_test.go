@@ -22,7 +22,7 @@ func request(t *testing.T, s *System, method, path, body string) (int, string) {
 	}
 	r.Header.Set("Authorization", "Bearer "+s.token)
 	r.Header.Set("Content-Type", "application/json")
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusting(s.control.certs), Time: s.broker.Now}, DisableKeepAlives: true}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusting(s.control.certs), Time: s.o.Clock.Now}, DisableKeepAlives: true}}
 	resp, err := client.Do(r)
 	if err != nil {
 		t.Fatal(err)

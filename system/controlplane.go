@@ -68,7 +68,7 @@ func (s *System) openControlPlane(context.Context) (err error) {
 		return err
 	}
 	s.auth.AcceptBearer(s.identities.Issuer(), dataRoles)
-	s.dialects.options = servicebus.Options{Broker: s.broker, Auth: s.auth, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
+	s.dialects.options = servicebus.Options{Broker: s.broker, Auth: s.auth, Clock: s.o.Clock, Logger: s.log, Rand: s.o.Rand,
 		Idle: servicebus.ServiceIdle, Shared: servicebus.NewShared()}
 	s.dialects.server = listen.Server{
 		Logger: s.log, TLS: c.certs.Config(), Now: clock.Wall{}.Now,
@@ -90,7 +90,7 @@ func (s *System) openCertificates() error {
 		return err
 	}
 	c.certDir = dir
-	c.certs, err = listen.OpenCertificates(listen.CertificateOptions{Dir: dir, Names: certificateNames, Now: s.clock.Now})
+	c.certs, err = listen.OpenCertificates(listen.CertificateOptions{Dir: dir, Names: certificateNames, Now: s.o.Clock.Now})
 	return err
 }
 

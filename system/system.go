@@ -48,9 +48,11 @@ import (
 
 // A System is a running Switchyard.
 type System struct {
-	o      Options
-	log    *slog.Logger
-	clock  *clock.Process // the one clock of everything below
+	o   Options
+	log *slog.Logger
+	// clock is the one clock of everything that is kept. What is compared with the time of
+	// clients (tokens, certificates, the times in their messages) takes that of the machine.
+	clock  *clock.Process
 	store  *store.Store
 	broker *broker.Broker
 	auth   *auth.Authority
@@ -151,7 +153,7 @@ func (s *System) openStore(context.Context) error {
 // openIdentities reads who this Switchyard is, or decides it at the first start.
 func (s *System) openIdentities(context.Context) (err error) {
 	s.identities, err = identity.Open(identity.Options{
-		Store: kept{s.store}, Now: s.clock.Now, Rand: s.o.Rand, Logger: s.log, URL: s.httpsURL(), Token: s.token,
+		Store: kept{s.store}, Now: s.o.Clock.Now, Rand: s.o.Rand, Logger: s.log, URL: s.httpsURL(), Token: s.token,
 		Mode: s.o.Auth, Applications: s.o.Applications,
 		Factories: func() []*factory.Resource { return s.factories.List("", "") },
 	})
@@ -202,7 +204,7 @@ func (s *System) startEngine(context.Context) error {
 		Room:    memory.NewRoom(memory.Part(s.o.Memory, 8)),
 		Clock:   s.clock,
 		MaxOpen: s.files.Outbound,
-		Tokens:  &issuer.FactoryTokens{Issuer: s.identities.Issuer().Issuer, Now: s.clock.Now, Identity: s.identities.OfFactory},
+		Tokens:  &issuer.FactoryTokens{Issuer: s.identities.Issuer().Issuer, Now: s.o.Clock.Now, Identity: s.identities.OfFactory},
 		Fence:   &fence.Fence{Own: s.owns, Allow: s.o.AllowHosts},
 		Own:     activity.OwnEndpoint{Host: language.Host, Address: s.http.Addr().String(), Prefix: "/language/"},
 		Manages: s.identities.Manages,
