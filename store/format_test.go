@@ -212,6 +212,42 @@ func TestUpgradeOfManyRuns(t *testing.T) {
 	}
 }
 
+// A record that can't be read costs what it says, and does not keep the others from
+// being upgraded: the process starts as it did before.
+func TestUpgradeOfDamagedRecord(t *testing.T) {
+	fs := vfs.NewMem()
+	records := []engine.RunRecord{{ID: "a", Factory: "F", Start: epoch, Summary: []byte("s")},
+		{ID: "b", Factory: "F", Start: epoch.Add(1), Summary: []byte("s")},
+		{ID: "c", Factory: "F", Start: epoch.Add(2), Summary: []byte("s")}}
+	s := openTest(t, "data", Options{FS: fs})
+	do(s, func(u *commit.Unit) {
+		for _, r := range records {
+			s.PutRun(u, r)
+		}
+		key := listedRunKey("F", records[1].Start, "b")
+		u.Set(key, append(finish(key, appendRunRecord(newRecord(0), records[1])), 'x'))
+	})
+	b := s.db.NewBatch()
+	if err := errors.Join(setSystem(b, formatKeyName, []byte{4}), closeBatch(b, b.Commit(pebble.Sync)),
+		s.files.writeFormat(4)); err != nil {
+		t.Fatal(err)
+	}
+	closeTest(t, s)
+	s, err := open("data", testOptions(t, Options{FS: fs}), currentFormat)
+	if err != nil {
+		t.Fatalf("open: %v", err)
+	}
+	defer closeTest(t, s)
+	if got, err := s.Tallies(); err != nil || len(got) != 1 || got[0].Runs != 2 {
+		t.Errorf("tallies %+v, %v; want two runs", got, err)
+	}
+	for id, damaged := range map[string]bool{"a": false, "b": true, "c": false} {
+		if r, err := s.Run(id); errors.Is(err, ErrCorrupt) != damaged || !damaged && r.Bytes == 0 {
+			t.Errorf("run %s: %+v, %v", id, r, err)
+		}
+	}
+}
+
 func TestUpgradeFails(t *testing.T) {
 	fs := vfs.NewMem()
 	s := openTest(t, "data", Options{FS: fs})

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 
 	"switchyard/pipeline"
@@ -120,7 +121,8 @@ func (a *ActivityRun) Whole() (*ActivityRun, error) {
 			continue
 		}
 		v, err := a.of.outputs.load(part.from, unbounded)
-		if err != nil {
+		if err != nil { // because it was dropped or deleted meanwhile?
+			err = errors.Join(a.of.e.whole(a.PipelineRunID), err)
 			return nil, fmt.Errorf("activity %s of run %s: %w", a.Path, a.PipelineRunID, err)
 		}
 		part.to(a.of.state.Masked(v))

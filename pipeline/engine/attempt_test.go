@@ -57,6 +57,7 @@ func (w *world) kept(ids ...string) (kept string) {
 func TestAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := attempts(t, enginetest.NewRecorder())
+		w.options.Memory = 1 << 20 // too little to remember what was read
 		w.start()
 		large := strings.Repeat("x", 64<<10)
 		w.attempt("a", large, 1)
@@ -84,11 +85,19 @@ func TestAttempts(t *testing.T) {
 		if _, err := w.engine.ActivityRuns("a"); err == nil || !strings.Contains(err.Error(), "run b0") {
 			t.Errorf("its activities: %v, want an error that names the later attempt", err)
 		}
+		page, err := w.engine.ActivityRuns("b8")
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.attempt("b9", large, 1)
+		if _, err := page[0].Whole(); !errors.Is(err, engine.ErrRunDropped) {
+			t.Errorf("an activity that was listed and then dropped: %v, want ErrRunDropped", err)
+		}
 		w.attempt("other", "bad", 2)
 		w.attempt("none", "bad", 0)
 		w.attempt("none too", "bad", 0)
 		w.attempt("good", "good", 1)
-		if got, want := w.kept("b8", "other", "none", "none too", "good"), "b8 other none none too good "; got != want {
+		if got, want := w.kept("b9", "other", "none", "none too", "good"), "b9 other none none too good "; got != want {
 			t.Errorf("%q have their activities, want %q", got, want)
 		}
 		if err := w.engine.DeleteRunsOf(t.Context(), "f"); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -470,9 +471,9 @@ func TestEndWaitsForReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := enginetest.NewMemory(nil)
 		w := newWorld(t, memory, pipelineJSON("p", webA))
-		released := 0
+		var released atomic.Int64
 		w.register("WebActivity", func(context.Context, *activity.Call) activity.Result {
-			return activity.Result{Release: func() { released++ }}
+			return activity.Result{Release: func() { released.Add(1) }}
 		})
 		failing, settled := 3, 0
 		w.options.Finish = func(json.RawMessage, string, engine.Outcome) (commit.Effect, error) {
@@ -492,8 +493,8 @@ func TestEndWaitsForReads(t *testing.T) {
 		failing = 1 << 30
 		id = w.create("p", nil, engine.RunOptions{Binding: json.RawMessage(`1`)})
 		time.Sleep(time.Minute)
-		if released != 2 {
-			t.Errorf("%d of 2 activities have given back what they hold while the run waits", released)
+		if n := released.Load(); n != 2 {
+			t.Errorf("%d of 2 activities have given back what they hold while the run waits", n)
 		}
 		w.engine.Stop(0)
 		failing = 0
