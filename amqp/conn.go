@@ -44,6 +44,7 @@ type Conn struct {
 	sessions map[uint16]*Session // by channel: ours and the peer's are the same
 	names    map[linkName]*Link  // links that are pending or attached
 	links    int                 // including those whose detach is awaited
+	owners   int                 // bytes that the owner keeps, see Keeps
 	buffered uint64              // bytes that sessions, links and unfinished deliveries take
 	queued   uint64              // bytes of deliveries that wait in the queues of sessions
 	largest  uint64              // max-message-size that was announced
@@ -206,9 +207,12 @@ func (c *Conn) keep(bytes uint64) bool {
 // Unsent returns how many bytes of deliveries and other output wait for the peer.
 func (c *Conn) Unsent() int { return int(c.queued) + c.Backlog() }
 
+// Keeps says that the owner keeps so many bytes more that the peer does not take.
+func (c *Conn) Keeps(more int) { c.owners += more }
+
 // Held returns about how many bytes the peer makes the connection keep: what it has
 // begun and not finished, and what it does not take.
-func (c *Conn) Held() int { return len(c.in) + int(c.buffered+c.spare.bytes()) + c.Unsent() }
+func (c *Conn) Held() int { return len(c.in) + int(c.buffered+c.spare.bytes()) + c.owners + c.Unsent() }
 
 // Shed closes the connection because all connections keep more than limit bytes, and
 // this one more than the others.

@@ -21,6 +21,8 @@ const (
 	tokenCredit = 100
 	// maxWaiting bounds the responses that wait for credit.
 	maxWaiting = 2 * requestCredit
+	// maxWaitingBytes bounds them too, beside the first.
+	maxWaitingBytes = 1 << 20
 )
 
 // A replyLink is the link on which a client receives the responses of $cbs or
@@ -29,16 +31,27 @@ type replyLink struct {
 	link
 	tag     uint64
 	waiting [][]byte // responses for which there is no credit
+	bytes   int      // of them
 }
 
-func (r *replyLink) gone() { r.waiting = nil }
+func (r *replyLink) gone() {
+	r.waiting = nil
+	r.keep(-r.bytes)
+}
+
+// keep notes that responses take so many bytes more.
+func (r *replyLink) keep(more int) {
+	r.bytes += more
+	r.c.nc.AMQP().Keeps(more)
+}
 
 func (r *replyLink) send(response []byte) {
-	if len(r.waiting) >= maxWaiting {
+	if n := len(r.waiting); n >= maxWaiting || n > 0 && r.bytes+len(response) > maxWaitingBytes {
 		r.fail(&fault{frames.ErrResourceLimitExceeded, 403, "Too many responses wait for link credit."})
 		return
 	}
 	r.waiting = append(r.waiting, response)
+	r.keep(len(response))
 	r.deliver()
 }
 
@@ -58,6 +71,7 @@ func (r *replyLink) deliver() {
 		if err != nil {
 			return // the link is gone
 		}
+		r.keep(-len(r.waiting[0]))
 		r.waiting = r.waiting[1:]
 	}
 }
