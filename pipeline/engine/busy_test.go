@@ -36,9 +36,12 @@ func (b busy) Seal(p []byte) []byte {
 	return b.xor.Seal(p)
 }
 
-// busyPipeline decides what keeps its owner busy, before it waits for an hour.
+// busyPipeline decides, after a second, what keeps its owner busy, before it waits for
+// an hour. The first decisions are those of who creates the run; they end by the clock,
+// which stands still while something computes in a bubble.
 const busyPipeline = `{"name":"p","properties":{"concurrency":1,"variables":{"v":{"type":"String"}},"activities":[
-	{"name":"Set","type":"SetVariable","policy":{"secureInput":true},"typeProperties":{"variableName":"v","value":"@concat('slowly',' done')"}},
+	{"name":"Pre","type":"Wait","typeProperties":{"waitTimeInSeconds":1}},
+	{"name":"Set","type":"SetVariable","dependsOn":[{"activity":"Pre","dependencyConditions":["Succeeded"]}],"policy":{"secureInput":true},"typeProperties":{"variableName":"v","value":"@concat('slowly',' done')"}},
 	{"name":"W","type":"Wait","dependsOn":[{"activity":"Set","dependencyConditions":["Succeeded"]}],"typeProperties":{"waitTimeInSeconds":3600}}]}}`
 
 // logged keeps what an engine logs.
@@ -87,14 +90,15 @@ func TestNobodyWaitsForABusyOwner(t *testing.T) {
 		start := time.Now()
 		id := w.create("p", nil, engine.RunOptions{})
 		if d := time.Since(start); d > 10*time.Millisecond {
-			t.Errorf("CreateRun answered after %v, want it before the first decision", d)
+			t.Errorf("CreateRun answered after %v, want it at once", d)
 		}
+		time.Sleep(2 * time.Second) // now its owner is busy
 		runs, _, err := w.engine.Query(engine.Query{Factory: "f"})
 		if err != nil || len(runs) != 1 || runs[0].RunID != id || runs[0].Status != run.InProgress {
 			t.Errorf("the list has %v, %v, want the run in progress", runs, err)
 		}
-		if got := w.activities(id); got != "" {
-			t.Errorf("activities: got %s, want none yet", got)
+		if got := w.activities(id); got != "Pre:InProgress" {
+			t.Errorf("activities: got %s, want what is durable, Pre:InProgress", got)
 		}
 		for range 2 {
 			if err := w.engine.Cancel(id, true); err != nil {
@@ -111,7 +115,7 @@ func TestNobodyWaitsForABusyOwner(t *testing.T) {
 		}
 		close(b.done)
 		synctest.Wait()
-		if n := countEvents(t, memory, id); n != 1 {
+		if n := countEvents(t, memory, id); n != 2 {
 			t.Errorf("the history has %d events, want none that was written after Stop", n)
 		}
 
@@ -145,6 +149,7 @@ func TestCancelBusyRunFreesItsSlot(t *testing.T) {
 		first := w.create("p", nil, engine.RunOptions{})
 		second := w.create("p", nil, engine.RunOptions{})
 		third := w.create("p", nil, engine.RunOptions{})
+		time.Sleep(2 * time.Second) // now the first one's owner is busy
 		if got := w.status(second); got != run.Queued {
 			t.Errorf("second run: got %s, want Queued", got)
 		}
@@ -441,7 +446,7 @@ func TestPanicOfADecisionSetsTheRunAside(t *testing.T) {
 			if start == 0 {
 				w.create("p", nil, engine.RunOptions{ID: "run"})
 			}
-			synctest.Wait()
+			time.Sleep(2 * time.Second)
 			if got := w.engine.Aside(); len(got) != 1 || !strings.Contains(got[0], "run run of pipeline p") || !strings.Contains(got[0], "a mistake") {
 				t.Errorf("start %d: set aside: %q", start, got)
 			}

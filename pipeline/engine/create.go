@@ -190,7 +190,7 @@ func (e *Engine) resume(runners []*runner) {
 		s.grant()
 	}
 	for _, r := range runners {
-		go r.loop(true)
+		go r.loop(nil, true)
 	}
 }
 

@@ -271,29 +271,23 @@ func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineNam
 	return r.id, nil
 }
 
-// begin makes a run that has entered durable and starts its owner. It waits for
-// the owner only as long as firstDecision.
+// begin makes a run that has entered durable and starts its owner. It decides for the
+// owner only as long as firstDecision.
 func (e *Engine) begin(r *runner, effect commit.Effect) error {
 	e.revisions.creating.RLock()
 	defer e.revisions.creating.RUnlock()
 	definition := e.revisions.missing(r.revision)
-	created, err := r.create(effect, definition)
-	if err != nil {
+	if err := r.create(effect, definition); err != nil {
 		e.leave(r)
 		r.abandon()
 		close(r.ended)
 		e.wg.Done()
 		return err
 	}
-	first := make(chan struct{}, 1)
-	r.first = first
-	go r.loop(false)
-	t := e.o.Clock.NewTimer(firstDecision)
-	defer t.Stop()
-	select {
-	case <-first:
-	case <-t.C():
-	}
+	acts := r.decideFirst()
+	r.journal.submit()
+	created := r.journal.last // and with it what was decided
+	go r.loop(acts, false)
 	e.o.Log.Sync(created)
 	if definition != nil {
 		e.revisions.durable(r.revision)

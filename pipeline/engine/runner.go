@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,7 +42,8 @@ const (
 	decisionsPerTurn = 1024
 	turnBytes        = 4 << 20
 	// firstDecision is how long the answer to who creates a run waits for its first
-	// decisions: most runs take them in less, and are then synced once and not twice.
+	// decisions: most runs take them in less. They are then submitted together with
+	// the creation, and one sync serves both.
 	firstDecision = 2 * time.Millisecond
 	// admitSize is what a turn announces to the log.
 	admitSize = 16 << 10
@@ -75,14 +77,13 @@ type runner struct {
 	state     *run.State
 	outputs   *outputs // for its attempts too
 	journal   journal
-	first     chan<- struct{} // is told once that the first decisions are submitted; may be nil
-	queued    bool            // waits for a slot
-	stopping  bool            // decides no more
-	finished  bool            // the last event is written
-	unended   bool            // the last event could not be written before the engine stopped
-	broken    error           // of a panic: the run is set aside
-	undecided bool            // the last turn has left decisions
-	recorded  run.Status      // of the record that was written last
+	queued    bool       // waits for a slot
+	stopping  bool       // decides no more
+	finished  bool       // the last event is written
+	unended   bool       // the last event could not be written before the engine stopped
+	broken    error      // of a panic: the run is set aside
+	undecided bool       // the last turn has left decisions
+	recorded  run.Status // of the record that was written last
 	changed   time.Time
 	timers    timers
 	executing map[attempt]func() // cancels the attempt
@@ -121,18 +122,19 @@ func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, er
 // loop is the run's goroutine: turns until the run has ended or the engine stops.
 // A run that was folded first takes up what was under way: timers that came due
 // while the process was down fire before attempts are made again.
-func (r *runner) loop(folded bool) {
+func (r *runner) loop(acts []run.Event, folded bool) {
 	defer r.e.wg.Done()
 	defer close(r.ended)
-	now := r.now()
 	if folded {
+		now := r.now()
 		r.hearCancel(now)
 		for _, t := range r.state.Timers() {
 			r.timers.add(t)
 		}
 		r.fire(now)
+		acts = r.decide(now)
 	}
-	r.commitTurn(r.decide(now), folded)
+	r.commitTurn(acts, folded)
 	for !r.finished && r.broken == nil && !r.idleForGood() {
 		r.turn(r.wait())
 	}
@@ -147,10 +149,10 @@ func (r *runner) loop(folded bool) {
 	r.abandon()
 }
 
-// create submits the run's first event with its effect, on the goroutine of who
+// create writes the run's first event, with its effect, on the goroutine of who
 // creates it and before the owner starts. The run is in the lists as soon as it is
 // durable, whatever its owner does then.
-func (r *runner) create(effect commit.Effect, definition []byte) (*commit.Unit, error) {
+func (r *runner) create(effect commit.Effect, definition []byte) error {
 	e := r.journal.encode(r.created)
 	view := r.record()
 	r.recorded = view.Status
@@ -164,11 +166,32 @@ func (r *runner) create(effect commit.Effect, definition []byte) (*commit.Unit, 
 	}
 	if effect == nil {
 		write()
-		r.journal.submit()
-	} else if err := r.journal.stage(effect, write); err != nil {
-		return nil, err
+		return nil
 	}
-	return r.journal.last, nil
+	return r.journal.stage(effect, write)
+}
+
+// decideFirst takes the first decisions, on the goroutine of who creates the run and for
+// no longer than firstDecision. What is left by then the owner decides.
+func (r *runner) decideFirst() []run.Event {
+	var mu sync.Mutex
+	over := false
+	t := time.AfterFunc(firstDecision, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			r.interrupt.Raise()
+		}
+	})
+	acts := r.decide(r.now())
+	t.Stop()
+	mu.Lock()
+	over = true
+	mu.Unlock()
+	// Nothing is missed: the owner hears its messages and the request to cancel
+	// before it decides again.
+	r.interrupt.Lower()
+	return acts
 }
 
 // idleForGood reports whether a stopping run has nothing left to wait for.
@@ -460,10 +483,6 @@ func (r *runner) commitTurn(acts []run.Event, folded bool) {
 		r.recorded = view.Status
 	}
 	r.journal.submit()
-	if r.first != nil {
-		r.first <- struct{}{}
-		r.first = nil
-	}
 	r.journal.sync()
 	r.let()
 	r.count()
