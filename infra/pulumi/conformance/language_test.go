@@ -12,6 +12,9 @@ import (
 	"unicode"
 )
 
+// examples is where the programs are that users read.
+const examples = "../../../examples/"
+
 func need(t *testing.T, name string) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
@@ -25,11 +28,16 @@ func TestNode(t *testing.T) {
 	need(t, "npm")
 	dir := w.copyTo(t, "testdata/node")
 	w.run(t, dir, nil, "npm", "install", "--no-audit", "--no-fund", "--silent", "--ignore-scripts")
-	t.Log(w.run(t, dir, map[string]string{"NODE_EXTRA_CA_CERTS": w.env["SSL_CERT_FILE"]}, "node", "life.js"))
+	trust := map[string]string{"NODE_EXTRA_CA_CERTS": w.env["SSL_CERT_FILE"]}
+	t.Run("life", func(t *testing.T) { t.Log(w.run(t, dir, trust, "node", "life.js")) })
+	t.Run("example", func(t *testing.T) {
+		program := filepath.Join(w.copyTo(t, examples+"pulumi-typescript"), "index.ts")
+		t.Log(w.run(t, dir, trust, "node", "example.js", program))
+	})
 }
 
 // TestPython runs the vendor's Python packages, and with them the reference program
-// as it is.
+// as it is and as the example has it.
 func TestPython(t *testing.T) {
 	w := start(t)
 	need(t, "python3")
@@ -41,7 +49,13 @@ func TestPython(t *testing.T) {
 	}
 	w.run(t, dir, nil, python, "-m", "pip", "install", "-q", "-r", "requirements.txt")
 	t.Run("life", func(t *testing.T) { t.Log(w.run(t, dir, nil, python, "life.py")) })
-	t.Run("reference", func(t *testing.T) { t.Log(w.run(t, dir, nil, python, "reference.py", "reference")) })
+	t.Run("reference", func(t *testing.T) {
+		t.Log(w.run(t, dir, nil, python, "reference.py", "--as-given", "reference/program.py"))
+	})
+	t.Run("example", func(t *testing.T) {
+		program := filepath.Join(w.copyTo(t, examples+"pulumi-python"), "__main__.py")
+		t.Log(w.run(t, dir, nil, python, "reference.py", program))
+	})
 }
 
 // TestReferenceProgramIsAsGiven: the program came as one line; its characters are as
