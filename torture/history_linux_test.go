@@ -37,7 +37,8 @@ func TestAttackHistory(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir() + "/data"
-			args := []string{"--history-size", fmt.Sprint(size, "B")}
+			// The ballast is a file of its own, which does not grow.
+			args := []string{"--history-size", fmt.Sprint(size, "B"), "--ballast", "0"}
 			s := box{}.serve(t, dir, args...)
 			s.prepare()
 			s.pipeline("echo", echoed)
@@ -120,7 +121,7 @@ func TestAttackPoison(t *testing.T) {
 	torture(t)
 	const messages, size, deliveries = 20, 180 << 10, 50
 	dir := t.TempDir() + "/data"
-	s := box{}.serve(t, dir)
+	s := box{}.serve(t, dir, "--ballast", "0")
 	s.prepare()
 	s.must("PUT", s.id(attackNamespace)+"/queues/poison"+busVersion, fmt.Sprintf(`{"properties":{"maxDeliveryCount":%d}}`, deliveries))
 	s.pipeline("fails", `{"parameters":{"p":{"type":"string"}},"activities":[{"name":"f","type":"Fail","typeProperties":{"message":"bad","errorCode":"1"}}]}`)
