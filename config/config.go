@@ -43,7 +43,7 @@ type Setting struct {
 	Kind    Kind
 	Default string
 	Usage   string
-	// None is set for a [Size] that may be 0, which stands for no bound.
+	// None is set for a [Size] that may be 0, which stands for none.
 	None bool
 	// Flag is set for settings that make sense on one command line only and are
 	// neither read from the environment nor from the file.

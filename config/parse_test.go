@@ -41,7 +41,7 @@ func TestOperands(t *testing.T) {
 // TestValues: a value of each kind, as a flag, a variable and in the file; what is
 // no value of its kind is refused in all three.
 func TestValues(t *testing.T) {
-	names := []string{"grace", "ephemeral", "data", "count", "memory-limit", "history-size", "history-age"}
+	names := []string{"grace", "ephemeral", "data", "count", "memory-limit", "history-size", "history-age", "ballast", "min-free"}
 	for _, c := range []struct {
 		setting, text string
 		good          bool
@@ -60,6 +60,8 @@ func TestValues(t *testing.T) {
 		{"memory-limit", "2", false, nil, nil},
 		{"memory-limit", "9000000TiB", false, nil, nil},
 		{"history-size", "3MiB", true, func(v *Values) any { return v.Size("history-size") }, int64(3 << 20)},
+		{"ballast", "0", true, func(v *Values) any { return v.Size("ballast") }, int64(0)},
+		{"min-free", "0", true, func(v *Values) any { return v.Size("min-free") }, int64(0)},
 		{"history-size", "0", true, func(v *Values) any { return v.Size("history-size") }, int64(0)},
 		{"history-size", "10240", false, nil, nil},
 		{"history-size", "10gb", false, nil, nil},
