@@ -144,7 +144,11 @@ func (s *Server) call(ctx context.Context, timeout float64) (context.Context, co
 	stopped := s.stopped
 	s.mu.Unlock()
 	ctx, cancel := context.WithCancelCause(ctx)
-	undo := context.AfterFunc(stopped, func() { cancel(errors.New("cancelled by the engine")) })
+	end := func() { cancel(errors.New("cancelled by the engine")) }
+	if stopped.Err() != nil {
+		end() // AfterFunc would do it on another goroutine, which may come too late
+	}
+	undo := context.AfterFunc(stopped, end)
 	done := func() { undo(); cancel(nil) }
 	if timeout > 0 {
 		timed, end := context.WithTimeout(ctx, seconds(timeout))
