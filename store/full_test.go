@@ -8,12 +8,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"golang.org/x/sys/unix"
 
 	"switchyard/commit"
 )
@@ -37,7 +37,7 @@ func (d *smallDisk) refuses(name string) bool {
 
 func (d *smallDisk) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	if d.refuses(name) {
-		return nil, unix.ENOSPC
+		return nil, syscall.ENOSPC
 	}
 	f, err := d.MemFS.Create(name, c)
 	return smallFile{f, d, name}, err
@@ -79,7 +79,7 @@ func (f smallFile) Write(p []byte) (int, error) {
 		return f.File.Write(p)
 	}
 	n, _ := f.File.Write(p[:len(p)/2])
-	return n, unix.ENOSPC
+	return n, syscall.ENOSPC
 }
 
 // logged counts what is logged.
