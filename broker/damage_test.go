@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,14 +24,14 @@ type unreadable struct {
 	*brokertest.Store
 	entity broker.EntityID
 	// from: no message from this number on can be read; 0: all can.
-	from int64
+	from atomic.Int64
 	// statuses: nor can the statuses of messages.
 	statuses bool
 	err      error
 }
 
 func (s *unreadable) damaged(q broker.QueueID, seq int64) bool {
-	return q.Entity == s.entity && q.Sub == broker.MainQueue && s.from > 0 && seq >= s.from
+	return q.Entity == s.entity && q.Sub == broker.MainQueue && s.from.Load() > 0 && seq >= s.from.Load()
 }
 
 func (s *unreadable) Scan(q broker.QueueID, from int64, limit int, content bool) ([]broker.Scanned, error) {
@@ -137,7 +138,8 @@ func TestReceiveBeforeDamage(t *testing.T) {
 	for name, damage := range map[string]error{"of all": errDamage, "of contents": errContent} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newDamageWorld(t, 600, broker.QueueOptions{})
-			w.store.from, w.store.err = 35, damage
+			w.store.from.Store(35)
+			w.store.err = damage
 			w.open()
 			got, _, err := w.receive("q", broker.ReceiveAndDelete, 1000)
 			if len(got) != 34 {
@@ -166,7 +168,8 @@ func TestReceiveBeforeDamage(t *testing.T) {
 func TestOtherReadsOfDamage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newDamageWorld(t, 10, broker.QueueOptions{})
-		w.store.from, w.store.err = 5, errDamage
+		w.store.from.Store(5)
+		w.store.err = errDamage
 		w.open()
 		q := queue(t, w.Broker, "q")
 		if msgs, err := q.Peek(1, 100); len(msgs) != 4 || err != nil {
@@ -198,13 +201,14 @@ func TestOtherReadsOfDamage(t *testing.T) {
 func TestReadThatFailsForAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newDamageWorld(t, 3, broker.QueueOptions{})
-		w.store.from, w.store.err = 1, errOnce
+		w.store.from.Store(1)
+		w.store.err = errOnce
 		w.open()
-		time.AfterFunc(1500*time.Millisecond, func() { w.store.from = 0 })
+		time.AfterFunc(1500*time.Millisecond, func() { w.store.from.Store(0) })
 		if got, _, err := w.receive("q", broker.PeekLock, 3); len(got) != 3 || err != nil {
 			t.Errorf("a failure of 1.5 s: received %v, error %v, want all", got, err)
 		}
-		w.store.from = 1
+		w.store.from.Store(1)
 		time.Sleep(time.Hour) // the locks end
 		got, _, err := w.receive("q", broker.PeekLock, 3)
 		if len(got) > 0 || !errors.Is(err, commit.ErrUnread) || errors.Is(err, broker.ErrDamaged) {
@@ -231,7 +235,8 @@ func TestRunEndsOnDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.Close()
-		w.store.from, w.store.err = 2, errContent
+		w.store.from.Store(2)
+		w.store.err = errContent
 		w.open()
 		q := queue(t, w.Broker, "q")
 		effect := w.Effect(broker.RunSettleOp{Queue: q, Run: "run", Outcome: broker.Outcome{Kind: broker.Abandon}})
@@ -262,13 +267,14 @@ func TestRunEndsAfterFailure(t *testing.T) {
 		if err := commit.Do(context.Background(), w.store, 0, r.LockFor("run")); err != nil {
 			t.Fatal(err)
 		}
-		w.store.from, w.store.err = 1, errOnce
+		w.store.from.Store(1)
+		w.store.err = errOnce
 		q := queue(t, w.Broker, "q")
 		effect := w.Effect(broker.RunSettleOp{Queue: q, Run: "run", Outcome: broker.Outcome{Kind: broker.Abandon}})
 		if err := commit.Do(context.Background(), w.store, 0, effect); !errors.Is(err, commit.ErrUnread) {
 			t.Errorf("while reading fails: %v, want ErrUnread", err)
 		}
-		w.store.from = 0
+		w.store.from.Store(0)
 		if err := commit.Do(context.Background(), w.store, 0, effect); err != nil {
 			t.Errorf("when it works again: %v", err)
 		}
