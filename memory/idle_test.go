@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,15 +26,23 @@ func TestReturnIdle(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
+			var mu sync.Mutex // guards h
 			h, freed := heap{held: tt.held}, 0
+			look := func() heap {
+				mu.Lock()
+				defer mu.Unlock()
+				return h
+			}
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
-				returnIdle(ctx, func() heap { return h }, func() { freed++ })
+				returnIdle(ctx, look, func() { freed++ })
 			}()
 			synctest.Wait()
 			for _, n := range tt.allocated {
+				mu.Lock()
 				h.allocated += n * mib
+				mu.Unlock()
 				time.Sleep(lookEvery)
 				synctest.Wait()
 			}
