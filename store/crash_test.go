@@ -219,7 +219,7 @@ func TestRelaxedSurvivesKill(t *testing.T) {
 	holding.Store(true)
 	do(s, func(u *commit.Unit) { s.PutMeta(u, "lock", []byte("1")); u.Relax() }) // does not wait
 	<-syncs
-	killed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
+	killed := killed9(fs)
 	holding.Store(false)
 	close(hold)
 	closeTest(t, s)

@@ -87,7 +87,7 @@ func writeFile(t *testing.T, fs vfs.FS, name string, b []byte) {
 // copyFS copies a directory tree into a new file system.
 func copyFS(t *testing.T, from vfs.FS) *vfs.MemFS {
 	t.Helper()
-	to := vfs.NewMem()
+	to := vfs.NewCrashableMem()
 	if ok, err := vfs.Clone(from, to, "data", "data"); err != nil || !ok {
 		t.Fatal(ok, err)
 	}
