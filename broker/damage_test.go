@@ -221,26 +221,38 @@ func TestReadThatFailsForAWhile(t *testing.T) {
 	})
 }
 
+// lockForRun locks messages of q for the run "run".
+func (w *damageWorld) lockForRun(n int) {
+	w.t.Helper()
+	r, err := queue(w.t, w.Broker, "q").Reserve(n)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := commit.Do(context.Background(), w.store, 0, r.LockFor("run")); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// abandonRun is the effect of a run that failed on its messages.
+func (w *damageWorld) abandonRun() commit.Effect {
+	w.t.Helper()
+	return w.Effect(broker.RunSettleOp{
+		Queue: queue(w.t, w.Broker, "q"), Run: "run", Outcome: broker.Outcome{Kind: broker.Abandon}})
+}
+
 // TestRunEndsOnDamage: the last unit of a run gives its messages back although one that
 // should be dead-lettered can't be read; that one stays in the queue.
 func TestRunEndsOnDamage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newDamageWorld(t, 5, broker.QueueOptions{MaxDeliveryCount: 1})
 		w.open()
-		r, err := queue(t, w.Broker, "q").Reserve(2)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := commit.Do(context.Background(), w.store, 0, r.LockFor("run")); err != nil {
-			t.Fatal(err)
-		}
+		w.lockForRun(2)
 		w.Close()
 		w.store.from.Store(2)
 		w.store.err = errContent
 		w.open()
 		q := queue(t, w.Broker, "q")
-		effect := w.Effect(broker.RunSettleOp{Queue: q, Run: "run", Outcome: broker.Outcome{Kind: broker.Abandon}})
-		if err := commit.Do(context.Background(), w.store, 0, effect); err != nil {
+		if err := commit.Do(context.Background(), w.store, 0, w.abandonRun()); err != nil {
 			t.Errorf("the end of a run that failed: %v", err)
 		}
 		if locks := w.RunLocks(); len(locks) > 0 {
@@ -260,17 +272,11 @@ func TestRunEndsAfterFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newDamageWorld(t, 2, broker.QueueOptions{MaxDeliveryCount: 1})
 		w.open()
-		r, err := queue(t, w.Broker, "q").Reserve(2)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := commit.Do(context.Background(), w.store, 0, r.LockFor("run")); err != nil {
-			t.Fatal(err)
-		}
+		w.lockForRun(2)
 		w.store.from.Store(1)
 		w.store.err = errOnce
 		q := queue(t, w.Broker, "q")
-		effect := w.Effect(broker.RunSettleOp{Queue: q, Run: "run", Outcome: broker.Outcome{Kind: broker.Abandon}})
+		effect := w.abandonRun()
 		if err := commit.Do(context.Background(), w.store, 0, effect); !errors.Is(err, commit.ErrUnread) {
 			t.Errorf("while reading fails: %v, want ErrUnread", err)
 		}
