@@ -107,10 +107,13 @@ func (k *Kernel) authorizationFailed(c Caller, action string, scope ResourceID) 
 		at = "/"
 	}
 	e := Errorf(http.StatusForbidden, "AuthorizationFailed",
-		"The client '%s' with object id '%s' does not have authorization to perform action '%s' over scope '%s' or the scope is invalid. If access was recently granted, please refresh your credentials.",
+		"The client '%s' with object id '%s' does not have authorization to perform action '%s' over scope "+
+			"'%s' or the scope is invalid. If access was recently granted, please refresh your credentials.",
 		c.AppID, c.ObjectID, action, at)
 	if !k.o.Authorizer.Knows(c, ResourceID{}) {
-		e.Details = []Error{{Code: "NoRoles", Message: "The client has no role anywhere. An Owner or User Access Administrator can assign one to the object id; the file of registered applications can name roles of the client id in \"roles\"."}}
+		e.Details = []Error{{Code: "NoRoles", Message: "The client has no role anywhere. An Owner or User " +
+			"Access Administrator can assign one to the object id; the file of registered applications can name " +
+			"roles of the client id in \"roles\"."}}
 	}
 	return e
 }

@@ -78,7 +78,8 @@ func ResourceNotFound(id ResourceID) *Error {
 			"The Resource '%s' was not found.", id.Type()+"/"+id.Name())
 	}
 	return Errorf(http.StatusNotFound, "ResourceNotFound",
-		"The Resource '%s' under resource group '%s' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+		"The Resource '%s' under resource group '%s' was not found. For more details please go to "+
+			"https://aka.ms/ARMResourceNotFoundFix",
 		id.Path(), id.ResourceGroup)
 }
 

@@ -18,7 +18,8 @@ func ReadLocation(body *value.Object, resourceType string) (string, error) {
 	v, _ := body.Lookup("location")
 	s, isString := v.(string)
 	if v != nil && !isString {
-		return "", InvalidContent("The request content was invalid and could not be deserialized: 'location' is %s, but should be a string.", kindNames.Of(v))
+		return "", InvalidContent("The request content was invalid and could not be deserialized: 'location' "+
+			"is %s, but should be a string.", kindNames.Of(v))
 	}
 	s = NormalLocation(s)
 	if s == "" {
@@ -26,7 +27,8 @@ func ReadLocation(body *value.Object, resourceType string) (string, error) {
 	}
 	if _, ok := LookUpRegion(s); !ok {
 		return "", Errorf(http.StatusBadRequest, "LocationNotAvailableForResourceType",
-			"The provided location '%s' is not available for resource type '%s'. List of available regions for the resource type is '%s'.",
+			"The provided location '%s' is not available for resource type '%s'. List of available regions for "+
+				"the resource type is '%s'.",
 			clip(s), resourceType, strings.Join(RegionNames(), ","))
 	}
 	return s, nil

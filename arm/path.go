@@ -124,7 +124,9 @@ func (k *Kernel) canonical(id *ResourceID) (*provider, TypeInfo, error) {
 	case len(id.Types) == 1 && len(id.Names) == 0 && strings.EqualFold(id.Types[0], "operations"):
 		id.Types = []string{"operations"}
 	case id.Provider == ResourcesNamespace && isDeployment(id.Types[0]):
-		return nil, TypeInfo{}, NotSupported("The resource type '%s/%s' is not supported by this version of Switchyard: it deploys no templates. Create the resources one by one, with az, an SDK, Terraform or Pulumi, or put definitions into a folder that 'switchyard up FOLDER' serves.",
+		return nil, TypeInfo{}, NotSupported("The resource type '%s/%s' is not supported by this version of "+
+			"Switchyard: it deploys no templates. Create the resources one by one, with az, an SDK, Terraform or "+
+			"Pulumi, or put definitions into a folder that 'switchyard up FOLDER' serves.",
 			id.Provider, clip(id.TypePath()))
 	default:
 		return nil, TypeInfo{}, Errorf(http.StatusNotFound, "InvalidResourceType",

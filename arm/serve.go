@@ -113,19 +113,17 @@ func (k *Kernel) serve(w http.ResponseWriter, hr *http.Request, requestID string
 			return nil, err
 		}
 	}
-	if r.ID.Provider != "" {
-		// Before the body: az sends templates that are not JSON to a type that is not there.
-		id := r.ID
-		if _, _, err := k.canonical(&id); err != nil {
-			return nil, err
-		}
+	// Before the body: az sends templates that are not JSON to a type that is not there.
+	p, info, err := k.find(&r.ID)
+	if err != nil {
+		return nil, err
 	}
 	if method != http.MethodGet {
 		if err := k.readBody(w, hr, r); err != nil {
 			return nil, err
 		}
 	}
-	resp, err := k.Dispatch(hr.Context(), r)
+	resp, err := k.dispatch(hr.Context(), r, p, info)
 	if err == nil && shown == accessReadable {
 		resp = k.readable(r.Caller, resp)
 	}
@@ -210,12 +208,26 @@ func (k *Kernel) readBody(w http.ResponseWriter, hr *http.Request, r *Request) e
 // Dispatch finds the provider of a request and lets it answer. Providers may use
 // it to reach each other's resources as their caller would.
 func (k *Kernel) Dispatch(ctx context.Context, r *Request) (*Response, error) {
-	if r.ID.Provider == "" {
-		return k.dispatchCore(ctx, r)
-	}
-	p, info, err := k.canonical(&r.ID)
+	p, info, err := k.find(&r.ID)
 	if err != nil {
 		return nil, err
+	}
+	return k.dispatch(ctx, r, p, info)
+}
+
+// find is canonical for the ID of a request, which may be of the kernel itself: then
+// the provider is nil.
+func (k *Kernel) find(id *ResourceID) (*provider, TypeInfo, error) {
+	if id.Provider == "" {
+		return nil, TypeInfo{}, nil
+	}
+	return k.canonical(id)
+}
+
+// dispatch is Dispatch for an ID whose provider and type were found.
+func (k *Kernel) dispatch(ctx context.Context, r *Request, p *provider, info TypeInfo) (*Response, error) {
+	if p == nil {
+		return k.dispatchCore(ctx, r)
 	}
 	if r.ID.ResourceGroup != "" {
 		g, err := k.canonicalGroup(&r.ID)

@@ -81,7 +81,7 @@ func TestGrants(t *testing.T) {
 	}
 }
 
-// TestGrantsOfEntities: queue a/b is not below queue a, whoever shows a token for that:
+// TestGrantsOfEntities: queue a/b is not below queue a, whatever kind of token says so:
 // a role or rule of an entity gives its own nodes and subscriptions, a rule of the
 // namespace whatever begins with what was signed.
 func TestGrantsOfEntities(t *testing.T) {

@@ -78,7 +78,8 @@ var roleFor = map[auth.Rights]string{auth.Send: auth.RoleDataSender, auth.Listen
 func (b *Bus) authorize(factory, ns, path string, wanted auth.Rights) error {
 	have, principal, err := b.o.Roles(factory, ns, strings.ToLower(path))
 	if err == nil && !have.Allows(wanted) {
-		err = fmt.Errorf("unauthorized access: '%s' claim(s) are required on %s of namespace %s: assign the role %s to the identity of data factory %s, object id %s",
+		err = fmt.Errorf("unauthorized access: '%s' claim(s) are required on %s of namespace %s: assign the "+
+			"role %s to the identity of data factory %s, object id %s",
 			wanted, path, ns, roleFor[wanted], factory, principal)
 	}
 	return err

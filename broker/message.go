@@ -56,6 +56,8 @@ const (
 	ReceiveAndDelete = entity.ReceiveAndDelete
 
 	Forever = entity.Forever
+
+	MaxHeaders = entity.MaxHeaders
 )
 
 // SplitPath separates an address into the entity's path and its sub-queue.

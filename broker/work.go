@@ -102,7 +102,7 @@ func (e *messageStore) readExpired(w entity.Work, q QueueID, now time.Time) (ent
 		}
 		m, err := e.message(entity.MessageKey{Sub: w.Sub, SequenceNumber: row.SequenceNumber})
 		if errors.Is(err, ErrDamaged) {
-			continue // it stays: whoever comes to it is told; the others expire
+			continue // it stays: a receiver that comes to it is told; the others expire
 		}
 		if err != nil {
 			return nil, err

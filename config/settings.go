@@ -7,42 +7,54 @@ import (
 
 // Settings is the table of everything that can be set.
 var Settings = []Setting{
-	{Name: "data", Default: ".switchyard", Usage: "data directory; created if it does not exist; one with other files in it is refused"},
+	{Name: "data", Default: ".switchyard", Usage: "data directory; created if it does not exist; one with " +
+		"other files in it is refused"},
 	{Name: "accept-data-loss", Kind: Bool, Default: "false",
-		Usage: "start although acknowledged writes are lost because the write-ahead log is damaged; what is left of it is kept in damaged/"},
+		Usage: "start although acknowledged writes are lost because the write-ahead log is damaged; what is " +
+			"left of it is kept in damaged/"},
 	{Name: "ephemeral", Kind: Bool, Default: "false",
 		Usage: "keep everything in memory and forget it at the end"},
 	{Name: "amqp-address", Default: "127.0.0.1:5672",
-		Usage: "address of the Service Bus endpoint; if the default port is taken and nothing else was asked for, a free one is used"},
+		Usage: "address of the Service Bus endpoint; if the default port is taken and nothing else was asked " +
+			"for, a free one is used"},
 	{Name: "http-address", Default: "127.0.0.1:5300",
-		Usage: "address of the HTTP endpoints; if the default port is taken and nothing else was asked for, a free one is used"},
+		Usage: "address of the HTTP endpoints; if the default port is taken and nothing else was asked for, a " +
+			"free one is used"},
 	{Name: "grace", Kind: Duration, Default: "20s",
 		Usage: "how long running activities may take to finish after the first signal"},
 	{Name: "memory-limit", Kind: Size, Default: autoSize,
-		Usage: "memory that the garbage collector keeps to, such as 2GiB; auto: GOMEMLIMIT, or 80 % of what the control group or, on Linux, the machine has; elsewhere none"},
+		Usage: "memory that the garbage collector keeps to, such as 2GiB; auto: GOMEMLIMIT, or 80 % of what " +
+			"the control group or, on Linux, the machine has; elsewhere none"},
 	{Name: "history-age", Kind: Duration, Default: "1080h",
 		Usage: "how long a pipeline run is kept after it changed last, 45 days by default as in Azure; 0 keeps it for ever"},
 	{Name: "history-size", Kind: Size, None: true, Default: "10GiB",
-		Usage: "how much the ended runs of one data factory may take before compression; the oldest are deleted first; 0 sets no bound"},
+		Usage: "how much the ended runs of one data factory may take before compression; the oldest are " +
+			"deleted first; 0 sets no bound"},
 	{Name: "run-memory", Kind: Size, Default: autoSize,
-		Usage: "what one pipeline run may hold in variables and loops, and load for one activity, such as 256MiB; auto: an eighth of the memory limit, at least 64MiB"},
+		Usage: "what one pipeline run may hold in variables and loops, and load for one activity, such as " +
+			"256MiB; auto: an eighth of the memory limit, at least 64MiB"},
 	{Name: "strict", Kind: Bool, Default: "true",
 		Usage: "refuse definitions that name something this version does not run"},
 	{Name: "min-free", Kind: Size, None: true, Default: "256MiB",
-		Usage: "what stays free on the disk of the data directory; what would leave less is refused, but not what frees space; 0: nothing has to"},
+		Usage: "what stays free on the disk of the data directory; what would leave less is refused, but not " +
+			"what frees space; 0: nothing has to"},
 	{Name: "ballast", Kind: Size, None: true, Default: "64MiB",
-		Usage: "size of a file in the data directory that is given up when the disk is full, so that there is room to delete by; 0: none"},
+		Usage: "size of a file in the data directory that is given up when the disk is full, so that there is " +
+			"room to delete by; 0: none"},
 	{Name: "log-level", Default: "info", Usage: "debug, info, warn or error; the log goes to standard error"},
 	{Name: "log-format", Default: "text", Usage: "text or json"},
 	{Name: "key-file", Default: "",
-		Usage: "file with the 32-byte key that seals secrets, hex or base64; without it one is made inside the data directory"},
+		Usage: "file with the 32-byte key that seals secrets, hex or base64; without it one is made inside the " +
+			"data directory"},
 	{Name: "auth", Default: "",
-		Usage: "development: any client id with any secret logs in to the control plane and may do everything; strict: only the applications in auth-applications, and roles decide; " +
+		Usage: "development: any client id with any secret logs in to the control plane and may do everything; " +
+			"strict: only the applications in auth-applications, and roles decide; " +
 			"without it as the data directory was last served, a new one in development"},
 	{Name: "auth-applications", Default: "",
 		Usage: "JSON file with the applications that may log in with --auth strict"},
 	{Name: "allow-host", Default: "",
-		Usage: "hosts that Web activities may connect to although they are refused by default, HOST or HOST:PORT with commas between them: " +
+		Usage: "hosts that Web activities may connect to although they are refused by default, HOST or " +
+			"HOST:PORT with commas between them: " +
 			"link-local and metadata addresses, and the ports of this Switchyard"},
 	{Name: "connection-string", Default: "",
 		Usage: "Service Bus connection string; without it, that of the Switchyard running on the data directory"},

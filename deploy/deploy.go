@@ -200,7 +200,8 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 	}
 	if !found {
 		diags = append(diags, pipeline.Diagnostic{File: name, Path: "$",
-			Message: "the folder holds no definitions: there is no factory/, pipeline/, linkedService/ or trigger/ with JSON files and no " +
+			Message: "the folder holds no definitions: there is no factory/, pipeline/, linkedService/ or " +
+				"trigger/ with JSON files and no " +
 				strings.Join(configFiles, " or ")})
 	}
 	if factories > 0 || len(f.Pipelines)+len(f.Triggers)+len(f.LinkedServices)+len(f.Datasets) > 0 {

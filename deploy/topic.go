@@ -68,7 +68,8 @@ func (f *configFile) rule(o *read.Members) (string, Rule) {
 	}
 	if len(f.diags) == before && !isCorrelation && r.Options.Filter.Expression == "" {
 		// What asks for a filter must never let everything through.
-		props.Fail("SqlFilter", "must have an expression in SqlExpression: a rule needs a filter (1=1 lets everything through)")
+		props.Fail("SqlFilter", "must have an expression in SqlExpression: a rule needs a filter (1=1 lets "+
+			"everything through)")
 	}
 	if len(f.diags) == before {
 		if err := r.Options.Validate(); err != nil {

@@ -93,7 +93,8 @@ func (b *Budget) look() error {
 func (b *Budget) charge(n int) error {
 	if b.bytes -= int64(n); b.bytes < 0 {
 		return b.exceeded(
-			"%s produce more than the limit of %d bytes of intermediate results. Give the activity less data, or let a Web activity do this work.",
+			"%s produce more than the limit of %d bytes of intermediate results. Give the activity less data, or "+
+				"let a Web activity do this work.",
 			MaxBytes)
 	}
 	return b.spend(n / bytesPerStep)

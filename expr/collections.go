@@ -40,7 +40,8 @@ func fnContains(c *call) (value.Value, error) {
 		return found, err
 	}
 	return nil, errorf(
-		"The function 'contains' expects its first argument 'collection' to be a dictionary (object), an array or a string. The provided value is of type '%s'.",
+		"The function 'contains' expects its first argument 'collection' to be a dictionary (object), an array "+
+			"or a string. The provided value is of type '%s'.",
 		value.TypeName(c.args[0]))
 }
 
@@ -185,7 +186,8 @@ func (c *call) kinds() (arrays bool, err error) {
 			return false, c.wrong(0, "an array or an object")
 		}
 		return false, errorf(
-			"The function '%s' expects parameters of the same type, all arrays or all objects. The function was invoked with values of type '%s' and '%s'.",
+			"The function '%s' expects parameters of the same type, all arrays or all objects. The function was "+
+				"invoked with values of type '%s' and '%s'.",
 			c.name, value.TypeName(c.args[0]), value.TypeName(v))
 	}
 	return arrays, nil

@@ -22,7 +22,8 @@ func (c *call) time(i int) (timestamp, error) {
 			s = strings.ToValidUTF8(s[:64], "") + "…"
 		}
 		return timestamp{}, errorf(
-			"In function '%s', the value provided for date time string '%s' was not valid. The datetime string must match ISO 8601 format.",
+			"In function '%s', the value provided for date time string '%s' was not valid. The datetime string "+
+				"must match ISO 8601 format.",
 			c.name, s)
 	}
 	return t, nil
@@ -78,7 +79,8 @@ func (c *call) unit(i int) (timeUnit, error) {
 	}
 	if !ok {
 		return timeUnit{}, errorf(
-			"The function '%s' expects its time unit to be one of 'Second', 'Minute', 'Hour', 'Day', 'Week', 'Month' and 'Year'. The provided value is '%s'.",
+			"The function '%s' expects its time unit to be one of 'Second', 'Minute', 'Hour', 'Day', 'Week', "+
+				"'Month' and 'Year'. The provided value is '%s'.",
 			c.name, name)
 	}
 	return u, nil

@@ -13,7 +13,7 @@
 // Whatever the input, an evaluation ends and fits in memory: expressions are
 // limited in length and depth, results in length and depth, XPath in steps over the
 // document. All evaluations of one [Context] share a [Budget] of work and bytes,
-// and whoever runs them can end them by its [Interrupt].
+// and who runs them can end them by its [Interrupt].
 //
 // Comments that name a section mean the expression language specification.
 package expr

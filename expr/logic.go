@@ -138,6 +138,7 @@ func (c *call) order() (int, error) {
 		return 0, c.wrong(0, "an integer, a float, a decimal number or a string")
 	}
 	return 0, errorf(
-		"The function '%s' expects two parameter of matching types. The function was invoked with values of type '%s' and '%s' that do not match.",
+		"The function '%s' expects two parameter of matching types. The function was invoked with values of "+
+			"type '%s' and '%s' that do not match.",
 		c.name, value.TypeName(c.args[0]), value.TypeName(c.args[1]))
 }

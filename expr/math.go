@@ -144,7 +144,8 @@ func (c *call) extreme(sign int) (value.Value, error) {
 		case int64, float64:
 		default:
 			return nil, errorf(
-				"The function '%s' expects all of its parameters to be integers, floats or decimal numbers. Found invalid parameter types: '%s'.",
+				"The function '%s' expects all of its parameters to be integers, floats or decimal numbers. Found "+
+					"invalid parameter types: '%s'.",
 				c.name, value.TypeName(v))
 		}
 		if i == 0 || value.CompareNumbers(v, best)*sign > 0 {
@@ -171,7 +172,8 @@ func fnRange(c *call) (value.Value, error) {
 	}
 	if count <= 0 || count > maxRangeCount {
 		return nil, errorf(
-			"The function 'range' expects its second parameter to be a positive integer of at most %d. The provided value is '%d'.",
+			"The function 'range' expects its second parameter to be a positive integer of at most %d. The "+
+				"provided value is '%d'.",
 			maxRangeCount, count)
 	}
 	if start > maxRangeEnd-count {

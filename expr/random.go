@@ -48,7 +48,8 @@ func fnGUID(c *call) (value.Value, error) {
 			b[0:4], b[4:6], b[6:8], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]), nil
 	}
 	return nil, errorf(
-		"The function 'guid' expects its parameter to be one of the formats 'D', 'N', 'B', 'P' and 'X'. The provided value is '%s'.",
+		"The function 'guid' expects its parameter to be one of the formats 'D', 'N', 'B', 'P' and 'X'. The "+
+			"provided value is '%s'.",
 		format)
 }
 
@@ -63,7 +64,8 @@ func fnRand(c *call) (value.Value, error) {
 	}
 	if low >= high {
 		return nil, errorf(
-			"The function 'rand' expects its first parameter to be less than its second parameter. The provided values are '%d' and '%d'.",
+			"The function 'rand' expects its first parameter to be less than its second parameter. The provided "+
+				"values are '%d' and '%d'.",
 			low, high)
 	}
 	// The high half of the product with a 64-bit number is below the span; the

@@ -161,7 +161,8 @@ func fnSubstring(c *call) (value.Value, error) {
 	}
 	if start < 0 || length < 0 || start > n || length > n-start {
 		return nil, errorf(
-			"The function 'substring' parameters are out of range: 'start index' and 'length' must be non-negative integers and their sum must be no larger than the length of the string.")
+			"The function 'substring' parameters are out of range: 'start index' and 'length' must be " +
+				"non-negative integers and their sum must be no larger than the length of the string.")
 	}
 	return c.ev.sliceUnits(text, int(start), int(start+length))
 }

@@ -52,7 +52,7 @@ type Holder struct {
 }
 
 // Open returns a holder that keeps nothing yet. shed is called at most once, on the
-// goroutine of whoever took the last bytes, and does not block: it makes the holder
+// goroutine that took the last bytes, and does not block: it makes the holder
 // let go of what it keeps. The bytes of a holder that is shed no longer count.
 func (b *Budget) Open(shed func()) *Holder {
 	b.mu.Lock()

@@ -31,7 +31,8 @@ func identityOf(r *factory.Resource) issuer.Identity {
 // OfFactory finds the identity with which the activities of a factory log in.
 func (i *Identities) OfFactory(name, credential string) (issuer.Identity, error) {
 	if credential != "" {
-		return issuer.Identity{}, fmt.Errorf("credential %s: user-assigned identities are not supported by this version", credential)
+		return issuer.Identity{}, fmt.Errorf("credential %s: user-assigned identities are not supported by "+
+			"this version", credential)
 	}
 	for _, r := range i.o.Factories() {
 		if strings.EqualFold(r.ID.Factory, name) && r.Identity != nil {

@@ -15,7 +15,8 @@ const (
 
 // Errors of a mode that does not go with what else is given.
 var (
-	ErrNeedsApplications = errors.New("the data directory was last served with --auth strict: give --auth-applications FILE, " +
+	ErrNeedsApplications = errors.New("the data directory was last served with --auth strict: give " +
+		"--auth-applications FILE, " +
 		"or open it to everybody with --auth development")
 	ErrNeedsStrict = errors.New("auth-applications needs --auth strict: in development every application logs in")
 )
@@ -37,8 +38,10 @@ func (i *Identities) decide() (strict bool, err error) {
 	case !strict && i.o.Applications != nil:
 		return false, ErrNeedsStrict
 	case !strict && last == Strict:
-		i.o.Logger.Warn("the data directory was served with --auth strict and is now open: any client id with any secret logs in " +
-			"and may do everything; role assignments and registered applications do not count, until it is started with --auth strict again")
+		i.o.Logger.Warn("the data directory was served with --auth strict and is now open: any client id with " +
+			"any secret logs in " +
+			"and may do everything; role assignments and registered applications do not count, until it is " +
+			"started with --auth strict again")
 	case strict && last != Strict:
 		if err := i.forgetKey(); err != nil {
 			return false, err
@@ -60,7 +63,8 @@ func (i *Identities) forgetKey() error {
 	if err != nil || len(b) == 0 {
 		return err
 	}
-	i.o.Logger.Warn("the data directory was open and is now served with --auth strict: tokens that were given out before no longer count; " +
+	i.o.Logger.Warn("the data directory was open and is now served with --auth strict: tokens that were " +
+		"given out before no longer count; " +
 		"resources, keys and role assignments that were made before stay, look them through")
 	return i.o.Store.Keep(keptIssuerKey, nil)
 }

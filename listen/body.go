@@ -162,7 +162,8 @@ func (p *pace) beforeAnswer(status int) {
 	case p.over.Load():
 		p.Header().Set("Retry-After", "1")
 		p.refuse(http.StatusServiceUnavailable, fmt.Sprintf(
-			"The bodies of requests under way take too much memory; this one, of %d bytes so far, is among the largest.", p.read))
+			"The bodies of requests under way take too much memory; this one, of %d bytes so far, is among the "+
+				"largest.", p.read))
 	case p.late:
 		p.refuse(http.StatusRequestTimeout, fmt.Sprintf("The request's body came too slowly: %d bytes in %v.",
 			p.read, p.now().Sub(p.start).Round(time.Second)))

@@ -168,7 +168,8 @@ func (c *Certificates) openAuthority() error {
 		}
 	case certPEM != nil:
 		return fmt.Errorf(
-			"%w: %s is there and %s is not: restore it, or remove both to have a new authority made, which clients must be told to trust",
+			"%w: %s is there and %s is not: restore it, or remove both to have a new authority made, which "+
+				"clients must be told to trust",
 			ErrCertificate, AuthorityFile, authorityKeyFile)
 	default:
 		if c.key, err = ecdsa.GenerateKey(elliptic.P256(), c.o.Rand); err != nil {

@@ -150,7 +150,7 @@ func TestServerIsRenewed(t *testing.T) {
 	if !saw("localhost").Equal(first) || !saw("ns.localhost").Equal(minted) {
 		t.Error("renewed too early")
 	}
-	// While the server runs, and for whoever opens the directory then.
+	// While the server runs, and for the next that opens the directory.
 	s.now = s.now.Add(time.Second)
 	second := saw("localhost")
 	if second.Equal(first) || saw("ns.localhost").Equal(minted) || second.NotAfter.Sub(s.now) != serverLifetime {

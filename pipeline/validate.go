@@ -32,7 +32,8 @@ func (f *Factory) Validate() Diagnostics {
 	for _, l := range f.LinkedServices {
 		v := &validator{factory: f, reader: reader{file: l.File}}
 		v.expressions(l.TypeProperties, "$.properties.typeProperties",
-			&environment{place: "a linked service", context: []string{"linkedService"}, parameters: indexParameters(l.Parameters)})
+			&environment{place: "a linked service", context: []string{"linkedService"},
+				parameters: indexParameters(l.Parameters)})
 		ds = append(ds, v.diags...)
 	}
 	for _, p := range f.Pipelines {

@@ -44,33 +44,33 @@ func (c *conn) target(l *amqp.Link) (address, *fault) {
 		return address{}, &fault{frames.ErrNotFound, 404, "The connection has no namespace."}
 	}
 	if _, ok := l.Target().(*frames.Coordinator); ok {
-		return address{}, refused("Transactions are")
+		return address{}, notSupported(frames.ErrNotAllowed, "Transactions are")
 	}
 	source, target := l.Source(), asTarget(l.Target())
 	var text string
 	if l.Role() == amqp.RoleReceiver {
 		if target == nil || target.Dynamic {
-			return address{}, refused("Links without a target, and dynamic targets, are")
+			return address{}, notSupported(frames.ErrNotAllowed, "Links without a target, and dynamic targets, are")
 		}
 		text = target.Address.Or("")
 		if l.Properties().Has(transferDestination) {
-			return address{}, refused("Send-via (" + transferDestination + ") is")
+			return address{}, notSupported(frames.ErrNotAllowed, "Send-via ("+transferDestination+") is")
 		}
 	} else {
 		if source == nil || source.Dynamic {
-			return address{}, refused("Links without a source, and dynamic sources, are")
+			return address{}, notSupported(frames.ErrNotAllowed, "Links without a source, and dynamic sources, are")
 		}
 		text = source.Address.Or("")
 		if source.DistributionMode == "copy" {
-			return address{}, refused("The distribution mode 'copy' is")
+			return address{}, notSupported(frames.ErrNotAllowed, "The distribution mode 'copy' is")
 		}
 		for _, p := range pairs(source.Filter) {
 			if name := fmt.Sprint(p.Key); name == sessionFilter {
-				return address{}, refused(
-					"A sessionful message receiver cannot be created on an entity that does not require sessions. Message sessions (" +
-						sessionFilter + ") are")
+				return address{}, notSupported(frames.ErrNotAllowed, "A sessionful message receiver "+
+					"cannot be created on an entity that does not require sessions. Message sessions ("+
+					sessionFilter+") are")
 			} else {
-				return address{}, refused("The source filter '" + name + "' is")
+				return address{}, notSupported(frames.ErrNotAllowed, "The source filter '"+name+"' is")
 			}
 		}
 	}
@@ -79,7 +79,7 @@ func (c *conn) target(l *amqp.Link) (address, *fault) {
 		return address{}, faultOf(err)
 	}
 	if a.transfer {
-		return a, refused("The transfer dead-letter queue is")
+		return a, notSupported(frames.ErrNotAllowed, "The transfer dead-letter queue is")
 	}
 	return a, nil
 }

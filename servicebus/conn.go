@@ -86,7 +86,8 @@ func (k *link) used() {
 func (k *link) fail(f *fault) { k.l.Detach(k.c.amqpError(f, k.addr, trackingID(k.l.Properties()))) }
 
 func newConn(h *Handler, nc *amqpnet.Conn) *conn {
-	return &conn{h: h, nc: nc, links: map[*amqp.Link]peer{}, held: map[*receiver]struct{}{}, empty: h.clock.Now(), began: h.clock.Now()}
+	return &conn{h: h, nc: nc, links: map[*amqp.Link]peer{}, held: map[*receiver]struct{}{},
+		empty: h.clock.Now(), began: h.clock.Now()}
 }
 
 func (c *conn) opened(open *frames.Open) {

@@ -79,7 +79,8 @@ func decodeContent(payload []byte, now time.Time, newID func() encoding.UUID) (b
 			return broker.Content{}, &fault{frames.ErrNotAllowed, 400,
 				annScheduledEnqueueTime + " must be a timestamp."}
 		case at.After(now):
-			return broker.Content{}, refused("Scheduled messages (" + annScheduledEnqueueTime + ") are")
+			return broker.Content{}, notSupported(frames.ErrNotAllowed,
+				"Scheduled messages ("+annScheduledEnqueueTime+") are")
 		}
 	}
 	return c, nil

@@ -34,7 +34,8 @@ func (f *fault) Error() string { return string(f.condition) + ": " + f.text }
 
 // The texts that client libraries and log parsers know.
 const (
-	textLockLost = "The lock supplied is invalid. Either the lock expired, or the message has already been removed from the queue, or was received by a different receiver instance."
+	textLockLost = "The lock supplied is invalid. Either the lock expired, or the message has already been " +
+		"removed from the queue, or was received by a different receiver instance."
 	textNotFound = "Failed to lock one or more specified messages. The message does not exist."
 	textDisabled = "The messaging entity is disabled for this operation."
 	textFull     = "The maximum entity size has been reached or exceeded."
@@ -102,15 +103,10 @@ func faultOf(err error) *fault {
 	return &fault{frames.ErrInternalError, 500, "The service was unable to process the request: " + err.Error()}
 }
 
-// notImplemented is the fault for what this server does not have. What names
-// it: "Message sessions", "Operation com.microsoft:…".
-func notImplemented(what string) *fault {
-	return &fault{frames.ErrNotImplemented, 501, what + " not supported by this server."}
-}
-
-// refused is the same for what a client asks of a link or with a message: with a
-// condition that every client takes as final, where amqp:not-implemented is tried again
-// for the best part of a minute.
-func refused(what string) *fault {
-	return &fault{frames.ErrNotAllowed, 501, what + " not supported by this server."}
+// notSupported is the fault for what this server does not have. What names it:
+// "Transactions are". The condition is amqp:not-implemented in the answer to a request;
+// for what is asked of a link or with a message it is amqp:not-allowed, which every
+// client takes as final: the other is tried again for the best part of a minute.
+func notSupported(condition encoding.Symbol, what string) *fault {
+	return &fault{condition, 501, what + " not supported by this server."}
 }

@@ -7,12 +7,12 @@ import (
 
 	"switchyard/amqp/encoding"
 	"switchyard/amqp/frames"
+	"switchyard/broker"
 )
 
-// What the headers of a message may have [SB-SEM 1.5].
+// What the headers of a message may have beside [broker.MaxHeaders] of them [SB-SEM 1.5].
 const (
 	maxProperty = 32<<10 - 1 // bytes of one property
-	maxHeaders  = 64 << 10   // bytes of all of them
 	maxID       = 128        // characters of an id or key
 )
 
@@ -29,8 +29,8 @@ func checkHeaders(m *frames.Message, properties *encoding.Map) error {
 			}
 		}
 	}
-	if n := len(m.RawProperties) + len(m.RawApplicationProperties); n > maxHeaders {
-		return tooLong("The message's headers and application properties together", n, maxHeaders, "bytes")
+	if n := len(m.RawProperties) + len(m.RawApplicationProperties); n > broker.MaxHeaders {
+		return tooLong("The message's headers and application properties together", n, broker.MaxHeaders, "bytes")
 	}
 	if p := m.Properties; p != nil {
 		if id, ok := p.MessageID.(string); ok && utf8.RuneCountInString(id) > maxID {

@@ -9,8 +9,8 @@ import (
 	"switchyard/broker/filter"
 )
 
-// TestIDText: an id of any type is the same text to whoever sees the message
-// [SB-AMQP 8]: the broker, rules and pipelines.
+// TestIDText: an id of any type is the same text [SB-AMQP 8] to the broker, to rules
+// and to pipelines.
 func TestIDText(t *testing.T) {
 	for _, c := range []struct {
 		id   any

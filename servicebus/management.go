@@ -7,6 +7,7 @@ import (
 
 	"switchyard/amqp"
 	"switchyard/amqp/encoding"
+	"switchyard/amqp/frames"
 	"switchyard/auth"
 	"switchyard/broker"
 )
@@ -74,7 +75,7 @@ func (m *managementRequest) serve() error {
 	}
 	op, ok := operations[m.operation]
 	if !ok {
-		return notImplemented(fmt.Sprintf("The operation '%.80s' is", m.operation))
+		return notSupported(frames.ErrNotImplemented, fmt.Sprintf("The operation '%.80s' is", m.operation))
 	}
 	if f := m.c.authorize(m.addr, op.right); f != nil {
 		return f
@@ -85,7 +86,7 @@ func (m *managementRequest) serve() error {
 	}
 	m.args = arguments{body}
 	if id, ok := body.Get("session-id"); ok && id != nil {
-		return notImplemented("Message sessions ('session-id') are")
+		return notSupported(frames.ErrNotImplemented, "Message sessions ('session-id') are")
 	}
 	if m.queue == nil {
 		// What a topic itself could be asked for is scheduled messages.

@@ -35,7 +35,7 @@ func settlement(state frames.State) (out broker.Outcome, reply frames.State, err
 		out, err = deadLetter(s.Error)
 		return out, frames.Rejected{}, err
 	case frames.TransactionalState:
-		return out, nil, refused(fmt.Sprintf("Transactions (transaction id %x) are", s.TxnID))
+		return out, nil, notSupported(frames.ErrNotAllowed, fmt.Sprintf("Transactions (transaction id %x) are", s.TxnID))
 	}
 	return out, nil, nil
 }

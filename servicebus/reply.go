@@ -144,7 +144,7 @@ func (q *requestLink) delivered(d *amqp.Incoming) {
 		reply.send(b)
 	}
 	if _, ok := d.State.(frames.TransactionalState); ok {
-		respond(q.failure(notImplemented("Transactions are"), req))
+		respond(q.failure(notSupported(frames.ErrNotImplemented, "Transactions are"), req))
 		return
 	}
 	q.serve(req, respond)

@@ -66,7 +66,7 @@ func (s *sender) answer(d *amqp.Incoming, err error) {
 // messages reads what a transfer holds.
 func (s *sender) messages(d *amqp.Incoming) ([]*broker.Message, error) {
 	if state, ok := d.State.(frames.TransactionalState); ok {
-		return nil, refused(fmt.Sprintf("Transactions (transaction id %x) are", state.TxnID))
+		return nil, notSupported(frames.ErrNotAllowed, fmt.Sprintf("Transactions (transaction id %x) are", state.TxnID))
 	}
 	if s.maxSize > 0 && int64(len(d.Payload)) > s.maxSize {
 		return nil, &fault{frames.ErrMessageSizeExceeded, 403, fmt.Sprintf(
@@ -85,7 +85,7 @@ func (s *sender) messages(d *amqp.Incoming) ([]*broker.Message, error) {
 			return nil, errEmptyBatch
 		}
 	default:
-		return nil, refused(fmt.Sprintf("The message format 0x%08x is", d.Format))
+		return nil, notSupported(frames.ErrNotAllowed, fmt.Sprintf("The message format 0x%08x is", d.Format))
 	}
 	now := s.c.h.clock.Now()
 	msgs := make([]*broker.Message, len(payloads))

@@ -18,14 +18,18 @@ var missingAPIs = []struct {
 		return strings.HasPrefix(path, "/$servicebus/websocket")
 	}},
 	{"sending and receiving over HTTP (connect with AMQP)", func(_ *http.Request, path string) bool {
-		return strings.HasSuffix(path, "/messages") || strings.HasSuffix(path, "/messages/head") || strings.Contains(path, "/messages/")
+		return strings.HasSuffix(path, "/messages") || strings.HasSuffix(path, "/messages/head") ||
+			strings.Contains(path, "/messages/")
 	}},
-	{"the administration API (manage entities through the Resource Manager, or with 'switchyard up FOLDER')", func(r *http.Request, path string) bool {
-		return strings.HasPrefix(path, "/$resources/") || strings.HasPrefix(path, "/$namespaceinfo") ||
-			r.Header.Get("Servicebusauthorization") != "" ||
-			strings.HasPrefix(r.Header.Get("Authorization"), "SharedAccessSignature ") ||
-			strings.HasPrefix(r.URL.Query().Get("api-version"), "20") && (r.Header.Get("Content-Type") == "application/atom+xml" || !strings.Contains(r.Header.Get("Accept"), "json"))
-	}},
+	{"the administration API (manage entities through the Resource Manager, or with 'switchyard up FOLDER')",
+		func(r *http.Request, path string) bool {
+			return strings.HasPrefix(path, "/$resources/") || strings.HasPrefix(path, "/$namespaceinfo") ||
+				r.Header.Get("Servicebusauthorization") != "" ||
+				strings.HasPrefix(r.Header.Get("Authorization"), "SharedAccessSignature ") ||
+				strings.HasPrefix(r.URL.Query().Get("api-version"), "20") &&
+					(r.Header.Get("Content-Type") == "application/atom+xml" ||
+						!strings.Contains(r.Header.Get("Accept"), "json"))
+		}},
 }
 
 // atomError is the body of an error of the administration API.

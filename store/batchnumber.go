@@ -144,4 +144,5 @@ func lostBatches(where string, last, known uint64, why error) error {
 		known-last, last+1, known, why, wayOut)}
 }
 
-const wayOut = "restore a copy of the directory, or start with --accept-data-loss to go on with what was written before them"
+const wayOut = "restore a copy of the directory, or start with --accept-data-loss to go on with what was " +
+	"written before them"

@@ -333,7 +333,7 @@ func TestCheckManifest(t *testing.T) {
 	}
 }
 
-// Whoever has damaged data reads what is wrong in lines, not in stack traces.
+// What is wrong with damaged data is told in lines, not in stack traces.
 func TestDamageIsToldInLines(t *testing.T) {
 	fs := vfs.NewMem()
 	var log bytes.Buffer

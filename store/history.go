@@ -195,7 +195,8 @@ func (s *Store) PutRun(u *commit.Unit, r engine.RunRecord) {
 // UpdateRun implements [engine.History].
 func (s *Store) UpdateRun(u *commit.Unit, r engine.RunRecord) {
 	key := listedRunKey(r.Factory, r.Start, r.ID)
-	size := 32 + 2*timeSize + len(r.Definition) + len(r.Cause) + len(r.ID) + len(r.Pipeline) + len(r.Factory) + len(r.Summary)
+	size := 32 + 2*timeSize + len(r.Definition) + len(r.Cause) + len(r.ID) +
+		len(r.Pipeline) + len(r.Factory) + len(r.Summary)
 	u.Set(key, finish(key, appendRunRecord(newRecord(size), r)))
 	if active := activeRunKey(r.Start, r.ID); r.Active {
 		u.Set(active, nil)

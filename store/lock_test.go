@@ -16,8 +16,8 @@ import (
 // it shall open.
 const secondProcess = "SWITCHYARD_TEST_SECOND_PROCESS"
 
-// Whoever removes the lock file, or all that can be removed of a directory in use
-// but its data, does not let a second process in.
+// Removing the lock file, or all that can be removed of a directory in use but its
+// data, does not let a second process in.
 func TestLockedForAnotherProcess(t *testing.T) {
 	if dir := os.Getenv(secondProcess); dir != "" {
 		s, err := Open(dir, testOptions(t, Options{}))

@@ -291,7 +291,7 @@ func TestFailedCommit(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		// A relaxed unit does not wait for the failure; whoever comes next meets it.
+		// A relaxed unit does not wait for the failure; the next one does.
 		if ended(func() { do(s, func(u *commit.Unit) { s.PutMeta(u, "after", nil) }) }) {
 			t.Error("Sync returned after a commit had failed")
 		}

@@ -137,7 +137,7 @@ func (o Options) pebble(full *full, lock *pebble.Lock, fatal func(error)) *pebbl
 				o.Logger.Warn("disk is slow", "file", i.Path, "op", i.OpType.String(), "for", i.Duration)
 			},
 			DataCorruption: func(i pebble.DataCorruptionInfo) {
-				// Once for a file: every read finds it again, and whoever read tells more.
+				// Once for a file: every read finds it again, and its own error tells more.
 				if _, again := told.LoadOrStore(i.Path, true); again {
 					return
 				}

@@ -61,14 +61,16 @@ func (s *System) openControlPlane(context.Context) (err error) {
 		authorizer, dataRoles = c.resources.Roles(), entityRoles{c}
 	}
 	c.kernel, err = arm.NewKernel(arm.Options{
-		Authorizer: authorizer, Store: records, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand, Providers: providers,
+		Authorizer: authorizer, Store: records, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
+		Providers:    providers,
 		Authenticate: s.identities.Authenticate, TenantID: s.identities.TenantID(), DefaultSubscriptionID: s.subscription,
 	})
 	if err != nil {
 		return err
 	}
 	s.auth.AcceptBearer(s.identities.Issuer(), dataRoles)
-	s.dialects.options = servicebus.Options{Broker: s.broker, Auth: s.auth, Clock: s.o.Clock, Logger: s.log, Rand: s.o.Rand,
+	s.dialects.options = servicebus.Options{
+		Broker: s.broker, Auth: s.auth, Clock: s.o.Clock, Logger: s.log, Rand: s.o.Rand,
 		Idle: servicebus.ServiceIdle, Shared: servicebus.NewShared()}
 	s.dialects.server = listen.Server{
 		Logger: s.log, TLS: c.certs.Config(), Now: clock.Wall{}.Now,
@@ -90,7 +92,8 @@ func (s *System) openCertificates() error {
 		return err
 	}
 	c.certDir = dir
-	c.certs, err = listen.OpenCertificates(listen.CertificateOptions{Dir: dir, Names: certificateNames, Now: s.o.Clock.Now})
+	c.certs, err = listen.OpenCertificates(
+		listen.CertificateOptions{Dir: dir, Names: certificateNames, Now: s.o.Clock.Now})
 	return err
 }
 

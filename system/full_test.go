@@ -16,7 +16,7 @@ const everything = 1 << 60
 
 // TestNearlyFullDisk: below the limit a directory opens, with its folder; what stores
 // something new is refused with a status that clients do not try again and the words,
-// and what frees space goes through, whoever asks.
+// and what frees space goes through, on every plane.
 func TestNearlyFullDisk(t *testing.T) {
 	files := triggered(`{}`, `{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":3600}}`)
 	o := Options{DataDir: filepath.Join(t.TempDir(), "data"), Deployments: []*deploy.Deployment{folder(t, files)}}

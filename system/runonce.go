@@ -36,7 +36,8 @@ type RunResult struct {
 // waits for its end. If ctx ends, the run is cancelled.
 func RunOnce(ctx context.Context, o RunOnceOptions) (*RunResult, error) {
 	s, err := Start(ctx, Options{
-		Ephemeral: true, Deployments: []*deploy.Deployment{o.Deployment}, WithoutTriggers: true, WithoutAMQP: true, Logger: o.Logger,
+		Ephemeral: true, Deployments: []*deploy.Deployment{o.Deployment}, WithoutTriggers: true, WithoutAMQP: true,
+		Logger:     o.Logger,
 		AllowHosts: o.AllowHosts,
 	})
 	if err != nil {
@@ -89,7 +90,8 @@ func one(m *factory.Manager, name string) (*pipeline.Factory, error) {
 	}
 	f, err := m.Factory(name)
 	if err != nil {
-		return nil, &NotFoundError{fmt.Sprintf("data factory %q is not deployed; deployed are: %s", name, strings.Join(names, ", "))}
+		return nil, &NotFoundError{
+			fmt.Sprintf("data factory %q is not deployed; deployed are: %s", name, strings.Join(names, ", "))}
 	}
 	return f, nil
 }

@@ -295,7 +295,7 @@ func TestRolesOfTheControlPlane(t *testing.T) {
 		{"Azure Service Bus Data Sender", bus, "GET", bus, "", false},
 		{"Azure Service Bus Data Receiver", bus, "PUT", bus + "/queues/new", queue, false},
 		{"Azure Service Bus Data Receiver", bus, "POST", keys, "", false},
-		// Whoever has a role somewhere sees the subscription, its regions and providers.
+		// Who has a role somewhere sees the subscription, its regions and providers.
 		{"Reader", bus, "GET", sub, "", true},
 		{"Reader", bus, "GET", sub + "/locations", "", true},
 		{"Reader", bus, "GET", sub + "/providers/Microsoft.ServiceBus", "", true},

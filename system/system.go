@@ -183,7 +183,8 @@ func (s *System) startBroker(ctx context.Context) error {
 		return err
 	}
 	s.broker = b
-	s.ports, err = ports.New(ports.Options{Main: s.amqp, Namespaces: b.Namespaces, Store: portStore{s.store}, Log: s.store})
+	s.ports, err = ports.New(
+		ports.Options{Main: s.amqp, Namespaces: b.Namespaces, Store: portStore{s.store}, Log: s.store})
 	if err != nil {
 		return err
 	}
@@ -204,13 +205,15 @@ func (s *System) startEngine(context.Context) error {
 		Room:    memory.NewRoom(memory.Part(s.o.Memory, 8)),
 		Clock:   s.clock,
 		MaxOpen: s.files.Outbound,
-		Tokens:  &issuer.FactoryTokens{Issuer: s.identities.Issuer().Issuer, Now: s.o.Clock.Now, Identity: s.identities.OfFactory},
+		Tokens: &issuer.FactoryTokens{Issuer: s.identities.Issuer().Issuer, Now: s.o.Clock.Now,
+			Identity: s.identities.OfFactory},
 		Fence:   &fence.Fence{Own: s.owns, Allow: s.o.AllowHosts},
 		Own:     activity.OwnEndpoint{Host: language.Host, Address: s.http.Addr().String(), Prefix: "/language/"},
 		Manages: s.identities.Manages,
 	}})
 	e, err := engine.New(engine.Options{
-		Memory: s.o.Memory, RunMemory: s.o.RunMemory, History: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Registry: s.registry, Sealer: s.store,
+		Memory: s.o.Memory, RunMemory: s.o.RunMemory, History: s.store, Log: s.store, Sealer: s.store,
+		Clock: s.clock, Logger: s.log, Registry: s.registry,
 		Retention: engine.Retention{Age: s.o.HistoryAge, Size: s.o.HistorySize, Wall: s.o.Clock},
 		Finish:    trigger.Finish(s.bus), LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
 			return s.factories.LinkedService(factory, name)
@@ -271,7 +274,8 @@ func (s *System) queueDeleted(ns, path string, runs []broker.RunID) {
 	s.wg.Go(func() {
 		for _, run := range runs {
 			if err := s.engine.Cancel(string(run), true); err != nil && !errors.Is(err, engine.ErrRunFinished) {
-				s.log.Warn("a run whose queue was deleted can't be cancelled", "queue", path, "namespace", ns, "run", run, "err", err)
+				s.log.Warn("a run whose queue was deleted can't be cancelled",
+					"queue", path, "namespace", ns, "run", run, "err", err)
 			}
 		}
 	})
@@ -304,7 +308,8 @@ func (s *System) serve(context.Context) error {
 	s.serves = true
 	s.mu.Unlock()
 	if !s.identities.Strict() && s.amqp != nil {
-		s.log.Info("development: any client id with any secret logs in to the control plane; --auth strict asks for registered applications")
+		s.log.Info("development: any client id with any secret logs in to the control plane; --auth strict " +
+			"asks for registered applications")
 	}
 	if s.o.Ephemeral {
 		return nil

@@ -58,7 +58,9 @@ func (r EngineRuns) CreateRun(ctx context.Context, name, pipelineName string, pa
 	err = r.Factories.WithFactory(name, func(f *pipeline.Factory) (err error) {
 		if def := f.Pipeline(pipelineName); r.Strict && def != nil {
 			if list := idle(def); len(list) > 0 {
-				return fmt.Errorf("%w: pipeline '%s' can't run: activity '%s' is of type %s, which this version of Switchyard does not run. Deactivate it, or start with --strict=false and the run fails when it gets there",
+				return fmt.Errorf("%w: pipeline '%s' can't run: activity '%s' is of type %s, which this version of "+
+					"Switchyard does not run. Deactivate it, or start with --strict=false and the run fails when it "+
+					"gets there",
 					errIdle, pipelineName, list[0].Name, list[0].Type)
 			}
 		}

@@ -43,10 +43,8 @@ func (p *Provider) factory(ctx context.Context, r *arm.Request) (*arm.Response, 
 		if err != nil {
 			return nil, err
 		}
-		if name := unknownMember(r.Body); name != "" {
-			e := arm.BadRequest("A data factory has no property '%s', or it is not supported.", name)
-			e.Target = "$." + name
-			return nil, e
+		if err := checkFactory(r.Body); err != nil {
+			return nil, err
 		}
 		in := input(r)
 		in.Location = location
@@ -272,6 +270,20 @@ func page(r *arm.Request, texts [][]byte) (*arm.Response, error) {
 		o.set("nextLink", r.BaseURL+r.Path+"?"+query.Encode())
 	}
 	return reply(o.end()), nil
+}
+
+// checkFactory refuses members of the body of a PUT that a factory does not have. What
+// is read-only may stand there: clients put what they have read.
+func checkFactory(body *value.Object) error {
+	b := arm.Read(body, arm.BadRequest)
+	b.Ignore("location", "tags", "identity", "properties", "id", "name", "type", "eTag", "systemData")
+	for _, m := range body.Members() {
+		if list, ok := m.Value.(value.Array); ok && len(list) == 0 {
+			b.Ignore(m.Name) // it says nothing
+		}
+	}
+	b.Close()
+	return b.Err()
 }
 
 func equalFold(a, b string) bool { return strings.EqualFold(a, b) }

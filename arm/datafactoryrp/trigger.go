@@ -45,7 +45,8 @@ func subscription(r *arm.Request, d *factory.Definition) (*arm.Response, error) 
 	}
 	if r.Action == "subscribetoevents" {
 		return nil, arm.NotSupported(
-			"Trigger '%s' is of type %s, which this version of Switchyard does not run: it can't subscribe to events. Only triggers of type %s can be started.",
+			"Trigger '%s' is of type %s, which this version of Switchyard does not run: it can't subscribe to "+
+				"events. Only triggers of type %s can be started.",
 			d.Name, t, pipeline.TypeServiceBusTrigger)
 	}
 	return arm.OK(value.NewObject(value.Member{Name: "triggerName", Value: d.Name},

@@ -6,7 +6,6 @@ import (
 
 	"switchyard/pipeline"
 	"switchyard/pipeline/factory"
-	"switchyard/value"
 )
 
 // keptOnly says of the kinds of definitions that are kept, shown and checked but change
@@ -17,8 +16,7 @@ var keptOnly = map[factory.Kind]string{
 	factory.ManagedVirtualNetworks: "Switchyard has no managed virtual networks",
 }
 
-// warnings says of a definition that was put what of it has no effect here: Azure
-// accepts it, so the answer is a success, but not one that is silent.
+// warnings says which parts of a definition have no effect here: Azure accepts it, so the answer is a success, but not one that is silent.
 func (p *Provider) warnings(id factory.ID, kind factory.Kind, d *factory.Definition) (texts []string) {
 	if why, ok := keptOnly[kind]; ok {
 		return []string{fmt.Sprintf("%s '%s' is kept without effect: %s.", kind.Noun(), d.Name, why)}
@@ -31,13 +29,15 @@ func (p *Provider) warnings(id factory.ID, kind factory.Kind, d *factory.Definit
 	case factory.Pipelines:
 		if def := f.Pipeline(d.Name); def != nil {
 			for _, a := range idle(def) {
-				texts = append(texts, fmt.Sprintf("activity '%s' of pipeline '%s' is of type %s, which this version of Switchyard does not run.",
+				texts = append(texts, fmt.Sprintf("activity '%s' of pipeline '%s' is of type %s, which this version "+
+					"of Switchyard does not run.",
 					a.Name, d.Name, a.Type))
 			}
 		}
 	case factory.Triggers:
 		if def := f.Trigger(d.Name); def != nil && def.ServiceBus == nil {
-			texts = append(texts, fmt.Sprintf("trigger '%s' is of type %s, which this version of Switchyard does not run: it can't be started.",
+			texts = append(texts, fmt.Sprintf("trigger '%s' is of type %s, which this version of Switchyard does "+
+				"not run: it can't be started.",
 				d.Name, def.Type))
 		}
 	}
@@ -59,28 +59,8 @@ func idle(p *pipeline.Pipeline) (list []*pipeline.Activity) {
 func factoryWarnings(f *factory.Resource) []string {
 	v, _ := parsed(f.Properties).Lookup("publicNetworkAccess")
 	if s, _ := v.(string); strings.EqualFold(s, "Disabled") {
-		return []string{fmt.Sprintf("publicNetworkAccess of data factory '%s' is kept without effect: Switchyard answers at the addresses that it was told to listen at.", f.ID.Factory)}
+		return []string{fmt.Sprintf("publicNetworkAccess of data factory '%s' is kept without effect: "+
+			"Switchyard answers at the addresses that it was told to listen at.", f.ID.Factory)}
 	}
 	return nil
-}
-
-// factoryMembers are what the body of a PUT of a factory may have; what is read-only
-// comes back from clients that put what they have read.
-var factoryMembers = []string{"location", "tags", "identity", "properties", "id", "name", "type", "eTag", "etag", "systemData"}
-
-// unknownMember returns a member with a value that a factory does not have; "" if there is none.
-func unknownMember(body *value.Object) string {
-	for _, m := range body.Members() {
-		known := m.Value == nil
-		for _, name := range factoryMembers {
-			known = known || equalFold(name, m.Name)
-		}
-		if list, ok := m.Value.(value.Array); ok && len(list) == 0 {
-			known = true
-		}
-		if !known {
-			return m.Name
-		}
-	}
-	return ""
 }

@@ -79,7 +79,8 @@ func grants(list []Grant) ([]entry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("role %q: scope: %w", g.Role, err)
 		}
-		out = append(out, entry{RoleAssignment{RoleID: d.ID, PrincipalID: strings.ToLower(g.PrincipalID), Scope: g.Scope}, scope})
+		out = append(out, entry{
+			RoleAssignment{RoleID: d.ID, PrincipalID: strings.ToLower(g.PrincipalID), Scope: g.Scope}, scope})
 	}
 	return out, nil
 }

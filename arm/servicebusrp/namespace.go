@@ -326,7 +326,8 @@ func (p *Provider) checkReplaced(r *arm.Request, old, e envelope) error {
 	switch {
 	case old.Location != e.Location:
 		return arm.Errorf(http.StatusConflict, "InvalidResourceLocation",
-			"The resource '%s' already exists in location '%s' in resource group '%s'. A resource with the same name cannot be created in location '%s'. Please select a new resource name.",
+			"The resource '%s' already exists in location '%s' in resource group '%s'. A resource with the same "+
+				"name cannot be created in location '%s'. Please select a new resource name.",
 			old.Name, old.Location, old.ResourceGroup, e.Location)
 	case old.SKU != e.SKU && (old.SKU == broker.SKUPremium || e.SKU == broker.SKUPremium):
 		return p.refused(r, "The SKU of namespace '%s' can't change from %s to %s", old.Name, old.SKU, e.SKU)

@@ -60,7 +60,8 @@ func (h *Handler) Authenticate(r *http.Request) (Caller, error) {
 			expired.Expires.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	case errors.Is(err, auth.ErrScope):
 		return refuse(err, "InvalidAuthenticationTokenAudience",
-			"The access token has been obtained for the wrong audience or resource. It should exactly match (including forward slash) with one of the allowed audiences '%s'.",
+			"The access token has been obtained for the wrong audience or resource. It should exactly match "+
+				"(including forward slash) with one of the allowed audiences '%s'.",
 			strings.Join(append([]string{base}, managementAudiences...), ","))
 	case errors.Is(err, auth.ErrIssuer):
 		return refuse(err, "InvalidAuthenticationTokenTenant",

@@ -75,7 +75,8 @@ func (c *call) token() error {
 // interactive refuses the flows in which a person answers in a browser.
 func (c *call) interactive() error {
 	return badRequest("unsupported_grant_type", 70003,
-		"Authorization codes and device codes need a person at a browser and are not supported by this server; log in with a client secret, for example az login --service-principal.")
+		"Authorization codes and device codes need a person at a browser and are not supported by this server; "+
+			"log in with a client secret, for example az login --service-principal.")
 }
 
 // scope is what the token is asked for. Version 2 has scope, version 1 has
@@ -154,7 +155,8 @@ func (c *call) clientCredentials(f form) error {
 	}
 	if !s.Default() {
 		return badRequest("invalid_scope", 1002012,
-			"The provided value for scope '%s' is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI).",
+			"The provided value for scope '%s' is not valid. Client credential flows must have a scope value with "+
+				"/.default suffixed to the resource identifier (application ID URI).",
 			printable(f["scope"], 200))
 	}
 	id := f["client_id"]
@@ -170,7 +172,8 @@ func (c *call) password(f form) error {
 	}
 	if !c.h.Development() {
 		return badRequest("unsupported_grant_type", 70003,
-			"The grant type 'password' is not supported by this server while only registered applications may log in: it has no users.")
+			"The grant type 'password' is not supported by this server while only registered applications may log "+
+				"in: it has no users.")
 	}
 	name, err := f.need("username")
 	if err != nil {

@@ -78,7 +78,7 @@ func TestIssueAndVerify(t *testing.T) {
 		t.Errorf("expires after %v, want %v", got, DefaultLifetime)
 	}
 
-	// The token says what [ARM 4.3] lists, to whoever reads it.
+	// The token says what [ARM 4.3] lists, to clients that read it.
 	head, body, _ := strings.Cut(token, ".")
 	body, _, _ = strings.Cut(body, ".")
 	var header, claims map[string]any

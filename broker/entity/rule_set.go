@@ -36,9 +36,9 @@ type SubscriptionCopies struct {
 // ruleNameProperty tells by which rule's action a copy was made.
 const ruleNameProperty = "RuleName"
 
-// maxHeaders is how many bytes the actions of a rule may add to a message,
-// which is all that headers and properties may have [SB-SEM 1.5].
-const maxHeaders = 64 << 10
+// MaxHeaders is how many bytes the headers and application properties of a message
+// may have together [SB-SEM 1.5], so also how many the actions of a rule may add.
+const MaxHeaders = 64 << 10
 
 // FanOut applies the rules to messages. Now is the time of the evaluation, Token
 // where new ids come from.
@@ -135,7 +135,7 @@ func (r *Rule) act(m *Message, c *filter.Context) (content Content, reason strin
 	if err != nil {
 		return Content{}, ReasonAction, err
 	}
-	if len(content.Sections) > len(m.Sections)+maxHeaders {
+	if len(content.Sections) > len(m.Sections)+MaxHeaders {
 		return Content{}, ReasonHeaderSize, errHeaderSize
 	}
 	return content, "", nil

@@ -45,8 +45,9 @@ not, 2 if the command line or the definitions can't be understood.
   switchyard run examples/ticket-triage TicketTriage \
     --parameters '{"messages":[]}'
   switchyard run . Nightly --parameters @parameters.json --output json`,
-			settings: []string{"parameters", "factory", "allow-host", "memory-limit", "strict", "log-level", "log-format", "output"},
-			run:      runPipeline, stops: true,
+			settings: []string{"parameters", "factory", "allow-host", "memory-limit", "strict",
+				"log-level", "log-format", "output"},
+			run: runPipeline, stops: true,
 		},
 		{
 			name: "eval", summary: "evaluate expressions, one JSON object a line",

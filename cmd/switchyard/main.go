@@ -192,7 +192,8 @@ func find(name string) *command {
 
 func printOverview(w io.Writer) {
 	fmt.Fprint(w,
-		"Switchyard runs Azure Service Bus and Data Factory pipelines on this machine.\n\nusage: switchyard COMMAND [flags] [operands]\n\n")
+		"Switchyard runs Azure Service Bus and Data Factory pipelines on this machine.\n\nusage: switchyard "+
+			"COMMAND [flags] [operands]\n\n")
 	for _, c := range commands {
 		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
 	}

@@ -43,7 +43,8 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 		AMQPAddress:    v.String("amqp-address"), AMQPFallback: !v.IsSet("amqp-address"),
 		HTTPAddress: v.String("http-address"), HTTPFallback: !v.IsSet("http-address"),
 		Grace:      max(v.Duration("grace"), 1), // zero would mean the default
-		HistoryAge: v.Duration("history-age"), HistorySize: v.Size("history-size"), MinFree: cmp.Or(v.Size("min-free"), -1), Ballast: v.Size("ballast"),
+		HistoryAge: v.Duration("history-age"), HistorySize: v.Size("history-size"),
+		MinFree: cmp.Or(v.Size("min-free"), -1), Ballast: v.Size("ballast"),
 		Strict: v.Bool("strict"), Logger: log,
 		Memory: limitMemory(ctx, v, log), RunMemory: v.Size("run-memory"),
 	}, nil

@@ -110,7 +110,8 @@ func (p *Provisioner) deploy(ctx context.Context, folder *deploy.Deployment) err
 }
 
 // ensure creates a resource unless it is there.
-func (p *Provisioner) ensure(ctx context.Context, id, apiVersion string, body ...value.Member) (created bool, err error) {
+func (p *Provisioner) ensure(ctx context.Context, id, apiVersion string, body ...value.Member) (
+	created bool, err error) {
 	err = p.Local.Do(ctx, http.MethodGet, id, apiVersion, nil)
 	if e, ok := errors.AsType[*arm.Error](err); !ok || e.Status != http.StatusNotFound {
 		return false, err

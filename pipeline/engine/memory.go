@@ -54,7 +54,8 @@ func newMemory(limit, perRun int64) *account {
 
 // afford returns an error if the run may not hold more bytes beside those it holds.
 func (m *account) afford(r *runner, activity string, held, more int64) *pipeline.ActivityError {
-	who := fmt.Sprintf("The variables and loops of the run, for which the activity '%s' asks %d bytes more than the %d they hold,",
+	who := fmt.Sprintf("The variables and loops of the run, for which the activity '%s' asks %d bytes more "+
+		"than the %d they hold,",
 		activity, more, held)
 	if held+more > m.run {
 		return m.exceeded(r.id, who, m.run)

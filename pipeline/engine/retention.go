@@ -26,7 +26,7 @@ type Retention struct {
 }
 
 // justEnded is how long a run stays at least after it has changed, however small the
-// size: whoever started it may still ask how it ended.
+// size: who started it may still ask how it ended.
 const justEnded = 10 * time.Second
 
 func (k Retention) enabled() bool { return k.Age > 0 || k.Size > 0 }

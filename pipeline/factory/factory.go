@@ -48,7 +48,8 @@ func (m *Manager) PutFactory(ctx context.Context, id ID, in Input, check Check) 
 				"The specified resource name '%s' is already in use. Resource names must be globally unique.", id.Factory)
 		case normalLocation(s.record.Location) != normalLocation(in.Location):
 			return nil, errorf(ErrLocation,
-				"The resource '%s' already exists in location '%s' in resource group '%s'. A resource with the same name cannot be created in location '%s'.",
+				"The resource '%s' already exists in location '%s' in resource group '%s'. A resource with the same "+
+					"name cannot be created in location '%s'.",
 				s.record.Name, s.record.Location, s.record.ResourceGroup, in.Location)
 		}
 		if err := check.check(true, s.record.ETag); err != nil {

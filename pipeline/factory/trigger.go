@@ -18,7 +18,8 @@ const retryInterval = 10 * time.Second
 func runnable(d *definition) error {
 	if d.trigger.ServiceBus == nil {
 		return errorf(ErrNotSupported,
-			"Trigger '%s' is of type %s, which this version of Switchyard does not run: only triggers of type %s can be started.",
+			"Trigger '%s' is of type %s, which this version of Switchyard does not run: only triggers of type %s "+
+				"can be started.",
 			d.record.Name, d.trigger.Type, pipeline.TypeServiceBusTrigger)
 	}
 	return nil

@@ -1,7 +1,7 @@
 // Package fence decides where the activities of pipelines may connect to. Everything
-// is open, this machine's own services included, but for addresses that answer
-// whoever happens to run on a machine with its credentials, and for the ports of the
-// process itself. It owns no goroutine.
+// is open, this machine's own services included, but for addresses that give a
+// machine's credentials to every program on it, and for the ports of the process
+// itself. It owns no goroutine.
 //
 // What counts is the address that is dialled, after names were resolved: neither
 // another spelling nor a name that resolves differently each time leads around it.
@@ -36,7 +36,8 @@ type Refused struct {
 }
 
 func (e *Refused) Error() string {
-	return fmt.Sprintf("host %s is refused: %s. The setting allow-host opens it: --allow-host %s", e.Host, e.Reason, e.Host)
+	return fmt.Sprintf("host %s is refused: %s. The setting allow-host opens it: --allow-host %s",
+		e.Host, e.Reason, e.Host)
 }
 
 // Parse reads a list of hosts, HOST or HOST:PORT with commas between them.

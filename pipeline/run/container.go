@@ -175,7 +175,8 @@ func startSwitch(n *node, c *expr.Context, user *value.Object,
 	case string, int64, bool:
 	default:
 		return nil, unexpected(
-			"The expression of the Switch activity must evaluate to a value of type 'String' or 'Integer'. The result is of type '%s'.",
+			"The expression of the Switch activity must evaluate to a value of type 'String' or 'Integer'. The "+
+				"result is of type '%s'.",
 			pipeline.TypeName(v))
 	}
 	text := value.Text(v)

@@ -301,7 +301,7 @@ func (t *ServiceBus) parameters(id string, now time.Time, messages []Message) (
 	seed := fnv.New64a()
 	seed.Write([]byte(id))
 	content := body(messages, t.def.QueueName, t.o.Namespace)
-	x := expr.Context{Now: now, Seed: seed.Sum64(), Budget: expr.NewBudget("the trigger's parameters", nil), TriggerBody: content, Trigger: value.NewObject(
+	x := expr.Context{Now: now, Seed: seed.Sum64(), TriggerBody: content, Trigger: value.NewObject(
 		member("name", t.o.Trigger.Name),
 		member("type", t.o.Trigger.Type),
 		member("startTime", value.Timestamp(now)),
