@@ -87,10 +87,14 @@ func (u *Unit) DeleteRange(from, to []byte) {
 func (u *Unit) Then(f func()) { u.then = append(u.then, f) }
 
 // Relax says that the unit may be committed in its place in the order without
-// waiting for the disk: it survives a killed process but perhaps not a power
-// cut. Only records whose loss is harmless may be relaxed (a link's peek lock,
-// whose loss is an early redelivery). A relaxed unit that is committed together
-// with an unrelaxed one is as durable as that one.
+// waiting for the disk, nor for the operating system to have taken it: that is
+// under way when the callbacks run, so a process that is killed in the moments
+// after may lose it, and a power cut may lose it for longer. It is lost only
+// with all that was submitted after it: once a later unit that is not relaxed
+// is durable, so is this one. Only records whose loss is harmless may be relaxed:
+// a link's peek lock, without which the message comes again early and that
+// delivery is not counted, as if it had never been sent. A relaxed unit that is
+// committed together with an unrelaxed one is as durable as that one.
 func (u *Unit) Relax() { u.relaxed = true }
 
 // Relaxed reports whether [Unit.Relax] was called.

@@ -202,8 +202,8 @@ func (f *watchedFile) SyncData() error { f.w.sync(); return f.File.SyncData() }
 
 func (f *watchedFile) SyncTo(n int64) (bool, error) { f.w.sync(); return f.File.SyncTo(n) }
 
-// A relaxed unit is in the file system once its sync has been started, whether
-// or not the sync was done: a killed process does not lose it.
+// A relaxed unit is in the file system once its sync has begun, whether or not the
+// sync was done: a process that is killed then does not lose it.
 func TestRelaxedSurvivesKill(t *testing.T) {
 	syncs := make(chan struct{}, 100)
 	hold := make(chan struct{})

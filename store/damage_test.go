@@ -84,7 +84,7 @@ func writeFile(t *testing.T, fs vfs.FS, name string, b []byte) {
 	}
 }
 
-// copyFS copies a directory tree into a new file system.
+// copyFS copies a directory tree, to which nobody writes, into a new file system.
 func copyFS(t *testing.T, from vfs.FS) *vfs.MemFS {
 	t.Helper()
 	to := vfs.NewCrashableMem()
@@ -335,14 +335,14 @@ func TestCheckManifest(t *testing.T) {
 
 // What is wrong with damaged data is told in lines, not in stack traces.
 func TestDamageIsToldInLines(t *testing.T) {
-	fs := vfs.NewMem()
+	fs := vfs.NewCrashableMem()
 	var log bytes.Buffer
 	s := openTest(t, "data", Options{FS: fs})
 	putMeta(s, "x", "1")
 	if err := s.db.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	crashed := copyFS(t, fs) // without the inventory of a clean stop
+	crashed := killed9(fs) // without the inventory of a clean stop
 	closeTest(t, s)
 	for _, name := range files(t, crashed) {
 		if !strings.HasSuffix(name, ".sst") {
@@ -380,7 +380,7 @@ func TestFormatFileLost(t *testing.T) {
 		name  string
 		clean bool
 	}{{"after a clean stop", true}, {"after a crash", false}} {
-		fs := vfs.NewMem()
+		fs := vfs.NewCrashableMem()
 		s := openTest(t, "data", Options{FS: fs})
 		putMeta(s, "x", "1")
 		var lost *vfs.MemFS
@@ -388,7 +388,7 @@ func TestFormatFileLost(t *testing.T) {
 			closeTest(t, s)
 			lost = copyFS(t, fs)
 		} else {
-			lost = copyFS(t, fs)
+			lost = killed9(fs)
 			closeTest(t, s)
 		}
 		if err := lost.Remove("data/format"); err != nil {

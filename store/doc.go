@@ -122,8 +122,9 @@
 // # Durability
 //
 // A unit is durable when its group's write-ahead log is synced. A group of
-// relaxed units is written and its sync started, but not waited for: it
-// survives a killed process, perhaps not a power cut. After a crash, what is
+// relaxed units is handed to the goroutine that writes and syncs, which is not
+// waited for: a process that is killed in the moments after may lose it, and a
+// power cut until the sync is done. After a crash, what is
 // there is a prefix of what was submitted that contains all that was
 // acknowledged.
 //

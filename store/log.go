@@ -476,9 +476,9 @@ func (l *log) commit(units []*commit.Unit) error {
 	return l.collect()
 }
 
-// write hands a batch to the operating system and starts its sync. Without a
-// sync Pebble would keep it in a buffer of the process, which a killed process
-// loses.
+// write has Pebble write and sync a batch, and waits for neither: the goroutine of its
+// log writer does both, at once. Without a sync Pebble would keep the batch in a buffer
+// of the process until that is full, and a killed process would lose all that is in it.
 func (l *log) write(b *pebble.Batch) error {
 	if err := l.s.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
 		return err

@@ -258,7 +258,7 @@ func TestContentIsNoBatchNumber(t *testing.T) {
 			s.PutMeta(u, "z", forged)
 		})
 	}
-	killed := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
+	killed := killed9(fs)
 	closeTest(t, s)
 	s = openTest(t, "data", Options{FS: killed})
 	if n := there(t, s); n != 20 {

@@ -1,7 +1,6 @@
 package system
 
 import (
-	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
@@ -27,16 +26,10 @@ func TestClockSetBackOverCrash(t *testing.T) {
 	dir, wall := filepath.Join(t.TempDir(), "data"), &shifted{}
 	s := startSystem(t, Options{DataDir: dir, Clock: wall})
 	makeNamespace(t, s, "g", "before-1")
-	if _, err := s.broker.PutQueue(t.Context(), "before-1", "last", broker.QueueOptions{}); err != nil {
-		t.Fatal(err)
-	}
 	before := s.broker.Now()
-	crashed := filepath.Join(t.TempDir(), "crashed")
-	if err := os.CopyFS(crashed, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
+	dir = killed(t, s, "before-1")
 	wall.by.Store(int64(-24 * time.Hour))
-	s = startSystem(t, Options{DataDir: crashed, Clock: wall})
+	s = startSystem(t, Options{DataDir: dir, Clock: wall})
 	if now := s.broker.Now(); now.Before(before.Add(-time.Second)) || now.After(time.Now()) {
 		t.Errorf("the time after the crash is %v, before it was %v", now, before)
 	}
@@ -117,11 +110,7 @@ func testClockAhead(t *testing.T, ahead time.Duration, restart string) {
 			t.Fatal(err)
 		}
 	case "crash":
-		crashed := filepath.Join(t.TempDir(), "crashed")
-		if err := os.CopyFS(crashed, os.DirFS(dir)); err != nil {
-			t.Fatal(err)
-		}
-		dir = crashed
+		dir = killed(t, s, "ahead-1")
 	}
 	if restart != "none" {
 		s = startSystem(t, Options{DataDir: dir, Clock: wall})
