@@ -17,6 +17,7 @@ package commit
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // ErrFull is wrapped by what a [Log] refuses because the disk has no room. The
@@ -36,6 +37,9 @@ type OpKind uint8
 const (
 	// OpSet writes Value under Key.
 	OpSet OpKind = iota
+	// OpOverwrite is an OpSet that may be left out if another one of Key follows in
+	// what is committed together.
+	OpOverwrite
 	// OpDelete removes Key; removing an absent key is not an error.
 	OpDelete
 	// OpDeleteRange removes every key from Key (inclusive) to To (exclusive).
@@ -46,7 +50,7 @@ const (
 type Op struct {
 	Kind  OpKind
 	Key   []byte
-	Value []byte // OpSet only
+	Value []byte // OpSet and OpOverwrite only
 	To    []byte // OpDeleteRange only
 }
 
@@ -61,10 +65,20 @@ type Unit struct {
 	ticket  any
 }
 
+// Grow makes room for n more records, so that adding them allocates nothing.
+func (u *Unit) Grow(n int) { u.ops = slices.Grow(u.ops, n) }
+
 // Set adds a record. The unit keeps key and value: the caller must not change
 // them afterwards.
 func (u *Unit) Set(key, value []byte) {
 	u.ops = append(u.ops, Op{Kind: OpSet, Key: key, Value: value})
+	u.bytes += len(key) + len(value)
+}
+
+// Overwrite is [Unit.Set] for a record that many units write, such as a count: of those
+// that are committed together only the last one's is written.
+func (u *Unit) Overwrite(key, value []byte) {
+	u.ops = append(u.ops, Op{Kind: OpOverwrite, Key: key, Value: value})
 	u.bytes += len(key) + len(value)
 }
 

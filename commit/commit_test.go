@@ -14,19 +14,21 @@ func TestUnit(t *testing.T) {
 	}
 	var ran []int
 	u.Set([]byte("key"), []byte("value"))
+	u.Overwrite([]byte("count"), []byte("1"))
 	u.Delete([]byte("gone"))
 	u.Then(func() { ran = append(ran, 1) })
 	u.DeleteRange([]byte("a"), []byte("bcd"))
 	u.Then(func() { ran = append(ran, 2) })
 	want := []commit.Op{
 		{Kind: commit.OpSet, Key: []byte("key"), Value: []byte("value")},
+		{Kind: commit.OpOverwrite, Key: []byte("count"), Value: []byte("1")},
 		{Kind: commit.OpDelete, Key: []byte("gone")},
 		{Kind: commit.OpDeleteRange, Key: []byte("a"), To: []byte("bcd")},
 	}
 	if got := u.Ops(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Ops = %v, want %v in the order in which they were added", got, want)
 	}
-	if got, want := u.Bytes(), 3+5+4+1+3; got != want {
+	if got, want := u.Bytes(), 3+5+5+1+4+1+3; got != want {
 		t.Errorf("Bytes = %d, want %d", got, want)
 	}
 	for _, f := range u.Callbacks() {

@@ -431,6 +431,7 @@ func (l *log) commit(units []*commit.Unit) error {
 			return err
 		}
 	}
+	counts := findOverwritten(units)
 	for _, u := range units {
 		relaxed = relaxed && u.Relaxed()
 		if b.Len() >= maxBatch && len(u.Ops()) > 0 {
@@ -442,7 +443,7 @@ func (l *log) commit(units []*commit.Unit) error {
 			}
 			b = db.NewBatch()
 		}
-		if err := apply(b, u.Ops(), &large); err != nil {
+		if err := apply(b, u.Ops(), &large, &counts); err != nil {
 			return err
 		}
 	}
@@ -510,9 +511,13 @@ func (l *log) separate(units []*commit.Unit) (references, error) {
 	return v.write(units)
 }
 
-func apply(b *pebble.Batch, ops []commit.Op, large *references) (err error) {
+func apply(b *pebble.Batch, ops []commit.Op, large *references, o *overwritten) (err error) {
 	for _, op := range ops {
 		switch op.Kind {
+		case commit.OpOverwrite:
+			if !o.take() {
+				err = b.Set(op.Key, op.Value, nil)
+			}
 		case commit.OpSet:
 			value := op.Value
 			if isLarge(op) && len(*large) > 0 {

@@ -191,7 +191,7 @@ func (s *Store) PutTally(u *commit.Unit, t engine.Tally) {
 		u.Delete(key)
 		return
 	}
-	u.Set(key, finish(key, appendTally(newRecord(len(t.Factory)+timeSize+4*binary.MaxVarintLen64), t)))
+	u.Overwrite(key, finish(key, appendTally(newRecord(len(t.Factory)+timeSize+4*binary.MaxVarintLen64), t)))
 }
 
 // Tallies implements [engine.History].

@@ -22,7 +22,7 @@ func Append(dst []byte, v Value) []byte {
 	case float64:
 		return appendFloat(dst, v)
 	case string:
-		return appendString(dst, v)
+		return AppendString(dst, v)
 	case Array:
 		dst = append(dst, '[')
 		for i, e := range v {
@@ -38,7 +38,7 @@ func Append(dst []byte, v Value) []byte {
 			if i > 0 {
 				dst = append(dst, ',')
 			}
-			dst = appendString(dst, m.Name)
+			dst = AppendString(dst, m.Name)
 			dst = append(dst, ':')
 			dst = Append(dst, m.Value)
 		}
@@ -64,7 +64,8 @@ func appendFloat(dst []byte, f float64) []byte {
 
 const hexDigits = "0123456789abcdef"
 
-func appendString(dst []byte, s string) []byte {
+// AppendString appends the JSON text of a string, as [Append] does.
+func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {

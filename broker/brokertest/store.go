@@ -106,7 +106,7 @@ func (m *Store) Sync(u *commit.Unit) {
 
 func (m *Store) apply(op commit.Op) {
 	switch op.Kind {
-	case commit.OpSet:
+	case commit.OpSet, commit.OpOverwrite:
 		h := binary.BigEndian.Uint64(op.Value)
 		m.keys.set(string(op.Key), m.values[h])
 		delete(m.values, h)

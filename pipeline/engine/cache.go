@@ -14,9 +14,9 @@ type cache struct {
 	limit int64
 
 	mu    sync.Mutex
-	bytes int64                      // guarded by mu
-	order list.List                  // of *cached, the latest first; guarded by mu
-	at    map[cacheKey]*list.Element // guarded by mu
+	bytes int64                               // guarded by mu
+	order list.List                           // of *cached, the latest first; guarded by mu
+	runs  map[string]map[uint64]*list.Element // by number, for each run that has any; guarded by mu
 }
 
 type cacheKey struct {
@@ -30,12 +30,14 @@ type cached struct {
 	bytes int64
 }
 
-func newCache(limit int64) *cache { return &cache{limit: limit, at: map[cacheKey]*list.Element{}} }
+func newCache(limit int64) *cache {
+	return &cache{limit: limit, runs: map[string]map[uint64]*list.Element{}}
+}
 
 func (c *cache) get(key cacheKey) (value.Value, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e := c.at[key]
+	e := c.runs[key.run][key.n]
 	if e == nil {
 		return nil, false
 	}
@@ -51,11 +53,16 @@ func (c *cache) add(key cacheKey, v value.Value) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if e := c.at[key]; e != nil {
+	of := c.runs[key.run]
+	if e := of[key.n]; e != nil {
 		c.order.MoveToFront(e)
 		return
 	}
-	c.at[key] = c.order.PushFront(&cached{key, v, bytes})
+	if of == nil {
+		of = map[uint64]*list.Element{}
+		c.runs[key.run] = of
+	}
+	of[key.n] = c.order.PushFront(&cached{key, v, bytes})
 	for c.bytes += bytes; c.bytes > c.limit; {
 		c.drop(c.order.Back())
 	}
@@ -65,17 +72,16 @@ func (c *cache) add(key cacheKey, v value.Value) {
 func (c *cache) forget(run string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for e := c.order.Front(); e != nil; {
-		next := e.Next()
-		if e.Value.(*cached).key.run == run {
-			c.drop(e)
-		}
-		e = next
+	for _, e := range c.runs[run] {
+		c.drop(e)
 	}
 }
 
 func (c *cache) drop(e *list.Element) {
 	x := c.order.Remove(e).(*cached)
-	delete(c.at, x.key)
+	of := c.runs[x.key.run]
+	if delete(of, x.key.n); len(of) == 0 {
+		delete(c.runs, x.key.run)
+	}
 	c.bytes -= x.bytes
 }

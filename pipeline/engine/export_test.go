@@ -17,7 +17,5 @@ func (e *Engine) DeleteRuns(ctx context.Context, ids []string) error {
 
 // HeldMemory is what all runs hold.
 func (e *Engine) HeldMemory() int64 {
-	e.memory.mu.Lock()
-	defer e.memory.mu.Unlock()
-	return e.memory.total
+	return e.memory.total.Load()
 }

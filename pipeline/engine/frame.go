@@ -55,7 +55,8 @@ type frames struct {
 	// given.
 	scratch []byte
 	encoded int64     // bytes of payloads, those too that were written before
-	parts   run.Parts // of the event that was encoded last
+	parts   run.Parts // of the event that was visited last
+	visited run.Event
 }
 
 // A payload is a value that is written beside the event that names it.
@@ -69,6 +70,15 @@ type payload struct {
 // are until encode is called again.
 func (f *frames) reset() { f.scratch = f.scratch[:0] }
 
+// visit returns the parts of an event, until the next one is visited.
+func (f *frames) visit(e run.Event) *run.Parts {
+	if f.visited != e {
+		f.parts.Visit(e)
+		f.visited = e
+	}
+	return &f.parts
+}
+
 // encode returns the frame of an event and those of the payloads it names that
 // have not been returned before. Secure frames are sealed.
 //
@@ -76,7 +86,7 @@ func (f *frames) reset() { f.scratch = f.scratch[:0] }
 // stands for what is in payloads.
 func (f *frames) encode(e run.Event, secure bool) ([]byte, []payload, run.Event) {
 	secure = (secure || f.sealed) && f.sealer != nil
-	f.parts.Visit(e)
+	f.visit(e)
 	large := false // then nothing is encoded that becomes a payload anyhow
 	for _, part := range f.parts.Values {
 		large = large || sizeOf(part.Get(), 4*maxInline) > 4*maxInline

@@ -13,7 +13,6 @@ type journal struct {
 	run     string
 	outputs *outputs
 	frames  frames
-	parts   run.Parts // of the event that was encoded last
 	kept    []encoded // decisions that the run's keeper has encoded, in order
 	next    uint64    // number of the next event
 	items   int       // events and payloads that were written
@@ -26,6 +25,9 @@ type journal struct {
 	// release gives up a lock that is held until unit is submitted; nil: none is.
 	release func()
 }
+
+// usualRecords is how many records the unit of a small turn has.
+const usualRecords = 8
 
 // add puts an event at the end of the unit that is being filled.
 func (j *journal) add(e run.Event) { j.put(j.encode(e)) }
@@ -48,17 +50,14 @@ func (j *journal) encode(e run.Event) encoded {
 }
 
 func (j *journal) encodeNow(e run.Event) encoded {
-	frame, payloads, folded := j.frames.encode(e, j.sensitive(e))
+	frame, payloads, folded := j.frames.encode(e, sensitive(j.frames.visit(e)))
 	j.outputs.add(payloads)
 	return encoded{frame, payloads, folded}
 }
 
 // sensitive reports whether an event may hold a secret although nothing in the run
 // is declared secure: by its kind, or by the shape of an activity's input.
-func (j *journal) sensitive(e run.Event) bool {
-	j.parts.Visit(e)
-	return j.parts.Sealed || activity.Sensitive(j.parts.Input)
-}
+func sensitive(p *run.Parts) bool { return p.Sealed || activity.Sensitive(p.Input) }
 
 func (j *journal) put(e encoded) {
 	j.fill()
@@ -98,6 +97,7 @@ func (j *journal) update(r RunRecord) { j.e.o.History.UpdateRun(j.fill(), r) }
 func (j *journal) fill() *commit.Unit {
 	if j.unit == nil {
 		j.unit = new(commit.Unit)
+		j.unit.Grow(usualRecords)
 	}
 	return j.unit
 }

@@ -2,7 +2,7 @@ package engine
 
 import (
 	"fmt"
-	"sync"
+	"sync/atomic"
 
 	"switchyard/expr"
 	"switchyard/memory"
@@ -36,10 +36,7 @@ const (
 type account struct {
 	run, all int64        // limits in bytes
 	large    *memory.Room // for turns of runs that decide large things
-
-	mu    sync.Mutex
-	total int64             // guarded by mu
-	held  map[*runner]int64 // guarded by mu
+	total    atomic.Int64
 }
 
 // newMemory makes the account of a process that has limit bytes, 0 if that is
@@ -49,7 +46,7 @@ func newMemory(limit, perRun int64) *account {
 	if perRun <= 0 {
 		perRun = max(limit/runPart, leastRun)
 	}
-	return &account{run: perRun, all: limit / allPart, large: memory.NewRoom(limit / allPart), held: map[*runner]int64{}}
+	return &account{run: perRun, all: limit / allPart, large: memory.NewRoom(limit / allPart)}
 }
 
 // afford returns an error if the run may not hold more bytes beside those it holds.
@@ -61,9 +58,7 @@ func (m *account) afford(r *runner, activity string, held, more int64) *pipeline
 		return m.exceeded(r.id, who, m.run)
 	}
 	m.set(r, held)
-	m.mu.Lock()
-	total := m.total + more
-	m.mu.Unlock()
+	total := m.total.Load() + more
 	if total > m.all && held+more > spared {
 		return &pipeline.ActivityError{Code: CodeRunMemory, FailureType: pipeline.UserError,
 			Message: fmt.Sprintf("%s take more memory than there is for all runs together: %d bytes of %d are held (run %s). "+
@@ -78,12 +73,10 @@ func (m *account) exceeded(run, who string, limit int64) *pipeline.ActivityError
 			"Keep less in variables, or raise the setting run-memory.", who, run, limit)}
 }
 
-// set notes what a run holds; 0 when it ends.
+// set notes what a run holds; 0 when it ends. Its owner calls it.
 func (m *account) set(r *runner, held int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.total += held - m.held[r]
-	if m.held[r] = held; held == 0 {
-		delete(m.held, r)
+	if more := held - r.held; more != 0 {
+		m.total.Add(more)
+		r.held = held
 	}
 }

@@ -26,14 +26,20 @@ type outputs struct {
 }
 
 func (e *Engine) outputsOf(run string) *outputs {
-	return &outputs{run: run, sealer: e.o.Sealer, cache: e.cache, pending: map[uint64]value.Value{},
+	return &outputs{run: run, sealer: e.o.Sealer, cache: e.cache,
 		frame: func(n uint64) ([]byte, error) { return e.o.History.Payload(run, n) }}
 }
 
 // add notes payloads that are not durable yet.
 func (o *outputs) add(payloads []payload) {
+	if len(payloads) == 0 {
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.pending == nil {
+		o.pending = map[uint64]value.Value{}
+	}
 	for _, p := range payloads {
 		o.pending[p.n] = p.value
 	}

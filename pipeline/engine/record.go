@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -112,21 +111,27 @@ func texts(o *value.Object) *value.Object {
 func (r *runner) record() *PipelineRun {
 	p := r.base
 	p.LastUpdated = r.changed
-	p.Status = r.state.Status()
-	if r.queued {
-		p.Status = run.Queued
-	}
+	p.Status = r.status()
 	if end, ok := r.state.Result(); ok {
 		p.Message, p.End = end.Message, end.End
 	}
 	return &p
 }
 
+func (r *runner) status() run.Status {
+	if r.queued {
+		return run.Queued
+	}
+	return r.state.Status()
+}
+
 // outcome tells how the run ended, and for a failed one which activity failed
 // first.
 func (r *runner) outcome() Outcome {
-	p := r.record()
-	o := Outcome{Status: p.Status, Message: p.Message}
+	o := Outcome{Status: r.status()}
+	if end, ok := r.state.Result(); ok {
+		o.Message = end.Message
+	}
 	if o.Status != run.Failed {
 		return o
 	}
@@ -137,26 +142,6 @@ func (r *runner) outcome() Outcome {
 	}
 	return o
 }
-
-// summary is RunRecord.Summary: JSON with a version.
-type summary struct {
-	Version int
-	Status  run.Status
-	Arrival uint64    `json:",omitempty"` // place among the queued runs
-	Message string    `json:",omitempty"`
-	End     time.Time `json:",omitzero"`
-	Updated time.Time `json:",omitzero"` // of version 1; the record has it since
-	Invoked run.Invoker
-	// Parameters is absent when it is large: the run's first event has it.
-	Parameters  json.RawMessage `json:",omitempty"`
-	Dimensions  json.RawMessage `json:",omitempty"`
-	Annotations json.RawMessage `json:",omitempty"`
-	// DroppedFor is the run, a later attempt of the same cause that failed too, in
-	// favour of which events and parameters were dropped. Since version 3.
-	DroppedFor string `json:",omitempty"`
-}
-
-const summaryVersion = 3
 
 func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	s := summary{Version: summaryVersion, Status: p.Status, Arrival: r.arrival, Message: p.Message,
@@ -173,25 +158,6 @@ func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	return RunRecord{ID: p.RunID, Pipeline: p.Pipeline, Factory: p.Factory, Start: p.Start,
 		Updated: p.LastUpdated, Active: !p.Status.Final(),
 		Definition: r.created.Revision, Cause: r.cause, Summary: s.encode()}
-}
-
-func (s summary) encode() []byte {
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic(fmt.Sprintf("engine: %v", err)) // a struct of texts, times and JSON of our own
-	}
-	return b
-}
-
-func decodeSummary(b []byte) (summary, error) {
-	var s summary
-	if err := json.Unmarshal(b, &s); err != nil {
-		return s, fmt.Errorf("run summary: %w", err)
-	}
-	if s.Version < 1 || s.Version > summaryVersion {
-		return s, fmt.Errorf("run summary has version %d, this program reads 1 to %d", s.Version, summaryVersion)
-	}
-	return s, nil
 }
 
 // fromRecord makes the record of a run that is not active here. One that can't be

@@ -91,6 +91,7 @@ type runner struct {
 	large     bool        // the last turn with decisions decided something large
 	release   []func()    // what outcomes of the turn hold until it is durable
 	counted   int         // activity runs that are over and counted by the engine
+	held      int64       // bytes in the engine's account
 	base      PipelineRun // what never changes of the run's record
 }
 
@@ -109,8 +110,8 @@ func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, er
 		mail: newMailbox(), ended: make(chan struct{}),
 		cancellation: cancellation{requested: make(chan struct{})},
 		state:        s,
-		journal: journal{e: e, run: c.ID, outputs: large, frames: frames{sealer: e.o.Sealer, sealed: holdsSecrets(p, c)},
-			next: 1},
+		journal: journal{e: e, run: c.ID, outputs: large, next: 1, frames: frames{
+			sealer: e.o.Sealer, sealed: holdsSecrets(p, c), parts: run.Parts{Values: make([]run.Part, 0, 4)}}},
 		changed:   c.At,
 		executing: map[attempt]func(){},
 	}

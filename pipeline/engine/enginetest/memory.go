@@ -86,7 +86,7 @@ func (m *Memory) Apply(u *commit.Unit) {
 	defer m.data.Unlock()
 	for _, op := range u.Ops() {
 		switch op.Kind {
-		case commit.OpSet:
+		case commit.OpSet, commit.OpOverwrite:
 			m.m[string(op.Key)] = op.Value
 			m.index(op.Key, op.Value)
 		case commit.OpDelete:
