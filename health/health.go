@@ -6,6 +6,7 @@ package health
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -20,6 +21,18 @@ type status struct {
 	Causes  []string `json:"causes,omitempty"`
 }
 
+// once leaves out what another sentence says too: a run that can't be resumed and the
+// record of it that can't be read are told by different packages.
+func once(sentences []string) (distinct []string) {
+	for i, s := range sentences {
+		says := func(other string) bool { return len(other) > len(s) && strings.Contains(other, s) }
+		if !slices.ContainsFunc(sentences, says) && !slices.Contains(sentences[:i], s) {
+			distinct = append(distinct, s)
+		}
+	}
+	return distinct
+}
+
 // Handler answers for all causes together. What degraded says is told too, but the
 // rest works: a restart, or another machine, would not help.
 func Handler(degraded Cause, causes ...Cause) http.Handler {
@@ -32,7 +45,7 @@ func Handler(degraded Cause, causes ...Cause) http.Handler {
 			s.Status, code = "unhealthy", http.StatusServiceUnavailable
 			s.Message = "Service is unhealthy: " + strings.Join(s.Causes, "; ")
 		}
-		if parts := degraded(); len(parts) > 0 {
+		if parts := once(degraded()); len(parts) > 0 {
 			s.Causes = append(s.Causes, parts...)
 			if code == http.StatusOK {
 				s.Status, s.Message = "degraded", "Service is degraded: "+strings.Join(parts, "; ")

@@ -10,6 +10,7 @@ import (
 func TestHandler(t *testing.T) {
 	well := func() []string { return nil }
 	damaged := func() []string { return []string{`queue "q" <1>`} }
+	repeated := func() []string { return []string{"record 1", "run a: record 1", "record 2", "record 2"} }
 	for _, c := range []struct {
 		causes []Cause // the first one only degrades
 		code   int
@@ -18,6 +19,8 @@ func TestHandler(t *testing.T) {
 		{[]Cause{well}, http.StatusOK, `{"status":"healthy","message":"Service is healthy."}`},
 		{[]Cause{damaged, well}, http.StatusOK,
 			`{"status":"degraded","message":"Service is degraded: queue \"q\" <1>","causes":["queue \"q\" <1>"]}`},
+		{[]Cause{repeated}, http.StatusOK,
+			`{"status":"degraded","message":"Service is degraded: run a: record 1; record 2","causes":["run a: record 1","record 2"]}`},
 		{[]Cause{well, well, well}, http.StatusOK, `{"status":"healthy","message":"Service is healthy."}`},
 		{[]Cause{well, well, damaged}, http.StatusServiceUnavailable,
 			`{"status":"unhealthy","message":"Service is unhealthy: queue \"q\" <1>","causes":["queue \"q\" <1>"]}`},

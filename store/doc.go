@@ -147,9 +147,12 @@
 //
 // At any time, a damaged block of a table is [ErrCorrupt] when it is read, found by
 // Pebble's checksum, and a damaged record by its own, also in the value log.
-// Nothing is left out, and a segment with a damaged value is never removed, unless
+// A run whose record can't be read, or what leads to it, is read as what its keys tell,
+// with the damage (unread.go), so that it can be set aside, cancelled and deleted; a
+// tally is counted anew by who reads it. Nothing is left out, and a segment with a damaged value is never removed, unless
 // it lost its end just between two values: nothing tells that until one of those is
-// read.
+// read. What was met of the history and of what PutMeta keeps is in [Store.Damage] until
+// it is written anew or deleted.
 //
 // What can't be detected: damage to the last record of the manifest after a crash
 // looks like a write that the crash cut short. After a power cut the file synced may

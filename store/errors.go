@@ -34,6 +34,7 @@ var (
 type CorruptError struct {
 	Where string // the file, directory or record
 	Err   error  // what is wrong with it
+	key   []byte // of the record, or what the keys of the records begin with; nil if it is a file
 }
 
 func (e *CorruptError) Error() string {

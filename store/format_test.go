@@ -238,11 +238,11 @@ func TestUpgradeOfDamagedRecord(t *testing.T) {
 		t.Fatalf("open: %v", err)
 	}
 	defer closeTest(t, s)
-	if got, err := s.Tallies(); err != nil || len(got) != 1 || got[0].Runs != 2 {
-		t.Errorf("tallies %+v, %v; want two runs", got, err)
+	if got, err := s.Tallies(); err != nil || len(got) != 1 || got[0].Runs != 3 {
+		t.Errorf("tallies %+v, %v; want three runs", got, err)
 	}
 	for id, damaged := range map[string]bool{"a": false, "b": true, "c": false} {
-		if r, err := s.Run(id); errors.Is(err, ErrCorrupt) != damaged || !damaged && r.Bytes == 0 {
+		if r, err := s.Run(id); err != nil || errors.Is(r.Damage, ErrCorrupt) != damaged || r.Bytes == 0 {
 			t.Errorf("run %s: %+v, %v", id, r, err)
 		}
 	}

@@ -118,7 +118,7 @@ func (s *Store) AppendEvents(u *commit.Unit, run string, from uint64, events [][
 func (s *Store) Events(run string, f func(n uint64, e []byte) error) error {
 	prefix := runKey(run, runEvent)
 	first, want := true, uint64(0)
-	return s.scan(prefix, end(prefix), func(key, value []byte) error {
+	return s.met(s.scan(prefix, end(prefix), func(key, value []byte) error {
 		if len(key) != len(prefix)+8 {
 			return damaged(key, errShort)
 		}
@@ -132,7 +132,7 @@ func (s *Store) Events(run string, f func(n uint64, e []byte) error) error {
 			return err
 		}
 		return f(n, bytes.Clone(b))
-	})
+	}))
 }
 
 // PutPayload implements [engine.History].
@@ -147,7 +147,7 @@ func (s *Store) Payload(run string, n uint64) ([]byte, error) {
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, fmt.Errorf("payload %d of run %s: %w", n, run, engine.ErrNotInHistory)
 	}
-	return b, err
+	return b, s.met(err)
 }
 
 // PutCancelRequest implements [engine.History].
@@ -171,14 +171,13 @@ func (s *Store) CancelRequest(run string) (time.Time, error) {
 	if errors.Is(err, pebble.ErrNotFound) {
 		return time.Time{}, fmt.Errorf("request to cancel run %s: %w", run, engine.ErrNotInHistory)
 	}
-	if err != nil {
-		return time.Time{}, err
+	var at time.Time
+	if err == nil {
+		if at, err = decodeCancelRequest(b); err != nil {
+			err = damaged(key, err)
+		}
 	}
-	at, err := decodeCancelRequest(b)
-	if err != nil {
-		return time.Time{}, damaged(key, err)
-	}
-	return at, nil
+	return at, s.met(err)
 }
 
 // PutRun implements [engine.History].
@@ -189,6 +188,7 @@ func (s *Store) PutRun(u *commit.Unit, r engine.RunRecord) {
 	if (r.Definition != engine.Hash{}) {
 		u.Set(followerKey(r.Definition, r.ID), nil)
 	}
+	s.mended(u, start)
 	s.UpdateRun(u, r)
 }
 
@@ -198,6 +198,7 @@ func (s *Store) UpdateRun(u *commit.Unit, r engine.RunRecord) {
 	size := 32 + 2*timeSize + len(r.Definition) + len(r.Cause) + len(r.ID) +
 		len(r.Pipeline) + len(r.Factory) + len(r.Summary)
 	u.Set(key, finish(key, appendRunRecord(newRecord(size), r)))
+	s.mended(u, key)
 	if active := activeRunKey(r.Start, r.ID); r.Active {
 		u.Set(active, nil)
 	} else {
@@ -224,20 +225,22 @@ func (v *view) runStart(id string) (r runStarted, err error) {
 	return r, nil
 }
 
-// run reads a run's record.
+// run reads a run's record, or what is known of one that can't be read.
 func (v *view) run(id string) (r engine.RunRecord, err error) {
 	start, err := v.runStart(id)
-	if err != nil {
+	if err == nil {
+		return v.readListed(id, listedRunKey(start.Factory, start.At, id))
+	}
+	if !errors.Is(err, ErrCorrupt) {
 		return r, err
 	}
-	key := listedRunKey(start.Factory, start.At, id)
-	err = v.read(key, func(key, value []byte) error {
-		r, err = readRun(key, value)
-		r.Summary = bytes.Clone(r.Summary)
-		return err
-	})
-	if errors.Is(err, pebble.ErrNotFound) {
-		err = damaged(key, errors.New("record is missing"))
+	damage := err
+	key, err := v.findListed(id)
+	if err != nil || key == nil {
+		return v.unread(id, nil, damage)
+	}
+	if r, err = v.readListed(id, key); err == nil && r.Damage == nil {
+		r.Damage = damage
 	}
 	return r, err
 }
@@ -262,7 +265,9 @@ func (s *Store) Run(id string) (engine.RunRecord, error) {
 		return engine.RunRecord{}, err
 	}
 	defer v.close()
-	return v.run(id)
+	r, err := v.run(id)
+	s.met(r.Damage)
+	return r, s.met(err)
 }
 
 // ActiveRuns implements [engine.History].
@@ -272,23 +277,43 @@ func (s *Store) ActiveRuns() ([]engine.RunRecord, error) {
 		return nil, err
 	}
 	defer v.close()
-	var out []engine.RunRecord
-	err = v.scan([]byte{tableActiveRun}, []byte{tableActiveRun + 1}, func(key, _ []byte) error {
-		if len(key) < 1+timeLen {
-			return damaged(key, errShort)
-		}
-		id, rest, ok := cutRun(key[1+timeLen:])
-		if !ok || len(rest) > 0 {
+	active, err := v.activeRuns()
+	if errors.Is(err, ErrCorrupt) {
+		s.met(err)
+		active, err = v.activeInList()
+	}
+	for _, r := range active {
+		s.met(r.Damage)
+	}
+	if err != nil {
+		return nil, s.met(err)
+	}
+	return active, nil
+}
+
+// activeRuns reads the records that the keys of active runs name.
+func (v *view) activeRuns() (active []engine.RunRecord, err error) {
+	err = v.keys([]byte{tableActiveRun}, func(key, _ []byte) error {
+		start, id, ok := activeRun(key)
+		if !ok {
 			return damaged(key, errShort)
 		}
 		r, err := v.run(id)
-		out = append(out, r)
+		if errors.Is(err, engine.ErrNotInHistory) {
+			r, err = v.unread(id, nil, damaged(runKey(id, runStart), errMissing))
+		}
+		if r.Damage != nil && err == nil {
+			if r.Active = true; r.Start.IsZero() {
+				r.Start = start
+			}
+			if (r.Definition == engine.Hash{}) {
+				r.Definition, err = v.followed(id)
+			}
+		}
+		active = append(active, r)
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return active, err
 }
 
 // Runs implements [engine.History].
@@ -299,17 +324,18 @@ func (s *Store) Runs(l engine.Listing, f func(engine.RunRecord) (more bool, err 
 	}
 	defer v.close()
 	from, to := listed(l)
-	return v.walk(from, to, l.NewestFirst, func(key, value []byte) error {
-		r, err := readRun(key, value)
+	return s.met(v.each(from, to, l.NewestFirst, func(key, value []byte, damage error) error {
+		r, err := v.runAt(key, value, damage)
 		if err != nil {
 			return err
 		}
+		s.met(r.Damage)
 		more, err := f(r)
 		if err == nil && !more {
 			return errStop
 		}
 		return err
-	})
+	}))
 }
 
 // listed returns the keys [from, to) of a listing.
@@ -338,6 +364,7 @@ func listed(l engine.Listing) (from, to []byte) {
 func (s *Store) PutDefinition(u *commit.Unit, h engine.Hash, b []byte) {
 	key := definitionKey(h)
 	u.Set(key, record(key, b))
+	s.mended(u, key)
 }
 
 // Definition implements [engine.History].
@@ -346,7 +373,7 @@ func (s *Store) Definition(h engine.Hash) ([]byte, error) {
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, fmt.Errorf("definition %x: %w", h, engine.ErrNotInHistory)
 	}
-	return b, err
+	return b, s.met(err)
 }
 
 // UnusedDefinitions implements [engine.History].
@@ -356,6 +383,11 @@ func (s *Store) UnusedDefinitions() (unused []engine.Hash, err error) {
 		return nil, err
 	}
 	defer v.close()
+	unused, err = v.unusedDefinitions()
+	return unused, s.met(err)
+}
+
+func (v *view) unusedDefinitions() (unused []engine.Hash, err error) {
 	followers, err := v.iterator([]byte{tableFollower}, []byte{tableFollower + 1})
 	if err != nil {
 		return nil, err
@@ -377,11 +409,15 @@ func (s *Store) UnusedDefinitions() (unused []engine.Hash, err error) {
 			unused = append(unused, h)
 		}
 		if err := followers.Error(); err != nil {
-			return nil, s.readError(err)
+			return nil, v.s.readErrorAt(first[:1], err)
 		}
 	}
-	return unused, s.readError(definitions.Error())
+	return unused, v.s.readErrorAt([]byte{tableDefinition}, definitions.Error())
 }
 
 // DeleteDefinition implements [engine.History].
-func (s *Store) DeleteDefinition(u *commit.Unit, h engine.Hash) { u.Delete(definitionKey(h)) }
+func (s *Store) DeleteDefinition(u *commit.Unit, h engine.Hash) {
+	key := definitionKey(h)
+	u.Delete(key)
+	s.mended(u, key)
+}

@@ -238,6 +238,9 @@ func describe(key []byte) string {
 	if s := describeKnown(key); s != "" {
 		return s
 	}
+	if s := describeRange(key); s != "" {
+		return s
+	}
 	return fmt.Sprintf("record %x", key)
 }
 

@@ -16,10 +16,15 @@ import (
 func (s *Store) PutMeta(u *commit.Unit, name string, value []byte) {
 	key := metaKey(name)
 	u.Set(key, record(key, value))
+	s.mended(u, key)
 }
 
 // DeleteMeta removes a name; an absent one is no error.
-func (s *Store) DeleteMeta(u *commit.Unit, name string) { u.Delete(metaKey(name)) }
+func (s *Store) DeleteMeta(u *commit.Unit, name string) {
+	key := metaKey(name)
+	u.Delete(key)
+	s.mended(u, key)
+}
 
 // Meta returns the committed value of a name. The error wraps [ErrNotFound] if
 // there is none.
@@ -28,18 +33,18 @@ func (s *Store) Meta(name string) ([]byte, error) {
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, fmt.Errorf("%s: %w", name, ErrNotFound)
 	}
-	return b, err
+	return b, s.met(err)
 }
 
 // Metas calls f for every committed name that starts with prefix, in order,
 // until f returns an error, which Metas returns.
 func (s *Store) Metas(prefix string, f func(name string, value []byte) error) error {
 	from := metaKey(prefix)
-	return s.scan(from, end(from), func(key, value []byte) error {
+	return s.met(s.scan(from, end(from), func(key, value []byte) error {
 		b, err := payload(key, value)
 		if err != nil {
 			return err
 		}
 		return f(string(key[1:]), bytes.Clone(b))
-	})
+	}))
 }

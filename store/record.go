@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func payload(key, value []byte) ([]byte, error) {
 }
 
 func damaged(key []byte, err error) error {
-	return &CorruptError{Where: describe(key), Err: err}
+	return &CorruptError{Where: describe(key), Err: err, key: bytes.Clone(key)}
 }
 
 func appendBytes[T string | []byte](b []byte, s T) []byte {

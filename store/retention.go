@@ -14,11 +14,14 @@ import (
 )
 
 // DeleteRun implements [engine.History]. It reads the run's record, which says where
-// the others are; that of a run that can't be read stays in the list.
+// the others are.
 func (s *Store) DeleteRun(u *commit.Unit, id string) {
 	r, err := s.Run(id)
 	switch {
 	case err == nil:
+		if r.Damage != nil && r.Definition == (engine.Hash{}) {
+			r.Definition = s.followed(id)
+		}
 		u.Delete(listedRunKey(r.Factory, r.Start, id))
 		u.Delete(activeRunKey(r.Start, id))
 		u.Delete(followerKey(r.Definition, id))
@@ -31,6 +34,20 @@ func (s *Store) DeleteRun(u *commit.Unit, id string) {
 		s.opts.Logger.Error("run stays in the list", "run", id, "err", err)
 	}
 	s.deleteAll(u, appendRun([]byte{tableRun}, id))
+	s.runDeleted(u, id)
+}
+
+// followed finds the definition of a run whose record does not tell it. One that is not
+// found stays for good.
+func (s *Store) followed(id string) engine.Hash {
+	v, err := s.view()
+	if err != nil {
+		return engine.Hash{}
+	}
+	defer v.close()
+	h, err := v.followed(id)
+	s.met(err)
+	return h
 }
 
 // DropEvents implements [engine.History].
@@ -90,10 +107,10 @@ func (v *view) keys(prefix []byte, f func(key, value []byte) error) error {
 			return nil
 		}
 		if err != nil {
-			return v.s.readError(err)
+			return v.s.readErrorAt(it.Key(), err)
 		}
 	}
-	return v.s.readError(it.Error())
+	return v.s.readErrorAt(prefix, it.Error())
 }
 
 // RunSize implements [engine.History].
@@ -103,7 +120,8 @@ func (s *Store) RunSize(id string) (items int, size int64, err error) {
 		return 0, 0, err
 	}
 	defer v.close()
-	return v.runSize(id)
+	items, size, err = v.runSize(id)
+	return items, size, s.met(err)
 }
 
 func (v *view) runSize(id string) (items int, size int64, err error) {
@@ -137,6 +155,7 @@ func valueSize(key, value []byte) (int64, error) {
 func (s *Store) PutAttempt(u *commit.Unit, cause engine.Hash, run string) {
 	key := attemptKey(cause)
 	u.Set(key, finish(key, appendBytes(newRecord(len(run)+3), run)))
+	s.mended(u, key)
 }
 
 // Attempt implements [engine.History].
@@ -146,13 +165,12 @@ func (s *Store) Attempt(cause engine.Hash) (run string, err error) {
 	if errors.Is(err, pebble.ErrNotFound) {
 		return "", fmt.Errorf("attempt of %x: %w", cause, engine.ErrNotInHistory)
 	}
-	if err != nil {
-		return "", err
+	if err == nil {
+		if run, err = decodeAttempt(b); err != nil {
+			err = damaged(key, err)
+		}
 	}
-	if run, err = decodeAttempt(b); err != nil {
-		err = damaged(key, err)
-	}
-	return run, err
+	return run, s.met(err)
 }
 
 func decodeAttempt(b []byte) (run string, err error) {
@@ -187,6 +205,7 @@ func decodeTally(b []byte) (t engine.Tally, err error) {
 // PutTally implements [engine.History].
 func (s *Store) PutTally(u *commit.Unit, t engine.Tally) {
 	key := tallyKey(t.Factory)
+	s.mended(u, key)
 	if t.Runs == 0 {
 		u.Delete(key)
 		return
@@ -196,19 +215,42 @@ func (s *Store) PutTally(u *commit.Unit, t engine.Tally) {
 
 // Tallies implements [engine.History].
 func (s *Store) Tallies() (all []engine.Tally, err error) {
-	err = s.scan([]byte{tableTally}, []byte{tableTally + 1}, func(key, value []byte) error {
-		b, err := payload(key, value)
-		if err != nil {
-			return err
-		}
-		t, err := decodeTally(b)
-		if err != nil {
-			return damaged(key, err)
-		}
+	v, err := s.view()
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
+	list := []byte{tableTally}
+	err = v.each(list, end(list), false, func(key, value []byte, damage error) error {
+		t := readTally(key, value, damage)
+		s.met(t.Damage)
 		all = append(all, t)
 		return nil
 	})
-	return all, err
+	if !errors.Is(err, ErrCorrupt) {
+		return all, err
+	}
+	// It is not known which there are.
+	damage := s.met(err)
+	all = nil
+	err = v.factories(func(name string) { all = append(all, engine.Tally{Factory: name, Damage: damage}) })
+	return all, s.met(err)
+}
+
+// readTally decodes a tally. Of one that can't be read it has the name in the key.
+func readTally(key, value []byte, damage error) (t engine.Tally) {
+	b := value
+	if damage == nil {
+		b, damage = payload(key, value)
+	}
+	if damage == nil {
+		var err error
+		if t, err = decodeTally(b); err == nil {
+			return t
+		}
+		damage = damaged(key, err)
+	}
+	return engine.Tally{Factory: string(key[1:]), Damage: damage}
 }
 
 // Reclaim implements [engine.History]: it looks for segments of the value log that can
@@ -224,20 +266,20 @@ func countRuns(v *view, b *pebble.Batch) error {
 	sums := map[string]*engine.Tally{}
 	err := v.keys([]byte{tableRunList}, func(key, stored []byte) error {
 		value, err := v.whole(key, stored)
-		var r engine.RunRecord
-		if err == nil {
-			r, err = readRun(key, value)
+		if err != nil && !errors.Is(err, ErrCorrupt) {
+			return err
 		}
-		var items int
-		var size int64
-		if err == nil && !r.Active {
-			items, size, err = v.runSize(r.ID)
+		r, err := v.runAt(key, value, err)
+		if err != nil || r.Active {
+			return err
 		}
-		if errors.Is(err, ErrCorrupt) { // it costs this run's part of the sum, not the start
-			v.s.opts.Logger.Error("run is not counted", "err", err)
+		if r.Damage != nil { // it is counted as everywhere, and left as it is
+			v.s.met(r.Damage)
+			count(sums, r)
 			return nil
 		}
-		if err != nil || r.Active {
+		items, size, err := v.runSize(r.ID)
+		if err != nil && !errors.Is(err, ErrCorrupt) {
 			return err
 		}
 		r.Bytes = engine.SizeOf(items, size, r.Summary)

@@ -29,6 +29,8 @@ type Store struct {
 	values *valueLog // nil: a store in memory
 	full   full
 
+	damages damageMet
+
 	mu         sync.Mutex
 	idle       sync.Cond // signalled when no view is open
 	views      [2]int    // how many are open, by generation

@@ -38,7 +38,7 @@ func (v *view) close() {
 func (v *view) read(key []byte, f func(key, value []byte) error) error {
 	value, closer, err := v.snap.Get(key)
 	if err != nil {
-		return v.s.readError(err)
+		return v.s.readErrorAt(key, err)
 	}
 	defer closer.Close()
 	if value, err = v.whole(key, value); err != nil {
@@ -51,7 +51,7 @@ func (v *view) read(key []byte, f func(key, value []byte) error) error {
 func (v *view) value(it *pebble.Iterator) ([]byte, error) {
 	value, err := it.ValueAndErr()
 	if err != nil {
-		return nil, v.s.readError(err)
+		return nil, v.s.readErrorAt(it.Key(), err)
 	}
 	return v.whole(it.Key(), value)
 }
@@ -69,14 +69,14 @@ func (v *view) whole(key, value []byte) ([]byte, error) {
 		return nil, damaged(key, errors.New("there is no value log"))
 	}
 	b, err := v.s.values.read(key, ref)
-	return b, v.s.readError(err)
+	return b, v.s.readErrorAt(key, err)
 }
 
 // get returns a copy of a key's payload.
 func (v *view) get(key []byte) ([]byte, error) {
 	value, closer, err := v.snap.Get(key)
 	if err != nil {
-		return nil, v.s.readError(err)
+		return nil, v.s.readErrorAt(key, err)
 	}
 	defer closer.Close()
 	whole, err := v.whole(key, value)
@@ -106,6 +106,17 @@ func (v *view) scan(from, to []byte, f func(key, value []byte) error) error {
 
 // walk is scan, forwards or backwards.
 func (v *view) walk(from, to []byte, backwards bool, f func(key, value []byte) error) error {
+	return v.each(from, to, backwards, func(key, value []byte, damage error) error {
+		if damage != nil {
+			return damage
+		}
+		return f(key, value)
+	})
+}
+
+// each is walk past values that can't be read: in place of such a one f gets its
+// damage. What keeps the keys from being read ends it.
+func (v *view) each(from, to []byte, backwards bool, f func(key, value []byte, damage error) error) error {
 	it, err := v.iterator(from, to)
 	if err != nil {
 		return err
@@ -117,16 +128,16 @@ func (v *view) walk(from, to []byte, backwards bool, f func(key, value []byte) e
 	}
 	for ok := first(); ok; ok = next() {
 		value, err := v.value(it)
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrCorrupt) {
 			return err
 		}
-		if err := f(it.Key(), value); err == errStop {
+		if err := f(it.Key(), value, err); err == errStop {
 			return nil
 		} else if err != nil {
 			return err
 		}
 	}
-	return v.s.readError(it.Error())
+	return v.s.readErrorAt(from, it.Error())
 }
 
 func (s *Store) get(key []byte) ([]byte, error) {
@@ -148,10 +159,15 @@ func (s *Store) scan(from, to []byte, f func(key, value []byte) error) error {
 }
 
 // readError tells damage from other failures of the database.
-func (s *Store) readError(err error) error {
+func (s *Store) readError(err error) error { return s.readErrorAt(nil, err) }
+
+// readErrorAt is readError of who has read a record, or those whose keys start so.
+func (s *Store) readErrorAt(key []byte, err error) error {
 	switch {
 	case err == nil, errors.Is(err, pebble.ErrNotFound), errors.Is(err, ErrCorrupt):
 		return err
+	case pebble.IsCorruptionError(err) && key != nil:
+		return damaged(key, err)
 	case pebble.IsCorruptionError(err):
 		return &CorruptError{Where: s.dir, Err: err}
 	}

@@ -106,7 +106,8 @@ func (s *System) routes() http.Handler {
 	mux := http.NewServeMux()
 	text := sync.OnceValue(func() http.Handler { return language.NewHandler(language.Options{}) })
 	mux.HandleFunc("/language/", func(w http.ResponseWriter, r *http.Request) { text().ServeHTTP(w, r) })
-	state := health.Handler(s.engine.Aside, s.broker.Damage, s.store.Trouble)
+	degraded := func() []string { return append(s.engine.Aside(), s.store.Damage()...) }
+	state := health.Handler(degraded, s.broker.Damage, s.store.Trouble)
 	mux.Handle("GET /health", state)
 	mux.Handle("GET /ready", state)
 	mux.Handle("/", s.identities.Or(servicebus.MissingAPI(http.NotFoundHandler())))

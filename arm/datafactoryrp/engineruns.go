@@ -80,7 +80,9 @@ func (r EngineRuns) PipelineRun(name, id string) (*value.Object, error) {
 	if err != nil {
 		return nil, classify(err)
 	}
-	if !strings.EqualFold(info.Factory, f.Name) {
+	// A run that is so damaged that nobody knows its factory is found through each, so
+	// that it can be cancelled.
+	if info.Factory != "" && !strings.EqualFold(info.Factory, f.Name) {
 		return nil, fmt.Errorf("pipeline run %s: %w", id, ErrNotFound)
 	}
 	return info.JSON(), nil

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"switchyard/arm/armtest"
 	"switchyard/arm/datafactoryrp"
+	"switchyard/commit"
+	"switchyard/pipeline/engine"
 )
 
 // TestEngineRuns: what is not there is told from what was asked for wrongly.
@@ -23,6 +26,19 @@ func TestEngineRuns(t *testing.T) {
 			t.Errorf("%s in a factory that is not there: %v, want ErrNotFound", what, err)
 		}
 	}
+}
+
+// A run of which nobody knows the factory any more is found through each, so that it can
+// be cancelled; those of other factories are not.
+func TestRunOfUnknownFactory(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	f.must(t, 200, "PUT", "$DF/pipelines/P?$V", `{"properties":{"activities":[]}}`)
+	var u commit.Unit
+	f.memory.PutRun(&u, engine.RunRecord{ID: "lost", Start: time.Unix(1, 0)})
+	f.memory.PutRun(&u, engine.RunRecord{ID: "other", Factory: "elsewhere", Start: time.Unix(1, 0)})
+	f.memory.Apply(&u)
+	f.must(t, 200, "GET", "$DF/pipelineruns/lost?$V", "")
+	f.must(t, 404, "GET", "$DF/pipelineruns/other?$V", "")
 }
 
 // A refusal is one line that says what was asked for and why not.

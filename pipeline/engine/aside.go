@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"switchyard/commit"
@@ -63,21 +64,38 @@ func (e *Engine) Aside() (sentences []string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for id, a := range e.aside {
-		sentences = append(sentences, fmt.Sprintf("run %s of pipeline %s in data factory %s can't be resumed: %v",
-			id, a.rec.Pipeline, a.rec.Factory, a.err))
+		name := "run " + id
+		if a.rec.Pipeline != "" {
+			name += " of pipeline " + a.rec.Pipeline
+		}
+		if a.rec.Factory != "" {
+			name += " in data factory " + a.rec.Factory
+		}
+		sentences = append(sentences, fmt.Sprintf("%s can't be resumed: %v", name, a.err))
 	}
 	slices.Sort(sentences)
 	return sentences
 }
 
-// asideMessage is what the record of a run shows if it can't be resumed.
-func (e *Engine) asideMessage(id string) string {
+// completed is the record of a run of which not all can be read with what the run's
+// first event tells.
+func (e *Engine) completed(rec RunRecord) RunRecord {
+	c, err := e.created(rec.ID)
+	if err != nil {
+		return rec // it is found by its id
+	}
+	rec.Pipeline, rec.Definition = c.PipelineName, c.Revision
+	if rec.Factory == "" || strings.EqualFold(rec.Factory, c.Factory) {
+		rec.Factory = c.Factory
+	}
+	return rec
+}
+
+// asideOf finds a run that is set aside; nil if it is not.
+func (e *Engine) asideOf(id string) *aside {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if a := e.aside[id]; a != nil {
-		return fmt.Sprintf("The run can't be resumed: %v", a.err)
-	}
-	return ""
+	return e.aside[id]
 }
 
 // end cancels a run that has been set aside: its record says so, without an event.
@@ -132,7 +150,7 @@ func (f *ending) Stage(u *commit.Unit) (release func(), err error) {
 			return nil, err
 		}
 	}
-	f.e.o.History.UpdateRun(u, f.rec)
+	f.e.o.History.PutRun(u, f.rec) // what leads to the record may be what can't be read
 	counted := f.e.tallies.add(u, []Tally{{Factory: f.rec.Factory, Runs: 1, Bytes: f.rec.Bytes}})
 	return func() { counted(); settled() }, nil
 }
@@ -148,13 +166,13 @@ func (e *Engine) settle(id string, o Outcome) (commit.Effect, error) {
 
 // cancelledRecord is the record of a run that has ended without its owner.
 func cancelledRecord(r RunRecord, o Outcome, now time.Time) RunRecord {
-	s, err := decodeSummary(r.Summary)
+	s, err := r.summary()
 	if err != nil {
 		s = summary{Parameters: json.RawMessage("{}")}
 	}
 	s.Version = summaryVersion
 	s.Status, s.Message, s.End = o.Status, o.Message, now
-	r.Active, r.Updated, r.Summary = false, now, s.encode()
+	r.Active, r.Updated, r.Summary, r.Damage = false, now, s.encode(), nil
 	return r
 }
 

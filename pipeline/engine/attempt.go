@@ -63,7 +63,7 @@ func (e *Engine) earlier(cause Hash) (*RunRecord, error) {
 
 // dropFrom returns the record of a run without events.
 func dropFrom(rec RunRecord, later string) (RunRecord, error) {
-	s, err := decodeSummary(rec.Summary)
+	s, err := rec.summary()
 	if err != nil {
 		return rec, fmt.Errorf("run %s: %w", rec.ID, err)
 	}
@@ -104,7 +104,10 @@ func (e *Engine) whole(id string) error {
 	if err != nil {
 		return notFound(err)
 	}
-	s, err := decodeSummary(rec.Summary)
+	s, err := rec.summary()
+	if rec.Damage != nil && err != nil {
+		return nil // its events may be there
+	}
 	if err == nil && s.DroppedFor != "" {
 		err = fmt.Errorf("%w: %s", ErrRunDropped, dropped(s.DroppedFor))
 	}

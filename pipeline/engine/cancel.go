@@ -92,10 +92,7 @@ func (e *Engine) cancel(runID string) error {
 		return err
 	}
 	// Its owner may have set it aside before it could hear of the request.
-	e.mu.Lock()
-	a := e.aside[runID]
-	e.mu.Unlock()
-	if a != nil {
+	if a := e.asideOf(runID); a != nil {
 		return e.end(a)
 	}
 	return nil

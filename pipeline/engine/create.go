@@ -98,6 +98,9 @@ func (e *Engine) fold(rec RunRecord) (r *runner, err error) {
 			r, err = nil, panicked(e.o.Logger, rec.ID, p)
 		}
 	}()
+	if rec.Damage != nil {
+		return nil, rec.Damage
+	}
 	r, err = e.read(rec.ID, false)
 	if err != nil {
 		return nil, err
@@ -108,7 +111,7 @@ func (e *Engine) fold(rec RunRecord) (r *runner, err error) {
 	if r.journal.items, r.journal.bytes, err = e.o.History.RunSize(rec.ID); err != nil {
 		return nil, err
 	}
-	summary, err := decodeSummary(rec.Summary)
+	summary, err := rec.summary()
 	if err != nil {
 		return nil, err
 	}

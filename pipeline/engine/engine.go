@@ -139,10 +139,12 @@ func (e *Engine) Start(ctx context.Context) error {
 		return fmt.Errorf("start engine: %w", err)
 	}
 	// A crash may have come between deleting runs and deleting their definitions.
-	if err := e.revisions.deleteUnused(ctx, e.o.Log); err != nil {
+	if err := e.revisions.deleteUnused(ctx, e.o.Log); errors.Is(err, commit.ErrDamaged) {
+		e.o.Logger.Error("definitions that no run follows are kept", "error", err)
+	} else if err != nil {
 		return fmt.Errorf("start engine: %w", err)
 	}
-	if err := e.tallies.load(); err != nil {
+	if err := e.tallies.load(ctx, e.o.Log, e.o.Logger); err != nil {
 		return fmt.Errorf("start engine: %w", err)
 	}
 	var runners []*runner
@@ -153,8 +155,11 @@ func (e *Engine) Start(ctx context.Context) error {
 		}
 		r, err := e.fold(rec)
 		if err != nil {
-			e.o.Logger.Error("a pipeline run can't be resumed and is set aside", "run", rec.ID,
-				"pipeline", rec.Pipeline, "factory", rec.Factory, "error", err)
+			if rec.Damage != nil {
+				rec = e.completed(rec)
+			}
+			e.o.Logger.Error("a pipeline run can't be resumed and is set aside; it can be cancelled",
+				"run", rec.ID, "pipeline", rec.Pipeline, "factory", rec.Factory, "error", err)
 			asides[rec.ID] = &aside{rec, err}
 			continue
 		}
@@ -366,10 +371,7 @@ func (e *Engine) Wait(ctx context.Context, runID string) (run.Status, error) {
 		}
 	}
 	if !p.Status.Final() {
-		e.mu.Lock()
-		a := e.aside[runID]
-		e.mu.Unlock()
-		if a != nil {
+		if a := e.asideOf(runID); a != nil {
 			return p.Status, fmt.Errorf("wait for run %s: it can't be resumed: %w", runID, a.err)
 		}
 		return p.Status, fmt.Errorf("wait for run %s: %w", runID, ErrStopping)

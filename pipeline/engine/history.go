@@ -39,6 +39,10 @@ type RunRecord struct {
 	Cause Hash
 	// Summary is the engine's own encoding of what a list of runs shows.
 	Summary []byte
+	// Damage says why the record, or what leads to it, can't be read; nil: it was
+	// read. What is not known of the rest is zero, but for ID, and what is known of
+	// Factory may be in lower case. It is not written.
+	Damage error
 }
 
 // A Listing names runs of one factory in the order of their starts; those that
@@ -85,6 +89,7 @@ type History interface {
 	PutRun(u *commit.Unit, r RunRecord)
 	UpdateRun(u *commit.Unit, r RunRecord)
 	// Run reads a run's record. The error wraps [ErrNotInHistory] if there is none.
+	// A record that can't be read is no error here, nor in what follows: it has Damage.
 	Run(id string) (RunRecord, error)
 	// ActiveRuns returns the records with Active set, oldest start first. Its
 	// cost depends on their number, not on the length of the history.
@@ -125,7 +130,7 @@ type History interface {
 	// PutTally writes the tally of a factory, or removes that of one without runs.
 	PutTally(u *commit.Unit, t Tally)
 	// Tallies returns the tallies of all factories. Their number, not that of the runs,
-	// is the cost.
+	// is the cost. One that can't be read has Damage.
 	Tallies() ([]Tally, error)
 	// Reclaim is called after runs were deleted: the history may give back to the
 	// disk what they leave. It may take as long as a commit.

@@ -163,14 +163,23 @@ func (r *runner) runRecord(p *PipelineRun) RunRecord {
 // fromRecord makes the record of a run that is not active here. One that can't be
 // read says so, and hides no other from a list.
 func (e *Engine) fromRecord(r RunRecord) *PipelineRun {
+	var why error
+	if r.Active {
+		if a := e.asideOf(r.ID); a != nil {
+			r, why = a.rec, a.err // which may know more
+		}
+	}
 	p, err := e.decodeRecord(r)
 	if err != nil {
-		return &PipelineRun{RunID: r.ID, Pipeline: r.Pipeline, Factory: r.Factory, Start: r.Start.UTC(),
+		p = &PipelineRun{RunID: r.ID, Pipeline: r.Pipeline, Factory: r.Factory, Start: r.Start.UTC(),
 			LastUpdated: latest(r.Start, r.Updated).UTC(), Status: run.Failed,
 			Message: fmt.Sprintf("The record of the run can't be read: %v", err)}
+		if r.Active {
+			p.Status = run.InProgress
+		}
 	}
-	if r.Active {
-		p.Message = e.asideMessage(r.ID)
+	if why != nil {
+		p.Message = fmt.Sprintf("The run can't be resumed: %v", why)
 	}
 	return p
 }
@@ -183,7 +192,7 @@ func latest(a, b time.Time) time.Time {
 }
 
 func (e *Engine) decodeRecord(r RunRecord) (*PipelineRun, error) {
-	s, err := decodeSummary(r.Summary)
+	s, err := r.summary()
 	if err != nil {
 		return nil, err
 	}

@@ -45,15 +45,15 @@ func newRetainer(e *Engine) *retainer {
 
 // begin takes up retention's time where the history has it.
 func (x *retainer) begin() {
-	reached := x.wall()
-	held := x.e.tallies.all()
-	if len(held) > 0 {
-		reached = held[0].Reached
-	}
-	for _, t := range held {
-		if t.Reached.After(reached) {
-			reached = t.Reached
+	var reached time.Time
+	known := false
+	for _, t := range x.e.tallies.all() {
+		if t.Damage == nil {
+			reached, known = latest(reached, t.Reached), true
 		}
+	}
+	if !known {
+		reached = x.wall()
 	}
 	x.reached.Store(&reached)
 }

@@ -81,6 +81,14 @@ func appendRaw(b []byte, name string, text json.RawMessage) []byte {
 	return append(append(b, name...), text...)
 }
 
+// summary decodes what a list of runs shows, if that could be read.
+func (r RunRecord) summary() (summary, error) {
+	if r.Damage != nil && r.Summary == nil {
+		return summary{}, r.Damage
+	}
+	return decodeSummary(r.Summary)
+}
+
 func decodeSummary(b []byte) (summary, error) {
 	var s summary
 	if err := json.Unmarshal(b, &s); err != nil {

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +20,8 @@ type Tally struct {
 	// Reached is the latest time that the engine's retention had come to when the
 	// tally was written. It never goes back.
 	Reached time.Time
+	// Damage says why the rest can't be read; nil: it was read.
+	Damage error
 }
 
 const (
@@ -45,8 +50,8 @@ type tallies struct {
 	byFactory map[string]*Tally // by name in lower case; guarded by mu
 }
 
-// load reads the tallies.
-func (t *tallies) load() error {
+// load reads the tallies, and counts anew what can't be read. No run changes meanwhile.
+func (t *tallies) load(ctx context.Context, log commit.Log, logger *slog.Logger) error {
 	list, err := t.history.Tallies()
 	if err != nil {
 		return fmt.Errorf("tallies of the history: %w", err)
@@ -55,9 +60,45 @@ func (t *tallies) load() error {
 	defer t.mu.Unlock()
 	t.byFactory = map[string]*Tally{}
 	for _, held := range list {
-		t.byFactory[strings.ToLower(held.Factory)] = &held
+		if held.Damage != nil {
+			if held, err = t.recount(ctx, log, logger, held); err != nil {
+				return err
+			}
+		}
+		if held.Runs > 0 || held.Damage != nil {
+			t.byFactory[strings.ToLower(held.Factory)] = &held
+		}
 	}
 	return nil
+}
+
+// recount counts the ended runs of a factory whose tally can't be read, and writes the
+// tally. If not all of them can be read it stays as it is: age still tells which runs
+// go, and the size of the factory does not.
+func (t *tallies) recount(ctx context.Context, log commit.Log, logger *slog.Logger, held Tally) (Tally, error) {
+	sum := Tally{Factory: held.Factory}
+	err := t.history.Runs(Listing{Factory: held.Factory}, func(r RunRecord) (bool, error) {
+		if r.Active {
+			return true, nil
+		}
+		if r.Damage == nil {
+			sum.Factory = r.Factory
+		}
+		sum.Runs, sum.Bytes = sum.Runs+1, sum.Bytes+r.Bytes
+		sum.Reached = latest(latest(sum.Reached, r.Start), r.Updated)
+		return true, nil
+	})
+	if errors.Is(err, commit.ErrDamaged) {
+		logger.Error("the runs of a data factory can't be counted; they leave the history by age only",
+			"factory", held.Factory, "error", err)
+		return held, nil
+	}
+	if err != nil {
+		return held, fmt.Errorf("count the runs of data factory %s: %w", held.Factory, err)
+	}
+	logger.Warn("the tally of a data factory's runs can't be read; they were counted anew",
+		"factory", sum.Factory, "runs", sum.Runs, "bytes", sum.Bytes, "error", held.Damage)
+	return sum, commit.Do(ctx, log, commit.Frees, nil, func(u *commit.Unit) { t.history.PutTally(u, sum) })
 }
 
 // all returns the tallies as they are now.
@@ -95,6 +136,9 @@ func (t *tallies) add(u *commit.Unit, changes []Tally) (release func()) {
 		held.Runs, held.Bytes = max(0, held.Runs+c.Runs), max(0, held.Bytes+c.Bytes)
 		if at := t.reached(); at.After(held.Reached) {
 			held.Reached = at
+		}
+		if held.Damage != nil {
+			continue // what is counted here is not all
 		}
 		t.history.PutTally(u, *held)
 		if held.Runs == 0 {
