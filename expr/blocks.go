@@ -190,7 +190,11 @@ func (ev *evaluation) text(v value.Value, what string) (string, error) {
 			return c.Text(), nil
 		}
 	}
-	dst, err := ev.appendJSON(nil, v, what)
+	var dst []byte
+	if a, ok := v.(value.Array); ok {
+		dst = make([]byte, 0, 2+6*len(a)) // most elements are longer, few by far
+	}
+	dst, err := ev.appendJSON(dst, v, what)
 	return string(dst), err
 }
 

@@ -16,18 +16,18 @@ func fnConcat(c *call) (value.Value, error) {
 		}
 		return c.result(text)
 	}
-	var b strings.Builder
-	for _, v := range c.args {
+	parts, size := make([]string, len(c.args)), 0
+	for i, v := range c.args {
 		text, err := c.ev.text(v, "the function 'concat'")
 		if err != nil {
 			return nil, err
 		}
-		if b.Len()+len(text) > MaxText {
+		if size += len(text); size > MaxText {
 			return nil, errTooLong("the function 'concat'")
 		}
-		b.WriteString(text)
+		parts[i] = text
 	}
-	return c.result(b.String())
+	return c.result(strings.Join(parts, ""))
 }
 
 // folded returns the first two arguments as text in upper case.
