@@ -150,6 +150,15 @@ func (s *Store) Payload(run string, n uint64) ([]byte, error) {
 	return b, s.met(err)
 }
 
+// PayloadSize implements [engine.History].
+func (s *Store) PayloadSize(run string, n uint64) (int64, error) {
+	size, err := s.size(runItemKey(run, runPayload, n))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return 0, fmt.Errorf("payload %d of run %s: %w", n, run, engine.ErrNotInHistory)
+	}
+	return size, err
+}
+
 // PutCancelRequest implements [engine.History].
 func (s *Store) PutCancelRequest(u *commit.Unit, run string, at time.Time) {
 	key := runKey(run, runCancel)

@@ -90,6 +90,16 @@ func (v *view) get(key []byte) ([]byte, error) {
 	return bytes.Clone(p), err
 }
 
+// size is the length of what get returns.
+func (v *view) size(key []byte) (int64, error) {
+	value, closer, err := v.snap.Get(key)
+	if err != nil {
+		return 0, v.s.readError(err)
+	}
+	defer closer.Close()
+	return valueSize(key, value)
+}
+
 func (v *view) iterator(from, to []byte) (*pebble.Iterator, error) {
 	it, err := v.snap.NewIter(&pebble.IterOptions{LowerBound: from, UpperBound: to})
 	if err != nil {
@@ -147,6 +157,15 @@ func (s *Store) get(key []byte) ([]byte, error) {
 	}
 	defer v.close()
 	return v.get(key)
+}
+
+func (s *Store) size(key []byte) (int64, error) {
+	v, err := s.view()
+	if err != nil {
+		return 0, err
+	}
+	defer v.close()
+	return v.size(key)
 }
 
 func (s *Store) scan(from, to []byte, f func(key, value []byte) error) error {

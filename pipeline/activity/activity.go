@@ -45,6 +45,21 @@ type Call struct {
 	Now     time.Time
 	// Queued is how long the attempt waited for its turn.
 	Queued time.Duration
+	// Release gives back the room that the input takes. Who calls it has let go of
+	// Input; it happens anyhow when the executor returns. Nil: the input takes none.
+	Release func()
+	// Yield gives up the attempt's place among those that execute at once, before a
+	// wait that only other attempts can end; the attempt goes on without one. Nil: it
+	// has none.
+	Yield func()
+}
+
+// sent lets go of the input.
+func (c *Call) sent() {
+	c.Input = nil
+	if c.Release != nil {
+		c.Release()
+	}
 }
 
 // LinkedService and Dataset are what a call gets: every expression of theirs is

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"switchyard/clock"
@@ -133,7 +132,7 @@ type webRequest struct {
 	url     *url.URL
 	header  http.Header
 	host    string
-	body    []byte
+	body    func() io.Reader // a new one each time, which redirects can rewind; nil: none
 	timeout time.Duration
 	async   bool
 	lax     bool
@@ -143,7 +142,7 @@ type webRequest struct {
 func (w *Web) Execute(ctx context.Context, c *Call) Result {
 	start := w.o.Clock.Now()
 	out := &value.Object{}
-	h := &holding{room: w.o.Room}
+	h := &holding{room: w.o.Room, yield: c.Yield}
 	held := false
 	defer func() {
 		if !held {
@@ -175,6 +174,8 @@ func (w *Web) execute(ctx context.Context, c *Call, out *value.Object, h *holdin
 	if fail != nil {
 		return fail
 	}
+	r.body = nil
+	c.sent()
 	pending := func() bool { return resp.status == http.StatusAccepted && resp.header.Get("Location") != "" }
 	for wait := time.Second; r.async && pending(); {
 		next, err := parseURL(resp.url, resp.header.Get("Location"))
@@ -233,7 +234,7 @@ type webResponse struct {
 }
 
 func (w *Web) send(
-	attempt context.Context, r *webRequest, h *holding, method string, u *url.URL, body []byte, authorization string,
+	attempt context.Context, r *webRequest, h *holding, method string, u *url.URL, body func() io.Reader, authorization string,
 ) (*webResponse, *Error) {
 	ctx, cancel := context.WithCancelCause(attempt)
 	defer cancel(nil)
@@ -248,7 +249,7 @@ func (w *Web) send(
 	}
 	var content io.Reader
 	if body != nil {
-		content = strings.NewReader(string(body)) // a reader that redirects can rewind
+		content = body()
 	}
 	req, err := http.NewRequestWithContext(ctx, method, u.String(), content)
 	if err != nil {

@@ -23,6 +23,7 @@ const (
 // A holding is the room that one call has taken for its answer, if it has.
 type holding struct {
 	room    *memory.Room
+	yield   func() // see [Call.Yield]
 	release func()
 }
 
@@ -36,11 +37,14 @@ func (h *holding) let() {
 
 // read reads a body. Before it reads one that is not small it waits for room, for
 // which pause stops the clock of the request: that others hold the room is no failure
-// of the endpoint.
+// of the endpoint. Others execute meanwhile.
 func (h *holding) read(ctx context.Context, resp *http.Response, pause func() (resume func())) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(resp.Body, freeBody+1))
 	if err != nil || len(b) <= freeBody {
 		return b, err
+	}
+	if h.yield != nil {
+		h.yield()
 	}
 	resume := pause()
 	h.release, err = h.room.Take(ctx, bodyFactor*maxWebResponse)

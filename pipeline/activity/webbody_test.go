@@ -71,6 +71,44 @@ func TestLargeAnswersWait(t *testing.T) {
 	})
 }
 
+// TestOthersGoOnMeanwhile: a call gives up its turn before it waits for room, and the
+// room of what it was given once it has sent that; a small answer keeps its turn.
+func TestOthersGoOnMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		room := memory.NewRoom(16 << 20)
+		full, err := room.Take(t.Context(), 16<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct{ size, yields int }{{64 << 10, 0}, {1 << 20, 1}} {
+			yields, released, done := 0, 0, make(chan activity.Result, 1)
+			go func() {
+				web := activity.NewWeb(activity.WebOptions{Clock: clock.Wall{}, Transport: transport(c.size), Room: room})
+				call := &activity.Call{Yield: func() { yields++ }, Release: func() { released++ }, Input: value.NewObject(
+					value.Member{Name: "method", Value: "POST"}, value.Member{Name: "url", Value: "http://h/"},
+					value.Member{Name: "body", Value: "text"})}
+				done <- web.Execute(t.Context(), call)
+				if call.Input != nil || released == 0 {
+					t.Errorf("answer of %d bytes: the input is kept after the request was sent", c.size)
+				}
+			}()
+			synctest.Wait()
+			if yields != c.yields {
+				t.Errorf("answer of %d bytes: the turn was given up %d times, want %d", c.size, yields, c.yields)
+			}
+			if waits := len(done) == 0; waits != (c.yields > 0) {
+				t.Errorf("answer of %d bytes: waits for room: %v", c.size, waits)
+			}
+			if c.yields > 0 {
+				full()
+			}
+			if r := <-done; r.Err != nil {
+				t.Errorf("answer of %d bytes: %v", c.size, r.Err)
+			}
+		}
+	})
+}
+
 // polled answers that it has accepted, at length, for an hour.
 type polled struct{ began time.Time }
 

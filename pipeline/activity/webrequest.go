@@ -1,6 +1,8 @@
 package activity
 
 import (
+	"bytes"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -100,12 +102,14 @@ func (r *webRequest) setBody(in *input) {
 		}
 		return
 	}
+	size := 0
 	if s, isText := v.(string); isText {
-		r.body = []byte(s)
+		size, r.body = len(s), func() io.Reader { return strings.NewReader(s) }
 	} else {
-		r.body = value.Append(nil, v)
+		b := value.Append(nil, v)
+		size, r.body = len(b), func() io.Reader { return bytes.NewReader(b) }
 	}
-	if len(r.body) > 0 && r.header.Get("Content-Type") == "" {
+	if size > 0 && r.header.Get("Content-Type") == "" {
 		r.header.Set("Content-Type", "application/json")
 	}
 }

@@ -54,6 +54,8 @@ var (
 type Engine struct {
 	o    Options
 	turn chan struct{} // one element for each activity that executes
+	// yielded has one for each that has given up its turn, see [activity.Call.Yield].
+	yielded chan struct{}
 	// reading has one element for each run that is folded to look at it.
 	reading chan struct{}
 
@@ -114,6 +116,7 @@ func New(o Options) (*Engine, error) {
 	e := &Engine{
 		o:         o,
 		turn:      make(chan struct{}, o.MaxActivities),
+		yielded:   make(chan struct{}, 2*o.MaxActivities),
 		reading:   make(chan struct{}, readsAtOnce),
 		quit:      make(chan struct{}),
 		revisions: newRevisions(o.History, o.Sealer),

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 // execute starts an attempt. Its answer comes back as an outcome.
@@ -29,30 +31,102 @@ func (r *runner) execute(e *run.ActivityStarted) {
 		defer r.e.made(m)
 		defer cancel()
 		o := outcome{attempt: key}
-		select {
-		case <-r.e.quit: // also when it would be its turn
-			o.unmade = true
-		default:
-			select {
-			case r.e.turn <- struct{}{}:
-				if unread == nil {
-					e.Input, unread = r.outputs.object(e.Input)
-				}
-				if unread == nil {
-					o.result = r.call(ctx, e, call, queued)
-				} else {
-					o.result.Err = &activity.Error{Code: run.CodeUnreadable, FailureType: activity.SystemError,
-						Message: "The input of the activity can't be read back from the run's history: " + unread.Error()}
-				}
-				<-r.e.turn
-			case <-ctx.Done():
-				o.unmade = true
-			case <-r.e.quit:
-				o.unmade = true
-			}
+		if unread != nil {
+			o.result.Err = unreadable(unread)
+		} else {
+			o.result, o.unmade = r.attempt(ctx, e, call, queued)
 		}
 		r.mail.post(o) // lost if the run has ended
 	}()
+}
+
+// attempt makes an attempt once there is room for its input and it is its turn among
+// those that execute. It waits for the room first and without a turn, and who has a
+// turn waits for no room: see [activity.Call.Yield].
+func (r *runner) attempt(ctx context.Context, e *run.ActivityStarted, call run.Call, queued time.Time) (
+	res activity.Result, unmade bool) {
+	input, release, err := r.input(ctx, e)
+	if ctx.Err() != nil {
+		release()
+		return res, true
+	}
+	if err != nil {
+		release()
+		return activity.Result{Err: err}, false
+	}
+	select {
+	case <-r.e.quit: // also when it would be its turn
+		release()
+		return res, true
+	default:
+	}
+	select {
+	case r.e.turn <- struct{}{}:
+	case <-ctx.Done():
+		release()
+		return res, true
+	case <-r.e.quit:
+		release()
+		return res, true
+	}
+	place := r.e.turn
+	defer func() { <-place }()
+	yield := func() {
+		if place == r.e.yielded {
+			return
+		}
+		select {
+		case r.e.yielded <- struct{}{}:
+			<-place
+			place = r.e.yielded
+		default: // too many are: it keeps its turn
+		}
+	}
+	e.Input = nil // the call has it, and may let go of it
+	res = r.call(ctx, e, call, &activity.Call{Input: input, Release: release, Yield: yield, Queued: r.e.o.Clock.Now().Sub(queued)})
+	if res.Effect == nil {
+		release()
+		return res, false
+	}
+	output := res.Release
+	res.Release = func() { // the effect holds what was made of the input
+		release()
+		if output != nil {
+			output()
+		}
+	}
+	return res, false
+}
+
+// input reads what an attempt is given. For what is large it waits for room. How large
+// that is, is known when the parts of it are found, so it may begin again, with nothing
+// in its hands. An input that is larger than a run may hold fails.
+func (r *runner) input(ctx context.Context, e *run.ActivityStarted) (
+	whole *value.Object, release func(), fail *activity.Error) {
+	release = func() {}
+	for limit := int64(freeInput); ; {
+		load := room{limit: limit}
+		whole, err := r.outputs.object(e.Input, &load)
+		switch {
+		case err == nil:
+			return whole, release, nil
+		case !errors.Is(err, errNoRoom):
+			return nil, release, unreadable(err)
+		case load.needed > r.e.memory.run:
+			who := fmt.Sprintf("The input of the activity '%s'", e.Activity)
+			return nil, release, r.e.memory.exceeded(r.id, who, r.e.memory.run)
+		}
+		release()
+		limit = min(max(2*limit, load.needed), r.e.memory.run)
+		if release, err = r.e.memory.inputs.Take(ctx, inputFactor*limit); err != nil {
+			return nil, func() {}, nil // ctx has ended
+		}
+	}
+}
+
+func unreadable(err error) *activity.Error {
+	return &activity.Error{Code: run.CodeUnreadable, FailureType: activity.SystemError,
+		Message: "The input of the activity can't be read back from the run's history: " + err.Error()}
 }
 
 // A making is an attempt that is being made, for who has to name it.
@@ -72,10 +146,10 @@ func (e *Engine) made(m *making) {
 	e.wg.Done()
 }
 
-// call makes the attempt. A panic of an executor, or of an expression in a
-// linked service, is the failure of the activity.
-func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call,
-	queued time.Time) (res activity.Result) {
+// call makes the attempt that c begins to describe. A panic of an executor, or of an
+// expression in a linked service, is the failure of the activity.
+func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call, c *activity.Call) (
+	res activity.Result) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.e.o.Logger.Error("activity panics", "run", r.id, "activity", e.Path, "type", e.Type, "panic",
@@ -85,16 +159,9 @@ func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call
 				FailureType: activity.SystemError}}
 		}
 	}()
-	now := r.e.o.Clock.Now()
-	c := &activity.Call{
-		RunID: r.id, PipelineName: r.pipeline, Factory: r.factory,
-		ActivityName: e.Activity, ActivityType: e.Type, Path: e.Path, Attempt: e.Attempt,
-		ActivityRunID: call.ActivityRunID,
-		Input:         e.Input,
-		Binding:       r.created.Binding,
-		Now:           now,
-		Queued:        now.Sub(queued),
-	}
+	c.RunID, c.PipelineName, c.Factory = r.id, r.pipeline, r.factory
+	c.ActivityName, c.ActivityType, c.Path, c.Attempt = e.Activity, e.Type, e.Path, e.Attempt
+	c.ActivityRunID, c.Binding, c.Now = call.ActivityRunID, r.created.Binding, r.e.o.Clock.Now()
 	if err := r.e.connect(c, call); err != nil {
 		return activity.Result{Err: err}
 	}

@@ -83,6 +83,8 @@ type History interface {
 	PutPayload(u *commit.Unit, run string, n uint64, b []byte)
 	// Payload reads a value. The error wraps [ErrNotInHistory] if there is none.
 	Payload(run string, n uint64) ([]byte, error)
+	// PayloadSize returns how many bytes [History.Payload] would, without reading them.
+	PayloadSize(run string, n uint64) (int64, error)
 
 	// PutRun writes a run's record. UpdateRun replaces it by one that has the same
 	// ID, Factory, Start and Definition.

@@ -31,11 +31,20 @@ const (
 	largeDecision = 2 * expr.MaxBytes
 )
 
+// What attempts are given takes one part in inputPart of the memory, but for what is
+// at most freeInput: as many as execute at once are little together. Each takes
+// inputFactor times its size: the value, and what the executor makes of it.
+const (
+	inputPart, inputFactor = 8, 2
+	freeInput              = 64 << 10
+)
+
 // An account is of what runs hold: the values of their variables that are not
 // kept in the history, and the items of their loops.
 type account struct {
 	run, all int64        // limits in bytes
 	large    *memory.Room // for turns of runs that decide large things
+	inputs   *memory.Room // for what attempts are given
 	total    atomic.Int64
 }
 
@@ -46,7 +55,8 @@ func newMemory(limit, perRun int64) *account {
 	if perRun <= 0 {
 		perRun = max(limit/runPart, leastRun)
 	}
-	return &account{run: perRun, all: limit / allPart, large: memory.NewRoom(limit / allPart)}
+	return &account{run: perRun, all: limit / allPart, large: memory.NewRoom(limit / allPart),
+		inputs: memory.NewRoom(limit / inputPart)}
 }
 
 // afford returns an error if the run may not hold more bytes beside those it holds.

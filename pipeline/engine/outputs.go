@@ -20,6 +20,7 @@ type outputs struct {
 	sealer Sealer
 	cache  *cache
 	frame  func(n uint64) ([]byte, error) // reads that of a payload
+	length func(n uint64) (int64, error)  // of that frame
 
 	mu      sync.Mutex
 	pending map[uint64]value.Value // written, perhaps not durable; guarded by mu
@@ -27,7 +28,8 @@ type outputs struct {
 
 func (e *Engine) outputsOf(run string) *outputs {
 	return &outputs{run: run, sealer: e.o.Sealer, cache: e.cache,
-		frame: func(n uint64) ([]byte, error) { return e.o.History.Payload(run, n) }}
+		frame:  func(n uint64) ([]byte, error) { return e.o.History.Payload(run, n) },
+		length: func(n uint64) (int64, error) { return e.o.History.PayloadSize(run, n) }}
 }
 
 // add notes payloads that are not durable yet.
@@ -146,11 +148,11 @@ func (o *outputs) whole(e run.Event) error {
 }
 
 // object loads an object.
-func (o *outputs) object(v *value.Object) (*value.Object, error) {
+func (o *outputs) object(v *value.Object, r *room) (*value.Object, error) {
 	if v == nil || !run.HoldsKept(v) {
 		return v, nil
 	}
-	whole, err := o.load(v, unbounded)
+	whole, err := o.load(v, r)
 	if err != nil {
 		return nil, err
 	}
@@ -175,14 +177,18 @@ func (o *outputs) references(e *run.ActivityStarted) error {
 		*a = v.(value.Array)
 	}
 	var err error
-	e.LinkedServiceParameters, err = o.object(e.LinkedServiceParameters)
+	e.LinkedServiceParameters, err = o.object(e.LinkedServiceParameters, unbounded)
 	return err
 }
 
 // room bounds what loads may bring together, in bytes of memory.
 type room struct {
-	left int64
-	seen map[uint64]value.Value // what they have brought: it is there once for all
+	limit, used int64
+	// needed is, after [errNoRoom], how much there has to be for a load to come further.
+	needed int64
+	// shared says that what a load brings is there once for all that stands for it.
+	shared bool
+	seen   map[uint64]value.Value // if shared: what was brought
 }
 
 var unbounded *room
@@ -190,14 +196,28 @@ var unbounded *room
 // errNoRoom reports a value that is larger than its reader may hold.
 var errNoRoom = errors.New("the value is too large for the memory of the run")
 
-func (r *room) take(v value.Value) error {
-	if r == nil {
-		return nil
-	}
-	if r.left -= run.Footprint(v); r.left < 0 {
+// fits fails if more bytes are not there. It takes none.
+func (r *room) fits(bytes int64) error {
+	if r.used+bytes > r.limit {
+		r.needed = r.used + bytes
 		return errNoRoom
 	}
 	return nil
+}
+
+// admit fails if the payload n is too large, before it is read.
+func (o *outputs) admit(n uint64, r *room) error {
+	o.mu.Lock()
+	v, ok := o.pending[n]
+	o.mu.Unlock()
+	if ok {
+		return r.fits(run.Footprint(v))
+	}
+	size, err := o.length(n)
+	if err != nil {
+		return fmt.Errorf("payload %d: %w", n, err)
+	}
+	return r.fits(size)
 }
 
 // load returns v with all that its parts stand for. V itself is not changed.
@@ -247,16 +267,23 @@ func (o *outputs) payload(n uint64, r *room, depth int) (value.Value, error) {
 		if v, ok := r.seen[n]; ok {
 			return v, nil
 		}
+		if err := o.admit(n, r); err != nil {
+			return nil, err
+		}
 	}
 	p, err := o.one(n)
-	if err == nil {
-		err = r.take(p)
-	}
 	if err != nil {
 		return nil, err
 	}
+	if r != nil {
+		size := run.Footprint(p)
+		if err := r.fits(size); err != nil {
+			return nil, err
+		}
+		r.used += size
+	}
 	whole, err := o.loadDeep(p, r, depth+1)
-	if err == nil && r != nil {
+	if err == nil && r != nil && r.shared {
 		if r.seen == nil {
 			r.seen = map[uint64]value.Value{}
 		}
@@ -272,13 +299,13 @@ type keeper struct {
 	room room // of the decision at hand
 }
 
-func (k *keeper) Begin() { k.room = room{left: k.r.e.memory.run} }
+func (k *keeper) Begin() { k.room = room{limit: k.r.e.memory.run, shared: true} }
 
 func (k *keeper) Keep(e run.Event) run.Event {
 	j := &k.r.journal
 	before := j.frames.encoded
 	ready := j.encodeNow(e)
-	if j.frames.encoded-before+k.r.e.memory.run-k.room.left > largeFrom {
+	if j.frames.encoded-before+k.room.used > largeFrom {
 		k.r.large = true
 	}
 	k.room.seen = nil // a run that waits holds nothing of it

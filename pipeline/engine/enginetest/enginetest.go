@@ -158,6 +158,9 @@ func testPayloads(t *testing.T, s Store) {
 	if _, err := s.Payload(runA, 1); !errors.Is(err, engine.ErrNotInHistory) {
 		t.Errorf("payload that isn't there: got %v, want ErrNotInHistory", err)
 	}
+	if _, err := s.PayloadSize(runA, 1); !errors.Is(err, engine.ErrNotInHistory) {
+		t.Errorf("size of a payload that isn't there: got %v, want ErrNotInHistory", err)
+	}
 	big := bytes.Repeat([]byte("x"), 3<<20)
 	write(t, s, func(u *commit.Unit) {
 		s.PutPayload(u, runA, 0, []byte("zero"))
@@ -172,6 +175,9 @@ func testPayloads(t *testing.T, s Store) {
 		if got, err := s.Payload(c.run, c.n); err != nil || !bytes.Equal(got, c.want) {
 			t.Errorf("Payload(%s, %d): got %d bytes, %v, want %d bytes", c.run, c.n, len(got), err,
 				len(c.want))
+		}
+		if got, err := s.PayloadSize(c.run, c.n); err != nil || got != int64(len(c.want)) {
+			t.Errorf("PayloadSize(%s, %d): got %d, %v, want %d", c.run, c.n, got, err, len(c.want))
 		}
 	}
 }

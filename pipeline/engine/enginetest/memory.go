@@ -195,6 +195,12 @@ func (m *Memory) Payload(run string, n uint64) ([]byte, error) {
 	return slices.Clone(b), nil
 }
 
+// PayloadSize implements [engine.History].
+func (m *Memory) PayloadSize(run string, n uint64) (int64, error) {
+	b, err := m.Payload(run, n)
+	return int64(len(b)), err
+}
+
 // PutCancelRequest implements [engine.History].
 func (m *Memory) PutCancelRequest(u *commit.Unit, run string, at time.Time) {
 	u.Set(memoryKey('q', run, 0), at.AppendFormat(nil, time.RFC3339Nano))
