@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"switchyard/clock"
 )
 
 // writeHeaders sets the headers of every answer [ARM 1.8].
@@ -15,7 +17,7 @@ func (k *Kernel) writeHeaders(h http.Header, hr *http.Request, requestID string)
 	if c := hr.Header.Get("x-ms-correlation-request-id"); IsGUID(c) {
 		correlation = c
 	}
-	now := k.Now()
+	now := clock.ShownNow(k.o.Clock)
 	h.Set("x-ms-request-id", requestID)
 	h.Set("x-ms-correlation-request-id", correlation)
 	h.Set("x-ms-routing-request-id", "LOCAL:"+now.Format("20060102T150405Z")+":"+requestID)

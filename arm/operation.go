@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/value"
 )
@@ -268,14 +269,14 @@ func (k *Kernel) operationStatus(r *Request) (*Response, error) {
 		value.Member{Name: "id", Value: r.ID.String()},
 		value.Member{Name: "name", Value: op.ID},
 		value.Member{Name: "status", Value: string(OperationRunning)},
-		value.Member{Name: "startTime", Value: FormatTime(op.CreatedAt)})
+		value.Member{Name: "startTime", Value: FormatTime(clock.Shown(k.o.Clock, op.CreatedAt))})
 	resp := OK(body)
 	if !ended {
 		resp.Header = http.Header{"Retry-After": {"1"}}
 		return resp, nil
 	}
 	body.Set("status", string(op.Status))
-	body.Set("endTime", FormatTime(op.EndedAt))
+	body.Set("endTime", FormatTime(clock.Shown(k.o.Clock, op.EndedAt)))
 	if op.Error != nil {
 		body.Set("error", op.Error.Object())
 	}

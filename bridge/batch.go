@@ -3,7 +3,6 @@ package bridge
 import (
 	"encoding/binary"
 	"encoding/json"
-	"log/slog"
 
 	"github.com/google/uuid"
 
@@ -21,14 +20,15 @@ type batch struct {
 	messages []trigger.Message
 }
 
-func newBatch(q *broker.Queue, r *broker.Reservation, log *slog.Logger) *batch {
+func newBatch(o Options, q *broker.Queue, r *broker.Reservation) *batch {
 	b := &batch{r: r, bound: binding{Namespace: q.Namespace(), Queue: q.Path(), Messages: map[string]int64{}}}
 	for _, m := range r.Messages() {
+		m = o.Broker.Shown(m)
 		p, err := servicebus.Decompose(m)
 		if err != nil {
 			// What can't be shown is shown without body: the pipeline can still
 			// settle it, and no message stops those behind it.
-			log.Warn("a message's content can't be shown to the pipeline",
+			o.Logger.Warn("a message's content can't be shown to the pipeline",
 				"queue", q.Path(), "sequenceNumber", m.SequenceNumber, "err", err)
 			p = &servicebus.Parts{MessageID: m.MessageID, SessionID: m.SessionID}
 		}

@@ -80,5 +80,5 @@ func (s *source) Reserve(max int) (trigger.Batch, error) {
 	if err != nil || r == nil {
 		return nil, err
 	}
-	return newBatch(q, r, s.bus.o.Logger), nil
+	return newBatch(s.bus.o, q, r), nil
 }

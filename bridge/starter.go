@@ -32,7 +32,7 @@ func (x Starter) source(f *pipeline.Factory, t *pipeline.Trigger) (*source, erro
 	ref := t.ServiceBus.LinkedService
 	r := pipeline.Resolver{
 		LinkedService: func(name string) (*pipeline.LinkedService, error) { return f.LinkedService(name), nil },
-		Now:           x.Clock.Now(),
+		Now:           clock.ShownNow(x.Clock),
 	}
 	l, err := r.ResolveLinkedService(ref)
 	if err != nil {

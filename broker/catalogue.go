@@ -236,8 +236,8 @@ func (e *messageStore) info() (QueueInfo, error) {
 	if err := e.exists(); err != nil {
 		return QueueInfo{}, err
 	}
-	return QueueInfo{Path: e.path, Options: e.options, CreatedAt: e.created, UpdatedAt: e.updated,
-		AccessedAt: e.accessed, Counts: e.counts()}, nil
+	return QueueInfo{Path: e.path, Options: e.options, CreatedAt: e.b.ShownTime(e.created),
+		UpdatedAt: e.b.ShownTime(e.updated), AccessedAt: e.b.ShownTime(e.accessed), Counts: e.counts()}, nil
 }
 
 // counts is called with mu held.

@@ -126,7 +126,8 @@ func repeat(err error, n int) []error {
 	return errs
 }
 
-// Renew prolongs locks of links, all or none, and returns when each ends. The
+// Renew prolongs locks of links, all or none, and returns when each ends by the wall
+// clock. The
 // caller must sync the unit before it tells anybody. Errors:
 // [ErrMessageLockLost], [ErrEntityDeleted].
 func (q *Queue) Renew(tokens []LockToken) ([]time.Time, *commit.Unit, error) {
@@ -140,7 +141,7 @@ func (q *Queue) Renew(tokens []LockToken) ([]time.Time, *commit.Unit, error) {
 	}
 	until := make([]time.Time, len(tokens))
 	for i := range until {
-		until[i] = op.Until
+		until[i] = q.e.b.ShownTime(op.Until)
 	}
 	return until, u, nil
 }

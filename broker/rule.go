@@ -180,7 +180,8 @@ func (b *Broker) Rules(ns, topic, subscription string) ([]RuleInfo, error) {
 	}
 	infos := make([]RuleInfo, len(s.rules))
 	for i, r := range s.rules {
-		infos[i] = RuleInfo{Name: r.Name, Options: r.Options, CreatedAt: r.CreatedAt, Automatic: r.Automatic}
+		infos[i] = RuleInfo{Name: r.Name, Options: r.Options, CreatedAt: b.ShownTime(r.CreatedAt),
+			Automatic: r.Automatic}
 	}
 	return infos, nil
 }

@@ -290,5 +290,6 @@ func (b *Broker) Subscriptions(ns, topic string) ([]SubscriptionInfo, error) {
 func (s *subscription) info() SubscriptionInfo {
 	e := s.messageStore
 	return SubscriptionInfo{Topic: s.topic.path, Name: s.name, Path: e.path, Options: s.options,
-		CreatedAt: e.created, UpdatedAt: e.updated, AccessedAt: e.accessed, Counts: e.counts()}
+		CreatedAt: e.b.ShownTime(e.created), UpdatedAt: e.b.ShownTime(e.updated),
+		AccessedAt: e.b.ShownTime(e.accessed), Counts: e.counts()}
 }

@@ -11,6 +11,7 @@ import (
 
 	"switchyard/broker/description"
 	"switchyard/broker/entity"
+	"switchyard/clock"
 	"switchyard/commit"
 )
 
@@ -211,8 +212,8 @@ func (t *topic) info() (TopicInfo, error) {
 	if err := t.alive(); err != nil {
 		return TopicInfo{}, err
 	}
-	info := TopicInfo{Path: t.path, Options: t.options, CreatedAt: t.created, UpdatedAt: t.updated,
-		AccessedAt: t.accessed, SizeInBytes: t.core.Bytes(), SubscriptionCount: len(t.subscriptions)}
+	info := TopicInfo{Path: t.path, Options: t.options, CreatedAt: t.b.ShownTime(t.created),
+		UpdatedAt: t.b.ShownTime(t.updated), AccessedAt: t.b.ShownTime(t.accessed), SizeInBytes: t.core.Bytes(), SubscriptionCount: len(t.subscriptions)}
 	info.SQLFilterCount, info.CorrelationFilterCount = t.filters()
 	return info, nil
 }
@@ -265,7 +266,7 @@ func (t *topic) publish() {
 
 // evaluate applies the rules of now to messages. It takes no lock.
 func (t *topic) evaluate(op *entity.Publish) {
-	op.FanOut = t.rules.Load().FanOut(entity.Env{Now: t.b.Now(), Token: t.b.token}, op.Messages)
+	op.FanOut = t.rules.Load().FanOut(entity.Env{Now: clock.ShownNow(t.b.clock), Token: t.b.token}, op.Messages)
 }
 
 // check checks operations. It is called with mu held.

@@ -1,49 +1,111 @@
 package clock
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// A Process is the one clock of a process. Its time never goes backwards: neither
-// while the process runs nor, with [Process.NotBefore], over a restart. Its
-// methods are safe for concurrent use, NotBefore before all others.
+const (
+	// tolerance is how far the wall clock may be from what is shown before it counts as
+	// set. Clocks that are kept right are moved by less, and slowly.
+	tolerance = time.Second
+	// MarkEvery is how old the mark of a process may be that is killed: what it has
+	// done since is in no case later than the time at which the next one begins.
+	MarkEvery = time.Second
+	// mostStopped is the longest time that a process was stopped, by the wall clock,
+	// which counts as time. Behind more there is a wrong clock or a forgotten directory,
+	// and neither may end every message's time to live at once.
+	mostStopped = 366 * 24 * time.Hour
+)
+
+// A Process is the one clock of a process. Its time is what has passed while processes
+// ran, measured by a clock that nobody can set, and what they were stopped for by the
+// wall clock. So it never goes backwards, neither while the process runs nor, with
+// [Process.Resume], over a restart, and setting the wall clock neither ends what waits
+// nor holds it up: that changes what is [Process.Shown], from then on.
 //
-// The time is the greatest that the wall clock has shown, or the mark, and what has
-// passed since then. So it goes on at the usual pace also while the wall clock is
-// behind: a timer that is set then is due when it fires.
+// Time in which the machine sleeps has passed, where the system tells it from a wall
+// clock that was set (Linux); elsewhere it has not.
+//
+// Its methods are safe for concurrent use, Resume before all others.
 type Process struct {
-	wall  Clock
-	start time.Time    // of the wall clock, with its monotonic reading
-	base  atomic.Int64 // what the time is taken to have been at start, in Unix nanoseconds
-	last  atomic.Int64 // the latest time that Now has returned, in Unix nanoseconds
+	wall   Clock
+	start  time.Time    // of the wall clock, with its monotonic reading
+	base   atomic.Int64 // the time at start, in Unix nanoseconds, and what was slept since
+	last   atomic.Int64 // the latest time that Now has returned, in Unix nanoseconds
+	offset atomic.Int64 // what the wall clock shows beyond the time, in nanoseconds
+	sets   atomic.Pointer[[]Set]
+
+	mu    sync.Mutex
+	slept time.Duration // by the machine, before what base has of it; guarded by mu
 }
 
 // NewProcess returns the clock that goes on from a wall clock.
 func NewProcess(wall Clock) *Process {
 	p := &Process{wall: wall}
-	p.NotBefore(time.Time{})
+	start := wall.Now()
+	p.begin(start, unixNano(start))
 	return p
 }
 
-// NotBefore lets the clock begin at a time that an earlier process has used, if
-// the wall clock is behind that. It returns how far behind it is, 0 if it is not.
-func (p *Process) NotBefore(mark time.Time) (behind time.Duration) {
-	p.start = p.wall.Now()
-	base := p.start.UnixNano()
-	if !mark.IsZero() {
-		base = max(base, mark.UnixNano())
-	}
+func (p *Process) begin(start time.Time, base int64) {
+	p.start, p.slept = start, slept()
 	p.base.Store(base)
-	return time.Duration(base - p.start.UnixNano())
+	p.last.Store(base)
+}
+
+// Resume goes on from the mark of an earlier process. It returns how long no process has
+// run by the wall clock if that is too long to count, else 0.
+func (p *Process) Resume(m Mark) (notCounted time.Duration) {
+	start := p.wall.Now()
+	stopped := start.Round(0).Sub(m.Wall)
+	if stopped > mostStopped {
+		notCounted = stopped
+	}
+	if stopped < 0 || notCounted > 0 {
+		stopped = MarkEvery
+	}
+	p.begin(start, unixNano(m.Time)+int64(stopped))
+	p.sets.Store(&m.Sets)
+	p.offset.Store(int64(m.Ahead()))
+	p.Now() // sees whether the wall clock was set
+	return notCounted
 }
 
 // Now implements [Clock]. The time is in UTC and without a monotonic reading.
 func (p *Process) Now() time.Time {
+	now, off := p.read()
+	if off > int64(tolerance) || off < -int64(tolerance) {
+		now = p.wasSet()
+	}
+	return time.Unix(0, now).UTC()
+}
+
+// read returns the time, and how far the wall clock is from what is shown.
+func (p *Process) read() (now, off int64) {
 	wall := p.wall.Now()
-	passed := int64(wall.Sub(p.start))
-	now := raise(&p.base, wall.UnixNano()-passed) + passed
-	return time.Unix(0, raise(&p.last, now)).UTC()
+	now = raise(&p.last, p.base.Load()+int64(wall.Sub(p.start)))
+	return now, unixNano(wall) - now - p.offset.Load()
+}
+
+// wasSet takes up a machine that has slept and a wall clock that was set.
+func (p *Process) wasSet() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := slept(); s > p.slept {
+		p.base.Add(int64(s - p.slept))
+		p.slept = s
+	}
+	now, off := p.read()
+	if off > int64(tolerance) || off < -int64(tolerance) {
+		offset := p.offset.Load() + off
+		sets := append(p.Sets(), Set{From: time.Unix(0, now).UTC(), Ahead: time.Duration(offset)})
+		sets = forget(sets)
+		p.sets.Store(&sets)
+		p.offset.Store(offset)
+	}
+	return now
 }
 
 // raise makes n the value of a, unless that is greater, and returns the greater one.
@@ -59,9 +121,17 @@ func raise(a *atomic.Int64, n int64) int64 {
 	}
 }
 
-// Behind returns how far the wall clock is behind, 0 if it is not.
-func (p *Process) Behind() time.Duration {
-	return max(0, p.Now().Sub(p.wall.Now().Round(0)))
+// lastNano is the last moment that fits; clocks have been seen far behind it.
+var lastNano = time.Unix(1<<33, 0)
+
+// unixNano is that of a time within what fits.
+func unixNano(t time.Time) int64 {
+	if t.After(lastNano) {
+		t = lastNano
+	} else if t.Unix() < 0 {
+		t = time.Unix(0, 0)
+	}
+	return t.UnixNano()
 }
 
 // NewTimer implements [Clock].

@@ -10,15 +10,6 @@ import (
 	"switchyard/clock"
 )
 
-// A setClock is a wall clock that a test sets. Without a monotonic reading it
-// tells no time while it is set back.
-type setClock struct {
-	clock.Wall
-	now time.Time
-}
-
-func (c *setClock) Now() time.Time { return c.now }
-
 var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 func want(t *testing.T, what string, got, want time.Time) {
@@ -28,58 +19,140 @@ func want(t *testing.T, what string, got, want time.Time) {
 	}
 }
 
-// TestProcess: the time follows the wall clock forwards and never backwards.
+// A steppedClock is a wall clock that somebody sets while it measures the time.
+type steppedClock struct {
+	clock.Wall
+	now  time.Time // with a monotonic reading
+	step time.Duration
+}
+
+func newStepped() *steppedClock { return &steppedClock{now: time.Now()} }
+
+// Now moves the wall reading of a time and leaves its monotonic one, which nothing
+// but a change of the machine's time does otherwise.
+func (c *steppedClock) Now() time.Time {
+	t := c.now
+	const secondBit = 30 // of a time.Time with a monotonic reading
+	*(*uint64)(unsafe.Pointer(&t)) += uint64(c.step/time.Second) << secondBit
+	return t
+}
+
+// TestProcess: the time is what passes, whatever the wall clock is set to, and what is
+// shown is the wall clock, of each time what it showed then.
 func TestProcess(t *testing.T) {
-	wall := &setClock{now: noon}
+	wall := newStepped()
 	p := clock.NewProcess(wall)
+	start := p.Now()
+	const century = 74 * 365 * 24 * time.Hour
+	var passed time.Duration
+	type shown struct {
+		name        string
+		time, shown time.Time
+	}
+	var all []shown
 	for _, c := range []struct {
-		name   string
-		set    time.Duration // from noon
-		want   time.Duration
-		behind time.Duration
+		name string
+		step time.Duration // of the wall clock
+		wait time.Duration
+		sets int
 	}{
 		{"start", 0, 0, 0},
-		{"forward", time.Hour, time.Hour, 0},
-		{"back by a minute", 59 * time.Minute, time.Hour, time.Minute},
-		{"back by a day", -23 * time.Hour, time.Hour, 24 * time.Hour},
-		{"caught up", time.Hour + time.Nanosecond, time.Hour + time.Nanosecond, 0},
-		{"far forward", 1000 * time.Hour, 1000 * time.Hour, 0},
+		{"an hour later", 0, time.Hour, 0},
+		{"corrected a little", time.Second, time.Minute, 0},
+		{"a day ahead", 24 * time.Hour, time.Minute, 1},
+		{"still ahead", 24 * time.Hour, time.Minute, 1},
+		{"right again", 0, time.Minute, 2},
+		{"most of a century ahead", century, time.Second, 3},
+		{"a day behind", -24 * time.Hour, time.Minute, 4},
+		{"right at last", 0, time.Hour, 5},
 	} {
-		wall.now = noon.Add(c.set)
-		want(t, c.name, p.Now(), noon.Add(c.want))
-		if got := p.Behind(); got != c.behind {
-			t.Errorf("%s: behind by %v, want %v", c.name, got, c.behind)
+		passed += c.wait
+		wall.now, wall.step = wall.now.Add(c.wait), c.step
+		now := p.Now()
+		want(t, c.name, now, start.Add(passed))
+		all = append(all, shown{c.name, now, start.Add(passed + c.step)})
+		if c.step == time.Second {
+			all[len(all)-1].shown = now
 		}
+		if n := len(p.Sets()); n != c.sets {
+			t.Errorf("%s: set %d times, want %d", c.name, n, c.sets)
+		}
+	}
+	for _, s := range all {
+		want(t, s.name+", shown", p.Shown(s.time), s.shown)
+		if last := clock.LastShown(p, s.shown); last.Before(s.time) || p.Shown(last).After(s.shown) {
+			t.Errorf("%s: %v is last shown at %v, where it is %v", s.name, s.shown, last, p.Shown(last))
+		}
+	}
+	if got := p.Shown(time.Time{}); !got.IsZero() {
+		t.Errorf("no time is shown as %v", got)
+	}
+	want(t, "before all", clock.LastShown(p, start.Add(-48*time.Hour)), start.Add(-48*time.Hour))
+	want(t, "of another clock", clock.Shown(wall, noon), noon)
+}
+
+// TestResume: what the next process makes of the mark and of its wall clock.
+func TestResume(t *testing.T) {
+	const day, year = 24 * time.Hour, 365 * 24 * time.Hour
+	for _, c := range []struct {
+		name       string
+		ahead      time.Duration // of the wall clock, when the mark was made
+		stopped    time.Duration // by the wall clock
+		passed     time.Duration
+		notCounted time.Duration
+	}{
+		{"a clock that is right", 0, time.Hour, time.Hour, 0},
+		{"a clock that was ahead", 0, -day, clock.MarkEvery, 0},
+		{"a clock that is ahead of the time", 8 * time.Hour, time.Hour, time.Hour, 0},
+		{"a time that is in another century", -74 * year, time.Hour, time.Hour, 0},
+		{"a year's rest", 0, year, year, 0},
+		{"a start years ahead", 0, 30 * year, clock.MarkEvery, 30 * year},
+	} {
+		wall := newStepped()
+		start := wall.now.UTC().Round(0)
+		m := clock.Mark{Time: start.Add(-c.stopped - c.ahead), Wall: start.Add(-c.stopped)}
+		if c.ahead != 0 {
+			m.Sets = []clock.Set{{From: m.Time.Add(-time.Hour), Ahead: c.ahead}}
+		}
+		p := clock.NewProcess(wall)
+		if got := p.Resume(m); got != c.notCounted {
+			t.Errorf("%s: %v does not count, want %v", c.name, got, c.notCounted)
+		}
+		want(t, c.name, p.Now(), m.Time.Add(c.passed))
+		want(t, c.name+", shown", p.Shown(p.Now()), start)
+		want(t, c.name+", then", p.Shown(m.Time.Add(-time.Minute)), m.Wall.Add(-time.Minute))
+		wall.now = wall.now.Add(10 * time.Second)
+		want(t, c.name+", later", p.Now(), m.Time.Add(c.passed+10*time.Second))
 	}
 }
 
-// TestNotBefore: a process that starts with a wall clock behind the mark goes on
-// from the mark, at the pace of the wall clock.
-func TestNotBefore(t *testing.T) {
-	wall := &setClock{now: noon}
+// TestManySets: of a wall clock that is set all the time the large changes are kept.
+func TestManySets(t *testing.T) {
+	wall := newStepped()
 	p := clock.NewProcess(wall)
-	if got := p.NotBefore(noon.Add(-time.Hour)); got != 0 {
-		t.Errorf("behind a mark of the past by %v", got)
+	first := p.Now()
+	wall.now = wall.now.Add(time.Hour)
+	wall.step = 8 * time.Hour
+	second := p.Now()
+	for range 500 {
+		wall.now = wall.now.Add(time.Hour)
+		wall.step += 2 * time.Second
+		p.Now()
 	}
-	want(t, "mark in the past", p.Now(), noon)
-	if got := p.NotBefore(noon.Add(24 * time.Hour)); got != 24*time.Hour {
-		t.Errorf("behind by %v, want a day", got)
+	want(t, "before", p.Shown(first), first)
+	want(t, "after the first", p.Shown(second), second.Add(8*time.Hour))
+	want(t, "now", p.Shown(p.Now()), p.Now().Add(wall.step))
+	if n := len(p.Sets()); n > 64 {
+		t.Errorf("%d sets are kept", n)
 	}
-	want(t, "mark", p.Now(), noon.Add(24*time.Hour))
-	wall.now = noon.Add(10 * time.Second)
-	want(t, "10 s later", p.Now(), noon.Add(24*time.Hour+10*time.Second))
-	wall.now = noon.Add(25 * time.Hour)
-	want(t, "pace", p.Now(), noon.Add(49*time.Hour))
-	wall.now = noon.Add(-time.Hour)
-	want(t, "wall clock set back", p.Now(), noon.Add(49*time.Hour))
 }
 
 // TestTimers: what a timer is set for is due when it fires, also while the wall
-// clock is behind.
+// clock is set.
 func TestTimers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := clock.NewProcess(clock.Wall{})
-		p.NotBefore(time.Now().Add(time.Hour))
+		p.Resume(clock.Mark{Time: time.Now().Add(time.Hour), Wall: time.Now()})
 		due := p.Now().Add(time.Minute)
 		timer := p.NewTimer(due.Sub(p.Now()))
 		want(t, "timer", <-timer.C(), time.Now())
@@ -107,40 +180,4 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-// A steppedClock is a wall clock that somebody sets while it measures the time.
-type steppedClock struct {
-	clock.Wall
-	now  time.Time // with a monotonic reading
-	step time.Duration
-}
-
-// Now moves the wall reading of a time and leaves its monotonic one, which nothing
-// but a change of the machine's time does otherwise.
-func (c *steppedClock) Now() time.Time {
-	t := c.now
-	const secondBit = 30 // of a time.Time with a monotonic reading
-	*(*uint64)(unsafe.Pointer(&t)) += uint64(c.step/time.Second) << secondBit
-	return t
-}
-
-// TestStep: a wall clock that was wrong for a minute does not stop the time for as
-// long as it was ahead.
-func TestStep(t *testing.T) {
-	wall := &steppedClock{now: time.Now()}
-	p := clock.NewProcess(wall)
-	start := wall.now.Round(0)
-	wall.step = 24 * time.Hour
-	want(t, "ahead", p.Now(), start.Add(24*time.Hour))
-	wall.now = wall.now.Add(time.Minute)
-	wall.step = 0
-	want(t, "set back", p.Now(), start.Add(24*time.Hour+time.Minute))
-	wall.now = wall.now.Add(10 * time.Second)
-	want(t, "10 s later", p.Now(), start.Add(24*time.Hour+70*time.Second))
-	if got := p.Behind(); got != 24*time.Hour {
-		t.Errorf("behind by %v, want a day", got)
-	}
-	wall.step = 48 * time.Hour
-	want(t, "ahead again", p.Now(), start.Add(48*time.Hour+70*time.Second))
 }

@@ -154,7 +154,7 @@ func (m *managementRequest) peekMessage() error {
 	}
 	list, size := encoding.List{}, 0
 	for _, msg := range msgs {
-		b, err := encodeMessage(msg, v)
+		b, err := encodeMessage(m.c.h.broker.Shown(msg), v)
 		if err != nil {
 			return err
 		}
@@ -214,7 +214,7 @@ func (m *managementRequest) received(msgs []*broker.Message, v view, err error) 
 	list := encoding.List{}
 	for _, msg := range msgs {
 		var b []byte
-		if b, err = encodeMessage(msg, v); err != nil {
+		if b, err = encodeMessage(m.c.h.broker.Shown(msg), v); err != nil {
 			break
 		}
 		list = append(list, &encoding.Map{Pairs: []encoding.Pair{

@@ -109,7 +109,7 @@ func (r *receiver) outgoing(d broker.Delivery) (*amqp.Outgoing, error) {
 		v = viewReceiveAndDelete
 		tag = binary.BigEndian.AppendUint64(make([]byte, 8, 16), uint64(d.SequenceNumber))
 	}
-	payload, err := encodeDelivery(d.Message, v)
+	payload, err := encodeDelivery(r.c.h.broker.Shown(d.Message), v)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"switchyard/clock"
 	"switchyard/commit"
 )
 
@@ -448,7 +449,7 @@ func (l *log) commit(units []*commit.Unit) error {
 		}
 	}
 	if !b.Empty() {
-		if err := l.mark.stamp(l.s, b, markEvery); err != nil {
+		if err := l.mark.stamp(l.s, b, clock.MarkEvery); err != nil {
 			return err
 		}
 		if err := l.batches.end(b); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"switchyard/arm"
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/value"
 )
@@ -200,7 +201,7 @@ func (a *authorization) putAssignment(ctx context.Context, r *arm.Request) (*arm
 	}
 	a.p.changing.Lock()
 	defer a.p.changing.Unlock()
-	now := a.p.clock.Now().UTC()
+	now := clock.ShownNow(a.p.clock)
 	e.CreatedAt, e.UpdatedAt, e.CreatedBy, e.UpdatedBy = now, now, r.Caller.ObjectID, r.Caller.ObjectID
 	old, exists := a.p.roles.find(r.ID.Key())
 	if exists {

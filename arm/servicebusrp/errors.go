@@ -9,6 +9,7 @@ import (
 	"switchyard/arm"
 	"switchyard/auth"
 	"switchyard/broker"
+	"switchyard/clock"
 )
 
 // failure maps an error of another package to what a client is told: the one place
@@ -66,7 +67,7 @@ func (p *Provider) failf(r *arm.Request, status int, code string, subCode int, f
 	a ...any) *arm.Error {
 	return arm.Errorf(status, code, "%s. SubCode=%d. TrackingId:%s, SystemTracker:%s, Timestamp:%s",
 		strings.TrimSuffix(fmt.Sprintf(format, a...), "."), subCode, r.RequestID, tracker(r),
-		arm.FormatTime(p.o.Clock.Now()))
+		arm.FormatTime(clock.ShownNow(p.o.Clock)))
 }
 
 // tracker names what a request is about, as Service Bus does.

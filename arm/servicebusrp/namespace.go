@@ -13,6 +13,7 @@ import (
 	"switchyard/auth"
 	"switchyard/broker"
 	"switchyard/broker/description"
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/value"
 )
@@ -140,6 +141,9 @@ func (p *Provider) state(e envelope) (provisioning, status string) {
 	return "Succeeded", "Active"
 }
 
+// shown is a time of the provider's clock as clients see it.
+func (p *Provider) shown(t time.Time) string { return arm.FormatTime(clock.Shown(p.o.Clock, t)) }
+
 // object is a namespace as clients see it [ARM 6.1].
 func (p *Provider) object(e envelope) *value.Object {
 	provisioning, status := p.state(e)
@@ -152,8 +156,8 @@ func (p *Provider) object(e envelope) *value.Object {
 		"premiumMessagingPartitions", e.Partitions, "minimumTlsVersion", e.MinimumTLSVersion,
 		"publicNetworkAccess", "Enabled",
 		"disableLocalAuth", false, "zoneRedundant", e.ZoneRedundant, "provisioningState", provisioning,
-		"metricId", e.Subscription+":"+strings.ToLower(e.Name), "createdAt", arm.FormatTime(e.CreatedAt),
-		"updatedAt", arm.FormatTime(e.UpdatedAt),
+		"metricId", e.Subscription+":"+strings.ToLower(e.Name), "createdAt", p.shown(e.CreatedAt),
+		"updatedAt", p.shown(e.UpdatedAt),
 		"serviceBusEndpoint", p.o.Endpoint(e.Name), "status", status))
 	return o
 }
@@ -186,8 +190,8 @@ func (p *Provider) GroupResources(subscription, group string) []*value.Object {
 		if e.PrincipalID != "" {
 			o.Set("identity", e.identity(p.k.TenantID()))
 		}
-		o.Set("createdTime", arm.FormatTime(e.CreatedAt))
-		o.Set("changedTime", arm.FormatTime(e.UpdatedAt))
+		o.Set("createdTime", p.shown(e.CreatedAt))
+		o.Set("changedTime", p.shown(e.UpdatedAt))
 		o.Set("provisioningState", provisioning)
 		items = append(items, o)
 	}

@@ -41,7 +41,7 @@ const ruleNameProperty = "RuleName"
 const MaxHeaders = 64 << 10
 
 // FanOut applies the rules to messages. Now is the time of the evaluation, Token
-// where new ids come from.
+// where new ids come from; its Now is what rules are told of when the messages came.
 func (r *RuleSet) FanOut(env Env, msgs []*Message) FanOut {
 	f := FanOut{rules: r}
 	evaluated := make([]evaluation, len(msgs))

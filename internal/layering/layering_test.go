@@ -65,10 +65,10 @@ var arrows = map[string][]string{
 	"store":            {"clock", "commit", "broker", "pipeline/engine"},
 	"system":           {"..."},
 
-	"arm":               {"commit", "value", "value/read"},
+	"arm":               {"clock", "commit", "value", "value/read"},
 	"arm/armtest":       {"arm", "commit", "internal/golden"},
-	"arm/resourcesrp":   {"arm", "commit", "value"},
-	"arm/servicebusrp":  {"arm", "auth", "broker", "broker/description", "broker/filter", "commit", "value"},
+	"arm/resourcesrp":   {"arm", "clock", "commit", "value"},
+	"arm/servicebusrp":  {"arm", "auth", "broker", "broker/description", "broker/filter", "clock", "commit", "value"},
 	"arm/datafactoryrp": {"pipeline/engine", "pipeline/run", "arm", "commit", "value", "pipeline", "pipeline/factory"},
 	"pipeline/factory":  {"clock", "commit", "value", "pipeline", "pipeline/engine"},
 	"auth/authtest":     {},

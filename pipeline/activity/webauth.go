@@ -163,9 +163,11 @@ type tokenCache struct {
 	m     map[string]cachedToken // guarded by mu
 }
 
+// A cachedToken ends when its time has passed, or by the wall clock if that comes first:
+// its authority goes by one of its own.
 type cachedToken struct {
-	token string
-	until time.Time
+	token        string
+	until, shown time.Time
 }
 
 const maxCachedTokens = 256
@@ -173,7 +175,7 @@ const maxCachedTokens = 256
 func (c *tokenCache) get(key string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t, ok := c.m[key]; ok && c.clock.Now().Before(t.until) {
+	if t, ok := c.m[key]; ok && c.clock.Now().Before(t.until) && clock.ShownNow(c.clock).Before(t.shown) {
 		return t.token
 	}
 	return ""
@@ -185,5 +187,6 @@ func (c *tokenCache) put(key, token string, lifetime time.Duration) {
 	if c.m == nil || len(c.m) >= maxCachedTokens {
 		c.m = map[string]cachedToken{}
 	}
-	c.m[key] = cachedToken{token, c.clock.Now().Add(lifetime - min(lifetime/5, 5*time.Minute))}
+	lifetime -= min(lifetime/5, 5*time.Minute)
+	c.m[key] = cachedToken{token, c.clock.Now().Add(lifetime), clock.ShownNow(c.clock).Add(lifetime)}
 }

@@ -16,7 +16,8 @@ type ActivityRun struct {
 	run.ActivityRecord
 	PipelineRunID, Pipeline string
 
-	of *runner // folded for the query
+	of       *runner // folded for the query
+	measured *span   // nil: Start and End are
 }
 
 // JSON is the record as the REST API shows it, but for its resource path, which
@@ -27,7 +28,7 @@ func (a *ActivityRun) JSON() *value.Object {
 	o.Set("activityName", a.Name)
 	o.Set("activityRunStart", value.Timestamp(a.Start))
 	o.Set("activityType", a.Type)
-	o.Set("durationInMs", durationOrNull(a.Start, a.End))
+	o.Set("durationInMs", durationOrNull(a.measured.measuredOr(a.Start, a.End)))
 	o.Set("retryAttempt", nil)
 	if a.Attempt > 1 {
 		o.Set("retryAttempt", int64(a.Attempt-1))
@@ -100,6 +101,7 @@ func (e *Engine) ActivityRuns(runID string) ([]*ActivityRun, error) {
 	out := make([]*ActivityRun, 0, len(records))
 	for i := range records {
 		a := &ActivityRun{ActivityRecord: records[i], PipelineRunID: runID, Pipeline: r.pipeline, of: r}
+		a.show(e)
 		a.mask()
 		out = append(out, a)
 	}

@@ -49,7 +49,7 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 		Secure:           secure,
 		Binding:          o.Binding,
 	}
-	c.Trigger = run.TriggerInfo{ID: o.ID, Name: manual, Type: manual, Time: c.At}
+	c.Trigger = run.TriggerInfo{ID: o.ID, Name: manual, Type: manual, Time: e.wall(c.At)}
 	if o.Trigger != nil {
 		c.Trigger = *o.Trigger
 		c.Trigger.Time = c.Trigger.Time.UTC()
@@ -61,7 +61,7 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 		// A run that is started by hand shows 32 hex digits [ADF-REST 5].
 		c.InvokedBy.ID = hex.EncodeToString(randomBytes(16))
 	}
-	if c.RunDimensions, err = run.Dimensions(p, c); err != nil {
+	if c.RunDimensions, err = run.Dimensions(p, c, e.wall(c.At)); err != nil {
 		return nil, err
 	}
 	r, err := e.makeRunner(c, revision)

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"switchyard/clock"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
@@ -161,7 +162,7 @@ func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call
 	}()
 	c.RunID, c.PipelineName, c.Factory = r.id, r.pipeline, r.factory
 	c.ActivityName, c.ActivityType, c.Path, c.Attempt = e.Activity, e.Type, e.Path, e.Attempt
-	c.ActivityRunID, c.Binding, c.Now = call.ActivityRunID, r.created.Binding, r.e.o.Clock.Now()
+	c.ActivityRunID, c.Binding, c.Now = call.ActivityRunID, r.created.Binding, clock.ShownNow(r.e.o.Clock)
 	if err := r.e.connect(c, call); err != nil {
 		return activity.Result{Err: err}
 	}

@@ -3,13 +3,16 @@ package engine
 import (
 	"errors"
 	"time"
+
+	"switchyard/clock"
 )
 
 // A Query asks for runs of one factory, in the order of their starts.
 type Query struct {
 	Factory     string // compared ignoring case
 	NewestFirst bool
-	// After and Before bound when a run changed last, inclusively; zero: no bound.
+	// After and Before bound when a run changed last by the wall clock, inclusively;
+	// zero: no bound.
 	After, Before time.Time
 	// Where tells the runs that are wanted; nil: all.
 	Where func(*PipelineRun) bool
@@ -20,13 +23,16 @@ type Query struct {
 }
 
 // Place is where the run stands in queries of its factory.
-func (p *PipelineRun) Place() *Place { return &Place{p.Start, p.RunID} }
+func (p *PipelineRun) Place() *Place {
+	start, _ := p.measured.measuredOr(p.Start, p.End)
+	return &Place{start, p.RunID}
+}
 
 // Query returns the runs that a query asks for, and whether there are more. Runs
 // that changed outside its bounds cost a look at their records; the others are
 // decoded one by one until there are enough.
 func (e *Engine) Query(q Query) (runs []*PipelineRun, more bool, err error) {
-	l := Listing{Factory: q.Factory, NewestFirst: q.NewestFirst, Until: q.Before, Behind: q.Behind}
+	l := Listing{Factory: q.Factory, NewestFirst: q.NewestFirst, Until: clock.LastShown(e.o.Clock, q.Before), Behind: q.Behind}
 	err = e.o.History.Runs(l, func(rec RunRecord) (bool, error) {
 		p, err := e.selected(&q, rec)
 		if p == nil || err != nil {
@@ -45,7 +51,7 @@ func (e *Engine) Query(q Query) (runs []*PipelineRun, more bool, err error) {
 func (e *Engine) selected(q *Query, rec RunRecord) (*PipelineRun, error) {
 	var p *PipelineRun
 	if r := e.find(rec.ID); r != nil {
-		p = r.view.Load()
+		p = e.shown(r.view.Load())
 	} else {
 		if rec.Active { // it may have ended since the record was read
 			var err error
@@ -55,10 +61,10 @@ func (e *Engine) selected(q *Query, rec RunRecord) (*PipelineRun, error) {
 				return nil, err
 			}
 		}
-		if !rec.Updated.IsZero() && !q.within(rec.Updated) {
+		if !rec.Updated.IsZero() && !q.within(e.wall(rec.Updated)) {
 			return nil, nil
 		}
-		p = e.fromRecord(rec)
+		p = e.shown(e.fromRecord(rec))
 	}
 	if !q.within(p.LastUpdated) || q.Where != nil && !q.Where(p) {
 		return nil, nil

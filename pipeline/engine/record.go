@@ -20,6 +20,8 @@ type PipelineRun struct {
 	Start, End, LastUpdated  time.Time // End is zero while the run goes on
 	Status                   run.Status
 	Message                  string
+
+	measured *span // nil: Start and End are
 }
 
 // JSON is the record as the REST API shows it, but for its resource path, which
@@ -42,7 +44,7 @@ func (p *PipelineRun) JSON() *value.Object {
 	o.Set("invokedBy", by)
 	o.Set("runStart", value.Timestamp(p.Start))
 	o.Set("runEnd", timeOrNull(p.End))
-	o.Set("durationInMs", durationOrNull(p.Start, p.End))
+	o.Set("durationInMs", durationOrNull(p.measured.measuredOr(p.Start, p.End)))
 	o.Set("status", p.Status.String())
 	o.Set("message", p.Message)
 	o.Set("lastUpdated", value.Timestamp(p.LastUpdated))
@@ -245,11 +247,11 @@ func (e *Engine) parametersOf(id string) (*value.Object, error) {
 // PipelineRun returns the record of a run.
 func (e *Engine) PipelineRun(runID string) (*PipelineRun, error) {
 	if r := e.find(runID); r != nil {
-		return r.view.Load(), nil
+		return e.shown(r.view.Load()), nil
 	}
 	rec, err := e.o.History.Run(runID)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", runID, notFound(err))
 	}
-	return e.fromRecord(rec), nil
+	return e.shown(e.fromRecord(rec)), nil
 }

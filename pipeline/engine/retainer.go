@@ -135,7 +135,7 @@ func (x *retainer) sweep(ctx context.Context, now time.Time) {
 // factory deletes what has to go of one factory, in small units with pauses.
 func (x *retainer) factory(ctx context.Context, held Tally, now time.Time) error {
 	keep := x.e.o.Retention
-	c := keep.cut(held, now, x.e.o.Clock.Now())
+	c := keep.cut(held, now, x.e.o.Clock)
 	key := strings.ToLower(held.Factory)
 	l := Listing{Factory: held.Factory, Behind: x.places[key]}
 	for more, kept := true, false; more && ctx.Err() == nil; {

@@ -9,7 +9,7 @@ import (
 // Retention says when runs that have ended leave the history. The oldest go first,
 // by their start. A run that is active never goes, nor one that has just ended.
 //
-// Age is told by the wall clock, but not beyond a time that goes on at most catchUp
+// Age is told by the wall clock, of now and as it was shown then, but not beyond a time that goes on at most catchUp
 // times as fast as time passes while the engine runs: a clock that is wrong by years
 // for a minute makes the history an hour older, and only for that minute. After a
 // machine was off for weeks the limit is late by some hours.
@@ -21,7 +21,7 @@ type Retention struct {
 	// [RunRecord.Bytes] counts; 0: no bound. When there are more, the oldest are
 	// deleted until a sixteenth of it is free.
 	Size int64
-	// Wall is the machine's clock. Default: Options.Clock, which must not be behind it.
+	// Wall is the machine's clock. Default: Options.Clock.
 	Wall clock.Clock
 }
 
@@ -35,13 +35,17 @@ func (k Retention) enabled() bool { return k.Age > 0 || k.Size > 0 }
 type cut struct {
 	// excess is how many bytes have to go for the sake of the size.
 	excess int64
-	// now is retention's time, and used the clock that [RunRecord.Updated] is of.
-	now, used time.Time
+	old    time.Time // by the wall clock: what changed last before is too old
+	late   time.Time // by the engine's clock: what started after is not too old
+	ended  time.Time // by the engine's clock: what changed after has just ended
+	wall   func(time.Time) time.Time
 }
 
-// cut begins a sweep of a factory.
-func (k Retention) cut(held Tally, now, used time.Time) cut {
-	c := cut{now: now, used: used}
+// cut begins a sweep of a factory. now is retention's time; the records' times are of c.
+func (k Retention) cut(held Tally, now time.Time, used clock.Clock) cut {
+	c := cut{old: now.Add(-k.Age), ended: used.Now().Add(-justEnded),
+		wall: func(t time.Time) time.Time { return clock.Shown(used, t) }}
+	c.late = clock.LastShown(used, c.old)
 	if k.Size > 0 && held.Bytes > k.Size {
 		c.excess = held.Bytes - (k.Size - k.Size/16)
 	}
@@ -55,10 +59,10 @@ func (k Retention) due(c *cut, runs []RunRecord) (ids []string, more bool) {
 		if k.early(c, r) {
 			return ids, false
 		}
-		if r.Active || r.Updated.After(c.used.Add(-justEnded)) {
+		if r.Active || r.Updated.After(c.ended) {
 			continue
 		}
-		if c.excess > 0 || k.Age > 0 && !r.Updated.After(c.now.Add(-k.Age)) {
+		if c.excess > 0 || k.Age > 0 && !c.wall(r.Updated).After(c.old) {
 			ids = append(ids, r.ID)
 			c.excess -= r.Bytes
 		}
@@ -68,5 +72,5 @@ func (k Retention) due(c *cut, runs []RunRecord) (ids []string, more bool) {
 
 // early reports that neither a run nor any that started later has to go.
 func (k Retention) early(c *cut, r RunRecord) bool {
-	return c.excess <= 0 && (k.Age == 0 || r.Start.After(c.now.Add(-k.Age)))
+	return c.excess <= 0 && (k.Age == 0 || r.Start.After(c.late))
 }

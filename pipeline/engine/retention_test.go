@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"switchyard/clock"
 )
 
 // TestRetentionDue: which of the oldest runs of a factory have to go.
@@ -57,10 +59,18 @@ func TestRetentionDue(t *testing.T) {
 		if c.runs != "" {
 			all = runs(c.runs)
 		}
-		cut := c.keep.cut(Tally{Bytes: c.held}, now, now.Add(c.ahead))
+		cut := c.keep.cut(Tally{Bytes: c.held}, now, fixedClock{now: now.Add(c.ahead)})
 		ids, more := c.keep.due(&cut, all)
 		if got := strings.Join(ids, " "); got != c.want || more != c.more {
 			t.Errorf("%s: got %q and more %v, want %q and %v", c.name, got, more, c.want, c.more)
 		}
 	}
 }
+
+// A fixedClock stands still.
+type fixedClock struct {
+	clock.Wall
+	now time.Time
+}
+
+func (c fixedClock) Now() time.Time { return c.now }

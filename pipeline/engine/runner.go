@@ -116,6 +116,7 @@ func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, er
 		executing: map[attempt]func(){},
 	}
 	s.SetKeeper(&keeper{r: r})
+	s.SetWall(e.wall)
 	r.base = baseRecord(s)
 	return r, nil
 }

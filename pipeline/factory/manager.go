@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/pipeline"
 )
@@ -260,7 +261,7 @@ func (m *Manager) newID() (string, error) {
 	return id.String(), err
 }
 
-func (m *Manager) now() time.Time { return m.o.Clock.Now().UTC() }
+func (m *Manager) now() time.Time { return clock.ShownNow(m.o.Clock) }
 
 // Get returns a factory. The error wraps [ErrFactoryNotFound].
 func (m *Manager) Get(id ID) (*Resource, error) {

@@ -35,12 +35,12 @@ func pipelineObject(c *Created) *value.Object {
 
 // Dimensions evaluates the run dimensions of a pipeline as texts; they see
 // pipeline() only. It returns nil if there are none. The error names the dimension
-// and wraps an [*expr.Error].
-func Dimensions(p *pipeline.Pipeline, c *Created) (*value.Object, error) {
+// and wraps an [*expr.Error]. now is what the wall clock shows.
+func Dimensions(p *pipeline.Pipeline, c *Created, now time.Time) (*value.Object, error) {
 	if p.RunDimensions.Len() == 0 {
 		return nil, nil
 	}
-	x := expr.Context{Now: c.At, Pipeline: pipelineObject(c), Budget: expr.NewBudget("the run dimensions", nil)}
+	x := expr.Context{Now: now, Pipeline: pipelineObject(c), Budget: expr.NewBudget("the run dimensions", nil)}
 	out := &value.Object{}
 	for _, m := range p.RunDimensions.Members() {
 		v, err := x.Evaluate(m.Value)
@@ -65,7 +65,7 @@ func (s *State) context(n *node, now time.Time) *expr.Context {
 	s.budget = expr.NewBudget("the activity '"+n.step.def.Name+"'", s.interrupt)
 	return &expr.Context{
 		Budget:    s.budget,
-		Now:       now,
+		Now:       s.wall(now),
 		Seed:      seed(s.created.ID, n.path, n.attempt),
 		Pipeline:  s.pipeline,
 		Variables: s.Variable,
@@ -118,8 +118,8 @@ func (s *State) activityObject(r *ActivityRecord) *value.Object {
 		member("PipelineRunId", s.created.ID),
 		member("JobId", s.created.ID),
 		member("ActivityRunId", activityRunID(s.created.ID, r.Path, r.Attempt)),
-		member("ExecutionStartTime", value.Timestamp(r.Start)),
-		member("ExecutionEndTime", value.Timestamp(r.End)),
+		member("ExecutionStartTime", value.Timestamp(s.wall(r.Start))),
+		member("ExecutionEndTime", value.Timestamp(s.wall(r.End))),
 		member("Status", r.Status.String()),
 	)
 	if r.Status == Inactive {

@@ -50,7 +50,8 @@ type State struct {
 	ended       int               // records of attempts that are over
 	firstFailed *ActivityRecord   // of those that have ended, see FirstFailure
 
-	keeper Keeper                  // may be nil
+	keeper Keeper // may be nil
+	wall   func(time.Time) time.Time
 	held   int64                   // bytes of variables and items
 	unread *pipeline.ActivityError // why the decision at hand can't be taken
 
@@ -94,6 +95,7 @@ func New(c *Created, r *Revision) (*State, error) {
 		byName:      make(map[string]int, len(def.Variables)),
 		returnValue: &value.Object{},
 		pipeline:    pipelineObject(c),
+		wall:        func(t time.Time) time.Time { return t },
 	}
 	for i, v := range def.Variables {
 		s.variables = append(s.variables, variable{def: v, value: v.Default}) // held by the revision
@@ -102,6 +104,10 @@ func New(c *Created, r *Revision) (*State, error) {
 	s.root = s.open(r.graph, nil, 0)
 	return s, nil
 }
+
+// SetWall has expressions see times as f returns them: what the wall clock shows at a
+// time of the run's clock. It must always return the same for a time that has passed.
+func (s *State) SetWall(f func(time.Time) time.Time) { s.wall = f }
 
 // push puts a node before Decide.
 func (s *State) push(n *node, p phase) {

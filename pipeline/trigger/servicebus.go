@@ -265,7 +265,7 @@ func (t *ServiceBus) failed(what string, err error) {
 // create evaluates the parameters, outside every lock, and makes one unit of the
 // messages' locks and the run.
 func (t *ServiceBus) create(ctx context.Context, id string, b Batch) error {
-	now := t.o.Clock.Now().UTC()
+	now := clock.ShownNow(t.o.Clock)
 	messages := b.Messages()
 	params, err := t.parameters(id, now, messages)
 	if err != nil {
