@@ -43,12 +43,44 @@ type Setting struct {
 	Kind    Kind
 	Default string
 	Usage   string
+	// Value is what a help text calls the value and what completion goes by: one of
+	// the words of [Setting.ValueName]'s comment. Without it the kind tells.
+	Value string
+	// Choices are all the values that there are, in lower case, if they can be
+	// counted; they are understood in any case.
+	Choices []string
 	// None is set for a [Size] that may be 0, which stands for none.
 	None bool
-	// Flag is set for settings that make sense on one command line only and are
+	// FlagOnly is set for settings that make sense on one command line only and are
 	// neither read from the environment nor from the file.
 	FlagOnly bool
 }
+
+// Flag is how the setting is spelled on a command line, without dashes: its name up
+// to an "@". Two rows "wait@env" and "wait@receive" are one flag with two meanings,
+// each of other commands; such rows are [Setting.FlagOnly].
+func (s Setting) Flag() string {
+	flag, _, _ := strings.Cut(s.Name, "@")
+	return flag
+}
+
+// ValueName is what a help text calls the value: the choices, or a word in capitals
+// that tells the kind, such as DIR, FILE, HOST:PORT, DURATION, SIZE, NUMBER, JSON,
+// TIME, NAME, ID or TEXT. It is "" for a [Bool], which needs none.
+func (s Setting) ValueName() string {
+	switch {
+	case s.Kind == Bool:
+		return ""
+	case len(s.Choices) > 0:
+		return strings.Join(s.Choices, "|")
+	case s.Value != "":
+		return s.Value
+	default:
+		return kindNames[s.Kind]
+	}
+}
+
+var kindNames = map[Kind]string{String: "TEXT", Duration: "DURATION", Int: "NUMBER", Size: "SIZE"}
 
 // Env returns the environment variable of the setting, "" if it has none.
 func (s Setting) Env() string {
@@ -58,10 +90,20 @@ func (s Setting) Env() string {
 	return EnvPrefix + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
 }
 
-// Values are the settings of one command, resolved.
+// Values are the settings of one command, resolved. Their keys are [Setting.Flag].
 type Values struct {
 	values map[string]string
 	origin map[string]string
+}
+
+// origins are where a value may come from, the weakest first.
+var origins = []string{"default", "file", "environment", "flag"}
+
+// Beats reports whether a setting was given more explicitly than another one that it
+// excludes: a flag --data beats a connection string that is left over in the
+// environment. A setting that the command does not take is not given at all.
+func (v *Values) Beats(name, other string) bool {
+	return slices.Index(origins, v.origin[name]) > max(slices.Index(origins, v.origin[other]), 0)
 }
 
 // String returns the value of a setting. A name that the command did not
@@ -100,11 +142,16 @@ func (v *Values) IsSet(name string) bool { return v.origin[name] != "default" }
 var ErrHelp = flag.ErrHelp
 
 // A UsageError is a command line, variable or file that can't be understood.
-type UsageError struct{ Msg string }
+type UsageError struct {
+	Msg string
+	// CommandLine says that the flags or operands themselves are wrong, so that the
+	// command's help text tells what would be right.
+	CommandLine bool
+}
 
 func (e *UsageError) Error() string { return e.Msg }
 
-func usagef(format string, a ...any) error { return &UsageError{fmt.Sprintf(format, a...)} }
+func usagef(format string, a ...any) error { return &UsageError{Msg: fmt.Sprintf(format, a...)} }
 
 // Source is where settings come from besides the command line.
 type Source struct {
@@ -117,19 +164,23 @@ var OS = Source{LookupEnv: os.LookupEnv, ReadFile: os.ReadFile}
 
 // Parse resolves the named settings of [Settings] for one command. Flags and
 // operands may be mixed; what follows "--" is operands only. It returns the
-// operands. A mistake is a [*UsageError].
+// operands. A mistake is a [*UsageError]; if it is not in the flags, the values are
+// returned with it as far as they are known, so that it can be told in the form that
+// was asked for.
 func Parse(names []string, args []string, src Source) (*Values, []string, error) {
 	v := &Values{values: map[string]string{}, origin: map[string]string{}}
 	fs := flag.NewFlagSet("", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
-	names = append(slices.Clone(names), "config")
-	for _, n := range names {
+	mistake := "" // in a value
+	var rows []Setting
+	for _, n := range append(slices.Clone(names), "config") {
 		s, ok := Lookup(n)
 		if !ok {
 			panic("config: no setting " + n)
 		}
-		v.values[n], v.origin[n] = s.Default, "default"
-		fs.Var(&flagValue{s, v}, n, s.Usage)
+		rows = append(rows, s)
+		v.values[s.Flag()], v.origin[s.Flag()] = s.Default, "default"
+		fs.Var(&flagValue{s, v, &mistake}, s.Flag(), s.Usage)
 	}
 	var operands []string
 	for rest := args; ; {
@@ -137,7 +188,10 @@ func Parse(names []string, args []string, src Source) (*Values, []string, error)
 			if errors.Is(err, flag.ErrHelp) {
 				return nil, nil, ErrHelp
 			}
-			return nil, nil, usagef("%s", strings.TrimPrefix(err.Error(), "flag "))
+			if mistake == "" {
+				mistake = flagMistake(err.Error(), rows)
+			}
+			return v, nil, &UsageError{Msg: mistake, CommandLine: true}
 		}
 		left := fs.Args()
 		// flag.Parse ends at "--" as well as at the first operand; only in the
@@ -153,22 +207,45 @@ func Parse(names []string, args []string, src Source) (*Values, []string, error)
 		operands = append(operands, left[0])
 		rest = left[1:]
 	}
-	for _, n := range names {
-		s, _ := Lookup(n)
-		if v.origin[n] != "default" || s.FlagOnly {
+	for _, s := range rows {
+		if v.origin[s.Flag()] != "default" || s.FlagOnly {
 			continue
 		}
 		if val, ok := src.LookupEnv(s.Env()); ok && val != "" {
-			if err := s.check(val); err != nil {
-				return nil, nil, usagef("environment variable %s: %v", s.Env(), err)
+			if err := v.set(s, val, "environment"); err != nil {
+				return v, nil, usagef("environment variable %s: %v", s.Env(), err)
 			}
-			v.values[n], v.origin[n] = val, "environment"
 		}
 	}
 	if err := v.readFile(src); err != nil {
-		return nil, nil, err
+		return v, nil, err
 	}
 	return v, operands, nil
+}
+
+// set gives a setting its value, in the spelling of its choices.
+func (v *Values) set(s Setting, val, origin string) error {
+	if err := s.check(val); err != nil {
+		return err
+	}
+	if len(s.Choices) > 0 {
+		val = strings.ToLower(val)
+	}
+	v.values[s.Flag()], v.origin[s.Flag()] = val, origin
+	return nil
+}
+
+// flagMistake says what package flag says about a flag itself, with the flags as
+// help texts write them.
+func flagMistake(text string, rows []Setting) string {
+	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+		return "there is no flag --" + name
+	}
+	name, ok := strings.CutPrefix(text, "flag needs an argument: -")
+	if i := slices.IndexFunc(rows, func(s Setting) bool { return s.Flag() == name }); ok && i >= 0 {
+		return "--" + name + " needs a value: " + rows[i].ValueName()
+	}
+	return text
 }
 
 func (v *Values) readFile(src Source) error {
@@ -204,13 +281,17 @@ func (v *Values) readFile(src Source) error {
 			return usagef("settings file %s, line %d: %s: %v", name, node.Line, k, err)
 		}
 		if v.origin[k] == "default" {
-			v.values[k], v.origin[k] = node.Value, "file"
+			_ = v.set(s, node.Value, "file") // checked above, since it may be of another command
 		}
 	}
 	return nil
 }
 
 func (s Setting) check(val string) error {
+	if len(s.Choices) > 0 && !slices.Contains(s.Choices, strings.ToLower(val)) {
+		last := len(s.Choices) - 1
+		return fmt.Errorf("%q is not %s or %s", val, strings.Join(s.Choices[:last], ", "), s.Choices[last])
+	}
 	switch s.Kind {
 	case Bool:
 		if _, err := strconv.ParseBool(val); err != nil {
@@ -239,17 +320,18 @@ func (s Setting) check(val string) error {
 
 // flagValue is one setting as the flag package sees it.
 type flagValue struct {
-	s Setting
-	v *Values
+	s       Setting
+	v       *Values
+	mistake *string
 }
 
 func (f *flagValue) String() string   { return "" }
 func (f *flagValue) IsBoolFlag() bool { return f.s.Kind == Bool }
 
 func (f *flagValue) Set(val string) error {
-	if err := f.s.check(val); err != nil {
-		return err
+	err := f.v.set(f.s, val, "flag")
+	if err != nil {
+		*f.mistake = fmt.Sprintf("--%s: %v", f.s.Flag(), err)
 	}
-	f.v.values[f.s.Name], f.v.origin[f.s.Name] = val, "flag"
-	return nil
+	return err
 }

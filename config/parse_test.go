@@ -133,6 +133,52 @@ func TestOneCommandOnly(t *testing.T) {
 	}
 }
 
+// TestBeats: which of two settings that exclude one another was given more explicitly.
+func TestBeats(t *testing.T) {
+	src := source(map[string]string{"SWITCHYARD_DATA": "env"}, "connection-string: file\n")
+	v, _, err := Parse([]string{"data", "connection-string", "ephemeral", "key-file"}, []string{"--ephemeral"}, src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := []string{"ephemeral", "data", "connection-string", "key-file"}
+	for i, a := range order {
+		for j, b := range order {
+			if got, want := v.Beats(a, b), i < j; got != want {
+				t.Errorf("%s beats %s: %t, want %t", a, b, got, want)
+			}
+		}
+	}
+	if v.Beats("key-file", "grace") || !v.Beats("data", "grace") {
+		t.Error("a setting that the command does not take is not one that nothing was said about")
+	}
+}
+
+// TestChoices: the choices of a setting are understood in any case, and are all that
+// is understood.
+func TestChoices(t *testing.T) {
+	v, _, err := Parse([]string{"output", "log-level"}, []string{"--output", "JSON"}, source(map[string]string{"SWITCHYARD_LOG_LEVEL": "WARN"}, ""))
+	if err != nil || v.String("output") != "json" || v.String("log-level") != "warn" {
+		t.Errorf("%q, %q, %v; want them in lower case", v.String("output"), v.String("log-level"), err)
+	}
+	for _, c := range []struct {
+		args []string
+		env  map[string]string
+		file string
+		want string
+	}{
+		{[]string{"--log-level=loud"}, nil, "", `--log-level: "loud" is not debug, info, warn or error`},
+		{nil, map[string]string{"SWITCHYARD_LOG_LEVEL": "loud"}, "", `environment variable SWITCHYARD_LOG_LEVEL: "loud" is not debug`},
+		{nil, nil, "log-level: loud\n", `line 1: log-level: "loud" is not debug`},
+		{[]string{"--log-level"}, nil, "", "--log-level needs a value: debug|info|warn|error"},
+	} {
+		_, _, err := Parse([]string{"log-level"}, c.args, source(c.env, c.file))
+		u, ok := errors.AsType[*UsageError](err)
+		if !ok || !strings.Contains(err.Error(), c.want) || u.CommandLine != (c.args != nil) {
+			t.Errorf("%q %v %q: %v, want %q", c.args, c.env, c.file, err, c.want)
+		}
+	}
+}
+
 // TestFiles: what a settings file can't be.
 func TestFiles(t *testing.T) {
 	for file, want := range map[string]string{
@@ -171,7 +217,7 @@ func TestFlagHelp(t *testing.T) {
   --strict
         refuse definitions that name something this version does not run
         (default true)
-  --http-address HTTP_ADDRESS
+  --http-address HOST:PORT
         address of the HTTP endpoints; if the default port is taken and nothing
         else was asked for, a free one is used (default 127.0.0.1:5300)
 `

@@ -7,17 +7,17 @@ import (
 
 // Settings is the table of everything that can be set.
 var Settings = []Setting{
-	{Name: "data", Default: ".switchyard", Usage: "data directory; created if it does not exist; one with " +
+	{Name: "data", Value: "DIR", Default: ".switchyard", Usage: "data directory; created if it does not exist; one with " +
 		"other files in it is refused"},
 	{Name: "accept-data-loss", Kind: Bool, Default: "false",
 		Usage: "start although acknowledged writes are lost because the write-ahead log is damaged; what is " +
 			"left of it is kept in damaged/"},
 	{Name: "ephemeral", Kind: Bool, Default: "false",
 		Usage: "keep everything in memory and forget it at the end"},
-	{Name: "amqp-address", Default: "127.0.0.1:5672",
+	{Name: "amqp-address", Value: "HOST:PORT", Default: "127.0.0.1:5672",
 		Usage: "address of the Service Bus endpoint; if the default port is taken and nothing else was asked " +
 			"for, a free one is used"},
-	{Name: "http-address", Default: "127.0.0.1:5300",
+	{Name: "http-address", Value: "HOST:PORT", Default: "127.0.0.1:5300",
 		Usage: "address of the HTTP endpoints; if the default port is taken and nothing else was asked for, a " +
 			"free one is used"},
 	{Name: "grace", Kind: Duration, Default: "20s",
@@ -41,27 +41,27 @@ var Settings = []Setting{
 	{Name: "ballast", Kind: Size, None: true, Default: "64MiB",
 		Usage: "size of a file in the data directory that is given up when the disk is full, so that there is " +
 			"room to delete by; 0: none"},
-	{Name: "log-level", Default: "info", Usage: "debug, info, warn or error; the log goes to standard error"},
-	{Name: "log-format", Default: "text", Usage: "text or json"},
-	{Name: "key-file", Default: "",
+	{Name: "log-level", Choices: []string{"debug", "info", "warn", "error"}, Default: "info", Usage: "what the log tells, from that level on; it goes to standard error"},
+	{Name: "log-format", Choices: []string{"text", "json"}, Default: "text", Usage: "form of the log"},
+	{Name: "key-file", Value: "FILE", Default: "",
 		Usage: "file with the 32-byte key that seals secrets, hex or base64; without it one is made inside the " +
 			"data directory"},
-	{Name: "auth", Default: "",
+	{Name: "auth", Choices: []string{"development", "strict"}, Default: "",
 		Usage: "development: any client id with any secret logs in to the control plane and may do everything; " +
 			"strict: only the applications in auth-applications, and roles decide; " +
 			"without it as the data directory was last served, a new one in development"},
-	{Name: "auth-applications", Default: "",
+	{Name: "auth-applications", Value: "FILE", Default: "",
 		Usage: "JSON file with the applications that may log in with --auth strict"},
-	{Name: "allow-host", Default: "",
+	{Name: "allow-host", Value: "HOST[:PORT],…", Default: "",
 		Usage: "hosts that Web activities may connect to although they are refused by default, HOST or " +
 			"HOST:PORT with commas between them: " +
 			"link-local and metadata addresses, and the ports of this Switchyard"},
 	{Name: "connection-string", Default: "",
 		Usage: "Service Bus connection string; without it, that of the Switchyard running on the data directory"},
 
-	{Name: "config", Default: FileName, Usage: "settings file", FlagOnly: true},
-	{Name: "output", Default: "text", Usage: "text or json", FlagOnly: true},
-	{Name: "parameters", Default: "", Usage: "pipeline parameters: a JSON object, or @FILE", FlagOnly: true},
+	{Name: "config", Value: "FILE", Default: FileName, Usage: "settings file", FlagOnly: true},
+	{Name: "output", Choices: []string{"text", "json"}, Default: "text", Usage: "form of the answer, and of an error", FlagOnly: true},
+	{Name: "parameters", Value: "JSON|@FILE", Default: "", Usage: "pipeline parameters: a JSON object, or @FILE", FlagOnly: true},
 	{Name: "keep", Kind: Bool, Default: "false", Usage: "stay up after the demonstration", FlagOnly: true},
 	{Name: "dead-letter", Kind: Bool, Default: "false",
 		Usage: "take the queue's dead-letter sub-queue", FlagOnly: true},
@@ -70,11 +70,11 @@ var Settings = []Setting{
 		Usage: "how long to wait for the first message", FlagOnly: true},
 	{Name: "content-type", Default: "", Usage: "content type of the message", FlagOnly: true},
 	{Name: "subject", Default: "", Usage: "subject of the message", FlagOnly: true},
-	{Name: "message-id", Default: "", Usage: "id of the message", FlagOnly: true},
-	{Name: "property", Default: "", Usage: "application properties: a JSON object", FlagOnly: true},
-	{Name: "factory", Default: "",
+	{Name: "message-id", Value: "ID", Default: "", Usage: "id of the message", FlagOnly: true},
+	{Name: "property", Value: "JSON", Default: "", Usage: "application properties: a JSON object", FlagOnly: true},
+	{Name: "factory", Value: "NAME", Default: "",
 		Usage: "name of the data factory; not needed when there is only one", FlagOnly: true},
-	{Name: "run", Default: "", Usage: "one run, with its activities", FlagOnly: true},
+	{Name: "run", Value: "ID", Default: "", Usage: "one run, with its activities", FlagOnly: true},
 }
 
 // Lookup finds a setting by its name.
@@ -98,15 +98,11 @@ func FlagHelp(names []string) string {
 		if !ok {
 			continue
 		}
-		flag := "--" + s.Name
-		if s.Kind != Bool {
-			flag += " " + strings.ToUpper(strings.ReplaceAll(s.Name, "-", "_"))
-		}
+		fmt.Fprintf(&b, "  %s\n", strings.TrimSpace("--"+s.Flag()+" "+s.ValueName()))
 		usage := s.Usage
 		if s.Default != "" && s.Default != "false" {
 			usage += " (default " + s.Default + ")"
 		}
-		fmt.Fprintf(&b, "  %s\n", flag)
 		wrap(&b, usage, "        ")
 	}
 	return b.String()

@@ -7,6 +7,19 @@ var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "gra
 
 var clientSettings = []string{"data", "connection-string", "output"}
 
+// commands is the table of everything the program can be told to do: dispatch, usage
+// errors, help texts, completion and docs/commands.md follow from it.
+//
+// To add a command, write func(ctx, e, v, operands) int in a file named after it and a
+// row here, and run "go test ./cmd/switchyard -run TestDocumentation -update". A flag is
+// a row of config.Settings whose name stands in settings; one that means something else
+// to this command is a row of its own, "wait@env". Operands are words in capitals that
+// tell the kind, for which completion offers values: DIR, FILE, COMMAND, SHELL, and what
+// the running Switchyard has, QUEUE, ENTITY (queues, topics, and subscriptions as
+// topic/subscriptions/name), NAMESPACE, FACTORY, PIPELINE and TRIGGER; the Value of a
+// setting does the same. A group is a row with commands; it may do something itself.
+// What run reports with e.fail gets its exit code and, with --output json, its code from
+// failures: a mistake of the user is a *config.UsageError.
 var commands []command
 
 // The table refers to functions that print the table, so it is filled here.
@@ -115,5 +128,20 @@ Switchyard on the data directory instead of Azure.
 			help:     "  switchyard version\n  switchyard version --output json",
 			settings: []string{"output"}, run: version,
 		},
+		{
+			name: "completion", operands: "SHELL", min: 1, max: 1, summary: "print completion for bash, zsh or fish",
+			help: `The shell then completes commands, flags and their values, and the names of
+queues, topics, subscriptions, pipelines and triggers of the running Switchyard.
+
+  source <(switchyard completion bash)    # in ~/.bashrc
+  source <(switchyard completion zsh)     # in ~/.zshrc, behind compinit
+  switchyard completion fish >~/.config/fish/completions/switchyard.fish`,
+			run: completion,
+		},
+		{
+			name: "help", operands: "[COMMAND]...", max: 2, summary: "tell about a command",
+			help: "  switchyard help\n  switchyard help up", run: help,
+		},
 	}
+	link(commands, "")
 }

@@ -135,7 +135,7 @@ func demo(ctx context.Context, e *env, v *config.Values, _ []string) int {
 // is no data directory by which another command could find it.
 func hint(v *config.Values) string {
 	switch {
-	case v.Bool("ephemeral"):
+	case ephemeral(v):
 		return ""
 	case v.Origin("data") == "flag":
 		return "; try: switchyard runs --data " + v.String("data")

@@ -9,7 +9,7 @@ import (
 // TestDemo runs the main job whole, in memory, and checks what it says of itself.
 func TestDemo(t *testing.T) {
 	var out, errs bytes.Buffer
-	code := Main([]string{"demo", "--ephemeral", "--amqp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--output", "json"}, &env{nil, &out, &errs})
+	code := Main([]string{"demo", "--ephemeral", "--amqp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--output", "json"}, &env{stdin: nil, stdout: &out, stderr: &errs})
 	if code != exitOK {
 		t.Fatalf("exit code %d, want 0; stderr: %s", code, errs.String())
 	}

@@ -67,7 +67,7 @@ func TestEvalAnswersAtOnce(t *testing.T) {
 	answer, out := io.Pipe()
 	code := make(chan int)
 	go func() {
-		code <- Main([]string{"eval"}, &env{in, out, io.Discard})
+		code <- Main([]string{"eval"}, &env{stdin: in, stdout: out, stderr: io.Discard})
 		out.Close()
 	}()
 	lines := bufio.NewReader(answer)
@@ -103,7 +103,7 @@ func (r torn) Read(p []byte) (int, error) {
 // what had come is answered.
 func TestEvalInputBreaks(t *testing.T) {
 	var out, errs strings.Builder
-	code := Main([]string{"eval"}, &env{torn{strings.NewReader("{\"expr\":\"@add(1,1)\"}\n{\"ex")}, &out, &errs})
+	code := Main([]string{"eval"}, &env{stdin: torn{strings.NewReader("{\"expr\":\"@add(1,1)\"}\n{\"ex")}, stdout: &out, stderr: &errs})
 	if code != exitFailed || !strings.HasPrefix(out.String(), "{\"value\":2}\n") || !strings.Contains(errs.String(), "standard input: unexpected EOF") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, out.String(), errs.String())
 	}

@@ -14,8 +14,16 @@ import (
 func call(t *testing.T, stdin string, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = Main(args, &env{strings.NewReader(stdin), &out, &errs})
+	code = Main(args, &env{stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs})
 	return code, out.String(), errs.String()
+}
+
+// all is the table with the commands of its groups.
+func all(list []command) (flat []command) {
+	for _, c := range list {
+		flat = append(append(flat, c), all(c.commands)...)
+	}
+	return flat
 }
 
 // TestHelpFitsTheTerminal: no help text is wider than 80 columns, and each names
@@ -23,27 +31,33 @@ func call(t *testing.T, stdin string, args ...string) (code int, stdout, stderr 
 func TestHelpFitsTheTerminal(t *testing.T) {
 	_, overview, _ := call(t, "", "help")
 	texts := map[string]string{"": overview}
-	for _, c := range commands {
-		code, text, errs := call(t, "", "help", c.name)
+	for _, c := range all(commands) {
+		words := strings.Fields(c.path)
+		code, text, errs := call(t, "", append([]string{"help"}, words...)...)
 		if code != exitOK || errs != "" {
-			t.Errorf("help %s: exit code %d, stderr %q", c.name, code, errs)
+			t.Errorf("help %s: exit code %d, stderr %q", c.path, code, errs)
 		}
 		for _, flag := range []string{"--help", "-h"} {
-			if code, same, _ := call(t, "", c.name, flag); code != exitOK || same != text {
-				t.Errorf("%s %s: exit code %d, and not the text of help %s:\n%s", c.name, flag, code, c.name, same)
+			if code, same, _ := call(t, "", append(words, flag)...); code != exitOK || same != text {
+				t.Errorf("%s %s: exit code %d, and not the text of help %s:\n%s", c.path, flag, code, c.path, same)
 			}
 		}
-		texts[c.name] = text
-		for _, s := range c.settings {
-			if !strings.Contains(text, "\n  --"+s+" ") && !strings.Contains(text, "\n  --"+s+"\n") {
-				t.Errorf("help %s does not name --%s", c.name, s)
+		texts[c.path] = text
+		for _, name := range c.settings {
+			s, _ := config.Lookup(name)
+			if !strings.Contains(text, "\n  --"+s.Flag()+" ") && !strings.Contains(text, "\n  --"+s.Flag()+"\n") {
+				t.Errorf("help %s does not name --%s", c.path, s.Flag())
 			}
 		}
-		if !strings.Contains(text, "usage: switchyard "+c.name) {
-			t.Errorf("help %s has no usage line:\n%s", c.name, text)
+		if !strings.Contains(text, "usage: switchyard "+c.path) {
+			t.Errorf("help %s has no usage line:\n%s", c.path, text)
 		}
-		if !strings.Contains(overview, "\n  "+c.name+" ") || !strings.Contains(overview, c.summary) {
-			t.Errorf("the overview does not list %s", c.name)
+		list := overview
+		if group := strings.TrimSuffix(c.path, " "+c.name); group != c.path {
+			list = texts[group]
+		}
+		if !strings.Contains(list, "\n  "+c.path+" ") || !strings.Contains(list, c.summary) {
+			t.Errorf("the overview does not list %s", c.path)
 		}
 	}
 	for name, text := range texts {
@@ -65,7 +79,7 @@ func TestEverySettingIsUsed(t *testing.T) {
 		if s.Name == "config" { // every command's, added by config.Parse
 			continue
 		}
-		if !slices.ContainsFunc(commands, func(c command) bool { return slices.Contains(c.settings, s.Name) }) {
+		if !slices.ContainsFunc(all(commands), func(c command) bool { return slices.Contains(c.settings, s.Name) }) {
 			t.Errorf("no command takes --%s", s.Name)
 		}
 	}
@@ -77,12 +91,14 @@ func TestEverySettingIsUsed(t *testing.T) {
 func TestCommandLines(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
 		{"nope", `there is no command "nope"`},
-		{"Version", `there is no command "Version"`},
+		{"Version", `there is no command "Version"; did you mean version?; switchyard help lists them`},
 		{"help nope", `there is no command "nope"`},
-		{"--version", `there is no command "--version"`},
-		{"validate", "usage: switchyard validate DIR"},
-		{"validate a b", "usage: switchyard validate DIR"},
-		{"run dir", "usage: switchyard run DIR PIPELINE"},
+		{"--output json", `there is no command "--output"`},
+		{"recieve", `there is no command "recieve"; did you mean receive?`},
+		{"completion tcsh", "no completion for \"tcsh\""},
+		{"validate", "DIR is missing; usage: switchyard validate DIR; switchyard help validate tells more"},
+		{"validate a b", "\"b\" is one operand too many; usage: switchyard validate DIR"},
+		{"run dir", "PIPELINE is missing; usage: switchyard run DIR PIPELINE"},
 		{"run dir p q", "usage: switchyard run DIR PIPELINE"},
 		{"send", "usage: switchyard send QUEUE [BODY]"},
 		{"send q body more", "usage: switchyard send QUEUE [BODY]"},
@@ -94,11 +110,10 @@ func TestCommandLines(t *testing.T) {
 		{"eval x", "usage: switchyard eval"},
 		{"hash x", "usage: switchyard hash"},
 		{"runs x", "usage: switchyard runs"},
-		{"version --nope", "provided but not defined: -nope"},
-		{"version --output", "needs an argument: -output"},
-		{"version --output xml", "output: xml is not text or json"},
-		{"version --output JSON", "output: JSON is not text or json"},
-		{"validate --data d x", "provided but not defined: -data"},
+		{"version --nope", "there is no flag --nope; switchyard help version tells more"},
+		{"version --output", "--output needs a value: text|json"},
+		{"version --output xml", "--output: \"xml\" is not text or json"},
+		{"validate --data d x", "there is no flag --data"},
 		{"up --grace -1s", `"-1s" is not a duration`},
 		{"up --grace 5", `"5" is not a duration`},
 		{"up --ephemeral=maybe", `"maybe" is neither true nor false`},
@@ -106,9 +121,9 @@ func TestCommandLines(t *testing.T) {
 		{"peek q --count 1.5", `"1.5" is not a whole number above 0`},
 		{"peek q --count 99999999999999999999", "is not a whole number above 0"},
 		{"receive q --wait soon", `"soon" is not a duration`},
-		{"up --ephemeral --log-level loud", "log-level: loud is not debug, info, warn or error"},
-		{"up --ephemeral --log-format xml", "log-format: xml is not text or json"},
-		{"up --ephemeral --auth none", "auth: none is not development or strict"},
+		{"up --ephemeral --log-level loud", "--log-level: \"loud\" is not debug, info, warn or error"},
+		{"up --ephemeral --log-format xml", "--log-format: \"xml\" is not text or json"},
+		{"up --ephemeral --auth none", "--auth: \"none\" is not development or strict"},
 		{"up --ephemeral --auth strict", "--auth strict needs --auth-applications FILE"},
 		{"up --ephemeral --auth strict --auth-applications nowhere.json", "auth-applications: open nowhere.json"},
 		{"up --ephemeral --allow-host http://h/", "allow-host: \"http://h/\" is not HOST or HOST:PORT"},
@@ -116,7 +131,6 @@ func TestCommandLines(t *testing.T) {
 		{"up nowhere", "nowhere: no such file"},
 		{"up help_test.go", "help_test.go is not a folder"},
 		{"validate nowhere", "nowhere: no such file"},
-		{"validate nowhere --output json", "nowhere is not a folder"},
 		{"validate help_test.go", "help_test.go is not a folder"},
 		{"run nowhere P", "nowhere: no such file"},
 		{"run . P --parameters {", "parameters: "},
@@ -132,7 +146,11 @@ func TestCommandLines(t *testing.T) {
 			t.Errorf("%s: stderr %q, want one line with %q", c.line, errs, c.want)
 		}
 	}
-	code, out, errs := call(t, "")
+	code, out, errs := call(t, "", "validate", "nowhere", "--output", "json")
+	if want := `{"error":{"code":"UsageError","message":"nowhere is not a folder"}}` + "\n"; code != exitUsage || out != "" || errs != want {
+		t.Errorf("JSON: exit code %d, stdout %q, stderr %q; want %s", code, out, errs, want)
+	}
+	code, out, errs = call(t, "")
 	if code != exitUsage || !strings.Contains(out, "usage: switchyard COMMAND") || errs != "" {
 		t.Errorf("no arguments: exit code %d, stdout %q, stderr %q; want the overview and %d", code, out, errs, exitUsage)
 	}

@@ -11,67 +11,37 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"strings"
+	"slices"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"switchyard/config"
 )
-
-// Exit codes of every command.
-const (
-	exitOK     = 0
-	exitFailed = 1 // what was asked for was tried and did not succeed
-	exitUsage  = 2 // the command line or a definition can't be understood
-)
-
-// A command is one verb of the program.
-type command struct {
-	name, operands, summary string
-	help                    string   // what to know, with examples
-	settings                []string // rows of config.Settings
-	min, max                int      // number of operands
-	// stops says that a first signal is for run to see. The other commands have
-	// nothing to put in order, may be waiting for their input, and end at once.
-	stops bool
-	run   func(ctx context.Context, e *env, v *config.Values, operands []string) int
-}
 
 // env is what a command may touch of the process.
 type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+	json           bool // errors are told as JSON
 }
 
 func (e *env) printf(format string, a ...any) { fmt.Fprintf(e.stdout, format, a...) }
 
-// fail reports an error in one line on standard error.
-func (e *env) fail(err error) int {
-	fmt.Fprintln(e.stderr, "switchyard:", err)
-	if _, ok := errors.AsType[*config.UsageError](err); ok {
-		return exitUsage
-	}
-	return exitFailed
-}
-
 func (e *env) logger(v *config.Values) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(v.String("log-level"))); err != nil {
-		return nil, &config.UsageError{Msg: "log-level: " + v.String("log-level") +
-			" is not debug, info, warn or error"}
+		return nil, err // its choices are those of the setting
 	}
 	o := &slog.HandlerOptions{Level: level}
-	switch f := v.String("log-format"); f {
-	case "text":
-		return slog.New(slog.NewTextHandler(e.stderr, o)), nil
-	case "json":
+	if v.String("log-format") == "json" {
 		return slog.New(slog.NewJSONHandler(e.stderr, o)), nil
-	default:
-		return nil, &config.UsageError{Msg: "log-format: " + f + " is not text or json"}
 	}
+	return slog.New(slog.NewTextHandler(e.stderr, o)), nil
 }
 
 func main() {
-	os.Exit(Main(os.Args[1:], &env{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(Main(os.Args[1:], &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}))
 }
 
 // output is where answers go. It remembers that one got lost, which those who
@@ -96,6 +66,7 @@ func Main(args []string, e *env) int {
 	inner := *e
 	inner.stdout = out
 	code := dispatch(args, &inner)
+	e.json = inner.json
 	if out.err != nil {
 		e.fail(fmt.Errorf("standard output: %w", out.err))
 		code = max(code, exitFailed)
@@ -104,41 +75,36 @@ func Main(args []string, e *env) int {
 }
 
 func dispatch(args []string, e *env) int {
-	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
-		if len(args) > 1 {
-			if c := find(args[1]); c != nil {
-				printHelp(e.stdout, c)
-				return exitOK
-			}
-			return e.fail(&config.UsageError{
-				Msg: fmt.Sprintf("there is no command %q; switchyard help lists them", args[1])})
-		}
+	if len(args) == 0 {
 		printOverview(e.stdout)
-		if len(args) == 0 {
-			return exitUsage
-		}
-		return exitOK
+		return exitUsage
 	}
-	c := find(args[0])
+	switch args[0] {
+	case "--help", "-help", "-h":
+		args = append([]string{"help"}, args[1:]...)
+	case "--version", "-version", "-v":
+		args = append([]string{"version"}, args[1:]...)
+	case cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
+		return complete(args, e)
+	}
+	c, rest := find(args)
 	if c == nil {
-		return e.fail(&config.UsageError{
-			Msg: fmt.Sprintf("there is no command %q; switchyard help lists them", args[0])})
+		return e.fail(unknown(nil, args[0]))
 	}
-	v, operands, err := config.Parse(c.settings, args[1:], config.OS)
+	v, operands, err := config.Parse(c.settings, rest, config.OS)
 	if errors.Is(err, config.ErrHelp) {
 		printHelp(e.stdout, c)
 		return exitOK
 	}
+	e.json = slices.Contains(c.settings, "output") && v.String("output") == "json"
+	if err == nil {
+		err = c.check(operands)
+	}
+	if u, ok := errors.AsType[*config.UsageError](err); ok && u.CommandLine {
+		return e.fail(&config.UsageError{Msg: u.Msg + "; switchyard help " + c.path + " tells more"})
+	}
 	if err != nil {
 		return e.fail(err)
-	}
-	if len(operands) < c.min || len(operands) > c.max {
-		return e.fail(&config.UsageError{Msg: strings.TrimSpace("usage: switchyard " + c.name + " " + c.operands)})
-	}
-	if has(c.settings, "output") {
-		if o := v.String("output"); o != "text" && o != "json" {
-			return e.fail(&config.UsageError{Msg: fmt.Sprintf("output: %s is not text or json", o)})
-		}
 	}
 	if !c.stops {
 		return c.run(context.Background(), e, v, operands)
@@ -170,53 +136,4 @@ func signals(e *env) (context.Context, func()) {
 		}
 	}()
 	return ctx, func() { signal.Stop(ch); close(done); cancel() }
-}
-
-func has(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
-}
-
-func find(name string) *command {
-	for i := range commands {
-		if commands[i].name == name {
-			return &commands[i]
-		}
-	}
-	return nil
-}
-
-func printOverview(w io.Writer) {
-	fmt.Fprint(w,
-		"Switchyard runs Azure Service Bus and Data Factory pipelines on this machine.\n\nusage: switchyard "+
-			"COMMAND [flags] [operands]\n\n")
-	for _, c := range commands {
-		fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
-	}
-	fmt.Fprint(w, "\nswitchyard help COMMAND tells more. Try: switchyard demo\n")
-}
-
-func printHelp(w io.Writer, c *command) {
-	fmt.Fprintf(w, "%s.\n\nusage: switchyard %s", upperFirst(c.summary), c.name)
-	if c.operands != "" {
-		fmt.Fprint(w, " ", c.operands)
-	}
-	fmt.Fprint(w, "\n\n", c.help, "\n")
-	if len(c.settings) > 0 {
-		fmt.Fprint(w, "\nflags:\n", config.FlagHelp(append(append([]string(nil), c.settings...), "config")))
-	}
-}
-
-func upperFirst(s string) string {
-	if s == "" {
-		return s
-	}
-	if c := s[0]; 'a' <= c && c <= 'z' {
-		return string(c-32) + s[1:]
-	}
-	return s
 }

@@ -24,7 +24,7 @@ func TestOutputLost(t *testing.T) {
 	for _, args := range [][]string{{"version"}, {"version", "--output", "json"}, {"help"}, {"eval"}, {"validate", "../../examples/ticket-triage"},
 		{"run", "../../examples/ticket-triage", "TicketTriage", "--parameters", `{"messages":[]}`}} {
 		var errs bytes.Buffer
-		code := Main(args, &env{strings.NewReader(`{"expr":"@add(1,2)"}` + "\n"), full{}, &errs})
+		code := Main(args, &env{stdin: strings.NewReader(`{"expr":"@add(1,2)"}` + "\n"), stdout: full{}, stderr: &errs})
 		if code != exitFailed || !strings.Contains(errs.String(), errFull.Error()) {
 			t.Errorf("%q: exit code %d, stderr %q; want 1 and the reason", args, code, errs.String())
 		}
@@ -38,7 +38,7 @@ func TestEvalAnswersEveryLine(t *testing.T) {
 		`{"expr":"@add(3,4)"}`, // and no line end
 	}, "\n")
 	var out, errs bytes.Buffer
-	if code := Main([]string{"eval"}, &env{strings.NewReader(in), &out, &errs}); code != exitOK {
+	if code := Main([]string{"eval"}, &env{stdin: strings.NewReader(in), stdout: &out, stderr: &errs}); code != exitOK {
 		t.Fatalf("exit code %d, stderr %q", code, errs.String())
 	}
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
@@ -70,7 +70,7 @@ func TestNoGrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := options(t.Context(), &env{nil, full{}, full{}}, v)
+	o, err := options(t.Context(), &env{stdout: full{}, stderr: full{}}, v)
 	if err != nil || o.Grace == 0 || o.Grace > 1e6 {
 		t.Errorf("options: grace %v, error %v; want next to none, which is not zero", o.Grace, err)
 	}
@@ -107,7 +107,7 @@ func TestTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	code := printMessages(&env{nil, &out, &out}, v, []*azservicebus.ReceivedMessage{{
+	code := printMessages(&env{stdin: nil, stdout: &out, stderr: &out}, v, []*azservicebus.ReceivedMessage{{
 		MessageID: evil, Body: []byte(evil), DeadLetterReason: &reason, DeadLetterErrorDescription: &reason}})
 	if code != exitOK || strings.ContainsAny(out.String(), "\x1b\u009b\u202e") {
 		t.Errorf("exit code %d, output %q: want no control characters", code, out.String())

@@ -26,7 +26,7 @@ const dialPatience = 5 * time.Second
 // that runs on the data directory.
 func connect(v *config.Values) (*azservicebus.Client, error) {
 	cs := v.String("connection-string")
-	if cs == "" {
+	if cs == "" || v.Beats("data", "connection-string") {
 		ep, err := client.Read(v.String("data"))
 		if err != nil {
 			return nil, err

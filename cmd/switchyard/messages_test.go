@@ -44,7 +44,7 @@ func TestMessagesAsJSON(t *testing.T) {
 			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"contentType":"t/t","subject":"s","correlationId":"c","applicationProperties":{"n":1},"deadLetterReason":"r","deadLetterErrorDescription":"d","body":""}`},
 	} {
 		var out, errs bytes.Buffer
-		code := printMessages(&env{nil, &out, &errs}, settings(t, clientSettings, "--output", "json"), []*azservicebus.ReceivedMessage{&c.m, &c.m})
+		code := printMessages(&env{stdin: nil, stdout: &out, stderr: &errs}, settings(t, clientSettings, "--output", "json"), []*azservicebus.ReceivedMessage{&c.m, &c.m})
 		if want := c.want + "\n" + c.want + "\n"; code != exitOK || out.String() != want || errs.Len() > 0 {
 			t.Errorf("exit code %d, got\n%swant\n%s", code, out.String(), want)
 		}
@@ -60,7 +60,7 @@ func TestMessagesAsTable(t *testing.T) {
 	number, at := int64(12), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	reason, description := "MaxDeliveryCountExceeded", strings.Repeat("é", 100)
 	var out, errs bytes.Buffer
-	e := &env{nil, &out, &errs}
+	e := &env{stdin: nil, stdout: &out, stderr: &errs}
 	code := printMessages(e, settings(t, clientSettings), []*azservicebus.ReceivedMessage{
 		{MessageID: "m-1", SequenceNumber: &number, EnqueuedTime: &at, DeliveryCount: 11, Body: []byte(strings.Repeat("x", 61)), DeadLetterReason: &reason, DeadLetterErrorDescription: &description},
 		{MessageID: "m-2", SequenceNumber: &number, EnqueuedTime: &at, Body: []byte(strings.Repeat("y", 60))},

@@ -72,7 +72,7 @@ func TestPrintRun(t *testing.T) {
 	failed := parse(`{"activityName":"A","activityType":"Fail","status":"Failed","durationInMs":3,"error":{"errorCode":"42","message":"no\nway"}}`)
 	good := parse(`{"activityName":"Longer","activityType":"Wait","status":"Succeeded","durationInMs":1000,"error":{"errorCode":"","message":""}}`)
 	var out bytes.Buffer
-	printRun(&env{nil, &out, &out}, run, value.Array{failed, good, "not an object"})
+	printRun(&env{stdin: nil, stdout: &out, stderr: &out}, run, value.Array{failed, good, "not an object"})
 	want := `run       r1
 pipeline  P
 status    Failed
@@ -88,7 +88,7 @@ Longer    Wait  Succeeded  1000
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	out.Reset()
-	printRun(&env{nil, &out, &out}, parse(`{"runId":"r1","status":"Succeeded","message":""}`), nil)
+	printRun(&env{stdin: nil, stdout: &out, stderr: &out}, parse(`{"runId":"r1","status":"Succeeded","message":""}`), nil)
 	if want := "run       r1\npipeline  \nstatus    Succeeded\nstart     \nduration   ms\n"; out.String() != want {
 		t.Errorf("without activities: got\n%s\nwant\n%s", out.String(), want)
 	}

@@ -93,7 +93,7 @@ func TestPrintTriage(t *testing.T) {
 	}
 	dead := triaged{Name: "huge", Where: "dead-letter", Why: "MaxDeliveryCountExceeded: too\nlarge"}
 	var out bytes.Buffer
-	e := &env{nil, &out, &out}
+	e := &env{stdin: nil, stdout: &out, stderr: &out}
 	printTriage(e, &triageSummary{Tickets: []triaged{r, dead}, Results: 1, DeadLetters: 1, Runs: 2, Activities: 9, Seconds: 0.5, TicketsPerSec: 4, ActivitiesPerS: 18})
 	want := `
 TICKET   LANGUAGE  SENTIMENT  PRIORITY  PERSONAL DATA  KEY PHRASES

@@ -38,7 +38,7 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 	}
 	return system.Options{
 		Auth: identity.Mode(v.String("auth")), Applications: apps, AllowHosts: allow,
-		DataDir: v.String("data"), Ephemeral: v.Bool("ephemeral"), KeyFile: v.String("key-file"),
+		DataDir: v.String("data"), Ephemeral: ephemeral(v), KeyFile: v.String("key-file"),
 		AcceptDataLoss: v.Bool("accept-data-loss"),
 		AMQPAddress:    v.String("amqp-address"), AMQPFallback: !v.IsSet("amqp-address"),
 		HTTPAddress: v.String("http-address"), HTTPFallback: !v.IsSet("http-address"),
@@ -49,6 +49,10 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 		Memory: limitMemory(ctx, v, log), RunMemory: v.Size("run-memory"),
 	}, nil
 }
+
+// ephemeral reports whether a Switchyard keeps nothing. Who names a data directory
+// does not mean that, although it may be left over in the environment.
+func ephemeral(v *config.Values) bool { return v.Bool("ephemeral") && !v.Beats("data", "ephemeral") }
 
 // allowedHosts reads the hosts that activities may connect to in any case.
 func allowedHosts(v *config.Values) ([]string, error) {
@@ -63,10 +67,10 @@ func allowedHosts(v *config.Values) ([]string, error) {
 // the data directory decides whether they are needed.
 func applications(v *config.Values) ([]byte, error) {
 	switch mode, file := identity.Mode(v.String("auth")), v.String("auth-applications"); {
+	case mode == identity.Development && v.Beats("auth", "auth-applications"):
+		return nil, nil
 	case mode == identity.Development && file != "":
 		return nil, &config.UsageError{Msg: identity.ErrNeedsStrict.Error()}
-	case mode != "" && mode != identity.Development && mode != identity.Strict:
-		return nil, &config.UsageError{Msg: "auth: " + string(mode) + " is not development or strict"}
 	case mode == identity.Strict && file == "":
 		return nil, &config.UsageError{Msg: "--auth strict needs --auth-applications FILE"}
 	case file == "":

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"switchyard/client"
+	"switchyard/config"
+)
+
+// Exit codes of every command; exec has more, those of its command.
+const (
+	exitOK     = 0
+	exitFailed = 1 // what was asked for was tried and did not succeed
+	exitUsage  = 2 // the command line or a definition can't be understood
+)
+
+// failures are the kinds of errors that JSON tells apart, by their codes. The first
+// that fits counts. A script may rely on a code, not on a message.
+var failures = []struct {
+	code, meaning string
+	exit          int
+	fits          func(error) bool
+}{
+	{"UsageError", "a flag, an operand, a variable, a settings file or a definition can't be understood", exitUsage,
+		func(err error) bool { _, ok := errors.AsType[*config.UsageError](err); return ok }},
+	{"NotRunning", "no Switchyard runs on the data directory, or it does not answer", exitFailed,
+		func(err error) bool { _, ok := errors.AsType[*client.NotRunningError](err); return ok }},
+	{"Timeout", "a Switchyard is there and did not answer in time", exitFailed,
+		func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
+	{"Failed", "anything else: what was asked for was tried and did not succeed", exitFailed,
+		func(error) bool { return true }},
+}
+
+// fail reports an error in one line on standard error, as JSON if --output asks for
+// it, and returns the exit code.
+func (e *env) fail(err error) int {
+	for _, f := range failures {
+		if !f.fits(err) {
+			continue
+		}
+		if !e.json {
+			fmt.Fprintln(e.stderr, "switchyard:", err)
+			return f.exit
+		}
+		enc := json.NewEncoder(e.stderr)
+		enc.SetEscapeHTML(false)
+		_ = enc.Encode(map[string]any{"error": map[string]string{"code": f.code, "message": err.Error()}})
+		return f.exit
+	}
+	panic("the last kind of failures fits everything")
+}
