@@ -214,6 +214,10 @@ func (c *Conn) Keeps(more int) { c.owners += more }
 // begun and not finished, and what it does not take.
 func (c *Conn) Held() int { return len(c.in) + int(c.buffered+c.spare.bytes()) + c.owners + c.Unsent() }
 
+// Begun returns how many bytes of them are of messages and the like that the peer has
+// begun and not finished.
+func (c *Conn) Begun() int { return int(c.buffered) }
+
 // Shed closes the connection because all connections keep more than limit bytes, and
 // this one more than the others.
 func (c *Conn) Shed(limit int64) {

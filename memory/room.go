@@ -25,15 +25,32 @@ type waiter struct {
 // NewRoom returns a room of size bytes.
 func NewRoom(size int64) *Room { return &Room{size: size} }
 
+// TryTake is Take for who does not wait: ok is false if that many bytes are not free, or
+// others wait for some.
+func (r *Room) TryTake(bytes int64) (release func(), ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.try(min(bytes, r.size))
+}
+
+// try is TryTake. The caller holds mu.
+func (r *Room) try(bytes int64) (release func(), ok bool) {
+	if r.waiting.Len() > 0 || r.taken+bytes > r.size {
+		return nil, false
+	}
+	r.taken += bytes
+	return r.giver(bytes), true
+}
+
 // Take waits until that many bytes are free, or ctx ends, whose error it returns. The
-// function that it returns gives them back; further calls of it do nothing.
+// function that it returns gives them back; further calls of it do nothing. Who holds
+// bytes of a room and waits for more may wait for ever.
 func (r *Room) Take(ctx context.Context, bytes int64) (release func(), err error) {
 	bytes = min(bytes, r.size)
 	r.mu.Lock()
-	if r.waiting.Len() == 0 && r.taken+bytes <= r.size {
-		r.taken += bytes
+	if release, ok := r.try(bytes); ok {
 		r.mu.Unlock()
-		return r.giver(bytes), nil
+		return release, nil
 	}
 	w := &waiter{bytes, make(chan struct{})}
 	at := r.waiting.PushBack(w)

@@ -55,9 +55,23 @@ func TestRoom(t *testing.T) {
 		(*c)()
 		expect("and the last", "e 2")
 		(*e)()
+		var f *func()
 		for i := range 3 {
-			take(ctx, fmt.Sprint("f ", i), 3)
+			f = take(ctx, fmt.Sprint("f ", i), 3)
 		}
 		expect("nothing was lost", "f 0, f 1, f 2")
+		release, ok := r.TryTake(1)
+		if _, more := r.TryTake(1); !ok || more {
+			t.Errorf("of the one byte that is free there was one %v, and another %v", ok, more)
+		}
+		take(ctx, "g 1", 1)
+		release()
+		expect("who waited has it", "g 1")
+		take(ctx, "h 1", 1)
+		if _, ok := r.TryTake(0); ok {
+			t.Error("somebody passed who does not wait")
+		}
+		(*f)()
+		expect("the last", "h 1")
 	})
 }

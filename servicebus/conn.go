@@ -33,6 +33,9 @@ type conn struct {
 	unit  *commit.Unit // the last unit submitted since the last flush
 	after []func()     // to run once it is durable
 
+	storing int64    // bytes of messages since the last flush that took no room
+	rooms   []func() // gives back the room of the others
+
 	held map[*receiver]struct{} // with credit that waits for the client to read
 
 	alarm   alarm
@@ -154,7 +157,37 @@ func (c *conn) submitted(u *commit.Unit) {
 // before it.
 func (c *conn) whenDurable(f func()) { c.after = append(c.after, f) }
 
+// store waits for room for a message that goes to the store. It reports false if the
+// connection has to end instead. Who waits holds nothing: before, it makes durable what
+// came earlier.
+func (c *conn) store(bytes int) bool {
+	if c.storing += int64(bytes); c.storing <= freeStoring {
+		return true
+	}
+	n := storingFactor * c.storing
+	c.storing = 0
+	release, ok := c.nc.TryStore(n)
+	if !ok {
+		c.flush()
+		if release, ok = c.nc.Store(n); !ok {
+			return false
+		}
+	}
+	c.rooms = append(c.rooms, release)
+	return true
+}
+
+// stored gives back the room of what is durable.
+func (c *conn) stored() {
+	for _, release := range c.rooms {
+		release()
+	}
+	clear(c.rooms)
+	c.rooms, c.storing = c.rooms[:0], 0
+}
+
 func (c *conn) flush() {
+	defer c.stored() // also if the log ends this goroutine
 	if len(c.held) > 0 && c.nc.AMQP().Unsent() <= maxUnsent {
 		for r := range c.held {
 			delete(c.held, r)

@@ -101,7 +101,7 @@ func (h *Handler) Serve(ctx context.Context, nc net.Conn, o amqpnet.Options) err
 	s := &plainHandler{h: h}
 	o.AMQP.Authenticate = s.authenticate
 	o.AMQP.Unproven = amqp.Unproven{MaxSessions: 16, MaxLinks: 32, MaxBuffered: 128 << 10}
-	o.Held, o.Unproven = h.shared.proven, h.shared.unproven
+	o.Held, o.Unproven, o.Storing = h.shared.proven, h.shared.unproven, h.shared.storing
 	return amqpnet.Serve(ctx, nc, s, o)
 }
 

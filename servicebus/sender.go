@@ -29,6 +29,9 @@ func (s *sender) gone() {}
 // delivered sends a message or a batch. The client hears "accepted" once it is
 // durable.
 func (s *sender) delivered(d *amqp.Incoming) {
+	if !s.c.store(len(d.Payload)) {
+		return
+	}
 	msgs, err := s.messages(d)
 	if errors.Is(err, errEmptyBatch) {
 		s.fail(faultOf(err))

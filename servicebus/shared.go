@@ -7,6 +7,7 @@ import (
 
 	"switchyard/amqp/frames"
 	"switchyard/held"
+	"switchyard/memory"
 )
 
 // maxConnections is how many connections a namespace may have: the service's quota.
@@ -16,6 +17,12 @@ const maxConnections = 5000
 const (
 	provenPart   = 8 // and, if that is less, one largest message, unless it is a third
 	unprovenPart = 32
+	// storingPart is for messages that are whole and wait for the disk. Each takes
+	// storingFactor times its size: the pieces that came, and the whole that is made of
+	// them. But freeStoring bytes of a connection are free: as many connections as there
+	// may be have little more in the buffers that they read by.
+	storingPart, storingFactor = 8, 2
+	freeStoring                = 64 << 10
 )
 
 // largestMessage is the largest message of Premium, 100 MiB, and what comes with it.
@@ -25,6 +32,7 @@ const largestMessage = 108 << 20
 // begun, and do not take, is kept, and how many there are.
 type Shared struct {
 	proven, unproven *held.Budget
+	storing          *memory.Room
 
 	mu    sync.Mutex
 	conns map[string]int // guarded by mu: by namespace in lower case
@@ -33,7 +41,8 @@ type Shared struct {
 // NewShared returns the bounds that follow from the process's memory limit.
 func NewShared() *Shared {
 	proven := max(held.OfMemory(provenPart).Limit(), min(largestMessage, held.OfMemory(3).Limit()))
-	return &Shared{proven: held.New(proven), unproven: held.OfMemory(unprovenPart), conns: map[string]int{}}
+	return &Shared{proven: held.New(proven), unproven: held.OfMemory(unprovenPart),
+		storing: memory.NewRoom(held.OfMemory(storingPart).Limit()), conns: map[string]int{}}
 }
 
 // enter counts a connection to a namespace. The fault has the service's words.

@@ -1,11 +1,14 @@
 package servicebus_test
 
 import (
+	"bytes"
+	"context"
 	"testing"
 
 	"github.com/Azure/go-amqp"
 
 	"switchyard/auth"
+	"switchyard/broker"
 	"switchyard/servicebus"
 )
 
@@ -33,4 +36,52 @@ func TestConnectionQuota(t *testing.T) {
 		_, err = full.NewSession(testContext(t), nil)
 	}
 	wantCondition(t, err, "amqp:resource-limit-exceeded", "ConnectionsQuotaExceeded for namespace: testns.")
+}
+
+// TestMessagesWaitForRoom: a message of more than 64 KiB waits for room before it goes to
+// the store, as do several that are more together, and gives it back when it is durable;
+// small ones of other connections go on.
+func TestMessagesWaitForRoom(t *testing.T) {
+	shared := servicebus.NewShared()
+	s := newServer(t, func(o *servicebus.Options) { o.Shared = shared })
+	s.queue("q", broker.QueueOptions{})
+	send := func(size int) chan error {
+		sender, err := s.session().NewSender(testContext(t), "q", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- sender.Send(testContext(t), amqp.NewMessage(bytes.Repeat([]byte("a"), size)), nil) }()
+		return done
+	}
+	release := shared.FillStoring()
+	first, second := send(200_000), send(100_000)
+	if err := <-send(1000); err != nil {
+		t.Errorf("a small message beside them: %v", err)
+	}
+	select {
+	case err := <-first:
+		t.Errorf("a large one did not wait: %v", err)
+	case err := <-second:
+		t.Errorf("a large one did not wait: %v", err)
+	default:
+	}
+	release()
+	for _, done := range []chan error{first, second} {
+		if err := <-done; err != nil {
+			t.Errorf("a message that waited: %v", err)
+		}
+	}
+	sender, err := s.session().NewSender(testContext(t), "q", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 50 { // each connection takes room again and again
+		if err := sender.Send(context.Background(), amqp.NewMessage(bytes.Repeat([]byte("a"), 40_000)), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if shared.Storing() {
+		t.Error("room is taken after everything is durable")
+	}
 }

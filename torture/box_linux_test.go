@@ -271,11 +271,14 @@ const (
 func (s *server) id(path string) string { return "/subscriptions/" + s.SubscriptionID + path }
 
 // prepare makes the group, the factory, and the namespace with the queue "beside".
-func (s *server) prepare() {
+func (s *server) prepare() { s.t.Helper(); s.prepareFor("Standard") }
+
+// prepareFor is prepare with a tier of the namespace.
+func (s *server) prepareFor(tier string) {
 	s.t.Helper()
 	s.must("PUT", s.id(attackGroup)+"?api-version=2021-04-01", `{"location":"westeurope"}`)
 	s.must("PUT", s.id(attackFactory)+factoryVersion, `{"location":"westeurope","identity":{"type":"SystemAssigned"}}`)
-	s.must("PUT", s.id(attackNamespace)+busVersion, `{"location":"westeurope","sku":{"name":"Standard"}}`)
+	s.must("PUT", s.id(attackNamespace)+busVersion, `{"location":"westeurope","sku":{"name":"`+tier+`"}}`)
 	s.must("PUT", s.id(attackNamespace)+"/queues/beside"+busVersion, `{"properties":{}}`)
 	var err error
 	if s.Endpoints, err = connect.Read(s.dir); err != nil {

@@ -3,11 +3,14 @@ package torture
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -222,4 +225,81 @@ func TestAttackUnfinishedMessages(t *testing.T) {
 			s.terminate(25 * time.Second)
 		})
 	}
+}
+
+// message attaches a sender and sends a whole message of n bytes on it.
+func (r *raw) message(address string, n int) error {
+	if err := r.unfinished(0, 0, address, 0); err != nil {
+		return err
+	}
+	body := append([]byte{0x00, 0x53, 0x75, 0xb0}, binary.BigEndian.AppendUint32(nil, uint32(n))...)
+	body = append(body, make([]byte, n)...)
+	for len(body) > 0 {
+		part := body[:min(len(body), 60_000)]
+		body = body[len(part):]
+		t := &frames.Transfer{Handle: 0, DeliveryID: frames.Some(uint32(0)), DeliveryTag: []byte("t"), More: len(body) > 0}
+		if err := r.frame(frames.TypeAMQP, 0, t, part...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestAttackFinishedMessages: large messages of many connections that are whole and wait
+// for the disk take little memory, and get there.
+func TestAttackFinishedMessages(t *testing.T) {
+	torture(t)
+	s := box{Memory: 2 << 30}.serve(t, t.TempDir())
+	s.prepareFor("Premium")
+	s.must("PUT", s.id(attackNamespace)+"/queues/large"+busVersion,
+		`{"properties":{"maxSizeInMegabytes":81920,"maxMessageSizeInKilobytes":102400}}`)
+	stop := s.beside(1000)
+	_, rest, _ := strings.Cut(s.namespace().ConnectionString, "SharedAccessKey=")
+	key, _, _ := strings.Cut(rest, ";")
+	const conns, size = 60, 40 << 20
+	turns, sent := make(chan struct{}, 2), atomic.Int64{} // two are begun at a time
+	var wait sync.WaitGroup
+	for range conns {
+		wait.Go(func() {
+			r, err := s.rawConn(key)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r.listen()
+			turns <- struct{}{}
+			err = r.message("large", size)
+			<-turns
+			if err == nil {
+				sent.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	if s.ended() {
+		t.Fatalf("%s: %s", s.cmd.ProcessState, s.tail())
+	}
+	count := func() (n int64) {
+		var q struct {
+			Properties struct{ MessageCount int64 }
+		}
+		if err := json.Unmarshal([]byte(s.must("GET", s.id(attackNamespace)+"/queues/large"+busVersion, "")), &q); err != nil {
+			t.Fatal(err)
+		}
+		return q.Properties.MessageCount
+	}
+	stored := count()
+	for began := time.Now(); stored < conns && time.Since(began) < time.Minute && !s.ended(); stored = count() {
+		time.Sleep(100 * time.Millisecond)
+	}
+	rates := stop()
+	peak := s.status("VmHWM") >> 10
+	t.Logf("peak %d MB, %d of %d messages sent, %d stored in %d s, beside %v", peak, sent.Load(), conns, stored, len(rates), rates)
+	if peak > 1200 {
+		t.Errorf("%d MB at most, want less than 1200", peak)
+	}
+	if stored != conns {
+		t.Errorf("%d of %d messages are stored", stored, conns)
+	}
+	s.terminate(25 * time.Second)
 }

@@ -12,6 +12,7 @@ import (
 	"switchyard/amqp/frames"
 	"switchyard/clock"
 	"switchyard/held"
+	"switchyard/memory"
 )
 
 // A Handler answers what the clients of connections do. One handler may serve
@@ -42,6 +43,10 @@ type Options struct {
 	// Held is what all proven connections together may make the process keep, Unproven
 	// all others: see [amqp.Conn.Held]. Nil: no bound but each one's own.
 	Held, Unproven *held.Budget
+	// Storing is the room for messages that are whole and go to the store. While others
+	// wait for it, who has begun a large message is not read from: so what comes faster
+	// than the disk takes it waits in sockets. Nil: no bound.
+	Storing *memory.Room
 	// Proven is called, on the loop, when the handler calls [Conn.Proven] for the
 	// first time.
 	Proven func()
@@ -59,6 +64,9 @@ type Conn struct {
 	mailbox mailbox
 	proven  bool // owned by the loop
 	share   share
+
+	waits context.Context // of the loop's waits: ends when the connection is to end
+	shed  func()          // ends it
 }
 
 // AMQP returns the endpoint. Only the loop may use it: the handler, and posted
@@ -97,6 +105,8 @@ func Serve(ctx context.Context, nc net.Conn, h Handler, o Options) error {
 		o.CloseTimeout = 5 * time.Second
 	}
 	c := &Conn{nc: nc, h: h, o: o, amqp: amqp.NewConn(o.AMQP, o.Clock.Now()), mailbox: newMailbox()}
+	c.waits, c.shed = context.WithCancel(ctx)
+	defer c.shed()
 	l := newLoop(c)
 	l.run(ctx)
 	return l.err

@@ -63,6 +63,7 @@ func (l *loop) serve(ctx context.Context) {
 	c, s := l.c, l.s
 	stop := ctx.Done()
 	for {
+		c.letOthersStore()
 		reads := s.reads
 		if c.amqp.Backlog() > maxBacklog {
 			reads = nil

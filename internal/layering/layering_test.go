@@ -37,14 +37,14 @@ var arrows = map[string][]string{
 	"amqp/encoding": {},
 	"amqp/frames":   {"amqp/encoding"},
 	"amqp/sasl":     {"amqp/encoding", "amqp/frames"},
-	"amqp/amqpnet":  {"clock", "held", "amqp", "amqp/..."},
+	"amqp/amqpnet":  {"clock", "held", "memory", "amqp", "amqp/..."},
 
 	"broker":             {"clock", "commit", "broker/description", "broker/entity", "broker/filter"},
 	"broker/description": {"value"},
 	"broker/entity":      {"broker/description", "broker/filter"},
 	"broker/brokertest":  {"clock", "broker", "broker/description", "broker/filter", "commit"},
 
-	"servicebus": {"value", "clock", "held", "amqp/...", "broker", "broker/filter", "auth", "commit"},
+	"servicebus": {"value", "clock", "held", "memory", "amqp/...", "broker", "broker/filter", "auth", "commit"},
 
 	"expr/exprtest":              {"expr", "value"},
 	"pipeline":                   {"expr", "value", "value/read"},
