@@ -1,9 +1,6 @@
 package expr
 
-import (
-	"runtime"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // Limits on all evaluations that share a [Budget].
 const (
@@ -20,6 +17,9 @@ const (
 // below a millisecond. No function does more than a few times as much at once.
 const lookEvery = 1 << 16
 
+// pauseAfter is how many looks make an evaluation long.
+const pauseAfter = 2
+
 // CodeLimitExceeded is the code of the error of evaluations that take more than
 // their [Budget].
 const CodeLimitExceeded = "ExpressionLimitExceeded"
@@ -30,7 +30,12 @@ const codeInterrupted = "EvaluationInterrupted"
 
 // An Interrupt ends evaluations from another goroutine. The zero value is ready
 // for use and may be used by several goroutines at once.
-type Interrupt struct{ raised atomic.Bool }
+type Interrupt struct {
+	raised atomic.Bool
+	// Pause is called by evaluations that take long, on their goroutine and about once
+	// in a millisecond. It may wait. Nil: it is not called. It is set before first use.
+	Pause func()
+}
 
 // Raise ends the evaluations whose [Budget] has this interrupt, and those that
 // begin, until it is lowered.
@@ -73,12 +78,13 @@ func (b *Budget) spend(n int) error {
 	return b.look()
 }
 
-// look ends the evaluation if the interrupt is raised or no steps are left. It lets
-// other goroutines go first: what serves clients would else wait 10 ms for a processor
-// at every step of an answer, as long as all are busy with evaluations.
+// look ends the evaluation if the interrupt is raised or no steps are left. A long one
+// may wait for others: see [Interrupt].
 func (b *Budget) look() error {
 	b.looks++
-	runtime.Gosched()
+	if b.looks > pauseAfter && b.interrupt != nil && b.interrupt.Pause != nil {
+		b.interrupt.Pause()
+	}
 	if b.interrupted || b.interrupt.Raised() {
 		b.interrupted, b.next = true, -1
 		return &Error{Code: codeInterrupted, Message: "The evaluation was interrupted.", Offset: -1}

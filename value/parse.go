@@ -2,6 +2,7 @@ package value
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"strconv"
 	"unicode/utf16"
@@ -280,10 +281,33 @@ func (p *jsonParser) number() (Value, error) {
 }
 
 // string reads a string whose opening quote is at the current position.
+// plain returns the length of what stands in a text before a quote, a backslash or a
+// control character, in steps of eight bytes, and whether it is ASCII. It is for texts
+// of megabytes.
+func plain(b []byte) (n int, ascii bool) {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+	zero := func(x uint64) uint64 { return (x - ones) &^ x & highs } // not 0: a byte of x is 0
+	high := uint64(0)
+	for ; len(b)-n >= 8; n += 8 {
+		x := binary.LittleEndian.Uint64(b[n:])
+		control := (x - ones*' ') &^ x & highs
+		if control|zero(x^ones*'"')|zero(x^ones*'\\') != 0 {
+			break
+		}
+		high |= x & highs
+	}
+	return n, high == 0
+}
+
 func (p *jsonParser) string() (string, error) {
 	open := p.pos
 	p.pos++
-	start, ascii := p.pos, true
+	start := p.pos
+	n, ascii := plain(p.b[start:])
+	p.pos += n
 	for ; p.pos < len(p.b); p.pos++ {
 		switch c := p.b[p.pos]; {
 		case c == '"':

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"switchyard/compute"
 	"switchyard/value"
 )
 
@@ -43,7 +44,10 @@ func webOutput(out *value.Object, r *webResponse) {
 func (r *webResponse) content() value.Value {
 	b := bytes.TrimPrefix(r.body, []byte("\ufeff"))
 	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) > 0 && (t[0] == '{' || t[0] == '[' || r.isJSON()) {
-		if v, err := value.Parse(b); err == nil {
+		var v value.Value
+		var err error
+		compute.Do(len(b), func() { v, err = value.Parse(b) })
+		if err == nil {
 			return v
 		}
 	}

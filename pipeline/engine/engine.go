@@ -77,6 +77,7 @@ type Engine struct {
 	// is written again.
 	deleting sync.RWMutex
 	memory   *account
+	pace     *pace
 	cache    *cache
 
 	mu        sync.Mutex
@@ -121,6 +122,7 @@ func New(o Options) (*Engine, error) {
 		quit:      make(chan struct{}),
 		revisions: newRevisions(o.History, o.Sealer),
 		memory:    newMemory(o.Memory, o.RunMemory),
+		pace:      newPace(),
 		runs:      map[string]*runner{},
 		attempts:  map[*making]bool{},
 		slots:     map[string]*slots{},

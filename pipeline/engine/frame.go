@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"switchyard/compute"
 	"switchyard/pipeline/run"
 	"switchyard/value"
 )
@@ -173,16 +174,9 @@ func (f *frames) open(b []byte) ([]byte, error) {
 // decode reads the frame of an event. In its parts a [run.Kept] stands for what is
 // in payloads, but for an array, which is read itself, and the run's first event,
 // which is read whole.
-func (f *frames) decode(b []byte, o *outputs) (run.Event, error) {
-	b, err := f.open(b)
-	if err != nil {
-		return nil, err
-	}
-	table, rest, err := readTable(b)
-	if err != nil {
-		return nil, err
-	}
-	e, err := run.DecodeEvent(rest)
+func (f *frames) decode(b []byte, o *outputs) (e run.Event, err error) {
+	var table []ref
+	compute.Do(len(b), func() { e, table, err = f.decodeAlone(b) })
 	if err != nil {
 		return nil, err
 	}
@@ -193,6 +187,19 @@ func (f *frames) decode(b []byte, o *outputs) (run.Event, error) {
 		return nil, err
 	}
 	return e, nil
+}
+
+// decodeAlone is decode without what the frame names.
+func (f *frames) decodeAlone(b []byte) (e run.Event, table []ref, err error) {
+	if b, err = f.open(b); err != nil {
+		return nil, nil, err
+	}
+	table, rest, err := readTable(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err = run.DecodeEvent(rest)
+	return e, table, err
 }
 
 // A ref is a place in a value or event and the payload that belongs there.

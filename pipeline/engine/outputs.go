@@ -302,6 +302,7 @@ type keeper struct {
 func (k *keeper) Begin() { k.room = room{limit: k.r.e.memory.run, shared: true} }
 
 func (k *keeper) Keep(e run.Event) run.Event {
+	k.r.long.End() // large values take turns of their own
 	j := &k.r.journal
 	before := j.frames.encoded
 	ready := j.encodeNow(e)
@@ -314,6 +315,7 @@ func (k *keeper) Keep(e run.Event) run.Event {
 }
 
 func (k *keeper) Load(v value.Value) (value.Value, error) {
+	k.r.long.End()
 	whole, err := k.r.outputs.load(v, &k.room)
 	if errors.Is(err, errNoRoom) {
 		return nil, k.r.e.memory.exceeded(k.r.id, "The values that an expression asks for", k.r.e.memory.run)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"math"
 
+	"switchyard/compute"
 	"switchyard/pipeline/run"
 	"switchyard/value"
 )
@@ -47,8 +48,14 @@ func (f *frames) shrink(v value.Value, secure bool, out *[]payload) (small value
 }
 
 // put gives the value a payload: the one it has if it has been written before.
-func (f *frames) put(v value.Value, refs []ref, secure bool, out *[]payload) uint64 {
-	b := encodePayload(v, appendRefs(nil, 0, refs))
+func (f *frames) put(v value.Value, refs []ref, secure bool, out *[]payload) (n uint64) {
+	size := sizeOf(v, math.MaxInt)
+	compute.Do(size, func() { n = f.putNow(v, size, refs, secure, out) })
+	return n
+}
+
+func (f *frames) putNow(v value.Value, size int, refs []ref, secure bool, out *[]payload) uint64 {
+	b := encodePayload(v, size, appendRefs(nil, 0, refs))
 	f.encoded += int64(len(b))
 	key := payloadKey(b, secure)
 	if n, ok := f.known[key]; ok {
@@ -60,8 +67,8 @@ func (f *frames) put(v value.Value, refs []ref, secure bool, out *[]payload) uin
 	return n
 }
 
-func encodePayload(v value.Value, table []ref) []byte {
-	b := make([]byte, 0, 64+16*len(table)+sizeOf(v, math.MaxInt)*9/8)
+func encodePayload(v value.Value, size int, table []ref) []byte {
+	b := make([]byte, 0, 64+16*len(table)+size*9/8)
 	b = appendTable(append(b, frameVersion, 0), table)
 	return run.EncodeEvent(b, &run.VariableAppended{Value: v})
 }

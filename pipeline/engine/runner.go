@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"switchyard/commit"
+	"switchyard/compute"
 	"switchyard/expr"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
@@ -88,10 +89,12 @@ type runner struct {
 	timers    timers
 	executing map[attempt]func() // cancels the attempt
 	spare     []message
-	large     bool        // the last turn with decisions decided something large
-	release   []func()    // what outcomes of the turn hold until it is durable
-	counted   int         // activity runs that are over and counted by the engine
-	held      int64       // bytes in the engine's account
+	large     bool     // the last turn with decisions decided something large
+	release   []func() // what outcomes of the turn hold until it is durable
+	counted   int      // activity runs that are over and counted by the engine
+	held      int64    // bytes in the engine's account
+	long      compute.Long
+	first     bool        // decideFirst is at it
 	base      PipelineRun // what never changes of the run's record
 }
 
@@ -117,6 +120,7 @@ func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, er
 	}
 	s.SetKeeper(&keeper{r: r})
 	s.SetWall(e.wall)
+	r.interrupt.Pause = r.pause
 	r.base = baseRecord(s)
 	return r, nil
 }
@@ -185,7 +189,9 @@ func (r *runner) decideFirst() []run.Event {
 			r.interrupt.Raise()
 		}
 	})
+	r.first = true
 	acts := r.decide(r.now())
+	r.first = false
 	t.Stop()
 	mu.Lock()
 	over = true
@@ -194,6 +200,16 @@ func (r *runner) decideFirst() []run.Event {
 	// before it decides again.
 	r.interrupt.Lower()
 	return acts
+}
+
+// pause has a decision that takes long wait for its turn to compute. Who creates the run
+// does not wait.
+func (r *runner) pause() {
+	if !r.first {
+		r.long.Pause(r.interrupt.Raised)
+	} else if !r.long.TryPause() {
+		r.interrupt.Raise() // decideFirst lowers it
+	}
 }
 
 // idleForGood reports whether a stopping run has nothing left to wait for.
@@ -412,6 +428,7 @@ func (r *runner) step(now time.Time) (e run.Event, left bool) {
 			r.broken, e, left = panicked(r.e.o.Logger, r.id, p), nil, false
 		}
 	}()
+	defer r.long.End()
 	events, left := r.state.Decide(now, 1, &r.interrupt)
 	if len(events) == 0 {
 		return nil, left
@@ -484,8 +501,9 @@ func (r *runner) commitTurn(acts []run.Event, folded bool) {
 		r.journal.update(r.runRecord(view))
 		r.recorded = view.Status
 	}
-	r.journal.submit()
+	written := r.e.pace.begin(r.e.executing, r.requested, r.journal.turn)
 	r.journal.sync()
+	written()
 	r.let()
 	r.count()
 	r.view.Store(view)
