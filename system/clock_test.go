@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,10 +18,12 @@ import (
 
 	"switchyard/broker"
 	"switchyard/clock"
+	"switchyard/commit"
 	"switchyard/deploy"
 	"switchyard/pipeline"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/run"
+	"switchyard/store"
 )
 
 // A setClock is the machine's, which somebody sets: that moves the wall reading of
@@ -74,44 +77,81 @@ func TestClockSetBackOverCrash(t *testing.T) {
 // begun after it takes as long as it was given; every time that is shown is right.
 func TestClockAheadForAMoment(t *testing.T) {
 	const day, century = 24 * time.Hour, 74 * 365 * 24 * time.Hour
-	for _, c := range []struct {
-		name    string
-		ahead   time.Duration
-		restart string
-	}{
-		{"a day", day, "none"}, {"a day, then a stop", day, "stop"}, {"a day, then a crash", day, "crash"},
-		{"most of a century, then a crash", century, "crash"},
+	ahead := func(by time.Duration, restart string) func(*wrongClock) {
+		return func(w *wrongClock) {
+			w.wrong(by)
+			w.again(restart, 0)
+		}
+	}
+	var all sync.WaitGroup // they wait nearly all the time: all at once
+	defer all.Wait()
+	for name, happens := range map[string]func(*wrongClock){
+		"a day":                            ahead(day, "none"),
+		"a day, then a stop":               ahead(day, "stop"),
+		"a day, then a crash":              ahead(day, "crash"),
+		"most of a century, then a crash":  ahead(century, "crash"),
+		"most of a century, only at start": func(w *wrongClock) { w.startWrong(century) },
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			w := newWrongClock(t)
-			w.before()
-			w.wrong(c.ahead)
-			w.again(c.restart, 0)
-			w.after()
+		all.Go(func() {
+			t.Run(name, func(t *testing.T) {
+				w := newWrongClock(t)
+				w.before()
+				happens(w)
+				w.after()
+			})
 		})
 	}
 }
 
-// TestStartInAnotherCentury: a start with a clock that is wrong by decades ends nothing
-// that waits either, says so, and leaves nothing behind when the clock is right again.
-func TestStartInAnotherCentury(t *testing.T) {
-	t.Parallel()
-	w := newWrongClock(t)
-	w.before()
+// startWrong restarts with a clock that is wrong by decades, and again when it is right.
+func (w *wrongClock) startWrong(ahead time.Duration) {
+	w.t.Helper()
 	var log bytes.Buffer
 	w.log = slog.New(slog.NewTextHandler(&log, nil))
-	w.again("stop", 74*365*24*time.Hour)
-	if n := time.Until(clock.ShownNow(w.s.clock)); n < 73*365*24*time.Hour {
-		t.Errorf("the wall clock is %s ahead, want 74 years", n)
-	}
-	if !strings.Contains(log.String(), "years after this data directory was last used") {
-		t.Errorf("the log says nothing of it: %s", log.String())
-	}
+	w.again("stop", ahead)
 	w.look()
 	w.log = nil
 	w.again("stop", 0)
-	w.after()
+	if !strings.Contains(log.String(), "years after this data directory was last used") {
+		w.t.Errorf("the log says nothing of it: %s", log.String())
+	}
+}
+
+// TestMarkOfAnotherCentury: a directory that an earlier version, which followed every
+// clock, has left in another century shows the times of this one.
+func TestMarkOfAnotherCentury(t *testing.T) {
+	wall := &setClock{}
+	s := startSystem(t, Options{DataDir: filepath.Join(t.TempDir(), "data"), Clock: wall})
+	makeNamespace(t, s, "g", "century-1")
+	dir := killed(t, s, "century-1")
+	st, err := store.Open(dir, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := time.Now().AddDate(74, 0, 0).UTC().MarshalBinary() // version 1
+	if err != nil {
+		t.Fatal(err)
+	}
+	var u commit.Unit
+	st.PutMeta(&u, "clock/mark", b)
+	st.Submit(&u)
+	st.Sync(&u)
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = startSystem(t, Options{DataDir: dir, Clock: wall})
+	if _, err := s.broker.PutQueue(t.Context(), "century-1", "new", broker.QueueOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	queues, err := s.broker.Queues("century-1")
+	if err != nil || len(queues) != 3 {
+		t.Fatalf("%d queues, %v", len(queues), err)
+	}
+	for _, q := range queues {
+		if time.Since(q.CreatedAt).Abs() > time.Minute {
+			t.Errorf("queue %s was created at %v", q.Path, q.CreatedAt)
+		}
+	}
 }
 
 // A wrongClock is a Switchyard whose machine's clock is wrong for a moment.

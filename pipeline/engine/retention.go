@@ -35,16 +35,16 @@ func (k Retention) enabled() bool { return k.Age > 0 || k.Size > 0 }
 type cut struct {
 	// excess is how many bytes have to go for the sake of the size.
 	excess int64
-	old    time.Time // by the wall clock: what changed last before is too old
-	late   time.Time // by the engine's clock: what started after is not too old
-	ended  time.Time // by the engine's clock: what changed after has just ended
-	wall   func(time.Time) time.Time
+	now    time.Time   // retention's, by the wall clock
+	old    time.Time   // by the wall clock: what changed last before is too old
+	clock  clock.Clock // the engine's
+	used   time.Time   // by the engine's clock: now
+	late   time.Time   // by the engine's clock: what started after is not too old
 }
 
 // cut begins a sweep of a factory. now is retention's time; the records' times are of c.
 func (k Retention) cut(held Tally, now time.Time, used clock.Clock) cut {
-	c := cut{old: now.Add(-k.Age), ended: used.Now().Add(-justEnded),
-		wall: func(t time.Time) time.Time { return clock.Shown(used, t) }}
+	c := cut{now: now, old: now.Add(-k.Age), clock: used, used: used.Now()}
 	c.late = clock.LastShown(used, c.old)
 	if k.Size > 0 && held.Bytes > k.Size {
 		c.excess = held.Bytes - (k.Size - k.Size/16)
@@ -59,15 +59,24 @@ func (k Retention) due(c *cut, runs []RunRecord) (ids []string, more bool) {
 		if k.early(c, r) {
 			return ids, false
 		}
-		if r.Active || r.Updated.After(c.ended) {
+		if r.Active || r.Updated.After(c.used.Add(-justEnded)) {
 			continue
 		}
-		if c.excess > 0 || k.Age > 0 && !c.wall(r.Updated).After(c.old) {
+		if c.excess > 0 || k.Age > 0 && k.tooOld(c, r.Updated) {
 			ids = append(ids, r.ID)
 			c.excess -= r.Bytes
 		}
 	}
 	return ids, true
+}
+
+// tooOld reports whether a run that changed last at a time of the engine's clock has to
+// go. What a wall clock has shown that was wrong, since it is still to come, tells no age.
+func (k Retention) tooOld(c *cut, updated time.Time) bool {
+	if shown := clock.Shown(c.clock, updated); !shown.After(c.now) {
+		return !shown.After(c.old)
+	}
+	return !updated.After(c.used.Add(-k.Age))
 }
 
 // early reports that neither a run nor any that started later has to go.

@@ -67,6 +67,35 @@ func TestRetentionDue(t *testing.T) {
 	}
 }
 
+// TestRetentionOfAnotherCentury: runs whose times were shown by a clock that was decades
+// ahead go when that much time has passed since it was right again, and no other goes for them.
+func TestRetentionOfAnotherCentury(t *testing.T) {
+	day := 24 * time.Hour
+	now := goldenTime
+	used := clock.NewProcess(fixedClock{now: now})
+	used.Resume(clock.Mark{Time: now, Wall: now, Sets: []clock.Set{
+		{From: now.Add(-60 * day), Ahead: 73 * 365 * day}, {From: now.Add(-50 * day)}}})
+	for _, c := range []struct {
+		age  time.Duration
+		want string
+		more bool
+	}{{45 * day, "before wrong right", false}, {52 * day, "before", false}, {65 * day, "before", false}, {100 * day, "", false}} {
+		var runs []RunRecord
+		for _, r := range []struct {
+			id  string
+			ago time.Duration
+		}{{"before", 70 * day}, {"wrong", 55 * day}, {"right", 46 * day}, {"new", day}} {
+			runs = append(runs, RunRecord{ID: r.id, Start: now.Add(-r.ago), Updated: now.Add(-r.ago)})
+		}
+		keep := Retention{Age: c.age}
+		cut := keep.cut(Tally{}, now, used)
+		ids, more := keep.due(&cut, runs)
+		if got := strings.Join(ids, " "); got != c.want || more != c.more {
+			t.Errorf("%s: %q and more %v, want %q and %v", c.age, got, more, c.want, c.more)
+		}
+	}
+}
+
 // A fixedClock stands still.
 type fixedClock struct {
 	clock.Wall
