@@ -62,6 +62,7 @@ var Settings = []Setting{
 	{Name: "config", Value: "FILE", Default: FileName, Usage: "settings file", FlagOnly: true},
 	{Name: "output", Choices: []string{"text", "json"}, Default: "text", Usage: "form of the answer, and of an error", FlagOnly: true},
 	{Name: "parameters", Value: "JSON|@FILE", Default: "", Usage: "pipeline parameters: a JSON object, or @FILE", FlagOnly: true},
+	{Name: "all", Kind: Bool, Default: "false", Usage: "all tickets, not only the first eight", FlagOnly: true},
 	{Name: "keep", Kind: Bool, Default: "false", Usage: "stay up after the demonstration", FlagOnly: true},
 	{Name: "dead-letter", Kind: Bool, Default: "false",
 		Usage: "take the queue's dead-letter sub-queue", FlagOnly: true},

@@ -29,6 +29,7 @@ type ticket struct {
 		Times int    `json:"times"`
 	} `json:"bodyRepeat"`
 	Expect string `json:"expect"`
+	First  bool   `json:"first"`
 }
 
 func (t *ticket) body() string {
@@ -66,7 +67,7 @@ func readTickets(t *testing.T) []*ticket {
 // each sort.
 func TestTickets(t *testing.T) {
 	names, ids := map[string]bool{}, map[string]bool{}
-	bytes, expect := 0, map[string]int{}
+	bytes, expect, first := 0, map[string]int{}, map[string]int{}
 	for _, x := range readTickets(t) {
 		if x.Name == "" || names[x.Name] || x.MessageID == "" || ids[x.MessageID] {
 			t.Errorf("ticket %q, id %q: empty or there twice", x.Name, x.MessageID)
@@ -77,10 +78,16 @@ func TestTickets(t *testing.T) {
 			continue
 		}
 		expect[x.Expect]++
+		if x.First {
+			first[x.Expect]++
+		}
 		bytes = max(bytes, len(x.body()))
 	}
 	if expect["triaged"] < 60 || expect["dead-letter"] < 15 || len(expect) != 2 {
 		t.Errorf("expectations %v, want at least 60 triaged and 15 dead-letter", expect)
+	}
+	if first["triaged"] != 7 || first["dead-letter"] != 1 {
+		t.Errorf("the first look has %v, want eight tickets, one of them bad", first)
 	}
 	if bytes < 200_000 || bytes > 256_000 {
 		t.Errorf("largest body has %d bytes, want about 200 KB and less than a message may have", bytes)

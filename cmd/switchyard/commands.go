@@ -27,15 +27,16 @@ func init() {
 	commands = []command{
 		{
 			name: "demo", summary: "run the ticket-triage example from tickets to results",
-			help: `Starts everything in this process, deploys the ticket-triage example, sends its
-tickets with the Azure SDK, lets the pipeline handle them, receives the results
-with the Azure SDK and prints them. Exits 0 only if every ticket is accounted
-for.
+			help: `Starts everything in this process, deploys the ticket-triage example, sends
+eight of its tickets with the Azure SDK, lets the pipeline handle them, receives
+the results with the Azure SDK and shows them. Exits 0 only if every ticket is
+accounted for. What it did is kept in the data directory, where "switchyard up"
+finds it. Its log tells only what is wrong unless --log-level asks for more.
 
   switchyard demo
-  switchyard demo --ephemeral
+  switchyard demo --all         # all 96 tickets, most of them awkward
   switchyard demo --keep        # stay up afterwards and print how to connect`,
-			settings: append([]string{"keep"}, serving...), run: demo, stops: true,
+			settings: append([]string{"all", "keep"}, serving...), run: demo, stops: true,
 		},
 		{
 			name: "up", operands: "[DIR]", max: 1, summary: "serve, deploy a folder, print how to connect",

@@ -76,27 +76,6 @@ func TestNoGrace(t *testing.T) {
 	}
 }
 
-// TestHint: what the demonstration tells to try works.
-func TestHint(t *testing.T) {
-	for _, c := range []struct {
-		args []string
-		want string
-	}{
-		{nil, "; try: switchyard runs"},
-		{[]string{"--data", "d"}, "; try: switchyard runs --data d"},
-		{[]string{"--ephemeral"}, ""},
-	} {
-		v, _, err := config.Parse(serving, c.args, config.Source{
-			LookupEnv: func(string) (string, bool) { return "", false }, ReadFile: config.OS.ReadFile})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := hint(v); got != c.want {
-			t.Errorf("hint of %q = %q, want %q", c.args, got, c.want)
-		}
-	}
-}
-
 // TestTerminal: what a message says of itself does not move the cursor.
 func TestTerminal(t *testing.T) {
 	const evil = "\x1b[2J\u009b1m\u202e"

@@ -81,8 +81,10 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// TestPrintTriage: results and dead letters in a table each, and the sum.
+// TestPrintTriage: one ticket whole, results and dead letters in a table each, and the
+// sum.
 func TestPrintTriage(t *testing.T) {
+	t.Setenv("COLUMNS", "60")
 	var r triaged
 	r.read([]byte(`{"language":{"name":"English"},"sentiment":{"label":"negative"},"priority":"high","keyPhrases":["the printer","on \u001b[31mfire"],"personalData":[{},{}]}`))
 	r.Name, r.Where = "en-fire", outQueue
@@ -91,25 +93,36 @@ func TestPrintTriage(t *testing.T) {
 	if !strings.HasPrefix(broken.Why, "the result is not what the table expects: ") {
 		t.Errorf("a result that is no JSON: %q", broken.Why)
 	}
-	dead := triaged{Name: "huge", Where: "dead-letter", Why: "MaxDeliveryCountExceeded: too\nlarge"}
+	dead := triaged{Name: "huge", Where: "dead-letter", Why: "MaxDeliveryCountExceeded: too\nlarge, and that at great length"}
 	var out bytes.Buffer
 	e := &env{stdin: nil, stdout: &out, stderr: &out}
-	printTriage(e, &triageSummary{Tickets: []triaged{r, dead}, Results: 1, DeadLetters: 1, Runs: 2, Activities: 9, Seconds: 0.5, TicketsPerSec: 4, ActivitiesPerS: 18})
-	want := `
-TICKET   LANGUAGE  SENTIMENT  PRIORITY  PERSONAL DATA  KEY PHRASES
-en-fire  English   negative   high      2              the printer, on  [31mfire
+	(&triageSummary{Tickets: []triaged{r, dead}, Results: 1, DeadLetters: 1, Seconds: 0.5, sent: []byte(`{"text":"fire"}`),
+		received: []byte(`{"a":{"b":[1,2]},"text":"a text that is too long for a line of so many columns"}`)}).print(e)
+	want := `2 tickets went to the queue tickets with the Azure SDK for Go. One of them:
+
+  {"text": "fire"}
+
+and what the pipeline made of it, in the queue triaged:
+
+  {
+    "a": {"b": [1, 2]},
+    "text": "a text that is too long for a line of so many columns"
+  }
+
+TICKET   LANGUAGE  SENTIMENT  PRIORITY  KEY PHRASES
+en-fire  English   negative   high      the printer, on  [3…
 
 DEAD-LETTERED  REASON
-huge           MaxDeliveryCountExceeded: too large
+huge           MaxDeliveryCountExceeded: too large, and tha…
 
-2 tickets: 1 results, 1 dead letters; 2 runs, 9 activities; 0.50 s, 4 tickets/s, 18 activities/s
+2 tickets: 1 result, 1 dead letter; 0.5 s
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 	out.Reset()
-	printTriage(e, &triageSummary{Earlier: 3})
-	if !strings.HasSuffix(out.String(), "\n3 more tickets of an earlier demonstration on this data directory were finished\n") {
+	(&triageSummary{Earlier: 3}).print(e)
+	if !strings.HasSuffix(out.String(), "\nand 3 tickets of an earlier demonstration on this data directory\n") {
 		t.Errorf("earlier tickets are not told:\n%s", out.String())
 	}
 }

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"io"
+	"os"
+	"strconv"
+)
+
+// unknownWidth is how many columns a text may take when nothing says how many there
+// are: in a file, in a pipe, in a test.
+const unknownWidth = 80
+
+// width is how many columns the answers of a command may take: what COLUMNS says, or
+// else what the terminal has.
+func (e *env) width() int {
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		return n
+	}
+	if n := columns(file(e.stdout)); n > 0 {
+		return n
+	}
+	return unknownWidth
+}
+
+// isTerminal reports whether somebody looks at what is written, so that a line may be
+// written over.
+func isTerminal(w io.Writer) bool { return columns(file(w)) > 0 }
+
+// file returns the file behind a writer, or nil.
+func file(w io.Writer) *os.File {
+	if o, ok := w.(*output); ok {
+		w = o.w
+	}
+	f, _ := w.(*os.File)
+	return f
+}
