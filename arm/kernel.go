@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"switchyard/commit"
+	"switchyard/memory"
 )
 
 // Options is what [NewKernel] needs. Store, Log, Clock, Authenticate and
@@ -38,6 +39,9 @@ type Options struct {
 	TrustForwarded bool
 	// MaxBody bounds a request's body. Default: 4 MiB, as Azure.
 	MaxBody int64
+	// Values is the room for the bodies of requests that take more than 1 MiB as values.
+	// Default: 256 MiB.
+	Values *memory.Room
 	// OperationDelay keeps a long-running operation from being seen as ended
 	// before this time has passed, to test what polls. Default: none.
 	OperationDelay time.Duration
@@ -86,6 +90,9 @@ func NewKernel(o Options) (*Kernel, error) {
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
+	}
+	if o.Values == nil {
+		o.Values = memory.NewRoom(256 << 20)
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = DefaultMaxBody

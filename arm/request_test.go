@@ -10,10 +10,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"switchyard/arm"
 	"switchyard/arm/armtest"
 	"switchyard/arm/resourcesrp"
+	"switchyard/memory"
 	"switchyard/value"
 )
 
@@ -498,4 +500,44 @@ func TestLocal(t *testing.T) {
 	if err := l.Do(context.Background(), "GET", "nonsense", "2024-01-01", nil); err == nil {
 		t.Error("an id that is none was asked for")
 	}
+}
+
+// TestLargeValuesWait: a body that is large as a value waits for room and gives it back
+// with the answer; small ones do not wait, and a client that goes leaves nothing behind.
+func TestLargeValuesWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		room := memory.NewRoom(10 << 20)
+		k, _ := newKernel(t, func(o *arm.Options) { o.Values = room })
+		ask := func(ctx context.Context, body string) chan int {
+			answered := make(chan int, 1)
+			go func() {
+				r := httptest.NewRequestWithContext(ctx, "POST", "https://"+armtest.Host+widget+"/act"+v, strings.NewReader(body))
+				r.Header.Set("Authorization", "Bearer good")
+				w := httptest.NewRecorder()
+				k.ServeHTTP(w, r)
+				answered <- w.Code
+			}()
+			synctest.Wait()
+			return answered
+		}
+		large := `{"a":[` + strings.Repeat("[],", 50_000) + `[]]}`
+		full, _ := room.TryTake(10 << 20)
+		ctx, leave := context.WithCancel(t.Context())
+		first, gone := ask(t.Context(), large), ask(ctx, large)
+		if got := <-ask(t.Context(), `{"a":"`+strings.Repeat("x", 500_000)+`"}`); got != 200 {
+			t.Errorf("a small one: %d", got)
+		}
+		if len(first)+len(gone) > 0 {
+			t.Error("a large one did not wait")
+		}
+		leave()
+		<-gone
+		full()
+		if got := <-first; got != 200 {
+			t.Errorf("the one that waited: %d", got)
+		}
+		if _, ok := room.TryTake(10 << 20); !ok {
+			t.Error("room is taken after everything is answered")
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package arm
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -119,7 +120,9 @@ func (k *Kernel) serve(w http.ResponseWriter, hr *http.Request, requestID string
 		return nil, err
 	}
 	if method != http.MethodGet {
-		if err := k.readBody(w, hr, r); err != nil {
+		release, err := k.readBody(w, hr, r)
+		defer release()
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -170,39 +173,52 @@ func (k *Kernel) authenticate(hr *http.Request, base string) (Caller, error) {
 	return Caller{}, fail
 }
 
-func (k *Kernel) readBody(w http.ResponseWriter, hr *http.Request, r *Request) error {
+// freeValue is how much a body may take as a value without waiting for room.
+const freeValue = 1 << 20
+
+// readBody reads a request's body, text and value. The function that it returns gives
+// back the room that the value takes.
+func (k *Kernel) readBody(w http.ResponseWriter, hr *http.Request, r *Request) (release func(), err error) {
+	release = func() {}
 	tooLarge := Errorf(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
 		"The request entity is too large: the limit is %d bytes.", k.o.MaxBody)
 	if hr.ContentLength > k.o.MaxBody {
-		return tooLarge
+		return release, tooLarge
 	}
 	b, err := io.ReadAll(http.MaxBytesReader(w, hr.Body, k.o.MaxBody))
 	var limit *http.MaxBytesError
 	switch {
 	case errors.As(err, &limit):
-		return tooLarge
+		return release, tooLarge
 	case err != nil:
-		return InvalidContent("The request content could not be read: %v.", err)
+		return release, InvalidContent("The request content could not be read: %v.", err)
 	}
 	r.RawBody = b
-	text := strings.TrimPrefix(string(b), "\ufeff")
-	if strings.TrimSpace(text) == "" {
-		return nil
+	text := bytes.TrimPrefix(b, []byte("\ufeff"))
+	if len(bytes.TrimSpace(text)) == 0 {
+		return release, nil
 	}
-	v, err := value.Parse([]byte(text))
+	if size := value.ParsedSize(text); size > freeValue {
+		give, err := k.o.Values.Take(hr.Context(), size)
+		if err != nil {
+			return release, err // the client is gone
+		}
+		release = give
+	}
+	v, err := value.Parse(text)
 	if err != nil {
-		return InvalidContent("The request content was invalid and could not be deserialized: '%v'.", err)
+		return release, InvalidContent("The request content was invalid and could not be deserialized: '%v'.", err)
 	}
 	if v == nil {
-		return nil
+		return release, nil
 	}
 	o, ok := v.(*value.Object)
 	if !ok {
-		return InvalidContent(
+		return release, InvalidContent(
 			"The request content was invalid and could not be deserialized: it must be a JSON object.")
 	}
 	r.Body = o
-	return nil
+	return release, nil
 }
 
 // Dispatch finds the provider of a request and lets it answer. Providers may use

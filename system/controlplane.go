@@ -61,7 +61,7 @@ func (s *System) openControlPlane(context.Context) (err error) {
 		authorizer, dataRoles = c.resources.Roles(), entityRoles{c}
 	}
 	c.kernel, err = arm.NewKernel(arm.Options{
-		Authorizer: authorizer, Store: records, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
+		Authorizer: authorizer, Values: s.values, Store: records, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
 		Providers:    providers,
 		Authenticate: s.identities.Authenticate, TenantID: s.identities.TenantID(), DefaultSubscriptionID: s.subscription,
 	})

@@ -77,7 +77,8 @@ type System struct {
 	subscription string // a GUID that stays the same for the life of the data directory
 	control      controlPlane
 
-	files descriptors.Shares // of the file descriptors
+	files  descriptors.Shares // of the file descriptors
+	values *memory.Room       // for what is made of JSON that clients and endpoints send
 
 	publishing sync.Mutex // held while the endpoints file is written; before mu
 
@@ -91,7 +92,7 @@ type System struct {
 func Start(ctx context.Context, o Options) (_ *System, err error) {
 	o.defaults()
 	s := &System{o: o, log: o.Logger, clock: clock.NewProcess(o.Clock), auth: &auth.Authority{}, dialects: &dialects{},
-		files: descriptors.Divide(descriptors.Limit())}
+		files: descriptors.Divide(descriptors.Limit()), values: memory.NewRoom(memory.Part(o.Memory, 8))}
 	s.dialects.ctx, s.cancelPorts = context.WithCancel(context.Background())
 	s.dialects.links, s.cancelLinks = context.WithCancel(s.dialects.ctx)
 	defer func() {
@@ -203,6 +204,7 @@ func (s *System) startBroker(ctx context.Context) error {
 func (s *System) startEngine(context.Context) error {
 	s.registry = activity.Executors(activity.Options{Bus: s.bus, Web: activity.WebOptions{
 		Room:    memory.NewRoom(memory.Part(s.o.Memory, 8)),
+		Values:  s.values,
 		Clock:   s.clock,
 		MaxOpen: s.files.Outbound,
 		Tokens: &issuer.FactoryTokens{Issuer: s.identities.Issuer().Issuer, Now: s.o.Clock.Now,

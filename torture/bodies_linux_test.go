@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -74,5 +76,62 @@ func TestAttackRequestBodies(t *testing.T) {
 	t.Logf("%s: peak %d MB, at most %d requests at once, beside %d a second", time.Since(began).Round(time.Second), peak, most.Load(), rate(rates))
 	if peak > 1200 {
 		t.Errorf("%d MB at most, want less than 1200", peak)
+	}
+}
+
+// emptyLists is JSON that takes many times its size when it is a value.
+func emptyLists(bytes int) string { return `[` + strings.Repeat(`[],`, bytes/3) + `[]]` }
+
+// TestAttackValues: requests and answers of less than 4 MiB that are lists of empty lists,
+// which take forty times as much as values, wait for each other.
+func TestAttackValues(t *testing.T) {
+	torture(t)
+	lists := emptyLists(4_000_000)
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, lists) }))
+	t.Cleanup(web.Close)
+	for _, attack := range []struct {
+		name  string
+		begin func(s *server, check func(what, got, want string))
+	}{
+		{"requests", func(s *server, check func(what, got, want string)) {
+			var wait sync.WaitGroup
+			for range 24 {
+				wait.Go(func() {
+					for range 2 {
+						_, answer := s.createRun(time.Minute, "p", `{"a":`+lists+`}`)
+						check("createRun", answer, "400")
+					}
+				})
+			}
+			wait.Wait()
+		}},
+		{"answers", func(s *server, check func(what, got, want string)) {
+			id, answer := s.createRun(time.Minute, "loop", `{}`)
+			check("createRun", answer, `{"runId"`)
+			status, _ := s.wait(id, 4*time.Minute)
+			check("the run", status, "Succeeded")
+		}},
+	} {
+		t.Run(attack.name, func(t *testing.T) {
+			s := box{Memory: 2 << 30}.serve(t, t.TempDir())
+			s.prepare()
+			s.pipeline("p", `{"activities":[{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":1}}]}`)
+			s.pipeline("loop", `{"activities":[{"name":"L","type":"ForEach","typeProperties":{"items":"@range(1,100)","batchCount":50,"activities":[
+				{"name":"W","type":"WebActivity","typeProperties":{"method":"GET","url":"`+web.URL+`"}}]}}]}`)
+			stop, began := s.beside(200), time.Now()
+			attack.begin(s, func(what, got, want string) {
+				if !strings.HasPrefix(got, want) {
+					t.Errorf("%s: %.200s, want %s", what, got, want)
+				}
+			})
+			if s.ended() {
+				t.Fatalf("%s: %s", s.cmd.ProcessState, s.tail())
+			}
+			rates, peak := stop(), s.status("VmHWM")>>10
+			t.Logf("%s: peak %d MB, beside %d a second", time.Since(began).Round(time.Second), peak, rate(rates))
+			if peak > 1200 {
+				t.Errorf("%d MB at most, want less than 1200", peak)
+			}
+		})
 	}
 }

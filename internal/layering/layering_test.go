@@ -66,7 +66,7 @@ var arrows = map[string][]string{
 	"store":            {"clock", "commit", "broker", "pipeline/engine"},
 	"system":           {"..."},
 
-	"arm":               {"clock", "commit", "value", "value/read"},
+	"arm":               {"clock", "commit", "memory", "value", "value/read"},
 	"arm/armtest":       {"arm", "commit", "internal/golden"},
 	"arm/resourcesrp":   {"arm", "clock", "commit", "value"},
 	"arm/servicebusrp":  {"arm", "auth", "broker", "broker/description", "broker/filter", "clock", "commit", "value"},

@@ -52,6 +52,10 @@ type WebOptions struct {
 	// Room is what the answers of all calls share that are above 64 KiB, from when they
 	// are read until the run's history has them. Default: 256 MiB.
 	Room *memory.Room
+	// Values is the room for answers that take more as values, as lists of empty lists do.
+	// Who waits for it may have some of Room, and not the other way round. Default: 256
+	// MiB.
+	Values *memory.Room
 	// Transport replaces the one that is made, for both values of
 	// disableCertValidation. It is for tests.
 	Transport http.RoundTripper
@@ -96,6 +100,9 @@ func NewWeb(o WebOptions) *Web {
 	}
 	if o.Room == nil {
 		o.Room = memory.NewRoom(defaultRoom)
+	}
+	if o.Values == nil {
+		o.Values = memory.NewRoom(defaultRoom)
 	}
 	if o.MaxConnections == 0 {
 		o.MaxConnections = 256
@@ -142,7 +149,7 @@ type webRequest struct {
 func (w *Web) Execute(ctx context.Context, c *Call) Result {
 	start := w.o.Clock.Now()
 	out := &value.Object{}
-	h := &holding{room: w.o.Room, yield: c.Yield}
+	h := &holding{room: w.o.Room, values: w.o.Values, yield: c.Yield}
 	held := false
 	defer func() {
 		if !held {
@@ -195,6 +202,9 @@ func (w *Web) execute(ctx context.Context, c *Call, out *value.Object, h *holdin
 		if resp, fail = w.send(ctx, r, h, http.MethodGet, next, nil, auth); fail != nil {
 			return fail
 		}
+	}
+	if err := h.parse(ctx, resp.body); err != nil {
+		return noAnswer(err)
 	}
 	if resp.status < 200 || resp.status > 299 {
 		return endpointError(r.url, resp)
@@ -277,7 +287,7 @@ func (w *Web) send(
 		return nil, noAnswer(cause(ctx, err))
 	}
 	defer resp.Body.Close()
-	b, err := h.read(attempt, resp, pause)
+	b, err := h.readBody(attempt, resp, pause)
 	if err != nil {
 		return nil, noAnswer(cause(ctx, err))
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"switchyard/memory"
+	"switchyard/value"
 )
 
 const (
@@ -22,36 +23,63 @@ const (
 
 // A holding is the room that one call has taken for its answer, if it has.
 type holding struct {
-	room    *memory.Room
-	yield   func() // see [Call.Yield]
-	release func()
+	room, values *memory.Room
+	yield        func() // see [Call.Yield]
+	release      []func()
+	read         bool // into the room
 }
 
 // let gives the room back.
 func (h *holding) let() {
-	if h.release != nil {
-		h.release()
-		h.release = nil
+	for _, f := range h.release {
+		f()
 	}
+	h.release, h.read = nil, false
 }
 
-// read reads a body. Before it reads one that is not small it waits for room, for
+// wait takes bytes of a room. Others execute meanwhile.
+func (h *holding) wait(ctx context.Context, room *memory.Room, bytes int64) error {
+	if h.yield != nil {
+		h.yield()
+	}
+	release, err := room.Take(ctx, bytes)
+	if err == nil {
+		h.release = append(h.release, release)
+	}
+	return err
+}
+
+// freeValue is how much an answer may take as a value that takes no room.
+const freeValue = 1 << 20
+
+// parse waits for room for the value of an answer, if that is more than its size lets
+// expect.
+func (h *holding) parse(ctx context.Context, body []byte) error {
+	free := int64(freeValue)
+	if h.read {
+		free = (bodyFactor - 1) * maxWebResponse
+	}
+	if size := value.ParsedSize(body); size > free {
+		return h.wait(ctx, h.values, size)
+	}
+	return nil
+}
+
+// readBody reads a body. Before it reads one that is not small it waits for room, for
 // which pause stops the clock of the request: that others hold the room is no failure
-// of the endpoint. Others execute meanwhile.
-func (h *holding) read(ctx context.Context, resp *http.Response, pause func() (resume func())) ([]byte, error) {
+// of the endpoint.
+func (h *holding) readBody(ctx context.Context, resp *http.Response, pause func() (resume func())) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(resp.Body, freeBody+1))
 	if err != nil || len(b) <= freeBody {
 		return b, err
 	}
-	if h.yield != nil {
-		h.yield()
-	}
 	resume := pause()
-	h.release, err = h.room.Take(ctx, bodyFactor*maxWebResponse)
+	err = h.wait(ctx, h.room, bodyFactor*maxWebResponse)
 	resume()
 	if err != nil {
 		return nil, err
 	}
+	h.read = true
 	rest, err := io.ReadAll(io.LimitReader(resp.Body, int64(maxWebResponse+1-len(b))))
 	return append(b, rest...), err
 }

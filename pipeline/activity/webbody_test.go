@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,6 +106,48 @@ func TestOthersGoOnMeanwhile(t *testing.T) {
 			if r := <-done; r.Err != nil {
 				t.Errorf("answer of %d bytes: %v", c.size, r.Err)
 			}
+		}
+	})
+}
+
+// lists answers every request with so many empty lists.
+type lists int
+
+func (n lists) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := transport(0).RoundTrip(r)
+	resp.Body = io.NopCloser(strings.NewReader("[" + strings.Repeat("[],", int(n)) + "[]]"))
+	return resp, err
+}
+
+// TestLargeValuesWait: an answer that is large as a value waits for room for that, whether
+// or not it was large as a text.
+func TestLargeValuesWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, c := range []struct {
+			lists int
+			waits bool
+		}{{1000, false}, {20_000, true}, {1_000_000, true}} {
+			values := memory.NewRoom(100 << 20)
+			full, _ := values.TryTake(100 << 20)
+			web := activity.NewWeb(activity.WebOptions{Clock: clock.Wall{}, Transport: lists(c.lists), Values: values})
+			done := make(chan activity.Result, 1)
+			go func() {
+				done <- web.Execute(t.Context(), &activity.Call{Input: value.NewObject(
+					value.Member{Name: "method", Value: "GET"}, value.Member{Name: "url", Value: "http://h/"})})
+			}()
+			synctest.Wait()
+			if waits := len(done) == 0; waits != c.waits {
+				t.Errorf("%d lists wait %v, want %v", c.lists, waits, c.waits)
+			}
+			full()
+			r := <-done
+			if r.Err != nil {
+				t.Fatal(r.Err)
+			}
+			if _, ok := values.TryTake(100 << 20); ok == c.waits {
+				t.Errorf("%d lists: the room is free before the output is durable: %v", c.lists, ok)
+			}
+			r.Release()
 		}
 	})
 }
