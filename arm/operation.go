@@ -170,7 +170,13 @@ func (k *Kernel) endOperation(op Operation, failure error) error {
 func (k *Kernel) Start() error {
 	var unfinished []Operation
 	var old []string
-	err := k.store.List(operationPrefix, func(key string, val []byte) error {
+	err := k.store.List(operationPrefix, func(key string, val []byte, damage error) error {
+		if damage != nil {
+			k.logger.Error("a long-running operation can't be read and is forgotten: what it deletes may have to be deleted again",
+				"operation", strings.TrimPrefix(key, operationPrefix), "err", damage)
+			old = append(old, key)
+			return nil
+		}
 		r, err := readOperation(val)
 		switch {
 		case err != nil:

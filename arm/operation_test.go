@@ -229,6 +229,35 @@ func TestOperationRestart(t *testing.T) {
 	})
 }
 
+// TestDamagedOperation: one that can't be read is forgotten, and keeps no other from
+// being done.
+func TestDamagedOperation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, clock := armtest.NewStore(), armtest.NewClock()
+		k, p := newSlow(t, store, clock, func(ctx context.Context, _ arm.Operation) error { <-ctx.Done(); return nil })
+		do(k, "PUT", sub+"/resourceGroups/rg"+v, `{"location":"westeurope"}`)
+		damaged := do(k, "POST", slowID+"/work"+v, "")
+		store.Damage("operations/" + (<-p.started).ID)
+		do(k, "POST", slowID+"/work"+v, "")
+		other := <-p.started
+		k.Close()
+
+		k, p = newSlow(t, store.Clone(), clock, func(context.Context, arm.Operation) error { return nil })
+		defer k.Close()
+		if err := k.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if again := <-p.started; again.ID != other.ID {
+			t.Errorf("operation %s goes on, want %s", again.ID, other.ID)
+		}
+		synctest.Wait()
+		location := strings.TrimPrefix(damaged.Header().Get("Location"), "https://"+armtest.Host)
+		if w := do(k, "GET", location, ""); w.Code != 404 || len(p.started) > 0 {
+			t.Errorf("the damaged one: got\n%s\nwant 404", armtest.Describe(w))
+		}
+	})
+}
+
 // TestOperationNotFound: what can't be polled is told as not found, whatever it
 // looks like, and an operation's outcome is kept a day.
 func TestOperationNotFound(t *testing.T) {

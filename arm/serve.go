@@ -300,6 +300,9 @@ func known(err error) *Error {
 		return e
 	case errors.Is(err, commit.ErrFull):
 		return Errorf(http.StatusInsufficientStorage, "InsufficientStorage", "%v.", err)
+	case errors.Is(err, commit.ErrDamaged):
+		// Trying again, as clients do after 500, for minutes, does not help.
+		return Errorf(http.StatusConflict, "DamagedRecord", "%v. To replace what can't be read, create it again.", err)
 	}
 	return nil
 }

@@ -18,8 +18,9 @@ type Store interface {
 	// [ErrNotFound].
 	Get(key string) ([]byte, error)
 	// List calls f in the order of keys for those that begin with prefix. The
-	// value is f's to keep.
-	List(prefix string, f func(key string, value []byte) error) error
+	// value is f's to keep. Of one that can't be read f gets the damage, which wraps
+	// [commit.ErrDamaged], as Get returns it.
+	List(prefix string, f func(key string, value []byte, damage error) error) error
 	Put(u *commit.Unit, key string, value []byte)
 	Delete(u *commit.Unit, key string)
 }

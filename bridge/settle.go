@@ -113,7 +113,12 @@ func (b *Bus) ReleaseOthers(ctx context.Context, log commit.Log, active map[brok
 		if active[run] {
 			continue
 		}
-		if err := commit.Do(ctx, log, commit.Frees, b.o.Broker.ReleaseRun(run)); err != nil {
+		err := commit.Do(ctx, log, commit.Frees, b.o.Broker.ReleaseRun(run))
+		if errors.Is(err, commit.ErrDamaged) { // the queue tells, and the next start tries again
+			b.o.Logger.Error("the messages of a run that is over can't be read and stay locked", "run", run, "err", err)
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("release the messages of run %s, which is over: %w", run, err)
 		}
 	}

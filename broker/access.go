@@ -48,27 +48,32 @@ func (b *Broker) AccessEffect(ns, path string, rules []byte) *Change {
 
 // AccessRules calls f with the access rules of every namespace (path "") and entity
 // that has some. It is for those who load them before the broker is started: f must
-// not call the broker.
+// not call the broker. Rules that a damaged record seems to have and f refuses go.
 func (b *Broker) AccessRules(f func(ns, path string, rules []byte) error) error {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	call := func(n *namespace, path string, rules []byte) error {
-		if rules == nil {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	call := func(n *namespace, path string, rules *[]byte, damaged bool) error {
+		if *rules == nil {
 			return nil
 		}
-		return f(n.name, path, rules)
+		err := f(n.name, path, *rules)
+		if err != nil && damaged {
+			b.logger.Error("access rules can't be read and do not count", "namespace", n.name, "path", path, "error", err)
+			*rules, err = nil, nil
+		}
+		return err
 	}
 	for _, n := range b.namespaces {
-		if err := call(n, "", n.access); err != nil {
+		if err := call(n, "", &n.access, n.damaged); err != nil {
 			return err
 		}
 		for _, t := range n.topics {
-			if err := call(n, t.path, t.access); err != nil {
+			if err := call(n, t.path, &t.access, t.closed != nil); err != nil {
 				return err
 			}
 		}
 		for _, e := range n.messageStores() {
-			if err := call(n, e.path, e.access); err != nil {
+			if err := call(n, e.path, &e.access, e.trouble.closed != nil); err != nil {
 				return err
 			}
 		}

@@ -3,6 +3,7 @@ package broker
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"switchyard/broker/description"
 	"switchyard/broker/entity"
 	"switchyard/clock"
 	"switchyard/commit"
@@ -26,6 +28,8 @@ type Broker struct {
 	clock  clock.Clock
 	logger *slog.Logger
 	events EventListener
+	// acceptLoss: see [Options].
+	acceptLoss bool
 
 	cached atomic.Int64 // bytes of content in memory
 	budget int64
@@ -57,7 +61,7 @@ func New(o Options) (*Broker, error) {
 	case o.CacheBytes < 0:
 		o.CacheBytes = 0
 	}
-	b := &Broker{store: o.Store, log: o.Log, clock: o.Clock, logger: o.Logger, events: o.Events,
+	b := &Broker{acceptLoss: o.AcceptDataLoss, store: o.Store, log: o.Log, clock: o.Clock, logger: o.Logger, events: o.Events,
 		budget: o.CacheBytes, token: (&tokenSource{rand: o.Rand}).next, namespaces: map[string]*namespace{}}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.pool = newPool()
@@ -75,7 +79,12 @@ func (b *Broker) load() error {
 	}
 	b.lastNamespace, b.lastEntity = c.LastNamespace, c.LastEntity
 	byID := map[NamespaceID]*namespace{}
+	var lost loss
 	for _, r := range c.Namespaces {
+		if r.Damage != nil && description.CheckNamespace(r.Name) != nil {
+			lost.namespaces = append(lost.namespaces, r)
+			continue
+		}
 		n, err := openNamespace(r)
 		if err != nil {
 			return err
@@ -86,17 +95,25 @@ func (b *Broker) load() error {
 	topics := map[EntityID]*topic{}
 	for _, r := range c.Entities {
 		n := byID[r.Namespace]
+		if lost.takes(n, r) {
+			continue
+		}
 		if n == nil {
 			return fmt.Errorf("entity %q is in namespace %d, which does not exist", r.Path, r.Namespace)
 		}
-		if err := b.openEntity(n, r, topics); err != nil {
+		err := b.openEntity(n, r, topics)
+		if err != nil && (r.Damage != nil || lost.entities != nil && errors.Is(err, errNoTopic)) {
+			lost.entities = append(lost.entities, r)
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("entity %q: %w", r.Path, err)
 		}
 	}
 	for _, t := range topics {
 		t.publish()
 	}
-	return nil
+	return b.accept(lost)
 }
 
 // openEntity opens one entity. Those before it in the catalogue are open: a

@@ -40,6 +40,13 @@ func (b *Broker) Damage() (found []string) {
 		}
 		e.mu.Unlock()
 	}
+	for _, t := range b.allTopics() {
+		t.mu.Lock()
+		if t.closed != nil && !t.deleted {
+			found = append(found, fmt.Sprintf("topic %q of namespace %q: %v", t.path, t.namespace.name, t.closed))
+		}
+		t.mu.Unlock()
+	}
 	return found
 }
 

@@ -71,6 +71,9 @@ func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, e
 		return nil, err
 	}
 	s, err := openState(b.store, r.ID)
+	if r.Damage != nil {
+		s, err = entity.State{}, putAgain(r.Damage)
+	}
 	o := description.Queue.Default(d.Options, n.options.SKU)
 	e := newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, config(&o), s)
 	if errors.Is(err, ErrDamaged) {

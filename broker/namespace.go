@@ -19,6 +19,7 @@ type namespace struct {
 	name    string // as created
 	options NamespaceOptions
 	access  []byte
+	damaged bool                     // this is what its damaged record seems to say
 	queues  map[string]*messageStore // by lower-case path
 	topics  map[string]*topic        // by lower-case path; no queue has the same
 }
@@ -47,11 +48,14 @@ func (n *namespace) entities() int { return len(n.queues) + len(n.topics) }
 
 func openNamespace(r NamespaceRecord) (*namespace, error) {
 	d, err := decodeNamespace(r.Definition)
+	if err != nil && r.Damage != nil { // as a new one, without keys
+		d, err = namespaceDefinition{Options: NamespaceOptions{SKU: SKUStandard}}, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("namespace %q: %w", r.Name, err)
 	}
 	n := newNamespace(r.ID, r.Name, d.Options)
-	n.access = d.Access
+	n.access, n.damaged = d.Access, r.Damage != nil
 	return n, nil
 }
 
@@ -90,12 +94,12 @@ func (b *Broker) PutNamespaceEffect(name string, o NamespaceOptions, access ...[
 			n = newNamespace(b.lastNamespace, name, o)
 			b.namespaces[strings.ToLower(name)] = n
 			created = true
-		default:
+		case !n.damaged: // then it is not known what it was
 			if err := n.mayBecome(o.SKU); err != nil {
 				return false, nil, err
 			}
 		}
-		n.options = o
+		n.options, n.damaged = o, false
 		for _, rules := range access {
 			n.access = rules
 		}

@@ -22,6 +22,10 @@ type Options struct {
 	// CacheBytes bounds the content of undelivered messages kept in memory so
 	// that it need not be read back. Default 64 MiB; negative: none.
 	CacheBytes int64
+
+	// AcceptDataLoss deletes entities and namespaces whose records are so damaged that
+	// nobody knows which they are; without it New fails and names them.
+	AcceptDataLoss bool
 }
 
 // EventListener is called when something happened that others may want to log,

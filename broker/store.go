@@ -12,6 +12,9 @@ type NamespaceRecord struct {
 	Name string
 	// Definition is the namespace's own configuration, encoded by the broker.
 	Definition []byte
+	// Damage says why the record can't be read; nil: it was read. The rest, but for ID,
+	// is then what the damaged bytes seem to say. It is not written.
+	Damage error
 }
 
 // EntityRecord is a queue, a topic or a subscription as the store keeps it. The
@@ -24,6 +27,7 @@ type EntityRecord struct {
 	UpdatedAt time.Time
 	// Definition is the entity's configuration, encoded by the broker.
 	Definition []byte
+	Damage     error // as that of a namespace
 }
 
 // Store keeps namespaces, entities and messages durably. The Put and Delete
@@ -36,7 +40,8 @@ type EntityRecord struct {
 // that is sent, locked and completed costs one set, one set and two deletes.
 type Store interface {
 	// Catalogue returns every namespace and entity, in the order of their
-	// numbers, and the greatest number ever given to either.
+	// numbers, and the greatest number ever given to either. A record that can't be
+	// read has Damage.
 	Catalogue() (Catalogue, error)
 	PutNamespace(u *commit.Unit, r NamespaceRecord)
 	DeleteNamespace(u *commit.Unit, id NamespaceID)

@@ -70,6 +70,10 @@ func openTopic(b *Broker, n *namespace, r EntityRecord) (*topic, error) {
 	}
 	t := newTopic(b, n, r, description.Topic.Default(d.Options, n.options.SKU))
 	t.access = d.Access
+	if r.Damage != nil {
+		t.closed = putAgain(r.Damage)
+		b.logger.Error("a topic can't be opened", "topic", r.Path, "namespace", n.name, "error", t.closed)
+	}
 	return t, nil
 }
 
@@ -82,9 +86,12 @@ func openSubscription(r EntityRecord, topics map[EntityID]*topic) error {
 	}
 	t := topics[d.Topic]
 	if t == nil {
-		return fmt.Errorf("subscription of topic %d, which does not exist", d.Topic)
+		return fmt.Errorf("subscription of topic %d: %w", d.Topic, errNoTopic)
 	}
 	state, err := openState(t.b.store, r.ID)
+	if r.Damage != nil {
+		state, err = entity.State{}, putAgain(r.Damage)
+	}
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		return err
 	}

@@ -32,6 +32,8 @@ type topic struct {
 	// damaged: a subscription could not be opened. What is sent must be in all or in
 	// none, so nothing can be, until that one is deleted.
 	damaged bool
+	// closed: its record can't be read, so nothing can be sent until it is put again.
+	closed error
 	// subscriptions is by lower-case name. It is changed with both mu and
 	// Broker.mu held, and so may be read under either.
 	subscriptions map[string]*subscription
@@ -101,7 +103,7 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 			created = true
 		}
 		t.mu.Lock()
-		t.options, t.updated = o, b.catalogueTime()
+		t.options, t.updated, t.closed = o, b.catalogueTime(), nil
 		t.core.SetConfig(config(&o))
 		b.store.PutEntity(u, t.record())
 		b.changed(u, n, t.path)
@@ -195,6 +197,9 @@ func (t *topic) alive() error {
 
 // whole fails if a subscription could not be opened. It is called with mu held.
 func (t *topic) whole() error {
+	if t.closed != nil {
+		return t.closed
+	}
 	if !t.damaged {
 		return nil
 	}

@@ -21,12 +21,12 @@ type status struct {
 	Causes  []string `json:"causes,omitempty"`
 }
 
-// once leaves out what another sentence says too: a run that can't be resumed and the
-// record of it that can't be read are told by different packages.
-func once(sentences []string) (distinct []string) {
+// once leaves out what another sentence, or one of told, says too: a run that can't be
+// resumed and the record of it that can't be read are told by different packages.
+func once(sentences, told []string) (distinct []string) {
 	for i, s := range sentences {
 		says := func(other string) bool { return len(other) > len(s) && strings.Contains(other, s) }
-		if !slices.ContainsFunc(sentences, says) && !slices.Contains(sentences[:i], s) {
+		if !slices.ContainsFunc(sentences, says) && !slices.ContainsFunc(told, says) && !slices.Contains(sentences[:i], s) {
 			distinct = append(distinct, s)
 		}
 	}
@@ -45,7 +45,7 @@ func Handler(degraded Cause, causes ...Cause) http.Handler {
 			s.Status, code = "unhealthy", http.StatusServiceUnavailable
 			s.Message = "Service is unhealthy: " + strings.Join(s.Causes, "; ")
 		}
-		if parts := once(degraded()); len(parts) > 0 {
+		if parts := once(degraded(), s.Causes); len(parts) > 0 {
 			s.Causes = append(s.Causes, parts...)
 			if code == http.StatusOK {
 				s.Status, s.Message = "degraded", "Service is degraded: "+strings.Join(parts, "; ")

@@ -20,6 +20,7 @@ import (
 	"switchyard/arm/resourcesrp"
 	"switchyard/auth/identityhttp"
 	"switchyard/auth/issuer"
+	"switchyard/commit"
 	"switchyard/pipeline/factory"
 )
 
@@ -122,6 +123,9 @@ func (i *Identities) newHandler() (*identityhttp.Handler, error) {
 // guid returns the GUID kept under a name, made when it is first asked for.
 func (i *Identities) guid(name string) (string, error) {
 	b, err := i.o.Store.Kept(name)
+	if errors.Is(err, commit.ErrDamaged) {
+		return "", fmt.Errorf("%w; all that the resource manager has is below this id: restore a copy of the data directory", err)
+	}
 	if err != nil || b != nil {
 		return string(b), err
 	}
@@ -222,9 +226,13 @@ func (i *Identities) Or(next http.Handler) http.Handler {
 // keys keeps the issuer's key, sealed, an [issuer.KeyStore].
 type keys struct{ Store }
 
-// Key implements [issuer.KeyStore].
+// Key implements [issuer.KeyStore]. In place of one that can't be read the issuer makes
+// another: clients log in again.
 func (k keys) Key() ([]byte, error) {
 	sealed, err := k.Kept(keptIssuerKey)
+	if errors.Is(err, commit.ErrDamaged) {
+		return nil, nil
+	}
 	if err != nil || len(sealed) == 0 {
 		return nil, err
 	}

@@ -1,6 +1,11 @@
 package identity
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+
+	"switchyard/commit"
+)
 
 // A Mode says who may log in, and whether roles decide what they may do. It is kept:
 // a store that has been served in strict mode is not opened to everybody by a start
@@ -18,12 +23,19 @@ var (
 	ErrNeedsApplications = errors.New("the data directory was last served with --auth strict: give " +
 		"--auth-applications FILE, " +
 		"or open it to everybody with --auth development")
+	ErrNeedsMode   = errors.New("it can't be read who may log in: start with --auth strict and --auth-applications FILE, or with --auth development")
 	ErrNeedsStrict = errors.New("auth-applications needs --auth strict: in development every application logs in")
 )
 
 // decide finds the mode and keeps it.
 func (i *Identities) decide() (strict bool, err error) {
 	b, err := i.o.Store.Kept(keptMode)
+	if errors.Is(err, commit.ErrDamaged) && i.o.Mode != "" {
+		b, err = nil, nil // who starts it says so
+	}
+	if errors.Is(err, commit.ErrDamaged) {
+		return false, fmt.Errorf("%w: %w", ErrNeedsMode, err)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -60,7 +72,7 @@ func (i *Identities) decide() (strict bool, err error) {
 // of any application: a new key will sign the next ones.
 func (i *Identities) forgetKey() error {
 	b, err := i.o.Store.Kept(keptIssuerKey)
-	if err != nil || len(b) == 0 {
+	if err == nil && len(b) == 0 || err != nil && !errors.Is(err, commit.ErrDamaged) {
 		return err
 	}
 	i.o.Logger.Warn("the data directory was open and is now served with --auth strict: tokens that were " +

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 
@@ -57,24 +58,29 @@ func decodeEntity(b []byte) (broker.EntityRecord, error) {
 // PutNamespace implements [broker.Store].
 func (s *Store) PutNamespace(u *commit.Unit, r broker.NamespaceRecord) {
 	key := namespaceKey(tableNamespace, r.ID)
+	s.mended(u, key)
 	u.Set(key, finish(key, appendNamespace(newRecord(8+len(r.Name)+len(r.Definition)), r)))
 }
 
 // DeleteNamespace implements [broker.Store]. It leaves the number behind.
 func (s *Store) DeleteNamespace(u *commit.Unit, id broker.NamespaceID) {
-	u.Delete(namespaceKey(tableNamespace, id))
+	key := namespaceKey(tableNamespace, id)
+	s.mended(u, key)
+	u.Delete(key)
 	u.Set(namespaceKey(tableRetiredNamespace, id), nil)
 }
 
 // PutEntity implements [broker.Store].
 func (s *Store) PutEntity(u *commit.Unit, r broker.EntityRecord) {
 	key := append(entityKey(tableEntity, r.ID), entityRecord)
+	s.mended(u, key)
 	u.Set(key, finish(key, appendEntity(newRecord(64+len(r.Path)+len(r.Definition)), r)))
 }
 
 // DeleteEntity implements [broker.Store]. It leaves the number behind.
 func (s *Store) DeleteEntity(u *commit.Unit, id broker.EntityID) {
 	prefix := entityKey(tableEntity, id)
+	s.mended(u, append(entityKey(tableEntity, id), entityRecord))
 	u.DeleteRange(prefix, end(prefix))
 	u.Set(entityKey(tableRetiredEntity, id), nil)
 }
@@ -96,24 +102,34 @@ func (s *Store) Catalogue() (broker.Catalogue, error) {
 }
 
 func (v *view) namespaces(c *broker.Catalogue) error {
-	return v.scan([]byte{tableNamespace}, []byte{tableNamespace + 1}, func(key, value []byte) error {
+	table := []byte{tableNamespace}
+	return v.each(table, end(table), false, func(key, value []byte, damage error) error {
 		id, err := namespaceNumber(key)
 		if err != nil {
 			return err
 		}
-		b, err := payload(key, value)
-		if err != nil {
-			return err
-		}
-		r, err := decodeNamespace(b)
-		if err != nil {
-			return damaged(key, err)
-		}
-		r.ID = id
+		r, damage := readLoosely(key, value, damage, decodeNamespace)
+		r.ID, r.Damage = id, v.s.met(damage)
 		c.Namespaces = append(c.Namespaces, r)
 		c.LastNamespace = max(c.LastNamespace, id)
 		return nil
 	})
+}
+
+// readLoosely decodes a record. Of a damaged one it returns what its bytes seem to say.
+func readLoosely[R any](key, value []byte, damage error, decode func([]byte) (R, error)) (r R, _ error) {
+	if damage != nil {
+		return r, damage
+	}
+	b, damage := payload(key, value)
+	if damage != nil && len(value) > recordOverhead {
+		b = value[1 : len(value)-crcLen]
+	}
+	r, err := decode(b)
+	if damage == nil && err != nil {
+		damage = damaged(key, err)
+	}
+	return r, damage
 }
 
 // entities seeks from one entity's record to the next, over its messages.
@@ -133,18 +149,11 @@ func (v *view) entities(c *broker.Catalogue) error {
 			return damaged(key, fmt.Errorf("record without its entity"))
 		}
 		value, err := v.value(it)
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrCorrupt) {
 			return err
 		}
-		b, err := payload(key, value)
-		if err != nil {
-			return err
-		}
-		r, err := decodeEntity(b)
-		if err != nil {
-			return damaged(key, err)
-		}
-		r.ID = id
+		r, damage := readLoosely(key, value, err, decodeEntity)
+		r.ID, r.Damage = id, v.s.met(damage)
 		c.Entities = append(c.Entities, r)
 		c.LastEntity = max(c.LastEntity, id)
 		if id == math.MaxUint64 {

@@ -50,7 +50,7 @@ func prefix(t *testing.T, s *Store) uint64 {
 	t.Helper()
 	var n [2]uint64
 	for i, table := range []string{"a/", "b/"} {
-		if err := s.Metas(table, func(name string, value []byte) error {
+		if err := metas(s, table, func(name string, value []byte) error {
 			n[i]++
 			if name != fmt.Sprintf("%s%08d", table, n[i]) || binary.BigEndian.Uint64(value) != n[i] {
 				t.Fatalf("record %s = %x is at place %d", name, value[:8], n[i])

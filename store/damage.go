@@ -11,9 +11,9 @@ import (
 	"switchyard/commit"
 )
 
-// A damageMet is what readers have met that can't be read in the history of runs and in
-// what PutMeta keeps, by what it belongs to. Of messages the broker tells, which knows
-// the names of their queues.
+// A damageMet is what readers have met that can't be read in the catalogue, in the
+// history of runs and in what PutMeta keeps, by what it belongs to. Of messages the
+// broker tells, which knows the names of their queues.
 type damageMet struct {
 	mu    sync.Mutex
 	found map[string]*CorruptError // what was met first; guarded by mu
@@ -97,7 +97,11 @@ func ownerOf(key []byte) string {
 			return "run " + id
 		}
 		return describe(key)
-	case tableMeta, tableActiveRun, tableDefinition, tableFollower, tableRunList, tableTally, tableAttempt:
+	case tableEntity:
+		if len(key) == 10 && key[9] == entityRecord {
+			return describe(key)
+		}
+	case tableMeta, tableNamespace, tableActiveRun, tableDefinition, tableFollower, tableRunList, tableTally, tableAttempt:
 		return describe(key)
 	}
 	return ""

@@ -149,7 +149,8 @@
 // Pebble's checksum, and a damaged record by its own, also in the value log.
 // A run whose record can't be read, or what leads to it, is read as what its keys tell,
 // with the damage (unread.go), so that it can be set aside, cancelled and deleted; a
-// tally is counted anew by who reads it. Nothing is left out, and a segment with a damaged value is never removed, unless
+// tally is counted anew by who reads it. So are the records of the catalogue, as what
+// their bytes seem to say, and of what PutMeta keeps. Nothing is left out, and a segment with a damaged value is never removed, unless
 // it lost its end just between two values: nothing tells that until one of those is
 // read. What was met of the history and of what PutMeta keeps is in [Store.Damage] until
 // it is written anew or deleted.

@@ -81,7 +81,7 @@ func TestLogOrder(t *testing.T) {
 		}
 	}
 	got := 0
-	if err := s.Metas("n/", func(string, []byte) error { got++; return nil }); err != nil || got != wantSum {
+	if err := metas(s, "n/", func(string, []byte) error { got++; return nil }); err != nil || got != wantSum {
 		t.Errorf("%d records, %v, want %d", got, err, wantSum)
 	}
 	if commits.Load() > uint64(wantSum) {

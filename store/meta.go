@@ -37,14 +37,22 @@ func (s *Store) Meta(name string) ([]byte, error) {
 }
 
 // Metas calls f for every committed name that starts with prefix, in order,
-// until f returns an error, which Metas returns.
-func (s *Store) Metas(prefix string, f func(name string, value []byte) error) error {
+// until f returns an error, which Metas returns. Of a value that can't be read f gets
+// the damage.
+func (s *Store) Metas(prefix string, f func(name string, value []byte, damage error) error) error {
+	v, err := s.view()
+	if err != nil {
+		return err
+	}
+	defer v.close()
 	from := metaKey(prefix)
-	return s.met(s.scan(from, end(from), func(key, value []byte) error {
-		b, err := payload(key, value)
-		if err != nil {
-			return err
+	return s.met(v.each(from, end(from), false, func(key, value []byte, damage error) error {
+		if damage == nil {
+			value, damage = payload(key, value)
 		}
-		return f(string(key[1:]), bytes.Clone(b))
+		if damage != nil {
+			return f(string(key[1:]), nil, s.met(damage))
+		}
+		return f(string(key[1:]), bytes.Clone(value), nil)
 	}))
 }

@@ -438,6 +438,6 @@ func tryReadAll(s *Store) (out []any, err error) {
 	add(tallies, e)
 	active, e := s.ActiveRuns()
 	add(active, e)
-	add(nil, s.Metas("", func(name string, value []byte) error { add(name+"="+string(value), nil); return nil }))
+	add(nil, metas(s, "", func(name string, value []byte) error { add(name+"="+string(value), nil); return nil }))
 	return out, err
 }

@@ -61,6 +61,16 @@ func do(s *Store, f func(u *commit.Unit)) {
 	s.Sync(&u)
 }
 
+// metas is [Store.Metas] that ends with the first damage.
+func metas(s *Store, prefix string, f func(name string, value []byte) error) error {
+	return s.Metas(prefix, func(name string, value []byte, damage error) error {
+		if damage != nil {
+			return damage
+		}
+		return f(name, value)
+	})
+}
+
 func putMeta(s *Store, name, value string) {
 	do(s, func(u *commit.Unit) { s.PutMeta(u, name, []byte(value)) })
 }
@@ -140,7 +150,7 @@ func TestMeta(t *testing.T) {
 	wantMeta(t, s, "b", "")
 	do(s, func(u *commit.Unit) { s.PutMeta(u, "a/1", []byte("uno")) })
 	var got []string
-	if err := s.Metas("a/", func(name string, value []byte) error {
+	if err := metas(s, "a/", func(name string, value []byte) error {
 		got = append(got, name+"="+string(value))
 		return nil
 	}); err != nil {
@@ -154,7 +164,7 @@ func TestMeta(t *testing.T) {
 		t.Errorf("Meta of a deleted name = %v, want ErrNotFound", err)
 	}
 	stop := errors.New("enough")
-	if err := s.Metas("", func(string, []byte) error { return stop }); err != stop {
+	if err := metas(s, "", func(string, []byte) error { return stop }); err != stop {
 		t.Errorf("Metas = %v, want the callback's error", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"switchyard/broker"
 	"switchyard/commit"
 	"switchyard/pipeline/engine"
 )
@@ -291,5 +292,45 @@ func TestDamagedBlocks(t *testing.T) {
 				t.Errorf("told: %q, want the damaged table once", found)
 			}
 		})
+	}
+}
+
+// TestUnreadCatalogue: a record that can't be read has its number and what its bytes seem
+// to say, and is told until it is put again.
+func TestUnreadCatalogue(t *testing.T) {
+	s := memory(t)
+	namespace := broker.NamespaceRecord{ID: 1, Name: "ns", Definition: []byte(`{"some":"definition","of":"a namespace"}`)}
+	first := broker.EntityRecord{ID: 1, Namespace: 1, Path: "first", Definition: []byte(`{"some":"definition","of":"a queue"}`)}
+	second := first
+	second.ID, second.Path = 2, "second"
+	do(s, func(u *commit.Unit) {
+		s.PutNamespace(u, namespace)
+		s.PutEntity(u, first)
+		s.PutEntity(u, second)
+	})
+	flip(t, s, namespaceKey(tableNamespace, 1))
+	flip(t, s, append(entityKey(tableEntity, 1), entityRecord))
+	c, err := s.Catalogue()
+	if err != nil || len(c.Namespaces) != 1 || len(c.Entities) != 2 {
+		t.Fatalf("Catalogue: %+v, %v", c, err)
+	}
+	if n := c.Namespaces[0]; n.ID != 1 || n.Name != "ns" || !errors.Is(n.Damage, ErrCorrupt) {
+		t.Errorf("the namespace is %+v", n)
+	}
+	if e := c.Entities[0]; e.ID != 1 || e.Path != "first" || e.Namespace != 1 || !errors.Is(e.Damage, ErrCorrupt) {
+		t.Errorf("the damaged entity is %+v", e)
+	}
+	if !reflect.DeepEqual(c.Entities[1], second) {
+		t.Errorf("the other entity is %+v", c.Entities[1])
+	}
+	if got := s.Damage(); len(got) != 2 || !strings.Contains(got[0], "entity 1: ") || !strings.Contains(got[1], "namespace 1: ") {
+		t.Errorf("told: %q", got)
+	}
+	do(s, func(u *commit.Unit) {
+		s.PutNamespace(u, namespace)
+		s.DeleteEntity(u, 1)
+	})
+	if got := s.Damage(); len(got) > 0 {
+		t.Errorf("told of what is gone: %q", got)
 	}
 }

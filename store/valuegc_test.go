@@ -494,7 +494,7 @@ func TestReadsWhileCollecting(t *testing.T) {
 					check(n, b)
 				}
 				if i%20 == 0 {
-					if err := s.Metas("", check); err != nil {
+					if err := metas(s, "", check); err != nil {
 						t.Errorf("Metas: %v", err)
 					}
 				}

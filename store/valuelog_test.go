@@ -59,7 +59,7 @@ func TestLargeValues(t *testing.T) {
 			t.Errorf("a value set twice in one unit is not the later one (%v)", err)
 		}
 		n := 0
-		if err := s.Metas("v", func(string, []byte) error { n++; return nil }); err != nil || n != len(sizes) {
+		if err := metas(s, "v", func(string, []byte) error { n++; return nil }); err != nil || n != len(sizes) {
 			t.Errorf("a scan finds %d values, %v, want %d", n, err, len(sizes))
 		}
 	}
@@ -220,7 +220,7 @@ func TestCrashWhileCollecting(t *testing.T) {
 		if got, err := s.Meta("kept"); err != nil || !bytes.Equal(got, large(9999, separateFrom)) {
 			t.Errorf("crash %d: the kept value reads as %d bytes, %v", i, len(got), err)
 		}
-		if err := s.Metas("replaced", func(string, []byte) error { return nil }); err != nil {
+		if err := metas(s, "replaced", func(string, []byte) error { return nil }); err != nil {
 			t.Errorf("crash %d: %v", i, err)
 		}
 		closeTest(t, s)

@@ -56,7 +56,7 @@ func killed9(fs *vfs.MemFS) *vfs.MemFS {
 // there counts the units that a store holds, which must be the first ones.
 func there(t *testing.T, s *Store) (n int) {
 	t.Helper()
-	err := s.Metas("n/", func(name string, _ []byte) error {
+	err := metas(s, "n/", func(name string, _ []byte) error {
 		if want := fmt.Sprintf("n/%04d", n); name != want {
 			t.Errorf("%s is at the place of %s", name, want)
 		}

@@ -25,7 +25,7 @@ import (
 // wanted, and returns the keys.
 func flip(t *testing.T, dir string, wanted func(key []byte) bool) (flipped []string) {
 	t.Helper()
-	db, err := pebble.Open(filepath.Join(dir, "db"), &pebble.Options{ReadOnly: true})
+	db, err := pebble.Open(filepath.Join(dir, "db"), &pebble.Options{ReadOnly: true, Logger: quiet{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,13 +27,21 @@ func (k kept) Keep(name string, value []byte) error {
 	return commit.Do(context.Background(), k.Store, len(value), nil, func(u *commit.Unit) { k.PutMeta(u, name, value) })
 }
 
-// Given says whether a namespace has been given the development key.
+// Given says whether a namespace has been given the development key. That there is a
+// record says it, whether or not it can be read; then it is made anew.
 func (k kept) Given(namespace string) (bool, error) {
-	b, err := k.Kept(metaDevelopmentKey + namespace)
+	name := metaDevelopmentKey + namespace
+	b, err := k.Kept(name)
+	if errors.Is(err, store.ErrCorrupt) {
+		return true, k.Keep(name, []byte(given))
+	}
 	return b != nil, err
 }
 
+// given is what the record of a namespace says that has been given the key.
+const given = "given"
+
 // Give notes that it is.
 func (k kept) Give(u *commit.Unit, namespace string) {
-	k.PutMeta(u, metaDevelopmentKey+strings.ToLower(namespace), []byte("given"))
+	k.PutMeta(u, metaDevelopmentKey+strings.ToLower(namespace), []byte(given))
 }

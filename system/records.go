@@ -31,9 +31,9 @@ func (r records) Get(key string) ([]byte, error) {
 	return b, err
 }
 
-func (r records) List(prefix string, f func(key string, value []byte) error) error {
-	return r.Metas(metaControlPlane+prefix, func(name string, value []byte) error {
-		return f(strings.TrimPrefix(name, metaControlPlane), value)
+func (r records) List(prefix string, f func(key string, value []byte, damage error) error) error {
+	return r.Metas(metaControlPlane+prefix, func(name string, value []byte, damage error) error {
+		return f(strings.TrimPrefix(name, metaControlPlane), value, damage)
 	})
 }
 

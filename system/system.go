@@ -177,7 +177,7 @@ func (s *System) startBroker(ctx context.Context) error {
 		return err
 	}
 	b, err := broker.New(broker.Options{
-		Store: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand,
+		Store: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand, AcceptDataLoss: s.o.AcceptDataLoss,
 		Events: broker.EventListener{QueueDeleted: s.queueDeleted, EntityChanged: s.dialects.entityChanged},
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -20,17 +21,28 @@ import (
 // Store is an [arm.Store] in memory. Its records ride on any [commit.Log] as
 // callbacks, so a unit may also hold those of another store.
 type Store struct {
-	mu     sync.Mutex
-	values map[string][]byte
+	mu      sync.Mutex
+	values  map[string][]byte
+	damaged map[string]error
 }
 
 // NewStore returns an empty store.
-func NewStore() *Store { return &Store{values: map[string][]byte{}} }
+func NewStore() *Store { return &Store{values: map[string][]byte{}, damaged: map[string]error{}} }
+
+// Damage makes the value of a key unreadable until it is put again or deleted.
+func (s *Store) Damage(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.damaged[key] = fmt.Errorf("record %q: %w", key, commit.ErrDamaged)
+}
 
 // Get implements [arm.Store].
 func (s *Store) Get(key string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.damaged[key]; err != nil {
+		return nil, err
+	}
 	v, ok := s.values[key]
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", key, arm.ErrNotFound)
@@ -39,7 +51,7 @@ func (s *Store) Get(key string) ([]byte, error) {
 }
 
 // List implements [arm.Store].
-func (s *Store) List(prefix string, f func(key string, value []byte) error) error {
+func (s *Store) List(prefix string, f func(key string, value []byte, damage error) error) error {
 	s.mu.Lock()
 	var keys []string
 	for k := range s.values {
@@ -48,13 +60,15 @@ func (s *Store) List(prefix string, f func(key string, value []byte) error) erro
 		}
 	}
 	slices.Sort(keys)
-	values := make([][]byte, len(keys))
+	values, damages := make([][]byte, len(keys)), make([]error, len(keys))
 	for i, k := range keys {
-		values[i] = bytes.Clone(s.values[k])
+		if damages[i] = s.damaged[k]; damages[i] == nil {
+			values[i] = bytes.Clone(s.values[k])
+		}
 	}
 	s.mu.Unlock()
 	for i, k := range keys {
-		if err := f(k, values[i]); err != nil {
+		if err := f(k, values[i], damages[i]); err != nil {
 			return err
 		}
 	}
@@ -67,6 +81,7 @@ func (s *Store) Put(u *commit.Unit, key string, value []byte) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.values[key] = bytes.Clone(value)
+		delete(s.damaged, key)
 	})
 }
 
@@ -76,6 +91,7 @@ func (s *Store) Delete(u *commit.Unit, key string) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.values, key)
+		delete(s.damaged, key)
 	})
 }
 
@@ -87,6 +103,7 @@ func (s *Store) Clone() *Store {
 	for k, v := range s.values {
 		c.values[k] = bytes.Clone(v)
 	}
+	maps.Copy(c.damaged, s.damaged)
 	return c
 }
 
@@ -94,7 +111,7 @@ func (s *Store) Clone() *Store {
 func (s *Store) Keys(prefix string) []string {
 	keys := []string{}
 	// f does not fail
-	_ = s.List(prefix, func(key string, _ []byte) error { keys = append(keys, key); return nil })
+	_ = s.List(prefix, func(key string, _ []byte, _ error) error { keys = append(keys, key); return nil })
 	return keys
 }
 

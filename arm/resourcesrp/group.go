@@ -144,7 +144,8 @@ func (p *Resources) createGroup(ctx context.Context, r *arm.Request) (*arm.Respo
 	defer p.changing.Unlock()
 	old, err := p.group(r.ID.Subscription, g.Name)
 	exists := err == nil
-	if err != nil && !errors.Is(err, arm.ErrNotFound) {
+	// One that can't be read is made anew: what it says of a group is all in the request.
+	if err != nil && !errors.Is(err, arm.ErrNotFound) && !errors.Is(err, commit.ErrDamaged) {
 		return nil, err
 	}
 	if err := r.Precondition(exists, ""); err != nil {
@@ -301,7 +302,10 @@ func (p *Resources) listGroups(r *arm.Request) (*arm.Response, error) {
 		return nil, err
 	}
 	var items []*value.Object
-	err = p.store.List(groupPrefix+r.ID.Subscription+"/", func(_ string, b []byte) error {
+	err = p.store.List(groupPrefix+r.ID.Subscription+"/", func(_ string, b []byte, damage error) error {
+		if damage != nil {
+			return damage
+		}
 		g, err := readGroup(b)
 		if err != nil {
 			return err

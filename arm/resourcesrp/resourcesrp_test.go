@@ -129,6 +129,44 @@ func (f *fixture) do(method, path, body string) *httptest.ResponseRecorder {
 	return w
 }
 
+// TestDamagedRecords: what can't be read is told by name, keeps nothing else from being
+// read, and can be made again.
+func TestDamagedRecords(t *testing.T) {
+	f := newFixture(t, armtest.NewStore())
+	group := "/subscriptions/" + sub + "/resourceGroups/"
+	const v = "?api-version=2022-04-01"
+	role := "/providers/Microsoft.Authorization/roleAssignments/aaaaaaaa-0000-4000-8000-00000000000"
+	assigned := `{"properties":{"principalId":"aaaaaaaa-0000-4000-8000-000000000002","roleDefinitionId":` +
+		`"/subscriptions/` + sub + `/providers/Microsoft.Authorization/roleDefinitions/b24988ac-6180-42a0-ab88-20f7382dd24c"}}`
+	must := func(method, path, body string, want int) string {
+		t.Helper()
+		w := f.do(method, path+v, body)
+		if w.Code != want {
+			t.Fatalf("%s %s: want %d, got %s", method, path, want, armtest.Describe(w))
+		}
+		return w.Body.String()
+	}
+	must("PUT", group+"a", `{"location":"westeurope"}`, 201)
+	must("PUT", group+"b", `{"location":"westeurope"}`, 201)
+	must("PUT", group+"b"+role+"1", assigned, 201)
+	must("PUT", group+"b"+role+"2", strings.Replace(assigned, "000000000002", "000000000003", 1), 201)
+	f.store.Damage(f.store.Keys("resources/groups/")[0])
+	f.store.Damage(f.store.Keys("authorization/assignments/")[0])
+
+	f = newFixture(t, f.store)
+	for _, path := range []string{group + "a", "/subscriptions/" + sub + "/resourceGroups"} {
+		if got := must("GET", path, "", 409); !strings.Contains(got, `"DamagedRecord"`) || !strings.Contains(got, "groups/") || !strings.Contains(got, "create it again") {
+			t.Errorf("GET %s: %s, want the record and the way out", path, got)
+		}
+	}
+	must("GET", group+"b", "", 200)
+	must("GET", group+"b"+role+"1", "", 404)
+	must("GET", group+"b"+role+"2", "", 200)
+	must("PUT", group+"a", `{"location":"westeurope"}`, 201)
+	must("PUT", group+"b"+role+"1", assigned, 201)
+	must("GET", "/subscriptions/"+sub+"/resourceGroups", "", 200)
+}
+
 func TestGolden(t *testing.T) {
 	for _, name := range []string{"subscriptions", "groups", "providers", "resources", "tags", "roles"} {
 		t.Run(name, func(t *testing.T) {

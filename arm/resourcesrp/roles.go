@@ -60,7 +60,10 @@ func newRoles(o Options) (*Roles, error) {
 		return nil, err
 	}
 	a := &Roles{store: o.Store, given: given, byKey: map[string]entry{}}
-	err = o.Store.List(assignmentPrefix, func(_ string, val []byte) error {
+	err = o.Store.List(assignmentPrefix, func(_ string, val []byte, damage error) error {
+		if damage != nil {
+			return nil // what it allows is not allowed until it is made again
+		}
 		var r assignmentRecord
 		if err := json.Unmarshal(val, &r); err != nil {
 			return err

@@ -76,7 +76,7 @@ func (p *Resources) getSubscription(r *arm.Request) (*arm.Response, error) {
 // listSubscriptions lists the default one and those that have resource groups.
 func (p *Resources) listSubscriptions(*arm.Request) (*arm.Response, error) {
 	ids := []string{strings.ToLower(p.k.DefaultSubscriptionID())}
-	err := p.store.List(groupPrefix, func(key string, _ []byte) error {
+	err := p.store.List(groupPrefix, func(key string, _ []byte, _ error) error {
 		id, _, _ := strings.Cut(strings.TrimPrefix(key, groupPrefix), "/")
 		if !slices.Contains(ids, id) {
 			ids = append(ids, id)

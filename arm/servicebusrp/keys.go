@@ -68,6 +68,9 @@ func (k Keys) Move(ctx context.Context, sealed []byte, b broker.Store, log commi
 	names := map[broker.NamespaceID]string{}
 	for _, r := range c.Namespaces {
 		names[r.ID] = strings.ToLower(r.Name)
+		if r.Damage != nil {
+			continue // it stays what it is
+		}
 		if rules := all[names[r.ID]][""]; len(rules) > 0 {
 			if r.Definition, err = broker.UpgradeNamespace(r.Definition, k.SealRules(rules)); err != nil {
 				return fmt.Errorf("namespace %q: %w", r.Name, err)
@@ -76,6 +79,9 @@ func (k Keys) Move(ctx context.Context, sealed []byte, b broker.Store, log commi
 		}
 	}
 	for _, r := range c.Entities {
+		if r.Damage != nil {
+			continue
+		}
 		if rules := all[names[r.Namespace]][strings.ToLower(r.Path)]; len(rules) > 0 {
 			if r.Definition, err = broker.UpgradeAccess(r.Definition, k.SealRules(rules)); err != nil {
 				return fmt.Errorf("entity %q: %w", r.Path, err)

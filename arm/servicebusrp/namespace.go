@@ -166,7 +166,10 @@ func (p *Provider) object(e envelope) *value.Object {
 // in the order of their names.
 func (p *Provider) namespaces(subscription, group string) ([]envelope, error) {
 	var all []envelope
-	err := p.o.Store.List(namespacePrefix, func(_ string, b []byte) error {
+	err := p.o.Store.List(namespacePrefix, func(_ string, b []byte, damage error) error {
+		if damage != nil {
+			return damage
+		}
 		e, err := readEnvelope(b)
 		if err == nil && e.in(subscription, group) {
 			all = append(all, e)
@@ -245,6 +248,10 @@ func (p *Provider) handleNamespace(ctx context.Context, r *arm.Request) (*arm.Re
 		if errors.Is(err, arm.ErrNotFound) {
 			return arm.NoContent(), nil
 		}
+		if p.replaceable(r, err) {
+			e = envelope{Name: r.ID.Names[0], Subscription: r.ID.Subscription, ResourceGroup: r.ID.ResourceGroup}
+			err = nil
+		}
 		if err == nil {
 			if err = r.Precondition(true, ""); err == nil {
 				err = p.deleteNamespace(ctx, e)
@@ -265,6 +272,13 @@ func missing(r *arm.Request, err error) error {
 	return err
 }
 
+// replaceable reports whether who makes a request may take the place of an envelope that
+// can't be read. Nobody knows whose it is, and the namespace has keys and messages: where
+// roles decide, only who has the data directory may.
+func (p *Provider) replaceable(r *arm.Request, err error) bool {
+	return errors.Is(err, commit.ErrDamaged) && p.k.Trusts(r.Caller)
+}
+
 // putNamespace creates a namespace or replaces what can be written of it.
 func (p *Provider) putNamespace(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	if why := description.CheckNamespace(r.ID.Names[0]); why != nil {
@@ -279,7 +293,7 @@ func (p *Provider) putNamespace(ctx context.Context, r *arm.Request) (*arm.Respo
 	old, err := p.envelope(r.ID.Names[0])
 	exists := err == nil
 	switch {
-	case err != nil && !errors.Is(err, arm.ErrNotFound):
+	case err != nil && !errors.Is(err, arm.ErrNotFound) && !p.replaceable(r, err):
 		return nil, err
 	case exists && !old.in(r.ID.Subscription, r.ID.ResourceGroup):
 		return nil, p.failf(r, http.StatusConflict, "Conflict", 40900,

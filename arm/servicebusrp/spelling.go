@@ -35,7 +35,7 @@ func spellingKey(ns, entity string) string {
 // can't be read, or belongs to nothing, is dropped.
 func MoveSpellings(ctx context.Context, old arm.Store, b broker.Store, log commit.Log) error {
 	kept := map[string][]byte{}
-	if err := old.List(spellingPrefix, func(key string, v []byte) error {
+	if err := old.List(spellingPrefix, func(key string, v []byte, _ error) error {
 		kept[key] = v
 		return nil
 	}); err != nil || len(kept) == 0 {
@@ -53,7 +53,7 @@ func MoveSpellings(ctx context.Context, old arm.Store, b broker.Store, log commi
 	for _, r := range c.Entities {
 		var s spellingRecord
 		v, ok := kept[spellingKey(names[r.Namespace], r.Path)]
-		if !ok || json.Unmarshal(v, &s) != nil || s.Version != spellingVersion {
+		if !ok || r.Damage != nil || json.Unmarshal(v, &s) != nil || s.Version != spellingVersion {
 			continue
 		}
 		if r.Definition, err = broker.UpgradeWritten(r.Definition, s.Durations); err != nil {

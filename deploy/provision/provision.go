@@ -109,11 +109,12 @@ func (p *Provisioner) deploy(ctx context.Context, folder *deploy.Deployment) err
 	return p.Factories.Deploy(ctx, id, Location, folder.Factory)
 }
 
-// ensure creates a resource unless it is there.
+// ensure creates a resource unless it is there and can be read.
 func (p *Provisioner) ensure(ctx context.Context, id, apiVersion string, body ...value.Member) (
 	created bool, err error) {
 	err = p.Local.Do(ctx, http.MethodGet, id, apiVersion, nil)
-	if e, ok := errors.AsType[*arm.Error](err); !ok || e.Status != http.StatusNotFound {
+	e, ok := errors.AsType[*arm.Error](err)
+	if absent := ok && e.Status == http.StatusNotFound; !absent && !errors.Is(err, commit.ErrDamaged) {
 		return false, err
 	}
 	return true, p.Local.Do(ctx, http.MethodPut, id, apiVersion, value.NewObject(body...))
@@ -127,9 +128,16 @@ const rulesSize = 16 << 10
 // key is a real one. The key is given once: a key that replaced it stays, and so does
 // the random one of a namespace that was created in strict mode.
 func (p *Provisioner) namespace(ctx context.Context, name string) error {
-	created, err := p.ensure(ctx, p.group()+"/providers/Microsoft.ServiceBus/namespaces/"+name, "2021-11-01",
+	id := p.group() + "/providers/Microsoft.ServiceBus/namespaces/" + name
+	created, err := p.ensure(ctx, id, "2021-11-01",
 		value.Member{Name: "location", Value: Location},
 		value.Member{Name: "sku", Value: value.NewObject(value.Member{Name: "name", Value: "Standard"})})
+	if err == nil && p.Broker.NamespaceDamaged(name) {
+		// It gets a new record, and keys if it has lost them.
+		_, lost := p.Authority.Rule(name, "", auth.DefaultRuleName)
+		created = created || errors.Is(lost, auth.ErrRuleNotFound)
+		err = p.Local.Do(ctx, http.MethodPatch, id, "2021-11-01", value.NewObject())
+	}
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ var arrows = map[string][]string{
 	"ports":            {"commit", "listen"},
 	"deploy":           {"broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
 	"deploy/provision": {"arm", "auth", "broker", "commit", "deploy", "pipeline", "pipeline/factory", "value"},
-	"identity":         {"arm", "arm/resourcesrp", "auth/identityhttp", "auth/issuer", "pipeline/factory"},
+	"identity":         {"arm", "arm/resourcesrp", "auth/identityhttp", "auth/issuer", "commit", "pipeline/factory"},
 	"store":            {"clock", "commit", "broker", "pipeline/engine"},
 	"system":           {"..."},
 

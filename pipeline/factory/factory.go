@@ -94,7 +94,7 @@ func (m *Manager) create(name string) *entry {
 // discard forgets an entry whose factory was not created. The caller holds
 // e.op.
 func (m *Manager) discard(name string, e *entry) {
-	if e.current.Load() != nil || e.dead {
+	if e.current.Load() != nil || e.dead || e.lost.Load() != nil {
 		return
 	}
 	e.dead = true

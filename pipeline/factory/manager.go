@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -48,6 +49,12 @@ type entry struct {
 	gone    chan struct{}       // closed after the deletion; not nil while deleting; guarded by op
 	// using is held for reading while a run is created.
 	using sync.RWMutex
+	// lost is what can still be read of a factory whose own record can't; nil: there
+	// is no such. Runs that go on find it. It goes when the factory is put again.
+	lost atomic.Pointer[state]
+	// damaged are the keys of definitions that can't be read, which go with the
+	// factory; guarded by op.
+	damaged []string
 }
 
 // running is a trigger that runs.
@@ -79,8 +86,17 @@ func newEntry() *entry {
 }
 
 func (m *Manager) load() error {
-	states := map[string]*state{}
-	err := m.o.Store.List(factoryPrefix, func(key string, value []byte) error {
+	states, lost, damaged := map[string]*state{}, map[string]*state{}, map[string][]string{}
+	err := m.o.Store.List(factoryPrefix, func(key string, value []byte, damage error) error {
+		if damage != nil {
+			name, err := url.PathUnescape(strings.TrimPrefix(key, factoryPrefix))
+			s := newState()
+			s.def.Name = name
+			lost[name] = s
+			m.o.Logger.Error("a data factory can't be read and is not there until it is put again, with what is in it",
+				"factory", name, "err", damage)
+			return err
+		}
 		r := &factoryRecord{}
 		if err := decodeRecord(value, r, &r.Version); err != nil {
 			return fmt.Errorf("%s: %w", key, err)
@@ -95,12 +111,21 @@ func (m *Manager) load() error {
 	if err != nil {
 		return err
 	}
-	err = m.o.Store.List(definitionPrefix, func(key string, value []byte) error {
+	err = m.o.Store.List(definitionPrefix, func(key string, value []byte, damage error) error {
 		name, k, err := ofKey(key)
 		if err != nil {
 			return err
 		}
+		if damage != nil {
+			damaged[name] = append(damaged[name], key)
+			m.o.Logger.Error("a definition can't be read and is not there until it is put again",
+				"factory", name, "kind", k.Noun(), "err", damage)
+			return nil
+		}
 		s := states[name]
+		if s == nil {
+			s = lost[name]
+		}
 		if s == nil {
 			return fmt.Errorf("%s: there is no such factory", key)
 		}
@@ -111,7 +136,7 @@ func (m *Manager) load() error {
 		if err := d.parse(nil); err != nil {
 			// It was accepted by a version that checked less.
 			m.o.Logger.Warn("a definition is not valid any more",
-				"factory", s.record.Name, "kind", k.Noun(), "name", d.record.Name, "error", err)
+				"factory", s.def.Name, "kind", k.Noun(), "name", d.record.Name, "error", err)
 		}
 		s.put(d)
 		return nil
@@ -119,12 +144,29 @@ func (m *Manager) load() error {
 	if err != nil {
 		return err
 	}
+	for name := range damaged { // whatever is left of a factory
+		if states[name] == nil && lost[name] == nil {
+			lost[name] = newState()
+			lost[name].def.Name = name
+		}
+	}
 	for name, s := range states {
-		e := newEntry()
-		e.current.Store(s)
-		m.factories[name] = e
+		m.made(name).current.Store(s)
+	}
+	for name, s := range lost {
+		m.made(name).lost.Store(s)
+	}
+	for name, keys := range damaged {
+		m.factories[name].damaged = keys
 	}
 	return nil
+}
+
+// made makes the entry of a factory that is being loaded.
+func (m *Manager) made(name string) *entry {
+	e := newEntry()
+	m.factories[name] = e
+	return e
 }
 
 // Start starts the triggers that are Started and goes on with deletions that
@@ -139,9 +181,11 @@ func (m *Manager) Start(ctx context.Context) error {
 			return err
 		}
 		e.op.Lock()
-		if s := e.current.Load(); s != nil && s.record.Deleting {
+		switch s := e.current.Load(); {
+		case s == nil: // it can't be read
+		case s.record.Deleting:
 			m.finish(e)
-		} else {
+		default:
 			errs = append(errs, m.reconcile(e))
 		}
 		e.op.Unlock()
@@ -222,7 +266,14 @@ func (m *Manager) commit(e *entry, next *state) {
 	u := &commit.Unit{}
 	from, to := old, next
 	if from == nil {
-		from = &state{}
+		if from = e.lost.Load(); from == nil {
+			from = &state{}
+		}
+	}
+	if next == nil || old == nil {
+		for _, key := range e.damaged {
+			m.o.Store.Delete(u, key)
+		}
 	}
 	if to == nil {
 		to = &state{}
@@ -236,8 +287,8 @@ func (m *Manager) commit(e *entry, next *state) {
 	for _, k := range Kinds() {
 		for name, d := range from.definitions[k] {
 			if to.definitions[k][name] == nil {
-				m.o.Store.Delete(u, definitionKey(old.record.Name, k, d.record.Name))
-				if m.deleted != nil && next != nil {
+				m.o.Store.Delete(u, definitionKey(from.def.Name, k, d.record.Name))
+				if m.deleted != nil && next != nil && old != nil {
 					m.deleted(u, old.resource().ID, k, d.record.Name)
 				}
 			}
@@ -253,6 +304,10 @@ func (m *Manager) commit(e *entry, next *state) {
 		m.o.Log.Sync(u)
 	}
 	e.current.Store(next)
+	if next == nil || old == nil {
+		e.lost.Store(nil)
+		e.damaged = nil
+	}
 }
 
 // newID returns a random GUID.
@@ -365,11 +420,21 @@ func (m *Manager) WithFactory(name string, f func(*pipeline.Factory) error) erro
 	return f(def)
 }
 
+// ofRun is Factory for a run, which goes on also if the factory can't be read.
+func (m *Manager) ofRun(name string) (*pipeline.Factory, error) {
+	if e := m.entry(name); e != nil {
+		if s := e.lost.Load(); s != nil {
+			return s.def, nil
+		}
+	}
+	return m.Factory(name)
+}
+
 // LinkedService returns a linked service as it is now, with its secrets, for a
 // run to use. One that this version can't use as it is meant is an error that
 // names the reason and wraps [ErrNotSupported].
 func (m *Manager) LinkedService(factory, name string) (*pipeline.LinkedService, error) {
-	f, err := m.Factory(factory)
+	f, err := m.ofRun(factory)
 	if err != nil {
 		return nil, err
 	}
@@ -382,7 +447,7 @@ func (m *Manager) LinkedService(factory, name string) (*pipeline.LinkedService, 
 
 // Dataset returns a dataset as it is now, for a run to use.
 func (m *Manager) Dataset(factory, name string) (*pipeline.Dataset, error) {
-	f, err := m.Factory(factory)
+	f, err := m.ofRun(factory)
 	if err != nil {
 		return nil, err
 	}

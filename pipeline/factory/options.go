@@ -16,8 +16,9 @@ import (
 // A Store keeps records under keys. Put and Delete only add to a unit; reads see
 // what has been committed.
 type Store interface {
-	// List calls f in the order of keys for those that begin with prefix.
-	List(prefix string, f func(key string, val []byte) error) error
+	// List calls f in the order of keys for those that begin with prefix, with the damage
+	// instead of a value that can't be read.
+	List(prefix string, f func(key string, val []byte, damage error) error) error
 	Put(u *commit.Unit, key string, val []byte)
 	Delete(u *commit.Unit, key string)
 }

@@ -26,7 +26,10 @@ type records struct {
 
 func newRecords() *records { return &records{m: map[string][]byte{}} }
 
-func (r *records) List(prefix string, f func(string, []byte) error) error {
+// unreadable is a value that can't be read.
+const unreadable = "\xff"
+
+func (r *records) List(prefix string, f func(string, []byte, error) error) error {
 	r.mu.Lock()
 	var keys []string
 	for k := range r.m {
@@ -37,7 +40,11 @@ func (r *records) List(prefix string, f func(string, []byte) error) error {
 	r.mu.Unlock()
 	slices.Sort(keys)
 	for _, k := range keys {
-		if err := f(k, r.m[k]); err != nil {
+		value, damage := r.m[k], error(nil)
+		if string(value) == unreadable {
+			value, damage = nil, fmt.Errorf("record %q: %w", k, commit.ErrDamaged)
+		}
+		if err := f(k, value, damage); err != nil {
 			return err
 		}
 	}
