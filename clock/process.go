@@ -100,6 +100,7 @@ func (p *Process) wasSet() int64 {
 	now, off := p.read()
 	if off > int64(tolerance) || off < -int64(tolerance) {
 		offset := p.offset.Load() + off
+		now = raise(&p.last, now+1) // now may have been told already, and shown as before
 		sets := append(p.Sets(), Set{From: time.Unix(0, now).UTC(), Ahead: time.Duration(offset)})
 		sets = forget(sets)
 		p.sets.Store(&sets)

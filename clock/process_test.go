@@ -2,6 +2,7 @@ package clock_test
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,7 +15,7 @@ var noon = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
 
 func want(t *testing.T, what string, got, want time.Time) {
 	t.Helper()
-	if !got.Equal(want) {
+	if got.Sub(want).Abs() > time.Microsecond {
 		t.Errorf("%s: it is %v, want %v", what, got, want)
 	}
 }
@@ -80,8 +81,9 @@ func TestProcess(t *testing.T) {
 	}
 	for _, s := range all {
 		want(t, s.name+", shown", p.Shown(s.time), s.shown)
-		if last := clock.LastShown(p, s.shown); last.Before(s.time) || p.Shown(last).After(s.shown) {
-			t.Errorf("%s: %v is last shown at %v, where it is %v", s.name, s.shown, last, p.Shown(last))
+		shown := p.Shown(s.time)
+		if last := clock.LastShown(p, shown); last.Before(s.time) || p.Shown(last).After(shown) {
+			t.Errorf("%s: %v is last shown at %v, where it is %v", s.name, shown, last, p.Shown(last))
 		}
 	}
 	if got := p.Shown(time.Time{}); !got.IsZero() {
@@ -163,21 +165,44 @@ func TestTimers(t *testing.T) {
 	})
 }
 
-// TestConcurrent: no goroutine sees the time go backwards.
+// A flippedClock is set while others read it.
+type flippedClock struct {
+	clock.Wall
+	step atomic.Int64 // seconds
+}
+
+func (c *flippedClock) Now() time.Time {
+	stepped := steppedClock{now: time.Now(), step: time.Duration(c.step.Load()) * time.Second}
+	return stepped.Now()
+}
+
+// TestConcurrent: no goroutine sees the time go backwards, nor what is shown of a time
+// change, while the wall clock is set.
 func TestConcurrent(t *testing.T) {
-	p := clock.NewProcess(clock.Wall{})
+	wall := &flippedClock{}
+	p := clock.NewProcess(wall)
 	var wg sync.WaitGroup
-	for range 4 {
+	for n := range 4 {
 		wg.Go(func() {
 			last := p.Now()
-			for range 10_000 {
+			shown := p.Shown(last)
+			for i := range 10_000 {
+				if n == 0 && i%1000 == 0 {
+					wall.step.Store(int64(i))
+				}
 				now := p.Now()
 				if now.Before(last) {
 					t.Errorf("%v after %v", now, last)
 				}
-				last = now
+				if again := p.Shown(last); !again.Equal(shown) {
+					t.Errorf("%v is shown as %v, and later as %v", last, shown, again)
+				}
+				last, shown = now, p.Shown(now)
 			}
 		})
 	}
 	wg.Wait()
+	if n := len(p.Sets()); n != 9 {
+		t.Errorf("set %d times, want 9", n)
+	}
 }
