@@ -10,6 +10,7 @@ import (
 	"switchyard/broker"
 	"switchyard/commit"
 	"switchyard/pipeline/activity"
+	"switchyard/pipeline/trigger"
 	"switchyard/servicebus"
 	"switchyard/value"
 )
@@ -122,7 +123,7 @@ func (b *Bus) Effect(run string, ops ...activity.Op) (commit.Effect, error) {
 		var err error
 		switch op := op.(type) {
 		case activity.Send:
-			out[i], err = b.send(op)
+			out[i], err = b.send(run, op)
 		case activity.Settle:
 			out[i], err = b.settle(run, op)
 		default:
@@ -135,7 +136,7 @@ func (b *Bus) Effect(run string, ops ...activity.Op) (commit.Effect, error) {
 	return b.o.Broker.Effect(out...), nil
 }
 
-func (b *Bus) send(op activity.Send) (broker.Op, error) {
+func (b *Bus) send(run string, op activity.Send) (broker.Op, error) {
 	q, err := b.sender(op.Endpoint, op.Queue)
 	if err != nil {
 		return nil, err
@@ -144,12 +145,28 @@ func (b *Bus) send(op activity.Send) (broker.Op, error) {
 	content, err := servicebus.Compose(&servicebus.Parts{
 		MessageID: m.MessageID, CorrelationID: m.CorrelationID, SessionID: m.SessionID,
 		Subject: m.Subject, To: m.To, ReplyTo: m.ReplyTo, ContentType: m.ContentType,
-		TimeToLive: m.TimeToLive, Body: m.Body, Properties: properties(m.ApplicationProperties),
+		TimeToLive: m.TimeToLive, Body: m.Body, Properties: withRun(properties(m.ApplicationProperties), run),
 	})
 	if err != nil {
 		return nil, err
 	}
 	return broker.SendOp{Queue: q, Messages: []*broker.Message{{Content: content}}}, nil
+}
+
+// withRun adds the property that names the run. One of the same name may be from the
+// message that the run answers, so it is replaced.
+func withRun(list []broker.Property, run string) []broker.Property {
+	if run == "" {
+		return list
+	}
+	own := broker.Property{Name: trigger.PropertyRunID, Value: run}
+	for i := range list {
+		if list[i].Name == own.Name {
+			list[i] = own
+			return list
+		}
+	}
+	return append(list, own)
 }
 
 func properties(o *value.Object) []broker.Property {

@@ -11,6 +11,7 @@ import (
 	"switchyard/auth"
 	"switchyard/broker"
 	"switchyard/pipeline/activity"
+	"switchyard/pipeline/trigger"
 	"switchyard/value"
 )
 
@@ -125,6 +126,47 @@ func TestSend(t *testing.T) {
 	w.wantStored("all/Subscriptions/copy", "id")
 	if parts, _ := w.stored("all/Subscriptions/copy"); parts[0].TimeToLive != time.Hour {
 		t.Errorf("time to live %v, want an hour", parts[0].TimeToLive)
+	}
+}
+
+// TestMessagesNameTheirRun: what a run sends, and what it dead-letters by its own
+// doing or by the last delivery, names the run, whatever the message said before.
+func TestMessagesNameTheirRun(t *testing.T) {
+	w := newWorld(t)
+	other := value.NewObject(value.Member{Name: trigger.PropertyRunID, Value: "other"}, value.Member{Name: "n", Value: int64(7)})
+	e, err := w.Effect("run", activity.Send{Endpoint: home, Queue: "out", Message: activity.OutMessage{MessageID: "a", ApplicationProperties: other}},
+		activity.Send{Endpoint: home, Queue: "out", Message: activity.OutMessage{MessageID: "b"}})
+	w.must(err)
+	w.must(w.do(e))
+	w.put("twice", broker.QueueOptions{MaxDeliveryCount: 1})
+	var settles []activity.Op
+	for i, outcome := range []activity.Outcome{activity.DeadLetter, activity.Abandon, activity.Defer} {
+		w.send("twice", string(outcome))
+		bound, _ := w.lock("twice", "run")
+		op := activity.Settle{Binding: bound, SequenceNumber: int64(i + 1), Outcome: outcome}
+		if outcome == activity.DeadLetter {
+			op.Reason = "Bad"
+		}
+		settles = append(settles, op)
+	}
+	e, err = w.Effect("run", settles...)
+	w.must(err)
+	w.must(w.do(e))
+	for path, n := range map[string]int{"out": 2, "twice/$DeadLetterQueue": 3} {
+		parts, _ := w.stored(path)
+		if len(parts) != n {
+			t.Fatalf("%d messages in %s, want %d", len(parts), path, n)
+		}
+		for _, p := range parts {
+			got := map[string]any{}
+			for _, x := range p.Properties {
+				got[x.Name] = x.Value
+			}
+			reason := map[string]any{"DeadLetter": "Bad", "Abandon": "MaxDeliveryCountExceeded", "Defer": "MaxDeliveryCountExceeded"}[p.MessageID]
+			if got[trigger.PropertyRunID] != "run" || got["DeadLetterReason"] != reason || p.MessageID == "a" && got["n"] != int64(7) {
+				t.Errorf("message %s in %s has the properties %v, want the run and the reason %v", p.MessageID, path, got, reason)
+			}
+		}
 	}
 }
 

@@ -67,6 +67,12 @@ func (b *Bus) settle(run string, op activity.Settle) (broker.Op, error) {
 	o := broker.Outcome{
 		Kind: kind, Reason: op.Reason, Description: op.Description, Properties: properties(op.PropertiesToModify),
 	}
+	switch kind {
+	case broker.DeadLetter:
+		o.Properties = withRun(o.Properties, run)
+	case broker.Abandon, broker.Defer: // which may be the last delivery
+		o.Exhausted = &broker.DeadLetterInfo{Properties: withRun(nil, run)}
+	}
 	return broker.RunSettleOp{Queue: q, Run: broker.RunID(run), SequenceNumbers: []int64{seq}, Outcome: o}, nil
 }
 

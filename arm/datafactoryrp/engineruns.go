@@ -88,6 +88,15 @@ func (r EngineRuns) PipelineRun(name, id string) (*value.Object, error) {
 	return info.JSON(), nil
 }
 
+// Parameters implements [Runs].
+func (r EngineRuns) Parameters(name, id string) (*value.Object, error) {
+	if _, err := r.PipelineRun(name, id); err != nil {
+		return nil, err
+	}
+	params, err := r.Engine.Parameters(id)
+	return params, classify(err)
+}
+
 // Query implements [Runs].
 func (r EngineRuns) Query(q engine.Query) ([]*engine.PipelineRun, bool, error) {
 	return r.Engine.Query(q)

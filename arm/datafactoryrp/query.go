@@ -18,7 +18,10 @@ import (
 type querySpec[T any] struct {
 	operands map[string]func(T) string
 	orders   map[string]func(T) string
-	start    string // the order that counts when none is asked for, the oldest first
+	// many are operands that have several values, of which one has to match: Azure has
+	// none.
+	many  map[string]func(T) []string
+	start string // the order that counts when none is asked for, the oldest first
 }
 
 var pipelineRunQuery = querySpec[*engine.PipelineRun]{
@@ -37,7 +40,23 @@ var pipelineRunQuery = querySpec[*engine.PipelineRun]{
 		"RunEnd":       runEnd,
 		"Status":       func(p *engine.PipelineRun) string { return p.Status.String() },
 	},
+	many:  map[string]func(*engine.PipelineRun) []string{"MessageId": messageIDs},
 	start: "RunStart",
+}
+
+// messageIDs are the ids of the messages that started a run.
+func messageIDs(p *engine.PipelineRun) (ids []string) {
+	outputs, _ := p.TriggerOutputs.(*value.Object)
+	v, _ := outputs.Lookup("body")
+	body, _ := v.(*value.Object)
+	v, _ = body.Lookup("messages")
+	list, _ := v.(value.Array)
+	for _, x := range list {
+		if m, ok := x.(*value.Object); ok {
+			ids = append(ids, member(m, "messageId"))
+		}
+	}
+	return ids
 }
 
 func runEnd(p *engine.PipelineRun) string {
@@ -86,7 +105,7 @@ const pageSize = 100
 type filter[T any] struct {
 	operand, operator string
 	values            []string
-	of                func(T) string
+	of                func(T) []string
 }
 
 type order[T any] struct {
@@ -100,6 +119,14 @@ type query[T any] struct {
 	filters       []filter[T]
 	order         []order[T]
 	token         string // where the page begins; "": the first one
+}
+
+// valuesOf returns what an operand means, nil if the query may not name it.
+func (s *querySpec[T]) valuesOf(operand string) func(T) []string {
+	if of := s.operands[operand]; of != nil {
+		return func(x T) []string { return []string{of(x)} }
+	}
+	return s.many[operand]
 }
 
 func readQuery[T any](o *value.Object, spec querySpec[T]) (*query[T], error) {
@@ -122,7 +149,7 @@ func readQuery[T any](o *value.Object, spec querySpec[T]) (*query[T], error) {
 	}
 	for _, f := range filters {
 		x := filter[T]{operand: member(f, "operand"), operator: member(f, "operator")}
-		if x.of = spec.operands[x.operand]; x.of == nil {
+		if x.of = spec.valuesOf(x.operand); x.of == nil {
 			return nil, arm.BadRequest("filter operand '%s' is not allowed for this query", x.operand)
 		}
 		if !slices.Contains([]string{"Equals", "NotEquals", "In", "NotIn"}, x.operator) {
@@ -187,7 +214,8 @@ func (q *query[T]) matches(x T) bool {
 		if f.operand == "LatestOnly" && f.values[0] != "true" {
 			continue
 		}
-		if slices.Contains(f.values, f.of(x)) == strings.HasPrefix(f.operator, "Not") {
+		found := slices.ContainsFunc(f.of(x), func(v string) bool { return slices.Contains(f.values, v) })
+		if found == strings.HasPrefix(f.operator, "Not") {
 			return false
 		}
 	}

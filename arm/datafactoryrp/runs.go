@@ -19,6 +19,8 @@ import (
 type Runs interface {
 	// CreateRun starts a run and returns its id once it is durable.
 	CreateRun(ctx context.Context, factory, pipeline string, parameters *value.Object) (string, error)
+	// Parameters returns the parameters of a run as it got them, secrets included.
+	Parameters(factory, id string) (*value.Object, error)
 	// PipelineRun returns a run in the shape of [ADF-REST 5].
 	PipelineRun(factory, id string) (*value.Object, error)
 	// Query returns runs of a factory, and whether there are more.
@@ -44,21 +46,34 @@ func runsError(err error) error {
 	return err
 }
 
-// rerun are the parameters of createRun that ask for a recovery run.
-var rerun = []string{"referencePipelineRunId", "isRecovery", "startActivityName", "startFromFailure"}
+// recovery reports the parameter of createRun, if any, that asks for a recovery run: one
+// that skips what the referenced run has done.
+func recovery(r *arm.Request) string {
+	for _, name := range []string{"isRecovery", "startActivityName", "startFromFailure"} {
+		if v := r.Param(name); v != "" && (name == "startActivityName" || !strings.EqualFold(v, "false")) {
+			return name
+		}
+	}
+	return ""
+}
 
 func (p *Provider) createRun(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	id := p.spelled(factoryID(r))
 	if _, err := p.factories.Definition(id, factory.Pipelines, r.ID.Name()); err != nil {
 		return nil, err
 	}
-	for _, name := range rerun {
-		if r.Param(name) != "" {
-			return nil, arm.NotSupported(
-				"createRun with the parameter %s is not supported by this version of Switchyard.", name)
-		}
+	if name := recovery(r); name != "" {
+		return nil, arm.NotSupported(
+			"createRun with the parameter %s is not supported by this version of Switchyard.", name)
 	}
 	params := r.Body
+	if of := r.Param("referencePipelineRunId"); of != "" {
+		// The body's parameters don't count then [ADF-REST 5].
+		var err error
+		if params, err = p.runs.Parameters(id.Factory, of); err != nil {
+			return nil, err
+		}
+	}
 	if params == nil {
 		params = &value.Object{}
 	}
@@ -113,7 +128,8 @@ func (p *Provider) pipelineRun(ctx context.Context, r *arm.Request) (*arm.Respon
 		if err != nil {
 			return nil, err
 		}
-		whole, err := wholeRuns(page, of, strings.ToUpper(self)+"/activityruns/")
+		items := strings.EqualFold(r.Param("items"), "true")
+		whole, err := wholeRuns(page, of, strings.ToUpper(self)+"/activityruns/", items)
 		if err != nil {
 			return nil, err
 		}
@@ -131,7 +147,8 @@ const maxPageBytes = 8 << 20
 
 // wholeRuns reads what the activity runs of a page show, of the first ones if they
 // are large together.
-func wholeRuns(page []*value.Object, of map[*value.Object]*engine.ActivityRun, self string) ([]*value.Object, error) {
+func wholeRuns(page []*value.Object, of map[*value.Object]*engine.ActivityRun, self string, items bool) (
+	[]*value.Object, error) {
 	whole, bytes := make([]*value.Object, 0, len(page)), int64(0)
 	for _, o := range page {
 		if bytes > maxPageBytes {
@@ -142,6 +159,9 @@ func wholeRuns(page []*value.Object, of map[*value.Object]*engine.ActivityRun, s
 			return nil, err
 		}
 		bytes += run.Footprint(a.Input) + run.Footprint(a.Output)
+		if a.ShowItems = items; items {
+			bytes += run.Footprint(a.Items)
+		}
 		whole = append(whole, withID(a.JSON(), self+a.ID))
 	}
 	return whole, nil

@@ -258,3 +258,81 @@ func TestQueryOperands(t *testing.T) {
 		f.must(t, 400, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`,`+bad+`}`)
 	}
 }
+
+// TestRunOfMessage: from the id of a message to the runs that it started.
+func TestRunOfMessage(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	f.must(t, 200, "PUT", "$DF/pipelines/P?$V", `{"properties":{"activities":[]}}`)
+	f.must(t, 200, "POST", "$DF/pipelines/P/createRun?$V", "")
+	for id, messages := range map[string]string{"one": `[{"messageId":"a"}]`, "two": `[{"messageId":"b"},{"messageId":"a"}]`, "none": `[]`} {
+		check(t, f.m.WithFactory("contoso", func(p *pipeline.Factory) error {
+			_, err := f.engine.CreateRun(t.Context(), p, "P", nil, engine.RunOptions{ID: id, Trigger: &run.TriggerInfo{
+				ID: id, Name: "OnIn", Type: "ServiceBusTrigger", Time: time.Now(), Outputs: parse(t, `{"body":{"messages":`+messages+`}}`)}})
+			return err
+		}))
+	}
+	for filter, want := range map[string]int{
+		`{"operand":"MessageId","operator":"Equals","values":["a"]}`:    2,
+		`{"operand":"MessageId","operator":"In","values":["b","c"]}`:    1,
+		`{"operand":"MessageId","operator":"Equals","values":["A"]}`:    0,
+		`{"operand":"MessageId","operator":"NotEquals","values":["a"]}`: 2,
+		`{"operand":"MessageId","operator":"NotIn","values":["c"]}`:     4,
+	} {
+		all := get(parse(t, f.must(t, 200, "POST", "$DF/queryPipelineRuns?$V", `{`+window()+`,"filters":[`+filter+`]}`)), "value").(value.Array)
+		if len(all) != want {
+			t.Errorf("%s: %d runs, want %d", filter, len(all), want)
+		}
+	}
+	f.must(t, 400, "POST", "$DF/queryTriggerRuns?$V", `{`+window()+`,"filters":[{"operand":"MessageId","operator":"Equals","values":["a"]}]}`)
+}
+
+// TestRerun: a run with the parameters of another one; those of the body don't count
+// [ADF-REST 5]. What would go on where another run failed is refused by name.
+func TestRerun(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	f.must(t, 200, "PUT", "$DF/pipelines/P?$V", `{"properties":{"parameters":{"n":{"type":"Int"},"key":{"type":"SecureString"}},"activities":[
+		{"name":"Set","type":"SetVariable","typeProperties":{"variableName":"v","value":"@concat(pipeline().parameters.key, string(pipeline().parameters.n))"}}],
+		"variables":{"v":{"type":"String"}}}}`)
+	id := get(parse(t, f.must(t, 200, "POST", "$DF/pipelines/P/createRun?$V", `{"n":7,"key":"s3cret"}`)), "runId").(string)
+	again := get(parse(t, f.must(t, 200, "POST", "$DF/pipelines/P/createRun?$V&isRecovery=false&startFromFailure=false&referencePipelineRunId="+id, `{"n":8}`)), "runId").(string)
+	if again == id {
+		t.Fatal("the run has the id of the other one")
+	}
+	for _, id := range []string{id, again} {
+		if _, err := f.engine.Wait(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, _ := f.engine.Parameters(id)
+	b, err := f.engine.Parameters(again)
+	if err != nil || string(value.Append(nil, a)) != string(value.Append(nil, b)) {
+		t.Errorf("parameters %s, %v, want those of the first run", value.Append(nil, b), err)
+	}
+	f.must(t, 404, "POST", "$DF/pipelines/P/createRun?$V&referencePipelineRunId=nowhere", "")
+	for _, refused := range []string{"isRecovery=true", "startFromFailure=true", "startActivityName=Set"} {
+		answer := f.must(t, 501, "POST", "$DF/pipelines/P/createRun?$V&referencePipelineRunId="+id+"&"+refused, "")
+		if name, _, _ := strings.Cut(refused, "="); !strings.Contains(answer, name) {
+			t.Errorf("%s: %s, want its name", refused, answer)
+		}
+	}
+}
+
+// TestItemsOfLoops: what a ForEach goes through is shown to those who ask.
+func TestItemsOfLoops(t *testing.T) {
+	f := open(t, armtest.NewStore()).group(t)
+	f.must(t, 200, "PUT", "$DF/pipelines/P?$V", `{"properties":{"activities":[{"name":"Each","type":"ForEach","typeProperties":{
+		"items":{"value":"@createArray('a','b')","type":"Expression"},"activities":[{"name":"F","type":"Filter","typeProperties":{"items":{"value":"@json('[]')","type":"Expression"},"condition":{"value":"@equals(1,1)","type":"Expression"}}}]}}]}}`)
+	id := get(parse(t, f.must(t, 200, "POST", "$DF/pipelines/P/createRun?$V", "")), "runId").(string)
+	if _, err := f.engine.Wait(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string]string{
+		"":            `{"path":"Each","attempt":1,"itemCount":2}`,
+		"&items=true": `{"path":"Each","attempt":1,"itemCount":2,"items":["a","b"]}`,
+	} {
+		list := get(parse(t, f.must(t, 200, "POST", "$DF/pipelineruns/"+id+"/queryActivityruns?$V"+query, `{`+window()+`}`)), "value").(value.Array)
+		if got := string(value.Append(nil, get(list[0].(*value.Object), "switchyard"))); got != want {
+			t.Errorf("%q: got %s, want %s", query, got, want)
+		}
+	}
+}

@@ -15,6 +15,9 @@ import (
 type ActivityRun struct {
 	run.ActivityRecord
 	PipelineRunID, Pipeline string
+	// ShowItems adds the items of a ForEach to [ActivityRun.JSON]: the inputs of its
+	// activities mostly show them already.
+	ShowItems bool
 
 	of       *runner // folded for the query
 	measured *span   // nil: Start and End are
@@ -57,6 +60,30 @@ func (a *ActivityRun) JSON() *value.Object {
 				value.Member{Name: "type", Value: "Managed"},
 				value.Member{Name: "location", Value: "Local"},
 				value.Member{Name: "nodes", Value: nil})}}))
+	}
+	o.Set(Extension, a.extension())
+	return o
+}
+
+// extension is what the record tells beyond Azure's: where the activity stands among
+// the others, what its attempts are and what a container got.
+func (a *ActivityRun) extension() *value.Object {
+	o := value.NewObject(value.Member{Name: "path", Value: a.Path},
+		value.Member{Name: "attempt", Value: int64(a.Attempt)})
+	if a.Attempts > 0 {
+		o.Set("attempts", int64(a.Attempts))
+	}
+	if !a.NextAttempt.IsZero() {
+		o.Set("nextAttempt", value.Timestamp(a.NextAttempt))
+	}
+	if a.Branch != "" {
+		o.Set("branch", a.Branch)
+	}
+	if a.Items != nil {
+		o.Set("itemCount", int64(len(a.Items)))
+	}
+	if a.ShowItems && a.Items != nil {
+		o.Set("items", a.Items)
 	}
 	return o
 }
@@ -118,6 +145,7 @@ func (a *ActivityRun) Whole() (*ActivityRun, error) {
 		{a.Input, func(v value.Value) { whole.Input, _ = v.(*value.Object) }},
 		{a.Output, func(v value.Value) { whole.Output = v }},
 		{a.UserProperties, func(v value.Value) { whole.UserProperties, _ = v.(*value.Object) }},
+		{a.Items, func(v value.Value) { whole.Items, _ = v.(value.Array) }},
 	} {
 		if !run.HoldsKept(part.from) {
 			continue

@@ -148,12 +148,16 @@ func TestGoldenSummaries(t *testing.T) {
 		full := summary{Version: version, Status: run.Failed, Arrival: 7, Message: "m", End: goldenTime.Add(time.Second),
 			Updated:    goldenTime,
 			Invoked:    run.Invoker{ID: "i", Name: "n", Type: "t", PipelineName: "p", PipelineRunID: "r"},
-			DroppedFor: "x", Parameters: []byte(`{"a":"1"}`), Dimensions: []byte(`{"d":"x"}`), Annotations: []byte(`["a"]`)}
+			DroppedFor: "x", Parameters: []byte(`{"a":"1"}`), Dimensions: []byte(`{"d":"x"}`), Annotations: []byte(`["a"]`),
+			Outputs: []byte(`{"body":{"messages":[{"messageId":"m"}]}}`)}
 		golden.WantFull(t, full)
 		least := summary{Version: version, Status: run.InProgress, Updated: goldenTime, Invoked: run.Invoker{ID: "i",
 			Name: "Manual", Type: "Manual"}}
 		if version < 3 {
 			full.DroppedFor = ""
+		}
+		if version < 4 {
+			full.Outputs = nil
 		}
 		if version > 1 { // the record has it
 			full.Updated, least.Updated = time.Time{}, time.Time{}
@@ -173,7 +177,7 @@ func TestSummaryEncodes(t *testing.T) {
 		{Version: 3, Status: run.Cancelled, Arrival: 1 << 60, Message: "a \"quoted\"\n line, tab\t, \x01, ü, 🙂, \u2028",
 			End: goldenTime, Updated: goldenTime.Add(time.Nanosecond), Invoked: run.Invoker{ID: "\\", Name: "é", Type: "",
 				PipelineName: "p", PipelineRunID: "r"}, Parameters: []byte("{}"), Dimensions: []byte("[1]"),
-			Annotations: []byte(`["x"]`), DroppedFor: "later"},
+			Annotations: []byte(`["x"]`), DroppedFor: "later", Outputs: []byte("null")},
 		{Version: 1, Message: "bad \xff text", End: time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC)},
 	} {
 		if s.Status == 0 {

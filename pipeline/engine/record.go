@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -16,10 +17,14 @@ type PipelineRun struct {
 	Parameters               *value.Object // every value as text
 	RunDimensions            *value.Object // values are text; may be nil
 	InvokedBy                run.Invoker
-	Annotations              value.Array
-	Start, End, LastUpdated  time.Time // End is zero while the run goes on
-	Status                   run.Status
-	Message                  string
+	// TriggerOutputs is what the trigger handed over, as pipelines see it in
+	// trigger().outputs, but of messages only what identifies them. Nil if there is
+	// none, or if it was large and the run's events were dropped.
+	TriggerOutputs          value.Value
+	Annotations             value.Array
+	Start, End, LastUpdated time.Time // End is zero while the run goes on
+	Status                  run.Status
+	Message                 string
 
 	measured *span // nil: Start and End are
 }
@@ -55,8 +60,14 @@ func (p *PipelineRun) JSON() *value.Object {
 	o.Set("annotations", annotations)
 	o.Set("runDimension", orEmpty(p.RunDimensions))
 	o.Set("isLatest", true) // there are no recovery runs
+	if p.TriggerOutputs != nil {
+		o.Set(Extension, value.NewObject(value.Member{Name: "triggerOutputs", Value: p.TriggerOutputs}))
+	}
 	return o
 }
+
+// Extension is the member of a record that holds what Azure's records have not.
+const Extension = "switchyard"
 
 func orEmpty(o *value.Object) *value.Object {
 	if o == nil {
@@ -88,8 +99,10 @@ func baseRecord(s *run.State) PipelineRun {
 		Parameters:    texts(s.MaskedParameters()),
 		RunDimensions: c.RunDimensions,
 		InvokedBy:     c.InvokedBy,
-		Annotations:   s.Pipeline().Annotations,
-		Start:         c.At,
+		// Masked like the parameters that were made of it.
+		TriggerOutputs: s.Masked(c.Trigger.Outputs),
+		Annotations:    s.Pipeline().Annotations,
+		Start:          c.At,
 	}
 	return p
 }
@@ -151,6 +164,12 @@ func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	if sizeOf(p.Parameters, maxInline) <= maxInline {
 		s.Parameters = value.Append(nil, p.Parameters)
 	}
+	if p.TriggerOutputs != nil {
+		s.Outputs = json.RawMessage("null")
+		if sizeOf(p.TriggerOutputs, maxInline) <= maxInline {
+			s.Outputs = value.Append(nil, p.TriggerOutputs)
+		}
+	}
 	if p.RunDimensions.Len() > 0 {
 		s.Dimensions = value.Append(nil, p.RunDimensions)
 	}
@@ -205,14 +224,23 @@ func (e *Engine) decodeRecord(r RunRecord) (*PipelineRun, error) {
 	}
 	if s.DroppedFor != "" {
 		p.Message = strings.TrimSpace(p.Message + " (" + dropped(s.DroppedFor) + ")")
-	} else if s.Parameters == nil {
-		if p.Parameters, err = e.parametersOf(r.ID); err != nil {
+	} else if s.Parameters == nil || s.outputsElsewhere() {
+		// What was handed over is not worth a record that shows nothing else.
+		if err := e.readCreated(p); err != nil && s.Parameters == nil {
 			return nil, err
 		}
-	} else if v, err := value.Parse(s.Parameters); err != nil {
-		return nil, err
-	} else {
+	}
+	if s.Parameters != nil {
+		v, err := value.Parse(s.Parameters)
+		if err != nil {
+			return nil, err
+		}
 		p.Parameters, _ = v.(*value.Object)
+	}
+	if s.Outputs != nil && !s.outputsElsewhere() {
+		if p.TriggerOutputs, err = value.Parse(s.Outputs); err != nil {
+			return nil, err
+		}
 	}
 	if s.Dimensions != nil {
 		v, err := value.Parse(s.Dimensions)
@@ -231,17 +259,32 @@ func (e *Engine) decodeRecord(r RunRecord) (*PipelineRun, error) {
 	return p, nil
 }
 
-// parametersOf reads a run's parameters from its first event.
-func (e *Engine) parametersOf(id string) (*value.Object, error) {
-	c, err := e.created(id)
+// readCreated reads what a record leaves to the run's first event: what is large.
+func (e *Engine) readCreated(p *PipelineRun) error {
+	c, err := e.created(p.RunID)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	masked := c.Parameters.Clone()
 	for _, name := range c.Secure {
 		masked.Set(name, activity.Mask)
 	}
-	return texts(masked), nil
+	p.Parameters, p.TriggerOutputs = texts(masked), c.Trigger.Outputs
+	return nil
+}
+
+// Parameters returns the parameters of a run as it got them, secrets included. Errors
+// wrap [ErrRunNotFound] or [ErrRunDropped].
+func (e *Engine) Parameters(runID string) (*value.Object, error) {
+	err := e.whole(runID)
+	var c *run.Created
+	if err == nil {
+		c, err = e.created(runID)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("parameters of run %s: %w", runID, notFound(err))
+	}
+	return c.Parameters, nil
 }
 
 // PipelineRun returns the record of a run.

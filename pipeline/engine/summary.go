@@ -26,9 +26,12 @@ type summary struct {
 	// DroppedFor is the run, a later attempt of the same cause that failed too, in
 	// favour of which events and parameters were dropped. Since version 3.
 	DroppedFor string `json:",omitempty"`
+	// Outputs is what the trigger handed over, absent when it is nothing, null when it
+	// is large: the run's first event has it. Since version 4.
+	Outputs json.RawMessage `json:",omitempty"`
 }
 
-const summaryVersion = 3
+const summaryVersion = 4
 
 // encode writes what [json.Marshal] would, but for characters that it escapes for HTML:
 // every run is written twice or more, and by reflection that took a tenth of its time.
@@ -52,6 +55,7 @@ func (s summary) encode() []byte {
 	b = appendRaw(b, `,"Dimensions":`, s.Dimensions)
 	b = appendRaw(b, `,"Annotations":`, s.Annotations)
 	b = appendOptional(b, `,"DroppedFor":`, s.DroppedFor)
+	b = appendRaw(b, `,"Outputs":`, s.Outputs)
 	return append(b, '}')
 }
 
@@ -79,6 +83,15 @@ func appendRaw(b []byte, name string, text json.RawMessage) []byte {
 		return b
 	}
 	return append(append(b, name...), text...)
+}
+
+// outputsElsewhere reports whether only the run's first event can have what the trigger
+// handed over.
+func (s *summary) outputsElsewhere() bool {
+	if s.Version < 4 {
+		return s.Invoked.Type != manual
+	}
+	return string(s.Outputs) == "null"
 }
 
 // summary decodes what a list of runs shows, if that could be read.

@@ -69,7 +69,8 @@ func (e *ActivityStarted) apply(s *State) error {
 	n.phase, n.started = running, e
 	n.arm(e)
 	s.launch(n)
-	s.begin(n, e.At, e.Input, e.UserProperties, e.SecureInput, e.SecureOutput).LinkedService = e.LinkedService
+	r := s.begin(n, e.At, e.Input, e.UserProperties, e.SecureInput, e.SecureOutput)
+	r.LinkedService, r.Attempts = e.LinkedService, e.Retry+1
 	return nil
 }
 
@@ -199,6 +200,7 @@ func (e *RetryScheduled) apply(s *State) error {
 	if err != nil {
 		return err
 	}
+	n.record.NextAttempt = e.FireAt
 	n.phase, n.attempt, n.started = backoff, e.Attempt, nil
 	n.arm(e)
 	s.launch(n)

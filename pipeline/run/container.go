@@ -68,9 +68,16 @@ func (e *ContainerStarted) apply(s *State) error {
 		s.held += n.children.held
 	}
 	s.launch(n)
-	s.begin(n, e.At, e.Input, e.UserProperties, false, false)
+	r := s.begin(n, e.At, e.Input, e.UserProperties, false, false)
+	switch n.step.kind {
+	case kindIf, kindSwitch:
+		r.Branch = e.Branch
+	}
 	switch n.step.kind {
 	case kindForEach:
+		if s.recorded { // else they end with the loop
+			r.Items = e.Items
+		}
 		if len(e.Items) == 0 || len(g.steps) == 0 {
 			s.push(n, ending)
 			return nil

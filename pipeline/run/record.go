@@ -36,6 +36,16 @@ type ActivityRecord struct {
 	IterationHash             string
 	SecureInput, SecureOutput bool
 
+	// Attempts is how many attempts the activity may have, 0 if it has no policy of
+	// retries. NextAttempt is when the one after this one starts; zero unless this one
+	// has failed and is repeated.
+	Attempts    int
+	NextAttempt time.Time
+	// Branch is what an IfCondition or Switch runs, a member of its typeProperties. Items
+	// are what a ForEach goes through; there with [State.KeepRecords] only.
+	Branch string
+	Items  value.Array
+
 	loop   string // path of the iteration
 	number int    // in the order of starts
 }
@@ -120,6 +130,7 @@ func (s *State) shown(m masker, r *ActivityRecord) ActivityRecord {
 	c.Input, _ = m.value(c.Input).(*value.Object)
 	c.Output = m.value(c.Output)
 	c.UserProperties, _ = m.value(c.UserProperties).(*value.Object)
+	c.Items, _ = m.value(c.Items).(value.Array)
 	if c.Error != nil {
 		e := *c.Error
 		e.Message, e.Details = m.text(e.Message), m.value(e.Details)

@@ -76,7 +76,8 @@ const (
 )
 
 // The application properties of a message that is dead-lettered because its run
-// has failed.
+// has failed. [PropertyRunID] is also one of what a run dead-letters itself and of what
+// it sends, so that one finds the run of a message.
 const (
 	PropertyRunID          = "PipelineRunId"
 	PropertyFailedActivity = "FailedActivity"
