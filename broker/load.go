@@ -27,7 +27,7 @@ func (x *part) load() error {
 	if x.need == nil {
 		return nil
 	}
-	for _, load := range [...]func() error{x.evaluate, x.loadHeaders, x.loadContents, x.loadDeferred} {
+	for _, load := range [...]func() error{x.evaluate, x.loadHeaders, x.loadContents, x.loadStored} {
 		if err := load(); err != nil {
 			return err
 		}
@@ -85,20 +85,20 @@ func (x *part) ticks() bool {
 	return ok
 }
 
-// loadDeferred reads messages with their status, which every unit may change.
-func (x *part) loadDeferred() error {
-	if len(x.need.Deferred) == 0 {
+// loadStored reads messages with their status, which every unit may change.
+func (x *part) loadStored() error {
+	if len(x.need.Stored) == 0 {
 		return nil
 	}
 	if err := x.store.b.Wait(x.last); err != nil {
 		return err
 	}
-	for _, k := range x.need.Deferred {
+	for _, k := range x.need.Stored {
 		m, err := x.store.message(k)
 		if err != nil {
 			return err
 		}
-		x.supply.PutDeferred(k, m)
+		x.supply.PutStored(k, m)
 	}
 	return nil
 }

@@ -64,6 +64,8 @@ var operations = map[string]struct {
 	"com.microsoft:peek-message":               {auth.Listen, (*managementRequest).peekMessage},
 	"com.microsoft:receive-by-sequence-number": {auth.Listen, (*managementRequest).receiveBySequenceNumber},
 	"com.microsoft:update-disposition":         {auth.Listen, (*managementRequest).updateDisposition},
+	"com.microsoft:batch-delete-messages":      {auth.Listen, (*managementRequest).batchDelete},
+	resubmitMessages:                           {auth.Listen, (*managementRequest).resubmit},
 	"com.microsoft:enumerate-rules":            {auth.Listen, (*managementRequest).enumerateRules},
 	"com.microsoft:add-rule":                   {auth.Listen, (*managementRequest).addRule},
 	"com.microsoft:remove-rule":                {auth.Listen, (*managementRequest).removeRule},

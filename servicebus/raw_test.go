@@ -249,7 +249,6 @@ func TestManagementRefuses(t *testing.T) {
 		{"session lock", "com.microsoft:renew-session-lock", map[string]any{"session-id": "s"}, 501, "amqp:not-implemented", "com.microsoft:renew-session-lock"},
 		{"session state", "com.microsoft:set-session-state", map[string]any{}, 501, "amqp:not-implemented", "com.microsoft:set-session-state"},
 		{"rules of a queue", "com.microsoft:add-rule", map[string]any{}, 400, "amqp:not-allowed", "it is not a subscription"},
-		{"batch delete", "com.microsoft:batch-delete-messages", map[string]any{}, 501, "amqp:not-implemented", "com.microsoft:batch-delete-messages"},
 		{"unknown", "com.microsoft:fly", map[string]any{}, 501, "amqp:not-implemented", "com.microsoft:fly"},
 		{"none", "", map[string]any{}, 501, "amqp:not-implemented", "''"},
 		{"peek of a session", "com.microsoft:peek-message", map[string]any{"from-sequence-number": int64(1), "message-count": int32(1), "session-id": "s"}, 501, "amqp:not-implemented", "session"},

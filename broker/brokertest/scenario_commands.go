@@ -21,7 +21,7 @@ var commands = map[string]func(*scenario, arguments) error{
 	"counts": (*scenario).counts, "advance": (*scenario).advance, "restart": (*scenario).restart,
 	"reserve": (*scenario).reserve, "free": (*scenario).free, "lock": (*scenario).lock,
 	"settle-reserved": (*scenario).settleReserved, "run": (*scenario).run, "release-run": (*scenario).releaseRun,
-	"runs": (*scenario).runs, "delete": (*scenario).delete, "topic": (*scenario).putTopic,
+	"take": (*scenario).take, "runs": (*scenario).runs, "delete": (*scenario).delete, "topic": (*scenario).putTopic,
 	"topic-info": (*scenario).topicInfo, "delete-topic": (*scenario).deleteTopic, "receive": (*scenario).receive,
 	"subscription": (*scenario).putSubscription, "delete-subscription": (*scenario).deleteSubscription,
 	"rule": (*scenario).putRule, "rules": (*scenario).rules, "delete-rule": (*scenario).deleteRule,
@@ -275,6 +275,27 @@ func (s *scenario) run(a arguments) error {
 
 func (s *scenario) releaseRun(a arguments) error {
 	return s.stage(s.b.ReleaseRun(broker.RunID(a.words[0])))
+}
+
+// take takes messages out of a sub-queue, or moves them "back" to the main queue: those
+// that are named by number, or the oldest.
+func (s *scenario) take(a arguments) error {
+	o := broker.TakeOptions{Back: a.flag("back"), Max: a.int(s, "max", 10)}
+	if before := a.duration(s, "before"); before != 0 {
+		o.Before = s.start.Add(before)
+	}
+	for _, w := range a.words[1:] {
+		if w != "back" {
+			o.Numbers = append(o.Numbers, int64(s.number(w)))
+		}
+	}
+	n, u, err := s.queue(a.words[0]).Take(o)
+	if err != nil {
+		return err
+	}
+	s.b.Sync(u)
+	s.event("took %d", n)
+	return nil
 }
 
 func (s *scenario) runs(a arguments) error {

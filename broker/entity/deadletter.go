@@ -6,13 +6,17 @@ import (
 )
 
 // exhausted is why a message goes to the dead-letter queue whose delivery count
-// has reached the limit.
+// has reached the limit. Who settles it may have a reason of its own.
 func exhausted(it *item, own *DeadLetterInfo) DeadLetterInfo {
+	var info DeadLetterInfo
 	if own != nil {
-		return *own
+		info = *own
 	}
-	description := fmt.Sprintf(DescriptionMaxDeliveryCount, it.status.DeliveryCount)
-	return DeadLetterInfo{Reason: ReasonMaxDeliveryCount, Description: description}
+	if info.Reason == "" {
+		info.Reason = ReasonMaxDeliveryCount
+		info.Description = fmt.Sprintf(DescriptionMaxDeliveryCount, it.status.DeliveryCount)
+	}
+	return info
 }
 
 // deadLetter moves an unlocked message of the main queue to the dead-letter queue. It

@@ -28,10 +28,10 @@ func (o *ReceiveDeferred) check(q *Queue, c *checker) error {
 			return deferredMissing(seq)
 		}
 		k := MessageKey{o.Sub, seq}
-		m, asked := c.env.Supply.deferredMessage(k)
+		m, asked := c.env.Supply.storedMessage(k)
 		switch {
 		case !asked:
-			c.need.Deferred = append(c.need.Deferred, k)
+			c.need.Stored = append(c.need.Stored, k)
 		case m == nil:
 			return fmt.Errorf("message %d: %w", seq, ErrMessageNotFound)
 		case m.State != Deferred || m.Owner != NoOwner:
@@ -51,7 +51,7 @@ func (o *ReceiveDeferred) apply(q *Queue, env Env, d *Decision) {
 	s := q.subs[o.Sub]
 	d.Accessed = true
 	for _, seq := range o.SequenceNumbers {
-		m, _ := env.Supply.deferredMessage(MessageKey{o.Sub, seq})
+		m, _ := env.Supply.storedMessage(MessageKey{o.Sub, seq})
 		it := s.item(m, len(m.Sections))
 		switch {
 		case it.expiredAt(env.Now):
@@ -62,7 +62,7 @@ func (o *ReceiveDeferred) apply(q *Queue, env Env, d *Decision) {
 			o.Received = append(o.Received, it.message(&m.Content))
 		default:
 			s.lock(it, env, d)
-			s.q.deferredChanged(s.id, it.seq)
+			s.q.unlikeStored(s.id, it.seq)
 			o.Received = append(o.Received, it.message(&m.Content))
 		}
 	}

@@ -208,7 +208,7 @@ type Outcome struct {
 	Properties []Property
 	// Backoff delays the next delivery after an abandon.
 	Backoff Backoff
-	// Exhausted replaces the broker's own reason when an abandon reaches
+	// Exhausted, unless its Reason is empty, replaces the broker's own reason when an abandon reaches
 	// MaxDeliveryCount.
 	Exhausted *DeadLetterInfo
 }

@@ -28,7 +28,8 @@ func TestModel(t *testing.T) {
 			"credit": m.credit, "drain": m.drain, "renew": m.renew,
 			"settle": m.settle, "beginSettle": m.beginSettle, "endSettle": m.endSettle,
 			"reserve": m.reserve, "free": m.free, "lockRun": m.lockRun, "settleReserved": m.settleReserved, "settleRun": m.settleRun,
-			"watch": m.watch, "receiveDeferred": m.receiveDeferred, "restart": m.restart, "settled": m.quiet,
+			"watch": m.watch, "receiveDeferred": m.receiveDeferred, "beginTake": m.beginTake, "endTake": m.endTake,
+			"restart": m.restart, "settled": m.quiet,
 			"": m.invariants,
 		})
 	})
@@ -53,6 +54,7 @@ const (
 // modelMessage is all there is to know of a message.
 type modelMessage struct {
 	seq      int64
+	body     int64 // the number under which it was sent
 	sub      entity.SubQueue
 	count    uint32
 	deferred bool
@@ -79,6 +81,7 @@ type machine struct {
 	held     *entity.Reservation
 	readings [2]*reading // of deferred messages, under way
 	settling *settling
+	taking   *taking
 }
 
 func newMachine(t *rapid.T) *machine {
@@ -116,7 +119,7 @@ func (m *machine) open() {
 	m.q = entity.New(m.config, s)
 	m.q.SetWindow(m.window)
 	m.consumer = [3]*entity.Consumer{{Sub: entity.MainQueue}, {Sub: entity.MainQueue, Mode: entity.ReceiveAndDelete}, {Sub: entity.DeadLetterQueue}}
-	m.pending, m.held, m.settling = nil, nil, nil
+	m.pending, m.held, m.settling, m.taking = nil, nil, nil, nil
 	m.readings = [2]*reading{}
 }
 
@@ -202,6 +205,11 @@ func (m *machine) applyWith(t *rapid.T, supply *entity.Supply, ops ...entity.Op)
 			m.store.counters[r.Sub] = r.Counters
 		}
 	}
+	for _, op := range ops {
+		if o, ok := op.(*entity.Take); ok {
+			m.takenNow(t, o)
+		}
+	}
 	taken := map[int64]bool{} // from the main queue
 	for _, h := range m.d.Batches {
 		for _, msg := range h.Deliveries {
@@ -223,7 +231,7 @@ func (m *machine) applyWith(t *rapid.T, supply *entity.Supply, ops ...entity.Op)
 	}
 	for _, h := range m.d.Batches {
 		for _, msg := range h.Deliveries {
-			if string(msg.Sections) != fmt.Sprint("body ", msg.SequenceNumber) {
+			if x := m.model[msg.SequenceNumber]; string(msg.Sections) != fmt.Sprint("body ", x.body) {
 				t.Fatalf("message %d is delivered with sections %q", msg.SequenceNumber, msg.Sections)
 			}
 		}
@@ -278,7 +286,7 @@ func (m *machine) expire(x *modelMessage) {
 }
 
 func (m *machine) deadLetter(x *modelMessage) {
-	*x = modelMessage{seq: x.seq, sub: entity.DeadLetterQueue, count: x.count}
+	*x = modelMessage{seq: x.seq, body: x.body, sub: entity.DeadLetterQueue, count: x.count}
 }
 
 // outcome does to the model what the outcome does to a message.
@@ -328,8 +336,8 @@ func (m *machine) load(supply *entity.Supply, need *entity.Need) {
 			supply.PutContent(k, nil)
 		}
 	}
-	for _, k := range need.Deferred {
-		supply.PutDeferred(k, m.read(k.Sub, k.SequenceNumber))
+	for _, k := range need.Stored {
+		supply.PutStored(k, m.read(k.Sub, k.SequenceNumber))
 	}
 }
 
@@ -381,7 +389,7 @@ func (m *machine) send(t *rapid.T) {
 		msg := &entity.Message{}
 		msg.Sections = []byte(fmt.Sprint("body ", m.nextSeq))
 		msg.TimeToLive = time.Duration(rapid.SampledFrom([]int{0, 0, 3, 12}).Draw(t, "ttl")) * time.Second
-		x := &modelMessage{seq: m.nextSeq}
+		x := &modelMessage{seq: m.nextSeq, body: m.nextSeq}
 		if msg.TimeToLive > 0 {
 			x.expires = m.now.Add(msg.TimeToLive)
 		}
@@ -399,7 +407,7 @@ func (m *machine) copies(t *rapid.T) {
 	for range rapid.IntRange(1, 3).Draw(t, "messages") {
 		c := entity.Copy{Message: &entity.Message{}}
 		c.Message.Sections = []byte(fmt.Sprint("body ", m.nextSeq))
-		x := &modelMessage{seq: m.nextSeq}
+		x := &modelMessage{seq: m.nextSeq, body: m.nextSeq}
 		if rapid.IntRange(0, 2).Draw(t, "dead") == 0 {
 			c.Dead = &entity.DeadLetterInfo{Reason: entity.ReasonFilter}
 			x.sub = entity.DeadLetterQueue
@@ -612,7 +620,7 @@ func (m *machine) reservedNow(t *rapid.T, op *entity.Reserve) {
 		if msg.SequenceNumber != want[i] {
 			t.Fatalf("reserved %d, available in order %v", msg.SequenceNumber, want)
 		}
-		if string(msg.Sections) != fmt.Sprint("body ", msg.SequenceNumber) {
+		if x := m.model[msg.SequenceNumber]; string(msg.Sections) != fmt.Sprint("body ", x.body) {
 			t.Fatalf("message %d is reserved with sections %q", msg.SequenceNumber, msg.Sections)
 		}
 		m.model[msg.SequenceNumber].owner = reservation
@@ -710,7 +718,7 @@ func (m *machine) watch(t *rapid.T) {
 		return
 	}
 	want := []entity.MessageKey{{Sub: sub, SequenceNumber: seq}}
-	if need == nil || !slices.Equal(need.Deferred, want) {
+	if need == nil || !slices.Equal(need.Stored, want) {
 		t.Fatalf("receive deferred %d needs %+v", seq, need)
 	}
 	m.readings[r] = &reading{op, &entity.Supply{}}
@@ -754,6 +762,76 @@ func (m *machine) receiveDeferred(t *rapid.T) {
 	}
 	if !expired && op.Mode == entity.PeekLock {
 		x.owner, x.token, x.until = link, op.Received[0].LockToken, op.Received[0].LockedUntil
+	}
+}
+
+// taking is a take whose read is under way.
+type taking struct {
+	op     *entity.Take
+	supply *entity.Supply
+}
+
+// beginTake names messages of any state, and some that are not there, and reads what
+// the take needs.
+func (m *machine) beginTake(t *rapid.T) {
+	if m.taking != nil {
+		t.Skip("one is under way")
+	}
+	op := &entity.Take{Sub: entity.SubQueue(rapid.IntRange(0, 1).Draw(t, "sub-queue"))}
+	op.Back = op.Sub == entity.DeadLetterQueue && rapid.Bool().Draw(t, "back")
+	op.Numbers = rapid.SliceOfNDistinct(rapid.Int64Range(1, m.nextSeq), 1, 6, rapid.ID).Draw(t, "numbers")
+	m.taking = &taking{op, &entity.Supply{}}
+	need, err := m.q.Check(m.env(), op)
+	if err != nil {
+		t.Fatalf("take: %v", err)
+	}
+	m.q.Watch(m.taking.supply, need)
+	m.load(m.taking.supply, need)
+}
+
+// endTake takes all that nobody holds by now. What has expired and is still there may be
+// taken or not.
+func (m *machine) endTake(t *rapid.T) {
+	if m.taking == nil {
+		t.Skip("none is under way")
+	}
+	op, supply := m.taking.op, m.taking.supply
+	m.taking = nil
+	if err := m.supply(t, supply, op); err != nil {
+		t.Fatalf("take: %v", err)
+	}
+	m.applyWith(t, supply, op)
+}
+
+// takenNow does to the model what a take did. What has expired and is still there may be
+// taken or not.
+func (m *machine) takenNow(t *rapid.T, op *entity.Take) {
+	taken := 0
+	for _, n := range op.Numbers {
+		x := m.model[n]
+		if x == nil || x.sub != op.Sub || x.owner != free || x.deferred || !x.waiting.IsZero() {
+			continue
+		}
+		if m.store.messages[op.Sub][n] != nil {
+			if x.expires.IsZero() || x.expires.After(m.now) {
+				t.Fatalf("at %v message was not taken: %+v", m.now, x)
+			}
+			continue
+		}
+		taken++
+		delete(m.model, n)
+		if !op.Back {
+			continue
+		}
+		back := &modelMessage{seq: m.nextSeq, body: x.body}
+		if msg := m.store.messages[entity.MainQueue][back.seq]; msg != nil && msg.TimeToLive > 0 { // else it is delivered for good
+			back.expires = m.now.Add(msg.TimeToLive)
+		}
+		m.model[back.seq] = back
+		m.nextSeq++
+	}
+	if taken != op.Taken {
+		t.Fatalf("%d messages were taken, and it says %d", taken, op.Taken)
 	}
 }
 

@@ -19,9 +19,9 @@ type Need struct {
 	// Contents are messages that are moved or handed out and whose content is not
 	// in memory.
 	Contents []MessageKey
-	// Deferred are messages that are received by number. Nothing of them is in
+	// Stored are messages that are received or taken by number. Nothing of them is in
 	// memory: content and status are read.
-	Deferred []MessageKey
+	Stored []MessageKey
 	// Headers are sub-queues whose window holds less than is asked for.
 	Headers []HeaderNeed
 	// FanOuts are messages sent to a topic that were not chosen by its rules of
@@ -37,7 +37,7 @@ type HeaderNeed struct {
 }
 
 func (n *Need) empty() bool {
-	return len(n.Contents) == 0 && len(n.Deferred) == 0 && len(n.Headers) == 0 && len(n.FanOuts) == 0
+	return len(n.Contents) == 0 && len(n.Stored) == 0 && len(n.Headers) == 0 && len(n.FanOuts) == 0
 }
 
 // A Supply is what was read for operations that are decided together: what their
@@ -46,8 +46,8 @@ func (n *Need) empty() bool {
 type Supply struct {
 	contents map[MessageKey]*Content
 	failed   map[MessageKey]error // of those whose content is nil
-	deferred map[MessageKey]*Message
-	watched  []MessageKey // of deferred, those that are being read among them
+	stored   map[MessageKey]*Message
+	watched  []MessageKey // of stored, those that are being read among them
 	changed  []MessageKey // of watched
 }
 
@@ -69,12 +69,12 @@ func (s *Supply) PutFailed(k MessageKey, err error) {
 	s.failed[k] = err
 }
 
-// PutDeferred supplies a message as the store has it; nil if it has none.
-func (s *Supply) PutDeferred(k MessageKey, m *Message) {
-	if s.deferred == nil {
-		s.deferred = map[MessageKey]*Message{}
+// PutStored supplies a message as the store has it; nil if it has none.
+func (s *Supply) PutStored(k MessageKey, m *Message) {
+	if s.stored == nil {
+		s.stored = map[MessageKey]*Message{}
 	}
-	s.deferred[k] = m
+	s.stored[k] = m
 }
 
 // content returns what was supplied, and whether it was asked for at all.
@@ -86,11 +86,11 @@ func (s *Supply) content(k MessageKey) (c *Content, asked bool) {
 	return c, asked
 }
 
-func (s *Supply) deferredMessage(k MessageKey) (m *Message, asked bool) {
+func (s *Supply) storedMessage(k MessageKey) (m *Message, asked bool) {
 	if s == nil {
 		return nil, false
 	}
-	m, asked = s.deferred[k]
+	m, asked = s.stored[k]
 	return m, asked
 }
 
@@ -99,9 +99,9 @@ func (s *Supply) deferredMessage(k MessageKey) (m *Message, asked bool) {
 // already. Contents never change and are not watched.
 func (q *Queue) Watch(s *Supply, n *Need) {
 	if n != nil { // nil: nothing more
-		s.watched = slices.Clone(n.Deferred)
+		s.watched = slices.Clone(n.Stored)
 	}
-	for k := range s.deferred {
+	for k := range s.stored {
 		s.watched = append(s.watched, k)
 	}
 	if len(s.watched) == 0 {
@@ -119,14 +119,14 @@ func (q *Queue) Watch(s *Supply, n *Need) {
 func (q *Queue) Unwatch(s *Supply) {
 	delete(q.watches, s)
 	for _, k := range s.changed {
-		delete(s.deferred, k)
+		delete(s.stored, k)
 	}
 	s.watched, s.changed = nil, nil
 }
 
-// deferredChanged tells the reads under way that a message was deferred, or is
-// no longer as the store has it.
-func (q *Queue) deferredChanged(id SubQueue, seq int64) {
+// unlikeStored tells the reads under way that a message is not as the store may have
+// shown it to them.
+func (q *Queue) unlikeStored(id SubQueue, seq int64) {
 	k := MessageKey{id, seq}
 	for s := range q.watches {
 		if slices.Contains(s.watched, k) {

@@ -66,16 +66,16 @@ func TestStaleSupply(t *testing.T) {
 	first, second := entity.MessageKey{SequenceNumber: 1}, entity.MessageKey{SequenceNumber: 2}
 	slow := &entity.ReceiveDeferred{SequenceNumbers: []int64{1, 2}}
 	need, err := b.q.Check(b.env, slow)
-	if err != nil || !reflect.DeepEqual(need, &entity.Need{Deferred: []entity.MessageKey{first, second}}) {
+	if err != nil || !reflect.DeepEqual(need, &entity.Need{Stored: []entity.MessageKey{first, second}}) {
 		t.Fatalf("need %+v, error %v", need, err)
 	}
 	supply := &entity.Supply{}
 	b.q.Watch(supply, need)
-	supply.PutDeferred(first, stored(1, 1))
-	supply.PutDeferred(second, stored(2, 1))
+	supply.PutStored(first, stored(1, 1))
+	supply.PutStored(second, stored(2, 1))
 	// Meanwhile somebody else receives the first and abandons it.
 	quick := &entity.Supply{}
-	quick.PutDeferred(first, stored(1, 1))
+	quick.PutStored(first, stored(1, 1))
 	b.do(quick, &entity.ReceiveDeferred{SequenceNumbers: []int64{1}})
 	b.do(nil, settle(3, entity.Abandon))
 
@@ -83,20 +83,20 @@ func TestStaleSupply(t *testing.T) {
 	env := b.env
 	env.Supply = supply
 	need, err = b.q.Check(env, slow)
-	if err != nil || !reflect.DeepEqual(need, &entity.Need{Deferred: []entity.MessageKey{first}}) {
+	if err != nil || !reflect.DeepEqual(need, &entity.Need{Stored: []entity.MessageKey{first}}) {
 		t.Fatalf("need %+v, error %v; want the message that has changed", need, err)
 	}
 	// While that is read again, what was read before is watched as well.
 	b.q.Watch(supply, need)
-	supply.PutDeferred(first, stored(1, 2))
-	quick.PutDeferred(second, stored(2, 1))
+	supply.PutStored(first, stored(1, 2))
+	quick.PutStored(second, stored(2, 1))
 	b.do(quick, &entity.ReceiveDeferred{SequenceNumbers: []int64{2}, Mode: entity.ReceiveAndDelete})
 	b.q.Unwatch(supply)
 	need, err = b.q.Check(env, slow)
-	if err != nil || !reflect.DeepEqual(need, &entity.Need{Deferred: []entity.MessageKey{second}}) {
+	if err != nil || !reflect.DeepEqual(need, &entity.Need{Stored: []entity.MessageKey{second}}) {
 		t.Fatalf("need %+v, error %v; want the message that is gone", need, err)
 	}
-	supply.PutDeferred(second, nil)
+	supply.PutStored(second, nil)
 	if _, err = b.q.Check(env, slow); !errors.Is(err, entity.ErrMessageNotFound) {
 		t.Errorf("got error %v, want ErrMessageNotFound", err)
 	}

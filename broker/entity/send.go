@@ -119,6 +119,7 @@ func (s *sub) accept(m *Message, keep bool, d *Decision) {
 		d.touch(it)
 	}
 	if it.seq >= s.cursor {
+		s.q.unlikeStored(s.id, it.seq)
 		d.moved[s.id] = true
 		if s.id == MainQueue {
 			s.noteSent(it)

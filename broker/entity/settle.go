@@ -121,7 +121,6 @@ func (s *sub) unlocked(it *item, env Env, d *Decision) {
 	switch {
 	case it.status.State == Deferred:
 		s.forget(it)
-		s.q.deferredChanged(s.id, it.seq)
 	case it.status.NotBefore.After(env.Now):
 		s.hold(it, waiting)
 		it.due = it.status.NotBefore
@@ -143,7 +142,6 @@ func (s *sub) deferMessage(it *item, d *Decision) {
 	}
 	d.Durable = true
 	s.forget(it)
-	s.q.deferredChanged(s.id, it.seq)
 }
 
 // after returns until when a message waits after its n-th failed delivery: zero

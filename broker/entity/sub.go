@@ -121,9 +121,11 @@ func (s *sub) letGo(it *item) {
 	it.status.unlock()
 }
 
-// forget drops an item from memory; the store keeps the message.
+// forget drops an item from memory; the store keeps the message. Who reads it at the
+// moment may not see what became of it here.
 func (s *sub) forget(it *item) {
 	it.place = absent
+	s.q.unlikeStored(s.id, it.seq)
 	if s.sweep != nil && !it.expires.IsZero() {
 		s.sweep.changed[it.seq] = true
 	}
@@ -146,7 +148,6 @@ func (s *sub) remove(it *item, d *Decision) {
 		if s.counters.Deferred == 0 {
 			s.deferredLow = beyond
 		}
-		s.q.deferredChanged(s.id, it.seq)
 	}
 	s.note(it.seq, nil)
 	d.count[s.id] = true

@@ -1,0 +1,103 @@
+package entity
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Take takes messages that nobody holds out of a sub-queue, by number: for good, or
+// back into the main queue. Those that are locked, reserved, deferred or gone are
+// passed over. Moved back, a message is a new one: it gets a number at the end, times
+// of its own and a delivery count of 0, and does not say any more why it was
+// dead-lettered.
+type Take struct {
+	Sub     SubQueue
+	Numbers []int64
+	Back    bool // from the dead-letter queue to the main queue
+
+	Taken int // set by Check
+	items []*item
+}
+
+func (o *Take) check(q *Queue, c *checker) error {
+	if err := q.CanReceive(o.Sub); err != nil {
+		return err
+	}
+	if o.Back && !q.config.Status.CanSend() {
+		return fmt.Errorf("resubmit: %w: status is %s", ErrEntityDisabled, q.config.Status)
+	}
+	s := q.subs[o.Sub]
+	o.items = o.items[:0]
+	for _, seq := range o.Numbers {
+		it, err := s.free(c, seq)
+		if err != nil {
+			return err
+		}
+		if it == nil || !c.claim(it) {
+			continue
+		}
+		if o.Back && it.place == ready {
+			if err := c.content(it); err != nil {
+				return err
+			}
+		}
+		o.items = append(o.items, it)
+	}
+	o.Taken = len(o.items)
+	return nil
+}
+
+// free returns a message that nobody holds, nil if there is none of the number or it
+// has yet to be read.
+func (s *sub) free(c *checker, seq int64) (*item, error) {
+	if it := s.known[seq]; it != nil {
+		if it.place != ready {
+			return nil, nil
+		}
+		return it, nil
+	}
+	k := MessageKey{s.id, seq}
+	m, asked := c.env.Supply.storedMessage(k)
+	switch {
+	case !asked:
+		c.need.Stored = append(c.need.Stored, k)
+		return nil, nil
+	case m == nil || m.State != Active || m.Owner != NoOwner:
+		return nil, nil
+	}
+	it := s.item(m, len(m.Sections))
+	it.content = &m.Content // not counted as kept: the item is not in memory
+	return it, nil
+}
+
+func (o *Take) apply(q *Queue, env Env, d *Decision) {
+	s, main := q.subs[o.Sub], q.main()
+	now := env.Now.UTC().Truncate(time.Millisecond)
+	d.Accessed = d.Accessed || len(o.items) > 0
+	for _, it := range o.items {
+		content := env.content(it)
+		if it.place == absent {
+			it.content = nil // see free
+		}
+		if o.Back {
+			m := &Message{Content: *content, SequenceNumber: main.counters.NextSequence, EnqueuedAt: now}
+			main.counters.NextSequence++
+			m.Properties = withoutReasons(it.status.Properties)
+			m.ExpiresAt = q.expiry(now, m.TimeToLive)
+			s.remove(it, d)
+			main.accept(m, len(main.consumers) > 0, d)
+			continue
+		}
+		s.remove(it, d)
+	}
+	o.items = nil
+}
+
+// withoutReasons returns properties without those that tell why a message was
+// dead-lettered. It does not change the list.
+func withoutReasons(list []Property) []Property {
+	return slices.DeleteFunc(slices.Clone(list), func(p Property) bool {
+		return p.Name == PropertyDeadLetterReason || p.Name == PropertyDeadLetterDescription
+	})
+}

@@ -1,0 +1,70 @@
+package servicebus
+
+import (
+	"fmt"
+	"time"
+
+	"switchyard/amqp/encoding"
+	"switchyard/auth"
+	"switchyard/broker"
+)
+
+// resubmitMessages is an operation that Azure has not: it moves dead letters back to
+// their queue or subscription in one unit. It is asked of the dead-letter queue, with
+// the arguments of batch-delete-messages or with sequence-numbers.
+const resubmitMessages = "switchyard:resubmit-messages"
+
+// maxDeleted is how many messages one request deletes at most [SB-AMQP 9.3].
+const maxDeleted = 4000
+
+// batchDelete deletes messages that nobody holds, the oldest first. It may be fewer than
+// there are: clients ask until there are none.
+func (m *managementRequest) batchDelete() error { return m.take(broker.TakeOptions{}) }
+
+func (m *managementRequest) resubmit() error {
+	if f := m.c.authorize(m.addr, auth.Send); f != nil {
+		return f
+	}
+	o := broker.TakeOptions{Back: true}
+	if _, ok := m.args.Get("sequence-numbers"); ok {
+		var err error
+		if o.Numbers, err = m.args.numbers("sequence-numbers"); err != nil {
+			return err
+		}
+	}
+	return m.take(o)
+}
+
+// take takes messages and answers how many, once that is durable.
+func (m *managementRequest) take(o broker.TakeOptions) error {
+	if o.Numbers == nil {
+		count, err := m.args.number("message-count")
+		if err != nil {
+			return err
+		}
+		if count < 1 {
+			return &fault{condArgumentOutOfRange, 400, fmt.Sprintf("message-count must be positive, not %d.", count)}
+		}
+		o.Max = int(min(count, maxDeleted)) // who asks for more gets that [SB-AMQP 9.3]
+		switch v, _ := m.args.Get("enqueued-time-utc"); v := v.(type) {
+		case nil:
+		case time.Time:
+			o.Before = v
+		default:
+			return badArgument("The argument 'enqueued-time-utc' must be a timestamp.")
+		}
+	}
+	n, unit, err := m.queue.Take(o)
+	if err != nil {
+		return err
+	}
+	m.c.submitted(unit)
+	m.c.whenDurable(func() {
+		if n == 0 {
+			m.respond(response{status: 204, description: "NoContent"})
+			return
+		}
+		m.succeed(&encoding.Map{Pairs: []encoding.Pair{{Key: "message-count", Value: int32(n)}}})
+	})
+	return nil
+}
