@@ -63,6 +63,7 @@ func lockToken(q broker.QueueID, seq int64) string {
 
 func (b *batch) Messages() []trigger.Message { return b.messages }
 func (b *batch) Len() int                    { return len(b.messages) }
+func (b *batch) Full() bool                  { return b.r.Full() }
 func (b *batch) Release()                    { b.r.Release() }
 
 func (b *batch) LockFor(run string) commit.Effect { return b.r.LockFor(broker.RunID(run)) }

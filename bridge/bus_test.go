@@ -39,7 +39,7 @@ func TestEndpoints(t *testing.T) {
 	} {
 		_, err := w.Effect("", activity.Send{Endpoint: c.endpoint, Queue: "out"})
 		wantError(t, c.name+": send", err, c.send)
-		_, err = (&source{bus: w.Bus, endpoint: c.endpoint, queue: "in"}).Reserve(1)
+		_, err = (&source{bus: w.Bus, endpoint: c.endpoint, queue: "in"}).Reserve(1, 1<<30)
 		wantError(t, c.name+": take", err, c.take)
 	}
 }
@@ -70,7 +70,7 @@ func TestRolesOfFactories(t *testing.T) {
 		_, err := New(bus).Effect("", activity.Send{Endpoint: e, Queue: "Out"})
 		wantError(t, fmt.Sprintf("%v: send", c.rights), err, c.send)
 		src := &source{bus: New(bus), endpoint: e, queue: "in"}
-		_, err = src.Reserve(1)
+		_, err = src.Reserve(1, 1<<30)
 		wantError(t, fmt.Sprintf("%v: take", c.rights), err, c.take)
 		if _, err := src.exists(); err != nil {
 			t.Errorf("%v: the queue is there: %v", c.rights, err)

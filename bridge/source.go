@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"sync"
 
 	"switchyard/broker"
@@ -70,13 +71,16 @@ func (s *source) watch(q *broker.Queue) {
 }
 
 // Reserve implements [trigger.Source].
-func (s *source) Reserve(max int) (trigger.Batch, error) {
+func (s *source) Reserve(max int, granted int64) (trigger.Batch, error) {
 	q, err := s.open()
 	if err != nil {
 		return nil, err
 	}
 	s.watch(q) // first, so that no message comes without a call
-	r, err := q.Reserve(max)
+	r, err := q.Reserve(broker.ReserveLimit{Messages: max, Bytes: trigger.MaxBatch, Granted: granted})
+	if large, ok := errors.AsType[*broker.LargeBatch](err); ok {
+		return nil, &trigger.LargeBatch{Bytes: large.Bytes}
+	}
 	if err != nil || r == nil {
 		return nil, err
 	}

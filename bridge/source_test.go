@@ -101,11 +101,11 @@ func TestSourceFollowsItsQueue(t *testing.T) {
 			t.Fatalf("round %d: nobody told of the message", i)
 		}
 		w.must(commit.Do(t.Context(), w.store, 0, w.broker.DeleteQueueEffect("ns-one", "in", true)))
-		if _, err := s.Reserve(1); !errors.Is(err, broker.ErrEntityNotFound) {
+		if _, err := s.Reserve(1, 1<<30); !errors.Is(err, broker.ErrEntityNotFound) {
 			t.Errorf("reserve from a deleted queue: error %v", err)
 		}
 		w.put("in", broker.QueueOptions{})
-		if b, err := s.Reserve(1); b != nil || err != nil {
+		if b, err := s.Reserve(1, 1<<30); b != nil || err != nil {
 			t.Errorf("reserve from an empty queue: %v, %v", b, err)
 		}
 		for len(heard) > 0 {

@@ -23,6 +23,7 @@ type Starter struct {
 	Log    commit.Log
 	Clock  clock.Clock
 	Logger *slog.Logger
+	Rooms  trigger.Rooms
 	// Context ends when no more runs are to be started.
 	Context context.Context
 }
@@ -81,7 +82,7 @@ func (x Starter) Start(f *pipeline.Factory, def *pipeline.Trigger) (stop func(),
 	}
 	t, err := trigger.NewServiceBus(trigger.Options{
 		Engine: x.Engine, Log: x.Log, Clock: x.Clock, Logger: x.Logger, Source: src,
-		Namespace: q.Namespace(), Factory: f, Trigger: def,
+		Namespace: q.Namespace(), Factory: f, Trigger: def, Rooms: x.Rooms,
 	})
 	if err != nil {
 		return nil, err

@@ -96,7 +96,7 @@ func (w *world) send(queue string, ids ...string) {
 // take reserves what is in a queue; nil if nothing is there to be taken.
 func (w *world) take(queue string) trigger.Batch {
 	w.Helper()
-	b, err := (&source{bus: w.Bus, endpoint: home, queue: queue}).Reserve(10)
+	b, err := (&source{bus: w.Bus, endpoint: home, queue: queue}).Reserve(10, 1<<30)
 	w.must(err)
 	return b
 }

@@ -194,7 +194,7 @@ func TestRelaxed(t *testing.T) {
 		{"complete", func() { b.Sync(q.Settle([]broker.LockToken{token}, broker.Outcome{}, nil)) }, false},
 		{"receive and delete", func() { b.Sync(take.AddCredit(1)) }, false},
 		{"run lock", func() {
-			r, err := q.Reserve(1)
+			r, err := q.Reserve(broker.ReserveLimit{Messages: 1})
 			if err != nil || r == nil {
 				t.Fatalf("reserve: %v, error %v", r, err)
 			}
@@ -302,7 +302,7 @@ func TestEffectOverCrash(t *testing.T) {
 	topic := newTopic(t, b, "t", "s")
 	in, out := queue(t, b, "in"), queue(t, b, "out")
 	send(t, b, in, messages(2, 8)...)
-	r, err := in.Reserve(2)
+	r, err := in.Reserve(broker.ReserveLimit{Messages: 2})
 	if err != nil || r == nil {
 		t.Fatalf("reserve: %v, error %v", r, err)
 	}
@@ -360,7 +360,7 @@ func TestEffectOnOneQueue(t *testing.T) {
 	b := newBroker(t, store, "a")
 	a := queue(t, b, "a")
 	send(t, b, a, messages(1, 8)...)
-	r, err := a.Reserve(1)
+	r, err := a.Reserve(broker.ReserveLimit{Messages: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -440,14 +440,14 @@ func TestOnReady(t *testing.T) {
 		}
 		send(t, b, q, messages(1, 8)...)
 		expect("arrival", 1)
-		r, err := q.Reserve(1)
+		r, err := q.Reserve(broker.ReserveLimit{Messages: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
 		expect("reserve", 0)
 		r.Release()
 		expect("release", 1)
-		if r, err = q.Reserve(1); err != nil {
+		if r, err = q.Reserve(broker.ReserveLimit{Messages: 1}); err != nil {
 			t.Fatal(err)
 		}
 		stage(t, store, r.Settle(broker.Outcome{Kind: broker.Abandon, Backoff: broker.Backoff{First: time.Second, Max: time.Second}}))
@@ -526,7 +526,7 @@ func TestConcurrent(t *testing.T) {
 				return
 			default:
 			}
-			r, err := q.Reserve(3)
+			r, err := q.Reserve(broker.ReserveLimit{Messages: 3})
 			if err != nil {
 				t.Error(err)
 				return

@@ -179,11 +179,11 @@ func TestOtherReadsOfDamage(t *testing.T) {
 		w.wantTold("peek", err)
 		_, err = q.ReceiveDeferred([]int64{7}, broker.PeekLock, nil)
 		w.wantTold("receive by number", err)
-		r, err := q.Reserve(100)
+		r, err := q.Reserve(broker.ReserveLimit{Messages: 100})
 		if err != nil || len(r.Messages()) != 4 {
 			t.Fatalf("reserve before the damage: %v, error %v, want 4 messages", r, err)
 		}
-		_, err = q.Reserve(100)
+		_, err = q.Reserve(broker.ReserveLimit{Messages: 100})
 		w.wantTold("reserve", err)
 		r.Release()
 		if err := commit.Do(context.Background(), w.store, 0, w.DeleteQueueEffect("ns", "q", false)); err != nil {
@@ -224,7 +224,7 @@ func TestReadThatFailsForAWhile(t *testing.T) {
 // lockForRun locks messages of q for the run "run".
 func (w *damageWorld) lockForRun(n int) {
 	w.t.Helper()
-	r, err := queue(w.t, w.Broker, "q").Reserve(n)
+	r, err := queue(w.t, w.Broker, "q").Reserve(broker.ReserveLimit{Messages: n})
 	if err != nil {
 		w.t.Fatal(err)
 	}

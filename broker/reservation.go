@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 
 	"switchyard/broker/entity"
 	"switchyard/commit"
@@ -17,16 +19,34 @@ type Reservation struct {
 	messages []*Message
 }
 
-// Reserve takes up to max available messages, oldest first; nil, nil if there
+// A ReserveLimit says how much to reserve at most.
+type ReserveLimit struct {
+	Messages int
+	// Bytes bounds the messages together, but for the first; 0: no bound.
+	Bytes int64
+	// Granted is how many bytes the caller has room for; 0: no bound.
+	Granted int64
+}
+
+// A LargeBatch is the error of a [Queue.Reserve] that would take more bytes than were
+// granted. Nothing was read.
+type LargeBatch struct{ Bytes int64 }
+
+func (e *LargeBatch) Error() string {
+	return fmt.Sprintf("the messages have %d bytes together, more than there is room for", e.Bytes)
+}
+
+// Reserve takes up to so many available messages, oldest first; nil, nil if there
 // are none. Their LockToken is the one they will have under [Reservation.LockFor].
-// Errors: [ErrEntityDisabled], [ErrEntityDeleted].
-func (q *Queue) Reserve(max int) (*Reservation, error) {
-	if max <= 0 {
-		return nil, fmt.Errorf("reserve from queue %q: %w: %d messages", q.e.path, ErrInvalidArgument, max)
+// Errors: [ErrEntityDisabled], [ErrEntityDeleted], [*LargeBatch].
+func (q *Queue) Reserve(limit ReserveLimit) (*Reservation, error) {
+	if limit.Messages <= 0 {
+		return nil, fmt.Errorf("reserve from queue %q: %w: %d messages", q.e.path, ErrInvalidArgument, limit.Messages)
 	}
 	e := q.e
 	for {
-		op := &entity.Reserve{Sub: q.sub, Max: max}
+		op := &entity.Reserve{Sub: q.sub, Max: limit.Messages,
+			Bytes: cmp.Or(limit.Bytes, math.MaxInt64), Granted: cmp.Or(limit.Granted, math.MaxInt64)}
 		u, err := e.plan(op).submit(nil)
 		if err != nil {
 			return nil, err
@@ -35,12 +55,18 @@ func (q *Queue) Reserve(max int) (*Reservation, error) {
 		if r := op.Result; r != nil {
 			return &Reservation{e: e, sub: q.sub, r: r, messages: r.Messages}, nil
 		}
+		if op.Wants > 0 {
+			return nil, &LargeBatch{op.Wants}
+		}
 		if !op.More {
 			return nil, nil
 		}
 		e.serve() // takes away what has expired before more is read: it stays in memory until then
 	}
 }
+
+// Full reports whether the next message would have been beyond the bytes.
+func (r *Reservation) Full() bool { return r.r.Full }
 
 // Messages returns the reserved messages in order.
 func (r *Reservation) Messages() []*Message { return r.messages }

@@ -139,7 +139,7 @@ func TestTopicInEffect(t *testing.T) {
 	topic := newTopic(t, b, "t", "s")
 	publish(t, b, topic, messages(1, 8)...)
 	s := queue(t, b, "t/Subscriptions/s")
-	r, err := s.Reserve(1)
+	r, err := s.Reserve(broker.ReserveLimit{Messages: 1})
 	if err != nil || r == nil {
 		t.Fatalf("reserve: %v, error %v", r, err)
 	}
@@ -305,7 +305,7 @@ func TestNamespaceWithTopics(t *testing.T) {
 	if err := b.PutNamespace(ctx, "ns", broker.NamespaceOptions{SKU: "Premium"}); !errors.Is(err, broker.ErrNotAllowed) {
 		t.Errorf("another tier: got error %v, want ErrNotAllowed", err)
 	}
-	r, err := queue(t, b, "t/subscriptions/a").Reserve(1)
+	r, err := queue(t, b, "t/subscriptions/a").Reserve(broker.ReserveLimit{Messages: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,6 +25,9 @@ type waiter struct {
 // NewRoom returns a room of size bytes.
 func NewRoom(size int64) *Room { return &Room{size: size} }
 
+// Size returns the bytes of the room.
+func (r *Room) Size() int64 { return r.size }
+
 // TryTake is Take for who does not wait: ok is false if that many bytes are not free, or
 // others wait for some.
 func (r *Room) TryTake(bytes int64) (release func(), ok bool) {

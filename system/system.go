@@ -239,6 +239,7 @@ func (s *System) owns(a netip.AddrPort) bool {
 func (s *System) openFactories(context.Context) (err error) {
 	s.starter = bridge.Starter{
 		Bus: s.bus, Engine: s.engine, Log: s.store, Clock: s.clock, Logger: s.log, Context: s.dialects.links,
+		Rooms: trigger.Rooms{Batches: memory.NewRoom(memory.Part(s.o.Memory, 8)), Values: s.values},
 	}
 	s.factories, err = factory.New(factory.Options{
 		Store: records{s.store}, Log: s.store, Clock: s.clock, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 )
 
 // TestAttackRequestBodies: loops that send bodies of 3 MB, which expressions make, to an
@@ -133,5 +136,66 @@ func TestAttackValues(t *testing.T) {
 				t.Errorf("%d MB at most, want less than 1200", peak)
 			}
 		})
+	}
+}
+
+// TestAttackBatches: triggers whose batches are as large as may be take what their
+// messages need one after the other.
+func TestAttackBatches(t *testing.T) {
+	torture(t)
+	s := box{Memory: 2 << 30}.serve(t, t.TempDir())
+	s.prepare()
+	c, err := azservicebus.NewClientFromConnectionString(s.namespace().ConnectionString, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(context.Background())
+	s.pipeline("p", `{"parameters":{"n":{"type":"Int"}},"activities":[{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":1}}]}`)
+	s.must("PUT", s.id(attackFactory)+"/linkedservices/bus"+factoryVersion,
+		`{"properties":{"type":"AzureServiceBus","typeProperties":{"connectionString":"`+s.namespace().ConnectionString+`"}}}`)
+	const queues, each = 6, 400
+	body := `{"lists":` + emptyLists(60_000) + `,"text":"` + strings.Repeat("a", 190_000) + `"}`
+	var wait sync.WaitGroup
+	for i := range queues {
+		name := fmt.Sprint("batches", i)
+		s.must("PUT", s.id(attackNamespace)+"/queues/"+name+busVersion, `{"properties":{"maxSizeInMegabytes":5120}}`)
+		sender, err := c.NewSender(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait.Go(func() {
+			for range each {
+				if err := sender.SendMessage(t.Context(), &azservicebus.Message{Body: []byte(body)}, nil); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		trigger := s.id(attackFactory) + "/triggers/t" + fmt.Sprint(i)
+		s.must("PUT", trigger+factoryVersion, `{"properties":{"type":"ServiceBusTrigger","pipelines":[{"pipelineReference":{"referenceName":"p","type":"PipelineReference"},
+			"parameters":{"n":"@length(triggerBody().messages)"}}],"typeProperties":{"linkedServiceName":{"referenceName":"bus","type":"LinkedServiceReference"},
+			"queueName":"`+name+`","maxMessages":1000,"maxConcurrentRuns":50}}}`)
+	}
+	wait.Wait()
+	before := s.status("VmHWM") >> 10
+	stop, began := s.beside(200), time.Now()
+	for i := range queues {
+		s.must("POST", s.id(attackFactory)+"/triggers/t"+fmt.Sprint(i)+"/start"+factoryVersion, "")
+	}
+	left := func() (n int64) {
+		for i := range queues {
+			n += s.messages(fmt.Sprint("batches", i))
+		}
+		return n
+	}
+	for left() > 0 && time.Since(began) < 3*time.Minute && !s.ended() {
+		time.Sleep(200 * time.Millisecond)
+	}
+	if s.ended() {
+		t.Fatalf("%s: %s", s.cmd.ProcessState, s.tail())
+	}
+	rates, peak := stop(), s.status("VmHWM")>>10
+	t.Logf("%s: peak %d MB, %d before, %d messages left, beside %d a second", time.Since(began).Round(time.Second), peak, before, left(), rate(rates))
+	if n := left(); n > 0 || peak > 1200 {
+		t.Errorf("%d messages are left, %d MB at most, want 0 and less than 1200", n, peak)
 	}
 }

@@ -286,6 +286,18 @@ func (s *server) prepareFor(tier string) {
 	}
 }
 
+// messages counts those of a queue of the attacked namespace.
+func (s *server) messages(queue string) int64 {
+	s.t.Helper()
+	var q struct {
+		Properties struct{ MessageCount int64 }
+	}
+	if err := json.Unmarshal([]byte(s.must("GET", s.id(attackNamespace)+"/queues/"+queue+busVersion, "")), &q); err != nil {
+		s.t.Fatal(err)
+	}
+	return q.Properties.MessageCount
+}
+
 // pipeline puts a pipeline of the attacked factory; properties is what stands under "properties".
 func (s *server) pipeline(name, properties string) {
 	s.t.Helper()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -279,17 +278,8 @@ func TestAttackFinishedMessages(t *testing.T) {
 	if s.ended() {
 		t.Fatalf("%s: %s", s.cmd.ProcessState, s.tail())
 	}
-	count := func() (n int64) {
-		var q struct {
-			Properties struct{ MessageCount int64 }
-		}
-		if err := json.Unmarshal([]byte(s.must("GET", s.id(attackNamespace)+"/queues/large"+busVersion, "")), &q); err != nil {
-			t.Fatal(err)
-		}
-		return q.Properties.MessageCount
-	}
-	stored := count()
-	for began := time.Now(); stored < conns && time.Since(began) < time.Minute && !s.ended(); stored = count() {
+	stored := s.messages("large")
+	for began := time.Now(); stored < conns && time.Since(began) < time.Minute && !s.ended(); stored = s.messages("large") {
 		time.Sleep(100 * time.Millisecond)
 	}
 	rates := stop()

@@ -228,7 +228,7 @@ func (s *scenario) restart(a arguments) error {
 }
 
 func (s *scenario) reserve(a arguments) error {
-	r, err := s.queue(a.words[1]).Reserve(s.number(a.words[2]))
+	r, err := s.queue(a.words[1]).Reserve(broker.ReserveLimit{Messages: s.number(a.words[2])})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -604,7 +605,7 @@ func (m *machine) reserve(t *rapid.T) {
 	if m.held != nil {
 		t.Skip("one is held")
 	}
-	op := &entity.Reserve{Sub: entity.SubQueue(rapid.IntRange(0, 1).Draw(t, "sub-queue"))}
+	op := &entity.Reserve{Bytes: math.MaxInt64, Granted: math.MaxInt64, Sub: entity.SubQueue(rapid.IntRange(0, 1).Draw(t, "sub-queue"))}
 	op.Max = rapid.IntRange(1, 3).Draw(t, "max")
 	m.applyWith(t, m.mustCheck(t, op), op)
 	m.held = op.Result

@@ -12,19 +12,44 @@ type Reservation struct {
 	// will have.
 	Messages []*Message
 
+	// Full says that the next message is there and would have made it too large.
+	Full bool
+
 	sub   *sub
 	items []*item
 }
 
-// Reserve takes up to Max ready messages, or as many as there are in a window
-// that is at least half full. Result is nil if the window has none, because all in
+// Reserve takes up to Max ready messages of up to Bytes together, but for the first,
+// which may be larger, or as many as there are in a window that is at least half full.
+// If that is more than Granted, nothing is read or taken, and Wants is how much it is.
+// Result is nil if the window has none, because all in
 // it have expired. More is set if there may be others behind it: the next Reserve
 // asks for them.
 type Reserve struct {
-	Sub    SubQueue
-	Max    int
-	Result *Reservation
-	More   bool
+	Sub            SubQueue
+	Max            int
+	Bytes, Granted int64
+	Wants          int64
+	Result         *Reservation
+	More           bool
+}
+
+// next returns the messages that o takes, those that have expired left out, how many
+// bytes they have, and whether it ends because of their bytes.
+func (o *Reserve) next(s *sub, now time.Time) (items []*item, bytes int64, full bool) {
+	for _, it := range s.window {
+		if len(items) == o.Max {
+			break
+		}
+		if it.expiredAt(now) {
+			continue
+		}
+		if len(items) > 0 && bytes+int64(it.size) > o.Bytes {
+			return items, bytes, true
+		}
+		items, bytes = append(items, it), bytes+int64(it.size)
+	}
+	return items, bytes, false
 }
 
 func (o *Reserve) check(q *Queue, c *checker) error {
@@ -36,21 +61,17 @@ func (o *Reserve) check(q *Queue, c *checker) error {
 		c.need.Headers = append(c.need.Headers, HeaderNeed{o.Sub, n})
 		return nil
 	}
-	n := 0
-	for _, it := range s.window {
-		if n == o.Max {
-			break
-		}
-		if it.expiredAt(c.env.Now) {
-			continue
-		}
+	items, bytes, _ := o.next(s, c.env.Now)
+	if bytes > o.Granted {
+		return nil
+	}
+	for i, it := range items {
 		if err := c.content(it); err != nil {
-			if n > 0 {
+			if i > 0 {
 				break // those before it first
 			}
 			return err
 		}
-		n++
 	}
 	return nil
 }
@@ -63,8 +84,13 @@ func (s *sub) lacks(n int) bool {
 
 func (o *Reserve) apply(q *Queue, env Env, d *Decision) {
 	s := q.subs[o.Sub]
-	r := &Reservation{sub: s}
-	for len(r.items) < o.Max && len(s.window) > 0 {
+	items, bytes, full := o.next(s, env.Now)
+	if bytes > o.Granted {
+		o.Wants = bytes
+		return
+	}
+	r := &Reservation{sub: s, Full: full}
+	for len(r.items) < max(len(items), 1) && len(s.window) > 0 {
 		it := s.window[0]
 		if it.expiredAt(env.Now) {
 			s.passExpired(it, d)

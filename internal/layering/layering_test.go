@@ -52,7 +52,7 @@ var arrows = map[string][]string{
 	"pipeline/run":               {"expr", "value", "pipeline"},
 	"pipeline/activity":          {"clock", "compute", "memory", "value", "value/read", "pipeline", "pipeline/fence", "commit"},
 	"pipeline/fence":             {},
-	"pipeline/trigger":           {"clock", "expr", "value", "pipeline", "pipeline/engine", "pipeline/run", "commit"},
+	"pipeline/trigger":           {"clock", "memory", "expr", "value", "pipeline", "pipeline/engine", "pipeline/run", "commit"},
 	"pipeline/engine":            {"clock", "compute", "memory", "expr", "value", "pipeline", "pipeline/run", "pipeline/activity", "commit"},
 	"pipeline/engine/enginetest": {"pipeline/engine", "commit"},
 

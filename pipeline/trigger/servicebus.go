@@ -30,6 +30,7 @@ type Options struct {
 	Namespace string
 	Factory   *pipeline.Factory
 	Trigger   *pipeline.Trigger // of type ServiceBusTrigger
+	Rooms     Rooms             // default: of the trigger alone
 }
 
 // ServiceBus is one trigger of type ServiceBusTrigger, started at most once. A
@@ -70,6 +71,7 @@ func NewServiceBus(o Options) (*ServiceBus, error) {
 		return nil, fmt.Errorf("trigger %q: starts %d pipelines, want exactly one",
 			o.Trigger.Name, len(o.Trigger.Pipelines))
 	}
+	o.Rooms.defaults()
 	t := &ServiceBus{o: o, def: o.Trigger.ServiceBus, target: o.Trigger.Pipelines[0],
 		wake: make(chan struct{}, 1), runs: map[string]bool{}}
 	p := o.Factory.Pipeline(t.target.Pipeline.Name)
@@ -203,33 +205,40 @@ const gathers = 10
 
 // batch reserves messages. One that is not full waits for more, at most
 // MaxWaitTime after its first message was taken.
-func (t *ServiceBus) batch(ctx context.Context) (Batch, error) {
-	b, err := t.o.Source.Reserve(t.def.MaxMessages)
+func (t *ServiceBus) batch(ctx context.Context) (*held, error) {
+	b, err := t.reserve(ctx)
 	end := t.o.Clock.Now().Add(t.def.MaxWaitTime)
-	for err == nil && b != nil && b.Len() < t.def.MaxMessages {
+	for err == nil && b != nil && b.Len() < t.def.MaxMessages && !b.Full() {
 		left := end.Sub(t.o.Clock.Now())
 		if left <= 0 {
 			break
 		}
+		if b.large {
+			b.drop() // others need the room meanwhile
+		}
 		if !t.sleep(ctx, min(left, max(t.def.MaxWaitTime/gathers, time.Millisecond)), nil) {
-			b.Release()
+			b.drop()
 			return nil, nil
 		}
 		select {
 		case <-t.wake:
 			// A release wakes this trigger too: looking in steps keeps that from
 			// becoming a busy loop.
-			b.Release()
-			b, err = t.o.Source.Reserve(t.def.MaxMessages)
+			b.drop()
+			b, err = t.reserve(ctx)
 		default:
+			if b.large {
+				b, err = t.reserve(ctx)
+			}
 		}
 	}
 	return b, err
 }
 
 // start creates the run of a batch.
-func (t *ServiceBus) start(ctx context.Context, id string, b Batch) {
+func (t *ServiceBus) start(ctx context.Context, id string, b *held) {
 	defer t.wg.Done()
+	defer b.release()
 	err := t.create(ctx, id, b)
 	if err == nil {
 		t.mu.Lock()
@@ -267,6 +276,11 @@ func (t *ServiceBus) failed(what string, err error) {
 func (t *ServiceBus) create(ctx context.Context, id string, b Batch) error {
 	now := clock.ShownNow(t.o.Clock)
 	messages := b.Messages()
+	release, err := t.values(ctx, messages)
+	if err != nil {
+		return err
+	}
+	defer release()
 	params, err := t.parameters(id, now, messages)
 	if err != nil {
 		return err

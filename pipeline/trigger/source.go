@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"switchyard/commit"
@@ -11,13 +12,21 @@ import (
 // A Source is a queue that a trigger takes messages from. It is implemented over
 // the broker; the factory doesn't know it.
 type Source interface {
-	// Reserve takes up to max messages, in memory only: nobody else sees them
-	// until Release, and a crash forgets it. It returns nil, nil when there is
-	// none, and never blocks.
-	Reserve(max int) (Batch, error)
+	// Reserve takes up to max messages of up to [MaxBatch] bytes together, but for the
+	// first, in memory only: nobody else sees them until Release, and a crash forgets
+	// it. It returns nil, nil when there is none, and never blocks. If they have more
+	// bytes than granted, nothing is read and the error is a [*LargeBatch].
+	Reserve(max int, granted int64) (Batch, error)
 	// OnReady asks for f to be called when messages may have become available.
 	// f doesn't block. After cancel has returned f is not called again.
 	OnReady(f func()) (cancel func())
+}
+
+// A LargeBatch is the error of a [Source] that would take more than was granted.
+type LargeBatch struct{ Bytes int64 }
+
+func (e *LargeBatch) Error() string {
+	return fmt.Sprintf("the messages have %d bytes together", e.Bytes)
 }
 
 // A Batch is messages that are reserved. It ends by Release or by one of its
@@ -25,6 +34,8 @@ type Source interface {
 type Batch interface {
 	Messages() []Message
 	Len() int
+	// Full reports whether the next message would have made it larger than [MaxBatch].
+	Full() bool
 	// Release gives the messages back as if they had never been taken.
 	Release()
 	// LockFor locks all messages for the run, until its end.

@@ -73,18 +73,25 @@ func (q *queue) OnReady(f func()) func() {
 	}
 }
 
-func (q *queue) Reserve(max int) (trigger.Batch, error) {
+func (q *queue) Reserve(max int, granted int64) (trigger.Batch, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.reserves++
 	if q.err != nil {
 		return nil, q.err
 	}
-	n := min(max, len(q.ready))
+	n, bytes := 0, int64(0)
+	for n < min(max, len(q.ready)) && (n == 0 || bytes+int64(len(q.ready[n].Body)) <= trigger.MaxBatch) {
+		bytes += int64(len(q.ready[n].Body))
+		n++
+	}
 	if n == 0 {
 		return nil, nil
 	}
-	b := &batch{q: q, messages: slices.Clone(q.ready[:n])}
+	if bytes > granted {
+		return nil, &trigger.LargeBatch{Bytes: bytes}
+	}
+	b := &batch{q: q, messages: slices.Clone(q.ready[:n]), full: n < min(max, len(q.ready))}
 	q.ready = q.ready[n:]
 	for _, m := range b.messages {
 		q.reserved[m.SequenceNumber] = m
@@ -96,7 +103,10 @@ type batch struct {
 	q        *queue
 	messages []trigger.Message
 	done     bool
+	full     bool
 }
+
+func (b *batch) Full() bool { return b.full }
 
 func (b *batch) Messages() []trigger.Message { return b.messages }
 func (b *batch) Len() int                    { return len(b.messages) }
@@ -212,7 +222,7 @@ type world struct {
 	fail    bool
 }
 
-func newWorld(t *testing.T, r *enginetest.Recorder, q *queue, properties, arguments, more string) *world {
+func newWorld(t *testing.T, r *enginetest.Recorder, q *queue, properties, arguments, more string, rooms ...trigger.Rooms) *world {
 	t.Helper()
 	w := &world{t: t, q: q, recorder: r, factory: &pipeline.Factory{Name: "f", GlobalParameters: &value.Object{}}}
 	p, diags := pipeline.ParsePipeline("p.json", []byte(`{"name":"Triage","properties":{"parameters":{"messages":{"type":"Array"}}`+more+`,
@@ -251,7 +261,10 @@ func newWorld(t *testing.T, r *enginetest.Recorder, q *queue, properties, argume
 		return activity.Result{}
 	}))
 	w.engine, _ = engine.New(engine.Options{History: r, Log: r, Clock: clock.Wall{}, Registry: registry, Finish: trigger.Finish(q)})
-	w.trigger, _ = trigger.NewServiceBus(trigger.Options{Engine: w.engine, Log: r, Clock: clock.Wall{}, Source: q, Namespace: "ns", Factory: w.factory, Trigger: def})
+	o := trigger.Options{Engine: w.engine, Log: r, Clock: clock.Wall{}, Source: q, Namespace: "ns", Factory: w.factory, Trigger: def}
+	for _, o.Rooms = range rooms {
+	}
+	w.trigger, _ = trigger.NewServiceBus(o)
 	if w.trigger == nil {
 		t.Fatal("no trigger")
 	}
