@@ -37,20 +37,22 @@ type Process struct {
 	offset atomic.Int64 // what the wall clock shows beyond the time, in nanoseconds
 	sets   atomic.Pointer[[]Set]
 
+	asleep func() time.Duration // how long the machine has slept since it was started
+
 	mu    sync.Mutex
-	slept time.Duration // by the machine, before what base has of it; guarded by mu
+	slept time.Duration // what start and base have of it; guarded by mu
 }
 
 // NewProcess returns the clock that goes on from a wall clock.
 func NewProcess(wall Clock) *Process {
-	p := &Process{wall: wall}
+	p := &Process{wall: wall, asleep: slept}
 	start := wall.Now()
 	p.begin(start, unixNano(start))
 	return p
 }
 
 func (p *Process) begin(start time.Time, base int64) {
-	p.start, p.slept = start, slept()
+	p.start, p.slept = start, p.asleep()
 	p.base.Store(base)
 	p.last.Store(base)
 }
@@ -93,7 +95,7 @@ func (p *Process) read() (now, off int64) {
 func (p *Process) wasSet() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s := slept(); s > p.slept {
+	if s := p.asleep(); s > p.slept {
 		p.base.Add(int64(s - p.slept))
 		p.slept = s
 	}

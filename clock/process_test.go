@@ -128,6 +128,25 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestSleep: time in which the machine slept has passed, and what the wall clock was set by
+// besides has not.
+func TestSleep(t *testing.T) {
+	wall := newStepped()
+	p := clock.NewProcess(wall)
+	var slept time.Duration
+	p.SetAsleep(func() time.Duration { return slept })
+	start := p.Now()
+	slept, wall.step = 8*time.Hour, 8*time.Hour
+	want(t, "slept", p.Now(), start.Add(8*time.Hour))
+	want(t, "slept, shown", p.Shown(p.Now()), start.Add(8*time.Hour))
+	if n := len(p.Sets()); n != 0 {
+		t.Errorf("set %d times, want none: the machine slept", n)
+	}
+	slept, wall.step = 9*time.Hour, 33*time.Hour
+	want(t, "slept and was set", p.Now(), start.Add(9*time.Hour))
+	want(t, "slept and was set, shown", p.Shown(p.Now()), start.Add(33*time.Hour))
+}
+
 // TestManySets: of a wall clock that is set all the time the large changes are kept.
 func TestManySets(t *testing.T) {
 	wall := newStepped()
