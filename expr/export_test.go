@@ -2,11 +2,17 @@ package expr
 
 import "switchyard/value"
 
+// A FunctionDoc is what docs/expressions.md says of a function.
+type FunctionDoc struct {
+	Function
+	Arguments, Doc string
+}
+
 // Functions returns all functions, by family in the order of the documentation.
-func Functions() []Function {
-	list := make([]Function, len(functionTable))
+func Functions() []FunctionDoc {
+	list := make([]FunctionDoc, len(functionTable))
 	for i, f := range functionTable {
-		list[i] = Function{f.name, f.family, f.min, f.max}
+		list[i] = FunctionDoc{Function{f.name, f.family, f.min, f.max}, f.arguments, f.doc}
 	}
 	return list
 }

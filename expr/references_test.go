@@ -90,7 +90,7 @@ func TestEveryFunctionHasVectors(t *testing.T) {
 			t.Errorf("no vector calls %s", f.Name)
 		}
 		got, ok := expr.LookupFunction(strings.ToUpper(f.Name))
-		if !ok || got != f {
+		if !ok || got != f.Function {
 			t.Errorf("LookupFunction(%s): got %v, %v", strings.ToUpper(f.Name), got, ok)
 		}
 		if f.MaxArgs >= 0 && f.MaxArgs < f.MinArgs || f.Family == "" {
