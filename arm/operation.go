@@ -172,7 +172,8 @@ func (k *Kernel) Start() error {
 	var old []string
 	err := k.store.List(operationPrefix, func(key string, val []byte, damage error) error {
 		if damage != nil {
-			k.logger.Error("a long-running operation can't be read and is forgotten: what it deletes may have to be deleted again",
+			k.logger.Error("a long-running operation can't be read and is forgotten: "+
+				"what it deletes may have to be deleted again",
 				"operation", strings.TrimPrefix(key, operationPrefix), "err", damage)
 			old = append(old, key)
 			return nil

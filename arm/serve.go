@@ -302,7 +302,8 @@ func known(err error) *Error {
 		return Errorf(http.StatusInsufficientStorage, "InsufficientStorage", "%v.", err)
 	case errors.Is(err, commit.ErrDamaged):
 		// Trying again, as clients do after 500, for minutes, does not help.
-		return Errorf(http.StatusConflict, "DamagedRecord", "%v. To replace what can't be read, create it again.", err)
+		return Errorf(http.StatusConflict, "DamagedRecord",
+			"%v. To replace what can't be read, create it again.", err)
 	}
 	return nil
 }

@@ -61,7 +61,8 @@ func New(o Options) (*Broker, error) {
 	case o.CacheBytes < 0:
 		o.CacheBytes = 0
 	}
-	b := &Broker{acceptLoss: o.AcceptDataLoss, store: o.Store, log: o.Log, clock: o.Clock, logger: o.Logger, events: o.Events,
+	b := &Broker{acceptLoss: o.AcceptDataLoss, store: o.Store, log: o.Log, clock: o.Clock, logger: o.Logger,
+		events: o.Events,
 		budget: o.CacheBytes, token: (&tokenSource{rand: o.Rand}).next, namespaces: map[string]*namespace{}}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.pool = newPool()

@@ -13,8 +13,9 @@ import (
 
 // The record of a namespace or an entity may be damaged while its messages are not. If
 // its bytes still seem to say which one it is, it is there under that name: a namespace
-// with what is in it, and with its keys if they can be unsealed; an entity closed, because a limit or a time to live that is wrong by a
-// digit could cost messages. Who puts it again gives it a new record.
+// with what is in it, and with its keys if they can be unsealed; an entity closed, because
+// a limit or a time to live that is wrong by a digit could cost messages. Who puts it
+// again gives it a new record.
 
 // errNoTopic: there is no topic that a subscription is of.
 var errNoTopic = errors.New("the topic does not exist")
@@ -22,7 +23,8 @@ var errNoTopic = errors.New("the topic does not exist")
 // putAgain is the error of an entity whose record is damaged. Trying again helps once it
 // was put again, so a run whose messages it has waits with its end.
 func putAgain(damage error) error {
-	return fmt.Errorf("%w (put it again with its properties: it is whole after the next start; %w)", damage, commit.ErrUnread)
+	return fmt.Errorf("%w (put it again with its properties: it is whole after the next start; %w)",
+		damage, commit.ErrUnread)
 }
 
 // NamespaceDamaged reports whether the record of a namespace can't be read.

@@ -217,3 +217,12 @@ func TestUnknownEntities(t *testing.T) {
 		})
 	}
 }
+
+// TestReleaseOfNothing: giving back the messages of a run that holds none is no error.
+func TestReleaseOfNothing(t *testing.T) {
+	s := catalogued(t)
+	b := mustReopen(t, s)
+	if err := commit.Do(t.Context(), s, commit.Frees, b.ReleaseRun("nobody")); err != nil {
+		t.Error(err)
+	}
+}

@@ -26,7 +26,8 @@ type status struct {
 func once(sentences, told []string) (distinct []string) {
 	for i, s := range sentences {
 		says := func(other string) bool { return len(other) > len(s) && strings.Contains(other, s) }
-		if !slices.ContainsFunc(sentences, says) && !slices.ContainsFunc(told, says) && !slices.Contains(sentences[:i], s) {
+		again := slices.ContainsFunc(sentences, says) || slices.ContainsFunc(told, says)
+		if !again && !slices.Contains(sentences[:i], s) {
 			distinct = append(distinct, s)
 		}
 	}

@@ -124,7 +124,8 @@ func (i *Identities) newHandler() (*identityhttp.Handler, error) {
 func (i *Identities) guid(name string) (string, error) {
 	b, err := i.o.Store.Kept(name)
 	if errors.Is(err, commit.ErrDamaged) {
-		return "", fmt.Errorf("%w; all that the resource manager has is below this id: restore a copy of the data directory", err)
+		return "", fmt.Errorf("%w; all that the resource manager has is below this id: "+
+			"restore a copy of the data directory", err)
 	}
 	if err != nil || b != nil {
 		return string(b), err

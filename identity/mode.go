@@ -23,7 +23,8 @@ var (
 	ErrNeedsApplications = errors.New("the data directory was last served with --auth strict: give " +
 		"--auth-applications FILE, " +
 		"or open it to everybody with --auth development")
-	ErrNeedsMode   = errors.New("it can't be read who may log in: start with --auth strict and --auth-applications FILE, or with --auth development")
+	ErrNeedsMode = errors.New("it can't be read who may log in: start with --auth strict and " +
+		"--auth-applications FILE, or with --auth development")
 	ErrNeedsStrict = errors.New("auth-applications needs --auth strict: in development every application logs in")
 )
 

@@ -153,7 +153,8 @@ func (v *view) entities(c *broker.Catalogue) error {
 			return err
 		}
 		r, damage := readLoosely(key, value, err, decodeEntity)
-		r.ID, r.Damage = id, v.s.met(damage)
+		r.ID, r.Damage = id, damage
+		v.s.note(damage)
 		c.Entities = append(c.Entities, r)
 		c.LastEntity = max(c.LastEntity, id)
 		if id == math.MaxUint64 {
@@ -161,7 +162,7 @@ func (v *view) entities(c *broker.Catalogue) error {
 		}
 		ok = it.SeekGE(entityKey(tableEntity, id+1))
 	}
-	return v.s.readError(it.Error())
+	return v.s.readErrorAt([]byte{tableEntity}, it.Error())
 }
 
 // retired raises the greatest numbers to those of deleted things.

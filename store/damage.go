@@ -35,29 +35,35 @@ func (s *Store) Damage() []string {
 	return sentences
 }
 
-// met notes damage among the errors of a read, and returns err.
+// met notes damage among the errors of a read, logs what was not known, and returns err.
 func (s *Store) met(err error) error {
-	var c *CorruptError
-	if !errors.As(err, &c) {
-		return err
+	if c, owner := s.note(err); c != nil {
+		s.opts.Logger.Error("a record can't be read", "of", owner, "err", c)
 	}
-	owner := ownerOf(c.key)
-	if owner == "" {
-		return err
+	return err
+}
+
+// note is met for what is handed to who logs what follows from it. It returns what was
+// not known before.
+func (s *Store) note(err error) (c *CorruptError, owner string) {
+	if !errors.As(err, &c) {
+		return nil, ""
+	}
+	if owner = ownerOf(c.key); owner == "" {
+		return nil, ""
 	}
 	d := &s.damages
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, known := d.found[owner]; known {
-		return err
+	if d.found[owner] != nil {
+		return nil, ""
 	}
 	if d.found == nil {
 		d.found = map[string]*CorruptError{}
 	}
 	d.found[owner] = c
 	d.some.Store(true)
-	s.opts.Logger.Error("a record can't be read", "of", owner, "err", c)
-	return err
+	return c, owner
 }
 
 // mended forgets what was wrong with the record under a key once u, which replaces or
@@ -101,13 +107,14 @@ func ownerOf(key []byte) string {
 		if len(key) == 10 && key[9] == entityRecord {
 			return describe(key)
 		}
-	case tableMeta, tableNamespace, tableActiveRun, tableDefinition, tableFollower, tableRunList, tableTally, tableAttempt:
+	case tableMeta, tableNamespace, tableActiveRun, tableDefinition, tableFollower, tableRunList, tableTally,
+		tableAttempt:
 		return describe(key)
 	}
 	return ""
 }
 
-// describeRange names what keys of the history begin with for people.
+// describeRange names what keys begin with for people.
 func describeRange(k []byte) string {
 	if len(k) == 0 {
 		return ""
@@ -115,6 +122,7 @@ func describeRange(k []byte) string {
 	if len(k) > 3 && k[0] == tableRunList {
 		return fmt.Sprintf("list of the runs of factory %q", k[3:])
 	}
-	return map[byte]string{tableRunList: "list of runs", tableActiveRun: "list of active runs",
-		tableFollower: "list of runs by definition", tableDefinition: "definitions of runs"}[k[0]]
+	return map[byte]string{tableEntity: "list of queues and topics", tableRunList: "list of runs",
+		tableActiveRun: "list of active runs", tableFollower: "list of runs by definition",
+		tableDefinition: "definitions of runs"}[k[0]]
 }

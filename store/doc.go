@@ -148,12 +148,13 @@
 // At any time, a damaged block of a table is [ErrCorrupt] when it is read, found by
 // Pebble's checksum, and a damaged record by its own, also in the value log.
 // A run whose record can't be read, or what leads to it, is read as what its keys tell,
-// with the damage (unread.go), so that it can be set aside, cancelled and deleted; a
-// tally is counted anew by who reads it. So are the records of the catalogue, as what
-// their bytes seem to say, and of what PutMeta keeps. Nothing is left out, and a segment with a damaged value is never removed, unless
-// it lost its end just between two values: nothing tells that until one of those is
-// read. What was met of the history and of what PutMeta keeps is in [Store.Damage] until
-// it is written anew or deleted.
+// with the damage (unread.go), so that it can be set aside, cancelled and deleted. A
+// tally, a record of the catalogue and what PutMeta keeps are handed on with their
+// damage too, one of the catalogue with what its bytes seem to say: who reads them
+// decides. What was met of these is in [Store.Damage] until it is written anew or
+// deleted. Nothing is left out, and a segment with a damaged value is never removed,
+// unless it lost its end just between two values: nothing tells that until one of those
+// is read.
 //
 // What can't be detected: damage to the last record of the manifest after a crash
 // looks like a write that the crash cut short. After a power cut the file synced may

@@ -292,7 +292,7 @@ func (s *Store) ActiveRuns() ([]engine.RunRecord, error) {
 		active, err = v.activeInList()
 	}
 	for _, r := range active {
-		s.met(r.Damage)
+		s.note(r.Damage)
 	}
 	if err != nil {
 		return nil, s.met(err)

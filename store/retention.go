@@ -223,7 +223,7 @@ func (s *Store) Tallies() (all []engine.Tally, err error) {
 	list := []byte{tableTally}
 	err = v.each(list, end(list), false, func(key, value []byte, damage error) error {
 		t := readTally(key, value, damage)
-		s.met(t.Damage)
+		s.note(t.Damage)
 		all = append(all, t)
 		return nil
 	})

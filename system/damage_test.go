@@ -79,8 +79,8 @@ func healthOf(t *testing.T, s *System) (status string, causes []string) {
 	return h.Status, h.Causes
 }
 
-// TestStartWithDamagedRuns flips a byte in records of three runs that hold a message each:
-// the record, what leads to it, an event. The start sets them aside and tells; their
+// TestStartWithDamagedRuns flips a byte in records of four runs that hold a message each:
+// the record, what leads to it, an event, the first event. The start sets them aside and tells; their
 // messages are nobody else's until the runs are cancelled, and are then processed once.
 func TestStartWithDamagedRuns(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
@@ -89,14 +89,14 @@ func TestStartWithDamagedRuns(t *testing.T) {
 	o := Options{DataDir: dir, Deployments: []*deploy.Deployment{folder(t, files)}, Grace: time.Millisecond}
 	s := startSystem(t, o)
 	c := sdk(t, s)
-	sendTo(t, c, "in", "a", "b", "c", "d", "gone")
+	sendTo(t, c, "in", "a", "b", "c", "d", "e", "gone")
 	runs := map[string]string{} // by message
 	held := func() map[string]string {
 		runs := map[string]string{}
 		for _, r := range allRuns(t, s) {
 			if r.Status == run.InProgress && r.Parameters != nil {
 				text, _ := r.Parameters.Get("messages")
-				for _, id := range []string{"a", "b", "c", "d", "gone", "new"} {
+				for _, id := range []string{"a", "b", "c", "d", "e", "gone", "new"} {
 					if strings.Contains(text.(string), `"messageId":"`+id+`"`) {
 						runs[id] = r.RunID
 					}
@@ -106,7 +106,7 @@ func TestStartWithDamagedRuns(t *testing.T) {
 		return runs
 	}
 	eventually(t, func() string {
-		if runs = held(); len(runs) == 5 {
+		if runs = held(); len(runs) == 6 {
 			return "all"
 		}
 		return ""
@@ -115,7 +115,7 @@ func TestStartWithDamagedRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, func() string { // it started another run: the history has one that has ended
-		if runs = held(); len(runs) == 5 && len(allRuns(t, s)) == 6 {
+		if runs = held(); len(runs) == 6 && len(allRuns(t, s)) == 7 {
 			return "all"
 		}
 		return ""
@@ -146,23 +146,25 @@ func TestStartWithDamagedRuns(t *testing.T) {
 			return true
 		case key[0] == 0x20 && bytes.Contains(key, append(id("c"), 1, 0)): // an event
 			return key[len(key)-1] == 2
+		case key[0] == 0x20 && bytes.Contains(key, append(id("e"), 1, 0)): // the first one
+			return key[len(key)-1] == 1
 		}
 		return key[0] == 0x26 // the tally
 	})
-	if len(flipped) != 4 {
-		t.Fatalf("damaged %d records, want 4: %q", len(flipped), flipped)
+	if len(flipped) != 5 {
+		t.Fatalf("damaged %d records, want 5: %q", len(flipped), flipped)
 	}
 
 	s = startSystem(t, o)
 	status, causes := healthOf(t, s)
 	text := strings.Join(causes, "\n")
-	for _, message := range []string{"a", "b", "c"} {
+	for _, message := range []string{"a", "b", "c", "e"} {
 		if strings.Count(text, "run "+runs[message]+" of pipeline P in data factory") != 1 {
 			t.Errorf("the run of %s is not told once", message)
 		}
 	}
-	if status != "degraded" || len(causes) != 3 || strings.Count(text, "data is damaged") != 3 {
-		t.Errorf("health: %s\n%s\nwant degraded by three runs", status, text)
+	if status != "degraded" || len(causes) != 4 || strings.Count(text, "data is damaged") != 4 {
+		t.Errorf("health: %s\n%s\nwant degraded by four runs", status, text)
 	}
 	if after, err := s.store.Tallies(); err != nil || len(after) != 1 || after[0].Runs != 1 || after[0].Bytes != before[0].Bytes {
 		t.Errorf("the tally is %+v, %v, and was %+v", after, err, before)
@@ -170,35 +172,36 @@ func TestStartWithDamagedRuns(t *testing.T) {
 	c = sdk(t, s)
 	sendTo(t, c, "in", "new")
 	eventually(t, func() string { return held()["new"] })
-	if n := len(allRuns(t, s)); n != 7 {
+	if n := len(allRuns(t, s)); n != 8 {
 		t.Errorf("%d runs are listed, want those there were and that of the new message", n)
 	}
 	if got := held(); got["d"] != runs["d"] || got["a"] != "" {
 		t.Errorf("the messages of %v start runs, want only the sound run to go on", got)
 	}
-	for _, message := range []string{"a", "b", "c"} {
+	for _, message := range []string{"a", "b", "c", "e"} {
 		if err := s.engine.Cancel(runs[message], true); err != nil {
 			t.Errorf("cancel the run of %s: %v", message, err)
 		}
 	}
 	eventually(t, func() string {
-		if now := held(); now["a"] != "" && now["b"] != "" && now["c"] != "" {
+		if now := held(); now["a"] != "" && now["b"] != "" && now["c"] != "" && now["e"] != "" {
 			return "again"
 		}
 		return ""
 	})
 	ids := left(t, c, "in")
 	slices.Sort(ids)
-	if got := strings.Join(ids, " "); got != "a b c d gone new" {
+	if got := strings.Join(ids, " "); got != "a b c d e gone new" {
 		t.Errorf("in the queue: %s, want every message once", got)
 	}
-	if n := len(allRuns(t, s)); n != 10 {
-		t.Errorf("%d runs, want one more for each of the three messages", n)
+	if n := len(allRuns(t, s)); n != 12 {
+		t.Errorf("%d runs, want one more for each of the four messages", n)
 	}
 	status, causes = healthOf(t, s)
 	// The event stays what it is until the run is deleted.
-	if len(causes) != 1 || !strings.Contains(causes[0], "event 2 of run "+runs["c"]) {
-		t.Errorf("health at the end: %s %q, want the damaged event", status, causes)
+	text = strings.Join(causes, "\n")
+	if len(causes) != 2 || !strings.Contains(text, "event 2 of run "+runs["c"]) || !strings.Contains(text, "event 1 of run "+runs["e"]) {
+		t.Errorf("health at the end: %s %q, want the damaged events", status, causes)
 	}
 }
 

@@ -217,7 +217,9 @@ func (s *System) startEngine(context.Context) error {
 		Memory: s.o.Memory, RunMemory: s.o.RunMemory, History: s.store, Log: s.store, Sealer: s.store,
 		Clock: s.clock, Logger: s.log, Registry: s.registry,
 		Retention: engine.Retention{Age: s.o.HistoryAge, Size: s.o.HistorySize, Wall: s.o.Clock},
-		Finish:    trigger.Finish(s.bus), LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
+		Finish:    trigger.Finish(s.bus),
+		Release:   func(id string) commit.Effect { return s.broker.ReleaseRun(broker.RunID(id)) },
+		LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
 			return s.factories.LinkedService(factory, name)
 		}, Dataset: func(factory, name string) (*pipeline.Dataset, error) {
 			return s.factories.Dataset(factory, name)

@@ -99,8 +99,8 @@ func (e *Engine) asideOf(id string) *aside {
 }
 
 // end cancels a run that has been set aside: its record says so, without an event.
-// Its messages are settled if it is still known which; if not, the next start gives
-// back what belongs to no active run.
+// Its messages are given back; if that fails, the next start gives back what belongs to
+// no active run.
 func (e *Engine) end(a *aside) error {
 	e.mu.Lock()
 	mine := e.aside[a.rec.ID] == a
@@ -155,9 +155,12 @@ func (f *ending) Stage(u *commit.Unit) (release func(), err error) {
 	return func() { counted(); settled() }, nil
 }
 
-// settle returns what settles the messages of a run that has no owner.
+// settle returns what settles the messages of a cancelled run that has no owner.
 func (e *Engine) settle(id string, o Outcome) (commit.Effect, error) {
 	c, err := e.created(id)
+	if err != nil && e.o.Release != nil {
+		return e.o.Release(id), nil // what started it is not known, but that it shall be given back
+	}
 	if err != nil || e.o.Finish == nil || len(c.Binding) == 0 {
 		return nil, err
 	}

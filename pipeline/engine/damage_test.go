@@ -141,6 +141,9 @@ func unreadRunIsSetAside(t *testing.T, events bool) {
 		settled = append(settled, fmt.Sprintf("%s %s %s", b, id, o.Status))
 		return nil, nil
 	}
+	w.options.Release = func(id string) commit.Effect {
+		return effect(func(*commit.Unit) (func(), error) { settled = append(settled, "released "+id); return func() {}, nil })
+	}
 	w.start()
 	synctest.Wait()
 	if got := w.status(sound); got != run.InProgress {
@@ -148,7 +151,7 @@ func unreadRunIsSetAside(t *testing.T, events bool) {
 	}
 	name, pipeline, factory, settlement := "run damaged of pipeline p in data factory F", "p", "F", `["b" damaged Cancelled]`
 	if events {
-		name, pipeline, factory, settlement = "run damaged in data factory f", "", "f", "[]"
+		name, pipeline, factory, settlement = "run damaged in data factory f", "", "f", "[released damaged]"
 	}
 	if got := w.engine.Aside(); len(got) != 1 || got[0] != name+" can't be resumed: "+errDamage.Error() {
 		t.Errorf("set aside: %q", got)

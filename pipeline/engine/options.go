@@ -31,6 +31,9 @@ type Options struct {
 	// the Binding of its [RunOptions]; it may return nil. It is staged in the
 	// run's last unit. A run ends even if it fails.
 	Finish func(binding json.RawMessage, run string, o Outcome) (commit.Effect, error)
+	// Release returns what gives back the messages that a run holds, whose Binding can't
+	// be read: it is cancelled.
+	Release func(run string) commit.Effect
 	// LinkedService finds a linked service of a factory.
 	LinkedService func(factory, name string) (*pipeline.LinkedService, error)
 	// Dataset finds a dataset of a factory.
