@@ -23,6 +23,9 @@ type Context struct {
 	// [EXPR 3], among them parameters and globalParameters. Nil where there is no
 	// pipeline.
 	Pipeline value.Value
+	// LoadPipeline, if it is not nil, returns the value of Pipeline, which is not in
+	// memory; nil if it can't.
+	LoadPipeline func() value.Value
 	// Variables returns the current value of a variable. The function decides
 	// how the name compares; the service ignores case.
 	Variables func(name string) (value.Value, bool)

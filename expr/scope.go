@@ -20,7 +20,13 @@ func contextValue(name string, v value.Value) (value.Value, error) {
 	return v, nil
 }
 
-func fnPipeline(c *call) (value.Value, error) { return contextValue("pipeline", c.ev.ctx.Pipeline) }
+func fnPipeline(c *call) (value.Value, error) {
+	v := c.ev.ctx.Pipeline
+	if load := c.ev.ctx.LoadPipeline; load != nil {
+		v = load()
+	}
+	return contextValue("pipeline", v)
+}
 
 func fnDataset(c *call) (value.Value, error) { return contextValue("dataset", c.ev.ctx.Dataset) }
 

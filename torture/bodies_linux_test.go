@@ -2,6 +2,7 @@ package torture
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -198,4 +199,77 @@ func TestAttackBatches(t *testing.T) {
 	if n := left(); n > 0 || peak > 1200 {
 		t.Errorf("%d messages are left, %d MB at most, want 0 and less than 1200", n, peak)
 	}
+}
+
+// TestAttackParameters: active runs with parameters of 3.9 MB do not hold them, nor does a
+// list of the runs show all at once, also after a restart.
+func TestAttackParameters(t *testing.T) {
+	torture(t)
+	dir := t.TempDir()
+	s := box{Memory: 2 << 30}.serve(t, dir)
+	s.prepare()
+	s.pipeline("p", `{"parameters":{"a":{"type":"String"}},"activities":[{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":3600}},
+		{"name":"S","type":"SetVariable","typeProperties":{"variableName":"n","value":"@string(length(pipeline().parameters.a))"}}],"variables":{"n":{"type":"String"}}}`)
+	const runs = 700
+	parameters := `{"a":"` + strings.Repeat("x", 3_900_000) + `"}`
+	var wait sync.WaitGroup
+	var ids sync.Map
+	stop, began := s.beside(200), time.Now()
+	for range 4 {
+		wait.Go(func() {
+			for range runs / 4 {
+				id, answer := s.createRun(time.Minute, "p", parameters)
+				if id == "" {
+					t.Errorf("createRun: %.200s", answer)
+					return
+				}
+				ids.Store(id, true)
+			}
+		})
+	}
+	wait.Wait()
+	look := func(what string, rates []int) {
+		t.Helper()
+		if s.ended() {
+			t.Fatalf("%s: %s", s.cmd.ProcessState, s.tail())
+		}
+		token, seen := "", 0
+		for page := 0; page == 0 || token != ""; page++ {
+			answer := s.must("POST", s.id(attackFactory)+"/queryPipelineRuns"+factoryVersion,
+				`{"lastUpdatedAfter":"2000-01-01T00:00:00Z","lastUpdatedBefore":"2100-01-01T00:00:00Z"`+token+`}`)
+			var list struct {
+				Value             []struct{ Parameters struct{ A string } }
+				ContinuationToken string
+			}
+			if err := json.Unmarshal([]byte(answer), &list); err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range list.Value {
+				if len(r.Parameters.A) == 3_900_000 {
+					seen++
+				}
+			}
+			if token = ""; list.ContinuationToken != "" {
+				token = `,"continuationToken":"` + list.ContinuationToken + `"`
+			}
+		}
+		peak := s.status("VmHWM") >> 10
+		t.Logf("%s after %s: peak %d MB, %d runs listed, beside %d a second", what, time.Since(began).Round(time.Second), peak, seen, rate(rates))
+		if peak > 1200 || seen != runs {
+			t.Errorf("%s: %d MB at most, %d runs, want less than 1200, and %d", what, peak, seen, runs)
+		}
+	}
+	look("created", stop())
+	s.kill()
+	s = box{Memory: 2 << 30}.serve(t, dir)
+	look("after a kill", nil)
+	id, _ := s.createRun(time.Minute, "p", parameters)
+	for began := time.Now(); time.Since(began) < 10*time.Second; time.Sleep(100 * time.Millisecond) {
+		answer := s.must("POST", s.id(attackFactory)+"/pipelineruns/"+id+"/queryActivityruns"+factoryVersion,
+			`{"lastUpdatedAfter":"2000-01-01T00:00:00Z","lastUpdatedBefore":"2100-01-01T00:00:00Z"}`)
+		if strings.Contains(answer, `"3900000"`) {
+			return
+		}
+	}
+	t.Error("the parameter is not read back")
 }

@@ -46,7 +46,7 @@ var pipelineRunQuery = querySpec[*engine.PipelineRun]{
 
 // messageIDs are the ids of the messages that started a run.
 func messageIDs(p *engine.PipelineRun) (ids []string) {
-	outputs, _ := p.TriggerOutputs.(*value.Object)
+	outputs, _ := p.Whole().TriggerOutputs.(*value.Object)
 	v, _ := outputs.Lookup("body")
 	body, _ := v.(*value.Object)
 	v, _ = body.Lookup("messages")
@@ -270,29 +270,38 @@ func answer(page []*value.Object, next string) *arm.Response {
 
 // queryRuns answers a query for runs of a factory. In the order of their starts, a
 // page costs what it shows and what it passes over; in another one all runs that
-// match are read.
+// match are read. The function that it returns gives the token of what follows the first
+// n of the page, "" after the last.
 func (p *Provider) queryRuns(q *query[*engine.PipelineRun], start, factory string,
-	where func(*engine.PipelineRun) bool) (page []*engine.PipelineRun, next string, err error) {
+	where func(*engine.PipelineRun) bool) (page []*engine.PipelineRun, behind func(n int) string, err error) {
 	ask := engine.Query{Factory: factory, After: q.after, Before: q.before,
 		Where: func(p *engine.PipelineRun) bool { return (where == nil || where(p)) && q.matches(p) }}
 	if len(q.order) > 1 || q.order[0].by != start {
 		all, _, err := p.runs.Query(ask)
 		if err != nil {
-			return nil, "", err
+			return nil, nil, err
 		}
-		return q.page(all)
+		page, next, err := q.page(all)
+		return page, func(n int) string {
+			if n < len(page) {
+				return q.behind(n)
+			}
+			return next
+		}, err
 	}
 	ask.NewestFirst, ask.Limit = q.order[0].desc, pageSize
 	if q.token != "" {
 		if ask.Behind, err = parsePlace(q.token); err != nil {
-			return nil, "", err
+			return nil, nil, err
 		}
 	}
 	page, more, err := p.runs.Query(ask)
-	if more {
-		next = placeToken(page[len(page)-1].Place())
-	}
-	return page, next, err
+	return page, func(n int) string {
+		if n < len(page) || more {
+			return placeToken(page[n-1].Place())
+		}
+		return ""
+	}, err
 }
 
 // placeToken names a run and its start, so that what ends or is deleted between

@@ -141,7 +141,7 @@ func (p *Provider) pipelineRun(ctx context.Context, r *arm.Request) (*arm.Respon
 	return nil, refused(r)
 }
 
-// maxPageBytes ends a page of activity runs before there are as many as fit: inputs
+// maxPageBytes ends a page of runs before there are as many as fit: parameters, inputs
 // and outputs are of any size, and the answer is made in memory.
 const maxPageBytes = 8 << 20
 
@@ -194,15 +194,20 @@ func (p *Provider) queryPipelineRuns(r *arm.Request) (*arm.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	runs, next, err := p.queryRuns(q, pipelineRunQuery.start, f.ID.Factory, nil)
+	runs, behind, err := p.queryRuns(q, pipelineRunQuery.start, f.ID.Factory, nil)
 	if err != nil {
 		return nil, err
 	}
-	page := make([]*value.Object, 0, len(runs))
-	for _, run := range runs {
-		page = append(page, withID(run.JSON(), resourceID(f.ID).Child("pipelineruns", run.RunID).String()))
+	page, bytes := make([]*value.Object, 0, len(runs)), int64(0)
+	for _, r := range runs {
+		if bytes > maxPageBytes {
+			break
+		}
+		r = r.Whole()
+		bytes += run.Footprint(r.Parameters)
+		page = append(page, withID(r.JSON(), resourceID(f.ID).Child("pipelineruns", r.RunID).String()))
 	}
-	return answer(page, next), nil
+	return answer(page, behind(len(page))), nil
 }
 
 // queryTriggerRuns shows a trigger run for every pipeline run that a trigger
@@ -216,7 +221,7 @@ func (p *Provider) queryTriggerRuns(r *arm.Request) (*arm.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	runs, next, err := p.queryRuns(q, triggerRunQuery.start, f.ID.Factory, triggered)
+	runs, behind, err := p.queryRuns(q, triggerRunQuery.start, f.ID.Factory, triggered)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +229,7 @@ func (p *Provider) queryTriggerRuns(r *arm.Request) (*arm.Response, error) {
 	for _, run := range runs {
 		page = append(page, triggerRun(run))
 	}
-	return answer(page, next), nil
+	return answer(page, behind(len(page))), nil
 }
 
 // triggered reports whether a trigger started a run.

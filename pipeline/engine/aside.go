@@ -182,13 +182,18 @@ func cancelledRecord(r RunRecord, o Outcome, now time.Time) RunRecord {
 // created reads the first event of a run.
 func (e *Engine) created(id string) (*run.Created, error) {
 	f := frames{sealer: e.o.Sealer}
+	large := e.outputsOf(id)
 	var c *run.Created
 	err := e.o.History.Events(id, func(_ uint64, b []byte) error {
-		event, err := f.decode(b, e.outputsOf(id))
+		event, err := f.decode(b, large)
 		if err != nil {
 			return err
 		}
-		c, _ = event.(*run.Created)
+		if c, _ = event.(*run.Created); c != nil {
+			if err := large.whole(c); err != nil {
+				return err
+			}
+		}
 		return errEnough
 	})
 	if err != nil && !errors.Is(err, errEnough) {

@@ -150,10 +150,18 @@ func (e *Engine) read(id string, records bool) (*runner, error) {
 			if err != nil {
 				return err
 			}
-			if r, err = e.makeRunner(created, revision); err == nil && records {
+			whole := run.Copy(created).(*run.Created)
+			if err := large.whole(whole); err != nil {
+				return err
+			}
+			if r, err = e.makeRunner(whole, revision); err != nil {
+				return err
+			}
+			r.lighten(created)
+			if records {
 				r.state.KeepRecords()
 			}
-			return err
+			return nil
 		}
 		if err := r.state.Apply(event); err != nil {
 			return fmt.Errorf("event %d: %w", n, err)

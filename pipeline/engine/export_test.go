@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"slices"
+
+	"switchyard/pipeline/run"
 )
 
 // DeleteRuns deletes single runs, and the definitions that only they followed.
@@ -19,3 +21,6 @@ func (e *Engine) DeleteRuns(ctx context.Context, ids []string) error {
 func (e *Engine) HeldMemory() int64 {
 	return e.memory.total.Load()
 }
+
+// CreatedOf is what the owner of an active run holds of its first event.
+func (e *Engine) CreatedOf(id string) *run.Created { return e.find(id).created }

@@ -130,16 +130,11 @@ func (f *frames) encode(e run.Event, secure bool) ([]byte, []payload, run.Event)
 	return b, payloads, folded
 }
 
-// foldsWhole reports whether an event is folded with all its values: the first, whose
-// parameters every expression may see, and one that sets members of the return value.
+// foldsWhole reports whether an event is folded with all its values: one that sets
+// members of the return value.
 func foldsWhole(e run.Event) bool {
-	switch e := e.(type) {
-	case *run.Created:
-		return true
-	case *run.VariableSet:
-		return e.System
-	}
-	return false
+	set, ok := e.(*run.VariableSet)
+	return ok && set.System
 }
 
 func newFrame() []byte { return append(make([]byte, 0, 512), frameVersion, 0) }
@@ -172,8 +167,7 @@ func (f *frames) open(b []byte) ([]byte, error) {
 }
 
 // decode reads the frame of an event. In its parts a [run.Kept] stands for what is
-// in payloads, but for an array, which is read itself, and the run's first event,
-// which is read whole.
+// in payloads, but for an array, which is read itself.
 func (f *frames) decode(b []byte, o *outputs) (e run.Event, err error) {
 	var table []ref
 	compute.Do(len(b), func() { e, table, err = f.decodeAlone(b) })

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/engine/enginetest"
 	"switchyard/pipeline/run"
@@ -166,5 +167,59 @@ func TestBrokenRunHoldsNoMemory(t *testing.T) {
 			t.Errorf("%d bytes are held", n)
 		}
 		w.engine.Stop(0)
+	})
+}
+
+// TestLargeParametersAreNotHeld: an active run holds no large parameter, before and after
+// a restart; it is shown, expressions see it, and a secret is masked.
+func TestLargeParametersAreNotHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := enginetest.NewMemory(nil)
+		p := pipelineJSON("p", `{"name":"Pause","type":"Wait","typeProperties":{"waitTimeInSeconds":60}},`+
+			set("S", "Pause", "Succeeded", "s", "@concat(string(length(pipeline().parameters.text)),pipeline().parameters.secret,pipeline().Pipeline)"),
+			`"parameters":{"text":{"type":"String"},"secret":{"type":"SecureString"}},"variables":{"s":{"type":"String"}}`)
+		w := newWorld(t, memory, p)
+		w.start()
+		text := strings.Repeat("x", 100_000)
+		id := w.create("p", value.NewObject(value.Member{Name: "text", Value: text}, value.Member{Name: "secret", Value: "hush"}), engine.RunOptions{})
+		check := func(when string, e *engine.Engine) {
+			t.Helper()
+			synctest.Wait()
+			if c := e.CreatedOf(id); run.Footprint(c.Parameters) > 1000 || !run.HoldsKept(c.Parameters) {
+				t.Errorf("%s: the run holds %d bytes of parameters", when, run.Footprint(c.Parameters))
+			}
+			list, _, err := e.Query(engine.Query{Factory: "f"})
+			if err != nil || len(list) != 1 || list[0].Parameters != nil {
+				t.Fatalf("%s: a list holds the parameters: %v, %v", when, list, err)
+			}
+			one, err := e.PipelineRun(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range []*engine.PipelineRun{one, list[0].Whole()} {
+				if shown, _ := p.Parameters.Get("text"); shown != text {
+					t.Errorf("%s: the parameter is not shown whole", when)
+				}
+				if shown, _ := p.Parameters.Get("secret"); shown != activity.Mask {
+					t.Errorf("%s: the secret is shown as %v", when, shown)
+				}
+			}
+		}
+		check("created", w.engine)
+		w.engine.Stop(0)
+		again := newWorld(t, memory, p)
+		again.start()
+		defer again.engine.Stop(0)
+		check("after a restart", again.engine)
+		if got := again.wait(id); got != run.Succeeded {
+			t.Fatalf("the run ended %s: %s", got, again.message(id))
+		}
+		as, err := activityRuns(again.engine, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := as[len(as)-1].Output.(*value.Object).Get("value"); got != "100000"+activity.Mask+"p" {
+			t.Errorf("the expression made %v", got)
+		}
 	})
 }

@@ -28,7 +28,8 @@ func (p *PipelineRun) Place() *Place {
 	return &Place{start, p.RunID}
 }
 
-// Query returns the runs that a query asks for, and whether there are more. Runs
+// Query returns the runs that a query asks for, and whether there are more. What is large
+// in them [PipelineRun.Whole] reads. Runs
 // that changed outside its bounds cost a look at their records; the others are
 // decoded one by one until there are enough.
 func (e *Engine) Query(q Query) (runs []*PipelineRun, more bool, err error) {

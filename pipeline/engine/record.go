@@ -14,12 +14,12 @@ import (
 // PipelineRun is the record of a run [ADF-REST 5]. Secrets in it are masked.
 type PipelineRun struct {
 	RunID, Pipeline, Factory string
-	Parameters               *value.Object // every value as text
+	Parameters               *value.Object // every value as text; nil if they are large, see Whole
 	RunDimensions            *value.Object // values are text; may be nil
 	InvokedBy                run.Invoker
 	// TriggerOutputs is what the trigger handed over, as pipelines see it in
 	// trigger().outputs, but of messages only what identifies them. Nil if there is
-	// none, or if it was large and the run's events were dropped.
+	// none, if it is large, see Whole, or was and the run's events were dropped.
 	TriggerOutputs          value.Value
 	Annotations             value.Array
 	Start, End, LastUpdated time.Time // End is zero while the run goes on
@@ -27,6 +27,24 @@ type PipelineRun struct {
 	Message                 string
 
 	measured *span // nil: Start and End are
+	// read reads what is large; nil: nothing is.
+	read      func(*PipelineRun) error
+	elsewhere bool // TriggerOutputs are large
+}
+
+// Whole returns the record with its parameters and TriggerOutputs, also if they are
+// large. If the parameters can't be read its message says so.
+func (p *PipelineRun) Whole() *PipelineRun {
+	if p.read == nil {
+		return p
+	}
+	whole := *p
+	whole.read = nil
+	// What was handed over is not worth a record that shows nothing else.
+	if err := p.read(&whole); err != nil && whole.Parameters == nil {
+		whole.Message = strings.TrimSpace(fmt.Sprintf("%s (The parameters of the run can't be read: %v)", p.Message, err))
+	}
+	return &whole
 }
 
 // JSON is the record as the REST API shows it, but for its resource path, which
@@ -161,12 +179,12 @@ func (r *runner) outcome() Outcome {
 func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	s := summary{Version: summaryVersion, Status: p.Status, Arrival: r.arrival, Message: p.Message,
 		End: p.End, Invoked: p.InvokedBy}
-	if sizeOf(p.Parameters, maxInline) <= maxInline {
+	if p.Parameters != nil && sizeOf(p.Parameters, maxInline) <= maxInline {
 		s.Parameters = value.Append(nil, p.Parameters)
 	}
-	if p.TriggerOutputs != nil {
+	if p.TriggerOutputs != nil || p.elsewhere {
 		s.Outputs = json.RawMessage("null")
-		if sizeOf(p.TriggerOutputs, maxInline) <= maxInline {
+		if !p.elsewhere && sizeOf(p.TriggerOutputs, maxInline) <= maxInline {
 			s.Outputs = value.Append(nil, p.TriggerOutputs)
 		}
 	}
@@ -225,10 +243,7 @@ func (e *Engine) decodeRecord(r RunRecord) (*PipelineRun, error) {
 	if s.DroppedFor != "" {
 		p.Message = strings.TrimSpace(p.Message + " (" + dropped(s.DroppedFor) + ")")
 	} else if s.Parameters == nil || s.outputsElsewhere() {
-		// What was handed over is not worth a record that shows nothing else.
-		if err := e.readCreated(p); err != nil && s.Parameters == nil {
-			return nil, err
-		}
+		p.read = e.readCreated
 	}
 	if s.Parameters != nil {
 		v, err := value.Parse(s.Parameters)
@@ -290,11 +305,11 @@ func (e *Engine) Parameters(runID string) (*value.Object, error) {
 // PipelineRun returns the record of a run.
 func (e *Engine) PipelineRun(runID string) (*PipelineRun, error) {
 	if r := e.find(runID); r != nil {
-		return e.shown(r.view.Load()), nil
+		return e.shown(r.view.Load()).Whole(), nil
 	}
 	rec, err := e.o.History.Run(runID)
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", runID, notFound(err))
 	}
-	return e.shown(e.fromRecord(rec)), nil
+	return e.shown(e.fromRecord(rec)).Whole(), nil
 }

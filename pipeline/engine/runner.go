@@ -155,11 +155,26 @@ func (r *runner) loop(acts []run.Event, folded bool) {
 	r.abandon()
 }
 
+// lighten lets go of what is large in the run's first event, given a copy without it.
+// Expressions, and who looks at the run, read it back from the history.
+func (r *runner) lighten(c *run.Created) {
+	r.created = c
+	r.state.Lighten(c)
+	p := &r.base
+	if sizeOf(p.Parameters, maxInline) > maxInline {
+		p.Parameters, p.read = nil, r.e.readCreated
+	}
+	if sizeOf(p.TriggerOutputs, maxInline) > maxInline {
+		p.TriggerOutputs, p.elsewhere, p.read = nil, true, r.e.readCreated
+	}
+}
+
 // create writes the run's first event, with its effect, on the goroutine of who
 // creates it and before the owner starts. The run is in the lists as soon as it is
 // durable, whatever its owner does then.
 func (r *runner) create(effect commit.Effect, definition []byte) error {
 	e := r.journal.encode(r.created)
+	r.lighten(e.event.(*run.Created))
 	view := r.record()
 	r.recorded = view.Status
 	write := func() {

@@ -114,3 +114,15 @@ func FuzzDecodeEvent(f *testing.F) {
 		}
 	})
 }
+
+// TestVisitLetsGo: the parts of one event hold nothing of the one before, which may be
+// large.
+func TestVisitLetsGo(t *testing.T) {
+	p := run.PartsOf(&run.Created{Parameters: &value.Object{}})
+	p.Visit(&run.Finished{})
+	for i, part := range p.Values[:cap(p.Values)] {
+		if i >= len(p.Values) && part != (run.Part{}) {
+			t.Errorf("part %d is still held", i)
+		}
+	}
+}

@@ -29,6 +29,7 @@ func PartsOf(e Event) Parts {
 
 // Visit makes p the parts of another event, in the memory of the one before.
 func (p *Parts) Visit(e Event) {
+	clear(p.Values) // nothing of that one is held
 	*p = Parts{Values: p.Values[:0]}
 	e.fields((*visitor)(p))
 }

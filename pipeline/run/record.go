@@ -143,18 +143,20 @@ func (s *State) shown(m masker, r *ActivityRecord) ActivityRecord {
 // and the run's SecureString parameters wherever they occur in a text.
 type masker struct{ secrets []string }
 
-func (s *State) masker() masker {
-	var m masker
-	for _, name := range s.created.Secure {
-		if v, ok := s.created.Parameters.Lookup(name); ok {
+func (s *State) masker() masker { return masker{s.secrets} }
+
+// secretsOf returns the values of a run's SecureString parameters.
+func secretsOf(c *Created) (secrets []string) {
+	for _, name := range c.Secure {
+		if v, ok := c.Parameters.Lookup(name); ok {
 			if text, ok := v.(string); ok && text != "" {
-				m.secrets = append(m.secrets, text)
+				secrets = append(secrets, text)
 			}
 		}
 	}
 	// Longer ones first: one secret may be part of another.
-	slices.SortFunc(m.secrets, func(a, b string) int { return len(b) - len(a) })
-	return m
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	return secrets
 }
 
 func (m masker) text(s string) string {

@@ -62,12 +62,19 @@ func orEmpty(o *value.Object) *value.Object {
 // context is what the expressions of a node can refer to, with a new budget for
 // the decision.
 func (s *State) context(n *node, now time.Time) *expr.Context {
+	var load func() value.Value
+	if s.partly {
+		load = func() value.Value {
+			v, _ := s.load(s.pipeline)
+			return v
+		}
+	}
 	s.budget = expr.NewBudget("the activity '"+n.step.def.Name+"'", s.interrupt)
 	return &expr.Context{
-		Budget:    s.budget,
-		Now:       s.wall(now),
-		Seed:      seed(s.created.ID, n.path, n.attempt),
-		Pipeline:  s.pipeline,
+		Budget:   s.budget,
+		Now:      s.wall(now),
+		Seed:     seed(s.created.ID, n.path, n.attempt),
+		Pipeline: s.pipeline, LoadPipeline: load,
 		Variables: s.Variable,
 		Activity:  func(name string) (value.Value, bool) { return s.activity(n.find(name)) },
 		Item:      func() (value.Value, bool) { return s.item(n.scope) },

@@ -44,6 +44,8 @@ type State struct {
 
 	returnValue *value.Object
 	pipeline    *value.Object     // pipeline()
+	partly      bool              // [Kept] stands in pipeline
+	secrets     []string          // values of the run's SecureString parameters
 	records     []*ActivityRecord // with KeepRecords only
 	recorded    bool              // records are kept
 	began       int               // records made
@@ -95,6 +97,7 @@ func New(c *Created, r *Revision) (*State, error) {
 		byName:      make(map[string]int, len(def.Variables)),
 		returnValue: &value.Object{},
 		pipeline:    pipelineObject(c),
+		secrets:     secretsOf(c),
 		wall:        func(t time.Time) time.Time { return t },
 	}
 	for i, v := range def.Variables {
@@ -103,6 +106,13 @@ func New(c *Created, r *Revision) (*State, error) {
 	}
 	s.root = s.open(r.graph, nil, 0)
 	return s, nil
+}
+
+// Lighten replaces the run's first event by a copy in whose parts a [Kept] stands for
+// what is large: nobody needs it until an expression asks.
+func (s *State) Lighten(c *Created) {
+	s.created, s.pipeline = c, pipelineObject(c)
+	s.partly = HoldsKept(s.pipeline)
 }
 
 // SetWall has expressions see times as f returns them: what the wall clock shows at a
