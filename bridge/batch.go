@@ -39,6 +39,16 @@ func newBatch(o Options, q *broker.Queue, r *broker.Reservation) *batch {
 	return b
 }
 
+// Message is a message of the broker as triggers see it, without a lock token. The
+// error is of a content that can't be read.
+func Message(m *broker.Message) (trigger.Message, error) {
+	p, err := servicebus.Decompose(m)
+	if err != nil {
+		return trigger.Message{}, err
+	}
+	return message(m, p, ""), nil
+}
+
 func message(m *broker.Message, p *servicebus.Parts, token string) trigger.Message {
 	app := &value.Object{}
 	for _, x := range p.Properties {

@@ -141,7 +141,15 @@ func (b *Bus) send(run string, op activity.Send) (broker.Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := op.Message
+	m, err := NewMessage(run, op.Message)
+	if err != nil {
+		return nil, err
+	}
+	return broker.SendOp{Queue: q, Messages: []*broker.Message{m}}, nil
+}
+
+// NewMessage makes a message for the broker. Run is what sends it, "" if no run does.
+func NewMessage(run string, m activity.OutMessage) (*broker.Message, error) {
 	content, err := servicebus.Compose(&servicebus.Parts{
 		MessageID: m.MessageID, CorrelationID: m.CorrelationID, SessionID: m.SessionID,
 		Subject: m.Subject, To: m.To, ReplyTo: m.ReplyTo, ContentType: m.ContentType,
@@ -150,7 +158,7 @@ func (b *Bus) send(run string, op activity.Send) (broker.Op, error) {
 	if err != nil {
 		return nil, err
 	}
-	return broker.SendOp{Queue: q, Messages: []*broker.Message{{Content: content}}}, nil
+	return &broker.Message{Content: content}, nil
 }
 
 // withRun adds the property that names the run. One of the same name may be from the

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"switchyard/broker"
 	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/pipeline"
@@ -50,6 +51,15 @@ func (x Starter) source(f *pipeline.Factory, t *pipeline.Trigger) (*source, erro
 	return &source{bus: x.Bus, endpoint: ep, queue: t.ServiceBus.QueueName}, nil
 }
 
+// Queue finds the queue that a trigger of type ServiceBusTrigger takes messages from.
+func (x Starter) Queue(f *pipeline.Factory, t *pipeline.Trigger) (*broker.Queue, error) {
+	src, err := x.source(f, t)
+	if err != nil {
+		return nil, err
+	}
+	return src.exists()
+}
+
 // Check returns an error for every started trigger of a folder that would find no
 // queue, with its file. A right that the factory's identity lacks is none: the
 // identity is made with the factory, and roles are assigned to it later.
@@ -59,11 +69,7 @@ func (x Starter) Check(f *pipeline.Factory) error {
 		if !t.Started || t.ServiceBus == nil {
 			continue
 		}
-		src, err := x.source(f, t)
-		if err == nil {
-			_, err = src.exists()
-		}
-		if err != nil {
+		if _, err := x.Queue(f, t); err != nil {
 			errs = append(errs, fmt.Errorf("%s: $.properties.typeProperties: trigger %s: %w", t.File, t.Name, err))
 		}
 	}

@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -230,9 +231,9 @@ func (e *messageStore) report(u *commit.Unit, d *entity.Decision) {
 			u.Then(func() { f(e.namespace.name, e.path, x.Reason, x.Messages) })
 		}
 	}
-	if f := e.b.events.Expired; f != nil && d.Dropped > 0 {
-		n := d.Dropped
-		u.Then(func() { f(e.namespace.name, e.path, n) })
+	if f := e.b.events.Expired; f != nil && len(d.Dropped) > 0 {
+		dropped := slices.Clone(d.Dropped)
+		u.Then(func() { f(e.namespace.name, e.path, dropped) })
 	}
 }
 

@@ -43,8 +43,9 @@ type EventListener struct {
 	// DeadLettered is called for messages that the broker itself moved to the
 	// dead-letter queue.
 	DeadLettered func(namespace, path, reason string, messages int)
-	// Expired is called for messages dropped because their time to live ended.
-	Expired func(namespace, path string, messages int)
+	// Expired is called for messages dropped because their time to live ended, with
+	// their numbers.
+	Expired func(namespace, path string, sequenceNumbers []int64)
 }
 
 // NamespaceOptions is the configuration of a namespace, kept as JSON.

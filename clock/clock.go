@@ -7,7 +7,9 @@
 // the one into the other where a time leaves the process, and tokens and certificates
 // are checked by the wall clock itself. Why it is so: docs/decisions/0008-two-clocks.md.
 //
-// The package imports nothing of ours and starts no goroutine.
+// A [Virtual] is for what is tried out: its waits can be skipped.
+//
+// The package imports nothing of ours.
 package clock
 
 import "time"

@@ -72,6 +72,8 @@ type Options struct {
 	// crypto/rand.
 	Rand io.Reader
 
+	// Expired is that of [broker.EventListener].
+	Expired func(namespace, path string, sequenceNumbers []int64)
 	// AfterCommit is called with the number of each commit once it is durable and
 	// before anybody hears of it: the place where tests of crashes end the
 	// process.

@@ -11,7 +11,7 @@ import (
 	"switchyard/pipeline"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/factory"
-	"switchyard/pipeline/run"
+	"switchyard/trial"
 	"switchyard/value"
 )
 
@@ -25,16 +25,9 @@ type RunOnceOptions struct {
 	AllowHosts []string // as Options.AllowHosts
 }
 
-// RunResult is a run that has ended, in the shapes of [ADF-REST 5].
-type RunResult struct {
-	Run        *value.Object
-	Activities value.Array
-	Succeeded  bool
-}
-
 // RunOnce runs one pipeline of a deployment in memory, without its triggers, and
 // waits for its end. If ctx ends, the run is cancelled.
-func RunOnce(ctx context.Context, o RunOnceOptions) (*RunResult, error) {
+func RunOnce(ctx context.Context, o RunOnceOptions) (*trial.Run, error) {
 	s, err := Start(ctx, Options{
 		Ephemeral: true, Deployments: []*deploy.Deployment{o.Deployment}, WithoutTriggers: true, WithoutAMQP: true,
 		Logger:     o.Logger,
@@ -54,26 +47,15 @@ func RunOnce(ctx context.Context, o RunOnceOptions) (*RunResult, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { s.engine.Cancel(id, true) })
 	defer stop()
-	status, err := s.engine.Wait(context.WithoutCancel(ctx), id)
-	if err != nil {
+	if _, err := s.engine.Wait(context.WithoutCancel(ctx), id); err != nil {
 		return nil, err
 	}
 	record, err := s.engine.PipelineRun(id)
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.engine.ActivityRuns(id)
-	if err != nil {
-		return nil, err
-	}
-	activities := value.Array{}
-	for _, a := range list {
-		if a, err = a.Whole(); err != nil {
-			return nil, err
-		}
-		activities = append(activities, a.JSON())
-	}
-	return &RunResult{Run: record.JSON(), Activities: activities, Succeeded: status == run.Succeeded}, nil
+	r, err := trial.RunOf(s.engine, record)
+	return &r, err
 }
 
 // one finds a factory by name, or the only one if name is empty.

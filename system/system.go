@@ -178,7 +178,8 @@ func (s *System) startBroker(ctx context.Context) error {
 	}
 	b, err := broker.New(broker.Options{
 		Store: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand, AcceptDataLoss: s.o.AcceptDataLoss,
-		Events: broker.EventListener{QueueDeleted: s.queueDeleted, EntityChanged: s.dialects.entityChanged},
+		Events: broker.EventListener{QueueDeleted: s.queueDeleted, EntityChanged: s.dialects.entityChanged,
+			Expired: s.o.Expired},
 	})
 	if err != nil {
 		return err

@@ -133,7 +133,7 @@ func (s *scenario) open() {
 			DeadLettered: func(_, path, reason string, n int) {
 				s.event("event: %s dead-lettered %d: %s", path, n, reason)
 			},
-			Expired: func(_, path string, n int) { s.event("event: %s dropped %d expired", path, n) },
+			Expired: func(_, path string, dropped []int64) { s.event("event: %s dropped %d expired", path, len(dropped)) },
 			QueueDeleted: func(_, path string, runs []broker.RunID) {
 				s.event("event: %s deleted, runs %v", path, runs)
 			},

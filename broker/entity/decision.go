@@ -60,7 +60,7 @@ type Decision struct {
 	Ready [SubQueues]bool
 
 	DeadLettered []DeadLettered
-	Dropped      int // expired and removed
+	Dropped      []int64 // expired and removed: their numbers
 
 	dirty []*item
 	count [SubQueues]bool // counters changed

@@ -140,7 +140,7 @@ func (s *sub) takeExpired(it *item, c *Content, d *Decision) {
 		return
 	}
 	s.remove(it, d)
-	d.Dropped++
+	d.Dropped = append(d.Dropped, it.seq)
 }
 
 // passExpired takes the expired head out of the window: it must not be

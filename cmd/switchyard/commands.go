@@ -50,17 +50,29 @@ in DIR or DIR/servicebus.
 			settings: serving, run: up, stops: true,
 		},
 		{
-			name: "run", operands: "DIR PIPELINE", min: 2, max: 2,
-			summary: "run one pipeline of a folder, in memory, and print the run",
+			name: "run", operands: "DIR [PIPELINE]", min: 1, max: 2,
+			summary: "run a pipeline of a folder, or what messages start, in memory",
 			help: `Deploys DIR into memory without starting its triggers, runs the pipeline once
 and prints the run and its activities. Exits 0 if the run Succeeded, 1 if it did
 not, 2 if the command line or the definitions can't be understood.
 
+With --trigger it starts that trigger and no other, puts the messages of a file
+into its queue, waits until nothing more will happen, and prints the runs, how
+each message was settled and what was sent where. Waits, retry intervals and
+times to live pass at once, unless --real-time is set. Exits 0 if all is as the
+file of --expect says or, without one, if every run Succeeded and settled its
+messages; docs/testing-pipelines.md describes both files.
+
+With --list it lists the pipelines with their parameters, and the triggers.
+
+  switchyard run examples/ticket-triage --list
   switchyard run examples/ticket-triage TicketTriage \
     --parameters '{"messages":[]}'
-  switchyard run . Nightly --parameters @parameters.json --output json`,
-			settings: []string{"parameters", "factory", "allow-host", "memory-limit", "strict",
-				"log-level", "log-format", "output"},
+  switchyard run . Nightly --parameters @parameters.json --output json
+  switchyard run examples/ticket-triage --trigger OnTicket \
+    --message tickets.jsonl --expect expected.json`,
+			settings: []string{"trigger@run", "message@run", "expect", "real-time", "limit@run", "list@run", "parameters", "factory",
+				"allow-host", "memory-limit", "strict", "log-level", "log-format", "output"},
 			run: runPipeline, stops: true,
 		},
 		{

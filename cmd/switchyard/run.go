@@ -37,7 +37,11 @@ func parameters(text string) (*value.Object, error) {
 	return o, nil
 }
 
+// runPipeline runs one pipeline of a folder, or what messages start, or lists both.
 func runPipeline(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	if err := checkRun(v, operands); err != nil {
+		return e.fail(err)
+	}
 	params, err := parameters(v.String("parameters"))
 	if err != nil {
 		return e.fail(err)
@@ -52,8 +56,17 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 	}
 	limitMemory(ctx, v, log)
 	d, code := readFolder(e, operands[0], v.Bool("strict"))
-	if code != exitOK {
+	switch {
+	case code != exitOK:
 		return code
+	case v.Bool("list"):
+		return printPipelines(e, v, d)
+	case v.String("trigger") != "":
+		return tryMessages(ctx, e, v, d, system.TryOptions{Trigger: v.String("trigger"), RealTime: v.Bool("real-time"),
+			Limit: v.Duration("limit"), Logger: log, AllowHosts: allow})
+	}
+	if err := d.CheckRun(operands[1], params); err != nil {
+		return e.fail(&config.UsageError{Msg: err.Error()})
 	}
 	res, err := system.RunOnce(ctx, system.RunOnceOptions{
 		Deployment: d, Factory: v.String("factory"), Pipeline: operands[1], Parameters: params, Logger: log,
@@ -76,6 +89,31 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 		return exitFailed
 	}
 	return exitOK
+}
+
+// checkRun refuses flags and operands of run that do not go together.
+func checkRun(v *config.Values, operands []string) error {
+	one := 0
+	for _, is := range []bool{v.Bool("list"), v.String("trigger") != "", len(operands) == 2} {
+		if is {
+			one++
+		}
+	}
+	if one != 1 {
+		return &config.UsageError{Msg: "run takes a PIPELINE, or --trigger NAME with --message FILE, or --list"}
+	}
+	if v.String("trigger") != "" {
+		if v.IsSet("parameters") {
+			return &config.UsageError{Msg: "--parameters: a trigger gives its pipeline the parameters itself"}
+		}
+		return nil
+	}
+	for _, name := range []string{"message", "expect", "real-time", "limit"} {
+		if v.IsSet(name) {
+			return &config.UsageError{Msg: "--" + name + " goes with --trigger NAME"}
+		}
+	}
+	return nil
 }
 
 // str reads a member of a record as text.

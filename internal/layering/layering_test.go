@@ -63,6 +63,7 @@ var arrows = map[string][]string{
 	"deploy":           {"broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
 	"deploy/provision": {"arm", "auth", "broker", "commit", "deploy", "pipeline", "pipeline/factory", "value"},
 	"identity":         {"arm", "arm/resourcesrp", "auth/identityhttp", "auth/issuer", "commit", "pipeline/factory"},
+	"trial":            {"bridge", "broker", "clock", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/run", "pipeline/trigger", "value", "value/read"},
 	"store":            {"clock", "commit", "broker", "pipeline/engine"},
 	"system":           {"..."},
 
@@ -79,7 +80,7 @@ var arrows = map[string][]string{
 
 	"examples":        {},
 	"internal/golden": {},
-	"cmd/switchyard":  {"client", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "examples"},
+	"cmd/switchyard":  {"client", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "examples", "trial"},
 }
 
 // onlyFrom lists packages that few may import: the wiring stays in one place.

@@ -383,3 +383,11 @@ func (e *Engine) Wait(ctx context.Context, runID string) (run.Status, error) {
 	}
 	return p.Status, nil
 }
+
+// UnderWay returns how many runs have an owner, those that wait for a slot included, and
+// how many attempts of activities are being made or wait for their turn.
+func (e *Engine) UnderWay() (runs, attempts int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.runs), len(e.attempts)
+}

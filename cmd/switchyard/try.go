@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"switchyard/config"
+	"switchyard/deploy"
+	"switchyard/system"
+	"switchyard/trial"
+	"switchyard/value"
+)
+
+// tryMessages runs what messages start: run with --trigger.
+func tryMessages(ctx context.Context, e *env, v *config.Values, d *deploy.Deployment, o system.TryOptions) int {
+	expectation, err := readTrial(v, &o)
+	if err != nil {
+		return e.fail(err)
+	}
+	o.Deployment = d
+	began := time.Now()
+	r, err := system.Try(ctx, o)
+	if r != nil {
+		if v.String("output") == "json" {
+			e.printf("%s\n", value.Append(nil, r.JSON()))
+		} else {
+			printTrial(e, r, time.Since(began))
+		}
+	}
+	if err != nil {
+		e.fail(err)
+		if system.IsBadRequest(err) {
+			return exitUsage
+		}
+		return exitFailed
+	}
+	if expectation == nil {
+		if !r.Succeeded() {
+			return exitFailed
+		}
+		return exitOK
+	}
+	differences := expectation.Compare(r)
+	for _, x := range differences {
+		fmt.Fprintf(e.stderr, "not as expected: %s\n", x)
+	}
+	if len(differences) > 0 {
+		return exitFailed
+	}
+	if v.String("output") != "json" {
+		e.printf("\nas %s expects\n", v.String("expect"))
+	}
+	return exitOK
+}
+
+// readTrial reads the files with the messages and what is expected of them.
+func readTrial(v *config.Values, o *system.TryOptions) (*trial.Expectation, error) {
+	wrong := func(flag, name string, err error) error {
+		return &config.UsageError{Msg: fmt.Sprintf("%s %s: %v", flag, name, err)}
+	}
+	name := v.String("message")
+	if name == "" {
+		return nil, &config.UsageError{Msg: "--trigger needs --message FILE, one message as JSON in each line"}
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, &config.UsageError{Msg: "message: " + err.Error()}
+	}
+	if o.Messages, err = trial.ParseInput(text); err != nil {
+		return nil, wrong("message", name, err)
+	}
+	if len(o.Messages) == 0 {
+		return nil, &config.UsageError{Msg: "message " + name + ": holds no message"}
+	}
+	if name = v.String("expect"); name == "" {
+		return nil, nil
+	}
+	if text, err = os.ReadFile(name); err != nil {
+		return nil, &config.UsageError{Msg: "expect: " + err.Error()}
+	}
+	x, err := trial.ParseExpectation(text)
+	if err != nil {
+		return nil, wrong("expect", name, err)
+	}
+	return x, nil
+}
+
+func printTrial(e *env, r *trial.Result, wall time.Duration) {
+	for i, x := range r.Runs {
+		if i > 0 {
+			e.printf("\n")
+		}
+		printRun(e, x.Run, x.Activities)
+	}
+	e.printf("\n")
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "LINE\tMESSAGE ID\tSETTLED\tDELIVERIES\tREASON")
+	for _, s := range r.Settlements {
+		deliveries, reason := "", s.Reason
+		if s.DeliveryCount > 0 {
+			deliveries = fmt.Sprint(s.DeliveryCount)
+		}
+		if s.Description != "" {
+			reason = strings.TrimPrefix(reason+": "+s.Description, ": ")
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", s.Line, printable(s.MessageID), s.Outcome, deliveries,
+			cut(printable(reason), 100))
+	}
+	w.Flush()
+	for _, x := range r.Entities {
+		e.printf("\n%s: %s\n", x.Name, plural(len(x.Messages), "message"))
+		for _, m := range x.Messages {
+			e.printf("  %s\n", value.Append(nil, m))
+		}
+	}
+	e.printf("\n%s in %v", plural(len(r.Runs), "run"), r.Took().Round(time.Millisecond))
+	if skipped := r.Took() - wall; skipped > time.Second {
+		e.printf(", of which %v of waiting passed at once", skipped.Round(time.Second))
+	}
+	e.printf("\n")
+}
+
+func plural(n int, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
+// printPipelines lists the pipelines of a folder with their parameters, and the triggers
+// that messages start: what run can run.
+func printPipelines(e *env, v *config.Values, d *deploy.Deployment) int {
+	list := d.Runnable()
+	if v.String("output") == "json" {
+		e.printf("%s\n", value.Append(nil, list.JSON()))
+		return exitOK
+	}
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "PIPELINE\tPARAMETER\tTYPE\tDEFAULT")
+	for _, p := range list.Pipelines {
+		if len(p.Parameters) == 0 {
+			fmt.Fprintf(w, "%s\t\t\t\n", p.Name)
+		}
+		for i, x := range p.Parameters {
+			name, def := p.Name, "(required)"
+			if i > 0 {
+				name = ""
+			}
+			if x.HasDefault {
+				def = cut(printable(string(value.Append(nil, x.Default))), 60)
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, x.Name, x.Type, def)
+		}
+	}
+	if len(list.Triggers) > 0 {
+		fmt.Fprintln(w, "\nTRIGGER\tQUEUE\tPIPELINE\t")
+	}
+	for _, t := range list.Triggers {
+		fmt.Fprintf(w, "%s\t%s\t%s\t\n", t.Name, t.ServiceBus.QueueName, t.Pipelines[0].Pipeline.Name)
+	}
+	if err := w.Flush(); err != nil {
+		return e.fail(err)
+	}
+	return exitOK
+}
