@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -81,6 +82,7 @@ type runner struct {
 	queued    bool       // waits for a slot
 	stopping  bool       // decides no more
 	finished  bool       // the last event is written
+	end       func()     // writes the last event, which is decided and not written yet
 	unended   bool       // the last event could not be written before the engine stopped
 	broken    error      // of a panic: the run is set aside
 	undecided bool       // the last turn has left decisions
@@ -139,6 +141,9 @@ func (r *runner) loop(acts []run.Event, folded bool) {
 		}
 		r.fire(now)
 		acts = r.decide(now)
+	}
+	if r.end != nil {
+		r.writeEnd()
 	}
 	r.commitTurn(acts, folded)
 	for !r.finished && r.broken == nil && !r.idleForGood() {
@@ -402,11 +407,9 @@ func (r *runner) decide(now time.Time) (acts []run.Event) {
 	if r.stopping || r.queued {
 		return nil
 	}
-	if r.large {
-		if free, err := r.e.memory.large.Take(r.e.executing, largeDecision); err == nil {
-			r.release = append(r.release, free)
-		}
-		r.large = false
+	if r.large && !r.waitLarge() {
+		r.undecided = true // it is heard first
+		return nil
 	}
 	for range decisionsPerTurn {
 		if r.journal.turn >= turnBytes || r.large {
@@ -454,28 +457,64 @@ func (r *runner) step(now time.Time) (e run.Event, left bool) {
 	return events[0], true
 }
 
-// finish writes the end of the run, with the effect that settles what started
-// it.
+// waitLarge waits for room for large decisions. It reports false if the run is cancelled
+// meanwhile.
+func (r *runner) waitLarge() bool {
+	r.large = false
+	if r.cancelRequested() {
+		return true // it evaluates nothing
+	}
+	ctx, cancel := context.WithCancel(r.e.executing)
+	defer cancel()
+	go func() {
+		select {
+		case <-r.requested:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	free, err := r.e.memory.large.Take(ctx, largeDecision)
+	if err == nil {
+		r.release = append(r.release, free)
+	}
+	return err == nil || r.e.executing.Err() != nil
+}
+
+// finish takes the end of the run, which is written with the effect that settles what
+// started it. What it counts in is locked until the unit with it is submitted, so what
+// is written at a pace goes before it.
 func (r *runner) finish(last *run.Finished) {
 	r.tooLate()
 	r.undecided = false
 	ready := r.journal.encode(last)
+	r.journal.keep(ready.payloads)
+	ready.payloads = nil
+	if !r.first && r.journal.turn >= pacedFrom {
+		r.sync()
+	}
 	record := r.runRecord(r.record())
-	write := func() {
+	r.end = func() {
 		r.journal.put(ready)
 		r.journal.ended(record)
 	}
-	if !r.writeEnd(write) {
-		r.unended = true
-		return
-	}
-	r.finished = true
-	r.dropEarlier() // in a unit of its own, after the one that ends the run
+	r.writeEnd()
 }
 
-// writeEnd calls write in the unit that settles what started the run, or without that
-// if it is refused. It reports false if the engine stops before.
-func (r *runner) writeEnd(write func()) bool {
+// writeEnd writes the end of the run. If that has to wait, who creates the run leaves it
+// to the owner.
+func (r *runner) writeEnd() {
+	if r.settleAnd(r.end) {
+		r.finished, r.end = true, nil
+		r.dropEarlier() // in a unit of its own, after the one that ends the run
+	} else if !r.first {
+		r.unended = true
+	}
+}
+
+// settleAnd calls write in the unit that settles what started the run, or without that
+// if it is refused. It reports false if the engine stops before, or if it would have to
+// wait on the goroutine of who creates the run.
+func (r *runner) settleAnd(write func()) bool {
 	if effect := r.finishEffect(); effect != nil {
 		err := r.stageEnd(effect, write)
 		if err == nil {
@@ -516,9 +555,7 @@ func (r *runner) commitTurn(acts []run.Event, folded bool) {
 		r.journal.update(r.runRecord(view))
 		r.recorded = view.Status
 	}
-	written := r.e.pace.begin(r.e.executing, r.requested, r.journal.turn)
-	r.journal.sync()
-	written()
+	r.sync()
 	r.let()
 	r.count()
 	r.view.Store(view)
@@ -544,6 +581,13 @@ func (r *runner) commitTurn(acts []run.Event, folded bool) {
 	}
 	r.cancelUnwanted(false)
 	r.timers.compact(r.state)
+}
+
+// sync makes what the turn has written durable, much of it at a pace.
+func (r *runner) sync() {
+	written := r.e.pace.begin(r.e.executing, r.requested, r.journal.turn)
+	defer written() // also if the log ends this goroutine
+	r.journal.sync()
 }
 
 // count tells the engine of the activity runs that have ended since the last turn.

@@ -14,12 +14,12 @@ const unreadEvery = time.Minute
 // stageEnd stages the effect of a run's end. While what it needs can't be read the run
 // does not end: its messages would stay locked by a run that is over until the next
 // start. It tries each second, until the engine stops; the next start decides the end
-// again, and the error is then [commit.ErrUnread].
+// again, and the error is then [commit.ErrUnread]. Who creates the run does not try again.
 func (r *runner) stageEnd(effect commit.Effect, write func()) error {
 	var told time.Time
 	for {
 		err := r.journal.stage(effect, write)
-		if !errors.Is(err, commit.ErrUnread) {
+		if !errors.Is(err, commit.ErrUnread) || r.first {
 			return err
 		}
 		r.let() // others need not wait for what they hold
