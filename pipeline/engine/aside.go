@@ -42,11 +42,11 @@ func (e *Engine) setAside(r *runner) {
 func (e *Engine) endRequested(asides []*aside) {
 	defer e.wg.Done()
 	for _, a := range asides {
-		_, err := e.o.History.CancelRequest(a.rec.ID)
-		if err == nil {
+		_, requested, err := e.cancelRequest(a.rec.ID)
+		if requested {
 			err = e.end(a)
 		}
-		if err != nil && !errors.Is(err, ErrNotInHistory) {
+		if err != nil {
 			e.o.Logger.Error("a run can't be cancelled; the next start does it", "run", a.rec.ID, "error", err)
 		}
 	}

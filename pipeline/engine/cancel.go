@@ -140,12 +140,24 @@ func (r *runner) hearCancel(now time.Time) {
 
 // readCancel reads the request that an earlier process has left.
 func (r *runner) readCancel() error {
-	at, err := r.e.o.History.CancelRequest(r.id)
-	if errors.Is(err, ErrNotInHistory) {
-		return nil
-	}
-	if err == nil {
+	at, requested, err := r.e.cancelRequest(r.id)
+	if requested {
 		r.request(at)
 	}
 	return err
+}
+
+// cancelRequest reads whether the history has a request to cancel a run, and when it was
+// made. One that can't be read is there, and was answered: it is one of now.
+func (e *Engine) cancelRequest(id string) (at time.Time, requested bool, err error) {
+	at, err = e.o.History.CancelRequest(id)
+	switch {
+	case err == nil:
+		return at, true, nil
+	case errors.Is(err, ErrNotInHistory):
+		return at, false, nil
+	case errors.Is(err, commit.ErrDamaged):
+		return e.o.Clock.Now().UTC(), true, nil
+	}
+	return at, false, err
 }

@@ -25,6 +25,15 @@ type unreadable struct {
 	events  bool // nor can the events of those runs
 	factory bool // nor is their factory known
 	tallies bool
+	request bool // nor can requests to cancel runs
+}
+
+func (h *unreadable) CancelRequest(id string) (time.Time, error) {
+	at, err := h.Memory.CancelRequest(id)
+	if err == nil && h.request {
+		err = errDamage
+	}
+	return at, err
 }
 
 var errDamage = fmt.Errorf("record 7: %w: checksum does not match", commit.ErrDamaged)
@@ -193,6 +202,35 @@ func unreadRunIsSetAside(t *testing.T, events bool) {
 		t.Errorf("after the deletion: %v, want ErrRunNotFound", err)
 	}
 	w.engine.Stop(0)
+}
+
+// TestUnreadCancelRequest: a cancellation that was answered before a kill happens, also if
+// its time can't be read, and whether or not the run itself can.
+func TestUnreadCancelRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pipelineJSON("p", `{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":3600}}`)
+		first := enginetest.NewRecorder()
+		w := newWorld(t, first.Memory, p)
+		w.start()
+		for _, id := range []string{"sound", "damaged", "goes on"} {
+			w.create("p", nil, engine.RunOptions{ID: id})
+		}
+		w.engine.Stop(0)
+		u := new(commit.Unit) // the process was killed before the owners heard of the requests
+		first.PutCancelRequest(u, "sound", time.Now())
+		first.PutCancelRequest(u, "damaged", time.Now())
+		first.Apply(u)
+		w = newWorld(t, first.Memory, p)
+		w.options.History = &unreadable{Memory: first.Memory, runs: map[string]bool{"damaged": true}, request: true}
+		w.start()
+		synctest.Wait()
+		for id, want := range map[string]run.Status{"sound": run.Cancelled, "damaged": run.Cancelled, "goes on": run.InProgress} {
+			if got := w.status(id); got != want {
+				t.Errorf("run %s is %s, want %s", id, got, want)
+			}
+		}
+		w.engine.Stop(0)
+	})
 }
 
 // TestUnreadEndedRun: one record of the history that can't be read keeps neither the
