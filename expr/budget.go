@@ -66,6 +66,9 @@ func NewBudget(who string, interrupt *Interrupt) *Budget {
 	return &Budget{who: who, interrupt: interrupt, steps: MaxSteps, bytes: MaxBytes}
 }
 
+// Produced returns how many bytes the evaluations have produced so far.
+func (b *Budget) Produced() int64 { return MaxBytes - b.bytes }
+
 // Interrupted reports whether an evaluation was ended by the interrupt. Then
 // nothing that was made of the evaluations counts, whatever it looks like.
 func (b *Budget) Interrupted() bool { return b.interrupted }

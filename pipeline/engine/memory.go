@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 
@@ -27,9 +28,15 @@ const (
 // next turn: what evaluations may produce, and as much again for what becomes of it
 // until it is durable. So few of them are at it at once, and the others wait.
 const (
-	largeFrom     = 1 << 20
+	LargeFrom     = 1 << 20 // bytes from which on a decision is large
 	largeDecision = 2 * expr.MaxBytes
 )
+
+// TakeLarge waits for the room of an evaluation that may be large, as large turns of runs
+// do. Who holds it waits for no room.
+func (e *Engine) TakeLarge(ctx context.Context) (release func(), err error) {
+	return e.memory.large.Take(ctx, largeDecision)
+}
 
 // What attempts are given takes one part in inputPart of the memory, but for what is
 // at most freeInput: as many as execute at once are little together. Each takes

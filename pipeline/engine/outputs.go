@@ -306,7 +306,7 @@ func (k *keeper) Keep(e run.Event) run.Event {
 	j := &k.r.journal
 	before := j.frames.encoded
 	ready := j.encodeNow(e)
-	if j.frames.encoded-before+k.room.used > largeFrom {
+	if j.frames.encoded-before+k.room.used > LargeFrom {
 		k.r.large = true
 	}
 	k.room.seen = nil // a run that waits holds nothing of it

@@ -95,3 +95,44 @@ func TestLargeJSON(t *testing.T) {
 		}
 	})
 }
+
+// TestLargeParametersWait: the first evaluation of a trigger's parameters, and one after a
+// large one, waits for the room of large evaluations; others do not.
+func TestLargeParametersWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		w := newWorld(t, enginetest.NewRecorder(), q, "", "@createArray(length(string(range(1,int(trigger().outputs.body.messages[0].body)))))", "")
+		w.run()
+		defer w.stop()
+		for _, c := range []struct {
+			items string // of the array that is made
+			waits bool
+		}{{"1000", true}, {"1000", false}, {"100000", false}, {"10", true}, {"10", false}} {
+			before := len(w.seen())
+			var held []func()
+			for range 2 { // a room of 2 GiB / 2 has place for two
+				release, err := w.engine.TakeLarge(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				held = append(held, release)
+			}
+			q.send(c.items)
+			if before == 0 {
+				w.start()
+			}
+			q.notify()
+			synctest.Wait()
+			if waits := len(w.seen()) == before; waits != c.waits {
+				t.Errorf("%s items: waits %v, want %v", c.items, waits, c.waits)
+			}
+			for _, release := range held {
+				release()
+			}
+			synctest.Wait()
+			if len(w.seen()) != before+1 {
+				t.Fatalf("%s items: no run", c.items)
+			}
+		}
+	})
+}

@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"switchyard/clock"
@@ -49,6 +50,10 @@ type ServiceBus struct {
 	wg        sync.WaitGroup // the loop and the starters
 	cancels   []func()       // ends the subscriptions
 
+	// large says that an evaluation of the parameters may be: the last one was, or there
+	// was none. One that is not, and becomes it, is so once.
+	large atomic.Bool
+
 	mu      sync.Mutex
 	runs    map[string]bool // runs of this trigger that have not ended; guarded by mu
 	trouble int             // failures in a row; guarded by mu
@@ -79,6 +84,7 @@ func NewServiceBus(o Options) (*ServiceBus, error) {
 		return nil, fmt.Errorf("trigger %q: %w: %q",
 			o.Trigger.Name, engine.ErrPipelineNotFound, t.target.Pipeline.Name)
 	}
+	t.large.Store(true)
 	t.limit = max(1, t.def.MaxConcurrentRuns)
 	if p.Concurrency > 0 {
 		t.limit = min(t.limit, p.Concurrency)
@@ -281,6 +287,13 @@ func (t *ServiceBus) create(ctx context.Context, id string, b Batch) error {
 		return err
 	}
 	defer release()
+	if t.large.Load() {
+		free, err := t.o.Engine.TakeLarge(ctx)
+		if err != nil {
+			return err
+		}
+		defer free()
+	}
 	params, err := t.parameters(id, now, messages)
 	if err != nil {
 		return err
@@ -324,6 +337,7 @@ func (t *ServiceBus) parameters(id string, now time.Time, messages []Message) (
 	params = &value.Object{}
 	for _, m := range t.target.Parameters.Members() {
 		v, err := x.Evaluate(m.Value)
+		t.large.Store(x.Budget.Produced() > engine.LargeFrom)
 		if x.Budget.Interrupted() {
 			return nil, context.Canceled // the messages are not to blame
 		}
