@@ -37,6 +37,11 @@ type Endpoints struct {
 	// Token opens the management part of HTTP to those who can read the data
 	// directory.
 	Token string `json:"token,omitempty"`
+	// DataDir is the absolute path of the data directory; of an ephemeral Switchyard
+	// that of the one that it was started for and does not touch, "" for one that
+	// nobody else is meant to find.
+	DataDir   string `json:"dataDir"`
+	Ephemeral bool   `json:"ephemeral"`
 }
 
 // Namespace is a namespace as [Endpoints] lists it.
@@ -45,6 +50,7 @@ type Namespace struct {
 	ConnectionString string   `json:"connectionString"`
 	Queues           []string `json:"queues"`
 	Topics           []string `json:"topics"`
+	Subscriptions    []string `json:"subscriptions"` // each as topic/subscriptions/name
 }
 
 // WithoutKey is the connection string to be shown, since a terminal is scrolled back,
@@ -68,21 +74,51 @@ type Factory struct {
 // Public returns the endpoints without the token, to be printed.
 func (e Endpoints) Public() Endpoints { e.Token = ""; return e }
 
-// NotRunningError says that no Switchyard runs on a data directory.
-type NotRunningError struct{ Dir string }
-
-func (e *NotRunningError) Error() string {
-	return fmt.Sprintf(
-		"no Switchyard is running on the data directory %s: start one with switchyard up, or name its directory with --data",
-		e.Dir)
+// Dir is the directory in which [Read] finds these endpoints.
+func (e Endpoints) Dir() string {
+	if e.Ephemeral {
+		return filepath.Dir(e.CAFile)
+	}
+	return e.DataDir
 }
 
-// Read finds the Switchyard that runs on a data directory.
+// NotRunningError says that no Switchyard runs on a data directory.
+type NotRunningError struct {
+	Dir string
+	// Why is what speaks for that although there is an endpoints file; it may be "".
+	Why string
+}
+
+func (e *NotRunningError) Error() string {
+	why := ""
+	if e.Why != "" {
+		why = " (" + e.Why + ")"
+	}
+	return fmt.Sprintf(
+		"no Switchyard is running on the data directory %s%s: start one with switchyard up, or name its directory with --data",
+		e.Dir, why)
+}
+
+// Read finds the Switchyard that runs on a data directory, or the ephemeral one that was
+// started in its place. A process that was killed leaves its file: [Endpoints.Ready]
+// tells.
 func Read(dir string) (Endpoints, error) {
+	e, err := read(dir)
+	if err == nil && e.accepts() {
+		return e, nil
+	}
+	if other, ok := ephemeral(dir); ok {
+		return other, nil
+	}
+	return e, err
+}
+
+// read reads the endpoints file of a directory.
+func read(dir string) (Endpoints, error) {
 	var e Endpoints
 	b, err := os.ReadFile(filepath.Join(dir, File))
 	if errors.Is(err, fs.ErrNotExist) {
-		return e, &NotRunningError{dir}
+		return e, &NotRunningError{Dir: dir}
 	}
 	if err != nil {
 		return e, err

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"strings"
 
 	"switchyard/auth/identityhttp"
@@ -10,7 +11,8 @@ import (
 type Variable struct{ Name, Value string }
 
 // Environment returns the variables with which Pulumi, Terraform, the Azure
-// SDKs and the az CLI find this Switchyard [ARM 4.4, 12].
+// SDKs and the az CLI find this Switchyard [ARM 4.4, 12]. Those that would be empty are
+// left out: in strict mode whoever logs in says as whom.
 func (e Endpoints) Environment() []Variable {
 	host := strings.TrimPrefix(e.HTTPS, "https://")
 	vars := []Variable{
@@ -43,9 +45,7 @@ func (e Endpoints) Environment() []Variable {
 		{"SSL_CERT_FILE", e.BundleFile},
 		{"REQUESTS_CA_BUNDLE", e.BundleFile},
 		{"NODE_EXTRA_CA_CERTS", e.CAFile},
+		{"SWITCHYARD_CONNECTION_STRING", e.ConnectionString},
 	}
-	if e.ConnectionString != "" {
-		vars = append(vars, Variable{"SWITCHYARD_CONNECTION_STRING", e.ConnectionString})
-	}
-	return vars
+	return slices.DeleteFunc(vars, func(v Variable) bool { return v.Value == "" })
 }

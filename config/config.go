@@ -138,6 +138,18 @@ func (v *Values) Origin(name string) string { return v.origin[name] }
 // IsSet reports whether the value came from anywhere but the default.
 func (v *Values) IsSet(name string) bool { return v.origin[name] != "default" }
 
+// Flags are the values that were given as flags, but for some, as flags for another
+// process of this program.
+func (v *Values) Flags(but ...string) (flags []string) {
+	for name, origin := range v.origin {
+		if origin == "flag" && !slices.Contains(but, name) {
+			flags = append(flags, "--"+name+"="+v.values[name])
+		}
+	}
+	slices.Sort(flags)
+	return flags
+}
+
 // ErrHelp is returned by [Parse] when the arguments ask for help.
 var ErrHelp = flag.ErrHelp
 

@@ -12,7 +12,7 @@ import (
 // directories, and what the program keeps beside the store.
 var (
 	halfMade = []string{databaseDir, valuesDir, keyFile, keyFile + ".new", formatFile + ".new", cleanFile,
-		cleanFile + ".new", syncedFile, syncedFile + ".new", damagedDir, "tls", "endpoints.json", "endpoints.json.tmp"}
+		cleanFile + ".new", syncedFile, syncedFile + ".new", damagedDir, "tls", "endpoints.json", "endpoints.json.new", "switchyard.log", "switchyard.log.old"}
 	harmless = []string{"lost+found", ".gitkeep", ".gitignore", ".keep", ".DS_Store", ".snapshot"}
 )
 

@@ -14,12 +14,14 @@ import (
 	"switchyard/arm/resourcesrp"
 	"switchyard/arm/servicebusrp"
 	"switchyard/auth"
+	"switchyard/client"
 	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/health"
 	"switchyard/language"
 	"switchyard/listen"
 	"switchyard/servicebus"
+	"switchyard/status"
 )
 
 // A controlPlane is the resource manager with what it needs: the providers and the
@@ -86,7 +88,7 @@ func (s *System) openCertificates() error {
 	c := &s.control
 	dir, err := filepath.Abs(filepath.Join(s.o.DataDir, "tls"))
 	if s.o.Ephemeral {
-		dir, err = os.MkdirTemp("", "switchyard-tls-")
+		dir, err = os.MkdirTemp("", client.TempPattern)
 	}
 	if err != nil {
 		return err
@@ -110,6 +112,7 @@ func (s *System) routes() http.Handler {
 	state := health.Handler(degraded, s.broker.Damage, s.store.Trouble)
 	mux.Handle("GET /health", state)
 	mux.Handle("GET /ready", state)
+	mux.Handle("GET "+client.StatusPath, status.Handler(statusOptions(s)))
 	mux.Handle("/", s.identities.Or(servicebus.MissingAPI(http.NotFoundHandler())))
 	// The resource manager comes before the mux, which would redirect paths with
 	// empty segments: az sends them.
@@ -136,7 +139,7 @@ func (s *System) namespaceChanged(ns string, deleted bool) {
 	if err != nil {
 		s.log.Error("the port of a namespace can't be kept", "namespace", ns, "deleted", deleted, "err", err)
 	}
-	s.publish()
+	s.endpoints.Publish()
 }
 
 // entityRoles tells which roles of the data plane a principal has, in strict mode.

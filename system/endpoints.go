@@ -5,31 +5,16 @@ import (
 	"path/filepath"
 
 	"switchyard/auth"
+	"switchyard/broker"
 	"switchyard/client"
 	"switchyard/identity"
 	"switchyard/listen"
 )
 
-// publish writes the endpoints file anew, once there is one: a client that reads it finds
-// the namespaces that there are now, and their keys.
-func (s *System) publish() {
-	s.publishing.Lock()
-	defer s.publishing.Unlock()
-	s.mu.Lock()
-	serves := s.serves && !s.stopped
-	s.mu.Unlock()
-	if !serves || s.o.Ephemeral {
-		return
-	}
-	if err := s.Endpoints().Write(s.o.DataDir); err != nil {
-		s.log.Error("the endpoints file can't be written", "err", err)
-	}
-}
-
 // Endpoints says how to connect to this Switchyard.
 func (s *System) Endpoints() client.Endpoints {
 	e := client.Endpoints{
-		PID: os.Getpid(), HTTP: "http://" + s.http.Addr().String(), HTTPS: s.httpsURL(), Token: s.token,
+		PID: os.Getpid(), DataDir: s.o.absDataDir(), Ephemeral: s.o.Ephemeral, HTTP: "http://" + s.http.Addr().String(), HTTPS: s.httpsURL(), Token: s.token,
 		Namespaces: []client.Namespace{}, Factories: []client.Factory{},
 		TenantID: s.identities.TenantID(), SubscriptionID: s.subscription,
 		ClientID: identity.DevelopmentClientID, ClientSecret: identity.DevelopmentClientSecret,
@@ -43,7 +28,8 @@ func (s *System) Endpoints() client.Endpoints {
 		e.AMQP = s.amqp.Addr().String()
 	}
 	for i, name := range s.broker.Namespaces() {
-		n := client.Namespace{Name: name, ConnectionString: s.ConnectionString(name), Queues: []string{}, Topics: []string{}}
+		n := client.Namespace{Name: name, ConnectionString: s.ConnectionString(name), Queues: []string{}, Topics: []string{},
+			Subscriptions: []string{}}
 		if i == 0 {
 			e.ConnectionString = n.ConnectionString
 		}
@@ -60,6 +46,10 @@ func (s *System) Endpoints() client.Endpoints {
 		}
 		for _, t := range topics {
 			n.Topics = append(n.Topics, t.Path)
+			subscriptions, _ := s.broker.Subscriptions(name, t.Path) // none of a topic deleted meanwhile
+			for _, sub := range subscriptions {
+				n.Subscriptions = append(n.Subscriptions, broker.SubscriptionPath(t.Path, sub.Name))
+			}
 		}
 		e.Namespaces = append(e.Namespaces, n)
 	}

@@ -2,7 +2,9 @@ package system
 
 import (
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"switchyard/auth"
 	"switchyard/client"
@@ -33,6 +35,35 @@ func TestEndpointsFileFollows(t *testing.T) {
 		t.Errorf("connection string after regenerateKeys = %q, before %q", after, before)
 	}
 	check("regenerateKeys", s.ConnectionString("made-later"))
+	namespace := s.testNamespace("g1", "made-later")
+	must(t, s, "PUT", namespace+"/queues/orders", `{"properties":{}}`)
+	must(t, s, "PUT", namespace+"/topics/news", `{"properties":{}}`)
+	must(t, s, "PUT", namespace+"/topics/news/subscriptions/all", `{"properties":{}}`)
+	must(t, s, "PUT", s.testGroup("g1")+"/providers/Microsoft.DataFactory/factories/works", `{"location":"westeurope"}`)
+	must(t, s, "PUT", s.testGroup("g1")+"/providers/Microsoft.DataFactory/factories/works/pipelines/p", `{"properties":{"activities":[]}}`)
+	// The file is written after the answer, so it is looked at until it says so.
+	tells := func(want func(client.Endpoints) bool) {
+		t.Helper()
+		var e client.Endpoints
+		var err error
+		for range 1000 {
+			if e, err = client.Read(dir); err == nil && want(e) {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatalf("the file says %+v, %v", e, err)
+	}
+	tells(func(e client.Endpoints) bool {
+		if len(e.Namespaces) != 1 || len(e.Factories) != 1 {
+			return false
+		}
+		n, f := e.Namespaces[0], e.Factories[0]
+		return slices.Equal(n.Queues, []string{"orders", "q"}) && slices.Equal(n.Topics, []string{"news"}) &&
+			slices.Equal(n.Subscriptions, []string{"news/Subscriptions/all"}) && slices.Equal(f.Pipelines, []string{"p"})
+	})
+	must(t, s, "DELETE", namespace+"/queues/orders", "")
+	tells(func(e client.Endpoints) bool { return len(e.Namespaces[0].Queues) == 1 })
 	must(t, s, "DELETE", s.testGroup("g1"), "")
 	check("DELETE of the group", "")
 }

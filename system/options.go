@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"switchyard/clock"
@@ -98,3 +99,12 @@ func (o *Options) defaults() {
 
 // DefaultGrace is the default of Options.Grace.
 const DefaultGrace = 20 * time.Second
+
+// absDataDir is the absolute path of the data directory, "" if none was named.
+func (o *Options) absDataDir() string {
+	if o.DataDir == "" {
+		return ""
+	}
+	dir, _ := filepath.Abs(o.DataDir) // openCertificates would have failed
+	return dir
+}

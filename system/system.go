@@ -69,7 +69,7 @@ type System struct {
 	ports    *ports.Ports
 	dialects *dialects
 	keys     servicebusrp.Keys
-	wg       sync.WaitGroup // cancellations of runs
+	wg       sync.WaitGroup // cancellations of runs, and what follows changes of endpoints
 
 	factories    *factory.Manager
 	starter      bridge.Starter
@@ -80,11 +80,10 @@ type System struct {
 	files  descriptors.Shares // of the file descriptors
 	values *memory.Room       // for what is made of JSON that clients and endpoints send
 
-	publishing sync.Mutex // held while the endpoints file is written; before mu
+	endpoints client.Publisher
 
 	mu      sync.Mutex
 	stopped bool // guarded by mu
-	serves  bool // the ports are served; guarded by mu
 }
 
 // Start makes a Switchyard out of options. What fails half-way is taken down
@@ -176,9 +175,10 @@ func (s *System) startBroker(ctx context.Context) error {
 	if err := servicebusrp.MoveSpellings(ctx, records{s.store}, s.store, s.store); err != nil {
 		return err
 	}
+	changed := func(ns, path string) { s.dialects.entityChanged(ns, path); s.endpoints.Changed() }
 	b, err := broker.New(broker.Options{
 		Store: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand, AcceptDataLoss: s.o.AcceptDataLoss,
-		Events: broker.EventListener{QueueDeleted: s.queueDeleted, EntityChanged: s.dialects.entityChanged,
+		Events: broker.EventListener{QueueDeleted: s.queueDeleted, EntityChanged: changed,
 			Expired: s.o.Expired},
 	})
 	if err != nil {
@@ -246,6 +246,7 @@ func (s *System) openFactories(context.Context) (err error) {
 	}
 	s.factories, err = factory.New(factory.Options{
 		Store: records{s.store}, Log: s.store, Clock: s.clock, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,
+		Changed:  s.endpoints.Changed,
 		TenantID: s.identities.TenantID(), Starter: s.starter, Retire: factory.RetireRuns(s.engine),
 		GlobalParameter: func(v value.Value) value.Value { return language.Resolve(v) },
 	})
@@ -310,19 +311,20 @@ func (s *System) open(what, address string, fallback bool) (net.Listener, error)
 // serve begins to accept.
 func (s *System) serve(context.Context) error {
 	s.ports.Serve(s.dialects.serve, s.http)
-	s.mu.Lock()
-	s.serves = true
-	s.mu.Unlock()
 	if !s.identities.Strict() && s.amqp != nil {
 		s.log.Info("development: any client id with any secret logs in to the control plane; --auth strict " +
 			"asks for registered applications")
 	}
-	if s.o.Ephemeral {
+	if s.amqp == nil {
 		return nil
 	}
-	s.publishing.Lock()
-	defer s.publishing.Unlock()
-	return s.Endpoints().Write(s.o.DataDir)
+	dir := s.o.DataDir
+	if s.o.Ephemeral {
+		dir = s.control.certDir
+	}
+	follow, err := s.endpoints.Begin(s.dialects.ctx, dir, s.Endpoints, s.log)
+	s.wg.Go(follow)
+	return err
 }
 
 // Stop ends the Switchyard in good order: no new links, runs or triggers; the
@@ -336,9 +338,7 @@ func (s *System) Stop() error {
 	}
 	s.stopped = true
 	s.mu.Unlock()
-	s.publishing.Lock() // the endpoints file is not being written, and will not be
-	//lint:ignore SA2001 waiting is the point
-	s.publishing.Unlock()
+	s.endpoints.End()
 	return within(s.o.Grace, s.teardown, s.store.Full)
 }
 

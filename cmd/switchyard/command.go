@@ -24,6 +24,9 @@ type command struct {
 	// stops says that a first signal is for run to see. The other commands have
 	// nothing to put in order, may be waiting for their input, and end at once.
 	stops bool
+	// evaluated says that a shell evaluates the answer: when the command fails, that
+	// fails too.
+	evaluated bool
 	// run does it and returns the exit code. A group may have none.
 	run func(ctx context.Context, e *env, v *config.Values, operands []string) int
 	// commands are those of a group.

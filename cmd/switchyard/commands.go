@@ -1,9 +1,18 @@
 package main
 
+import (
+	"math"
+	"slices"
+)
+
 // serving are the settings of every command that starts a Switchyard.
 var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "grace", "memory-limit", "run-memory",
 	"history-age", "history-size", "min-free", "ballast", "strict", "auth", "auth-applications", "allow-host", "key-file",
 	"accept-data-loss", "log-level", "log-format", "output"}
+
+func without(list []string, names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(names, s) })
+}
 
 var clientSettings = []string{"data", "connection-string", "output"}
 
@@ -45,9 +54,22 @@ deploys that folder: a data factory in its Git layout (factory/, pipeline/,
 linkedService/, trigger/) and queues in the Config.json of Microsoft's emulator,
 in DIR or DIR/servicebus.
 
+With --detach the command ends when everything is ready, and the Switchyard goes
+on in the background until "switchyard down". Its log is switchyard.log in the
+data directory.
+
   switchyard up examples/ticket-triage
+  switchyard up --detach && switchyard exec -- pulumi up; switchyard down
   switchyard up --ephemeral --amqp-address 127.0.0.1:0 --output json`,
-			settings: serving, run: up, stops: true,
+			settings: append([]string{"detach"}, serving...), run: up, stops: true,
+		},
+		{
+			name: "down", summary: "stop the Switchyard on the data directory",
+			help: `Asks it to stop as the first Ctrl-C does and waits until it has.
+
+  switchyard down
+  switchyard down --data /srv/switchyard --wait 1m`,
+			settings: []string{"data", "wait@stopped", "output"}, run: down,
 		},
 		{
 			name: "run", operands: "DIR [PIPELINE]", min: 1, max: 2,
@@ -121,12 +143,41 @@ a warning.
 			settings: []string{"data", "count", "run", "factory", "output"}, run: runs,
 		},
 		{
+			name: "status", summary: "show what there is and how it is",
+			help: `Asks the Switchyard on the data directory: its health, ports and disk, the
+messages of queues and subscriptions, the pipelines with their runs, and the
+triggers. ACTIVE counts locked messages too, as Azure does. With --watch it asks
+again every two seconds.
+
+  switchyard status
+  switchyard status --watch
+  switchyard status --output json | jq .namespaces`,
+			settings: []string{"data", "watch", "output"}, run: status, stops: true,
+		},
+		{
 			name: "env", summary: "print the variables by which Azure's tools find the Switchyard",
 			help: `For a shell to evaluate. Pulumi, the Azure SDKs and Terraform then talk to the
-Switchyard on the data directory instead of Azure.
+Switchyard on the data directory instead of Azure. Waits until it is ready. If
+it is not, what is printed fails, so that && and set -e stop; exec is safer
+still, since nothing of it stays in the shell.
 
-  eval "$(switchyard env)" && pulumi up`,
-			settings: []string{"data", "output"}, run: environment,
+  switchyard up --detach && eval "$(switchyard env)" && pulumi up`,
+			settings: []string{"data", "wait@ready", "output"}, run: environment, evaluated: true,
+		},
+		{
+			name: "exec", operands: "[--] COMMAND [ARGUMENT]...", min: 1, max: math.MaxInt,
+			summary: "run a command with the variables that env prints",
+			help: `Waits until the Switchyard on the data directory is ready. Without one the
+command is not run. With --start, a Switchyard of its own serves a folder in
+memory, on free ports unless others are named, until the command has ended.
+SWITCHYARD_DATA is set too, so that switchyard finds the same one. Signals are
+passed on. The exit code is that of the command, 126 if it can't be run, 127 if
+it is not there, and 125 if there is no Switchyard.
+
+  switchyard exec -- pulumi up
+  switchyard exec --start examples/ticket-triage -- pytest -q`,
+			settings: append([]string{"start", "wait@ready", "log-level@exec"}, without(serving, "log-level", "output")...),
+			run:      execute,
 		},
 		{
 			name: "hash", summary: "hash a client secret for --auth-applications",

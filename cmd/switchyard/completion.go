@@ -117,7 +117,7 @@ func (c *command) served(k *cobra.Command) map[string][]string {
 	for _, n := range ep.Namespaces {
 		names["NAMESPACE"] = append(names["NAMESPACE"], n.Name)
 		names["QUEUE"] = append(names["QUEUE"], n.Queues...)
-		names["ENTITY"] = slices.Concat(names["ENTITY"], n.Queues, n.Topics)
+		names["ENTITY"] = slices.Concat(names["ENTITY"], n.Queues, n.Topics, n.Subscriptions)
 	}
 	for _, f := range ep.Factories {
 		names["FACTORY"] = append(names["FACTORY"], f.Name)

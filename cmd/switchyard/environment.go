@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"switchyard/client"
@@ -11,13 +12,13 @@ import (
 
 // environment prints the variables with which Azure's tools find the Switchyard
 // that runs on the data directory, for eval in a shell.
-func environment(_ context.Context, e *env, v *config.Values, _ []string) int {
-	ep, err := client.Read(v.String("data"))
+func environment(ctx context.Context, e *env, v *config.Values, _ []string) int {
+	ep, err := client.WaitReady(ctx, v.String("data"), v.Duration("wait"))
 	if err != nil {
 		return e.fail(err)
 	}
 	vars := ep.Environment()
-	if v.String("output") == "json" {
+	if e.json {
 		m := make(map[string]string, len(vars))
 		for _, x := range vars {
 			m[x.Name] = x.Value
@@ -29,8 +30,10 @@ func environment(_ context.Context, e *env, v *config.Values, _ []string) int {
 		e.printf("%s\n", b)
 		return exitOK
 	}
+	var b strings.Builder
 	for _, x := range vars {
-		e.printf("export %s='%s'\n", x.Name, strings.ReplaceAll(x.Value, "'", `'\''`))
+		fmt.Fprintf(&b, "export %s='%s'\n", x.Name, strings.ReplaceAll(x.Value, "'", `'\''`))
 	}
+	e.printf("%s", b.String())
 	return exitOK
 }

@@ -26,9 +26,11 @@ var failures = []struct {
 }{
 	{"UsageError", "a flag, an operand, a variable, a settings file or a definition can't be understood", exitUsage,
 		func(err error) bool { _, ok := errors.AsType[*config.UsageError](err); return ok }},
-	{"NotRunning", "no Switchyard runs on the data directory, or it does not answer", exitFailed,
+	{"NotRunning", "no Switchyard runs on the data directory", exitFailed,
 		func(err error) bool { _, ok := errors.AsType[*client.NotRunningError](err); return ok }},
-	{"Timeout", "a Switchyard is there and did not answer in time", exitFailed,
+	{"NotReady", "a Switchyard runs and can't be used: it does not answer, or /health says why", exitFailed,
+		func(err error) bool { _, ok := errors.AsType[*client.NotReadyError](err); return ok }},
+	{"Timeout", "what was asked for did not come to an end in time", exitFailed,
 		func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
 	{"Failed", "anything else: what was asked for was tried and did not succeed", exitFailed,
 		func(error) bool { return true }},
@@ -40,6 +42,10 @@ func (e *env) fail(err error) int {
 	for _, f := range failures {
 		if !f.fits(err) {
 			continue
+		}
+		if e.evaluated && !e.json {
+			// eval "" would succeed, and what follows would go to Azure.
+			e.printf("false # %s\n", printable(err.Error()))
 		}
 		if !e.json {
 			fmt.Fprintln(e.stderr, "switchyard:", err)

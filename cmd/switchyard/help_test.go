@@ -107,7 +107,6 @@ func TestCommandLines(t *testing.T) {
 		{"receive a b", "usage: switchyard receive QUEUE"},
 		{"up a b", "usage: switchyard up [DIR]"},
 		{"demo x", "usage: switchyard demo"},
-		{"env x", "usage: switchyard env"},
 		{"eval x", "usage: switchyard eval"},
 		{"hash x", "usage: switchyard hash"},
 		{"runs x", "usage: switchyard runs"},
@@ -160,7 +159,7 @@ func TestCommandLines(t *testing.T) {
 // TestNotRunning: the commands that need a running Switchyard fail with its data
 // directory's name and how to start one: that is no mistake in the command line.
 func TestNotRunning(t *testing.T) {
-	for _, line := range []string{"peek q", "receive q", "send q body", "runs", "env"} {
+	for _, line := range []string{"peek q", "receive q", "send q body", "runs", "env --output json --wait 0s", "down"} {
 		code, out, errs := call(t, "", append(strings.Fields(line), "--data", "nowhere")...)
 		if code != exitFailed || out != "" || !strings.Contains(errs, "no Switchyard is running on the data directory nowhere") {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q", line, code, out, errs)

@@ -24,6 +24,7 @@ type env struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	json           bool // errors are told as JSON
+	evaluated      bool // standard output is evaluated by a shell: a failure fails there
 }
 
 func (e *env) printf(format string, a ...any) { fmt.Fprintf(e.stdout, format, a...) }
@@ -91,6 +92,7 @@ func dispatch(args []string, e *env) int {
 	if c == nil {
 		return e.fail(unknown(nil, args[0]))
 	}
+	e.evaluated = c.evaluated
 	v, operands, err := config.Parse(c.settings, rest, config.OS)
 	if errors.Is(err, config.ErrHelp) {
 		printHelp(e.stdout, c)

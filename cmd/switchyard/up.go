@@ -120,11 +120,14 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 		}
 		o.Deployments = []*deploy.Deployment{d}
 	}
+	if v.Bool("detach") {
+		return detach(ctx, e, v, operands)
+	}
 	sys, err := system.Start(ctx, o)
 	if err != nil {
 		return e.fail(err)
 	}
-	if err := printEndpoints(e, v, sys); err != nil {
+	if err := printEndpoints(e, v, sys.Endpoints()); err != nil {
 		sys.Stop()
 		return e.fail(err)
 	}
@@ -135,8 +138,7 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 	return exitOK
 }
 
-func printEndpoints(e *env, v *config.Values, sys *system.System) error {
-	ep := sys.Endpoints()
+func printEndpoints(e *env, v *config.Values, ep client.Endpoints) error {
 	if v.String("output") == "json" {
 		b, err := json.Marshal(ep.Public())
 		if err != nil {

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,7 +103,9 @@ func TestLogger(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	const evil = `it's $(touch pwned) "now" \ ` + "`x`"
-	b, err := json.Marshal(map[string]any{"amqp": "127.0.0.1:1", "http": "http://127.0.0.1:2", "https": "https://127.0.0.1:3", "clientSecret": evil, "caFile": evil, "connectionString": "Endpoint=x"})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	b, err := json.Marshal(map[string]any{"amqp": "127.0.0.1:1", "http": server.URL, "https": "https://127.0.0.1:3", "clientSecret": evil, "caFile": evil, "connectionString": "Endpoint=x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +134,7 @@ func TestEnvironment(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "endpoints.json"), b[:20], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, errs := call(t, "", "env", "--data", dir); code != exitFailed || out != "" || !strings.Contains(errs, "endpoints.json: ") {
+	if code, out, errs := call(t, "", "env", "--data", dir, "--wait", "0s"); code != exitFailed || !strings.HasPrefix(out, "false # ") || strings.Count(out, "\n") != 1 || !strings.Contains(errs, "endpoints.json: ") {
 		t.Errorf("half a file: exit code %d, stdout %q, stderr %q", code, out, errs)
 	}
 }

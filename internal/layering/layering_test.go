@@ -60,6 +60,7 @@ var arrows = map[string][]string{
 
 	"client":           {"auth", "auth/identityhttp", "value"},
 	"ports":            {"commit", "listen"},
+	"status":           {"broker", "client", "pipeline", "pipeline/engine", "pipeline/run"},
 	"deploy":           {"broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
 	"deploy/provision": {"arm", "auth", "broker", "commit", "deploy", "pipeline", "pipeline/factory", "value"},
 	"identity":         {"arm", "arm/resourcesrp", "auth/identityhttp", "auth/issuer", "commit", "pipeline/factory"},

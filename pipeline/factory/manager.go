@@ -308,6 +308,7 @@ func (m *Manager) commit(e *entry, next *state) {
 		e.lost.Store(nil)
 		e.damaged = nil
 	}
+	m.o.Changed()
 }
 
 // newID returns a random GUID.

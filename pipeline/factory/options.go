@@ -56,6 +56,9 @@ type Options struct {
 	// GlobalParameter turns the value of a global parameter into the one that runs
 	// see. Default: the same.
 	GlobalParameter func(v value.Value) value.Value
+	// Changed is called after a change of a factory or of what it holds is durable and
+	// shown. It must not wait. Default: nothing.
+	Changed func()
 }
 
 func (o *Options) defaults() error {
@@ -67,6 +70,9 @@ func (o *Options) defaults() error {
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader
+	}
+	if o.Changed == nil {
+		o.Changed = func() {}
 	}
 	return nil
 }

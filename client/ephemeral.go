@@ -1,0 +1,43 @@
+package client
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// TempPattern is that of the temporary directory that an ephemeral Switchyard has for
+// its certificates and its endpoints file, for [os.MkdirTemp].
+const TempPattern = "switchyard-*"
+
+// ephemeral finds an ephemeral Switchyard of this user that was started for a data
+// directory.
+func ephemeral(dir string) (Endpoints, bool) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return Endpoints{}, false
+	}
+	temps, _ := filepath.Glob(filepath.Join(os.TempDir(), TempPattern)) // fails only for a bad pattern
+	for _, temp := range temps {
+		// Anybody may make a directory there, and send us to a server of his own.
+		if info, err := os.Lstat(temp); err != nil || !info.IsDir() || !private(info) {
+			continue
+		}
+		if e, err := read(temp); err == nil && e.Ephemeral && e.DataDir == dir && e.accepts() {
+			return e, true
+		}
+	}
+	return Endpoints{}, false
+}
+
+// accepts reports whether anything listens where this Switchyard did.
+func (e Endpoints) accepts() bool {
+	c, err := net.DialTimeout("tcp", strings.TrimPrefix(e.HTTP, "http://"), time.Second)
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
+}

@@ -1,0 +1,120 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// StatusPath is where a Switchyard tells its [Status] to those who have its token.
+const StatusPath = "/switchyard/status"
+
+// Status is what there is in a Switchyard and how it is. It is the answer of
+// "switchyard status --output json": members are added, and keep their meaning.
+type Status struct {
+	Version   string    `json:"version,omitempty"`
+	PID       int       `json:"pid"`
+	Since     time.Time `json:"since"`   // when it started
+	DataDir   string    `json:"dataDir"` // of an ephemeral one: see [Endpoints]
+	Ephemeral bool      `json:"ephemeral"`
+	Auth      string    `json:"auth"` // development or strict
+	// Health is the answer of /health: healthy, degraded or unhealthy, and why.
+	Health struct {
+		Status  string `json:"status"`
+		Message string `json:"message"`
+	} `json:"health"`
+	Disk       *Disk             `json:"disk,omitempty"` // nil if nothing is kept on one
+	HTTP       string            `json:"http"`           // host:port, of HTTP and HTTPS
+	Namespaces []NamespaceStatus `json:"namespaces"`
+	Factories  []FactoryStatus   `json:"factories"`
+}
+
+// Disk is that of the data directory, in bytes.
+type Disk struct {
+	Used int64 `json:"used"` // by the data directory
+	Free int64 `json:"free"` // -1: not known
+}
+
+// NamespaceStatus is a Service Bus namespace.
+type NamespaceStatus struct {
+	Name    string        `json:"name"`
+	Address string        `json:"address"` // host:port
+	Queues  []QueueStatus `json:"queues"`
+	Topics  []TopicStatus `json:"topics"`
+}
+
+// QueueStatus is a queue or a subscription with its messages.
+type QueueStatus struct {
+	Name         string `json:"name"`
+	Active       int64  `json:"active"` // with those that are locked or deferred, as Azure counts
+	DeadLettered int64  `json:"deadLettered"`
+	Scheduled    int64  `json:"scheduled"`
+	Locked       int64  `json:"locked"`
+	Size         int64  `json:"sizeInBytes"`
+}
+
+// TopicStatus is a topic.
+type TopicStatus struct {
+	Name          string        `json:"name"`
+	Subscriptions []QueueStatus `json:"subscriptions"`
+}
+
+// FactoryStatus is a data factory.
+type FactoryStatus struct {
+	Name      string           `json:"name"`
+	Pipelines []PipelineStatus `json:"pipelines"`
+	Triggers  []TriggerStatus  `json:"triggers"`
+	// RunsSince is from when on ended runs are counted. If there are too many to look
+	// at, it is later than a day ago.
+	RunsSince time.Time `json:"runsSince"`
+}
+
+// PipelineStatus is a pipeline with its runs.
+type PipelineStatus struct {
+	Name      string `json:"name"`
+	Active    int    `json:"active"` // run or wait for their turn
+	Succeeded int    `json:"succeeded"`
+	Failed    int    `json:"failed"`
+	Cancelled int    `json:"cancelled"`
+}
+
+// TriggerStatus is a trigger.
+type TriggerStatus struct {
+	Name      string   `json:"name"`
+	State     string   `json:"state"` // Started or Stopped
+	Queue     string   `json:"queue,omitempty"`
+	Pipelines []string `json:"pipelines"`
+}
+
+// statusPatience is how long a Switchyard may take to say how it is.
+const statusPatience = 10 * time.Second
+
+// Status asks a Switchyard how it is. The error is one of those of
+// [Endpoints.Answers], or what went wrong.
+func (e Endpoints) Status(ctx context.Context, dir string) (*Status, error) {
+	if err := e.Answers(ctx, dir); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusPatience)
+	defer cancel()
+	s := &Status{}
+	code, body, err := e.get(ctx, StatusPath)
+	if err == nil && code != http.StatusOK {
+		err = fmt.Errorf("GET %s: status %d", StatusPath, code)
+	}
+	if err == nil {
+		err = json.Unmarshal(body, s)
+	}
+	if err == nil {
+		if _, body, err = e.get(ctx, "/health"); err == nil {
+			err = json.Unmarshal(body, &s.Health)
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, &NotReadyError{e, fmt.Sprintf("it has not said within %s how it is", statusPatience)}
+	}
+	return s, err
+}

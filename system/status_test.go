@@ -1,0 +1,82 @@
+package system
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"switchyard/client"
+	"switchyard/deploy"
+)
+
+// TestStatus: the counts of messages and runs, and the states of triggers after the
+// control plane changed them; only who may read the data directory is told.
+func TestStatus(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	files := triggered(`{"MaxDeliveryCount":1}`, `{"name":"Stop","type":"Fail","typeProperties":{"message":"on purpose","errorCode":"1"}}`)
+	s := startSystem(t, Options{DataDir: dir, Deployments: []*deploy.Deployment{folder(t, files)}})
+	c := sdk(t, s)
+	sendTo(t, c, "out", "a", "b")
+	r, err := c.NewReceiverForQueue("out", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.ReceiveMessages(t.Context(), 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	sendTo(t, c, "in", "bad")
+	ask := func() *client.Status {
+		t.Helper()
+		got, err := s.Endpoints().Status(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	eventually(t, func() string { // the dead letter and the end of its run
+		now := ask()
+		q := now.Namespaces[0].Queues
+		if now.Factories[0].Pipelines[0].Active > 0 {
+			return ""
+		}
+		return strings.Repeat("dead", int(q[slices.IndexFunc(q, named("in"))].DeadLettered))
+	})
+	got := ask()
+	n, f := got.Namespaces[0], got.Factories[0]
+	q := n.Queues[slices.IndexFunc(n.Queues, named("out"))]
+	if q.Active != 2 || q.Locked < 1 || q.DeadLettered != 0 || n.Address != s.amqp.Addr().String() {
+		t.Errorf("namespace %+v", n)
+	}
+	if p := f.Pipelines[0]; p != (client.PipelineStatus{Name: "P", Failed: 1}) {
+		t.Errorf("pipeline %+v, want one failed run", p)
+	}
+	if tr := f.Triggers[0]; tr.State != "Started" || tr.Queue != "in" || !slices.Equal(tr.Pipelines, []string{"P"}) {
+		t.Errorf("trigger %+v", tr)
+	}
+	if got.Health.Status != "healthy" || got.Disk == nil || got.Disk.Used <= 0 || got.Disk.Free == 0 || got.DataDir != dir ||
+		got.Auth != "development" || got.PID != os.Getpid() || got.Since.IsZero() {
+		t.Errorf("%+v", got)
+	}
+	id := s.factories.List("", "")[0].ID
+	must(t, s, "POST", "/subscriptions/"+id.Subscription+"/resourceGroups/"+id.ResourceGroup+
+		"/providers/Microsoft.DataFactory/factories/"+id.Factory+"/triggers/OnIn/stop", "")
+	if tr := ask().Factories[0].Triggers[0]; tr.State != "Stopped" {
+		t.Errorf("after a stop: %+v", tr)
+	}
+	for _, token := range []string{"", "Bearer", "Bearer x" + s.token} {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, client.StatusPath, nil)
+		r.Header.Set("Authorization", token)
+		s.routes().ServeHTTP(w, r)
+		if w.Code != http.StatusUnauthorized {
+			t.Errorf("with %q: %d %s", token, w.Code, w.Body)
+		}
+	}
+}
+
+func named(name string) func(client.QueueStatus) bool {
+	return func(q client.QueueStatus) bool { return q.Name == name }
+}
