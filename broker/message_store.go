@@ -224,11 +224,11 @@ func (e *messageStore) tell(u *commit.Unit, d *entity.Decision) {
 	}
 }
 
-// report tells the listener of what the broker did with messages by itself.
+// report tells the listener of messages that are dead-lettered or gone.
 func (e *messageStore) report(u *commit.Unit, d *entity.Decision) {
 	if f := e.b.events.DeadLettered; f != nil {
 		for _, x := range d.DeadLettered {
-			u.Then(func() { f(e.namespace.name, e.path, x.Reason, x.Messages) })
+			u.Then(func() { f(e.namespace.name, e.path, x.MessageID, x.Reason, x.Messages) })
 		}
 	}
 	if f := e.b.events.Expired; f != nil && len(d.Dropped) > 0 {

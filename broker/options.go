@@ -40,9 +40,9 @@ type EventListener struct {
 	// QueueDeleted is called after the deletion is durable, with the runs that
 	// held messages of the queue (a forced deletion).
 	QueueDeleted func(namespace, path string, runs []RunID)
-	// DeadLettered is called for messages that the broker itself moved to the
-	// dead-letter queue.
-	DeadLettered func(namespace, path, reason string, messages int)
+	// DeadLettered is called for messages that came into the dead-letter queue, whoever
+	// moved them, when that is durable; id is the message id of the last.
+	DeadLettered func(namespace, path, id, reason string, messages int)
 	// Expired is called for messages dropped because their time to live ended, with
 	// their numbers.
 	Expired func(namespace, path string, sequenceNumbers []int64)

@@ -18,6 +18,7 @@ import (
 
 	"switchyard/arm"
 	"switchyard/arm/resourcesrp"
+	"switchyard/auth"
 	"switchyard/auth/identityhttp"
 	"switchyard/auth/issuer"
 	"switchyard/commit"
@@ -70,6 +71,8 @@ type Options struct {
 	// Applications is the JSON list of applications that may log in in strict mode,
 	// as [issuer.ParseApplications] reads it.
 	Applications []byte
+	// Refused, if not nil, is called for a login or a token that was not accepted.
+	Refused func(what, remote, who, why string)
 	// Factories lists the factories, whose managed identities log in.
 	Factories func() []*factory.Resource
 }
@@ -115,7 +118,7 @@ func (i *Identities) newHandler() (*identityhttp.Handler, error) {
 		return nil, err
 	}
 	return identityhttp.New(identityhttp.Options{
-		Issuer: iss, Now: i.o.Now, Rand: i.o.Rand, Logger: i.o.Logger, Applications: i.applications,
+		Issuer: iss, Now: i.o.Now, Rand: i.o.Rand, Logger: i.o.Logger, Applications: i.applications, Refused: i.refused("login"),
 		IdentityHeader: i.o.Token, Identities: identityhttp.ManagedIdentities{Default: developer, All: i.managed},
 	})
 }
@@ -195,10 +198,22 @@ func (i *Identities) Authenticate(r *http.Request) (arm.Caller, error) {
 	}
 	c, err := h.Authenticate(r)
 	if u, ok := errors.AsType[*identityhttp.Unauthorized](err); ok {
+		if u.Err != nil { // without a token it is only asked which is wanted
+			i.refused("token")(r.RemoteAddr, "", auth.Reason(u.Err))
+		}
 		return arm.Caller{}, &arm.Error{Status: http.StatusUnauthorized, Code: u.Code, Message: u.Message,
 			Header: http.Header{"Www-Authenticate": {u.Challenge}}}
 	}
 	return arm.Caller{ObjectID: c.ObjectID, AppID: c.AppID, TenantID: c.TenantID}, err
+}
+
+// refused tells of what was not accepted.
+func (i *Identities) refused(what string) func(remote, who, why string) {
+	return func(remote, who, why string) {
+		if i.o.Refused != nil {
+			i.o.Refused(what, remote, who, why)
+		}
+	}
 }
 
 // Manages reports whether a token for a resource opens the resource manager, as

@@ -34,6 +34,7 @@ func (c *conn) attach(l *amqp.Link) {
 		}
 	}
 	if f != nil {
+		c.tellLink(LinkRefused, a, l)
 		l.Refuse(c.amqpError(f, a, trackingID(l.Properties())))
 	}
 }

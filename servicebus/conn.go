@@ -118,7 +118,9 @@ func (c *conn) plain(name, key string) {
 		return // the open was refused
 	}
 	grant, err := c.h.auth.VerifyKey(c.ns, name, key)
-	if err == nil {
+	if err != nil {
+		c.tellRefused(name, err)
+	} else {
 		if f := c.proven(); f != nil {
 			err = f
 		}
@@ -249,6 +251,7 @@ func (c *conn) add(l *amqp.Link, p peer) {
 	c.had = true
 	p.base().active = c.h.clock.Now()
 	c.schedule()
+	c.tellLink(LinkAttached, p.base().addr, l)
 }
 
 func (c *conn) detached(l *amqp.Link) {
@@ -257,6 +260,7 @@ func (c *conn) detached(l *amqp.Link) {
 		return
 	}
 	delete(c.links, l)
+	c.tellLink(LinkDetached, p.base().addr, l)
 	if len(c.links) == 0 {
 		c.empty = c.h.clock.Now()
 		c.schedule()
@@ -267,6 +271,7 @@ func (c *conn) detached(l *amqp.Link) {
 func (c *conn) gone() {
 	for l, p := range c.links {
 		delete(c.links, l)
+		c.tellLink(LinkDetached, p.base().addr, l)
 		p.gone()
 	}
 	c.flush()

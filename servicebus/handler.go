@@ -38,6 +38,7 @@ type Options struct {
 	// open, in lower case and without port.
 	Namespace func(hostname string) (ns string, ok bool)
 	Idle      Idle
+	Events    EventListener
 	// Shared is what several handlers share. Nil: the handler's own.
 	Shared *Shared
 }
@@ -73,6 +74,7 @@ type Handler struct {
 	namespace func(hostname string) (string, bool)
 	idle      Idle
 	shared    *Shared
+	events    EventListener
 
 	mu    sync.Mutex
 	conns map[*conn]struct{} // guarded by mu
@@ -81,7 +83,7 @@ type Handler struct {
 // NewHandler returns a handler.
 func NewHandler(o Options) *Handler {
 	h := &Handler{broker: o.Broker, auth: o.Auth, clock: o.Clock, log: o.Logger, rand: o.Rand,
-		namespace: o.Namespace, idle: o.Idle, conns: map[*conn]struct{}{}}
+		namespace: o.Namespace, idle: o.Idle, events: o.Events, conns: map[*conn]struct{}{}}
 	if h.shared = o.Shared; h.shared == nil {
 		h.shared = NewShared()
 	}
@@ -98,7 +100,7 @@ func NewHandler(o Options) *Handler {
 // SASL PLAIN against the namespaces' authorization rules. Used directly as an
 // [amqpnet.Handler], a Handler has no PLAIN.
 func (h *Handler) Serve(ctx context.Context, nc net.Conn, o amqpnet.Options) error {
-	s := &plainHandler{h: h}
+	s := &plainHandler{h: h, remote: nc.RemoteAddr().String()}
 	o.AMQP.Authenticate = s.authenticate
 	o.AMQP.Unproven = amqp.Unproven{MaxSessions: 16, MaxLinks: 32, MaxBuffered: 128 << 10}
 	o.Held, o.Unproven, o.Storing = h.shared.proven, h.shared.unproven, h.shared.storing
@@ -109,6 +111,7 @@ func (h *Handler) Serve(ctx context.Context, nc net.Conn, o amqpnet.Options) err
 // key arrives before the open tells the namespace, so it is kept until then.
 type plainHandler struct {
 	h        *Handler
+	remote   string
 	used     bool
 	name     string
 	password string
@@ -123,6 +126,9 @@ func (s *plainHandler) authenticate(_, _, user, password string) error {
 			s.used, s.name, s.password = true, user, password
 			return nil
 		}
+	}
+	if f := s.h.events.Refused; f != nil {
+		f(s.remote, user, auth.Reason(err))
 	}
 	return err
 }

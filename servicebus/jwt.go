@@ -36,10 +36,11 @@ func (c *conn) verifyToken(kind, token, audience string, now time.Time) (auth.Gr
 			fmt.Sprintf("The token type '%.80s' is not known.", kind)}
 	}
 	grant, err := verify(c.ns, token, audience, now)
-	switch {
-	case err == nil:
+	if err == nil {
 		return grant, nil
-	case errors.Is(err, auth.ErrNoBearer):
+	}
+	c.tellRefused(auth.SignerOf(token), err)
+	if errors.Is(err, auth.ErrNoBearer) {
 		return auth.Grant{}, unsupportedToken(kind)
 	}
 	return auth.Grant{}, tokenFault(err)

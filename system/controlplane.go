@@ -35,10 +35,10 @@ type controlPlane struct {
 }
 
 func (s *System) openControlPlane(context.Context) (err error) {
-	if err := s.openCertificates(); err != nil {
+	c := &s.control
+	if err := c.openCertificates(s.o); err != nil {
 		return err
 	}
-	c := &s.control
 	records := records{s.store}
 	c.resources, err = resourcesrp.New(resourcesrp.Options{
 		Store: records, Log: s.store, Clock: s.clock, Grants: s.identities.Grants(),
@@ -73,7 +73,7 @@ func (s *System) openControlPlane(context.Context) (err error) {
 	s.auth.AcceptBearer(s.identities.Issuer(), dataRoles)
 	s.dialects.options = servicebus.Options{
 		Broker: s.broker, Auth: s.auth, Clock: s.o.Clock, Logger: s.log, Rand: s.o.Rand,
-		Idle: servicebus.ServiceIdle, Shared: servicebus.NewShared()}
+		Idle: servicebus.ServiceIdle, Shared: servicebus.NewShared(), Events: s.events.Connections()}
 	s.dialects.server = listen.Server{
 		Logger: s.log, TLS: c.certs.Config(), Now: clock.Wall{}.Now,
 		MaxConnections: s.files.Inbound,
@@ -84,10 +84,9 @@ func (s *System) openControlPlane(context.Context) (err error) {
 
 // openCertificates loads the certificates, or makes them; those of an ephemeral
 // Switchyard are in a temporary directory, so that clients find the authority.
-func (s *System) openCertificates() error {
-	c := &s.control
-	dir, err := filepath.Abs(filepath.Join(s.o.DataDir, "tls"))
-	if s.o.Ephemeral {
+func (c *controlPlane) openCertificates(o Options) error {
+	dir, err := filepath.Abs(filepath.Join(o.DataDir, "tls"))
+	if o.Ephemeral {
 		dir, err = os.MkdirTemp("", client.TempPattern)
 	}
 	if err != nil {
@@ -95,7 +94,7 @@ func (s *System) openCertificates() error {
 	}
 	c.certDir = dir
 	c.certs, err = listen.OpenCertificates(
-		listen.CertificateOptions{Dir: dir, Names: certificateNames, Now: s.o.Clock.Now})
+		listen.CertificateOptions{Dir: dir, Names: certificateNames, Now: o.Clock.Now})
 	return err
 }
 

@@ -13,7 +13,7 @@ func (s *System) deploy(ctx context.Context) error {
 		Local:        arm.Local{Kernel: s.control.kernel, Caller: s.identities.Self(), BaseURL: s.httpsURL()},
 		Subscription: s.identities.SubscriptionID(), Log: s.store, Given: kept{s.store}, Broker: s.broker, Authority: s.auth,
 		SealRules: s.keys.SealRules, Factories: s.factories, Check: s.starter.Check,
-		Strict: s.identities.Strict(), Logger: s.log,
+		Strict: s.identities.Strict(), Logger: s.log, Deployed: s.events.Deployed,
 	}
 	return p.Deploy(ctx, s.o.Deployments)
 }

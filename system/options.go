@@ -67,6 +67,8 @@ type Options struct {
 	// Strict refuses what Azure refuses.
 	Strict bool
 	Logger *slog.Logger
+	// Version is that of the program, for the log.
+	Version string
 	// Clock is the machine's clock. Default: [clock.Wall].
 	Clock clock.Clock
 	// Rand is the source of keys, identifiers and lock tokens. Default

@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"switchyard/arm/servicebusrp"
 	"switchyard/auth"
@@ -31,6 +32,7 @@ import (
 	"switchyard/clock"
 	"switchyard/commit"
 	"switchyard/descriptors"
+	"switchyard/eventlog"
 	"switchyard/identity"
 	"switchyard/language"
 	"switchyard/listen"
@@ -48,8 +50,9 @@ import (
 
 // A System is a running Switchyard.
 type System struct {
-	o   Options
-	log *slog.Logger
+	o      Options
+	log    *slog.Logger
+	events *eventlog.Log
 	// clock is the one clock of everything that is kept. What is compared with the time of
 	// clients (tokens, certificates, the times in their messages) takes that of the machine.
 	clock  *clock.Process
@@ -84,6 +87,9 @@ type System struct {
 
 	mu      sync.Mutex
 	stopped bool // guarded by mu
+	serves  bool // the ports are served; guarded by mu
+
+	since time.Time // when they began to be served; set by serve
 }
 
 // Start makes a Switchyard out of options. What fails half-way is taken down
@@ -92,6 +98,7 @@ func Start(ctx context.Context, o Options) (_ *System, err error) {
 	o.defaults()
 	s := &System{o: o, log: o.Logger, clock: clock.NewProcess(o.Clock), auth: &auth.Authority{}, dialects: &dialects{},
 		files: descriptors.Divide(descriptors.Limit()), values: memory.NewRoom(memory.Part(o.Memory, 8))}
+	s.events = eventlog.New(s.log, s.clock)
 	s.dialects.ctx, s.cancelPorts = context.WithCancel(context.Background())
 	s.dialects.links, s.cancelLinks = context.WithCancel(s.dialects.ctx)
 	defer func() {
@@ -154,7 +161,7 @@ func (s *System) openStore(context.Context) error {
 func (s *System) openIdentities(context.Context) (err error) {
 	s.identities, err = identity.Open(identity.Options{
 		Store: kept{s.store}, Now: s.o.Clock.Now, Rand: s.o.Rand, Logger: s.log, URL: s.httpsURL(), Token: s.token,
-		Mode: s.o.Auth, Applications: s.o.Applications,
+		Mode: s.o.Auth, Applications: s.o.Applications, Refused: s.events.Refused,
 		Factories: func() []*factory.Resource { return s.factories.List("", "") },
 	})
 	if err == nil {
@@ -179,7 +186,7 @@ func (s *System) startBroker(ctx context.Context) error {
 	b, err := broker.New(broker.Options{
 		Store: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand, AcceptDataLoss: s.o.AcceptDataLoss,
 		Events: broker.EventListener{QueueDeleted: s.queueDeleted, EntityChanged: changed,
-			Expired: s.o.Expired},
+			DeadLettered: s.events.DeadLettered, Expired: s.o.Expired},
 	})
 	if err != nil {
 		return err
@@ -217,9 +224,10 @@ func (s *System) startEngine(context.Context) error {
 	e, err := engine.New(engine.Options{
 		Memory: s.o.Memory, RunMemory: s.o.RunMemory, History: s.store, Log: s.store, Sealer: s.store,
 		Clock: s.clock, Logger: s.log, Registry: s.registry,
-		Retention: engine.Retention{Age: s.o.HistoryAge, Size: s.o.HistorySize, Wall: s.o.Clock},
-		Finish:    trigger.Finish(s.bus),
-		Release:   func(id string) commit.Effect { return s.broker.ReleaseRun(broker.RunID(id)) },
+		Retention:        engine.Retention{Age: s.o.HistoryAge, Size: s.o.HistorySize, Wall: s.o.Clock},
+		ActivityFinished: s.events.Activities(),
+		Finish:           trigger.Finish(s.bus),
+		Release:          func(id string) commit.Effect { return s.broker.ReleaseRun(broker.RunID(id)) },
 		LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
 			return s.factories.LinkedService(factory, name)
 		}, Dataset: func(factory, name string) (*pipeline.Dataset, error) {
@@ -230,6 +238,7 @@ func (s *System) startEngine(context.Context) error {
 		return err
 	}
 	s.engine = e
+	e.OnFinished(s.events.RunFinished)
 	return nil
 }
 
@@ -248,6 +257,7 @@ func (s *System) openFactories(context.Context) (err error) {
 		Store: records{s.store}, Log: s.store, Clock: s.clock, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,
 		Changed:  s.endpoints.Changed,
 		TenantID: s.identities.TenantID(), Starter: s.starter, Retire: factory.RetireRuns(s.engine),
+		Events:          s.events.Triggers(),
 		GlobalParameter: func(v value.Value) value.Value { return language.Resolve(v) },
 	})
 	return err
@@ -315,6 +325,8 @@ func (s *System) serve(context.Context) error {
 		s.log.Info("development: any client id with any secret logs in to the control plane; --auth strict " +
 			"asks for registered applications")
 	}
+	s.since = s.o.Clock.Now()
+	s.events.Started(startOf(s))
 	if s.amqp == nil {
 		return nil
 	}
@@ -339,7 +351,12 @@ func (s *System) Stop() error {
 	s.stopped = true
 	s.mu.Unlock()
 	s.endpoints.End()
-	return within(s.o.Grace, s.teardown, s.store.Full)
+	err := within(s.o.Grace, s.teardown, s.store.Full)
+	s.events.Close()
+	if err == nil {
+		s.events.Stopped(s.o.Clock.Now().Sub(s.since))
+	}
+	return err
 }
 
 func (s *System) teardown() error {

@@ -1,6 +1,7 @@
 package identityhttp
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +17,7 @@ type oauthError struct {
 	code   string // invalid_client …
 	number int    // of AADSTS
 	text   string
+	reason string // for a log, where text may quote what the client has shown
 }
 
 func (e *oauthError) Error() string { return e.code + ": " + e.description() }
@@ -27,8 +29,13 @@ func (e *oauthError) description() string {
 	return fmt.Sprintf("AADSTS%d: %s", e.number, e.text)
 }
 
+// refuses reports whether the client is not who it says it is, or can't prove it.
+func (e *oauthError) refuses() bool {
+	return e.status == http.StatusUnauthorized || e.code == "invalid_grant"
+}
+
 func badRequest(code string, number int, format string, args ...any) *oauthError {
-	return &oauthError{http.StatusBadRequest, code, number, fmt.Sprintf(format, args...)}
+	return &oauthError{status: http.StatusBadRequest, code: code, number: number, text: fmt.Sprintf(format, args...)}
 }
 
 // fail answers an error.
@@ -42,7 +49,10 @@ func (c *call) fail(err error) {
 	default:
 		c.h.o.Logger.Error("identity endpoint failed", "path", c.URL.Path, "trace", c.trace, "err", err)
 		e = &oauthError{http.StatusInternalServerError, "server_error", 0,
-			"The server could not answer; its log says why, under the trace ID."}
+			"The server could not answer; its log says why, under the trace ID.", ""}
+	}
+	if f := c.h.o.Refused; f != nil && e.refuses() {
+		f(c.RemoteAddr, c.PostForm.Get("client_id"), cmp.Or(e.reason, e.description()))
 	}
 	correlation := c.Header.Get("Client-Request-Id")
 	if correlation == "" || len(correlation) > 64 {

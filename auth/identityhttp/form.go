@@ -26,7 +26,7 @@ func (c *call) readForm() (form, error) {
 	if err := c.ParseForm(); err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			return nil, &oauthError{http.StatusRequestEntityTooLarge, "invalid_request", 0,
-				"The request is too large."}
+				"The request is too large.", ""}
 		}
 		return nil, badRequest("invalid_request", 900144, "The request body can't be read.")
 	}

@@ -39,6 +39,9 @@ type Options struct {
 	// IdentityHeader is the secret that callers of the App Service style endpoint
 	// send (the variable IDENTITY_HEADER). Empty: that endpoint refuses all.
 	IdentityHeader string
+	// Refused, if not nil, is called for a login that was not accepted: from which client,
+	// what it calls itself, "" if it doesn't, and why, without anything secret.
+	Refused func(remote, client, why string)
 	// Base returns scheme://host[:port] as the client of a request knows it.
 	// Default: https or http by the connection, and the request's Host.
 	Base func(*http.Request) string

@@ -85,7 +85,7 @@ func (c *call) appService() error {
 	want, got := c.h.o.IdentityHeader, c.Header.Get("X-Identity-Header")
 	if want == "" || subtle.ConstantTimeCompare([]byte(got), []byte(want)) != 1 {
 		return &oauthError{http.StatusUnauthorized, "unauthorized", 0,
-			"The header X-IDENTITY-HEADER is missing or wrong: send the value of IDENTITY_HEADER."}
+			"The header X-IDENTITY-HEADER is missing or wrong: send the value of IDENTITY_HEADER.", ""}
 	}
 	id, resource, token, err := c.managedToken()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"switchyard/auth"
 	"switchyard/auth/issuer"
 )
 
@@ -127,13 +128,13 @@ func (c *call) client(f form) (acr string, err error) {
 			c.base + "/" + c.tenant + "/v2.0"}
 		if err := apps.VerifyAssertion(id, assertion, audiences, c.h.o.Now()); err != nil {
 			return "", &oauthError{http.StatusUnauthorized, "invalid_client", 700027,
-				"The client assertion was refused: " + err.Error() + "."}
+				"The client assertion was refused: " + err.Error() + ".", "client assertion: " + auth.Reason(err)}
 		}
 		return "2", nil
 	case secret != "":
 		if apps != nil && !apps.VerifySecret(id, secret) {
 			return "", &oauthError{http.StatusUnauthorized, "invalid_client", 7000215,
-				"Invalid client secret provided, or an application that is not registered here: '" + id + "'."}
+				"Invalid client secret provided, or an application that is not registered here: '" + id + "'.", ""}
 		}
 		return "1", nil
 	}
@@ -147,7 +148,7 @@ func (c *call) clientCredentials(f form) error {
 	}
 	if acr == "0" {
 		return &oauthError{http.StatusUnauthorized, "invalid_client", 7000218,
-			"The request body must contain the following parameter: 'client_assertion' or 'client_secret'."}
+			"The request body must contain the following parameter: 'client_assertion' or 'client_secret'.", ""}
 	}
 	s, err := c.scope(f)
 	if err != nil {

@@ -130,8 +130,8 @@ func (s *scenario) open() {
 	var err error
 	s.b, err = broker.New(broker.Options{Store: s.store, Log: s.store, Clock: clock.Wall{}, Rand: rand.Reader,
 		Events: broker.EventListener{
-			DeadLettered: func(_, path, reason string, n int) {
-				s.event("event: %s dead-lettered %d: %s", path, n, reason)
+			DeadLettered: func(_, path, id, reason string, n int) {
+				s.event("event: %s dead-lettered %d, last %s: %s", path, n, id, reason)
 			},
 			Expired: func(_, path string, dropped []int64) { s.event("event: %s dropped %d expired", path, len(dropped)) },
 			QueueDeleted: func(_, path string, runs []broker.RunID) {

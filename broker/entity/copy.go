@@ -37,7 +37,7 @@ func (o Copies) apply(q *Queue, env Env, d *Decision) {
 			continue
 		}
 		m.Properties = merge(c.Dead.Properties, c.Dead.reasons(), true)
-		d.deadLettered(c.Dead.Reason)
+		d.deadLettered(c.Dead.Reason, m.MessageID)
 		dlq.accept(m, len(dlq.consumers) > 0, d)
 	}
 }

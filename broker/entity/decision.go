@@ -31,11 +31,11 @@ type DeliveryBatch struct {
 	Deliveries []Delivery
 }
 
-// A DeadLettered counts messages that the queue moved to the dead-letter queue by
-// itself, by reason.
+// A DeadLettered counts messages that came into the dead-letter queue one after the
+// other for one reason. MessageID is that of the last.
 type DeadLettered struct {
-	Reason   string
-	Messages int
+	Reason, MessageID string
+	Messages          int
 }
 
 // A Decision is what [Queue.Apply] decided. It is reused: Reset before each
@@ -73,6 +73,7 @@ func (d *Decision) Reset() {
 	clear(d.Batches)
 	clear(d.Drained)
 	clear(d.dirty)
+	clear(d.DeadLettered)
 	*d = Decision{Records: d.Records[:0], Batches: d.Batches[:0], Drained: d.Drained[:0],
 		DeadLettered: d.DeadLettered[:0], dirty: d.dirty[:0]}
 }
@@ -85,14 +86,13 @@ func (d *Decision) touch(it *item) {
 	}
 }
 
-func (d *Decision) deadLettered(reason string) {
-	for i := range d.DeadLettered {
-		if d.DeadLettered[i].Reason == reason {
-			d.DeadLettered[i].Messages++
-			return
-		}
+func (d *Decision) deadLettered(reason, messageID string) {
+	if i := len(d.DeadLettered) - 1; i >= 0 && d.DeadLettered[i].Reason == reason {
+		d.DeadLettered[i].Messages++
+		d.DeadLettered[i].MessageID = messageID
+		return
 	}
-	d.DeadLettered = append(d.DeadLettered, DeadLettered{reason, 1})
+	d.DeadLettered = append(d.DeadLettered, DeadLettered{reason, messageID, 1})
 }
 
 func (d *Decision) deliver(c *Consumer, m *Message) {

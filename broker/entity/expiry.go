@@ -136,7 +136,6 @@ func (s *sub) expire(seq int64, m *Message, d *Decision) {
 func (s *sub) takeExpired(it *item, c *Content, d *Decision) {
 	if s.q.config.DeadLetterOnExpiration && s.id == MainQueue {
 		s.deadLetter(it, DeadLetterInfo{Reason: ReasonExpired, Description: DescriptionExpired}, c, d)
-		d.deadLettered(ReasonExpired)
 		return
 	}
 	s.remove(it, d)

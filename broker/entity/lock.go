@@ -105,7 +105,6 @@ func (o Tick) apply(q *Queue, env Env, d *Decision) {
 			}
 			if last {
 				s.deadLetter(it, exhausted(it, nil), content, d)
-				d.deadLettered(ReasonMaxDeliveryCount)
 				continue
 			}
 			s.unlocked(it, env, d)

@@ -92,6 +92,7 @@ func demo(ctx context.Context, e *env, v *config.Values, _ []string) int {
 			e.printf("\nstaying up until a signal comes\n")
 		}
 		<-ctx.Done()
+		return max(code, stop(e, sys))
 	}
 	if err := sys.Stop(); err != nil {
 		code = e.fail(err)

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"switchyard/config"
+	"switchyard/eventlog"
 )
 
 // env is what a command may touch of the process.
@@ -36,9 +37,9 @@ func (e *env) logger(v *config.Values) (*slog.Logger, error) {
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if v.String("log-format") == "json" {
-		return slog.New(slog.NewJSONHandler(e.stderr, o)), nil
+		return e.logs(slog.NewJSONHandler(e.stderr, o)), nil
 	}
-	return slog.New(slog.NewTextHandler(e.stderr, o)), nil
+	return e.logs(slog.NewTextHandler(e.stderr, o)), nil
 }
 
 func main() {
@@ -66,10 +67,13 @@ func Main(args []string, e *env) int {
 	out := &output{w: e.stdout}
 	inner := *e
 	inner.stdout = out
+	errs := eventlog.NewWriter(e.stderr) // whoever reads it may have stopped reading
+	defer errs.Close()
+	inner.stderr = errs
 	code := dispatch(args, &inner)
 	e.json = inner.json
 	if out.err != nil {
-		e.fail(fmt.Errorf("standard output: %w", out.err))
+		inner.fail(fmt.Errorf("standard output: %w", out.err))
 		code = max(code, exitFailed)
 	}
 	return code
@@ -133,6 +137,7 @@ func signals(e *env) (context.Context, func()) {
 		select {
 		case <-ch:
 			fmt.Fprintln(e.stderr, "switchyard: second signal, stopping at once")
+			e.flush()
 			os.Exit(130)
 		case <-done:
 		}

@@ -4,6 +4,8 @@ import (
 	"io"
 	"os"
 	"strconv"
+
+	"switchyard/eventlog"
 )
 
 // unknownWidth is how many columns a text may take when nothing says how many there
@@ -30,6 +32,9 @@ func isTerminal(w io.Writer) bool { return columns(file(w)) > 0 }
 func file(w io.Writer) *os.File {
 	if o, ok := w.(*output); ok {
 		w = o.w
+	}
+	if l, ok := w.(*eventlog.Writer); ok {
+		w = l.Unwrap()
 	}
 	f, _ := w.(*os.File)
 	return f

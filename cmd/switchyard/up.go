@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 
 	"switchyard/client"
 	"switchyard/config"
@@ -45,7 +44,7 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 		Grace:      max(v.Duration("grace"), 1), // zero would mean the default
 		HistoryAge: v.Duration("history-age"), HistorySize: v.Size("history-size"),
 		MinFree: cmp.Or(v.Size("min-free"), -1), Ballast: v.Size("ballast"),
-		Strict: v.Bool("strict"), Logger: log,
+		Strict: v.Bool("strict"), Logger: log, Version: buildVersion(),
 		Memory: limitMemory(ctx, v, log), RunMemory: v.Size("run-memory"),
 	}, nil
 }
@@ -123,6 +122,8 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 	if v.Bool("detach") {
 		return detach(ctx, e, v, operands)
 	}
+	ctx, cancel := outliving(ctx)
+	defer cancel()
 	sys, err := system.Start(ctx, o)
 	if err != nil {
 		return e.fail(err)
@@ -132,6 +133,12 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 		return e.fail(err)
 	}
 	<-ctx.Done()
+	return stop(e, sys)
+}
+
+// stop ends a Switchyard after the first signal and says what it waits for.
+func stop(e *env, sys *system.System) int {
+	fmt.Fprintf(e.stderr, "switchyard: stopping; this waits %s; a second signal (Ctrl-C) ends it at once\n", sys.Waits())
 	if err := sys.Stop(); err != nil {
 		return e.fail(err)
 	}
@@ -203,25 +210,12 @@ func validate(_ context.Context, e *env, v *config.Values, operands []string) in
 }
 
 func version(_ context.Context, e *env, v *config.Values, _ []string) int {
-	ver, commit := "development", ""
-	if info, ok := debug.ReadBuildInfo(); ok {
-		if mv := info.Main.Version; mv != "" && mv != "(devel)" {
-			ver = mv
-		}
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				commit = s.Value
-			}
-		}
-	}
+	ver, commit := build()
 	if v.String("output") == "json" {
 		b, _ := json.Marshal(map[string]string{"version": ver, "commit": commit})
 		e.printf("%s\n", b)
 		return exitOK
 	}
-	if commit != "" {
-		ver += " (" + commit + ")"
-	}
-	e.printf("switchyard %s\n", ver)
+	e.printf("switchyard %s\n", buildVersion())
 	return exitOK
 }

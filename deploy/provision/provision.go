@@ -39,6 +39,8 @@ type Provisioner struct {
 	Factories    *factory.Manager
 	// Check refuses a factory whose triggers can't be started.
 	Check func(*pipeline.Factory) error
+	// Deployed is called when all that a folder declares is durable.
+	Deployed func(*deploy.Deployment)
 	// Strict leaves namespaces their random keys: everybody knows the development key.
 	Strict bool
 	Logger *slog.Logger
@@ -67,6 +69,7 @@ func (p *Provisioner) Deploy(ctx context.Context, folders []*deploy.Deployment) 
 		if err := p.deploy(ctx, folder); err != nil {
 			return err
 		}
+		p.Deployed(folder)
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ var arrows = map[string][]string{
 	"auth":       {},
 
 	"descriptors": {},
+	"eventlog":    {"bridge", "clock", "deploy", "pipeline/engine", "pipeline/factory", "servicebus"},
 
 	"amqp":          {"amqp/..."},
 	"amqp/encoding": {},
@@ -63,7 +64,7 @@ var arrows = map[string][]string{
 	"status":           {"broker", "client", "pipeline", "pipeline/engine", "pipeline/run"},
 	"deploy":           {"broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
 	"deploy/provision": {"arm", "auth", "broker", "commit", "deploy", "pipeline", "pipeline/factory", "value"},
-	"identity":         {"arm", "arm/resourcesrp", "auth/identityhttp", "auth/issuer", "commit", "pipeline/factory"},
+	"identity":         {"arm", "arm/resourcesrp", "auth", "auth/identityhttp", "auth/issuer", "commit", "pipeline/factory"},
 	"trial":            {"bridge", "broker", "clock", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/run", "pipeline/trigger", "value", "value/read"},
 	"store":            {"clock", "commit", "broker", "pipeline/engine"},
 	"system":           {"..."},
@@ -81,13 +82,13 @@ var arrows = map[string][]string{
 
 	"examples":        {},
 	"internal/golden": {},
-	"cmd/switchyard":  {"client", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "examples", "trial"},
+	"cmd/switchyard":  {"client", "eventlog", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "examples", "trial"},
 }
 
 // onlyFrom lists packages that few may import: the wiring stays in one place.
 var onlyFrom = map[string][]string{
 	"store":             {"system"},
-	"servicebus":        {"system", "bridge"},
+	"servicebus":        {"system", "bridge", "eventlog"},
 	"arm/resourcesrp":   {"system", "identity"},
 	"arm/servicebusrp":  {"system"},
 	"arm/datafactoryrp": {"system"},

@@ -131,7 +131,8 @@ func (e *Engine) end(a *aside) error {
 		return err
 	}
 	e.finishedRuns.Add(1)
-	e.tell(FinishedRun{ID: rec.ID, Factory: rec.Factory, Pipeline: rec.Pipeline, Outcome: o})
+	e.tell(FinishedRun{ID: rec.ID, Factory: rec.Factory, Pipeline: rec.Pipeline, Outcome: o,
+		Started: rec.Start, Ended: now})
 	return nil
 }
 

@@ -351,6 +351,14 @@ func (e *Engine) tell(f FinishedRun) {
 	}
 }
 
+// Busy returns how many runs are active and how many attempts of activities execute, or
+// wait for their turn.
+func (e *Engine) Busy() (runs, activities int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.runs), len(e.attempts)
+}
+
 // Counts returns how many runs and activity runs have ended since New.
 func (e *Engine) Counts() (runs, activities int) {
 	return int(e.finishedRuns.Load()), int(e.finishedActivities.Load())

@@ -18,10 +18,11 @@ type journal struct {
 	items   int       // events and payloads that were written
 	bytes   int64     // of them
 
-	unit   *commit.Unit // being filled, nil when there is nothing
-	events [][]byte     // of unit
-	turn   int          // bytes of events and payloads that were added since the last sync
-	last   *commit.Unit // submitted last since the last sync
+	unit   *commit.Unit       // being filled, nil when there is nothing
+	events [][]byte           // of unit
+	turn   int                // bytes of events and payloads that were added since the last sync
+	last   *commit.Unit       // submitted last since the last sync
+	over   []FinishedActivity // since the last sync
 	// release gives up a lock that is held until unit is submitted; nil: none is.
 	release func()
 }
@@ -62,6 +63,9 @@ func sensitive(p *run.Parts) bool { return p.Sealed || activity.Sensitive(p.Inpu
 func (j *journal) put(e encoded) {
 	j.fill()
 	j.keep(e.payloads)
+	if a, ok := e.event.(*run.ActivityFinished); ok && j.e.o.ActivityFinished != nil {
+		j.over = append(j.over, FinishedActivity{j.run, a.Path, a.Attempt, a.Status, a.Error})
+	}
 	j.events = append(j.events, e.frame)
 	j.count(e.frame)
 }
@@ -148,5 +152,9 @@ func (j *journal) sync() {
 		j.last = nil
 		j.outputs.durable()
 	}
+	for _, a := range j.over {
+		j.e.o.ActivityFinished(a)
+	}
+	j.over = j.over[:0]
 	j.turn = 0
 }

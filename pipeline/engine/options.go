@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"log/slog"
+	"time"
 
 	"switchyard/clock"
 	"switchyard/commit"
@@ -50,6 +51,9 @@ type Options struct {
 	// MaxQueuedRuns is how many runs of a pipeline wait for its concurrency,
 	// default 100 [ENGINE 3.4].
 	MaxQueuedRuns int
+	// ActivityFinished, if not nil, is called when the end of an attempt is durable. It
+	// must not block.
+	ActivityFinished func(FinishedActivity)
 	// Retention says when runs leave the history. Default: never.
 	Retention Retention
 }
@@ -85,4 +89,14 @@ type Outcome struct {
 type FinishedRun struct {
 	ID, Factory, Pipeline, Trigger string
 	Outcome
+	Started, Ended time.Time
+	Binding        json.RawMessage // of the [RunOptions]; nil if it is not known
+}
+
+// A FinishedActivity is an attempt of an activity that has ended.
+type FinishedActivity struct {
+	Run, Path string
+	Attempt   int
+	Status    run.Status
+	Error     *pipeline.ActivityError // nil unless Failed
 }

@@ -613,7 +613,7 @@ func (r *runner) leave() {
 	r.e.leave(r)
 	r.e.finishedRuns.Add(1)
 	r.e.tell(FinishedRun{ID: r.id, Factory: r.factory, Pipeline: r.pipeline, Trigger: r.trigger,
-		Outcome: r.outcome()})
+		Outcome: r.outcome(), Started: r.created.At, Ended: r.changed, Binding: r.created.Binding})
 }
 
 // let gives back what outcomes hold.

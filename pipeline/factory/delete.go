@@ -2,6 +2,7 @@ package factory
 
 import (
 	"context"
+	"maps"
 
 	"switchyard/commit"
 )
@@ -50,7 +51,9 @@ func (m *Manager) beginDelete(e *entry, id ID, check Check) (gone chan struct{},
 		next := *s
 		next.record = &r
 		m.commit(e, &next)
+		stopped := maps.Clone(e.running)
 		e.stopAll()
+		m.tell(stopped, nil, s.record.Name)
 		clear(e.failing)
 	}
 	m.finish(e)

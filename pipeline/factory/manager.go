@@ -59,6 +59,7 @@ type entry struct {
 
 // running is a trigger that runs.
 type running struct {
+	name string
 	def  *pipeline.Factory
 	stop func()
 }

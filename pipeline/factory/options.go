@@ -37,6 +37,16 @@ type Starter interface {
 	Start(f *pipeline.Factory, t *pipeline.Trigger) (stop func(), err error)
 }
 
+// EventListener is called when something happened that others may want to log, once it
+// is durable. Callbacks are optional, and must not block or call the manager.
+type EventListener struct {
+	// TriggerStarted is called for a trigger that runs and did not run before, also at
+	// the start of the process; TriggerStopped for one that no longer does, but not at
+	// the end of the process. A trigger that goes on with other definitions has done
+	// neither.
+	TriggerStarted, TriggerStopped func(factory, trigger string)
+}
+
 // Options are what a [Manager] needs. Store, Log, Clock and Sealer are required.
 type Options struct {
 	Store  Store
@@ -50,6 +60,8 @@ type Options struct {
 	// Starter runs triggers. Without one no trigger runs, and starting one is
 	// refused.
 	Starter Starter
+	// Events are told what happens to triggers.
+	Events EventListener
 	// Retire ends the runs of a factory that is deleted and removes their records.
 	// It is repeated after a failure or a crash. See [RetireRuns]. Default: nothing.
 	Retire func(ctx context.Context, factory string) error

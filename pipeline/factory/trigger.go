@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"switchyard/commit"
@@ -119,6 +120,8 @@ func (m *Manager) reconcile(e *entry) error {
 		return nil
 	}
 	s := e.current.Load()
+	before := maps.Clone(e.running)
+	defer func() { m.tell(before, e.running, s.record.Name) }()
 	for name, r := range e.running {
 		if d := s.definitions[Triggers][name]; d == nil || !d.record.Started || r.def != s.def {
 			r.stop()
@@ -139,7 +142,7 @@ func (m *Manager) reconcile(e *entry) error {
 			errs = append(errs, fmt.Errorf("trigger %s of data factory %s: %w", d.record.Name, s.record.Name, err))
 			continue
 		}
-		e.running[name] = &running{s.def, stop}
+		e.running[name] = &running{d.record.Name, s.def, stop}
 	}
 	if len(errs) > 0 {
 		select {
@@ -148,6 +151,19 @@ func (m *Manager) reconcile(e *entry) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// tell tells the listener which triggers have begun and ended to run.
+func (m *Manager) tell(before, after map[string]*running, factory string) {
+	missing := func(from, to map[string]*running, f func(factory, trigger string)) {
+		for name, r := range from {
+			if to[name] == nil && f != nil {
+				f(factory, r.name)
+			}
+		}
+	}
+	missing(before, after, m.o.Events.TriggerStopped)
+	missing(after, before, m.o.Events.TriggerStarted)
 }
 
 func (m *Manager) start(s *state, d *definition) (func(), error) {
