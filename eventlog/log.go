@@ -2,6 +2,7 @@ package eventlog
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -47,6 +48,16 @@ type Start struct {
 func (l *Log) Started(s Start) {
 	l.log.Info("started", "version", s.Version, "data", s.Data, "serviceBus", s.AMQP, "http", s.HTTP, "auth", s.Auth,
 		"namespaces", s.Namespaces, "factories", s.Factories)
+}
+
+// Waits says what a stop waits for, in words that follow "waits": at most grace for the
+// activities of active runs that execute.
+func Waits(grace time.Duration, runs, activities int) string {
+	if activities == 0 {
+		return "for the last writes"
+	}
+	return fmt.Sprintf("up to %v for what executes: activities %d, of active runs %d; what does not end goes on at "+
+		"the next start", grace, activities, runs)
 }
 
 // Stopped tells that all is written and closed.

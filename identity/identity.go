@@ -152,6 +152,14 @@ func (i *Identities) Issuer() *issuer.Lazy { return i.issuer }
 // Strict reports whether only registered applications log in.
 func (i *Identities) Strict() bool { return i.applications != nil }
 
+// Mode is who may log in.
+func (i *Identities) Mode() Mode {
+	if i.Strict() {
+		return Strict
+	}
+	return Development
+}
+
 // Grants are the roles that the file of registered applications gives them.
 func (i *Identities) Grants() []resourcesrp.Grant {
 	if !i.Strict() {

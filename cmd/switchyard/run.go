@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -49,6 +50,9 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 	log, err := e.logger(v)
 	if err != nil {
 		return e.fail(err)
+	}
+	if !v.IsSet("log-level") { // the run that is printed says all that is no trouble
+		log = slog.New(quiet{log.Handler()})
 	}
 	allow, err := allowedHosts(v)
 	if err != nil {
