@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"switchyard/broker/entity"
+	"switchyard/clock"
 	"switchyard/commit"
 )
 
@@ -25,8 +26,9 @@ type TakeOptions struct {
 	Numbers []int64
 	// Max is how many at most without Numbers, from 1.
 	Max int
-	// Before leaves what was enqueued then or later, without Numbers; zero: nothing. So a
-	// caller that takes until there is nothing comes to an end although messages come back.
+	// Before leaves what was enqueued then or later, by the wall clock as it is shown,
+	// without Numbers; zero: nothing. So a caller that takes until there is nothing comes
+	// to an end although messages come back.
 	Before time.Time
 }
 
@@ -81,10 +83,13 @@ func (q *Queue) toTake(o TakeOptions) (numbers []int64, err error) {
 	if len(o.Numbers) > 0 {
 		return numbers, q.named(o.Numbers, func(r Scanned) bool { return !add(r) })
 	}
+	bound := clock.LastShown(e.b.clock, o.Before)
 	return numbers, q.scan(from, func(r Scanned) bool {
 		switch {
-		case !o.Before.IsZero() && !r.EnqueuedAt.Before(o.Before):
+		case !o.Before.IsZero() && r.EnqueuedAt.After(bound):
 			return false
+		case !o.Before.IsZero() && !e.b.ShownTime(r.EnqueuedAt).Before(o.Before):
+			return true // the wall clock was set back since
 		case r.State != Active || r.Owner != NoOwner:
 			return true
 		}

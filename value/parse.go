@@ -280,7 +280,6 @@ func (p *jsonParser) number() (Value, error) {
 	return f, nil
 }
 
-// string reads a string whose opening quote is at the current position.
 // plain returns the length of what stands in a text before a quote, a backslash or a
 // control character, in steps of eight bytes, and whether it is ASCII. It is for texts
 // of megabytes.
@@ -302,6 +301,7 @@ func plain(b []byte) (n int, ascii bool) {
 	return n, high == 0
 }
 
+// string reads a string whose opening quote is at the current position.
 func (p *jsonParser) string() (string, error) {
 	open := p.pos
 	p.pos++

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,10 +21,10 @@ import (
 // end waits until it may, and the ends of other runs, which count with it, do not.
 func TestEndAtItsPaceHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		writes := 0
+		var writes atomic.Int64
 		memory := enginetest.NewMemory(func(u *commit.Unit) {
 			if u.Bytes() >= 1<<20 {
-				writes++
+				writes.Add(1)
 				time.Sleep(time.Second) // and then the log is left to others for as long
 			}
 		})
@@ -46,8 +47,8 @@ func TestEndAtItsPaceHoldsUpNoOther(t *testing.T) {
 		ids := []string{w.create("large", nil, engine.RunOptions{}), w.create("large", nil, engine.RunOptions{}),
 			w.create("large", nil, engine.RunOptions{})}
 		time.Sleep(2100 * time.Millisecond) // one is written, and the others wait
-		if writes != 1 {
-			t.Fatalf("%d large turns are written, want 1 at this moment", writes)
+		if n := writes.Load(); n != 1 {
+			t.Fatalf("%d large turns are written, want 1 at this moment", n)
 		}
 		began := time.Now()
 		if got := w.wait(w.create("small", nil, engine.RunOptions{})); got != run.Succeeded {
@@ -71,10 +72,11 @@ func TestEndThatWaitsHoldsUpNoCreation(t *testing.T) {
 		w := newWorld(t, enginetest.NewMemory(nil), pipelineJSON("p",
 			`{"name":"S","type":"SetVariable","typeProperties":{"variableName":"s","value":"x"}}`,
 			`"variables":{"s":{"type":"String"}}`))
-		failing := true
+		var failing atomic.Bool
+		failing.Store(true)
 		w.options.Finish = func(json.RawMessage, string, engine.Outcome) (commit.Effect, error) {
 			return effect(func(*commit.Unit) (func(), error) {
-				if failing {
+				if failing.Load() {
 					return nil, fmt.Errorf("queue: %w", commit.ErrUnread)
 				}
 				return func() {}, nil
@@ -85,7 +87,7 @@ func TestEndThatWaitsHoldsUpNoCreation(t *testing.T) {
 		began := time.Now()
 		go func() {
 			time.Sleep(time.Minute)
-			failing = false
+			failing.Store(false)
 		}()
 		id := w.create("p", nil, engine.RunOptions{Binding: json.RawMessage(`1`)})
 		if took := time.Since(began); took > time.Second {
