@@ -21,7 +21,19 @@ type Authority struct {
 	namespaces map[string]map[string][]AuthorizationRule
 	bearer     BearerVerifier // guarded by mu; nil: bearer tokens are refused
 	roles      RoleSource     // guarded by mu; nil: bearer tokens have all rights
+	unknown    string         // a key that counts as none; guarded by mu
 }
+
+// Refuse makes a key count as none, whatever rule has it: one that everybody knows. It is
+// called before anything is verified.
+func (a *Authority) Refuse(key string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.unknown = key
+}
+
+// counts reports whether a key is one to verify by. The caller holds mu.
+func (a *Authority) counts(key string) bool { return key != "" && key != a.unknown }
 
 // PutRule creates or replaces a rule of an entity, or of the namespace if
 // entity is "". Errors wrap [ErrInvalidRule] or [ErrTooManyRules].
@@ -156,7 +168,7 @@ func (a *Authority) signer(ns, path string, sas *SAS) (_ AuthorizationRule, enti
 			if r.Name != sas.KeyName {
 				continue
 			}
-			if sas.Verify(r.PrimaryKey) || sas.Verify(r.SecondaryKey) {
+			if a.counts(r.PrimaryKey) && sas.Verify(r.PrimaryKey) || a.counts(r.SecondaryKey) && sas.Verify(r.SecondaryKey) {
 				return r, scope, nil
 			}
 			err = ErrSignature
@@ -175,7 +187,7 @@ func (a *Authority) VerifyKey(ns, keyName, key string) (Grant, error) {
 		if r.Name != keyName {
 			continue
 		}
-		if sameKey(key, r.PrimaryKey) || sameKey(key, r.SecondaryKey) {
+		if a.counts(key) && (sameKey(key, r.PrimaryKey) || sameKey(key, r.SecondaryKey)) {
 			return Grant{Rights: r.Rights, KeyName: r.Name}, nil
 		}
 		return Grant{}, fmt.Errorf("%w: the key is not one of rule %q", ErrSignature, keyName)

@@ -168,11 +168,14 @@ func usagef(format string, a ...any) error { return &UsageError{Msg: fmt.Sprintf
 // Source is where settings come from besides the command line.
 type Source struct {
 	LookupEnv func(string) (string, bool)
-	ReadFile  func(string) ([]byte, error)
+	// Environ lists the environment, as os.Environ does. Nil: what is no setting is not
+	// looked for.
+	Environ  func() []string
+	ReadFile func(string) ([]byte, error)
 }
 
 // OS is the process's own environment and files.
-var OS = Source{LookupEnv: os.LookupEnv, ReadFile: os.ReadFile}
+var OS = Source{LookupEnv: os.LookupEnv, Environ: os.Environ, ReadFile: os.ReadFile}
 
 // Parse resolves the named settings of [Settings] for one command. Flags and
 // operands may be mixed; what follows "--" is operands only. It returns the
@@ -218,6 +221,9 @@ func Parse(names []string, args []string, src Source) (*Values, []string, error)
 		}
 		operands = append(operands, left[0])
 		rest = left[1:]
+	}
+	if err := src.checkEnviron(rows); err != nil {
+		return v, nil, err
 	}
 	for _, s := range rows {
 		if v.origin[s.Flag()] != "default" || s.FlagOnly {

@@ -20,6 +20,16 @@ var Settings = []Setting{
 	{Name: "http-address", Value: "HOST:PORT", Default: "127.0.0.1:5300",
 		Usage: "address of the HTTP endpoints; if the default port is taken and nothing else was asked for, a " +
 			"free one is used"},
+	{Name: "listen", Value: "IP", Default: "",
+		Usage: "serve other machines too, at this address of this machine, or at all with 0.0.0.0; over TLS, and only with " +
+			"--auth strict; the Service Bus port is then 5671 unless amqp-address says otherwise"},
+	{Name: "tls-names", Value: "NAME,…", Default: "",
+		Usage: "what other machines call this one, host names and addresses with commas between them; the first is in " +
+			"connection strings; a certificate for them is made by the authority in the data directory (tls/ca.pem)"},
+	{Name: "tls-cert", Value: "FILE", Default: "",
+		Usage: "PEM file with a certificate of another authority for the names by which other machines call this one, and " +
+			"with those between"},
+	{Name: "tls-key", Value: "FILE", Default: "", Usage: "PEM file with its private key"},
 	{Name: "grace", Kind: Duration, Default: "20s",
 		Usage: "how long running activities may take to finish after the first signal"},
 	{Name: "memory-limit", Kind: Size, Default: autoSize,
@@ -53,7 +63,8 @@ var Settings = []Setting{
 			"strict: only the applications in auth-applications, and roles decide; " +
 			"without it as the data directory was last served, a new one in development"},
 	{Name: "auth-applications", Value: "FILE", Default: "",
-		Usage: "JSON file with the applications that may log in with --auth strict"},
+		Usage: "JSON file with the applications that may log in with --auth strict; without it one that owns everything is " +
+			"made at the first start, and its secret written to owner.json in the data directory"},
 	{Name: "allow-host", Value: "HOST[:PORT],…", Default: "",
 		Usage: "hosts that Web activities may connect to although they are refused by default, HOST or " +
 			"HOST:PORT with commas between them: " +

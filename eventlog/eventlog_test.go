@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"switchyard/client"
 	"switchyard/clock"
 	"switchyard/deploy"
 	"switchyard/pipeline"
@@ -125,8 +127,9 @@ func TestLines(t *testing.T) {
 			want string
 		}{
 			{func() {
-				l.Started(Start{Version: "1.2.3", Data: "d", AMQP: "127.0.0.1:1", HTTP: "127.0.0.1:2", Auth: "strict", Namespaces: 1, Factories: 2})
-			}, `level=INFO msg=started version=1.2.3 data=d serviceBus=127.0.0.1:1 http=127.0.0.1:2 auth=strict namespaces=1 factories=2`},
+				l.Started("1.2.3", "strict", &net.TCPAddr{IP: net.IPv4zero, Port: 2}, nil,
+					client.Endpoints{DataDir: "d", Namespaces: make([]client.Namespace, 1), Factories: make([]client.Factory, 2)})
+			}, `level=INFO msg=started version=1.2.3 data=d serviceBus="" http=0.0.0.0:2 auth=strict namespaces=1 factories=2`},
 			{func() { l.Stopped(90 * time.Second) }, `level=INFO msg=stopped served=1m30s`},
 			{func() { l.Deployed(&deploy.Deployment{Factory: &pipeline.Factory{Name: "f"}}) }, `level=INFO msg=deployed what="1 factory" factory=f`},
 			{func() { l.Deployed(&deploy.Deployment{}) }, `level=INFO msg=deployed what=nothing`},

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"switchyard/bridge"
+	"switchyard/client"
 	"switchyard/clock"
 	"switchyard/deploy"
 	"switchyard/pipeline/engine"
@@ -38,16 +40,18 @@ func (l *Log) Close() {
 
 func (l *Log) debug() bool { return l.log.Enabled(context.Background(), slog.LevelDebug) }
 
-// A Start is what [Log.Started] tells.
-type Start struct {
-	Version, Data, AMQP, HTTP, Auth string
-	Namespaces, Factories           int
-}
-
-// Started tells that clients are served.
-func (l *Log) Started(s Start) {
-	l.log.Info("started", "version", s.Version, "data", s.Data, "serviceBus", s.AMQP, "http", s.HTTP, "auth", s.Auth,
-		"namespaces", s.Namespaces, "factories", s.Factories)
+// Started tells that clients are served, at which addresses and in which mode; bus is nil
+// where there is no Service Bus port.
+func (l *Log) Started(version, auth string, web net.Addr, bus net.Listener, e client.Endpoints) {
+	data, at := e.DataDir, ""
+	if e.Ephemeral {
+		data = "memory"
+	}
+	if bus != nil {
+		at = bus.Addr().String()
+	}
+	l.log.Info("started", "version", version, "data", data, "serviceBus", at, "http", web.String(), "auth", auth,
+		"namespaces", len(e.Namespaces), "factories", len(e.Factories))
 }
 
 // Waits says what a stop waits for, in words that follow "waits": at most grace for the

@@ -53,6 +53,7 @@ const (
 	keptTenant       = "identity/tenant"
 	keptSubscription = "identity/subscription"
 	keptMode         = "auth/mode"
+	keptOwner        = "auth/owner"
 )
 
 // Options are what [Open] needs. All are required but Mode and Applications.
@@ -63,14 +64,24 @@ type Options struct {
 	Logger *slog.Logger
 	// URL is where the identity endpoints are.
 	URL string
+	// Exposed says that other machines are served, which takes strict mode.
+	Exposed bool
+	// OurHost reports whether a host is a name of this server beside those of every
+	// machine for itself; nil: none is.
+	OurHost func(host string) bool
 	// Token is the secret of those who may read the data directory: with it they
 	// act as the process itself.
 	Token string
 	// Mode says who may log in; "": as it was the last time.
 	Mode Mode
 	// Applications is the JSON list of applications that may log in in strict mode,
-	// as [issuer.ParseApplications] reads it.
+	// as [issuer.ParseApplications] reads it. Nil: one that owns everything, made by the
+	// first start in strict mode.
 	Applications []byte
+	// OwnerDir is the directory where that one's secret is written to [OwnerFile], once.
+	OwnerDir string
+	// Ephemeral says that nothing is written: none is made.
+	Ephemeral bool
 	// Refused, if not nil, is called for a login or a token that was not accepted.
 	Refused func(what, remote, who, why string)
 	// Factories lists the factories, whose managed identities log in.
@@ -91,23 +102,23 @@ type Identities struct {
 // Open reads who a Switchyard is, or decides it at the first start.
 func Open(o Options) (_ *Identities, err error) {
 	i := &Identities{o: o}
-	strict, err := i.decide()
-	if err != nil {
-		return nil, err
-	}
-	if strict {
-		if i.applications, err = issuer.ParseApplications(o.Applications); err != nil {
-			return nil, fmt.Errorf("applications that may log in: %w", err)
-		}
-	}
-	i.warn()
 	if i.tenant, err = i.guid(keptTenant); err != nil {
 		return nil, err
 	}
 	if i.subscription, err = i.guid(keptSubscription); err != nil {
 		return nil, err
 	}
-	i.issuer = issuer.NewLazy(issuer.LazyOptions{Keys: keys{o.Store}, Rand: o.Rand, TenantID: i.tenant, URL: o.URL})
+	strict, err := i.decide()
+	if err != nil {
+		return nil, err
+	}
+	if strict {
+		if i.applications, err = issuer.ParseApplications(i.o.Applications); err != nil {
+			return nil, fmt.Errorf("applications that may log in: %w", err)
+		}
+	}
+	i.warn()
+	i.issuer = issuer.NewLazy(issuer.LazyOptions{Keys: keys{o.Store}, Rand: o.Rand, TenantID: i.tenant, URL: o.URL, OurHost: func(h string) bool { return issuer.LoopbackHost(h) || o.OurHost != nil && o.OurHost(h) }})
 	i.handler = sync.OnceValues(i.newHandler)
 	return i, nil
 }

@@ -25,7 +25,8 @@ var (
 		"or open it to everybody with --auth development")
 	ErrNeedsMode = errors.New("it can't be read who may log in: start with --auth strict and " +
 		"--auth-applications FILE, or with --auth development")
-	ErrNeedsStrict = errors.New("auth-applications needs --auth strict: in development every application logs in")
+	ErrListenNeedsStrict = errors.New("listen: other machines are served with --auth strict only")
+	ErrNeedsStrict       = errors.New("auth-applications needs --auth strict: in development every application logs in")
 )
 
 // decide finds the mode and keeps it.
@@ -45,9 +46,19 @@ func (i *Identities) decide() (strict bool, err error) {
 		mode = last
 	}
 	strict = mode == Strict
+	if strict && i.o.Applications != nil {
+		if err := i.forgetOwner(); err != nil {
+			return false, err
+		}
+	} else if strict {
+		// Before the mode is kept: who has neither can't be told from who forgot them.
+		if i.o.Applications, err = i.owner(last != Strict); err != nil {
+			return false, err
+		}
+	}
 	switch {
-	case strict && i.o.Applications == nil:
-		return false, ErrNeedsApplications
+	case i.o.Exposed && !strict:
+		return false, ErrListenNeedsStrict
 	case !strict && i.o.Applications != nil:
 		return false, ErrNeedsStrict
 	case !strict && last == Strict:

@@ -49,7 +49,9 @@ type CertificateOptions struct {
 	// 127.0.0.1 and ::1: host names or IP addresses; ".x" stands for every name
 	// below x.
 	Names []string
-	Now   func() time.Time
+	// Own is shown to clients that ask for one of its names. Nil: ours always is.
+	Own *tls.Certificate
+	Now func() time.Time
 	// Rand is the source of serial numbers and keys, default crypto/rand. The
 	// library may draw keys from the operating system's source all the same.
 	Rand io.Reader
@@ -118,6 +120,15 @@ func (c *Certificates) Config() *tls.Config {
 // wildcards do not cover for all clients.
 func (c *Certificates) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	name := strings.ToLower(strings.TrimSuffix(hello.ServerName, "."))
+	if own := c.o.Own; own != nil {
+		asked := name
+		if asked == "" && hello.Conn != nil { // who asks for an address says nothing
+			asked = ipOf(hello.Conn.LocalAddr()).String()
+		}
+		if own.Leaf.VerifyHostname(asked) == nil {
+			return own, nil
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ending(c.server.Leaf) {

@@ -4,13 +4,14 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
 // Guard refuses requests that a web page could have made a browser send: those
 // whose Host is not a name of ours (DNS rebinding) and those with a foreign
 // Origin. A host is ours if it is an IP address of this machine's loopback,
-// localhost, a name below localhost, or listed in names (compared ignoring case;
+// localhost, a name below localhost, or listed in names, addresses too (compared ignoring case;
 // ".x" accepts every name below x).
 func Guard(next http.Handler, names ...string) http.Handler {
 	ours := func(hostport string) bool {
@@ -20,7 +21,7 @@ func Guard(next http.Handler, names ...string) http.Handler {
 		}
 		host = strings.ToLower(strings.Trim(host, "[]"))
 		if ip := net.ParseIP(host); ip != nil {
-			return ip.IsLoopback()
+			return ip.IsLoopback() || slices.Contains(names, ip.String())
 		}
 		if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 			return true

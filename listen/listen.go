@@ -67,7 +67,19 @@ func OpenLoopback(what, address string, fallback bool) (net.Listener, error) {
 	if !isLoopback(l.Addr().String()) {
 		l.Close()
 		return nil, fmt.Errorf("%s address %s can be reached from other machines; "+
-			"this version serves this machine only, without TLS", what, address)
+			"only --listen opens it to them, with TLS", what, address)
+	}
+	return l, nil
+}
+
+// Open is [OpenLoopback], or [Open] where other machines are served.
+func (x Exposure) Open(what, address string, fallback bool) (net.Listener, error) {
+	if !x.Beyond() {
+		return OpenLoopback(what, address, fallback)
+	}
+	l, err := Open(address, fallback)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	return l, nil
 }
@@ -107,6 +119,7 @@ type Mux struct {
 
 	tls       *tls.Config // nil: connections with TLS go to their listener
 	tlsFailed func(net.Addr, error)
+	encrypted bool // other machines must encrypt
 
 	wg sync.WaitGroup // connections whose first byte is awaited; owned by Serve
 }
@@ -185,6 +198,10 @@ func (m *Mux) route(ctx context.Context, raw net.Conn) {
 	if c == nil {
 		return
 	}
+	if m.encrypted && p != TLS && !isTLS(c) && !fromHere(raw) {
+		refusePlain(p, c)
+		return
+	}
 	c.SetDeadline(time.Time{})
 	q := m.outs[p]
 	if q == nil {
@@ -196,6 +213,27 @@ func (m *Mux) route(ctx context.Context, raw net.Conn) {
 	case <-q.done:
 		c.Close()
 	}
+}
+
+// isTLS reports whether what was sniffed came encrypted.
+func isTLS(c net.Conn) bool {
+	p, ok := c.(*peeked)
+	if !ok {
+		return false
+	}
+	_, ok = p.Conn.(*tls.Conn)
+	return ok
+}
+
+// refusePlain closes a connection of another machine that is not encrypted. What it has
+// sent, which may be a secret, is not looked at; a client of HTTP is told.
+func refusePlain(p Protocol, c net.Conn) {
+	if p == HTTP {
+		const text = "Other machines are served over TLS only: use https.\n"
+		_, _ = fmt.Fprintf(c, "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n"+
+			"Content-Length: %d\r\n\r\n%s", len(text), text)
+	}
+	c.Close()
 }
 
 // sniff waits for the first byte of a connection. The connection it returns

@@ -27,8 +27,10 @@ const idleHTTP = 2 * time.Minute
 type Server struct {
 	Logger *slog.Logger
 	TLS    *tls.Config
-	Web    *http.Server     // see [NewWeb]
-	Now    func() time.Time // the wall clock: sockets know no other
+	// Encrypted refuses connections of other machines without TLS.
+	Encrypted bool
+	Web       *http.Server     // see [NewWeb]
+	Now       func() time.Time // the wall clock: sockets know no other
 	// MaxConnections bounds the connections of all ports, and the ports. 0: none.
 	MaxConnections int
 
@@ -75,6 +77,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, amqp func(net.Conn))
 	closed := func() {}
 	if mux.door = s.door; s.door != nil {
 		closed = s.door.port()
+	}
+	if s.Encrypted {
+		mux.RequireTLS()
 	}
 	am, ht := mux.Listener(AMQP), mux.Listener(HTTP)
 	mux.TerminateTLS(s.TLS, func(remote net.Addr, err error) {

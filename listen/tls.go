@@ -17,6 +17,10 @@ func (m *Mux) TerminateTLS(config *tls.Config, failed func(remote net.Addr, err 
 	m.tls, m.tlsFailed = config, failed
 }
 
+// RequireTLS makes the mux close connections of other machines that are not encrypted.
+// It is called before Serve.
+func (m *Mux) RequireTLS() { m.encrypted = true }
+
 // decrypt completes a handshake within the deadline of c. The result is nil if
 // that fails; c is then closed.
 func (m *Mux) decrypt(ctx context.Context, c net.Conn) net.Conn {

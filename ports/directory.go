@@ -2,6 +2,7 @@ package ports
 
 import (
 	"net"
+	"slices"
 	"strings"
 )
 
@@ -9,7 +10,9 @@ import (
 // find them.
 type Directory struct {
 	// Main is the address, host:port, of the Service Bus port; "" if there is none.
-	Main   string
+	Main string
+	// Names are the server's own, below which a namespace's name stands for it.
+	Names  []string
 	Places []Place // in the order of the namespaces' names
 }
 
@@ -25,7 +28,7 @@ type Place struct{ Namespace, Address string }
 // it. Otherwise the client means
 //
 //  1. the namespace that it names, by the label before .servicebus.windows.net or
-//     .localhost, or by that label alone;
+//     .localhost or one of Names, or by that label alone;
 //  2. through the Service Bus port: the namespace at it, or the first;
 //  3. through no port: the namespace at the address, or, if the host is this
 //     machine, the only one that there is.
@@ -59,7 +62,7 @@ func (d Directory) Find(host, through string) (namespace string, ok bool) {
 func (d Directory) named(host string) (string, bool) {
 	label, rest, _ := strings.Cut(host, ".")
 	if rest != "" && !strings.EqualFold(rest, "servicebus.windows.net") &&
-		!strings.EqualFold(rest, "localhost") {
+		!strings.EqualFold(rest, "localhost") && !slices.Contains(d.Names, strings.ToLower(rest)) {
 		return "", false
 	}
 	for _, p := range d.Places {

@@ -13,6 +13,8 @@ func TestFind(t *testing.T) {
 	one := ports.Directory{Main: main, Places: []ports.Place{{"Alpha-1", main}}}
 	two := ports.Directory{Main: main, Places: []ports.Place{{"Alpha-1", own}, {"beta-12", main}}}
 	free := ports.Directory{Main: main, Places: []ports.Place{{"Alpha-1", own}, {"beta-12", ""}}}
+	named := two
+	named.Names = []string{"bus.example.com"}
 	unserved := ports.Directory{Places: []ports.Place{{"Alpha-1", ""}}}
 	for _, c := range []struct {
 		d             ports.Directory
@@ -37,6 +39,11 @@ func TestFind(t *testing.T) {
 		{two, "gamma-1.servicebus.windows.net", main, "beta-12"},
 		{free, "127.0.0.1", main, "Alpha-1"},
 		{none, "127.0.0.1", main, ""},
+		// Below a name of the server, where other machines are served.
+		{named, "alpha-1.bus.example.com", main, "Alpha-1"},
+		{named, "alpha-1.bus.example.com", "", "Alpha-1"},
+		{named, "bus.example.com", main, "beta-12"},
+		{named, "alpha-1.example.com", main, "beta-12"},
 		// A port of one's own means its namespace only.
 		{two, "127.0.0.1", own, "Alpha-1"},
 		{two, "beta-12.servicebus.windows.net", own, "Alpha-1"},

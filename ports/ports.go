@@ -38,11 +38,13 @@ const mainPort = "main"
 // recordSize is more than what is kept of one namespace, in bytes.
 const recordSize = 512
 
-// Options are what [New] needs. All but Main are required.
+// Options are what [New] needs. All but Main and Names are required.
 type Options struct {
 	// Main is the Service Bus port, open; its owner closes it. Nil: there is none,
 	// and no namespace has a port.
 	Main net.Listener
+	// Names are those of [Directory].
+	Names []string
 	// Namespaces returns the names of all namespaces, sorted. It must not call back.
 	Namespaces func() []string
 	Store      Store
@@ -227,20 +229,25 @@ func (p *Ports) mainTaken() bool {
 // free returns a port that belongs to no namespace, at the address if that is not
 // taken. The caller holds mu.
 func (p *Ports) free(address string) (net.Listener, error) {
+	// At the host of the Service Bus port, whatever that was when a port was kept.
+	host, _, err := net.SplitHostPort(p.main())
+	if err != nil {
+		return nil, err
+	}
+	port := "0"
+	if address != "" {
+		if _, port, err = net.SplitHostPort(address); err != nil {
+			return nil, err
+		}
+	}
+	at := net.JoinHostPort(host, port)
 	for i, l := range p.spare {
-		if address == "" || address == l.Addr().String() {
+		if address == "" || at == l.Addr().String() {
 			p.spare = slices.Delete(p.spare, i, i+1)
 			return l, nil
 		}
 	}
-	if address == "" {
-		host, _, err := net.SplitHostPort(p.main())
-		if err != nil {
-			return nil, err
-		}
-		address = net.JoinHostPort(host, "0")
-	}
-	l, err := listen.Open(address, true)
+	l, err := listen.Open(at, true)
 	if err == nil {
 		p.begin(l, l.Addr().String())
 	}
@@ -272,7 +279,7 @@ func (p *Ports) find(host, through string) (string, bool) {
 
 // directory is where everything is now. The caller holds mu.
 func (p *Ports) directory() Directory {
-	d := Directory{Main: p.main()}
+	d := Directory{Names: p.o.Names, Main: p.main()}
 	for _, ns := range p.o.Namespaces() {
 		place := Place{Namespace: ns}
 		if l := p.byNS[strings.ToLower(ns)]; l != nil {

@@ -48,7 +48,9 @@ func (s *System) openControlPlane(context.Context) (err error) {
 	}
 	c.bus, err = servicebusrp.New(servicebusrp.Options{
 		Store: records, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand, Broker: s.broker, Topics: s.broker,
-		Authority: s.auth, SealRules: s.keys.SealRules, ConnectionString: s.connectionString, Changed: s.namespaceChanged,
+		Authority: s.auth, SealRules: s.keys.SealRules, ConnectionString: func(ns, entity, name, key string) string {
+			return s.connectionString(!s.o.Exposure.Beyond(), ns, entity, name, key)
+		}, Changed: s.namespaceChanged,
 	})
 	if err != nil {
 		return err
@@ -75,9 +77,9 @@ func (s *System) openControlPlane(context.Context) (err error) {
 		Broker: s.broker, Auth: s.auth, Clock: s.o.Clock, Logger: s.log, Rand: s.o.Rand,
 		Idle: servicebus.ServiceIdle, Shared: servicebus.NewShared(), Events: s.events.Connections()}
 	s.dialects.server = listen.Server{
-		Logger: s.log, TLS: c.certs.Config(), Now: clock.Wall{}.Now,
+		Logger: s.log, TLS: c.certs.Config(), Encrypted: s.o.Exposure.Beyond(), Now: clock.Wall{}.Now,
 		MaxConnections: s.files.Inbound,
-		Web:            listen.NewWeb(s.dialects.ctx, s.log, clock.Wall{}.Now, s.routes(), certificateNames...),
+		Web:            listen.NewWeb(s.dialects.ctx, s.log, clock.Wall{}.Now, s.routes(), append(certificateNames, s.o.Exposure.Served()...)...),
 	}
 	return nil
 }
@@ -94,7 +96,7 @@ func (c *controlPlane) openCertificates(o Options) error {
 	}
 	c.certDir = dir
 	c.certs, err = listen.OpenCertificates(
-		listen.CertificateOptions{Dir: dir, Names: certificateNames, Now: o.Clock.Now})
+		listen.CertificateOptions{Dir: dir, Names: append(certificateNames, o.Exposure.Served()...), Own: o.Exposure.Own, Now: o.Clock.Now})
 	return err
 }
 

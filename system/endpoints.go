@@ -14,7 +14,7 @@ import (
 // Endpoints says how to connect to this Switchyard.
 func (s *System) Endpoints() client.Endpoints {
 	e := client.Endpoints{
-		PID: os.Getpid(), DataDir: s.o.absDataDir(), Ephemeral: s.o.Ephemeral, HTTP: "http://" + s.http.Addr().String(), HTTPS: s.httpsURL(), Token: s.token,
+		PID: os.Getpid(), DataDir: s.o.absDataDir(), Ephemeral: s.o.Ephemeral, HTTP: "http://" + listen.Local(s.http.Addr().String()), HTTPS: s.httpsURL(), Token: s.token,
 		Namespaces: []client.Namespace{}, Factories: []client.Factory{},
 		TenantID: s.identities.TenantID(), SubscriptionID: s.subscription,
 		ClientID: identity.DevelopmentClientID, ClientSecret: identity.DevelopmentClientSecret,
@@ -25,7 +25,7 @@ func (s *System) Endpoints() client.Endpoints {
 		e.ClientID, e.ClientSecret = "", "" // registered ones only
 	}
 	if s.amqp != nil {
-		e.AMQP = s.amqp.Addr().String()
+		e.AMQP = listen.Local(s.amqp.Addr().String())
 	}
 	for i, name := range s.broker.Namespaces() {
 		n := client.Namespace{Name: name, ConnectionString: s.ConnectionString(name), Queues: []string{}, Topics: []string{},
@@ -70,19 +70,20 @@ func (s *System) Endpoints() client.Endpoints {
 	return e
 }
 
-func (s *System) httpsURL() string { return "https://" + s.http.Addr().String() }
+func (s *System) httpsURL() string { return "https://" + listen.Local(s.http.Addr().String()) }
 
-// ConnectionString is what an Azure client connects to a namespace with.
+// ConnectionString is what an Azure client on this machine connects to a namespace with.
 func (s *System) ConnectionString(namespace string) string {
 	r, err := s.auth.Rule(namespace, "", auth.DefaultRuleName)
 	if err != nil {
 		return ""
 	}
-	return s.connectionString(namespace, "", r.Name, r.PrimaryKey)
+	return s.connectionString(true, namespace, "", r.Name, r.PrimaryKey)
 }
 
-// connectionString is that for a key, of an entity unless it is "".
-func (s *System) connectionString(namespace, entity, keyName, key string) string {
+// connectionString is that for a key, of an entity unless it is "", for clients on this
+// machine or on others.
+func (s *System) connectionString(local bool, namespace, entity, keyName, key string) string {
 	if s.amqp == nil {
 		return ""
 	}
@@ -91,5 +92,9 @@ func (s *System) connectionString(namespace, entity, keyName, key string) string
 		s.log.Error("a namespace has no port", "namespace", namespace, "err", err)
 		return ""
 	}
-	return auth.ConnectionString{Endpoint: host, KeyName: keyName, Key: key, EntityPath: entity, Emulator: true}.Format()
+	c := auth.ConnectionString{Endpoint: listen.Local(host), KeyName: keyName, Key: key, EntityPath: entity, Emulator: local}
+	if !local {
+		c.Endpoint = s.o.Exposure.Public(host)
+	}
+	return c.Format()
 }

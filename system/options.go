@@ -10,6 +10,7 @@ import (
 	"switchyard/clock"
 	"switchyard/deploy"
 	"switchyard/identity"
+	"switchyard/listen"
 )
 
 // Options are what a Switchyard is started with. The zero value serves from
@@ -37,11 +38,15 @@ type Options struct {
 	AMQPAddress, HTTPAddress   string
 	AMQPFallback, HTTPFallback bool
 
+	// Exposure says how other machines reach the ports, whose addresses are then at its
+	// host. It needs strict mode.
+	Exposure listen.Exposure
 	// Auth says who may log in to the control plane; "": as the data directory was
 	// last served, a new one in development.
 	Auth identity.Mode
 	// Applications is the JSON list of the applications that may log in in strict
-	// mode, as issuer.ParseApplications reads it.
+	// mode, as issuer.ParseApplications reads it. Nil: the one that the first start in
+	// strict mode makes and shows in OwnerFile, unless it is Ephemeral.
 	Applications []byte
 	// AllowHosts are hosts that activities may connect to whatever they are, as
 	// fence.Parse returns them.

@@ -5,7 +5,14 @@ import (
 	"time"
 
 	"switchyard/clock"
+	"switchyard/eventlog"
 )
+
+// Waits says what [System.Stop] waits for, in words that follow "waits".
+func (s *System) Waits() string {
+	runs, activities := s.engine.Busy()
+	return eventlog.Waits(s.o.Grace, runs, activities)
+}
 
 // within takes everything down. On a full disk that may never end: after the grace it
 // fails, and the process may end. What can't be written then was never

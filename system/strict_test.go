@@ -477,7 +477,6 @@ func TestModeIsKept(t *testing.T) {
 	}{
 		{"", nil, "", identity.Development, 0},
 		{"", apps, "auth-applications needs --auth strict", "", 0},
-		{identity.Strict, nil, "--auth-applications FILE", "", 0},
 		{identity.Strict, apps, "", identity.Strict, 401},
 		{"", nil, "was last served with --auth strict", "", 0},
 		{"", apps, "", identity.Strict, 200},

@@ -162,12 +162,18 @@ func (s *System) openIdentities(context.Context) (err error) {
 	s.identities, err = identity.Open(identity.Options{
 		Store: kept{s.store}, Now: s.o.Clock.Now, Rand: s.o.Rand, Logger: s.log, URL: s.httpsURL(), Token: s.token,
 		Mode: s.o.Auth, Applications: s.o.Applications, Refused: s.events.Refused,
+		OwnerDir: s.o.DataDir, Ephemeral: s.o.Ephemeral,
+		OurHost: s.o.Exposure.Ours, Exposed: s.o.Exposure.Beyond(),
 		Factories: func() []*factory.Resource { return s.factories.List("", "") },
 	})
-	if err == nil {
-		s.subscription = s.identities.SubscriptionID()
+	if err != nil {
+		return err
 	}
-	return err
+	s.subscription = s.identities.SubscriptionID()
+	if s.o.Exposure.Beyond() {
+		s.auth.Refuse(auth.DevelopmentKey)
+	}
+	return nil
 }
 
 func (s *System) startBroker(ctx context.Context) error {
@@ -193,7 +199,7 @@ func (s *System) startBroker(ctx context.Context) error {
 	}
 	s.broker = b
 	s.ports, err = ports.New(
-		ports.Options{Main: s.amqp, Namespaces: b.Namespaces, Store: portStore{s.store}, Log: s.store})
+		ports.Options{Main: s.amqp, Names: s.o.Exposure.Names, Namespaces: b.Namespaces, Store: portStore{s.store}, Log: s.store})
 	if err != nil {
 		return err
 	}
@@ -218,7 +224,7 @@ func (s *System) startEngine(context.Context) error {
 		Tokens: &issuer.FactoryTokens{Issuer: s.identities.Issuer().Issuer, Now: s.o.Clock.Now,
 			Identity: s.identities.OfFactory},
 		Fence:   &fence.Fence{Own: s.owns, Allow: s.o.AllowHosts},
-		Own:     activity.OwnEndpoint{Host: language.Host, Address: s.http.Addr().String(), Prefix: "/language/"},
+		Own:     activity.OwnEndpoint{Host: language.Host, Address: listen.Local(s.http.Addr().String()), Prefix: "/language/"},
 		Manages: s.identities.Manages,
 	}})
 	e, err := engine.New(engine.Options{
@@ -242,10 +248,10 @@ func (s *System) startEngine(context.Context) error {
 	return nil
 }
 
-// owns reports whether an address is one of this process's ports, which all serve
-// the resource manager.
+// owns reports whether an address is one of this process's ports, which all serve the
+// resource manager.
 func (s *System) owns(a netip.AddrPort) bool {
-	return a.Addr().IsLoopback() && (s.ports.Listens(a.Port()) || a.String() == s.http.Addr().String())
+	return s.o.Exposure.Owns(a, s.http.Addr().String(), s.ports.Listens(a.Port()))
 }
 
 func (s *System) openFactories(context.Context) (err error) {
@@ -310,7 +316,7 @@ func (s *System) openPorts(context.Context) (err error) {
 }
 
 func (s *System) open(what, address string, fallback bool) (net.Listener, error) {
-	l, err := listen.OpenLoopback(what, address, fallback)
+	l, err := s.o.Exposure.Open(what, address, fallback)
 	if err == nil && address != "" && l.Addr().String() != address && !strings.HasSuffix(address, ":0") {
 		s.log.Info("the default address is in use; serving on another",
 			"what", what, "default", address, "address", l.Addr().String())
@@ -326,7 +332,7 @@ func (s *System) serve(context.Context) error {
 			"asks for registered applications")
 	}
 	s.since = s.o.Clock.Now()
-	s.events.Started(startOf(s))
+	s.events.Started(s.o.Version, string(s.identities.Mode()), s.http.Addr(), s.amqp, s.Endpoints())
 	if s.amqp == nil {
 		return nil
 	}

@@ -17,12 +17,14 @@ type KeyStore interface {
 	Keep(key []byte) error
 }
 
-// LazyOptions are what [NewLazy] needs. All are required.
+// LazyOptions are what [NewLazy] needs. All but OurHost are required.
 type LazyOptions struct {
 	Keys KeyStore
 	Rand io.Reader
 	// TenantID and URL are those of [Options].
 	TenantID, URL string
+	// OurHost is that of [Options]; it may be nil.
+	OurHost func(host string) bool
 }
 
 // A Lazy issuer is made when it is first needed: an RSA key takes longer to make
@@ -50,7 +52,7 @@ func (o LazyOptions) open() (*Issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("issuer's key: %w", err)
 	}
-	return New(Options{Key: key, TenantID: o.TenantID, URL: o.URL})
+	return New(Options{Key: key, TenantID: o.TenantID, URL: o.URL, OurHost: o.OurHost})
 }
 
 func (o LazyOptions) key() (*Key, error) {

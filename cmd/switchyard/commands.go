@@ -6,7 +6,8 @@ import (
 )
 
 // serving are the settings of every command that starts a Switchyard.
-var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "grace", "memory-limit", "run-memory",
+var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "listen", "tls-names",
+	"tls-cert", "tls-key", "grace", "memory-limit", "run-memory",
 	"history-age", "history-size", "min-free", "ballast", "strict", "auth", "auth-applications", "allow-host", "key-file",
 	"accept-data-loss", "log-level", "log-format", "output"}
 
@@ -178,6 +179,14 @@ it is not there, and 125 if there is no Switchyard.
   switchyard exec --start examples/ticket-triage -- pytest -q`,
 			settings: append([]string{"start", "wait@ready", "log-level@exec"}, without(serving, "log-level", "output")...),
 			run:      execute,
+		},
+		{
+			name: "health", summary: "ask the running Switchyard whether all is well",
+			help: `Exits 0 if all is well, or only some runs or queues are not, and 1 otherwise:
+what the health check of a container runs.
+
+  switchyard health --data /data`,
+			settings: []string{"data", "output"}, run: health,
 		},
 		{
 			name: "hash", summary: "hash a client secret for --auth-applications",

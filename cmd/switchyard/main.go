@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -49,16 +50,27 @@ func main() {
 // output is where answers go. It remembers that one got lost, which those who
 // print need not ask after each line.
 type output struct {
-	w   io.Writer
-	err error
+	w io.Writer
+
+	mu  sync.Mutex
+	err error // guarded by mu
 }
 
 func (o *output) Write(b []byte) (int, error) {
 	n, err := o.w.Write(b)
-	if err != nil && o.err == nil {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err == nil {
 		o.err = err
 	}
 	return n, err
+}
+
+// lost returns the first error of a write.
+func (o *output) lost() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
 }
 
 // Main runs one command line and returns its exit code. Success means that its
@@ -72,8 +84,8 @@ func Main(args []string, e *env) int {
 	inner.stderr = errs
 	code := dispatch(args, &inner)
 	e.json = inner.json
-	if out.err != nil {
-		inner.fail(fmt.Errorf("standard output: %w", out.err))
+	if err := out.lost(); err != nil {
+		inner.fail(fmt.Errorf("standard output: %w", err))
 		code = max(code, exitFailed)
 	}
 	return code

@@ -35,12 +35,20 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 	if err != nil {
 		return system.Options{}, err
 	}
+	x, err := exposure(v)
+	if err != nil {
+		return system.Options{}, err
+	}
+	busAddress, webAddress, err := addresses(v, x)
+	if err != nil {
+		return system.Options{}, err
+	}
 	return system.Options{
-		Auth: identity.Mode(v.String("auth")), Applications: apps, AllowHosts: allow,
+		Exposure: x, Auth: identity.Mode(v.String("auth")), Applications: apps, AllowHosts: allow,
 		DataDir: v.String("data"), Ephemeral: ephemeral(v), KeyFile: v.String("key-file"),
 		AcceptDataLoss: v.Bool("accept-data-loss"),
-		AMQPAddress:    v.String("amqp-address"), AMQPFallback: !v.IsSet("amqp-address"),
-		HTTPAddress: v.String("http-address"), HTTPFallback: !v.IsSet("http-address"),
+		AMQPAddress:    busAddress, AMQPFallback: !v.IsSet("amqp-address") && !x.Beyond(),
+		HTTPAddress: webAddress, HTTPFallback: !v.IsSet("http-address") && !x.Beyond(),
 		Grace:      max(v.Duration("grace"), 1), // zero would mean the default
 		HistoryAge: v.Duration("history-age"), HistorySize: v.Size("history-size"),
 		MinFree: cmp.Or(v.Size("min-free"), -1), Ballast: v.Size("ballast"),
@@ -70,8 +78,8 @@ func applications(v *config.Values) ([]byte, error) {
 		return nil, nil
 	case mode == identity.Development && file != "":
 		return nil, &config.UsageError{Msg: identity.ErrNeedsStrict.Error()}
-	case mode == identity.Strict && file == "":
-		return nil, &config.UsageError{Msg: "--auth strict needs --auth-applications FILE"}
+	case mode == identity.Strict && file == "" && ephemeral(v):
+		return nil, &config.UsageError{Msg: "--auth strict needs --auth-applications FILE where --ephemeral keeps nothing"}
 	case file == "":
 		return nil, nil
 	default:
@@ -128,11 +136,18 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 	if err != nil {
 		return e.fail(err)
 	}
-	if err := printEndpoints(e, v, sys.Endpoints()); err != nil {
-		sys.Stop()
-		return e.fail(err)
+	// Whoever reads it may have stopped reading: that does not keep the server from its end.
+	printed := make(chan error, 1)
+	go func() { printed <- printEndpoints(e, v, sys.Endpoints()) }()
+	select {
+	case err := <-printed:
+		if err != nil {
+			sys.Stop()
+			return e.fail(err)
+		}
+		<-ctx.Done()
+	case <-ctx.Done():
 	}
-	<-ctx.Done()
 	return stop(e, sys)
 }
 

@@ -33,7 +33,7 @@ var arrows = map[string][]string{
 	"auth":       {},
 
 	"descriptors": {},
-	"eventlog":    {"bridge", "clock", "deploy", "pipeline/engine", "pipeline/factory", "servicebus"},
+	"eventlog":    {"bridge", "client", "clock", "deploy", "pipeline/engine", "pipeline/factory", "servicebus"},
 
 	"amqp":          {"amqp/..."},
 	"amqp/encoding": {},
@@ -82,7 +82,7 @@ var arrows = map[string][]string{
 
 	"examples":        {},
 	"internal/golden": {},
-	"cmd/switchyard":  {"client", "eventlog", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "examples", "trial"},
+	"cmd/switchyard":  {"client", "eventlog", "listen", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "examples", "trial"},
 }
 
 // onlyFrom lists packages that few may import: the wiring stays in one place.
