@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"switchyard/auth"
 )
@@ -87,6 +88,9 @@ type NotRunningError struct {
 	Dir string
 	// Why is what speaks for that although there is an endpoints file; it may be "".
 	Why string
+	// Elsewhere are the data directories that an ephemeral one of this user was started
+	// for.
+	Elsewhere []string
 }
 
 func (e *NotRunningError) Error() string {
@@ -94,9 +98,13 @@ func (e *NotRunningError) Error() string {
 	if e.Why != "" {
 		why = " (" + e.Why + ")"
 	}
+	elsewhere := ""
+	if len(e.Elsewhere) > 0 {
+		elsewhere = ", such as " + strings.Join(e.Elsewhere, " or ")
+	}
 	return fmt.Sprintf(
-		"no Switchyard is running on the data directory %s%s: start one with switchyard up, or name its directory with --data",
-		e.Dir, why)
+		"no Switchyard is running on the data directory %s%s: start one with switchyard up, or name its directory with --data%s",
+		e.Dir, why, elsewhere)
 }
 
 // Read finds the Switchyard that runs on a data directory, or the ephemeral one that was
@@ -107,8 +115,12 @@ func Read(dir string) (Endpoints, error) {
 	if err == nil && e.accepts() {
 		return e, nil
 	}
-	if other, ok := ephemeral(dir); ok {
+	other, elsewhere, ok := ephemeral(dir)
+	if ok {
 		return other, nil
+	}
+	if not, ok := errors.AsType[*NotRunningError](err); ok {
+		not.Elsewhere = elsewhere
 	}
 	return e, err
 }

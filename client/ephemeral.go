@@ -13,11 +13,11 @@ import (
 const TempPattern = "switchyard-*"
 
 // ephemeral finds an ephemeral Switchyard of this user that was started for a data
-// directory.
-func ephemeral(dir string) (Endpoints, bool) {
+// directory, or else which others there are.
+func ephemeral(dir string) (found Endpoints, others []string, ok bool) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return Endpoints{}, false
+		return Endpoints{}, nil, false
 	}
 	temps, _ := filepath.Glob(filepath.Join(os.TempDir(), TempPattern)) // fails only for a bad pattern
 	for _, temp := range temps {
@@ -25,11 +25,16 @@ func ephemeral(dir string) (Endpoints, bool) {
 		if info, err := os.Lstat(temp); err != nil || !info.IsDir() || !private(info) {
 			continue
 		}
-		if e, err := read(temp); err == nil && e.Ephemeral && e.DataDir == dir && e.accepts() {
-			return e, true
+		e, err := read(temp)
+		switch {
+		case err != nil || !e.Ephemeral || e.DataDir == "" || !e.accepts():
+		case e.DataDir == dir:
+			return e, nil, true
+		default:
+			others = append(others, e.DataDir)
 		}
 	}
-	return Endpoints{}, false
+	return Endpoints{}, others, false
 }
 
 // accepts reports whether anything listens where this Switchyard did.

@@ -63,9 +63,9 @@ func (e Endpoints) Answers(ctx context.Context, dir string) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return &NotReadyError{e, "it takes connections and does not answer"}
 	case err != nil:
-		return &NotRunningError{dir, fmt.Sprintf("nothing answers at %s, which %s names; its process was killed", e.HTTP, File)}
+		return &NotRunningError{Dir: dir, Why: fmt.Sprintf("nothing answers at %s, which %s names; its process was killed", e.HTTP, File)}
 	case status != http.StatusOK:
-		return &NotRunningError{dir, fmt.Sprintf("another program answers at %s, which %s names", e.HTTP, File)}
+		return &NotRunningError{Dir: dir, Why: fmt.Sprintf("another program answers at %s, which %s names", e.HTTP, File)}
 	}
 	return nil
 }

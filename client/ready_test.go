@@ -82,10 +82,11 @@ func TestWaitReady(t *testing.T) {
 		t.Errorf("%+v, %v, want the one that started meanwhile", got, err)
 	}
 	// Without any file the patience is what counts.
+	t.Setenv("TMPDIR", dir)
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		_, err := WaitReady(t.Context(), "nowhere", time.Minute)
-		if took := time.Since(began); err == nil || took < time.Minute || took > time.Minute+askPause {
+		_, err := WaitReady(t.Context(), "nowhere", 10*time.Second)
+		if took := time.Since(began); err == nil || took < 10*time.Second || took > 10*time.Second+askPause {
 			t.Errorf("%v after %s", err, took)
 		}
 	})
@@ -111,8 +112,9 @@ func TestEphemeralIsFound(t *testing.T) {
 		if (err == nil && got.PID == e.PID) != found {
 			t.Errorf("in a directory of mode %o: %+v, %v", mode, got, err)
 		}
-		if got, err := Read("other/.switchyard"); err == nil {
-			t.Errorf("for another directory: %+v", got)
+		got, err = Read("other/.switchyard")
+		if err == nil || strings.Contains(err.Error(), "with --data, such as "+project) != found {
+			t.Errorf("for another directory: %+v, %v", got, err)
 		}
 	}
 	if e.Dir() != where {

@@ -102,7 +102,7 @@ var Settings = []Setting{
 	{Name: "subject", Default: "", Usage: "subject of the message", FlagOnly: true},
 	{Name: "message-id", Value: "ID", Default: "", Usage: "id of the message", FlagOnly: true},
 	{Name: "property", Value: "JSON", Default: "", Usage: "application properties: a JSON object", FlagOnly: true},
-	{Name: "factory", Value: "NAME", Default: "",
+	{Name: "factory", Value: "FACTORY", Default: "",
 		Usage: "name of the data factory; not needed when there is only one", FlagOnly: true},
 	{Name: "run", Value: "ID", Default: "", Usage: "one run, with its activities", FlagOnly: true},
 }

@@ -18,7 +18,7 @@ import (
 func TestStatus(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	files := triggered(`{"MaxDeliveryCount":1}`, `{"name":"Stop","type":"Fail","typeProperties":{"message":"on purpose","errorCode":"1"}}`)
-	s := startSystem(t, Options{DataDir: dir, Deployments: []*deploy.Deployment{folder(t, files)}})
+	s := startSystem(t, Options{DataDir: dir, Version: "1.2.3", Deployments: []*deploy.Deployment{folder(t, files)}})
 	c := sdk(t, s)
 	sendTo(t, c, "out", "a", "b")
 	r, err := c.NewReceiverForQueue("out", nil)
@@ -58,7 +58,7 @@ func TestStatus(t *testing.T) {
 		t.Errorf("trigger %+v", tr)
 	}
 	if got.Health.Status != "healthy" || got.Disk == nil || got.Disk.Used <= 0 || got.Disk.Free == 0 || got.DataDir != dir ||
-		got.Auth != "development" || got.PID != os.Getpid() || got.Since.IsZero() {
+		got.Auth != "development" || got.Version != "1.2.3" || got.PID != os.Getpid() || got.Since.IsZero() {
 		t.Errorf("%+v", got)
 	}
 	id := s.factories.List("", "")[0].ID

@@ -74,6 +74,9 @@ func writeStatus(b *strings.Builder, s *client.Status, now time.Time) {
 	}
 	fmt.Fprintf(b, "%s, up %s, process %d, %s\n%s\n", s.Health.Status, now.Sub(s.Since).Round(time.Second), s.PID, s.Auth,
 		printable(kept))
+	if s.Version != "" {
+		fmt.Fprintf(b, "version %s\n", s.Version)
+	}
 	if s.Health.Status != "healthy" {
 		fmt.Fprintf(b, "%s\n", printable(s.Health.Message))
 	}
