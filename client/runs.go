@@ -18,14 +18,15 @@ import (
 // the Data Factory REST interface does.
 type Runs struct {
 	e       Endpoints
-	factory string // as asked for; may be empty
-	id      string // resource id of the factory, once found
+	factory string        // as asked for; may be empty
+	timeout time.Duration // for each answer
+	id      string        // resource id of the factory, once found
 }
 
 // NewRuns returns a client for one factory; factory may be empty if there
-// is only one.
-func NewRuns(e Endpoints, factory string) *Runs {
-	return &Runs{e: e, factory: factory}
+// is only one. Timeout is for each answer.
+func NewRuns(e Endpoints, factory string, timeout time.Duration) *Runs {
+	return &Runs{e: e, factory: factory, timeout: timeout}
 }
 
 // find asks which factories there are.
@@ -64,25 +65,62 @@ func (c *Runs) find(ctx context.Context) error {
 	}
 }
 
-const everything = `{"lastUpdatedAfter":"0001-01-01T00:00:00Z","lastUpdatedBefore":"9999-12-31T00:00:00Z"`
+// A RunFilter selects runs. What is empty selects all.
+type RunFilter struct {
+	Status, Pipeline, Trigger []string
+	Message                   []string  // ids of messages, of which one started the run
+	After, Before             time.Time // of the last change
+}
 
-// Last returns the last n runs, the newest first.
-func (c *Runs) Last(ctx context.Context, n int) (value.Array, error) {
+// body is the query that asks for the runs, as text that is not closed.
+func (f RunFilter) body() string {
+	after, before := "0001-01-01T00:00:00Z", "9999-12-31T00:00:00Z"
+	if !f.After.IsZero() {
+		after = f.After.UTC().Format(time.RFC3339Nano)
+	}
+	if !f.Before.IsZero() {
+		before = f.Before.UTC().Format(time.RFC3339Nano)
+	}
+	filters := value.Array{}
+	for _, x := range []struct {
+		operand string
+		values  []string
+	}{{"Status", f.Status}, {"PipelineName", f.Pipeline}, {"TriggeredByName", f.Trigger}, {"MessageId", f.Message}} {
+		if len(x.values) == 0 {
+			continue
+		}
+		list := make(value.Array, len(x.values))
+		for i, v := range x.values {
+			list[i] = v
+		}
+		filters = append(filters, value.NewObject(value.Member{Name: "operand", Value: x.operand},
+			value.Member{Name: "operator", Value: "In"}, value.Member{Name: "values", Value: list}))
+	}
+	o := value.NewObject(value.Member{Name: "lastUpdatedAfter", Value: after},
+		value.Member{Name: "lastUpdatedBefore", Value: before})
+	if len(filters) > 0 {
+		o.Set("filters", filters)
+	}
+	return strings.TrimSuffix(string(value.Append(nil, o)), "}")
+}
+
+// Last returns the last n runs of a filter, the newest first, and whether there are more.
+func (c *Runs) Last(ctx context.Context, f RunFilter, n int) (runs value.Array, more bool, err error) {
 	out := value.Array{}
 	for token := ""; ; {
-		body := everything + `,"orderBy":[{"orderBy":"RunStart","order":"DESC"}]`
+		body := f.body() + `,"orderBy":[{"orderBy":"RunStart","order":"DESC"}]`
 		if token != "" {
 			body += `,"continuationToken":` + string(value.Append(nil, token))
 		}
 		answer, err := c.call(ctx, "POST", "queryPipelineRuns", body+"}")
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		v, _ := answer.Get("value")
 		page, _ := v.(value.Array)
 		out = append(out, page...)
 		if token = str(answer, "continuationToken"); token == "" || len(out) >= n {
-			return out[:min(n, len(out))], nil
+			return out[:min(n, len(out))], token != "" || len(out) > n, nil
 		}
 	}
 }
@@ -96,11 +134,11 @@ func (c *Runs) Run(ctx context.Context, id string) (*value.Object, value.Array, 
 	}
 	activities := value.Array{}
 	for token := ""; ; {
-		body := everything
+		body := RunFilter{}.body()
 		if token != "" {
 			body += `,"continuationToken":` + string(value.Append(nil, token))
 		}
-		answer, err := c.call(ctx, "POST", "pipelineruns/"+url.PathEscape(id)+"/queryActivityruns", body+"}")
+		answer, err := c.call(ctx, "POST", "pipelineruns/"+url.PathEscape(id)+"/queryActivityruns?items=true", body+"}")
 		if err != nil {
 			return run, nil, err
 		}
@@ -111,6 +149,68 @@ func (c *Runs) Run(ctx context.Context, id string) (*value.Object, value.Array, 
 			return run, activities, nil
 		}
 	}
+}
+
+// Pipeline returns the definition of a pipeline.
+func (c *Runs) Pipeline(ctx context.Context, name string) (*value.Object, error) {
+	return c.call(ctx, "GET", "pipelines/"+url.PathEscape(name), "")
+}
+
+// Start starts a run and returns its id.
+func (c *Runs) Start(ctx context.Context, pipeline string, parameters *value.Object) (string, error) {
+	answer, err := c.call(ctx, "POST", "pipelines/"+url.PathEscape(pipeline)+"/createRun",
+		string(value.Append(nil, parameters)))
+	if err != nil {
+		return "", err
+	}
+	return str(answer, "runId"), nil
+}
+
+// Rerun starts a run of a pipeline with the parameters of another run.
+func (c *Runs) Rerun(ctx context.Context, pipeline, run string) (string, error) {
+	answer, err := c.call(ctx, "POST", "pipelines/"+url.PathEscape(pipeline)+
+		"/createRun?referencePipelineRunId="+url.QueryEscape(run), "{}")
+	if err != nil {
+		return "", err
+	}
+	return str(answer, "runId"), nil
+}
+
+// Cancel asks for the end of a run.
+func (c *Runs) Cancel(ctx context.Context, run string) error {
+	_, err := c.call(ctx, "POST", "pipelineruns/"+url.PathEscape(run)+"/cancel", "")
+	return err
+}
+
+// Triggers returns the triggers of the factory.
+func (c *Runs) Triggers(ctx context.Context) (value.Array, error) {
+	out := value.Array{}
+	for token := ""; ; {
+		body := &value.Object{}
+		if token != "" {
+			body.Set("continuationToken", token)
+		}
+		answer, err := c.call(ctx, "POST", "querytriggers", string(value.Append(nil, body)))
+		if err != nil {
+			return nil, err
+		}
+		v, _ := answer.Get("value")
+		page, _ := v.(value.Array)
+		out = append(out, page...)
+		if token = str(answer, "continuationToken"); token == "" {
+			return out, nil
+		}
+	}
+}
+
+// Trigger starts or stops a trigger.
+func (c *Runs) Trigger(ctx context.Context, name string, start bool) error {
+	action := "stop"
+	if start {
+		action = "start"
+	}
+	_, err := c.call(ctx, "POST", "triggers/"+url.PathEscape(name)+"/"+action, "")
+	return err
 }
 
 func str(o *value.Object, name string) string {
@@ -126,9 +226,14 @@ func (c *Runs) call(ctx context.Context, method, path, body string) (*value.Obje
 }
 
 func (c *Runs) request(ctx context.Context, method, path, body string) (*value.Object, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	u := c.e.HTTP + path + "?api-version=2018-06-01"
+	u := c.e.HTTP + path
+	if strings.Contains(path, "?") {
+		u += "&api-version=2018-06-01"
+	} else {
+		u += "?api-version=2018-06-01"
+	}
 	r, err := http.NewRequestWithContext(ctx, method, u, strings.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -137,12 +242,15 @@ func (c *Runs) request(ctx context.Context, method, path, body string) (*value.O
 	r.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("the Switchyard that wrote the endpoints file does not answer: %w", err)
+		return nil, Explain("ask the Switchyard that wrote "+File, c.e.HTTP, err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, err
+		return nil, Explain("ask the Switchyard that wrote "+File, c.e.HTTP, err)
+	}
+	if resp.StatusCode == http.StatusOK && len(bytes.TrimSpace(b)) == 0 {
+		return &value.Object{}, nil
 	}
 	v, err := value.Parse(bytes.TrimSpace(b))
 	o, _ := v.(*value.Object)

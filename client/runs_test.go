@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"switchyard/value"
 )
@@ -83,8 +84,8 @@ func TestLast(t *testing.T) {
 		1: {"0"}, 2: {"0", "1"}, 3: {"0", "1", "2"}, 6: {"0", "1", "2", "3", "4", "5"}, 100: {"0", "1", "2", "3", "4", "5"},
 	} {
 		m, e := newManager(t, "only")
-		list, err := NewRuns(e, "").Last(t.Context(), n)
-		if got := numbers(list); err != nil || !slices.Equal(got, want) {
+		list, more, err := NewRuns(e, "", time.Minute).Last(t.Context(), RunFilter{}, n)
+		if got := numbers(list); err != nil || !slices.Equal(got, want) || more != (n < 6) {
 			t.Errorf("the last %d: %v, %v, want %v", n, got, err, want)
 		}
 		if pages := min((n+1)/2, 3); len(m.asked) != 1+pages {
@@ -99,7 +100,7 @@ func TestLast(t *testing.T) {
 // TestRun: a run with all its activities; the factory is looked for once.
 func TestRun(t *testing.T) {
 	m, e := newManager(t, "one", "Two")
-	runs := NewRuns(e, "TWO")
+	runs := NewRuns(e, "TWO", time.Minute)
 	run, activities, err := runs.Run(t.Context(), "known")
 	if err != nil || str(run, "runId") != "known" || len(activities) != 6 {
 		t.Fatalf("run %v with %d activities, %v", run, len(activities), err)
@@ -135,7 +136,7 @@ func TestFactoryIsNamed(t *testing.T) {
 		{[]string{"one", "two"}, "three", `data factory "three" is not deployed; deployed are: one, two`},
 	} {
 		_, e := newManager(t, c.there...)
-		_, err := NewRuns(e, c.name).Last(t.Context(), 1)
+		_, _, err := NewRuns(e, c.name, time.Minute).Last(t.Context(), RunFilter{}, 1)
 		if (err == nil) != (c.want == "") || err != nil && err.Error() != c.want {
 			t.Errorf("factory %q of %q: error %v, want %q", c.name, c.there, err, c.want)
 		}
@@ -146,8 +147,8 @@ func TestFactoryIsNamed(t *testing.T) {
 func TestNobodyAnswers(t *testing.T) {
 	s := httptest.NewServer(nil)
 	s.Close()
-	_, err := NewRuns(Endpoints{HTTP: s.URL}, "").Last(t.Context(), 1)
-	if err == nil || !strings.Contains(err.Error(), "the Switchyard that wrote the endpoints file does not answer") {
+	_, _, err := NewRuns(Endpoints{HTTP: s.URL}, "", time.Minute).Last(t.Context(), RunFilter{}, 1)
+	if err == nil || !strings.Contains(err.Error(), "ask the Switchyard that wrote endpoints.json at "+s.URL+": nobody listens there") {
 		t.Errorf("error %v", err)
 	}
 }

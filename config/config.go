@@ -49,6 +49,8 @@ type Setting struct {
 	// Choices are all the values that there are, in lower case, if they can be
 	// counted; they are understood in any case.
 	Choices []string
+	// Many is set for a flag that may be given several times: [Values.List].
+	Many bool
 	// None is set for a [Size] that may be 0, which stands for none.
 	None bool
 	// FlagOnly is set for settings that make sense on one command line only and are
@@ -127,6 +129,17 @@ func (v *Values) Duration(name string) time.Duration {
 
 // Int returns a setting of kind [Int].
 func (v *Values) Int(name string) int { n, _ := strconv.Atoi(v.String(name)); return n }
+
+// List returns the values of a flag that may be given several times, in their order.
+func (v *Values) List(name string) []string {
+	if v.String(name) == "" {
+		return nil
+	}
+	return strings.Split(v.String(name), manySeparator)
+}
+
+// manySeparator stands between the values of a flag that was given several times.
+const manySeparator = "\x00"
 
 // Size returns a setting of kind [Size] in bytes, 0 for "auto" and for no bound.
 func (v *Values) Size(name string) int64 { n, _ := ParseSize(v.String(name)); return n }
@@ -347,7 +360,11 @@ func (f *flagValue) String() string   { return "" }
 func (f *flagValue) IsBoolFlag() bool { return f.s.Kind == Bool }
 
 func (f *flagValue) Set(val string) error {
+	before, again := f.v.values[f.s.Flag()], f.s.Many && f.v.origin[f.s.Flag()] == "flag"
 	err := f.v.set(f.s, val, "flag")
+	if again {
+		f.v.values[f.s.Flag()] = before + manySeparator + val
+	}
 	if err != nil {
 		*f.mistake = fmt.Sprintf("--%s: %v", f.s.Flag(), err)
 	}

@@ -66,6 +66,7 @@ var operations = map[string]struct {
 	"com.microsoft:update-disposition":         {auth.Listen, (*managementRequest).updateDisposition},
 	"com.microsoft:batch-delete-messages":      {auth.Listen, (*managementRequest).batchDelete},
 	resubmitMessages:                           {auth.Listen, (*managementRequest).resubmit},
+	deleteMessages:                             {auth.Listen, (*managementRequest).delete},
 	"com.microsoft:enumerate-rules":            {auth.Listen, (*managementRequest).enumerateRules},
 	"com.microsoft:add-rule":                   {auth.Listen, (*managementRequest).addRule},
 	"com.microsoft:remove-rule":                {auth.Listen, (*managementRequest).removeRule},

@@ -9,10 +9,15 @@ import (
 	"switchyard/broker"
 )
 
-// resubmitMessages is an operation that Azure has not: it moves dead letters back to
-// their queue or subscription in one unit. It is asked of the dead-letter queue, with
-// the arguments of batch-delete-messages or with sequence-numbers.
-const resubmitMessages = "switchyard:resubmit-messages"
+// Operations that Azure has not, with the arguments of batch-delete-messages or with
+// sequence-numbers.
+const (
+	// resubmitMessages moves dead letters back to their queue or subscription in one unit.
+	// It is asked of the dead-letter queue.
+	resubmitMessages = "switchyard:resubmit-messages"
+	// deleteMessages deletes messages by number.
+	deleteMessages = "switchyard:delete-messages"
+)
 
 // maxDeleted is how many messages one request deletes at most [SB-AMQP 9.3].
 const maxDeleted = 4000
@@ -25,7 +30,13 @@ func (m *managementRequest) resubmit() error {
 	if f := m.c.authorize(m.addr, auth.Send); f != nil {
 		return f
 	}
-	o := broker.TakeOptions{Back: true}
+	return m.takeNamed(broker.TakeOptions{Back: true})
+}
+
+func (m *managementRequest) delete() error { return m.takeNamed(broker.TakeOptions{}) }
+
+// takeNamed takes the messages that the request names, if it names any.
+func (m *managementRequest) takeNamed(o broker.TakeOptions) error {
 	if _, ok := m.args.Get("sequence-numbers"); ok {
 		var err error
 		if o.Numbers, err = m.args.numbers("sequence-numbers"); err != nil {

@@ -15,7 +15,8 @@ func without(list []string, names ...string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(s string) bool { return slices.Contains(names, s) })
 }
 
-var clientSettings = []string{"data", "connection-string", "output"}
+// listed are the settings of what lists runs.
+var listed = append([]string{"count", "status", "pipeline", "trigger", "message", "since", "until"}, onFactory...)
 
 // commands is the table of everything the program can be told to do: dispatch, usage
 // errors, help texts, completion and docs/commands.md follow from it.
@@ -118,30 +119,108 @@ a warning.
 			settings: []string{"strict", "output"}, run: validate,
 		},
 		{
-			name: "send", operands: "QUEUE [BODY]", min: 1, max: 2, summary: "send a message to a queue",
-			help: `Sends BODY, or else standard input, as one message.
+			name: "send", operands: "ENTITY [BODY]", min: 1, max: 2, summary: "send messages to a queue or topic",
+			help: `Sends BODY, or else standard input, as one message; with --lines each line of a
+file. Prints the id of each message that was sent: one is made if none is given.
+Whole numbers in --property are 64 bits and keep all their digits.
 
-  switchyard send tickets '{"text":"hello"}' --content-type application/json`,
-			settings: []string{"data", "connection-string", "content-type", "subject", "message-id", "property"},
-			run:      send,
+  switchyard send tickets '{"text":"hello"}' --content-type application/json
+  switchyard send tickets --lines tickets.jsonl --correlation-id batch-7
+  switchyard send news hello --property '{"colour":"red","n":9007199254740993}'`,
+			settings: append([]string{"lines", "count@send", "content-type", "subject", "message-id", "property", "session",
+				"correlation-id", "reply-to", "to", "ttl", "at"}, onBus...),
+			run: send,
 		},
 		{
-			name: "peek", operands: "QUEUE", min: 1, max: 1, summary: "show messages without taking them",
-			help:     "  switchyard peek tickets --count 5\n  switchyard peek tickets --dead-letter --output json",
-			settings: append([]string{"count", "dead-letter"}, clientSettings...), run: peek,
+			name: "peek", operands: "ENTITY", min: 1, max: 1, summary: "show messages without taking them",
+			help: `Shows the messages of a queue, or of a subscription as topic/subscriptions/name,
+whatever their state, and says when there are more.
+
+  switchyard peek tickets --count 5
+  switchyard peek news/subscriptions/all --full
+  switchyard peek tickets --dead-letter --output json`,
+			settings: append([]string{"count", "from", "full", "dead-letter"}, onBus...), run: peek,
 		},
 		{
-			name: "receive", operands: "QUEUE", min: 1, max: 1, summary: "take messages and print them",
-			help: `Completes each message after it was printed.
+			name: "receive", operands: "ENTITY", min: 1, max: 1, summary: "take messages and print them",
+			help: `Takes messages one after the other, from a queue or from a subscription as
+topic/subscriptions/name, and completes each only after it was written out and,
+through a pipe, read: "receive tickets | head -1" takes one.
 
   switchyard receive triaged --count 100 --wait 10s
-  switchyard receive tickets --dead-letter`,
-			settings: append([]string{"count", "wait", "dead-letter"}, clientSettings...), run: receive, stops: true,
+  switchyard receive tickets --dead-letter --abandon
+  switchyard receive news/subscriptions/all --output json | jq .body`,
+			settings: append([]string{"count", "wait", "dead-letter", "abandon", "peek-lock"}, onBus...),
+			run:      receive, stops: true,
 		},
 		{
-			name: "runs", summary: "list pipeline runs, or show one",
-			help:     "  switchyard runs\n  switchyard runs --run 0f8fad5b-d9cb-469f-a165-70867728950e --output json",
-			settings: []string{"data", "count", "run", "factory", "output"}, run: runs,
+			name: "resubmit", operands: "ENTITY", min: 1, max: 1, summary: "put dead letters back into their queue",
+			help: `Moves the dead letters of a queue or subscription back to its end, as new
+messages without the reason of their death, up to 4,000 messages and 4 MiB in
+one commit: each is in exactly one of the two queues whatever happens. What is
+dead-lettered again meanwhile stays. Locked and deferred ones stay too.
+
+  switchyard resubmit tickets
+  switchyard resubmit tickets --message-id t-17`,
+			settings: append([]string{"count@take", "message-id@take", "sequence-number"}, onBus...), run: resubmit,
+		},
+		{
+			name: "purge", operands: "ENTITY", min: 1, max: 1, summary: "delete dead letters",
+			help: `Deletes the dead letters of a queue or subscription, and no other message.
+
+  switchyard purge tickets
+  switchyard purge news/subscriptions/all --sequence-number 3,4`,
+			settings: append([]string{"count@take", "message-id@take", "sequence-number"}, onBus...), run: purge,
+		},
+		{
+			name: "runs", summary: "show pipeline runs, start and end them",
+			help:     "Without a command it lists, as runs list does.\n\n  switchyard runs\n  switchyard runs --status Failed --since 1h",
+			settings: listed, run: listRuns,
+			commands: []command{
+				{name: "list", summary: "list pipeline runs, the newest first",
+					help: `What failed has its error in a second line, cut to the terminal; runs show has
+all of it. --message finds the runs that a message started: a dead letter and
+what a run sends name their run in the property PipelineRunId.
+
+  switchyard runs list --status Failed,Cancelled --since 2h
+  switchyard runs list --message t-17 --output json`,
+					settings: listed, run: listRuns},
+				{name: "show", operands: "RUN", min: 1, max: 1, summary: "show a run as a tree of its activities",
+					help: `Shows the messages that started the run, and its activities by iteration with
+their attempts, durations and errors.
+
+  switchyard runs show 0f8fad5b-d9cb-469f-a165-70867728950e --failed
+  switchyard runs show 0f8fad5b-d9cb-469f-a165-70867728950e --activity Answer`,
+					settings: append([]string{"full@runs", "activity", "failed", "follow"}, onFactory...), run: showRun, stops: true},
+				{name: "start", operands: "PIPELINE", min: 1, max: 1, summary: "start a run and print its id",
+					help: `With --follow the exit code is 0 only if the run Succeeded.
+
+  switchyard runs start Nightly --param day=2026-03-01 --param retries=3
+  switchyard runs start Nightly --parameters @parameters.json --follow`,
+					settings: append([]string{"param", "parameters", "follow"}, onFactory...), run: startRun, stops: true},
+				{name: "cancel", operands: "RUN", min: 1, max: 1, summary: "end a run",
+					help:     "Its messages go back to their queue.\n\n  switchyard runs cancel 0f8fad5b-d9cb-469f-a165-70867728950e",
+					settings: onFactory, run: cancelRun},
+				{name: "rerun", operands: "RUN", min: 1, max: 1, summary: "start a run with the parameters of another",
+					help: `The new run has the pipeline as it is now. It does not have the messages of the
+other: resubmit puts those back into their queue.
+
+  switchyard runs rerun 0f8fad5b-d9cb-469f-a165-70867728950e --follow`,
+					settings: append([]string{"follow"}, onFactory...), run: rerun, stops: true},
+			},
+		},
+		{
+			name: "triggers", summary: "show triggers, start and stop them",
+			help:     "Without a command it lists.\n\n  switchyard triggers",
+			settings: onFactory, run: listTriggers,
+			commands: []command{
+				{name: "list", summary: "list triggers with their states", help: "  switchyard triggers list",
+					settings: onFactory, run: listTriggers},
+				{name: "start", operands: "TRIGGER", min: 1, max: 1, summary: "start a trigger",
+					help: "  switchyard triggers start OnTicket", settings: onFactory, run: startTrigger},
+				{name: "stop", operands: "TRIGGER", min: 1, max: 1, summary: "stop a trigger; its runs go on",
+					help: "  switchyard triggers stop OnTicket", settings: onFactory, run: stopTrigger},
+			},
 		},
 		{
 			name: "status", summary: "show what there is and how it is",

@@ -101,15 +101,28 @@ func TestCommandLines(t *testing.T) {
 		{"run", "DIR is missing; usage: switchyard run DIR [PIPELINE]"},
 		{"run dir", "run takes a PIPELINE, or --trigger NAME with --message FILE, or --list"},
 		{"run dir p q", "usage: switchyard run DIR [PIPELINE]"},
-		{"send", "usage: switchyard send QUEUE [BODY]"},
-		{"send q body more", "usage: switchyard send QUEUE [BODY]"},
-		{"peek", "usage: switchyard peek QUEUE"},
-		{"receive a b", "usage: switchyard receive QUEUE"},
+		{"send", "usage: switchyard send ENTITY [BODY]"},
+		{"send q body more", "usage: switchyard send ENTITY [BODY]"},
+		{"peek", "usage: switchyard peek ENTITY"},
+		{"receive a b", "usage: switchyard receive ENTITY"},
 		{"up a b", "usage: switchyard up [DIR]"},
 		{"demo x", "usage: switchyard demo"},
 		{"eval x", "usage: switchyard eval"},
 		{"hash x", "usage: switchyard hash"},
-		{"runs x", "usage: switchyard runs"},
+		{"runs x", `there is no command "runs x"; switchyard help runs lists them`},
+		{"runs show", "RUN is missing; usage: switchyard runs show RUN"},
+		{"runs start", "PIPELINE is missing"},
+		{"runs list --status Done", `--status: "Done" is not Queued, InProgress`},
+		{"runs list --since yesterday", `--since: "yesterday" is neither a time`},
+		{"triggers start", "TRIGGER is missing"},
+		{"send q x --at soon", `--at: "soon" is neither a time`},
+		{"send q x --property {", "--property: "},
+		{"send q x --lines f", "--lines excludes BODY and --count"},
+		{"send q --lines nowhere", "--lines: open nowhere"},
+		{"send q x --count 2 --message-id m", "--message-id is for one message"},
+		{"receive q --abandon --peek-lock", "--abandon and --peek-lock exclude each other"},
+		{"receive t/subscriptions/", "is not a subscription"},
+		{"purge q --sequence-number x", `--sequence-number: "x" is no sequence number`},
 		{"version --nope", "there is no flag --nope; switchyard help version tells more"},
 		{"version --output", "--output needs a value: text|json"},
 		{"version --output xml", "--output: \"xml\" is not text or json"},
@@ -159,7 +172,8 @@ func TestCommandLines(t *testing.T) {
 // TestNotRunning: the commands that need a running Switchyard fail with its data
 // directory's name and how to start one: that is no mistake in the command line.
 func TestNotRunning(t *testing.T) {
-	for _, line := range []string{"peek q", "receive q", "send q body", "runs", "env --output json --wait 0s", "down"} {
+	for _, line := range []string{"peek q", "receive q", "send q body", "resubmit q", "purge q", "runs", "runs show x",
+		"runs start p", "triggers", "env --output json --wait 0s", "down"} {
 		code, out, errs := call(t, "", append(strings.Fields(line), "--data", "nowhere")...)
 		if code != exitFailed || out != "" || !strings.Contains(errs, "no Switchyard is running on the data directory nowhere") {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q", line, code, out, errs)

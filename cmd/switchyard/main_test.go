@@ -80,28 +80,24 @@ func TestNoGrace(t *testing.T) {
 func TestTerminal(t *testing.T) {
 	const evil = "\x1b[2J\u009b1m\u202e"
 	reason := evil
-	v, _, err := config.Parse(clientSettings, nil, config.Source{
-		LookupEnv: func(string) (string, bool) { return "", false }, ReadFile: config.OS.ReadFile})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	code := printMessages(&env{stdin: nil, stdout: &out, stderr: &out}, v, []*azservicebus.ReceivedMessage{{
-		MessageID: evil, Body: []byte(evil), DeadLetterReason: &reason, DeadLetterErrorDescription: &reason}})
-	if code != exitOK || strings.ContainsAny(out.String(), "\x1b\u009b\u202e") {
-		t.Errorf("exit code %d, output %q: want no control characters", code, out.String())
+	m := &azservicebus.ReceivedMessage{MessageID: evil, Body: []byte(evil), DeadLetterReason: &reason, DeadLetterErrorDescription: &reason,
+		ApplicationProperties: map[string]any{evil: evil}}
+	out := messageTable([]*azservicebus.ReceivedMessage{m}, 80) + shown(m).text(80)
+	if strings.ContainsAny(out, "\x1b\u009b\u202e") {
+		t.Errorf("output %q: want no control characters", out)
 	}
 }
 
 // TestProperties: a whole number is a whole number to the receiver and to filters,
 // and what AMQP has no place for is refused here.
 func TestProperties(t *testing.T) {
-	got, err := properties(`{"i":1,"big":9007199254740993,"f":1.5,"s":"x","b":true,"n":null}`)
-	want := map[string]any{"i": int64(1), "big": int64(9007199254740993), "f": 1.5, "s": "x", "b": true, "n": nil}
+	got, err := properties(`{"i":1,"big":9007199254740993,"bigger":18446744073709551615,"f":1.5,"tenth":0.10,"e":1e3,"s":"x","b":true,"n":null}`)
+	want := map[string]any{"i": int64(1), "big": int64(9007199254740993), "bigger": uint64(18446744073709551615), "f": 1.5, "tenth": 0.1, "e": 1000.0,
+		"s": "x", "b": true, "n": nil}
 	if err != nil || !maps.Equal(got, want) {
 		t.Errorf("properties = %#v, %v; want %#v", got, err, want)
 	}
-	for _, text := range []string{`{"a":{"b":1}}`, `{"a":[1]}`, `[1]`, `5`, `{"a":1} x`, `{"a":1e999}`, ``, `null`} {
+	for _, text := range []string{`{"a":{"b":1}}`, `{"a":[1]}`, `[1]`, `5`, `{"a":1} x`, `{"a":1e999}`, `{"a":18446744073709551616}`, `{"a":-9223372036854775809}`, `{"a":0.1234567890123456789}`, ``, `null`} {
 		if got, err := properties(text); err == nil {
 			t.Errorf("properties(%s) = %v, want an error", text, got)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -23,30 +24,32 @@ func settings(t *testing.T, names []string, args ...string) *config.Values {
 	return v
 }
 
-// TestMessagesAsJSON: one object a line; a body that is JSON stays the JSON it is,
-// text is a string, and what is neither is base64.
+// TestMessagesAsJSON: one object a line; a body that is JSON stays the JSON it is, text
+// is a string, and what is neither is base64; numbers keep their digits.
 func TestMessagesAsJSON(t *testing.T) {
 	number := int64(7)
-	enqueued := time.Date(2026, 3, 1, 12, 0, 0, 5e6, time.FixedZone("", 3600))
+	at := time.Date(2026, 3, 1, 12, 0, 0, 5e6, time.FixedZone("", 3600))
 	text := func(s string) *string { return &s }
+	ttl := time.Minute
 	for _, c := range []struct {
 		m    azservicebus.ReceivedMessage
 		want string
 	}{
-		{azservicebus.ReceivedMessage{MessageID: "a", SequenceNumber: &number, EnqueuedTime: &enqueued, DeliveryCount: 3, Body: []byte(`{"b": 1.0, "a":[]}`)},
+		{azservicebus.ReceivedMessage{MessageID: "a", SequenceNumber: &number, EnqueuedTime: &at, DeliveryCount: 3, Body: []byte(`{"b": 1.0, "a":[]}`)},
 			`{"sequenceNumber":7,"messageId":"a","enqueuedTimeUtc":"2026-03-01T11:00:00.005Z","deliveryCount":3,"body":{"b":1.0,"a":[]}}`},
 		{azservicebus.ReceivedMessage{Body: []byte("a < b & c\n"), State: azservicebus.MessageStateDeferred},
 			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"state":"Deferred","body":"a < b & c\n"}`},
-		{azservicebus.ReceivedMessage{Body: []byte{0xff, 0x00}, State: azservicebus.MessageStateScheduled},
-			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"state":"Scheduled","body":"/wA="}`},
+		{azservicebus.ReceivedMessage{Body: []byte{0xff, 0x00}, State: azservicebus.MessageStateScheduled, ScheduledEnqueueTime: &at},
+			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"state":"Scheduled","scheduledEnqueueTimeUtc":"2026-03-01T11:00:00.005Z","body":null,"bodyBase64":"/wA="}`},
+		{azservicebus.ReceivedMessage{LockedUntil: &at, ExpiresAt: &at, TimeToLive: &ttl, SessionID: text("se"), PartitionKey: text("p"), To: text("to"), ReplyTo: text("re"), ReplyToSessionID: text("rs")},
+			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"lockedUntilUtc":"2026-03-01T11:00:00.005Z","expiresAtUtc":"2026-03-01T11:00:00.005Z","timeToLive":"1m0s","sessionId":"se","partitionKey":"p","to":"to","replyTo":"re","replyToSessionId":"rs","body":""}`},
 		{azservicebus.ReceivedMessage{ContentType: text("t/t"), Subject: text("s"), CorrelationID: text("c"), DeadLetterReason: text("r"),
-			DeadLetterErrorDescription: text("d"), ApplicationProperties: map[string]any{"n": int64(1)}},
-			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"contentType":"t/t","subject":"s","correlationId":"c","applicationProperties":{"n":1},"deadLetterReason":"r","deadLetterErrorDescription":"d","body":""}`},
+			DeadLetterErrorDescription: text("d"), DeadLetterSource: text("q"), ApplicationProperties: map[string]any{"n": uint64(math.MaxUint64), "t": at, "x": math.NaN(), "b": []byte{1}}},
+			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"contentType":"t/t","subject":"s","correlationId":"c","applicationProperties":{"b":"AQ==","n":18446744073709551615,"t":"2026-03-01T11:00:00.005Z","x":"NaN"},"deadLetterReason":"r","deadLetterErrorDescription":"d","deadLetterSource":"q","body":""}`},
 	} {
-		var out, errs bytes.Buffer
-		code := printMessages(&env{stdin: nil, stdout: &out, stderr: &errs}, settings(t, clientSettings, "--output", "json"), []*azservicebus.ReceivedMessage{&c.m, &c.m})
-		if want := c.want + "\n" + c.want + "\n"; code != exitOK || out.String() != want || errs.Len() > 0 {
-			t.Errorf("exit code %d, got\n%swant\n%s", code, out.String(), want)
+		var out bytes.Buffer
+		if err := jsonLine(&out, shown(&c.m)); err != nil || out.String() != c.want+"\n" {
+			t.Errorf("%v, got\n%swant\n%s", err, out.String(), c.want)
 		}
 		if !json.Valid([]byte(c.want)) {
 			t.Errorf("the expectation is no JSON: %s", c.want)
@@ -54,31 +57,57 @@ func TestMessagesAsJSON(t *testing.T) {
 	}
 }
 
-// TestMessagesAsTable: one row for each message in columns, long texts cut, the
-// reason of a dead letter with its description.
-func TestMessagesAsTable(t *testing.T) {
+// TestMessageAsText: everything of a message, its JSON laid out.
+func TestMessageAsText(t *testing.T) {
+	number, at := int64(12), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	kind, reason := "application/json", "Bad"
+	m := azservicebus.ReceivedMessage{MessageID: "m-1", SequenceNumber: &number, EnqueuedTime: &at, DeliveryCount: 2, ContentType: &kind,
+		DeadLetterReason: &reason, ApplicationProperties: map[string]any{"n": int64(9007199254740993), "DeadLetterReason": "Bad"},
+		Body: []byte(`{"text":"` + strings.Repeat("long ", 14) + `","n":1.0}`)}
+	want := `message     m-1
+number      12
+enqueued    2026-03-01T12:00:00Z
+delivery    2
+type        application/json
+reason      Bad
+property    n = 9007199254740993
+body
+  {
+    "text": "` + strings.Repeat("long ", 14) + `",
+    "n": 1.0
+  }
+`
+	if got := shown(&m).text(80); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	m = azservicebus.ReceivedMessage{Body: []byte{0xff}}
+	if got := shown(&m).text(80); !strings.HasSuffix(got, "body\n  1 bytes that are no text, in base64:\n  /w==\n") {
+		t.Errorf("got\n%s", got)
+	}
+	m = azservicebus.ReceivedMessage{Body: []byte("two\r\nlines")}
+	if got := shown(&m).text(80); !strings.HasSuffix(got, "body\n  two\n  lines\n") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+// TestMessageTable: one row for each message no wider than the terminal, and one more
+// for why it is a dead letter.
+func TestMessageTable(t *testing.T) {
 	number, at := int64(12), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	reason, description := "MaxDeliveryCountExceeded", strings.Repeat("é", 100)
-	var out, errs bytes.Buffer
-	e := &env{stdin: nil, stdout: &out, stderr: &errs}
-	code := printMessages(e, settings(t, clientSettings), []*azservicebus.ReceivedMessage{
+	got := messageTable([]*azservicebus.ReceivedMessage{
 		{MessageID: "m-1", SequenceNumber: &number, EnqueuedTime: &at, DeliveryCount: 11, Body: []byte(strings.Repeat("x", 61)), DeadLetterReason: &reason, DeadLetterErrorDescription: &description},
-		{MessageID: "m-2", SequenceNumber: &number, EnqueuedTime: &at, Body: []byte(strings.Repeat("y", 60))},
-	})
-	want := "NUMBER  MESSAGE ID  ENQUEUED              DELIVERIES  BODY                                                          DEAD-LETTER REASON\n" +
-		"12      m-1         2026-03-01T12:00:00Z  11          " + strings.Repeat("x", 59) + "…  MaxDeliveryCountExceeded: " + strings.Repeat("é", 53) + "…\n" +
-		"12      m-2         2026-03-01T12:00:00Z  0           " + strings.Repeat("y", 60) + "  \n"
-	if code != exitOK || out.String() != want || errs.Len() > 0 {
-		t.Errorf("exit code %d, stderr %q, got\n%swant\n%s", code, errs.String(), out.String(), want)
+		{MessageID: "m-2", SequenceNumber: &number, EnqueuedTime: &at, Body: []byte("y"), State: azservicebus.MessageStateDeferred},
+	}, 80)
+	want := "NUMBER  MESSAGE  ENQUEUED             DELIVERY  STATE     BODY\n" +
+		"12      m-1      2026-03-01 12:00:00  11        Active    " + strings.Repeat("x", 21) + "…\n" +
+		"  MaxDeliveryCountExceeded: " + strings.Repeat("é", 51) + "…\n" +
+		"12      m-2      2026-03-01 12:00:00  0         Deferred  y\n"
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	out.Reset()
-	// Nothing to show is no answer on standard output and no failure.
-	if code := printMessages(e, settings(t, clientSettings), nil); code != exitOK || out.Len() > 0 || errs.String() != "no messages\n" {
-		t.Errorf("no messages: exit code %d, stdout %q, stderr %q", code, out.String(), errs.String())
-	}
-	errs.Reset()
-	if code := printMessages(e, settings(t, clientSettings, "--output", "json"), nil); code != exitOK || out.Len() > 0 || errs.Len() > 0 {
-		t.Errorf("no messages as JSON: exit code %d, stdout %q, stderr %q; want no line at all", code, out.String(), errs.String())
+	if got := messageTable(nil, 80); got != "" {
+		t.Errorf("no messages: %q", got)
 	}
 }
 

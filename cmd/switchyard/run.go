@@ -6,9 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"text/tabwriter"
+	"time"
 
-	"switchyard/client"
 	"switchyard/config"
 	"switchyard/system"
 	"switchyard/value"
@@ -87,7 +86,7 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 		e.printf("%s\n", value.Append(nil, value.NewObject(
 			value.Member{Name: "run", Value: res.Run}, value.Member{Name: "activities", Value: res.Activities})))
 	} else {
-		printRun(e, res.Run, res.Activities)
+		printTree(e.stdout, res.Run, objects(res.Activities), treeOptions{Now: time.Now(), Columns: e.width()})
 	}
 	if !res.Succeeded {
 		return exitFailed
@@ -124,82 +123,4 @@ func checkRun(v *config.Values, operands []string) error {
 func str(o *value.Object, name string) string {
 	v, _ := o.Get(name)
 	return value.Text(v)
-}
-
-func printRun(e *env, run *value.Object, activities value.Array) {
-	e.printf("run       %s\npipeline  %s\nstatus    %s\nstart     %s\nduration  %s ms\n", str(run, "runId"),
-		str(run, "pipelineName"), str(run, "status"), str(run, "runStart"), str(run, "durationInMs"))
-	if m := str(run, "message"); m != "" {
-		e.printf("message   %s\n", printable(m))
-	}
-	if len(activities) == 0 {
-		return
-	}
-	e.printf("\n")
-	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ACTIVITY\tTYPE\tSTATUS\tMS\tERROR")
-	for _, a := range activities {
-		o, ok := a.(*value.Object)
-		if !ok {
-			continue
-		}
-		msg := ""
-		if er, ok := o.Get("error"); ok {
-			if eo, ok := er.(*value.Object); ok && str(eo, "errorCode") != "" {
-				msg = str(eo, "errorCode") + ": " + str(eo, "message")
-			}
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", str(o, "activityName"), str(o, "activityType"), str(o, "status"),
-			str(o, "durationInMs"), cut(printable(msg), 100))
-	}
-	w.Flush()
-}
-
-// runs asks the Switchyard that is running on the data directory.
-func runs(ctx context.Context, e *env, v *config.Values, _ []string) int {
-	ep, err := client.Read(v.String("data"))
-	if err != nil {
-		return e.fail(err)
-	}
-	runs := client.NewRuns(ep, v.String("factory"))
-	if id := v.String("run"); id != "" {
-		run, activities, err := runs.Run(ctx, id)
-		if err != nil {
-			if run != nil && v.String("output") != "json" {
-				printRun(e, run, nil)
-			}
-			return e.fail(err)
-		}
-		if v.String("output") == "json" {
-			e.printf("%s\n", value.Append(nil, value.NewObject(
-				value.Member{Name: "run", Value: run}, value.Member{Name: "activities", Value: activities})))
-		} else {
-			printRun(e, run, activities)
-		}
-		return exitOK
-	}
-	list, err := runs.Last(ctx, v.Int("count"))
-	if err != nil {
-		return e.fail(err)
-	}
-	if v.String("output") == "json" {
-		for _, r := range list {
-			e.printf("%s\n", value.Append(nil, r))
-		}
-		return exitOK
-	}
-	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RUN\tPIPELINE\tSTATUS\tSTART\tMS\tMESSAGE")
-	for _, r := range list {
-		o, ok := r.(*value.Object)
-		if !ok {
-			continue
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", str(o, "runId"), str(o, "pipelineName"), str(o, "status"),
-			str(o, "runStart"), str(o, "durationInMs"), cut(printable(str(o, "message")), 80))
-	}
-	if err := w.Flush(); err != nil {
-		return e.fail(err)
-	}
-	return exitOK
 }

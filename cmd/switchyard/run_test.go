@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -55,42 +54,6 @@ func TestParameters(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("parameters(%q) = %v, %v; want an error with %q", c.in, o, err, c.want)
 		}
-	}
-}
-
-// TestPrintRun: the run above its activities, an activity's error beside it, and
-// nothing in it that moves the cursor.
-func TestPrintRun(t *testing.T) {
-	parse := func(text string) *value.Object {
-		v, err := value.Parse([]byte(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v.(*value.Object)
-	}
-	run := parse(`{"runId":"r1","pipelineName":"P","status":"Failed","runStart":"2026-01-01T00:00:00Z","durationInMs":12,"message":"Operation on target A failed:\u001b[2J no"}`)
-	failed := parse(`{"activityName":"A","activityType":"Fail","status":"Failed","durationInMs":3,"error":{"errorCode":"42","message":"no\nway"}}`)
-	good := parse(`{"activityName":"Longer","activityType":"Wait","status":"Succeeded","durationInMs":1000,"error":{"errorCode":"","message":""}}`)
-	var out bytes.Buffer
-	printRun(&env{stdin: nil, stdout: &out, stderr: &out}, run, value.Array{failed, good, "not an object"})
-	want := `run       r1
-pipeline  P
-status    Failed
-start     2026-01-01T00:00:00Z
-duration  12 ms
-message   Operation on target A failed: [2J no
-
-ACTIVITY  TYPE  STATUS     MS    ERROR
-A         Fail  Failed     3     42: no way
-Longer    Wait  Succeeded  1000  
-`
-	if got := out.String(); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
-	}
-	out.Reset()
-	printRun(&env{stdin: nil, stdout: &out, stderr: &out}, parse(`{"runId":"r1","status":"Succeeded","message":""}`), nil)
-	if want := "run       r1\npipeline  \nstatus    Succeeded\nstart     \nduration   ms\n"; out.String() != want {
-		t.Errorf("without activities: got\n%s\nwant\n%s", out.String(), want)
 	}
 }
 

@@ -94,7 +94,7 @@ func printTrial(e *env, r *trial.Result, wall time.Duration) {
 		if i > 0 {
 			e.printf("\n")
 		}
-		printRun(e, x.Run, x.Activities)
+		printTree(e.stdout, x.Run, objects(x.Activities), treeOptions{Now: time.Now(), Columns: e.width()})
 	}
 	e.printf("\n")
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)

@@ -61,10 +61,10 @@ func TestLeftOver(t *testing.T) {
 	if v, _, err = config.Parse(serving, nil, src); err != nil || !ephemeral(v) {
 		t.Errorf("without a flag: ephemeral %t, %v", ephemeral(v), err)
 	}
-	if v, _, err = config.Parse(clientSettings, []string{"--data", "nowhere"}, src); err != nil {
+	if v, _, err = config.Parse(onBus, []string{"--data", "nowhere"}, src); err != nil {
 		t.Fatal(err)
 	}
-	if _, err = connect(v); err == nil || !strings.Contains(err.Error(), "nowhere") {
+	if _, err = connect(t.Context(), v); err == nil || !strings.Contains(err.Error(), "nowhere") {
 		t.Errorf("connect: %v, want the data directory's", err)
 	}
 }

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"github.com/google/uuid"
+
+	"switchyard/client"
+	"switchyard/config"
+)
+
+// maxMessageLine is the largest line of a file of messages: the largest message of all.
+const maxMessageLine = 100 << 20
+
+func send(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	m, err := messageOf(v, time.Now())
+	if err != nil {
+		return e.fail(err)
+	}
+	next, closeBodies, err := bodies(e, v, operands[1:])
+	if err != nil {
+		return e.fail(err)
+	}
+	defer closeBodies()
+	b, err := connect(ctx, v)
+	if err != nil {
+		return e.fail(err)
+	}
+	defer b.Close(ctx)
+	s, err := b.SDK().NewSender(operands[0], nil)
+	if err != nil {
+		return e.fail(client.Explain("send to "+operands[0], b.Where, err))
+	}
+	x := &sending{e: e, bus: b, sender: s, to: operands[0]}
+	for {
+		body, err := next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			one := *m
+			if one.Body = body; one.MessageID == nil {
+				id := uuid.NewString() // so that it can be found again
+				one.MessageID = &id
+			}
+			err = x.add(ctx, &one)
+		}
+		if err != nil {
+			return x.failed(err)
+		}
+	}
+	if err := x.flush(ctx); err != nil {
+		return x.failed(err)
+	}
+	return exitOK
+}
+
+// messageOf makes the message that the flags describe, without body.
+func messageOf(v *config.Values, now time.Time) (*azservicebus.Message, error) {
+	m := &azservicebus.Message{}
+	for _, x := range []struct {
+		flag string
+		to   **string
+	}{
+		{"content-type", &m.ContentType}, {"subject", &m.Subject}, {"message-id", &m.MessageID}, {"to", &m.To},
+		{"session", &m.SessionID}, {"reply-to", &m.ReplyTo}, {"correlation-id", &m.CorrelationID},
+	} {
+		if s := v.String(x.flag); s != "" {
+			*x.to = &s
+		}
+	}
+	if ttl := v.Duration("ttl"); ttl > 0 {
+		m.TimeToLive = &ttl
+	}
+	if s := v.String("at"); s != "" {
+		at, err := moment(s, now, 1)
+		if err != nil {
+			return nil, &config.UsageError{Msg: "--at: " + err.Error(), CommandLine: true}
+		}
+		m.ScheduledEnqueueTime = &at
+	}
+	if s := v.String("property"); s != "" {
+		var err error
+		if m.ApplicationProperties, err = properties(s); err != nil {
+			return nil, &config.UsageError{Msg: "--property: " + err.Error(), CommandLine: true}
+		}
+	}
+	if v.String("message-id") != "" && (v.String("lines") != "" || v.Int("count") > 1) {
+		return nil, &config.UsageError{Msg: "--message-id is for one message; several get ids of their own", CommandLine: true}
+	}
+	return m, nil
+}
+
+// moment reads a time, or a duration away from now: ahead or, with a direction of -1, back.
+func moment(s string, now time.Time, direction time.Duration) (time.Time, error) {
+	if d, err := time.ParseDuration(s); err == nil {
+		return now.Add(d * direction), nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is neither a time such as 2026-03-01T12:00:00Z nor a duration such as 10m", s)
+}
+
+// bodies returns what gives the bodies of the messages one after the other, and then
+// [io.EOF].
+func bodies(e *env, v *config.Values, operands []string) (next func() ([]byte, error), done func(), err error) {
+	name, count := v.String("lines"), v.Int("count")
+	if name != "" {
+		if len(operands) > 0 || count > 1 {
+			return nil, nil, &config.UsageError{Msg: "--lines excludes BODY and --count", CommandLine: true}
+		}
+		in := e.stdin
+		done = func() {}
+		if name != "-" {
+			f, err := os.Open(name)
+			if err != nil {
+				return nil, nil, &config.UsageError{Msg: "--lines: " + err.Error()}
+			}
+			in, done = f, func() { f.Close() }
+		}
+		return lines(in), done, nil
+	}
+	var body []byte
+	if len(operands) > 0 {
+		body = []byte(operands[0])
+	} else if body, err = io.ReadAll(e.stdin); err != nil {
+		return nil, nil, err
+	}
+	return func() ([]byte, error) {
+		if count--; count < 0 {
+			return nil, io.EOF
+		}
+		return body, nil
+	}, func() {}, nil
+}
+
+// lines gives the lines of a file, but for empty ones.
+func lines(in io.Reader) func() ([]byte, error) {
+	s := bufio.NewScanner(in)
+	s.Buffer(nil, maxMessageLine)
+	n := 0
+	return func() ([]byte, error) {
+		for s.Scan() {
+			if n++; len(s.Bytes()) > 0 {
+				return append([]byte(nil), s.Bytes()...), nil
+			}
+		}
+		if err := s.Err(); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n+1, err)
+		}
+		return nil, io.EOF
+	}
+}
+
+// A sending gathers messages in batches and tells of each that was accepted.
+type sending struct {
+	e      *env
+	bus    *client.Bus
+	sender *azservicebus.Sender
+	to     string
+	batch  *azservicebus.MessageBatch
+	in     []*azservicebus.Message // what is in it
+	sent   int
+}
+
+// timed runs one request with the time that the server has for it.
+func (x *sending) timed(ctx context.Context, f func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, x.bus.Timeout)
+	defer cancel()
+	err := f(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return client.Explain("send to "+x.to, x.bus.Where, err)
+}
+
+func (x *sending) add(ctx context.Context, m *azservicebus.Message) error {
+	if x.batch == nil {
+		err := x.timed(ctx, func(ctx context.Context) (err error) {
+			x.batch, err = x.sender.NewMessageBatch(ctx, nil)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	err := x.batch.AddMessage(m, nil)
+	switch {
+	case errors.Is(err, azservicebus.ErrMessageTooLarge) && len(x.in) > 0:
+		if err := x.flush(ctx); err != nil {
+			return err
+		}
+		return x.add(ctx, m)
+	case errors.Is(err, azservicebus.ErrMessageTooLarge): // for a batch; the server says whether for the entity, too
+		x.in = append(x.in, m)
+		err := x.timed(ctx, func(ctx context.Context) error { return x.sender.SendMessage(ctx, m, nil) })
+		return x.accepted(err)
+	case err != nil:
+		return client.Explain("send to "+x.to, x.bus.Where, err)
+	}
+	x.in = append(x.in, m)
+	return nil
+}
+
+// flush sends what was gathered, all or nothing.
+func (x *sending) flush(ctx context.Context) error {
+	if len(x.in) == 0 {
+		return nil
+	}
+	batch := x.batch
+	x.batch = nil
+	return x.accepted(x.timed(ctx, func(ctx context.Context) error { return x.sender.SendMessageBatch(ctx, batch, nil) }))
+}
+
+// accepted tells of the messages of a batch, if they were sent.
+func (x *sending) accepted(err error) error {
+	if err != nil {
+		return err
+	}
+	for _, m := range x.in {
+		if x.e.json {
+			err = jsonLine(x.e.stdout, map[string]any{"messageId": *m.MessageID, "entity": x.to, "bytes": len(m.Body)})
+		} else {
+			_, err = fmt.Fprintf(x.e.stdout, "sent %s to %s (%d bytes)\n", printable(*m.MessageID), x.to, len(m.Body))
+		}
+		if err != nil {
+			break // Main reports it
+		}
+	}
+	x.sent += len(x.in)
+	x.in = nil
+	return nil
+}
+
+// failed reports an error, and what was sent before it.
+func (x *sending) failed(err error) int {
+	if x.sent > 0 {
+		err = fmt.Errorf("after %d messages: %w", x.sent, err)
+	}
+	return x.e.fail(err)
+}

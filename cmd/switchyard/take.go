@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"switchyard/client"
+	"switchyard/config"
+)
+
+// takeBatch is how many messages one request takes: the server's limit.
+const takeBatch = 4000
+
+func resubmit(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	return take(ctx, e, v, operands[0], true)
+}
+
+func purge(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	return take(ctx, e, v, operands[0], false)
+}
+
+// take moves dead letters back or deletes them: each request is one commit.
+func take(ctx context.Context, e *env, v *config.Values, path string, back bool) int {
+	entity, err := client.ParseEntity(path)
+	if err != nil {
+		return e.fail(&config.UsageError{Msg: err.Error()})
+	}
+	numbers, err := sequenceNumbers(v.String("sequence-number"))
+	if err != nil {
+		return e.fail(err)
+	}
+	b, err := connect(ctx, v)
+	if err != nil {
+		return e.fail(err)
+	}
+	defer b.Close(ctx)
+	what, done := "purge dead letters of "+path, "purged"
+	if back {
+		what, done = "resubmit dead letters of "+path, "resubmitted"
+	}
+	x := &taking{bus: b, address: entity.Path() + "/$DeadLetterQueue", operation: "com.microsoft:batch-delete-messages"}
+	if back {
+		x.operation = "switchyard:resubmit-messages"
+	}
+	if id := v.String("message-id"); id != "" {
+		if numbers, err = x.withID(ctx, entity, id, numbers); err == nil && len(numbers) == 0 {
+			err = fmt.Errorf("there is no dead letter with the id %s", id)
+		}
+	}
+	if err == nil && len(numbers) > 0 {
+		if !back {
+			x.operation = "switchyard:delete-messages"
+		}
+		err = x.named(ctx, numbers)
+	} else if err == nil {
+		err = x.oldest(ctx, v.Int("count"))
+	}
+	if err != nil {
+		if x.taken > 0 {
+			err = fmt.Errorf("after %d messages: %w", x.taken, err)
+		}
+		return e.fail(client.Explain(what, b.Where, err))
+	}
+	if e.json {
+		if err := jsonLine(e.stdout, map[string]any{"entity": path, done: x.taken}); err != nil {
+			return e.fail(err)
+		}
+		return exitOK
+	}
+	e.printf("%s %d dead letters of %s\n", done, x.taken, path)
+	return exitOK
+}
+
+func sequenceNumbers(text string) (numbers []int64, err error) {
+	if text == "" {
+		return nil, nil
+	}
+	for s := range strings.SplitSeq(text, ",") {
+		n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+		if err != nil || n < 1 {
+			return nil, &config.UsageError{Msg: fmt.Sprintf("--sequence-number: %q is no sequence number", s), CommandLine: true}
+		}
+		numbers = append(numbers, n)
+	}
+	return numbers, nil
+}
+
+// taking is a resubmit or purge under way.
+type taking struct {
+	bus                *client.Bus
+	address, operation string
+	taken              int
+}
+
+func (x *taking) ask(ctx context.Context, args map[string]any) (n int, err error) {
+	answer, err := x.bus.Manage(ctx, x.address, x.operation, args)
+	if err != nil {
+		return 0, err
+	}
+	count, _ := answer["message-count"].(int32)
+	x.taken += int(count)
+	return int(count), nil
+}
+
+// oldest takes up to max messages, 0 for all. What is dead-lettered again meanwhile is
+// left: it would have no end.
+func (x *taking) oldest(ctx context.Context, max int) error {
+	before := time.Now().UTC().Add(time.Millisecond)
+	for max == 0 || x.taken < max {
+		count := takeBatch
+		if max > 0 {
+			count = min(count, max-x.taken)
+		}
+		n, err := x.ask(ctx, map[string]any{"message-count": int32(count), "enqueued-time-utc": before})
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+// named takes messages by number.
+func (x *taking) named(ctx context.Context, numbers []int64) error {
+	for part := range slices.Chunk(numbers, takeBatch) {
+		for { // large ones are taken in several commits
+			n, err := x.ask(ctx, map[string]any{"sequence-numbers": part})
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// withID finds the dead letters with an id, among the given ones if there are any.
+func (x *taking) withID(ctx context.Context, entity client.Entity, id string, among []int64) (numbers []int64, err error) {
+	r, err := x.bus.Receiver(entity, true)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close(context.WithoutCancel(ctx))
+	wanted := map[int64]bool{}
+	for _, n := range among {
+		wanted[n] = true
+	}
+	for from := int64(1); ; {
+		page, err := peekAll(ctx, x.bus, r, from, takeBatch)
+		if err != nil || len(page) == 0 {
+			return numbers, err
+		}
+		for _, m := range page {
+			if m.MessageID == id && (len(wanted) == 0 || wanted[*m.SequenceNumber]) {
+				numbers = append(numbers, *m.SequenceNumber)
+			}
+			from = *m.SequenceNumber + 1
+		}
+	}
+}

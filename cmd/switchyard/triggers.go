@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"switchyard/config"
+	"switchyard/value"
+)
+
+// listTriggers lists the triggers of a factory with their states.
+func listTriggers(ctx context.Context, e *env, v *config.Values, _ []string) int {
+	f, err := factoryOf(v)
+	if err != nil {
+		return e.fail(err)
+	}
+	list, err := f.Triggers(ctx)
+	if err != nil {
+		return e.fail(err)
+	}
+	if e.json {
+		for _, t := range list {
+			e.printf("%s\n", value.Append(nil, t))
+		}
+		return exitOK
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(e.stderr, "no triggers")
+		return exitOK
+	}
+	t := &table{columns: []column{{title: "TRIGGER", whole: true}, {title: "STATE", whole: true}, {title: "TYPE"},
+		{title: "FROM"}, {title: "STARTS"}}}
+	for _, x := range objects(list) {
+		p := member(x, "properties")
+		t.add(str(x, "name"), str(p, "runtimeState"), str(p, "type"), str(member(p, "typeProperties"), "queueName"),
+			strings.Join(triggered(p), ", "))
+	}
+	e.printf("%s", t.layout(e.width()))
+	return exitOK
+}
+
+// triggered are the pipelines that a trigger starts.
+func triggered(p *value.Object) (names []string) {
+	v, _ := p.Lookup("pipelines")
+	list, _ := v.(value.Array)
+	for _, x := range objects(list) {
+		names = append(names, printable(str(member(x, "pipelineReference"), "referenceName")))
+	}
+	return names
+}
+
+func startTrigger(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	return setTrigger(ctx, e, v, operands[0], true)
+}
+
+func stopTrigger(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	return setTrigger(ctx, e, v, operands[0], false)
+}
+
+// setTrigger starts or stops a trigger. It says what holds then.
+func setTrigger(ctx context.Context, e *env, v *config.Values, name string, start bool) int {
+	f, err := factoryOf(v)
+	if err == nil {
+		err = f.Trigger(ctx, name, start)
+	}
+	if err != nil {
+		return e.fail(err)
+	}
+	state := "Stopped"
+	if start {
+		state = "Started"
+	}
+	if e.json {
+		e.printf("%s\n", value.Append(nil, value.NewObject(value.Member{Name: "trigger", Value: name},
+			value.Member{Name: "state", Value: state})))
+	} else {
+		e.printf("%s is %s\n", name, strings.ToLower(state))
+	}
+	return exitOK
+}
