@@ -79,6 +79,30 @@ func TestTriggerOutputsAreShown(t *testing.T) {
 	})
 }
 
+// What a trigger handed over is shown with the run's secrets masked, also when it is read
+// back because it is large.
+func TestTriggerOutputsAreMasked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, enginetest.NewMemory(nil), `{"name":"p","properties":{"parameters":{"key":{"type":"SecureString"}},"activities":[]}}`)
+		w.options.Sealer = xor{}
+		w.start()
+		for name, size := range map[string]int{"small": 10, "large": 10_000} {
+			id := w.create("p", value.NewObject(value.Member{Name: "key", Value: "s3cret"}), engine.RunOptions{ID: name,
+				Trigger: &run.TriggerInfo{ID: name, Name: "T", Type: "ServiceBusTrigger", Time: time.Now(),
+					Outputs: handedOver("a s3cret id", strings.Repeat("x", size))}})
+			w.wait(id)
+			p, err := w.engine.PipelineRun(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(value.Append(nil, p.JSON())); strings.Contains(got, "s3cret") || !strings.Contains(got, `"messageId":"a ********** id"`) {
+				t.Errorf("%s: %.300s, want the secret masked", name, got)
+			}
+		}
+		w.engine.Stop(0)
+	})
+}
+
 // The parameters of a run are had as it got them, secrets included, also large ones.
 func TestParametersOfARun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

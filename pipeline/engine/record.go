@@ -284,7 +284,7 @@ func (e *Engine) readCreated(p *PipelineRun) error {
 	for _, name := range c.Secure {
 		masked.Set(name, activity.Mask)
 	}
-	p.Parameters, p.TriggerOutputs = texts(masked), c.Trigger.Outputs
+	p.Parameters, p.TriggerOutputs = texts(masked), c.Masked(c.Trigger.Outputs)
 	return nil
 }
 

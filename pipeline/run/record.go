@@ -145,6 +145,9 @@ type masker struct{ secrets []string }
 
 func (s *State) masker() masker { return masker{s.secrets} }
 
+// Masked returns a value that belongs to the run as it may be shown.
+func (e *Created) Masked(v value.Value) value.Value { return masker{secretsOf(e)}.value(v) }
+
 // secretsOf returns the values of a run's SecureString parameters.
 func secretsOf(c *Created) (secrets []string) {
 	for _, name := range c.Secure {
