@@ -28,10 +28,7 @@ func peek(ctx context.Context, e *env, v *config.Values, operands []string) int 
 		return e.fail(client.Explain("peek "+operands[0], b.Where, err))
 	}
 	// One more than asked for tells whether there are more.
-	all, err := peekAll(ctx, b, r, int64(v.Int("from")), v.Int("count")+1)
-	if err != nil {
-		return e.fail(client.Explain("peek "+operands[0], b.Where, err))
-	}
+	all, failed := peekAll(ctx, b, r, int64(v.Int("from")), v.Int("count")+1)
 	next := int64(0)
 	if n := v.Int("count"); len(all) > n {
 		next, all = *all[n].SequenceNumber, all[:n]
@@ -40,6 +37,8 @@ func peek(ctx context.Context, e *env, v *config.Values, operands []string) int 
 		return e.fail(err)
 	}
 	switch {
+	case failed != nil: // behind those that came
+		return e.fail(client.Explain("peek "+operands[0], b.Where, failed))
 	case next > 0 && e.json:
 		fmt.Fprintf(e.stderr, "{\"more\":true,\"nextSequenceNumber\":%d}\n", next)
 	case next > 0:
@@ -50,7 +49,8 @@ func peek(ctx context.Context, e *env, v *config.Values, operands []string) int 
 	return exitOK
 }
 
-// peekAll peeks up to n messages from a sequence number on.
+// peekAll peeks up to n messages from a sequence number on. If it fails it also returns
+// those before the failure.
 func peekAll(ctx context.Context, b *client.Bus, r *azservicebus.Receiver, from int64, n int) (
 	all []*azservicebus.ReceivedMessage, err error) {
 	for len(all) < n {
@@ -61,7 +61,7 @@ func peekAll(ctx context.Context, b *client.Bus, r *azservicebus.Receiver, from 
 		}
 		cancel()
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 		if len(msgs) == 0 {
 			break
