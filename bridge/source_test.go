@@ -140,8 +140,8 @@ func TestStarterCheck(t *testing.T) {
 	}}
 	f.PutLinkedService(linkedService(t, `{"type":"AzureServiceBus","typeProperties":{"fullyQualifiedNamespace":"ns-one.servicebus.windows.net"}}`))
 	err := x.Check(f)
-	wantError(t, "lost queue", err, "trigger/Lost.json: $.properties.typeProperties: trigger Lost: queue nowhere of namespace ns-one")
-	wantError(t, "lost linked service", err, "trigger/Unlinked.json: $.properties.typeProperties: trigger Unlinked: linked service \"Nowhere\" is not found")
+	wantError(t, "lost queue", err, "trigger/Lost.json: error: $.properties.typeProperties: trigger Lost: queue nowhere of namespace ns-one")
+	wantError(t, "lost linked service", err, "trigger/Unlinked.json: error: $.properties.typeProperties: trigger Unlinked: linked service \"Nowhere\" is not found")
 	if n := strings.Count(err.Error(), "\n"); n != 1 {
 		t.Errorf("%d lines, want 2:\n%v", n+1, err)
 	}

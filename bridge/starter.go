@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -64,16 +63,17 @@ func (x Starter) Queue(f *pipeline.Factory, t *pipeline.Trigger) (*broker.Queue,
 // queue, with its file. A right that the factory's identity lacks is none: the
 // identity is made with the factory, and roles are assigned to it later.
 func (x Starter) Check(f *pipeline.Factory) error {
-	var errs []error
+	var refused pipeline.Diagnostics
 	for _, t := range f.Triggers {
 		if !t.Started || t.ServiceBus == nil {
 			continue
 		}
 		if _, err := x.Queue(f, t); err != nil {
-			errs = append(errs, fmt.Errorf("%s: $.properties.typeProperties: trigger %s: %w", t.File, t.Name, err))
+			refused = append(refused, pipeline.Diagnostic{File: t.File, Path: "$.properties.typeProperties",
+				Message: fmt.Sprintf("trigger %s: %v", t.Name, err)})
 		}
 	}
-	return errors.Join(errs...)
+	return refused.Err()
 }
 
 // Start implements [factory.Starter].

@@ -4,6 +4,7 @@
 package deploy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,14 @@ type Deployment struct {
 	Namespaces []Namespace
 	// Factory is nil if the folder declares none.
 	Factory *pipeline.Factory
+
+	name    string
+	sources sources
+}
+
+// Refused is the diagnostic of something wrong with the folder as a whole.
+func (d *Deployment) Refused(message string) pipeline.Diagnostics {
+	return pipeline.Diagnostics{{File: d.name, Path: "$", Message: message}}
 }
 
 // Summary says what the deployment consists of, in a few words.
@@ -82,8 +91,8 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 // an error. With strict, what this version does not run is an error, otherwise a
 // warning.
 func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnostics) {
-	d := &Deployment{}
-	var diags pipeline.Diagnostics
+	d := &Deployment{name: name, sources: sources{}}
+	diags := misnamed(fsys, name)
 	found := false
 	for _, file := range configFiles {
 		data, err := readFile(fsys, file)
@@ -96,6 +105,7 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 			diags = append(diags, pipeline.Diagnostic{File: full, Path: "$", Message: err.Error()})
 			continue
 		}
+		d.sources.keep(full, data)
 		ns, ds := parseEmulatorConfig(full, data)
 		diags = append(diags, ds...)
 		for i, n := range ns {
@@ -130,6 +140,7 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 			if err != nil {
 				ds = pipeline.Diagnostics{{File: path.Join(name, file), Path: "$", Message: err.Error()}}
 			} else {
+				d.sources.keep(path.Join(name, file), data)
 				ds = parse(path.Join(name, file), data)
 			}
 			if ds.Err() != nil {
@@ -154,6 +165,7 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 	read("linkedService", func(file string, data []byte) pipeline.Diagnostics {
 		x, ds := pipeline.ParseLinkedService(file, data)
 		if x != nil {
+			ds = append(ds, calledOtherwise(file, x.Name)...)
 			if f.LinkedService(x.Name) != nil {
 				ds = append(ds, twice(file, "linked service", x.Name))
 			}
@@ -164,6 +176,7 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 	read("dataset", func(file string, data []byte) pipeline.Diagnostics {
 		x, ds := pipeline.ParseDataset(file, data)
 		if x != nil {
+			ds = append(ds, calledOtherwise(file, x.Name)...)
 			if f.Dataset(x.Name) != nil {
 				ds = append(ds, twice(file, "dataset", x.Name))
 			}
@@ -174,6 +187,7 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 	read("pipeline", func(file string, data []byte) pipeline.Diagnostics {
 		x, ds := pipeline.ParsePipeline(file, data)
 		if x != nil {
+			ds = append(ds, calledOtherwise(file, x.Name)...)
 			if f.Pipeline(x.Name) != nil {
 				ds = append(ds, twice(file, "pipeline", x.Name))
 			}
@@ -184,6 +198,7 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 	read("trigger", func(file string, data []byte) pipeline.Diagnostics {
 		x, ds := pipeline.ParseTrigger(file, data)
 		if x != nil {
+			ds = append(ds, calledOtherwise(file, x.Name)...)
 			if f.Trigger(x.Name) != nil {
 				ds = append(ds, twice(file, "trigger", x.Name))
 			}
@@ -216,9 +231,17 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 		f.Unread = func(folder, name string) bool { return unread[strings.ToLower(folder+"/"+name)] }
 		diags = append(diags, f.Validate()...)
 	}
+	d.sources.locate(diags)
 	diags = slices.DeleteFunc(diags, repeated())
-	slices.SortStableFunc(diags, func(a, b pipeline.Diagnostic) int { return strings.Compare(a.File, b.File) })
+	inOrder(diags)
 	return d, diags
+}
+
+// inOrder sorts diagnostics by their places.
+func inOrder(ds pipeline.Diagnostics) {
+	slices.SortStableFunc(ds, func(a, b pipeline.Diagnostic) int {
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Column-b.Column)
+	})
 }
 
 // repeated tells of a diagnostic whose place and text were there already:

@@ -50,11 +50,11 @@ func TestReadTellsEverything(t *testing.T) {
 		"dir/factory/f.json $",
 		"dir/linkedService/Half.json $",
 		"dir/pipeline/Half.json $",
-		"dir/pipeline/Other.json $.properties.activities[0].dependsOn[0].activity",
-		"dir/pipeline/Other.json $.properties.activities[0].typeProperties.waitTimeInSeconds",
-		"dir/pipeline/Other.json $.properties.activities[2].linkedServiceName",
-		"dir/pipeline/Wrong.json $.properties.activities[2].typeProperties.variableName",
-		"dir/pipeline/Wrong.json $.properties.activities[3].typeProperties.value",
+		"dir/pipeline/Other.json $.properties.activities[a].dependsOn[0].activity",
+		"dir/pipeline/Other.json $.properties.activities[a].typeProperties.waitTimeInSeconds",
+		"dir/pipeline/Other.json $.properties.activities[t].linkedServiceName",
+		"dir/pipeline/Wrong.json $.properties.activities[c].typeProperties.variableName",
+		"dir/pipeline/Wrong.json $.properties.activities[d].typeProperties.value",
 		"dir/pipeline/Wrong.json $.properties.concurrency",
 		"dir/pipeline/Wrong.json $.properties.parameters.n",
 		"dir/pipeline/Wrong.json $.properties.variables.v",
@@ -82,16 +82,16 @@ func TestReadConfig(t *testing.T) {
 		got = append(got, d.File+" "+strings.TrimPrefix(d.Path, "$.UserConfig.Namespaces"))
 	}
 	want := []string{
-		"dir/Config.json [0].Queues[0].Name",
-		"dir/Config.json [0].Queues[1].Properties.LockDuration",
-		"dir/Config.json [0].Queues[1].Properties.MaxDeliveryCount",
-		"dir/Config.json [0].Queues[1].Properties.MaxSizeInMegabytes",
-		"dir/Config.json [0].Queues[2].Properties.LockDuration",
-		"dir/Config.json [0].Queues[2].Properties.RequiresSession",
-		"dir/Config.json [0].Queues[2].Properties.ForwardTo",
-		"dir/Config.json [0].Queues[2].Properties.DefaultMessageTimeToLive",
-		"dir/Config.json [1].Name",
-		"dir/servicebus/Config.json [0].Name",
+		"dir/Config.json [test-ns].Queues[a b?].Name",
+		"dir/Config.json [test-ns].Queues[q].Properties.LockDuration",
+		"dir/Config.json [test-ns].Queues[q].Properties.MaxDeliveryCount",
+		"dir/Config.json [test-ns].Queues[q].Properties.MaxSizeInMegabytes",
+		"dir/Config.json [test-ns].Queues[r].Properties.LockDuration",
+		"dir/Config.json [test-ns].Queues[r].Properties.RequiresSession",
+		"dir/Config.json [test-ns].Queues[r].Properties.ForwardTo",
+		"dir/Config.json [test-ns].Queues[r].Properties.DefaultMessageTimeToLive",
+		"dir/Config.json [-bad name-].Name",
+		"dir/servicebus/Config.json [TEST-NS].Name",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("diagnostics:\n%v\nplaces:\n%s\nwant:\n%s", diags, strings.Join(got, "\n"), strings.Join(want, "\n"))

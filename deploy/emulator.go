@@ -68,8 +68,7 @@ func parseEmulatorConfig(file string, data []byte) ([]Namespace, pipeline.Diagno
 	}
 	v, err := value.Parse(blankExtras(text))
 	if err != nil {
-		f.errorf("$", "%v", err)
-		return nil, f.diags
+		return nil, pipeline.Diagnostics{pipeline.NotJSON(file, err)}
 	}
 	o, ok := v.(*value.Object)
 	if !ok {

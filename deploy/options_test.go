@@ -15,7 +15,7 @@ func readEntities(t *testing.T, queue, topic, subscription string) (options [3]d
 		"Queues":[{"Name":"q","Properties":` + queue + `}],
 		"Topics":[{"Name":"t","Properties":` + topic + `,"Subscriptions":[{"Name":"s","Properties":` + subscription + `}]}]}]}}`}), "f", true)
 	for _, x := range all {
-		diags = append(diags, x.Path[len("$.UserConfig.Namespaces[0]."):]+" "+x.Message)
+		diags = append(diags, x.Path[len("$.UserConfig.Namespaces[test-ns]."):]+" "+x.Message)
 	}
 	ns := d.Namespaces[0]
 	return [3]description.Options{ns.Queues[0].Options, ns.Topics[0].Options, ns.Topics[0].Subscriptions[0].Options}, diags
@@ -57,20 +57,20 @@ func TestRefusedOptions(t *testing.T) {
 		`{"LockDuration":"PT1M","DefaultMessageTimeToLive":null,"EnablePartitioning":true}`,
 		`{"MaxSizeInMegabytes":1024,"AutoDeleteOnIdle":"PT5M","LockDuration":"PT6M"}`)
 	want := []string{
-		"Queues[0].Properties.LockDuration should be a text",
-		"Queues[0].Properties.MaxDeliveryCount should be a whole number",
-		"Queues[0].Properties.RequiresSession should be true or false",
-		"Queues[0].Properties.UserMetadata should be a text",
-		"Queues[0].Properties.DefaultMessageTimeToLive 'PT0S' is not more than zero",
-		"Queues[0].Properties.ForwardTo queue property ForwardTo is not supported",
-		"Queues[0].Properties.MaxSizeInMegabytes MaxSizeInMegabytes 1: want one of [1024 2048 3072 4096 5120] in a Standard namespace",
-		"Queues[0].Properties.Status there is no such setting of a queue",
-		"Topics[0].Properties.LockDuration there is no such setting of a topic",
-		"Topics[0].Properties.DefaultMessageTimeToLive should be a text",
-		"Topics[0].Properties.EnablePartitioning topic property EnablePartitioning is not supported",
-		"Topics[0].Subscriptions[0].Properties.MaxSizeInMegabytes there is no such setting of a subscription",
-		"Topics[0].Subscriptions[0].Properties.AutoDeleteOnIdle subscription property AutoDeleteOnIdle is not supported",
-		"Topics[0].Subscriptions[0].Properties.LockDuration LockDuration 6m0s: want more than 0, at most 5 minutes",
+		"Queues[q].Properties.LockDuration should be a text",
+		"Queues[q].Properties.MaxDeliveryCount should be a whole number",
+		"Queues[q].Properties.RequiresSession should be true or false",
+		"Queues[q].Properties.UserMetadata should be a text",
+		"Queues[q].Properties.DefaultMessageTimeToLive 'PT0S' is not more than zero",
+		"Queues[q].Properties.ForwardTo queue property ForwardTo is not supported",
+		"Queues[q].Properties.MaxSizeInMegabytes MaxSizeInMegabytes 1: want one of [1024 2048 3072 4096 5120] in a Standard namespace",
+		"Queues[q].Properties.Status there is no such setting of a queue",
+		"Topics[t].Properties.LockDuration there is no such setting of a topic",
+		"Topics[t].Properties.DefaultMessageTimeToLive should be a text",
+		"Topics[t].Properties.EnablePartitioning topic property EnablePartitioning is not supported",
+		"Topics[t].Subscriptions[s].Properties.MaxSizeInMegabytes there is no such setting of a subscription",
+		"Topics[t].Subscriptions[s].Properties.AutoDeleteOnIdle subscription property AutoDeleteOnIdle is not supported",
+		"Topics[t].Subscriptions[s].Properties.LockDuration LockDuration 6m0s: want more than 0, at most 5 minutes",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)

@@ -49,10 +49,10 @@ func TestTopicMistakes(t *testing.T) {
 				{"Name":"p","Properties":{"Filter":{}}}]}]}]}]}}`)}}, "f", true)
 	text := diags.Error()
 	for _, want := range []string{
-		"$.UserConfig.Namespaces[0].Topics[0].Name",
+		"$.UserConfig.Namespaces[test-ns].Topics[Same].Name",
 		"Subscriptions[0].Properties.RequiresSession", "Subscriptions[1].Name",
-		"Rules[0].Properties.SqlFilter", "Rules[1].Properties.FilterType", "Rules[7].Properties.Filter",
-		"Rules[2].Properties.SqlFilter", "Rules[3].Properties.SqlFilter", "Rules[4].Properties.SqlFilter", "Rules[5].Properties.SqlFilter", "Rules[6].Properties.SqlFilter",
+		"Rules[r].Properties.SqlFilter", "Rules[q].Properties.FilterType", "Rules[p].Properties.Filter",
+		"Rules[o1].Properties.SqlFilter", "Rules[o2].Properties.SqlFilter", "Rules[o3].Properties.SqlFilter", "Rules[o4].Properties.SqlFilter", "Rules[o5].Properties.SqlFilter",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("diagnostics lack %s:\n%s", want, text)

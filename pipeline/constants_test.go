@@ -10,22 +10,22 @@ import (
 func TestConstants(t *testing.T) {
 	const base = "$.properties.activities[0].typeProperties"
 	for _, c := range []struct{ kind, props, want string }{
-		{"Wait", `{"waitTimeInSeconds":0}`, base + ".waitTimeInSeconds: error: is 0"},
-		{"Wait", `{"waitTimeInSeconds":-1}`, base + ".waitTimeInSeconds: error: is -1"},
-		{"Wait", `{"waitTimeInSeconds":"soon"}`, base + ".waitTimeInSeconds: error: is \"soon\""},
-		{"Wait", `{"waitTimeInSeconds":1.5}`, base + ".waitTimeInSeconds: error: is 1.5"},
-		{"Wait", `{"waitTimeInSeconds":[]}`, base + ".waitTimeInSeconds: error: is []"},
-		{"Wait", `{"waitTimeInSeconds":2147483648}`, base + ".waitTimeInSeconds: error: is 2147483648"},
+		{"Wait", `{"waitTimeInSeconds":0}`, "error: " + base + ".waitTimeInSeconds: is 0"},
+		{"Wait", `{"waitTimeInSeconds":-1}`, "error: " + base + ".waitTimeInSeconds: is -1"},
+		{"Wait", `{"waitTimeInSeconds":"soon"}`, "error: " + base + ".waitTimeInSeconds: is \"soon\""},
+		{"Wait", `{"waitTimeInSeconds":1.5}`, "error: " + base + ".waitTimeInSeconds: is 1.5"},
+		{"Wait", `{"waitTimeInSeconds":[]}`, "error: " + base + ".waitTimeInSeconds: is []"},
+		{"Wait", `{"waitTimeInSeconds":2147483648}`, "error: " + base + ".waitTimeInSeconds: is 2147483648"},
 		{"Wait", `{"waitTimeInSeconds":"30"}`, ""},
 		{"Wait", `{"waitTimeInSeconds":30.0}`, ""},
 		{"Wait", `{"waitTimeInSeconds":"@add(1,2)"}`, ""},
 		{"Wait", `{"waitTimeInSeconds":{"value":"@add(1,2)","type":"Expression"}}`, ""},
-		{"WebActivity", `{"method":"BREW","url":"http://a"}`, base + ".method: error: is \"BREW\""},
-		{"WebActivity", `{"method":5,"url":"http://a"}`, base + ".method: error: is 5"},
-		{"WebActivity", `{"method":"GET","url":5}`, base + ".url: error: is an integer"},
-		{"WebActivity", `{"method":"GET","url":"http://a","zork":1}`, base + ".zork: error: is not a property"},
+		{"WebActivity", `{"method":"BREW","url":"http://a"}`, "error: " + base + ".method: is \"BREW\""},
+		{"WebActivity", `{"method":5,"url":"http://a"}`, "error: " + base + ".method: is 5"},
+		{"WebActivity", `{"method":"GET","url":5}`, "error: " + base + ".url: is an integer"},
+		{"WebActivity", `{"method":"GET","url":"http://a","zork":1}`, "error: " + base + ".zork: is not a property"},
 		{"WebActivity", `{"method":"get","url":"@concat('a')","httpRequestTimeout":"00:01:00","datasets":[],"connectVia":{"referenceName":"AutoResolveIntegrationRuntime","type":"IntegrationRuntimeReference"}}`, ""},
-		{"Switch", `{"on":"@concat('a')","cases":[{"value":"a","activities":[]},{"value":"b","activities":[]},{"value":"a","activities":[]}]}`, base + ".cases[2].value: warning: another case"},
+		{"Switch", `{"on":"@concat('a')","cases":[{"value":"a","activities":[]},{"value":"b","activities":[]},{"value":"a","activities":[]}]}`, "warning: " + base + ".cases[2].value: another case"},
 		{"Switch", `{"on":"@concat('a')","cases":[{"value":"a","activities":[]},{"value":"A","activities":[]}]}`, ""},
 	} {
 		p, ds := ParsePipeline("P.json", []byte(`{"name":"P","properties":{"activities":[{"name":"x","type":"`+c.kind+`","typeProperties":`+c.props+`}]}}`))

@@ -195,3 +195,15 @@ func RetryCount(v value.Value) (int, error) {
 	}
 	return 0, fmt.Errorf("retry is %s, want an integer of 0 or more", value.Append(nil, v))
 }
+
+// Literal returns what a value is before anything runs: a text without the escape of a
+// leading @, or the value itself; nil for an expression.
+func Literal(v value.Value) value.Value {
+	if s, ok := v.(string); ok && strings.HasPrefix(s, "@@") && !strings.Contains(s, "@{") {
+		return s[1:]
+	}
+	if isExpression(v) {
+		return nil
+	}
+	return v
+}

@@ -28,11 +28,18 @@ type Diagnostic struct {
 	Path     string // JSON path in the file: $.properties.activities[2].typeProperties.items
 	Message  string
 	Severity Severity
+	// Line and Column, in bytes, count from 1; 0: not known.
+	Line, Column int
 }
 
-// String returns file, path, severity and message on one line.
+// String returns file, place, severity, path and message on one line, in the form that
+// editors and other tools understand.
 func (d Diagnostic) String() string {
-	return fmt.Sprintf("%s: %s: %s: %s", d.File, d.Path, d.Severity, d.Message)
+	place := d.File
+	if d.Line > 0 {
+		place = fmt.Sprintf("%s:%d:%d", d.File, d.Line, d.Column)
+	}
+	return fmt.Sprintf("%s: %s: %s: %s", place, d.Severity, d.Path, d.Message)
 }
 
 // Diagnostics is all that was found, in the order of the files. As an error it

@@ -40,7 +40,7 @@ func TestDocuments(t *testing.T) {
 	}
 	for kind, parse := range parsers {
 		for _, c := range []struct{ file, text, want string }{
-			{"x.json", "", "$: not a JSON document: line 1, column 1: unexpected end of text, want a value"},
+			{"x.json", "", "$: not a JSON document: unexpected end of text, want a value"},
 			{"x.json", "[1]", "$: is an array, want an object"},
 			{"x.json", "null", "$: is null, want an object"},
 			{"x.json", "\xFF\xFEx", "$: UTF-16 text of an odd number of bytes"},
@@ -229,11 +229,12 @@ func TestAttemptTimeout(t *testing.T) {
 // TestDiagnosticTexts: a line names file, place and severity; warnings are no
 // error.
 func TestDiagnosticTexts(t *testing.T) {
-	ds := Diagnostics{{"a.json", "$.x", "is wrong", SeverityError}, {"b.json", "$.y", "is odd", SeverityWarning}}
-	if got, want := ds.Error(), "a.json: $.x: error: is wrong\nb.json: $.y: warning: is odd"; got != want {
+	ds := Diagnostics{{File: "a.json", Path: "$.x", Message: "is wrong", Line: 3, Column: 5},
+		{File: "b.json", Path: "$.y", Message: "is odd", Severity: SeverityWarning}}
+	if got, want := ds.Error(), "a.json:3:5: error: $.x: is wrong\nb.json: warning: $.y: is odd"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got := ds.Err().Error(); got != "a.json: $.x: error: is wrong" {
+	if got := ds.Err().Error(); got != "a.json:3:5: error: $.x: is wrong" {
 		t.Errorf("errors: %q, want the first line alone", got)
 	}
 	if err := ds[1:].Err(); err != nil {

@@ -246,7 +246,7 @@ func TestEncodings(t *testing.T) {
 		t.Error("odd UTF-16: no error")
 	}
 	_, ds := ParsePipeline("x.json", []byte("{\"name\":\"P\xE4\",\"properties\":{\"activities\":[]}}"))
-	if want := "x.json: $: error: the file is neither UTF-8 nor UTF-16 with a byte-order mark"; ds.Error() != want {
+	if want := "x.json: error: $: the file is neither UTF-8 nor UTF-16 with a byte-order mark"; ds.Error() != want {
 		t.Errorf("Latin-1: got %q, want %q", ds.Error(), want)
 	}
 }

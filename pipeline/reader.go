@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -16,11 +17,24 @@ type reader struct {
 }
 
 func (r *reader) errorf(at, format string, args ...any) {
-	r.diags = append(r.diags, Diagnostic{r.file, at, fmt.Sprintf(format, args...), SeverityError})
+	r.diags = append(r.diags, Diagnostic{File: r.file, Path: at, Message: fmt.Sprintf(format, args...)})
 }
 
 func (r *reader) warnf(at, format string, args ...any) {
-	r.diags = append(r.diags, Diagnostic{r.file, at, fmt.Sprintf(format, args...), SeverityWarning})
+	r.diags = append(r.diags,
+		Diagnostic{File: r.file, Path: at, Message: fmt.Sprintf(format, args...), Severity: SeverityWarning})
+}
+
+// notJSON reports an error of [value.Parse], which knows its place.
+func (r *reader) notJSON(err error) { r.diags = append(r.diags, NotJSON(r.file, err)) }
+
+// NotJSON is the diagnostic of an error of [value.Parse].
+func NotJSON(file string, err error) Diagnostic {
+	d := Diagnostic{File: file, Path: "$", Message: "not a JSON document: " + err.Error()}
+	if e, ok := errors.AsType[*value.SyntaxError](err); ok {
+		d.Line, d.Column, d.Message = e.Line, e.Column, "not a JSON document: "+e.Msg
+	}
+	return d
 }
 
 // Report implements [read.Sink].
@@ -71,7 +85,7 @@ func parse(file string, data []byte) (*value.Object, Diagnostics) {
 	}
 	v, err := value.Parse(text)
 	if err != nil {
-		r.errorf("$", "not a JSON document: %v", err)
+		r.notJSON(err)
 		return nil, r.diags
 	}
 	o, isObject := v.(*value.Object)

@@ -52,7 +52,7 @@ func duplicates[R resource](what string, list []R, file func(R) string) Diagnost
 		name := strings.ToLower(r.resourceName())
 		if seen[name] {
 			text := fmt.Sprintf("a %s of the name %q is there twice", what, r.resourceName())
-			ds = append(ds, Diagnostic{file(r), "$.name", text, SeverityError})
+			ds = append(ds, Diagnostic{File: file(r), Path: "$.name", Message: text})
 		}
 		seen[name] = true
 	}

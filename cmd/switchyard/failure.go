@@ -8,6 +8,7 @@ import (
 
 	"switchyard/client"
 	"switchyard/config"
+	"switchyard/pipeline"
 )
 
 // Exit codes of every command; exec has more, those of its command.
@@ -24,8 +25,10 @@ var failures = []struct {
 	exit          int
 	fits          func(error) bool
 }{
-	{"UsageError", "a flag, an operand, a variable, a settings file or a definition can't be understood", exitUsage,
+	{"UsageError", "a flag, an operand, a variable or a settings file can't be understood", exitUsage,
 		func(err error) bool { _, ok := errors.AsType[*config.UsageError](err); return ok }},
+	{"DefinitionError", "definitions of a folder are refused; each line of the message says where", exitUsage,
+		func(err error) bool { _, ok := errors.AsType[pipeline.Diagnostics](err); return ok }},
 	{"NotRunning", "no Switchyard runs on the data directory", exitFailed,
 		func(err error) bool { _, ok := errors.AsType[*client.NotRunningError](err); return ok }},
 	{"NotReady", "a Switchyard runs and can't be used: it does not answer, or /health says why", exitFailed,
@@ -48,7 +51,11 @@ func (e *env) fail(err error) int {
 			e.printf("false # %s\n", printable(err.Error()))
 		}
 		if !e.json {
-			fmt.Fprintln(e.stderr, "switchyard:", err)
+			if ds, ok := errors.AsType[pipeline.Diagnostics](err); ok {
+				fmt.Fprintln(e.stderr, ds)
+			} else {
+				fmt.Fprintln(e.stderr, "switchyard:", err)
+			}
 			return f.exit
 		}
 		enc := json.NewEncoder(e.stderr)

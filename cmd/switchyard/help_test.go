@@ -160,7 +160,7 @@ func TestCommandLines(t *testing.T) {
 		}
 	}
 	code, out, errs := call(t, "", "validate", "nowhere", "--output", "json")
-	if want := `{"error":{"code":"UsageError","message":"nowhere is not a folder"}}` + "\n"; code != exitUsage || out != "" || errs != want {
+	if want := `{"error":{"code":"UsageError","message":"stat nowhere: no such file or directory"}}` + "\n"; code != exitUsage || out != "" || errs != want {
 		t.Errorf("JSON: exit code %d, stdout %q, stderr %q; want %s", code, out, errs, want)
 	}
 	code, out, errs = call(t, "")

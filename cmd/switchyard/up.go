@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -91,26 +92,36 @@ func applications(v *config.Values) ([]byte, error) {
 	}
 }
 
-// readDeployment reads a folder and prints everything that is wrong in it. The
-// code is exitOK if there is nothing.
+// readDeployment reads a folder. What is wrong in it is told, and the code is then not
+// exitOK.
 func readDeployment(e *env, fsys fs.FS, name string, strict bool) (*deploy.Deployment, int) {
 	d, diags := deploy.Read(fsys, name, strict)
-	bad := false
 	for _, x := range diags {
-		fmt.Fprintln(e.stderr, x)
-		bad = bad || x.Severity == pipeline.SeverityError
+		if x.Severity == pipeline.SeverityWarning {
+			fmt.Fprintln(e.stderr, x)
+		}
 	}
-	if bad {
-		return nil, exitUsage
+	if err := diags.Err(); err != nil {
+		return nil, e.fail(err)
 	}
 	return d, exitOK
 }
 
+// checkFolder refuses an operand that is no folder.
+func checkFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = errors.New(dir + " is not a folder")
+	}
+	if err != nil {
+		return &config.UsageError{Msg: err.Error()}
+	}
+	return nil
+}
+
 func readFolder(e *env, dir string, strict bool) (*deploy.Deployment, int) {
-	if info, err := os.Stat(dir); err != nil {
-		return nil, e.fail(&config.UsageError{Msg: err.Error()})
-	} else if !info.IsDir() {
-		return nil, e.fail(&config.UsageError{Msg: dir + " is not a folder"})
+	if err := checkFolder(dir); err != nil {
+		return nil, e.fail(err)
 	}
 	return readDeployment(e, os.DirFS(dir), dir, strict)
 }
@@ -196,32 +207,6 @@ func printEndpointsText(e *env, ep client.Endpoints, data string) {
 	if hidden {
 		e.printf("\n**** is a key: %s has it, and the Resource Manager's listKeys\n", filepath.Join(data, client.File))
 	}
-}
-
-func validate(_ context.Context, e *env, v *config.Values, operands []string) int {
-	if v.String("output") == "json" {
-		if info, err := os.Stat(operands[0]); err != nil || !info.IsDir() {
-			return e.fail(&config.UsageError{Msg: operands[0] + " is not a folder"})
-		}
-		_, diags := deploy.Read(os.DirFS(operands[0]), operands[0], v.Bool("strict"))
-		code := exitOK
-		enc := json.NewEncoder(e.stdout)
-		for _, x := range diags {
-			if x.Severity == pipeline.SeverityError {
-				code = exitUsage
-			}
-			if err := enc.Encode(map[string]string{"file": x.File, "path": x.Path, "severity": x.Severity.String(),
-				"message": x.Message}); err != nil {
-				return e.fail(err)
-			}
-		}
-		return code
-	}
-	d, code := readFolder(e, operands[0], v.Bool("strict"))
-	if code == exitOK {
-		e.printf("%s: %s\n", operands[0], d.Summary())
-	}
-	return code
 }
 
 func version(_ context.Context, e *env, v *config.Values, _ []string) int {

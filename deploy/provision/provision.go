@@ -89,7 +89,40 @@ func (p *Provisioner) group() string {
 	return "/subscriptions/" + p.Subscription + "/resourceGroups/" + ResourceGroup
 }
 
+// checkBus refuses a folder whose triggers and activities name what neither it declares
+// nor is there.
+func (p *Provisioner) checkBus(folder *deploy.Deployment) error {
+	found := folder.CheckBus(deploy.Existing{
+		Namespaces: p.Broker.Namespaces(),
+		Queue:      func(ns, path string) bool { _, err := p.Broker.Queue(ns, path); return err == nil },
+		Topic:      func(ns, path string) bool { _, err := p.Broker.Topic(ns, path); return err == nil },
+	})
+	for _, d := range found {
+		if d.Severity == pipeline.SeverityWarning {
+			p.Logger.Warn(d.Message, "file", d.File, "line", d.Line, "path", d.Path)
+		}
+	}
+	return found.Err()
+}
+
+// refused is the error of a definition that the factory refuses, as a diagnostic.
+func refused(folder *deploy.Deployment, err error) error {
+	e, ok := errors.AsType[*factory.Error](err)
+	if !ok {
+		return err
+	}
+	for _, kind := range []error{factory.ErrInvalid, factory.ErrMissingReference, factory.ErrNotSupported} {
+		if errors.Is(e, kind) {
+			return folder.Refused(e.Message)
+		}
+	}
+	return err
+}
+
 func (p *Provisioner) deploy(ctx context.Context, folder *deploy.Deployment) error {
+	if err := p.checkBus(folder); err != nil {
+		return err
+	}
 	_, err := p.ensure(ctx, p.group(), "2021-04-01", value.Member{Name: "location", Value: Location})
 	if err != nil {
 		return err
@@ -109,7 +142,7 @@ func (p *Provisioner) deploy(ctx context.Context, folder *deploy.Deployment) err
 		return err
 	}
 	id := factory.ID{Subscription: p.Subscription, ResourceGroup: ResourceGroup}
-	return p.Factories.Deploy(ctx, id, Location, folder.Factory)
+	return refused(folder, p.Factories.Deploy(ctx, id, Location, folder.Factory))
 }
 
 // ensure creates a resource unless it is there and can be read.

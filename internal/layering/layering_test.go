@@ -62,7 +62,7 @@ var arrows = map[string][]string{
 	"client":           {"auth", "auth/identityhttp", "value"},
 	"ports":            {"commit", "listen"},
 	"status":           {"broker", "client", "pipeline", "pipeline/engine", "pipeline/run"},
-	"deploy":           {"broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
+	"deploy":           {"auth", "ports", "broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
 	"deploy/provision": {"arm", "auth", "broker", "commit", "deploy", "pipeline", "pipeline/factory", "value"},
 	"identity":         {"arm", "arm/resourcesrp", "auth", "auth/identityhttp", "auth/issuer", "commit", "pipeline/factory"},
 	"trial":            {"bridge", "broker", "clock", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/run", "pipeline/trigger", "value", "value/read"},

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+
+	"switchyard/config"
+	"switchyard/deploy"
+	"switchyard/pipeline"
+	"switchyard/system"
+)
+
+// validate tells everything that up would refuse on a new data directory.
+func validate(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	dir := operands[0]
+	if err := checkFolder(dir); err != nil {
+		return e.fail(err)
+	}
+	d, diags := deploy.Read(os.DirFS(dir), dir, v.Bool("strict"))
+	if diags.Err() == nil {
+		found, err := system.Check(ctx, d)
+		if err != nil {
+			return e.fail(err)
+		}
+		diags = append(diags, found...)
+	}
+	if v.String("output") == "json" {
+		return printValidityJSON(e, d, diags)
+	}
+	for _, x := range diags {
+		e.printf("%s\n", x)
+	}
+	errs, warnings := len(diags.Errors()), len(diags)-len(diags.Errors())
+	told := ""
+	if warnings > 0 {
+		told = ", " + plural(warnings, "warning")
+	}
+	if errs > 0 {
+		e.printf("%s: %s%s\n", dir, plural(errs, "error"), told)
+		return exitUsage
+	}
+	e.printf("%s: %s%s\n", dir, d.Summary(), told)
+	return exitOK
+}
+
+// A validity is what validate prints as JSON.
+type validity struct {
+	Valid       bool         `json:"valid"`
+	Errors      int          `json:"errors"`
+	Warnings    int          `json:"warnings"`
+	Summary     string       `json:"summary,omitempty"` // of a valid folder
+	Diagnostics []diagnostic `json:"diagnostics"`
+}
+
+type diagnostic struct {
+	File     string `json:"file"`
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
+	Path     string `json:"path"`
+	Severity string `json:"severity"`
+	Message  string `json:"message"`
+}
+
+func printValidityJSON(e *env, d *deploy.Deployment, diags pipeline.Diagnostics) int {
+	errs := len(diags.Errors())
+	out := validity{Valid: errs == 0, Errors: errs, Warnings: len(diags) - errs, Diagnostics: []diagnostic{}}
+	if out.Valid {
+		out.Summary = d.Summary()
+	}
+	for _, x := range diags {
+		out.Diagnostics = append(out.Diagnostics,
+			diagnostic{x.File, x.Line, x.Column, x.Path, x.Severity.String(), x.Message})
+	}
+	enc := json.NewEncoder(e.stdout)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(out); err != nil {
+		return e.fail(err)
+	}
+	if !out.Valid {
+		return exitUsage
+	}
+	return exitOK
+}
