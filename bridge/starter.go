@@ -26,6 +26,8 @@ type Starter struct {
 	Rooms  trigger.Rooms
 	// Context ends when no more runs are to be started.
 	Context context.Context
+	// Secret reads secrets of key vaults; nil: there are none.
+	Secret pipeline.SecretFunc
 }
 
 // source finds the queue of a trigger.
@@ -33,7 +35,7 @@ func (x Starter) source(f *pipeline.Factory, t *pipeline.Trigger) (*source, erro
 	ref := t.ServiceBus.LinkedService
 	r := pipeline.Resolver{
 		LinkedService: func(name string) (*pipeline.LinkedService, error) { return f.LinkedService(name), nil },
-		Now:           clock.ShownNow(x.Clock),
+		Now:           clock.ShownNow(x.Clock), Secret: x.Secret,
 	}
 	l, err := r.ResolveLinkedService(ref)
 	if err != nil {

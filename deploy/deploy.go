@@ -22,6 +22,9 @@ type Deployment struct {
 	// Factory is nil if the folder declares none.
 	Factory *pipeline.Factory
 
+	// Env holds the values of the folder's .env file.
+	Env Env
+
 	name    string
 	sources sources
 }
@@ -93,19 +96,20 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnostics) {
 	d := &Deployment{name: name, sources: sources{}}
 	diags := misnamed(fsys, name)
+	diags = append(diags, d.readEnv(fsys)...)
 	found := false
 	for _, file := range configFiles {
-		data, err := readFile(fsys, file)
+		data, wrong, err := d.withOverlay(fsys, file)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		diags = append(diags, wrong...)
 		found = true
 		full := path.Join(name, file)
 		if err != nil {
 			diags = append(diags, pipeline.Diagnostic{File: full, Path: "$", Message: err.Error()})
 			continue
 		}
-		d.sources.keep(full, data)
 		ns, ds := parseEmulatorConfig(full, data)
 		diags = append(diags, ds...)
 		for i, n := range ns {
@@ -130,18 +134,16 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 			return
 		}
 		for _, e := range entries {
-			if e.IsDir() || !strings.EqualFold(path.Ext(e.Name()), ".json") {
+			if e.IsDir() || !strings.EqualFold(path.Ext(e.Name()), ".json") || isOverlay(e.Name()) {
 				continue
 			}
 			found = true
 			file := path.Join(folder, e.Name())
-			data, err := readFile(fsys, file)
-			var ds pipeline.Diagnostics
+			data, ds, err := d.withOverlay(fsys, file)
 			if err != nil {
 				ds = pipeline.Diagnostics{{File: path.Join(name, file), Path: "$", Message: err.Error()}}
 			} else {
-				d.sources.keep(path.Join(name, file), data)
-				ds = parse(path.Join(name, file), data)
+				ds = append(ds, parse(path.Join(name, file), data)...)
 			}
 			if ds.Err() != nil {
 				// In the Git layout a file has the name of what it declares.

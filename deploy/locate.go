@@ -8,98 +8,103 @@ import (
 	"strings"
 
 	"switchyard/pipeline"
-	"switchyard/value"
 )
 
 // sources are the files of a folder as they were read, by the names that diagnostics
 // call them, for places in them to be found.
-type sources map[string][]byte
+type sources map[string]*source
 
-// keep remembers a file. Comments are blanked, so that offsets stay as they are.
-func (s sources) keep(name string, data []byte) {
-	if text, err := value.Decode(data); err == nil {
-		s[name] = blankExtras(text)
-	}
+// A source is a file. In its texts comments are blank, so that offsets stay as they are.
+type source struct {
+	text    []byte
+	merged  []byte   // what was parsed; nil: text
+	overlay *overlay // nil: none
+}
+
+// keep remembers a file.
+func (s sources) keep(name string, data []byte) *source {
+	s[name] = &source{text: blank(data)}
+	return s[name]
 }
 
 // locate tells where in their files the diagnostics are: line and column, and names in
-// their paths where an element of an array has one.
+// their paths where an element of an array has one. What an overlay says is there.
 func (s sources) locate(ds pipeline.Diagnostics) {
 	for i := range ds {
-		text, d := s[ds[i].File], &ds[i]
-		if text == nil || d.Line > 0 {
-			continue
+		if src, d := s[ds[i].File], &ds[i]; src != nil && d.Line == 0 {
+			src.locate(d)
 		}
-		offset, named := find(text, strings.TrimPrefix(d.Path, "$"))
-		d.Path = "$" + named
-		d.Line = 1 + bytes.Count(text[:offset], []byte("\n"))
-		d.Column = 1 + offset - (1 + bytes.LastIndexByte(text[:offset], '\n'))
 	}
 }
 
-// find returns where in a JSON text the value at a path begins, or the innermost value
-// around it that is there, and the path with names for indexes.
-func find(text []byte, path string) (offset int, named string) {
+func (s *source) locate(d *pipeline.Diagnostic) {
+	at := strings.TrimPrefix(d.Path, "$")
+	if s.merged != nil {
+		at = find(s.merged, at).named
+	}
+	text, place := s.text, find(s.text, at)
+	if s.overlay != nil {
+		if in := find(s.overlay.text, at); in.whole && at != "" {
+			text, place, d.File = s.overlay.text, in, s.overlay.name
+		}
+	}
+	d.Path = "$" + place.named
+	before := text[:place.offset]
+	d.Line = 1 + bytes.Count(before, []byte("\n"))
+	d.Column = place.offset - bytes.LastIndexByte(before, '\n')
+}
+
+// A place is where in a JSON text the value at a path begins, or the innermost value
+// around it that is there.
+type place struct {
+	offset int
+	named  string // the path, with names for indexes
+	whole  bool   // the value itself is there
+}
+
+func find(text []byte, path string) place {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	begin := func() int { // of what the decoder reads next
 		at := int(dec.InputOffset())
 		return at + len(text[at:]) - len(bytes.TrimLeft(text[at:], " \t\r\n,:"))
 	}
-	start := begin()
+	outer := place{begin(), path, path == ""}
 	if path == "" {
-		return start, ""
+		return outer
 	}
 	open, err := dec.Token()
 	if err != nil {
-		return start, path
+		return outer
 	}
 	var raw json.RawMessage
-	switch open {
-	case json.Delim('{'):
-		for dec.More() {
-			name, err := dec.Token()
+	for i := 0; dec.More(); i++ {
+		name := ""
+		if open == json.Delim('{') {
+			token, err := dec.Token()
 			if err != nil {
-				return start, path
+				return outer
 			}
-			at := begin()
-			rest, ok := cutMember(path, fmt.Sprint(name))
-			if dec.Decode(&raw) != nil {
-				return start, path
-			}
-			if ok {
-				inner, named := find(raw, rest)
-				return at + inner, path[:len(path)-len(rest)] + named
-			}
+			name = fmt.Sprint(token)
 		}
-	case json.Delim('['):
-		wanted, rest, ok := cutIndex(path)
-		if !ok {
-			return start, path
+		at := begin()
+		if dec.Decode(&raw) != nil {
+			return outer
 		}
-		found, element, elementName := start, []byte(nil), ""
-		names := map[string]int{}
-		for i := 0; dec.More(); i++ {
-			at := begin()
-			if dec.Decode(&raw) != nil {
-				return start, path
-			}
-			name := nameIn(raw)
-			names[strings.ToLower(name)]++
-			if i == wanted {
-				found, element, elementName = at, bytes.Clone(raw), name
-			}
+		var rest, here string
+		ok := false
+		switch open {
+		case json.Delim('{'):
+			rest, ok = cutMember(path, name)
+			here = path[:len(path)-len(rest)]
+		case json.Delim('['):
+			rest, here, ok = cutElement(path, i, raw)
 		}
-		if element == nil {
-			return start, path
+		if ok {
+			in := find(raw, rest)
+			return place{at + in.offset, here + in.named, in.whole}
 		}
-		inner, named := find(element, rest)
-		at := path[:len(path)-len(rest)]
-		if elementName != "" && names[strings.ToLower(elementName)] == 1 {
-			at = "[" + elementName + "]"
-		}
-		return found + inner, at + named
 	}
-	return start, path
+	return outer
 }
 
 // cutMember takes a member off the beginning of a path.
@@ -112,11 +117,19 @@ func cutMember(path, name string) (rest string, ok bool) {
 	return rest, rest == "" || rest[0] == '.' || rest[0] == '['
 }
 
-// cutIndex takes an index off the beginning of a path.
-func cutIndex(path string) (i int, rest string, ok bool) {
-	index, rest, ok := strings.Cut(strings.TrimPrefix(path, "["), "]")
-	i, err := strconv.Atoi(index)
-	return i, rest, ok && err == nil && path[0] == '['
+// cutElement takes the i-th element of an array off the beginning of a path, where it may
+// stand by its index or its name.
+func cutElement(path string, i int, raw json.RawMessage) (rest, here string, ok bool) {
+	index, rest, ok := strings.Cut(path, "]")
+	if !ok || path[0] != '[' {
+		return "", "", false
+	}
+	index, name := index[1:], nameIn(raw)
+	here = index
+	if name != "" {
+		here = name
+	}
+	return rest, "[" + here + "]", index == strconv.Itoa(i) || name != "" && strings.EqualFold(index, name)
 }
 
 // nameIn returns the name of an object that has one: activities, queues and the like.

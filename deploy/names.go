@@ -35,6 +35,11 @@ func misnamed(fsys fs.FS, name string) (ds pipeline.Diagnostics) {
 		for _, e := range entries {
 			ext := strings.ToLower(path.Ext(e.Name()))
 			switch {
+			case isOverlay(e.Name()):
+				base := path.Join(folder, e.Name()[:len(e.Name())-len(overlaySuffix)]+".json")
+				if _, err := fs.Stat(fsys, base); err != nil {
+					report(path.Join(folder, e.Name()), "the file is merged over %s, which is not there", base)
+				}
 			case e.IsDir() && holdsJSON(fsys, path.Join(folder, e.Name())):
 				report(path.Join(folder, e.Name()), "the folder is not read; definitions stand in %s itself", folder)
 			case !e.IsDir() && slices.Contains([]string{".jsonc", ".json5", ".yaml", ".yml"}, ext):

@@ -50,7 +50,7 @@ func TestTopicMistakes(t *testing.T) {
 	text := diags.Error()
 	for _, want := range []string{
 		"$.UserConfig.Namespaces[test-ns].Topics[Same].Name",
-		"Subscriptions[0].Properties.RequiresSession", "Subscriptions[1].Name",
+		"Subscriptions[s].Properties.RequiresSession", "Subscriptions[S].Name",
 		"Rules[r].Properties.SqlFilter", "Rules[q].Properties.FilterType", "Rules[p].Properties.Filter",
 		"Rules[o1].Properties.SqlFilter", "Rules[o2].Properties.SqlFilter", "Rules[o3].Properties.SqlFilter", "Rules[o4].Properties.SqlFilter", "Rules[o5].Properties.SqlFilter",
 	} {

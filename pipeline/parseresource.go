@@ -40,8 +40,11 @@ func ReadLinkedService(file string, root *value.Object) (*LinkedService, Diagnos
 	}
 	tp := object(props, "typeProperties")
 	l.TypeProperties = orEmpty(tp.Raw())
-	if l.Is(TypeAzureServiceBus) {
+	switch {
+	case l.Is(TypeAzureServiceBus):
 		checkConnection(tp)
+	case l.Is(TypeAzureKeyVault):
+		tp.RequiredString("baseUrl")
 	}
 	return l, d.diags
 }

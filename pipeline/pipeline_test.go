@@ -303,7 +303,7 @@ func TestServiceBusLinkedService(t *testing.T) {
 		{`{"connectionString":"Endpoint=sb://x/"}`, ""},
 		{`{}`, "needs fullyQualifiedNamespace or connectionString, one of the two"},
 		{`{"connectionString":"x","fullyQualifiedNamespace":"y"}`, "needs fullyQualifiedNamespace or connectionString, one of the two"},
-		{`{"connectionString":{"type":"AzureKeyVaultSecret"}}`, "is neither text nor a SecureString object; other kinds of secrets are not supported"},
+		{`{"connectionString":{"type":"Other"}}`, "is neither text nor a SecureString or AzureKeyVaultSecret object; other kinds of secrets are not supported"},
 		{`{"connectionString":"x","entityPath":"y"}`, "is not a property of this type"},
 	} {
 		_, ds := ParseLinkedService("l.json", []byte(`{"name":"L","properties":{"type":"AzureServiceBus","typeProperties":`+tt.tp+`}}`))

@@ -20,6 +20,8 @@ type Resolver struct {
 	// Now and Seed are what utcNow(), guid() and rand() return.
 	Now  time.Time
 	Seed uint64
+	// Secret reads secrets of key vaults; nil: there is no vault.
+	Secret SecretFunc
 }
 
 // ResolvedLinkedService is a linked service without expressions. It may hold
@@ -54,6 +56,11 @@ func (r *Resolver) ResolveLinkedService(ref *Reference) (*ResolvedLinkedService,
 		Budget: expr.NewBudget("the linked service '"+l.Name+"'", nil)}, l.TypeProperties)
 	if err != nil {
 		return nil, fmt.Errorf("linked service %q: %w", ref.Name, err)
+	}
+	if !equalFold(l.Type, TypeAzureKeyVault) { // which can't have its own key in a vault
+		if properties, err = r.Secrets(properties); err != nil {
+			return nil, fmt.Errorf("linked service %q: %w", ref.Name, err)
+		}
 	}
 	return &ResolvedLinkedService{l.Name, l.Type, properties}, nil
 }

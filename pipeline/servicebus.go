@@ -61,8 +61,10 @@ func checkConnection(tp *read.Members) {
 	secret, byString := tp.Value("connectionString")
 	(&Property{Name: "fullyQualifiedNamespace", Kind: TextProperty}).validate(tp)
 	if _, isText := secret.(string); byString && !isText && !isExpression(secret) {
-		if _, secure := SecureString(secret); !secure {
-			tp.Fail("connectionString", "is neither text nor a SecureString object;"+
+		_, secure := SecureString(secret)
+		_, inVault := KeyVaultSecret(secret)
+		if !secure && !inVault {
+			tp.Fail("connectionString", "is neither text nor a SecureString or AzureKeyVaultSecret object;"+
 				" other kinds of secrets are not supported")
 		}
 	}

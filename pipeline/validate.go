@@ -34,6 +34,7 @@ func (f *Factory) Validate() Diagnostics {
 		v.expressions(l.TypeProperties, "$.properties.typeProperties",
 			&environment{place: "a linked service", context: []string{"linkedService"},
 				parameters: indexParameters(l.Parameters)})
+		v.vaultSecrets(l.TypeProperties, "$.properties.typeProperties")
 		ds = append(ds, v.diags...)
 	}
 	for _, p := range f.Pipelines {

@@ -176,6 +176,7 @@ func (v *validator) activity(a *Activity, env *environment) {
 		v.reference(ref, ref.Path)
 	}
 	v.references(typePropertiesOf(a), a.Path+".typeProperties")
+	v.vaultSecrets(typePropertiesOf(a), a.Path+".typeProperties")
 	switch {
 	case a.Is("SetVariable"), a.Is("AppendVariable"):
 		v.assignment(a)

@@ -66,7 +66,7 @@ func TestFolderWithoutItsQueue(t *testing.T) {
 	files := triggered(`{}`, `{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":1}}`)
 	files["Config.json"] = `{"UserConfig":{"Namespaces":[{"Name":"test-ns","Queues":[{"Name":"other"}]}]}}`
 	_, err := Start(t.Context(), Options{Ephemeral: true, Deployments: []*deploy.Deployment{folder(t, files)}})
-	if err == nil || !strings.Contains(err.Error(), "trigger/OnIn.json") || !strings.Contains(err.Error(), "queue in ") {
+	if err == nil || !strings.Contains(err.Error(), "trigger/OnIn.json") || !strings.Contains(err.Error(), `no queue "in"`) {
 		t.Errorf("error = %v, want one that names the file and the queue", err)
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"switchyard/listen"
 	"switchyard/servicebus"
 	"switchyard/status"
+	"switchyard/vault"
 )
 
 // A controlPlane is the resource manager with what it needs: the providers and the
@@ -114,6 +115,9 @@ func (s *System) routes() http.Handler {
 	mux.Handle("GET /health", state)
 	mux.Handle("GET /ready", state)
 	mux.Handle("GET "+client.StatusPath, status.Handler(statusOptions(s)))
+	secrets := s.vault.Handler(s.token)
+	mux.Handle(vault.Path, secrets)
+	mux.Handle(vault.Path+"/", secrets)
 	mux.Handle("/", s.identities.Or(servicebus.MissingAPI(http.NotFoundHandler())))
 	// The resource manager comes before the mux, which would redirect paths with
 	// empty segments: az sends them.

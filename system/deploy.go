@@ -15,5 +15,8 @@ func (s *System) deploy(ctx context.Context) error {
 		SealRules: s.keys.SealRules, Factories: s.factories, Check: s.starter.Check,
 		Strict: s.identities.Strict(), Logger: s.log, Deployed: s.events.Deployed,
 	}
+	for _, d := range s.o.Deployments {
+		s.vault.Give(d.Env.Lookup)
+	}
 	return p.Deploy(ctx, s.o.Deployments)
 }

@@ -23,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"switchyard/arm"
 	"switchyard/arm/servicebusrp"
 	"switchyard/auth"
 	"switchyard/auth/issuer"
@@ -46,6 +47,7 @@ import (
 	"switchyard/ports"
 	"switchyard/store"
 	"switchyard/value"
+	"switchyard/vault"
 )
 
 // A System is a running Switchyard.
@@ -59,6 +61,7 @@ type System struct {
 	store  *store.Store
 	broker *broker.Broker
 	auth   *auth.Authority
+	vault  *vault.Vault
 	bus    *bridge.Bus
 	engine *engine.Engine
 	// registry is filled before the engine starts.
@@ -154,6 +157,8 @@ func (s *System) openStore(context.Context) error {
 		return err
 	}
 	s.store, s.keys = st, servicebusrp.Keys{Authority: s.auth, Sealer: st}
+	s.vault = vault.New(vault.Options{
+		Store: records{st}, NotFound: arm.ErrNotFound, Log: st, Sealer: st, Clock: s.clock})
 	return nil
 }
 
@@ -238,7 +243,7 @@ func (s *System) startEngine(context.Context) error {
 			return s.factories.LinkedService(factory, name)
 		}, Dataset: func(factory, name string) (*pipeline.Dataset, error) {
 			return s.factories.Dataset(factory, name)
-		},
+		}, Secret: s.vault.Resolve,
 	})
 	if err != nil {
 		return err
@@ -257,7 +262,8 @@ func (s *System) owns(a netip.AddrPort) bool {
 func (s *System) openFactories(context.Context) (err error) {
 	s.starter = bridge.Starter{
 		Bus: s.bus, Engine: s.engine, Log: s.store, Clock: s.clock, Logger: s.log, Context: s.dialects.links,
-		Rooms: trigger.Rooms{Batches: memory.NewRoom(memory.Part(s.o.Memory, 8)), Values: s.values},
+		Rooms:  trigger.Rooms{Batches: memory.NewRoom(memory.Part(s.o.Memory, 8)), Values: s.values},
+		Secret: s.vault.Resolve,
 	}
 	s.factories, err = factory.New(factory.Options{
 		Store: records{s.store}, Log: s.store, Clock: s.clock, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,

@@ -111,9 +111,12 @@ linkedService, pipeline, trigger, triggerBody and now.
 		},
 		{
 			name: "validate", operands: "DIR", min: 1, max: 1, summary: "check the definitions in a folder",
-			help: `Tells everything that is wrong in DIR, each with file and JSON path. Exits 0 if
-nothing is, 2 otherwise. With --strict=false, what this version does not run is
-a warning.
+			help: `Tells everything that is wrong in DIR and that up would refuse on a new data
+directory, each with file, line, column and the path in the file, and a summary
+at the end. Exits 0 if nothing is, 2 otherwise. With --strict=false, what this
+version does not run, and what only stopped triggers and activities lack, is a
+warning. As JSON it is one object: valid, errors, warnings, summary and
+diagnostics with file, line, column, path, severity and message.
 
   switchyard validate examples/ticket-triage`,
 			settings: []string{"strict", "output"}, run: validate,
@@ -266,6 +269,29 @@ what the health check of a container runs.
 
   switchyard health --data /data`,
 			settings: []string{"data", "output"}, run: health,
+		},
+		{
+			name: "secret", summary: "keep secrets for key vault references", commands: []command{
+				{
+					name: "set", operands: "NAME", min: 1, max: 1, summary: "set a secret to what standard input holds",
+					help: `Reads the value from standard input, without a line end, and keeps it sealed in
+the data directory, whether a Switchyard runs on it or not. Linked services of
+type AzureKeyVault answer AzureKeyVaultSecret references with it.
+
+  switchyard secret set api-key < key.txt`,
+					settings: []string{"data", "key-file", "output"}, run: setSecret,
+				},
+				{
+					name: "list", summary: "list the secrets without their values",
+					help:     "  switchyard secret list",
+					settings: []string{"data", "key-file", "output"}, run: listSecrets,
+				},
+				{
+					name: "delete", operands: "NAME", min: 1, max: 1, summary: "delete a secret",
+					help:     "  switchyard secret delete api-key",
+					settings: []string{"data", "key-file", "output"}, run: deleteSecret,
+				},
+			},
 		},
 		{
 			name: "hash", summary: "hash a client secret for --auth-applications",

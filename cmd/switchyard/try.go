@@ -10,6 +10,7 @@ import (
 
 	"switchyard/config"
 	"switchyard/deploy"
+	"switchyard/pipeline"
 	"switchyard/system"
 	"switchyard/trial"
 	"switchyard/value"
@@ -150,7 +151,10 @@ func printPipelines(e *env, v *config.Values, d *deploy.Deployment) int {
 			if i > 0 {
 				name = ""
 			}
-			if x.HasDefault {
+			switch {
+			case x.HasDefault && x.Type == pipeline.TypeSecureString:
+				def = "(secret)"
+			case x.HasDefault:
 				def = cut(printable(string(value.Append(nil, x.Default))), 60)
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, x.Name, x.Type, def)

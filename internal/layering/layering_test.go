@@ -59,12 +59,13 @@ var arrows = map[string][]string{
 
 	"bridge": {"clock", "auth", "broker", "commit", "value", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/trigger", "servicebus"},
 
-	"client":           {"auth", "auth/identityhttp", "value"},
+	"client":           {"auth", "auth/identityhttp", "value", "vault"},
 	"ports":            {"commit", "listen"},
 	"status":           {"broker", "client", "pipeline", "pipeline/engine", "pipeline/run"},
 	"deploy":           {"auth", "ports", "broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
 	"deploy/provision": {"arm", "auth", "broker", "commit", "deploy", "pipeline", "pipeline/factory", "value"},
-	"identity":         {"arm", "arm/resourcesrp", "auth", "auth/identityhttp", "auth/issuer", "commit", "pipeline/factory"},
+	"identity":         {"arm", "arm/resourcesrp", "auth/identityhttp", "auth/issuer", "commit", "pipeline/factory", "auth"},
+	"vault":            {"clock", "commit", "pipeline"},
 	"trial":            {"bridge", "broker", "clock", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/run", "pipeline/trigger", "value", "value/read"},
 	"store":            {"clock", "commit", "broker", "pipeline/engine"},
 	"system":           {"..."},
@@ -82,7 +83,7 @@ var arrows = map[string][]string{
 
 	"examples":        {},
 	"internal/golden": {},
-	"cmd/switchyard":  {"client", "eventlog", "listen", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "examples", "trial"},
+	"cmd/switchyard":  {"client", "listen", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "examples", "trial", "vault", "eventlog"},
 }
 
 // onlyFrom lists packages that few may import: the wiring stays in one place.

@@ -174,13 +174,14 @@ const (
 	codeInternal      = "InternalServerError"
 	codeLinkedService = "LinkedServiceReferenceNotResolved"
 	codeDataset       = "DatasetReferenceNotResolved"
+	codeSecret        = "KeyVaultSecretNotResolved"
 )
 
 // connect resolves what an attempt works on: the activity's linked service and
 // datasets, with the definitions that the factory has now.
 func (e *Engine) connect(c *activity.Call, call run.Call) *activity.Error {
 	r := pipeline.Resolver{
-		Now: c.Now, Seed: call.Seed,
+		Now: c.Now, Seed: call.Seed, Secret: e.o.Secret,
 		LinkedService: func(name string) (*pipeline.LinkedService,
 			error) {
 			return find(e.o.LinkedService, c.Factory, name)
@@ -198,6 +199,10 @@ func (e *Engine) connect(c *activity.Call, call run.Call) *activity.Error {
 	}
 	if call.Activity == nil || !e.o.Registry.Supports(c.ActivityType) {
 		return nil // it has ended meanwhile, or is refused by its name
+	}
+	// What is recorded is the reference: the secret is in the call alone.
+	if c.Input, err = r.Secrets(c.Input); err != nil {
+		return activity.ErrorFrom(codeSecret, err)
 	}
 	named, err := call.Activity.Row.DatasetReferences(c.Input)
 	if err != nil {

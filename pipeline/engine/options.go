@@ -39,6 +39,8 @@ type Options struct {
 	LinkedService func(factory, name string) (*pipeline.LinkedService, error)
 	// Dataset finds a dataset of a factory.
 	Dataset func(factory, name string) (*pipeline.Dataset, error)
+	// Secret reads secrets of the key vaults that linked services name; nil: there are none.
+	Secret pipeline.SecretFunc
 	// MaxActivities is how many activities execute at once in the whole engine,
 	// default 256. Others wait for their turn.
 	MaxActivities int
