@@ -82,6 +82,8 @@ var Settings = []Setting{
 	{Name: "real-time", Kind: Bool, Default: "false", Usage: "let waits take their time", FlagOnly: true},
 	{Name: "limit@run", Kind: Duration, Default: "720h",
 		Usage: "how long all may take, waits that pass at once included", FlagOnly: true},
+	{Name: "watch@up", Kind: Bool, Default: "false", Usage: "deploy the folder again whenever it changes", FlagOnly: true},
+	{Name: "plan", Kind: Bool, Default: "false", Usage: "tell what would be done and do nothing", FlagOnly: true},
 	{Name: "list@run", Kind: Bool, Default: "false", Usage: "list what can be run", FlagOnly: true},
 	{Name: "keep", Kind: Bool, Default: "false", Usage: "stay up after the demonstration", FlagOnly: true},
 	{Name: "dead-letter", Kind: Bool, Default: "false",

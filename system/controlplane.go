@@ -115,6 +115,7 @@ func (s *System) routes() http.Handler {
 	mux.Handle("GET /health", state)
 	mux.Handle("GET /ready", state)
 	mux.Handle("GET "+client.StatusPath, status.Handler(statusOptions(s)))
+	mux.Handle("POST "+client.DeployPath, provisioner(s).Handler(s.token))
 	secrets := s.vault.Handler(s.token)
 	mux.Handle(vault.Path, secrets)
 	mux.Handle(vault.Path+"/", secrets)

@@ -60,10 +60,15 @@ With --detach the command ends when everything is ready, and the Switchyard goes
 on in the background until "switchyard down". Its log is switchyard.log in the
 data directory.
 
+With --watch the folder is deployed again whenever it changes, and what a change
+adds, changes and removes is told before. Runs that are under way go on with the
+definitions that they began with. A folder with mistakes is not deployed.
+
   switchyard up examples/ticket-triage
+  switchyard up examples/ticket-triage --watch
   switchyard up --detach && switchyard exec -- pulumi up; switchyard down
   switchyard up --ephemeral --amqp-address 127.0.0.1:0 --output json`,
-			settings: append([]string{"detach"}, serving...), run: up, stops: true,
+			settings: append([]string{"detach", "watch@up"}, serving...), run: up, stops: true,
 		},
 		{
 			name: "down", summary: "stop the Switchyard on the data directory",
@@ -72,6 +77,20 @@ data directory.
   switchyard down
   switchyard down --data /srv/switchyard --wait 1m`,
 			settings: []string{"data", "wait@stopped", "output"}, run: down,
+		},
+		{
+			name: "deploy", operands: "DIR", min: 1, max: 1,
+			summary: "deploy a folder into the Switchyard that runs",
+			help: `Deploys DIR as up does, into the Switchyard that runs on the data directory.
+What is added, changed and removed is told before it is done; with --plan it is
+told only. Definitions that the folder had when it was deployed last and has no
+more are removed; queues and topics never are, for their messages. Runs that are
+under way go on with the definitions that they began with. Exits 2 if the folder
+is refused.
+
+  switchyard deploy examples/ticket-triage --plan
+  switchyard deploy examples/ticket-triage`,
+			settings: []string{"data", "strict", "plan", "output"}, run: deployFolder,
 		},
 		{
 			name: "run", operands: "DIR [PIPELINE]", min: 1, max: 2,

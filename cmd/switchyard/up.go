@@ -131,7 +131,9 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 	if err != nil {
 		return e.fail(err)
 	}
+	var deployed [32]byte
 	if len(operands) == 1 {
+		_, deployed = packFolder(operands[0])
 		d, code := readFolder(e, operands[0], o.Strict)
 		if code != exitOK {
 			return code
@@ -155,6 +157,9 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 		if err != nil {
 			sys.Stop()
 			return e.fail(err)
+		}
+		if v.Bool("watch") && len(operands) == 1 {
+			watch(ctx, e, sys.Endpoints(), operands[0], deployed, o.Strict)
 		}
 		<-ctx.Done()
 	case <-ctx.Done():

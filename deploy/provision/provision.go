@@ -44,6 +44,10 @@ type Provisioner struct {
 	// Strict leaves namespaces their random keys: everybody knows the development key.
 	Strict bool
 	Logger *slog.Logger
+	// Deploying is called with a folder before anything of it is created.
+	Deploying func(*deploy.Deployment)
+	// Done is called after all folders are there.
+	Done func()
 }
 
 // Given remembers which namespaces have been given the development key. The name of
@@ -71,6 +75,7 @@ func (p *Provisioner) Deploy(ctx context.Context, folders []*deploy.Deployment) 
 		}
 		p.Deployed(folder)
 	}
+	p.Done()
 	return nil
 }
 
@@ -123,6 +128,7 @@ func (p *Provisioner) deploy(ctx context.Context, folder *deploy.Deployment) err
 	if err := p.checkBus(folder); err != nil {
 		return err
 	}
+	p.Deploying(folder)
 	_, err := p.ensure(ctx, p.group(), "2021-04-01", value.Member{Name: "location", Value: Location})
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"switchyard/commit"
@@ -44,8 +46,46 @@ func (m *Manager) Deploy(ctx context.Context, id ID, location string, f *pipelin
 	default:
 		next = s.clone()
 	}
-	if err := m.deployFactory(next, id, location, f); err != nil {
+	changes, err := m.follow(next, id, location, f)
+	if err != nil {
 		return err
+	}
+	if changes.Empty() && s != nil && next.record == s.record {
+		return nil // a full disk is no reason not to start with a folder that is deployed
+	}
+	if full != nil {
+		return full
+	}
+	return m.change(e, next, "")
+}
+
+// Changes are what a deployment does to the definitions of a factory, in words such as
+// "pipeline P".
+type Changes struct {
+	Added   []string `json:"added"`
+	Changed []string `json:"changed"`
+	Removed []string `json:"removed"`
+}
+
+// Empty reports whether there are none.
+func (c *Changes) Empty() bool { return len(c.Added)+len(c.Changed)+len(c.Removed) == 0 }
+
+// Preview returns what [Manager.Deploy] would do now, and does nothing.
+func (m *Manager) Preview(id ID, location string, f *pipeline.Factory) (Changes, error) {
+	next := newState()
+	if e := m.entry(f.Name); e != nil {
+		if s := e.current.Load(); s != nil {
+			next = s.clone()
+		}
+	}
+	id.Factory = f.Name
+	return m.follow(next, id, location, f)
+}
+
+// follow makes a clone of a factory's state what a folder declares.
+func (m *Manager) follow(next *state, id ID, location string, f *pipeline.Factory) (c Changes, err error) {
+	if err := m.deployFactory(next, id, location, f); err != nil {
+		return c, err
 	}
 	var changed []*definition
 	for _, k := range Kinds()[:DataFlows] {
@@ -53,33 +93,35 @@ func (m *Manager) Deploy(ctx context.Context, id ID, location string, f *pipelin
 		for _, old := range next.sorted(k) {
 			if _, there := declared[fold(old.record.Name)]; old.record.Deployed != "" && !there {
 				next.remove(old)
+				c.Removed = append(c.Removed, k.Noun()+" "+old.record.Name)
 			}
 		}
-		for _, r := range declared {
-			d, err := m.deployDefinition(next, k, r)
+		for _, name := range slices.Sorted(maps.Keys(declared)) {
+			was := next.find(k, name)
+			d, err := m.deployDefinition(next, k, declared[name])
 			if err != nil {
-				return err
+				return c, err
 			}
-			if d != nil {
-				next.put(d)
-				changed = append(changed, d)
+			if d == nil {
+				continue
+			}
+			next.put(d)
+			changed = append(changed, d)
+			if what := k.Noun() + " " + d.record.Name; was == nil {
+				c.Added = append(c.Added, what)
+			} else {
+				c.Changed = append(c.Changed, what)
 			}
 		}
 	}
 	for _, d := range changed {
 		for _, r := range d.refs {
 			if r.kind < DataFlows && !next.exists(r) {
-				return next.missing(d)
+				return c, next.missing(d)
 			}
 		}
 	}
-	if len(changed) == 0 && s != nil && next.record == s.record && next.count() == s.count() {
-		return nil // a full disk is no reason not to start with a folder that is deployed
-	}
-	if full != nil {
-		return full
-	}
-	return m.change(e, next, "")
+	return c, nil
 }
 
 // digest tells whether a folder's text has changed.

@@ -1,0 +1,117 @@
+package client
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// deployPatience is how long a running Switchyard may take to deploy a folder.
+const deployPatience = 2 * time.Minute
+
+// DeployPath is where a running Switchyard takes folders.
+const DeployPath = "/switchyard/deploy"
+
+// Deployed is what a running Switchyard says to a folder: what the deployment does or, if
+// it is refused, why.
+type Deployed struct {
+	Added   []string `json:"added"`
+	Changed []string `json:"changed"`
+	Removed []string `json:"removed"`
+	// Diagnostics are warnings or, if Refused, what is wrong, one line each.
+	Diagnostics []string `json:"diagnostics"`
+	Refused     bool     `json:"refused"`
+}
+
+// Pack packs what a folder's deployment reads into a zip file.
+func Pack(folder fs.FS) ([]byte, error) {
+	var out bytes.Buffer
+	z := zip.NewWriter(&out)
+	add := func(name string) error {
+		data, err := fs.ReadFile(folder, name)
+		if err != nil {
+			return err
+		}
+		w, err := z.Create(name)
+		if err == nil {
+			_, err = w.Write(data)
+		}
+		return err
+	}
+	entries, err := fs.ReadDir(folder, ".")
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			if wanted(e.Name()) || e.Name() == ".env" {
+				err = add(e.Name())
+			}
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		inner, err := fs.ReadDir(folder, e.Name())
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range inner {
+			if f.IsDir() || !wanted(f.Name()) {
+				continue
+			}
+			if err := add(path.Join(e.Name(), f.Name())); err != nil {
+				return nil, err
+			}
+		}
+	}
+	err = z.Close()
+	return out.Bytes(), err
+}
+
+// wanted are files that may be definitions, or are told not to be.
+func wanted(name string) bool {
+	return slices.Contains([]string{".json", ".jsonc", ".json5", ".yaml", ".yml"}, strings.ToLower(path.Ext(name)))
+}
+
+// Deploy deploys a packed folder, or with plan tells what that would do.
+func (e Endpoints) Deploy(ctx context.Context, name string, packed []byte, strict, plan bool) (
+	a Deployed, err error) {
+	ctx, cancel := context.WithTimeout(ctx, deployPatience)
+	defer cancel()
+	q := url.Values{"name": {name}, "strict": {strconv.FormatBool(strict)}, "plan": {strconv.FormatBool(plan)}}
+	r, err := http.NewRequestWithContext(ctx, "POST", e.HTTP+DeployPath+"?"+q.Encode(), bytes.NewReader(packed))
+	if err != nil {
+		return a, err
+	}
+	r.Header.Set("Authorization", "Bearer "+e.Token)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return a, fmt.Errorf("%w: %w", ErrNoAnswer, err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return a, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		var failed struct{ Error string }
+		if json.Unmarshal(b, &failed) == nil && failed.Error != "" {
+			return a, errors.New(failed.Error)
+		}
+		return a, fmt.Errorf("deploy: status %s", resp.Status)
+	}
+	return a, json.Unmarshal(b, &a)
+}

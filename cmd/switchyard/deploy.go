@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"switchyard/client"
+	"switchyard/config"
+)
+
+// deployFolder deploys a folder into the Switchyard that runs on the data directory.
+func deployFolder(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	if err := checkFolder(operands[0]); err != nil {
+		return e.fail(err)
+	}
+	ep, err := client.Read(v.String("data"))
+	if err != nil {
+		return e.fail(err)
+	}
+	packed, err := client.Pack(os.DirFS(operands[0]))
+	if err != nil {
+		return e.fail(err)
+	}
+	a, err := ep.Deploy(ctx, operands[0], packed, v.Bool("strict"), true)
+	if err != nil {
+		return e.fail(err)
+	}
+	if v.String("output") == "json" {
+		if !a.Refused && !v.Bool("plan") {
+			if a, err = ep.Deploy(ctx, operands[0], packed, v.Bool("strict"), false); err != nil {
+				return e.fail(err)
+			}
+		}
+		if err := json.NewEncoder(e.stdout).Encode(a); err != nil {
+			return e.fail(err)
+		}
+		return refusedCode(a)
+	}
+	for _, line := range a.Diagnostics {
+		fmt.Fprintln(e.stderr, line)
+	}
+	if a.Refused {
+		return exitUsage
+	}
+	printPlan(e.stdout, a)
+	if v.Bool("plan") {
+		return exitOK
+	}
+	if a, err = ep.Deploy(ctx, operands[0], packed, v.Bool("strict"), false); err != nil {
+		return e.fail(err)
+	}
+	for _, line := range a.Diagnostics {
+		fmt.Fprintln(e.stderr, line)
+	}
+	if !a.Refused {
+		e.printf("%s is deployed\n", operands[0])
+	}
+	return refusedCode(a)
+}
+
+func refusedCode(a client.Deployed) int {
+	if a.Refused {
+		return exitUsage
+	}
+	return exitOK
+}
+
+// printPlan tells what a deployment is going to do, above all what vanishes.
+func printPlan(w io.Writer, a client.Deployed) {
+	for _, x := range []struct {
+		word string
+		list []string
+	}{{"removes", a.Removed}, {"adds", a.Added}, {"changes", a.Changed}} {
+		for _, what := range x.list {
+			fmt.Fprintf(w, "%-8s %s\n", x.word, what)
+		}
+	}
+	if len(a.Removed)+len(a.Added)+len(a.Changed) == 0 {
+		fmt.Fprintln(w, "nothing changes")
+	}
+}
+
+// watchEvery is how often a watched folder is looked at.
+const watchEvery = 500 * time.Millisecond
+
+// packFolder packs a folder for who watches it. It returns nil if it can't be read at the
+// moment: a file may be about to be replaced.
+func packFolder(dir string) (packed []byte, sum [32]byte) {
+	packed, err := client.Pack(os.DirFS(dir))
+	if err != nil {
+		return nil, sum
+	}
+	return packed, sha256.Sum256(packed)
+}
+
+// watch deploys a folder whenever it has changed and stays as it is for one look. What is
+// wrong in it is told, and what is deployed then stays. It ends with ctx.
+// Deployed is the state that is deployed already.
+func watch(ctx context.Context, e *env, ep client.Endpoints, dir string, deployed [32]byte, strict bool) {
+	last := deployed
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		packed, now := packFolder(dir)
+		settled := now == last
+		if last = now; packed == nil || !settled || now == deployed {
+			continue
+		}
+		deployed = now
+		a, err := ep.Deploy(ctx, dir, packed, strict, true)
+		if err == nil && !a.Refused {
+			printPlan(e.stderr, a)
+			a, err = ep.Deploy(ctx, dir, packed, strict, false)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			fmt.Fprintf(e.stderr, "switchyard: %s is not deployed: %v\n", dir, err)
+		case a.Refused:
+			fmt.Fprintf(e.stderr, "%s\n%s is not deployed; what was deployed before stays\n",
+				strings.Join(a.Diagnostics, "\n"), dir)
+		default:
+			fmt.Fprintf(e.stderr, "%s is deployed\n", dir)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package provision
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"switchyard/client"
+	"switchyard/deploy"
+	"switchyard/pipeline"
+	"switchyard/pipeline/factory"
+)
+
+// maxFolder is the size of the greatest folder that is taken, packed, in bytes.
+const maxFolder = 64 << 20
+
+// Handler deploys folders into a running Switchyard for those who know a token: POST of a
+// zip file of the folder, with its name and strict in the query. With plan=true it tells
+// what would be done and does nothing. Runs that are under way go on with the definitions
+// that they began with; triggers follow.
+func (p *Provisioner) Handler(token string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
+			http.Error(w, `{"error":"only who can read the data directory may do this"}`, http.StatusUnauthorized)
+			return
+		}
+		a, err := p.live(r)
+		w.Header().Set("Content-Type", "application/json")
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			_ = json.NewEncoder(w).Encode(map[string]string{"error": err.Error()})
+			return
+		}
+		_ = json.NewEncoder(w).Encode(a) // who has gone needs no answer
+	})
+}
+
+func (p *Provisioner) live(r *http.Request) (a client.Deployed, err error) {
+	a = client.Deployed{Added: []string{}, Changed: []string{}, Removed: []string{}, Diagnostics: []string{}}
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxFolder))
+	if err != nil {
+		return a, err
+	}
+	files, err := zip.NewReader(bytes.NewReader(body), int64(len(body)))
+	if err != nil {
+		return a, err
+	}
+	q := r.URL.Query()
+	folder, found := deploy.Read(files, q.Get("name"), q.Get("strict") != "false")
+	if err = found.Err(); err == nil {
+		var c factory.Changes
+		c, err = p.Plan(folder)
+		a.Added, a.Changed = append(a.Added, c.Added...), append(a.Changed, c.Changed...)
+		a.Removed = append(a.Removed, c.Removed...)
+		if err == nil && q.Get("plan") != "true" {
+			err = p.Deploy(context.WithoutCancel(r.Context()), []*deploy.Deployment{folder})
+		}
+	}
+	if ds, ok := errors.AsType[pipeline.Diagnostics](err); ok {
+		a.Refused, err = true, nil
+		found = ds
+	}
+	for _, d := range found {
+		a.Diagnostics = append(a.Diagnostics, d.String())
+	}
+	return a, err
+}
+
+// Plan returns what the deployment of a folder would do now. It refuses what the
+// deployment would refuse.
+func (p *Provisioner) Plan(folder *deploy.Deployment) (c factory.Changes, err error) {
+	if err := p.checkBus(folder); err != nil {
+		return c, err
+	}
+	if folder.Factory != nil {
+		if c, err = p.Factories.Preview(factory.ID{Subscription: p.Subscription, ResourceGroup: ResourceGroup}, Location,
+			folder.Factory); err != nil {
+			return c, refused(folder, err)
+		}
+	}
+	for _, ns := range folder.Namespaces {
+		for _, q := range ns.Queues {
+			if _, err := p.Broker.Queue(ns.Name, q.Name); err != nil {
+				c.Added = append(c.Added, "queue "+q.Name+" of namespace "+ns.Name)
+			}
+		}
+		for _, t := range ns.Topics {
+			if _, err := p.Broker.Topic(ns.Name, t.Name); err != nil {
+				c.Added = append(c.Added, "topic "+t.Name+" of namespace "+ns.Name)
+			}
+		}
+	}
+	return c, nil
+}
