@@ -68,7 +68,7 @@ func TestFirstLook(t *testing.T) {
 		"\ninvalid-json   InvalidJson: ",
 		"\n8 tickets: 7 results, 1 dead letter; ",
 		"\n  examples/ticket-triage/pipeline/TicketTriage.json\n",
-		" up --data '" + data + "'     # stays",
+		" up --detach --data '" + data + "'\n",
 		` send tickets '{"text": "The printer is on fire!"}' --data '` + data + "'\n",
 		" receive triaged --data '" + data + "'\n",
 		"\n88 more tickets, most of them awkward:\n",
@@ -91,8 +91,8 @@ func TestNext(t *testing.T) {
 		}
 	}
 	for args, want := range map[string]string{
-		"":                   " up     # stays; ",
-		"--data d":           " up --data d     # stays; ",
+		"":                   " up --detach\n",
+		"--data d":           " up --detach --data d\n",
 		"--data d --keep":    "A ticket of your own, and what becomes of it:\n  " + called(os.Args[0]) + " send ",
 		"--ephemeral":        "TicketTriage.json\n\n5 more tickets",
 		"--ephemeral --keep": "TicketTriage.json\n\n5 more tickets",

@@ -116,7 +116,7 @@ func (s *triageSummary) printJSON(e *env) int {
 func (s *triageSummary) print(e *env) {
 	if s.sent != nil {
 		e.printf("%s went to the queue %s with the Azure SDK for Go. One of them:\n\n  %s\n\n"+
-			"and what the pipeline made of it, in the queue %s:\n\n  %s\n\n", number(len(s.Tickets), "ticket"), inQueue,
+			"and what the pipeline made of it, in the queue %s:\n\n  %s\n\n", plural(len(s.Tickets), "ticket"), inQueue,
 			layoutJSON(s.sent, "  ", e.width()), outQueue, layoutJSON(s.received, "  ", e.width()))
 	}
 	results := table{columns: []column{{"TICKET", true}, {"LANGUAGE", true}, {"SENTIMENT", true}, {"PRIORITY", true},
@@ -133,19 +133,11 @@ func (s *triageSummary) print(e *env) {
 	if len(dead.rows) > 0 {
 		e.printf("\n%s", dead.layout(e.width()))
 	}
-	e.printf("\n%s: %s, %s; %.1f s\n", number(len(s.Tickets), "ticket"), number(s.Results, "result"),
-		number(s.DeadLetters, "dead letter"), s.Seconds)
+	e.printf("\n%s: %s, %s; %.1f s\n", plural(len(s.Tickets), "ticket"), plural(s.Results, "result"),
+		plural(s.DeadLetters, "dead letter"), s.Seconds)
 	if s.Earlier > 0 {
-		e.printf("and %s of an earlier demonstration on this data directory\n", number(s.Earlier, "ticket"))
+		e.printf("and %s of an earlier demonstration on this data directory\n", plural(s.Earlier, "ticket"))
 	}
-}
-
-// number says how many there are of something.
-func number(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %ss", n, one)
 }
 
 // printNext says where to look and what to try after a demonstration that left out so
@@ -158,7 +150,7 @@ func printNext(e *env, v *config.Values, more int) {
 		data = " --data " + quoted(v.String("data"))
 	}
 	if !ephemeral(v) {
-		up := "  " + me + " up" + data + "     # stays; the others in a second terminal\n"
+		up := "  " + me + " up --detach" + data + "\n"
 		if v.Bool("keep") {
 			up = ""
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"switchyard/config"
@@ -98,8 +97,7 @@ func printTrial(e *env, r *trial.Result, wall time.Duration) {
 		printTree(e.stdout, x.Run, objects(x.Activities), treeOptions{Now: time.Now(), Columns: e.width()})
 	}
 	e.printf("\n")
-	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "LINE\tMESSAGE ID\tSETTLED\tDELIVERIES\tREASON")
+	t := table{columns: []column{{"LINE", true}, {"MESSAGE ID", true}, {"SETTLED", true}, {"DELIVERIES", true}, {"REASON", false}}}
 	for _, s := range r.Settlements {
 		deliveries, reason := "", s.Reason
 		if s.DeliveryCount > 0 {
@@ -108,10 +106,9 @@ func printTrial(e *env, r *trial.Result, wall time.Duration) {
 		if s.Description != "" {
 			reason = strings.TrimPrefix(reason+": "+s.Description, ": ")
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\n", s.Line, printable(s.MessageID), s.Outcome, deliveries,
-			cut(printable(reason), 100))
+		t.add(fmt.Sprint(s.Line), s.MessageID, string(s.Outcome), deliveries, reason)
 	}
-	w.Flush()
+	e.printf("%s", t.layout(e.width()))
 	for _, x := range r.Entities {
 		e.printf("\n%s: %s\n", x.Name, plural(len(x.Messages), "message"))
 		for _, m := range x.Messages {
@@ -140,11 +137,10 @@ func printPipelines(e *env, v *config.Values, d *deploy.Deployment) int {
 		e.printf("%s\n", value.Append(nil, list.JSON()))
 		return exitOK
 	}
-	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PIPELINE\tPARAMETER\tTYPE\tDEFAULT")
+	t := table{columns: []column{{"PIPELINE", true}, {"PARAMETER", true}, {"TYPE", true}, {"DEFAULT", false}}}
 	for _, p := range list.Pipelines {
 		if len(p.Parameters) == 0 {
-			fmt.Fprintf(w, "%s\t\t\t\n", p.Name)
+			t.add(p.Name, "", "", "")
 		}
 		for i, x := range p.Parameters {
 			name, def := p.Name, "(required)"
@@ -157,17 +153,17 @@ func printPipelines(e *env, v *config.Values, d *deploy.Deployment) int {
 			case x.HasDefault:
 				def = cut(printable(string(value.Append(nil, x.Default))), 60)
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, x.Name, x.Type, def)
+			t.add(name, x.Name, string(x.Type), def)
 		}
 	}
-	if len(list.Triggers) > 0 {
-		fmt.Fprintln(w, "\nTRIGGER\tQUEUE\tPIPELINE\t")
+	e.printf("%s", t.layout(e.width()))
+	if len(list.Triggers) == 0 {
+		return exitOK
 	}
-	for _, t := range list.Triggers {
-		fmt.Fprintf(w, "%s\t%s\t%s\t\n", t.Name, t.ServiceBus.QueueName, t.Pipelines[0].Pipeline.Name)
+	t = table{columns: []column{{"TRIGGER", true}, {"QUEUE", true}, {"PIPELINE", true}}}
+	for _, x := range list.Triggers {
+		t.add(x.Name, x.ServiceBus.QueueName, x.Pipelines[0].Pipeline.Name)
 	}
-	if err := w.Flush(); err != nil {
-		return e.fail(err)
-	}
+	e.printf("\n%s", t.layout(e.width()))
 	return exitOK
 }

@@ -1,0 +1,143 @@
+package description
+
+import (
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write docs/entities.md")
+
+// TestReference: docs/entities.md is the table of properties.
+func TestReference(t *testing.T) {
+	const name = "../../docs/entities.md"
+	want := reference()
+	if *update {
+		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := os.ReadFile(name); err != nil || string(got) != want {
+		t.Errorf("%s is not what the table says (%v); run go test ./broker/description -run Reference -update", name, err)
+	}
+}
+
+func reference() string {
+	var b strings.Builder
+	b.WriteString(`# Queues, topics and subscriptions
+
+Written from the table in ` + "`broker/description/table.go`" + ` by ` + "`go test ./broker/description -run Reference -update`" + `. The first
+name is that of ` + "`Config.json`" + `, in brackets where a property can't be written there; the second that of the Resource Manager.
+Durations are ISO 8601 (` + "`PT1M`" + `). What is out of bounds is refused with the bounds.
+
+| property | Resource Manager | of | default | may be |
+|---|---|---|---|---|
+`)
+	for _, supported := range []bool{true, false} {
+		if !supported {
+			b.WriteString(`
+## Not supported yet
+
+These may have only their default; anything else is refused by name.
+
+| property | Resource Manager | of | default |
+|---|---|---|---|
+`)
+		}
+		for i := range table {
+			if p := &table[i]; p.Unsupported == !supported {
+				p.row(&b)
+			}
+		}
+	}
+	return b.String()
+}
+
+func (p *Property) row(b *strings.Builder) {
+	file := "`" + p.Name + "`"
+	if !p.File {
+		file = "(" + file + ")"
+	}
+	var of []string
+	for e, name := range []string{Queue: "queue", Topic: "topic", Subscription: "subscription"} {
+		if p.Has.Contains(Entity(e)) {
+			of = append(of, name)
+		}
+	}
+	fmt.Fprintf(b, "| %s | `%s` | %s | %s |", file, p.ARMName(), strings.Join(of, ", "), p.words(func(l *Limits) string {
+		return p.text(l.Default)
+	}))
+	if !p.Unsupported {
+		may := p.words(p.bounds)
+		if p.Fixed {
+			may += "; fixed at creation"
+		}
+		fmt.Fprintf(b, " %s |", may)
+	}
+	b.WriteString("\n")
+}
+
+// words says something of the limits, and where namespaces of other tiers differ.
+func (p *Property) words(of func(*Limits) string) string {
+	text := of(&p.Limits)
+	for _, tier := range []struct {
+		name   string
+		limits *Limits
+	}{{"Basic", p.Basic}, {"Premium", p.Premium}} {
+		if tier.limits != nil {
+			if other := of(tier.limits); other != text {
+				text += "; " + tier.name + ": " + other
+			}
+		}
+	}
+	return text
+}
+
+func (p *Property) bounds(l *Limits) string {
+	switch {
+	case p.Kind == Flag || p.Kind == FlagOn:
+		return "true, false"
+	case p.Kind == Choice:
+		names := make([]string, len(statuses[Queue]))
+		for i, s := range statuses[Queue] {
+			names[i] = fmt.Sprint(s)
+		}
+		return strings.Join(names, ", ") + "; a topic is not ReceiveDisabled, a subscription not SendDisabled"
+	case p.Kind == Text:
+		return fmt.Sprintf("up to %d characters", l.Max)
+	case l.Allowed != nil:
+		return strings.Trim(strings.ReplaceAll(fmt.Sprint(l.Allowed), " ", ", "), "[]")
+	case l.Min == l.Max:
+		return "that"
+	case p.Kind == Duration && l.Min < int64(tick):
+		return "more than 0, up to " + p.text(l.Max)
+	}
+	return p.text(l.Min) + " to " + p.text(l.Max)
+}
+
+// text is a value of the table as users write it.
+func (p *Property) text(n int64) string {
+	switch {
+	case p.Kind == Flag:
+		return "false"
+	case p.Kind == FlagOn:
+		return "true"
+	case p.Kind == Choice:
+		return fmt.Sprint(Active)
+	case p.Kind == Text:
+		return ""
+	case p.Kind == Duration && n == int64(Forever):
+		return "for ever"
+	case p.Kind == Duration:
+		return FormatDuration(time.Duration(n))
+	case p.Kind == Size:
+		return fmt.Sprintf("%d", n/kib)
+	case n == math.MaxInt32:
+		return "2,147,483,647"
+	}
+	return fmt.Sprint(n)
+}
