@@ -2,15 +2,10 @@ package system
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"strings"
 
 	"switchyard/deploy"
-	"switchyard/pipeline"
 	"switchyard/pipeline/engine"
-	"switchyard/pipeline/factory"
 	"switchyard/trial"
 	"switchyard/value"
 )
@@ -37,7 +32,7 @@ func RunOnce(ctx context.Context, o RunOnceOptions) (*trial.Run, error) {
 		return nil, err
 	}
 	defer s.Stop()
-	f, err := one(s.factories, o.Factory)
+	f, err := trial.Factory(s.factories, o.Factory)
 	if err != nil {
 		return nil, err
 	}
@@ -56,46 +51,6 @@ func RunOnce(ctx context.Context, o RunOnceOptions) (*trial.Run, error) {
 	}
 	r, err := trial.RunOf(s.engine, record)
 	return &r, err
-}
-
-// one finds a factory by name, or the only one if name is empty.
-func one(m *factory.Manager, name string) (*pipeline.Factory, error) {
-	names := m.Names()
-	switch {
-	case name != "":
-	case len(names) == 1:
-		name = names[0]
-	case len(names) == 0:
-		return nil, &NotFoundError{"no data factory is deployed"}
-	default:
-		return nil, &NotFoundError{"there are several data factories; name one of " + strings.Join(names, ", ")}
-	}
-	f, err := m.Factory(name)
-	if err != nil {
-		return nil, &NotFoundError{
-			fmt.Sprintf("data factory %q is not deployed; deployed are: %s", name, strings.Join(names, ", "))}
-	}
-	return f, nil
-}
-
-// NotFoundError says what is not there.
-type NotFoundError struct{ Msg string }
-
-func (e *NotFoundError) Error() string { return e.Msg }
-
-// IsBadRequest reports whether a run was refused for what it was asked with, not
-// for what happened.
-func IsBadRequest(err error) bool {
-	for _, x := range []error{
-		engine.ErrPipelineNotFound, engine.ErrMissingParameter, engine.ErrUnknownParameter,
-		engine.ErrInvalidParameter, engine.ErrTooManyQueuedRuns,
-	} {
-		if errors.Is(err, x) {
-			return true
-		}
-	}
-	_, ok := errors.AsType[*NotFoundError](err)
-	return ok
 }
 
 // RunCounts returns how many pipeline runs and activity runs this process has

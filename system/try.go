@@ -25,7 +25,7 @@ type TryOptions struct {
 // waits for what comes of them; see [trial.Trial.Run]. If ctx ends, the trial is given up.
 func Try(ctx context.Context, o TryOptions) (*trial.Result, error) {
 	if err := o.Deployment.StartOnly(o.Trigger); err != nil {
-		return nil, &NotFoundError{err.Error()}
+		return nil, &trial.NotFoundError{Msg: err.Error()}
 	}
 	so := Options{Ephemeral: true, Deployments: []*deploy.Deployment{o.Deployment}, WithoutAMQP: true, Logger: o.Logger,
 		AllowHosts: o.AllowHosts}
@@ -40,7 +40,7 @@ func Try(ctx context.Context, o TryOptions) (*trial.Result, error) {
 		return nil, err
 	}
 	defer s.Stop()
-	f, err := one(s.factories, "")
+	f, err := trial.Factory(s.factories, "")
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"switchyard/config"
 	"switchyard/system"
+	"switchyard/trial"
 	"switchyard/value"
 )
 
@@ -77,7 +78,7 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 	})
 	if err != nil {
 		e.fail(err)
-		if system.IsBadRequest(err) {
+		if trial.IsBadRequest(err) {
 			return exitUsage
 		}
 		return exitFailed

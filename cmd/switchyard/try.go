@@ -33,7 +33,7 @@ func tryMessages(ctx context.Context, e *env, v *config.Values, d *deploy.Deploy
 	}
 	if err != nil {
 		e.fail(err)
-		if system.IsBadRequest(err) {
+		if trial.IsBadRequest(err) {
 			return exitUsage
 		}
 		return exitFailed

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 
 	"switchyard/config"
@@ -19,7 +20,7 @@ func validate(ctx context.Context, e *env, v *config.Values, operands []string) 
 	}
 	d, diags := deploy.Read(os.DirFS(dir), dir, v.Bool("strict"))
 	if diags.Err() == nil {
-		found, err := system.Check(ctx, d)
+		found, err := check(ctx, d)
 		if err != nil {
 			return e.fail(err)
 		}
@@ -42,6 +43,25 @@ func validate(ctx context.Context, e *env, v *config.Values, operands []string) 
 	}
 	e.printf("%s: %s%s\n", dir, d.Summary(), told)
 	return exitOK
+}
+
+// check reports what the deployment of a folder would refuse where nothing else is, and
+// warns of what it would accept and a run would miss. It deploys the folder in memory.
+func check(ctx context.Context, d *deploy.Deployment) (pipeline.Diagnostics, error) {
+	found := d.CheckBus(deploy.Existing{})
+	if found.Err() != nil {
+		return found, nil
+	}
+	s, err := system.Start(ctx, system.Options{
+		Ephemeral: true, Deployments: []*deploy.Deployment{d}, WithoutTriggers: true, WithoutAMQP: true,
+	})
+	if ds, ok := errors.AsType[pipeline.Diagnostics](err); ok {
+		return append(found, ds...), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found, s.Stop()
 }
 
 // A validity is what validate prints as JSON.
