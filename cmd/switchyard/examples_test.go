@@ -50,7 +50,7 @@ func helpExamples(help string) []string {
 // called and all else does nothing.
 func callsOf(t *testing.T, shell, line string) [][]string {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"secret.txt": "s", ".config/fish/completions/none": ""} {
+	for name, text := range map[string]string{"secret.txt": "s", "key.txt": "s", ".config/fish/completions/none": ""} {
 		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
 			t.Fatal(err)
 		}
