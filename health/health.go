@@ -35,9 +35,10 @@ func once(sentences, told []string) (distinct []string) {
 }
 
 // Handler answers for all causes together. What degraded says is told too, but the
-// rest works: a restart, or another machine, would not help.
-func Handler(degraded Cause, causes ...Cause) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+// rest works: a restart, or another machine, would not help. Causes have names of what is
+// there, so who is not trusted gets the status alone.
+func Handler(trusted func(*http.Request) bool, degraded Cause, causes ...Cause) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, code := status{Status: "healthy", Message: "Service is healthy."}, http.StatusOK
 		for _, f := range causes {
 			s.Causes = append(s.Causes, f()...)
@@ -51,6 +52,9 @@ func Handler(degraded Cause, causes ...Cause) http.Handler {
 			if code == http.StatusOK {
 				s.Status, s.Message = "degraded", "Service is degraded: "+strings.Join(parts, "; ")
 			}
+		}
+		if len(s.Causes) > 0 && !trusted(r) {
+			s.Message, s.Causes = "Service is "+s.Status+".", nil
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(code)

@@ -7,6 +7,24 @@ import (
 	"testing"
 )
 
+func everybody(*http.Request) bool { return true }
+
+// TestHandlerTellsNames: who is not trusted hears how it is and no names.
+func TestHandlerTellsNames(t *testing.T) {
+	damaged := func() []string { return []string{"queue secret-project"} }
+	nobody := func(*http.Request) bool { return false }
+	for _, h := range []http.Handler{
+		Handler(nobody, damaged), Handler(nobody, func() []string { return nil }, damaged),
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/health", nil))
+		if body := w.Body.String(); strings.Contains(body, "secret-project") || strings.Contains(body, "causes") ||
+			w.Code == http.StatusOK != strings.Contains(body, `"degraded"`) {
+			t.Errorf("it says %d %s", w.Code, body)
+		}
+	}
+}
+
 func TestHandler(t *testing.T) {
 	well := func() []string { return nil }
 	damaged := func() []string { return []string{`queue "q" <1>`} }
@@ -30,7 +48,7 @@ func TestHandler(t *testing.T) {
 			`{"status":"unhealthy","message":"Service is unhealthy: queue \"q\" <1>; queue \"q\" <1>","causes":["queue \"q\" <1>","queue \"q\" <1>"]}`},
 	} {
 		w := httptest.NewRecorder()
-		Handler(c.causes[0], c.causes[1:]...).ServeHTTP(w, httptest.NewRequest("GET", "/health", nil))
+		Handler(everybody, c.causes[0], c.causes[1:]...).ServeHTTP(w, httptest.NewRequest("GET", "/health", nil))
 		if got := strings.TrimSpace(w.Body.String()); w.Code != c.code || got != c.body {
 			t.Errorf("with %d causes: %d %s, want %d %s", len(c.causes), w.Code, got, c.code, c.body)
 		}

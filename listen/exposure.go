@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -161,6 +162,29 @@ func Local(address string) string {
 func fromHere(c net.Conn) bool {
 	remote, local := ipOf(c.RemoteAddr()), ipOf(c.LocalAddr())
 	return remote.IsLoopback() || remote.IsValid() && remote == local
+}
+
+// FromHere is the same of a request.
+func FromHere(r *http.Request) bool {
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	remote, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	ip := remote.Addr().Unmap().WithZone("")
+	return ip.IsLoopback() || local != nil && ip == ipOf(local)
+}
+
+// OnlyHere answers requests of other machines with 403 AuthorizationFailed.
+func OnlyHere(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !FromHere(r) {
+			http.Error(w, `{"error":{"code":"AuthorizationFailed","message":"This is served to the machine's own programs only."}}`,
+				http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func ipOf(a net.Addr) netip.Addr {

@@ -109,9 +109,9 @@ var certificateNames = []string{".servicebus.windows.net"}
 func (s *System) routes() http.Handler {
 	mux := http.NewServeMux()
 	text := sync.OnceValue(func() http.Handler { return language.NewHandler(language.Options{}) })
-	mux.HandleFunc("/language/", func(w http.ResponseWriter, r *http.Request) { text().ServeHTTP(w, r) })
+	mux.Handle("/language/", listen.OnlyHere(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { text().ServeHTTP(w, r) })))
 	degraded := func() []string { return append(s.engine.Aside(), s.store.Damage()...) }
-	state := health.Handler(degraded, s.broker.Damage, s.store.Trouble)
+	state := health.Handler(listen.FromHere, degraded, s.broker.Damage, s.store.Trouble)
 	mux.Handle("GET /health", state)
 	mux.Handle("GET /ready", state)
 	mux.Handle("GET "+client.StatusPath, status.Handler(statusOptions(s)))

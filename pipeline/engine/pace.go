@@ -27,15 +27,17 @@ type pace struct {
 
 func newPace() *pace { return &pace{turn: make(chan struct{}, 1)} }
 
-// begin waits until a turn of so many bytes may be written, or until ctx or hurry ends,
-// which a turn does not wait for. The caller writes it, waits for nothing else, and
+// begin waits until a turn of so many bytes may be written, or until ctx ends or one
+// of quit and hurry is closed: a stop and a run that is cancelled do not wait. The caller writes it, waits for nothing else, and
 // calls end.
-func (p *pace) begin(ctx context.Context, hurry <-chan struct{}, bytes int) (end func()) {
+func (p *pace) begin(ctx context.Context, quit, hurry <-chan struct{}, bytes int) (end func()) {
 	if bytes < pacedFrom {
 		return func() {}
 	}
 	select {
 	case p.turn <- struct{}{}:
+	case <-quit:
+		return func() {}
 	case <-hurry:
 		return func() {}
 	case <-ctx.Done():
@@ -46,6 +48,7 @@ func (p *pace) begin(ctx context.Context, hurry <-chan struct{}, bytes int) (end
 		defer t.Stop()
 		select {
 		case <-t.C():
+		case <-quit:
 		case <-hurry:
 		case <-ctx.Done():
 		}

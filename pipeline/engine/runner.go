@@ -585,7 +585,7 @@ func (r *runner) commitTurn(acts []run.Event, folded bool) {
 
 // sync makes what the turn has written durable, much of it at a pace.
 func (r *runner) sync() {
-	written := r.e.pace.begin(r.e.executing, r.requested, r.journal.turn)
+	written := r.e.pace.begin(r.e.executing, r.e.quit, r.requested, r.journal.turn)
 	defer written() // also if the log ends this goroutine
 	r.journal.sync()
 }
