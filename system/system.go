@@ -90,7 +90,6 @@ type System struct {
 
 	mu      sync.Mutex
 	stopped bool // guarded by mu
-	serves  bool // the ports are served; guarded by mu
 
 	since time.Time // when they began to be served; set by serve
 }
