@@ -111,6 +111,9 @@ func New(c *Created, r *Revision) (*State, error) {
 // Lighten replaces the run's first event by a copy in whose parts a [Kept] stands for
 // what is large: nobody needs it until an expression asks.
 func (s *State) Lighten(c *Created) {
+	if c == s.created {
+		return // nothing is
+	}
 	s.created, s.pipeline = c, pipelineObject(c)
 	s.partly = HoldsKept(s.pipeline)
 }
