@@ -102,7 +102,7 @@ func TestAllWait(t *testing.T) {
 	var mu sync.Mutex
 	var wg, begun sync.WaitGroup
 	cond := sync.NewCond(&sync.Mutex{})
-	block, done := make(chan int), false
+	block, taken, done := make(chan int), make(chan int), false // nobody receives from taken
 	mu.Lock()
 	begun.Add(5)
 	wg.Go(func() { begun.Done(); <-block })
@@ -110,8 +110,7 @@ func TestAllWait(t *testing.T) {
 		begun.Done()
 		select {
 		case <-block:
-		case block <- 1:
-			<-block
+		case taken <- 1:
 		}
 	})
 	wg.Go(func() { begun.Done(); mu.Lock(); defer mu.Unlock() })
