@@ -17,14 +17,14 @@ func TestRolesOfTheDataPlane(t *testing.T) {
 	home := s.subscription
 	elsewhere := "0e11d5e2-0000-4000-8000-000000000001"
 	for _, sub := range []string{home, elsewhere} {
-		s.subscription = sub
 		name := "ns-" + sub[:6]
-		makeNamespace(t, s, "queues", name)
-		for _, entity := range []string{"queues/a", "queues/a%2Fb", "queues/ab", "topics/t", "topics/t/subscriptions/s"} {
-			must(t, s, "PUT", s.testNamespace("queues", name)+"/"+entity, `{"properties":{}}`)
+		in := func(path string) string { return strings.Replace(path, home, sub, 1) }
+		must(t, s, "PUT", in(s.testGroup("queues")), `{"location":"westeurope"}`)
+		must(t, s, "PUT", in(s.testNamespace("queues", name)), `{"location":"westeurope"}`)
+		for _, entity := range []string{"queues/q", "queues/a", "queues/a%2Fb", "queues/ab", "topics/t", "topics/t/subscriptions/s"} {
+			must(t, s, "PUT", in(s.testNamespace("queues", name))+"/"+entity, `{"properties":{}}`)
 		}
 	}
-	s.subscription = home
 	roles := map[string]string{
 		auth.RoleDataOwner:    "090c5cfd-751d-490a-894a-3ce6f1109419",
 		auth.RoleDataReceiver: "4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0",
