@@ -2,15 +2,14 @@ package config
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-)
 
-var update = flag.Bool("update", false, "write docs/configuration.md")
+	"switchyard/internal/golden"
+)
 
 func source(env map[string]string, file string) Source {
 	return Source{
@@ -92,17 +91,5 @@ func TestTable(t *testing.T) {
 }
 
 func TestDocumentation(t *testing.T) {
-	const name = "../docs/configuration.md"
-	if *update {
-		if err := os.WriteFile(name, []byte(Markdown()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != Markdown() {
-		t.Errorf("%s is not what config.Markdown makes: run go test ./config -update", name)
-	}
+	golden.Page(t, "../docs/configuration.md", Markdown())
 }

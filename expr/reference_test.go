@@ -1,7 +1,6 @@
 package expr_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,24 +9,14 @@ import (
 
 	"switchyard/expr"
 	"switchyard/expr/exprtest"
+	"switchyard/internal/golden"
 	"switchyard/value"
 )
-
-var update = flag.Bool("update", false, "write docs/expressions.md")
 
 // TestFunctionReference: docs/expressions.md is the table of functions, with examples
 // out of the vectors that the other tests check.
 func TestFunctionReference(t *testing.T) {
-	const name = "../docs/expressions.md"
-	want := functionReference(t)
-	if *update {
-		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, err := os.ReadFile(name); err != nil || string(got) != want {
-		t.Errorf("%s is not what the table says (%v); run go test ./expr -run FunctionReference -update", name, err)
-	}
+	golden.Page(t, "../docs/expressions.md", functionReference(t))
 }
 
 func functionReference(t *testing.T) string {

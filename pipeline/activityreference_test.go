@@ -1,33 +1,17 @@
 package pipeline
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
+	"switchyard/internal/golden"
 	"switchyard/value"
 )
 
-var update = flag.Bool("update", false, "write docs/activities.md anew")
-
 // TestActivityReference: docs/activities.md is what the table says.
 func TestActivityReference(t *testing.T) {
-	const file = "../docs/activities.md"
-	want := activityReference()
-	if *update {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
-		t.Errorf("%s is not what the table says; run go test ./pipeline -run ActivityReference -update", file)
-	}
+	golden.Page(t, "../docs/activities.md", activityReference())
 }
 
 // kindWords are what the reference calls a kind.

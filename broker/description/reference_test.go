@@ -1,29 +1,18 @@
 package description
 
 import (
-	"flag"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"testing"
 	"time"
-)
 
-var update = flag.Bool("update", false, "write docs/entities.md")
+	"switchyard/internal/golden"
+)
 
 // TestReference: docs/entities.md is the table of properties.
 func TestReference(t *testing.T) {
-	const name = "../../docs/entities.md"
-	want := reference()
-	if *update {
-		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got, err := os.ReadFile(name); err != nil || string(got) != want {
-		t.Errorf("%s is not what the table says (%v); run go test ./broker/description -run Reference -update", name, err)
-	}
+	golden.Page(t, "../../docs/entities.md", reference())
 }
 
 func reference() string {

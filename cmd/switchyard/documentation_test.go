@@ -1,33 +1,17 @@
 package main
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"switchyard/config"
+	"switchyard/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write docs/commands.md")
 
 // TestDocumentation: docs/commands.md is the table of commands.
 func TestDocumentation(t *testing.T) {
-	const name = "../../docs/commands.md"
-	want := commandsPage()
-	if *update {
-		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
-		t.Errorf("%s is not what the table of commands makes: run go test ./cmd/switchyard -run TestDocumentation -update", name)
-	}
+	golden.Page(t, "../../docs/commands.md", commandsPage())
 }
 
 // commandsPage is docs/commands.md: the table of commands for people.

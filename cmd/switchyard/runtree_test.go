@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"switchyard/internal/golden"
 	"switchyard/value"
 )
 
@@ -48,7 +49,7 @@ func TestRunTree(t *testing.T) {
 		}
 		var got bytes.Buffer
 		printTree(&got, record(t, lines[1]).(*value.Object), objects(record(t, lines[2]).(value.Array)), o)
-		if got.String() != want && !*update {
+		if got.String() != want && !*golden.Update {
 			t.Errorf("%s: got\n%swant\n%s", lines[0], got.String(), want)
 		}
 		for line := range strings.Lines(got.String()) {
@@ -61,7 +62,7 @@ func TestRunTree(t *testing.T) {
 		}
 		out.WriteString(input + "\n---\n" + got.String())
 	}
-	if *update {
+	if *golden.Update {
 		if err := os.WriteFile(name, []byte(out.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -24,7 +24,7 @@ import (
 	"unicode/utf8"
 )
 
-// Update is the flag that lets golden files be written.
+// Update is the flag that lets golden files, and pages made of tables, be written.
 var Update = flag.Bool("update", false, "write golden files anew; lines of records on disk are only added")
 
 // A Record is a kind of record with an example.
@@ -37,6 +37,24 @@ type Record struct {
 	// Varies says that Encode returns other bytes each time, as sealing does:
 	// they are not compared.
 	Varies bool
+}
+
+// Page compares a page of the documentation with the text that is made of a table; with
+// -update it writes the page. A page that is not there, or differs, fails the test.
+func Page(t *testing.T, file, want string) {
+	t.Helper()
+	if *Update {
+		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("%s is not what its table says: run go test . -run '^%s$' -update here", file, t.Name())
+	}
 }
 
 // Check compares records with the lines of a file in every version from 1 to
