@@ -11,6 +11,10 @@ import (
 	"switchyard/value"
 )
 
+// What is printed shows local times. The zone is set before anything runs: what a test
+// leaves behind may still be reading it.
+func init() { time.Local = time.UTC }
+
 // record reads an object, or a list of them.
 func record(t *testing.T, text string) value.Value {
 	t.Helper()
@@ -30,8 +34,6 @@ func TestRunTree(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 3, 1, 12, 5, 0, 0, time.UTC)
-	defer func(l *time.Location) { time.Local = l }(time.Local)
-	time.Local = time.UTC
 	var out strings.Builder
 	for i, part := range strings.Split(string(b), "\n=== ") {
 		input, want, _ := strings.Cut(part, "\n---\n")
