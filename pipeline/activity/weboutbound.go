@@ -148,13 +148,13 @@ func (w *Web) slot(ctx context.Context) error {
 	}
 }
 
-// A slotConn gives its slot back when it is closed.
+// A slotConn gives its slot back when it is closed, not before: its descriptor counts.
 type slotConn struct {
 	net.Conn
 	free func()
 }
 
 func (c *slotConn) Close() error {
-	c.free()
+	defer c.free()
 	return c.Conn.Close()
 }
