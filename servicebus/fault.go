@@ -32,6 +32,13 @@ type fault struct {
 
 func (f *fault) Error() string { return string(f.condition) + ": " + f.text }
 
+// statusFinal is the status of refusals that are this server's own and stay as they
+// are however often they are asked for. A response's condition says what it is: for
+// Python, JavaScript, Java and .NET amqp:not-implemented and amqp:not-allowed are final.
+// Go's library looks at the number alone, and at others than 401, 404 and 410 it makes a
+// new connection and tries again for the best part of a minute [SB-AMQP 9.2].
+const statusFinal = 404
+
 // The texts that client libraries and log parsers know.
 const (
 	textLockLost = "The lock supplied is invalid. Either the lock expired, or the message has already been " +
@@ -63,9 +70,9 @@ var faults = []struct {
 	{broker.ErrMessageTooLarge, frames.ErrMessageSizeExceeded, 403, ""},
 	{broker.ErrInvalidArgument, condArgumentError, 400, ""},
 	{broker.ErrNotAllowed, frames.ErrNotAllowed, 400, ""},
-	{broker.ErrNotSupported, frames.ErrNotAllowed, 501, ""},
+	{broker.ErrNotSupported, frames.ErrNotAllowed, statusFinal, ""},
 	// A condition that every client takes as final: trying again reads the same.
-	{broker.ErrDamaged, frames.ErrNotAllowed, 500, ""},
+	{broker.ErrDamaged, frames.ErrNotAllowed, statusFinal, ""},
 	{commit.ErrFull, frames.ErrResourceLimitExceeded, 403, ""}, // as a full entity: final for every library
 	{broker.ErrClosed, condServerBusy, 503, "The service is shutting down."},
 
@@ -108,5 +115,5 @@ func faultOf(err error) *fault {
 // for what is asked of a link or with a message it is amqp:not-allowed, which every
 // client takes as final: the other is tried again for the best part of a minute.
 func notSupported(condition encoding.Symbol, what string) *fault {
-	return &fault{condition, 501, what + " not supported by this server."}
+	return &fault{condition, statusFinal, what + " not supported by this server."}
 }

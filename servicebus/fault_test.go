@@ -83,13 +83,13 @@ func TestFaultsWalksEveryError(t *testing.T) {
 
 // statuses is the table of [SB-AMQP 9.2].
 var statuses = map[encoding.Symbol][]int32{
-	condArgumentError: {400}, condArgumentOutOfRange: {400}, frames.ErrNotAllowed: {400, 500, 501}, condEntityDisabled: {400},
+	condArgumentError: {400}, condArgumentOutOfRange: {400}, frames.ErrNotAllowed: {400, 404}, condEntityDisabled: {400},
 	frames.ErrUnauthorizedAccess:    {401},
 	frames.ErrResourceLimitExceeded: {403}, frames.ErrMessageSizeExceeded: {403},
 	frames.ErrNotFound: {404}, condMessageNotFound: {404},
 	condEntityExists:        {409},
 	condMessageLockLost:     {410},
-	frames.ErrInternalError: {500}, frames.ErrNotImplemented: {501}, condServerBusy: {503},
+	frames.ErrInternalError: {500}, frames.ErrNotImplemented: {404}, condServerBusy: {503},
 }
 
 // exportedErrors reads the names of all Err… variables of a package.

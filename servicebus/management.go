@@ -72,13 +72,32 @@ var operations = map[string]struct {
 	"com.microsoft:remove-rule":                {auth.Listen, (*managementRequest).removeRule},
 }
 
+// missing are the operations of Service Bus that this server does not have, and
+// what each is for. An operation leaves this table when it enters the other.
+var missing = map[string]string{
+	"com.microsoft:schedule-message":         "scheduled messages",
+	"com.microsoft:cancel-scheduled-message": "scheduled messages",
+	"com.microsoft:get-message-sessions":     "message sessions",
+	"com.microsoft:renew-session-lock":       "message sessions",
+	"com.microsoft:get-session-state":        "message sessions",
+	"com.microsoft:set-session-state":        "message sessions",
+}
+
+// noOperation refuses a name that is not among the operations.
+func noOperation(name string) error {
+	if use, ok := missing[name]; ok {
+		return notSupported(frames.ErrNotImplemented, fmt.Sprintf("The operation '%s' (%s) is", name, use))
+	}
+	return notSupported(frames.ErrNotImplemented, fmt.Sprintf("The operation '%.80s' is", name))
+}
+
 func (m *managementRequest) serve() error {
 	if name := m.text("associated-link-name"); name != "" {
 		m.c.touch(name)
 	}
 	op, ok := operations[m.operation]
 	if !ok {
-		return notSupported(frames.ErrNotImplemented, fmt.Sprintf("The operation '%.80s' is", m.operation))
+		return noOperation(m.operation)
 	}
 	if f := m.c.authorize(m.addr, op.right); f != nil {
 		return f

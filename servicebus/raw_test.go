@@ -243,15 +243,15 @@ func TestManagementRefuses(t *testing.T) {
 		want            int32
 		condition, text string
 	}{
-		{"schedule", "com.microsoft:schedule-message", map[string]any{}, 501, "amqp:not-implemented", "com.microsoft:schedule-message"},
-		{"cancel scheduled", "com.microsoft:cancel-scheduled-message", map[string]any{}, 501, "amqp:not-implemented", "com.microsoft:cancel-scheduled-message"},
-		{"sessions", "com.microsoft:get-message-sessions", map[string]any{}, 501, "amqp:not-implemented", "com.microsoft:get-message-sessions"},
-		{"session lock", "com.microsoft:renew-session-lock", map[string]any{"session-id": "s"}, 501, "amqp:not-implemented", "com.microsoft:renew-session-lock"},
-		{"session state", "com.microsoft:set-session-state", map[string]any{}, 501, "amqp:not-implemented", "com.microsoft:set-session-state"},
+		{"schedule", "com.microsoft:schedule-message", map[string]any{}, 404, "amqp:not-implemented", "com.microsoft:schedule-message"},
+		{"cancel scheduled", "com.microsoft:cancel-scheduled-message", map[string]any{}, 404, "amqp:not-implemented", "com.microsoft:cancel-scheduled-message"},
+		{"sessions", "com.microsoft:get-message-sessions", map[string]any{}, 404, "amqp:not-implemented", "com.microsoft:get-message-sessions"},
+		{"session lock", "com.microsoft:renew-session-lock", map[string]any{"session-id": "s"}, 404, "amqp:not-implemented", "com.microsoft:renew-session-lock"},
+		{"session state", "com.microsoft:set-session-state", map[string]any{}, 404, "amqp:not-implemented", "com.microsoft:set-session-state"},
 		{"rules of a queue", "com.microsoft:add-rule", map[string]any{}, 400, "amqp:not-allowed", "it is not a subscription"},
-		{"unknown", "com.microsoft:fly", map[string]any{}, 501, "amqp:not-implemented", "com.microsoft:fly"},
-		{"none", "", map[string]any{}, 501, "amqp:not-implemented", "''"},
-		{"peek of a session", "com.microsoft:peek-message", map[string]any{"from-sequence-number": int64(1), "message-count": int32(1), "session-id": "s"}, 501, "amqp:not-implemented", "session"},
+		{"unknown", "com.microsoft:fly", map[string]any{}, 404, "amqp:not-implemented", "com.microsoft:fly"},
+		{"none", "", map[string]any{}, 404, "amqp:not-implemented", "''"},
+		{"peek of a session", "com.microsoft:peek-message", map[string]any{"from-sequence-number": int64(1), "message-count": int32(1), "session-id": "s"}, 404, "amqp:not-implemented", "session"},
 		{"peek without a map", "com.microsoft:peek-message", "x", 400, "com.microsoft:argument-error", "map"},
 		{"peek none", "com.microsoft:peek-message", map[string]any{"from-sequence-number": int64(1), "message-count": int32(0)}, 400, "com.microsoft:argument-out-of-range", "message-count"},
 		{"renew without tokens", "com.microsoft:renew-lock", map[string]any{}, 400, "com.microsoft:argument-error", "lock-tokens"},

@@ -254,5 +254,5 @@ func TestRuleOperations(t *testing.T) {
 	want("rules of a dead-letter queue", call("enumerate-rules", kv{"top": int32(1), "skip": int32(0)}), 400, "amqp:not-allowed")
 	m = newRPC(t, session, "t/$management")
 	want("peek a topic", call("peek-message", kv{"from-sequence-number": int64(0), "message-count": int32(1)}), 400, "amqp:not-allowed")
-	want("schedule on a topic", call("schedule-message", kv{}), 501, "amqp:not-implemented")
+	want("schedule on a topic", call("schedule-message", kv{}), 404, "amqp:not-implemented")
 }

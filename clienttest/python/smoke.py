@@ -213,6 +213,11 @@ def sessions_refused(client, sender, receiver):
     assert "not supported" in str(caught), caught
 
 
+def list_sessions_refused(client, sender, receiver):
+    caught = rejects(ServiceBusError, lambda: list(client.list_queue_sessions(QUEUE)))
+    assert "not supported" in str(caught) and not caught._retryable, caught
+
+
 STEPS = [
     send_receive_complete,
     batch_in_order,
@@ -228,6 +233,7 @@ STEPS = [
     missing_queue,
     wrong_key,
     sessions_refused,
+    list_sessions_refused,
 ]
 
 
