@@ -99,7 +99,7 @@ func (e Endpoints) Deploy(ctx context.Context, name string, packed []byte, stric
 	r.Header.Set("Authorization", "Bearer "+e.Token)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return a, fmt.Errorf("%w: %w", ErrNoAnswer, err)
+		return a, Explain("ask the Switchyard that wrote "+File, e.HTTP, err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)

@@ -108,8 +108,7 @@ func (e *NotRunningError) Error() string {
 }
 
 // Read finds the Switchyard that runs on a data directory, or the ephemeral one that was
-// started in its place. A process that was killed leaves its file: [Endpoints.Ready]
-// tells.
+// started in its place. A process that was killed leaves its file: [Find] tells.
 func Read(dir string) (Endpoints, error) {
 	e, err := read(dir)
 	if err == nil && e.accepts() {

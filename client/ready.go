@@ -28,6 +28,19 @@ const (
 	askPause = 50 * time.Millisecond
 )
 
+// Find finds the Switchyard that runs on a data directory and asks whether it is there:
+// what every command does before it sends anything to it. The file of a process that was
+// killed names a port that another program, or another Switchyard, may have by now; the
+// token tells them apart. Its error is a [*NotRunningError], a [*NotReadyError] if there
+// is no answer within patience, or what reading the endpoints file says.
+func Find(ctx context.Context, dir string, patience time.Duration) (Endpoints, error) {
+	e, err := Read(dir)
+	if err == nil {
+		err = e.answers(ctx, dir, patience)
+	}
+	return e, err
+}
+
 // WaitReady waits until a Switchyard runs on a data directory and is ready, or patience
 // or ctx ends; it asks at least once. Its error is a [*NotRunningError], a
 // [*NotReadyError], or what reading the endpoints file says.
@@ -37,7 +50,7 @@ func WaitReady(ctx context.Context, dir string, patience time.Duration) (Endpoin
 	for {
 		e, err := Read(dir)
 		if err == nil {
-			err = e.Ready(ctx, dir)
+			err = e.ready(ctx, dir)
 		}
 		if err == nil {
 			return e, nil
@@ -52,11 +65,10 @@ func WaitReady(ctx context.Context, dir string, patience time.Duration) (Endpoin
 	}
 }
 
-// Answers asks whether the Switchyard that wrote the endpoints of a data directory is
-// there. Another program, or another Switchyard, may have its port by now: the token
-// tells them apart. The error is a [*NotRunningError] or a [*NotReadyError].
-func (e Endpoints) Answers(ctx context.Context, dir string) error {
-	ctx, cancel := context.WithTimeout(ctx, askPatience)
+// answers asks whether the Switchyard that wrote the endpoints of a data directory is
+// there. The error is a [*NotRunningError] or a [*NotReadyError].
+func (e Endpoints) answers(ctx context.Context, dir string, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	status, _, err := e.get(ctx, "/subscriptions/"+e.SubscriptionID+"?api-version=2022-12-01")
 	switch {
@@ -70,10 +82,9 @@ func (e Endpoints) Answers(ctx context.Context, dir string) error {
 	return nil
 }
 
-// Ready asks whether it is there and well. The error is one of those of
-// [Endpoints.Answers].
-func (e Endpoints) Ready(ctx context.Context, dir string) error {
-	if err := e.Answers(ctx, dir); err != nil {
+// ready asks whether it is there and well. The error is one of those of answers.
+func (e Endpoints) ready(ctx context.Context, dir string) error {
+	if err := e.answers(ctx, dir, askPatience); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, askPatience)

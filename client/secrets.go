@@ -14,9 +14,6 @@ import (
 	"switchyard/vault"
 )
 
-// ErrNoAnswer is the error of a Switchyard that has left its endpoints file behind.
-var ErrNoAnswer = errors.New("the Switchyard that wrote the endpoints file does not answer")
-
 // secretPatience is how long a running Switchyard may take to answer.
 const secretPatience = 30 * time.Second
 
@@ -47,7 +44,7 @@ func (e Endpoints) secret(ctx context.Context, method, path, body string, out an
 	r.Header.Set("Authorization", "Bearer "+e.Token)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNoAnswer, err)
+		return Explain("ask the Switchyard that wrote "+File, e.HTTP, err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)

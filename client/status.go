@@ -92,12 +92,8 @@ type TriggerStatus struct {
 // statusPatience is how long a Switchyard may take to say how it is.
 const statusPatience = 10 * time.Second
 
-// Status asks a Switchyard how it is. The error is one of those of
-// [Endpoints.Answers], or what went wrong.
-func (e Endpoints) Status(ctx context.Context, dir string) (*Status, error) {
-	if err := e.Answers(ctx, dir); err != nil {
-		return nil, err
-	}
+// Status asks a Switchyard how it is. The error is a [*NotReadyError], or what went wrong.
+func (e Endpoints) Status(ctx context.Context) (*Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()
 	s := &Status{}

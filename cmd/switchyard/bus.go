@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"path/filepath"
+	"time"
 
 	"switchyard/client"
 	"switchyard/config"
@@ -13,13 +11,16 @@ import (
 // onBus are the settings of every command that works on a Service Bus namespace.
 var onBus = []string{"data", "namespace", "connection-string", "timeout", "output"}
 
+// answerPatience is how long a Switchyard may take to say that it is there, if the command
+// has no --timeout.
+const answerPatience = 5 * time.Second
+
 // connect opens the namespace of a connection string, or of the Switchyard that runs on
 // the data directory.
 func connect(ctx context.Context, v *config.Values) (*client.Bus, error) {
 	cs := v.String("connection-string")
-	own := cs == "" || v.Beats("data", "connection-string") || v.Beats("namespace", "connection-string")
-	if own {
-		ep, err := client.Read(v.String("data"))
+	if cs == "" || v.Beats("data", "connection-string") || v.Beats("namespace", "connection-string") {
+		ep, err := client.Find(ctx, v.String("data"), v.Duration("timeout"))
 		if err != nil {
 			return nil, err
 		}
@@ -29,10 +30,5 @@ func connect(ctx context.Context, v *config.Values) (*client.Bus, error) {
 		}
 		cs = n.ConnectionString
 	}
-	b, err := client.OpenBus(ctx, cs, v.Duration("timeout"))
-	if _, ok := errors.AsType[*client.NotRunningError](err); ok && own {
-		// A process that was killed leaves its file.
-		err = fmt.Errorf("%w, which %s names", err, filepath.Join(v.String("data"), client.File))
-	}
-	return b, err
+	return client.OpenBus(ctx, cs, v.Duration("timeout"))
 }

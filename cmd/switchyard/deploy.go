@@ -19,7 +19,7 @@ func deployFolder(ctx context.Context, e *env, v *config.Values, operands []stri
 	if err := checkFolder(operands[0]); err != nil {
 		return e.fail(err)
 	}
-	ep, err := client.Read(v.String("data"))
+	ep, err := client.Find(ctx, v.String("data"), answerPatience)
 	if err != nil {
 		return e.fail(err)
 	}

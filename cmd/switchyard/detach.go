@@ -23,7 +23,7 @@ const logName = "switchyard.log"
 // ready.
 func detach(ctx context.Context, e *env, v *config.Values, operands []string) int {
 	dir := v.String("data")
-	if ep, err := client.Read(dir); err == nil && !ephemeral(v) && ep.Answers(ctx, dir) == nil {
+	if ep, err := client.Find(ctx, dir, answerPatience); err == nil && !ephemeral(v) {
 		return e.fail(fmt.Errorf("process %d serves the data directory %s already", ep.PID, dir))
 	}
 	program, err := os.Executable()
@@ -45,8 +45,7 @@ func detach(ctx context.Context, e *env, v *config.Values, operands []string) in
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }() // its state says how it ended
 	for {
-		ep, err := client.Read(dir)
-		if err == nil && ep.PID == cmd.Process.Pid && ep.Answers(ctx, dir) == nil {
+		if ep, err := client.Find(ctx, dir, answerPatience); err == nil && ep.PID == cmd.Process.Pid {
 			if err := printEndpoints(e, v, ep); err != nil {
 				return e.fail(err)
 			}
@@ -97,11 +96,7 @@ func openLog(v *config.Values) (*os.File, error) {
 // down asks the Switchyard on the data directory to stop.
 func down(ctx context.Context, e *env, v *config.Values, _ []string) int {
 	dir, deadline := v.String("data"), time.Now().Add(v.Duration("wait"))
-	ep, err := client.Read(dir)
-	if err == nil {
-		// The number of a process that is gone may be another one's by now.
-		err = ep.Answers(ctx, dir)
-	}
+	ep, err := client.Find(ctx, dir, answerPatience)
 	if err != nil {
 		return e.fail(err)
 	}

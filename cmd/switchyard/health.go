@@ -7,23 +7,19 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"switchyard/client"
 	"switchyard/config"
 )
 
-// healthy is how long a Switchyard may take to answer whether all is well.
-const healthy = 5 * time.Second
-
 // health asks the Switchyard on the data directory whether all is well: what the health
 // check of a container or a supervisor runs.
-func health(_ context.Context, e *env, v *config.Values, _ []string) int {
-	ep, err := client.Read(v.String("data"))
+func health(ctx context.Context, e *env, v *config.Values, _ []string) int {
+	ep, err := client.Find(ctx, v.String("data"), answerPatience)
 	if err != nil {
 		return e.fail(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), healthy)
+	ctx, cancel := context.WithTimeout(ctx, answerPatience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, ep.HTTP+"/health", nil)
 	if err != nil {

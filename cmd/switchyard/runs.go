@@ -16,8 +16,8 @@ import (
 var onFactory = []string{"data", "factory", "timeout", "output"}
 
 // factoryOf finds the running Switchyard's data factory.
-func factoryOf(v *config.Values) (*client.Runs, error) {
-	ep, err := client.Read(v.String("data"))
+func factoryOf(ctx context.Context, v *config.Values) (*client.Runs, error) {
+	ep, err := client.Find(ctx, v.String("data"), v.Duration("timeout"))
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func listRuns(ctx context.Context, e *env, v *config.Values, _ []string) int {
 	if err != nil {
 		return e.fail(err)
 	}
-	f, err := factoryOf(v)
+	f, err := factoryOf(ctx, v)
 	if err != nil {
 		return e.fail(err)
 	}
@@ -142,7 +142,7 @@ func took(o *value.Object) string {
 
 // showRun shows one run as a tree.
 func showRun(ctx context.Context, e *env, v *config.Values, operands []string) int {
-	f, err := factoryOf(v)
+	f, err := factoryOf(ctx, v)
 	if err != nil {
 		return e.fail(err)
 	}
@@ -232,7 +232,7 @@ func startRun(ctx context.Context, e *env, v *config.Values, operands []string) 
 	if err != nil {
 		return e.fail(err)
 	}
-	f, err := factoryOf(v)
+	f, err := factoryOf(ctx, v)
 	if err != nil {
 		return e.fail(err)
 	}
@@ -332,7 +332,7 @@ func started(ctx context.Context, e *env, v *config.Values, f *client.Runs, id s
 
 // rerun starts a run with the parameters of another one.
 func rerun(ctx context.Context, e *env, v *config.Values, operands []string) int {
-	f, err := factoryOf(v)
+	f, err := factoryOf(ctx, v)
 	if err != nil {
 		return e.fail(err)
 	}
@@ -350,7 +350,7 @@ func rerun(ctx context.Context, e *env, v *config.Values, operands []string) int
 
 // cancelRun asks for the end of a run.
 func cancelRun(ctx context.Context, e *env, v *config.Values, operands []string) int {
-	f, err := factoryOf(v)
+	f, err := factoryOf(ctx, v)
 	if err == nil {
 		err = f.Cancel(ctx, operands[0])
 	}

@@ -18,10 +18,10 @@ const watchPause = 2 * time.Second
 func status(ctx context.Context, e *env, v *config.Values, _ []string) int {
 	dir := v.String("data")
 	for {
-		ep, err := client.Read(dir)
+		ep, err := client.Find(ctx, dir, answerPatience)
 		var s *client.Status
 		if err == nil {
-			s, err = ep.Status(ctx, dir)
+			s, err = ep.Status(ctx)
 		}
 		if ctx.Err() != nil {
 			return exitOK

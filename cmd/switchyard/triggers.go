@@ -11,7 +11,7 @@ import (
 
 // listTriggers lists the triggers of a factory with their states.
 func listTriggers(ctx context.Context, e *env, v *config.Values, _ []string) int {
-	f, err := factoryOf(v)
+	f, err := factoryOf(ctx, v)
 	if err != nil {
 		return e.fail(err)
 	}
@@ -60,7 +60,7 @@ func stopTrigger(ctx context.Context, e *env, v *config.Values, operands []strin
 
 // setTrigger starts or stops a trigger. It says what holds then.
 func setTrigger(ctx context.Context, e *env, v *config.Values, name string, start bool) int {
-	f, err := factoryOf(v)
+	f, err := factoryOf(ctx, v)
 	if err == nil {
 		err = f.Trigger(ctx, name, start)
 	}

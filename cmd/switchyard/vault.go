@@ -18,13 +18,12 @@ import (
 
 // onVault does something with the vault of the data directory: through the Switchyard
 // that runs on it, or on the directory itself if none does.
-func onVault(v *config.Values, running func(client.Endpoints) error, alone func(*vault.Vault) error) error {
-	ep, err := client.Read(v.String("data"))
+func onVault(ctx context.Context, v *config.Values, running func(client.Endpoints) error, alone func(*vault.Vault) error) error {
+	ep, err := client.Find(ctx, v.String("data"), answerPatience)
 	if err == nil {
-		err = running(ep)
+		return running(ep)
 	}
-	_, none := errors.AsType[*client.NotRunningError](err)
-	if !none && !errors.Is(err, client.ErrNoAnswer) {
+	if _, none := errors.AsType[*client.NotRunningError](err); !none {
 		return err
 	}
 	return system.WithVault(system.Options{DataDir: v.String("data"), KeyFile: v.String("key-file")}, alone)
@@ -39,7 +38,7 @@ func setSecret(ctx context.Context, e *env, v *config.Values, operands []string)
 	if value == "" {
 		return e.fail(&config.UsageError{Msg: "standard input holds no secret"})
 	}
-	err = onVault(v, func(ep client.Endpoints) error { return ep.SetSecret(ctx, name, value) },
+	err = onVault(ctx, v, func(ep client.Endpoints) error { return ep.SetSecret(ctx, name, value) },
 		func(x *vault.Vault) error { return x.Set(ctx, name, value) })
 	if err != nil {
 		return e.fail(err)
@@ -49,7 +48,7 @@ func setSecret(ctx context.Context, e *env, v *config.Values, operands []string)
 }
 
 func deleteSecret(ctx context.Context, e *env, v *config.Values, operands []string) int {
-	err := onVault(v, func(ep client.Endpoints) error { return ep.DeleteSecret(ctx, operands[0]) },
+	err := onVault(ctx, v, func(ep client.Endpoints) error { return ep.DeleteSecret(ctx, operands[0]) },
 		func(x *vault.Vault) error { return x.Delete(ctx, operands[0]) })
 	if err != nil {
 		return e.fail(err)
@@ -60,7 +59,7 @@ func deleteSecret(ctx context.Context, e *env, v *config.Values, operands []stri
 
 func listSecrets(ctx context.Context, e *env, v *config.Values, _ []string) int {
 	var list []vault.Entry
-	err := onVault(v, func(ep client.Endpoints) (err error) { list, err = ep.Secrets(ctx); return err },
+	err := onVault(ctx, v, func(ep client.Endpoints) (err error) { list, err = ep.Secrets(ctx); return err },
 		func(x *vault.Vault) (err error) { list, err = x.List(); return err })
 	if err != nil {
 		return e.fail(err)
