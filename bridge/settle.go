@@ -65,7 +65,7 @@ func (b *Bus) settle(run string, op activity.Settle) (broker.Op, error) {
 		return nil, fmt.Errorf("outcome %q is not Complete, Abandon, Defer or DeadLetter", op.Outcome)
 	}
 	o := broker.Outcome{
-		Kind: kind, Reason: op.Reason, Description: op.Description, Properties: properties(op.PropertiesToModify),
+		Kind: kind, Reason: op.Reason, Description: op.Description, Shown: op.Shown, Properties: properties(op.PropertiesToModify),
 	}
 	switch kind {
 	case broker.DeadLetter:

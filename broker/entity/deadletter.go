@@ -1,6 +1,7 @@
 package entity
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -33,7 +34,7 @@ func (s *sub) deadLetter(it *item, why DeadLetterInfo, c *Content, d *Decision) 
 		Properties:    merge(it.status.Properties, why.Properties, true),
 	}
 	m.Properties = merge(m.Properties, why.reasons(), true)
-	d.deadLettered(why.Reason, m.MessageID)
+	d.deadLettered(cmp.Or(why.Shown, why.Reason), m.MessageID)
 	s.remove(it, d)
 	dlq := s.q.dlq()
 	dlq.accept(m, len(dlq.consumers) > 0, d)

@@ -204,6 +204,8 @@ type Outcome struct {
 	// Reason and Description become DeadLetterReason and
 	// DeadLetterErrorDescription of a message that is dead-lettered.
 	Reason, Description string
+	// Shown is what [DeadLettered] tells instead of Reason; empty: Reason.
+	Shown string
 	// Properties are merged into the message's application properties.
 	Properties []Property
 	// Backoff delays the next delivery after an abandon.
@@ -217,6 +219,7 @@ type Outcome struct {
 type DeadLetterInfo struct {
 	Reason, Description string
 	Properties          []Property
+	Shown               string // as in [Outcome]
 }
 
 // A Backoff is an exponential delay: First after the first failed delivery,

@@ -88,7 +88,7 @@ func (s *sub) settle(it *item, o Outcome, env Env, d *Decision) {
 		s.remove(it, d)
 		return
 	case DeadLetter:
-		s.deadLetter(it, DeadLetterInfo{o.Reason, o.Description, o.Properties}, env.content(it), d)
+		s.deadLetter(it, DeadLetterInfo{o.Reason, o.Description, o.Properties, o.Shown}, env.content(it), d)
 		return
 	}
 	it.status.Properties = merge(it.status.Properties, o.Properties, false)

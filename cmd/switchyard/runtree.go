@@ -229,6 +229,9 @@ func (p *treePrinter) attempt(a *value.Object, indent string, last bool) {
 		parts = append(parts, n+" items")
 	}
 	if b := str(x, "branch"); b != "" {
+		if v, ok := x.Lookup("evaluated"); ok {
+			b = middle(printable(string(value.Append(nil, v))), 40) + " → " + b
+		}
 		parts = append(parts, b)
 	}
 	if text := attemptText(a, last && p.goesOn); text != "" {

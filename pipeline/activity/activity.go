@@ -52,6 +52,9 @@ type Call struct {
 	// wait that only other attempts can end; the attempt goes on without one. Nil: it
 	// has none.
 	Yield func()
+	// Mask returns a text as it may be shown, without the secrets of the run and of the
+	// call. Nil: there are none.
+	Mask func(text string) string
 }
 
 // sent lets go of the input.

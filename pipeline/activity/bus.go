@@ -37,6 +37,8 @@ type Settle struct {
 	Outcome        Outcome
 	// Reason and Description are for DeadLetter.
 	Reason, Description string
+	// Shown is Reason as the log may show it.
+	Shown string
 	// PropertiesToModify are merged into the application properties.
 	PropertiesToModify *value.Object
 }

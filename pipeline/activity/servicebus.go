@@ -195,6 +195,9 @@ func parseSettle(c *Call, in *input) Settle {
 	s.LockToken, _ = in.text("lockToken")
 	s.Reason, _ = in.text("reason")
 	s.Description, _ = in.text("description")
+	if s.Shown = s.Reason; c.Mask != nil {
+		s.Shown = c.Mask(s.Reason)
+	}
 	if number, ok := in.text("sequenceNumber"); ok {
 		n, err := strconv.ParseInt(number, 10, 64)
 		if err != nil || n <= 0 {

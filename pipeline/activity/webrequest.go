@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"switchyard/pipeline"
@@ -125,9 +126,24 @@ func dropCredentials(h http.Header) {
 }
 
 // Sensitive reports whether the resolved input of an activity holds a secret by
-// its shape: an authentication member or a header that carries a credential. Its
-// record is sealed and shown with [MaskInput].
-func Sensitive(in *value.Object) bool {
+// its shape: an authentication member, a header that carries a credential, or a
+// SecureString anywhere. Its record is sealed and shown with [MaskInput].
+func Sensitive(in *value.Object) bool { return hasCredentials(in) || holdsSecureString(in) }
+
+func holdsSecureString(v value.Value) bool {
+	switch v := v.(type) {
+	case value.Array:
+		return slices.ContainsFunc(v, holdsSecureString)
+	case *value.Object:
+		if _, ok := pipeline.SecureString(v); ok {
+			return true
+		}
+		return slices.ContainsFunc(v.Members(), func(m value.Member) bool { return holdsSecureString(m.Value) })
+	}
+	return false
+}
+
+func hasCredentials(in *value.Object) bool {
 	for _, m := range in.Members() {
 		if strings.EqualFold(m.Name, "authentication") && m.Value != nil {
 			return true
@@ -155,9 +171,10 @@ func isCredential(header string) bool {
 // Mask is what is shown in place of a secret.
 const Mask = "**********"
 
-// MaskInput returns the input with the secrets that [Sensitive] finds replaced.
+// MaskInput returns the input with its credentials replaced: the authentication's, and
+// those in headers. SecureStrings are for the run to mask.
 func MaskInput(in *value.Object) *value.Object {
-	if !Sensitive(in) {
+	if !hasCredentials(in) {
 		return in
 	}
 	out := in.Clone()

@@ -79,6 +79,9 @@ func (a *ActivityRun) extension() *value.Object {
 	if a.Branch != "" {
 		o.Set("branch", a.Branch)
 	}
+	if a.Evaluated != nil {
+		o.Set("evaluated", a.Evaluated)
+	}
 	if a.Items != nil {
 		o.Set("itemCount", int64(len(a.Items)))
 	}
@@ -145,6 +148,7 @@ func (a *ActivityRun) Whole() (*ActivityRun, error) {
 		{a.Input, func(v value.Value) { whole.Input, _ = v.(*value.Object) }},
 		{a.Output, func(v value.Value) { whole.Output = v }},
 		{a.UserProperties, func(v value.Value) { whole.UserProperties, _ = v.(*value.Object) }},
+		{a.Evaluated, func(v value.Value) { whole.Evaluated = v }},
 		{a.Items, func(v value.Value) { whole.Items, _ = v.(value.Array) }},
 	} {
 		if !run.HoldsKept(part.from) {

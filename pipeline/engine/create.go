@@ -175,7 +175,7 @@ func (e *Engine) read(id string, records bool) (*runner, error) {
 	if r == nil {
 		return nil, fmt.Errorf("its events: %w", ErrNotInHistory)
 	}
-	f.sealed = r.journal.frames.sealed
+	f.sealed = r.journal.frames.sealed || r.state.Revealed()
 	r.journal.frames, r.journal.next = f, next
 	r.counted = r.state.Ended()
 	return r, nil

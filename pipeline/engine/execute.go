@@ -35,7 +35,7 @@ func (r *runner) execute(e *run.ActivityStarted) {
 		if unread != nil {
 			o.result.Err = unreadable(unread)
 		} else {
-			o.result, o.unmade = r.attempt(ctx, e, call, queued)
+			o.result, o.revealed, o.unmade = r.attempt(ctx, e, call, queued)
 		}
 		r.mail.post(o) // lost if the run has ended
 	}()
@@ -45,30 +45,30 @@ func (r *runner) execute(e *run.ActivityStarted) {
 // those that execute. It waits for the room first and without a turn, and who has a
 // turn waits for no room: see [activity.Call.Yield].
 func (r *runner) attempt(ctx context.Context, e *run.ActivityStarted, call run.Call, queued time.Time) (
-	res activity.Result, unmade bool) {
+	res activity.Result, revealed []string, unmade bool) {
 	input, release, err := r.input(ctx, e)
 	if ctx.Err() != nil {
 		release()
-		return res, true
+		return res, nil, true
 	}
 	if err != nil {
 		release()
-		return activity.Result{Err: err}, false
+		return activity.Result{Err: err}, nil, false
 	}
 	select {
 	case <-r.e.quit: // also when it would be its turn
 		release()
-		return res, true
+		return res, nil, true
 	default:
 	}
 	select {
 	case r.e.turn <- struct{}{}:
 	case <-ctx.Done():
 		release()
-		return res, true
+		return res, nil, true
 	case <-r.e.quit:
 		release()
-		return res, true
+		return res, nil, true
 	}
 	place := r.e.turn
 	defer func() { <-place }()
@@ -84,10 +84,10 @@ func (r *runner) attempt(ctx context.Context, e *run.ActivityStarted, call run.C
 		}
 	}
 	e.Input = nil // the call has it, and may let go of it
-	res = r.call(ctx, e, call, &activity.Call{Input: input, Release: release, Yield: yield, Queued: r.e.o.Clock.Now().Sub(queued)})
+	res, revealed = r.call(ctx, e, call, &activity.Call{Input: input, Release: release, Yield: yield, Queued: r.e.o.Clock.Now().Sub(queued)})
 	if res.Effect == nil {
 		release()
-		return res, false
+		return res, revealed, false
 	}
 	output := res.Release
 	res.Release = func() { // the effect holds what was made of the input
@@ -96,7 +96,7 @@ func (r *runner) attempt(ctx context.Context, e *run.ActivityStarted, call run.C
 			output()
 		}
 	}
-	return res, false
+	return res, revealed, false
 }
 
 // input reads what an attempt is given. For what is large it waits for room. How large
@@ -148,9 +148,10 @@ func (e *Engine) made(m *making) {
 }
 
 // call makes the attempt that c begins to describe. A panic of an executor, or of an
-// expression in a linked service, is the failure of the activity.
+// expression in a linked service, is the failure of the activity. Revealed are the secrets
+// among what the attempt was given that are in its result.
 func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call, c *activity.Call) (
-	res activity.Result) {
+	res activity.Result, revealed []string) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.e.o.Logger.Error("activity panics", "run", r.id, "activity", e.Path, "type", e.Type, "panic",
@@ -164,9 +165,15 @@ func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call
 	c.ActivityName, c.ActivityType, c.Path, c.Attempt = e.Activity, e.Type, e.Path, e.Attempt
 	c.ActivityRunID, c.Binding, c.Now = call.ActivityRunID, r.created.Binding, clock.ShownNow(r.e.o.Clock)
 	if err := r.e.connect(c, call); err != nil {
-		return activity.Result{Err: err}
+		return activity.Result{Err: err}, nil
 	}
-	return r.e.o.Registry.Execute(ctx, c)
+	secrets := c.Secrets()
+	if e.SecureInput {
+		secrets = append(secrets, run.SecureTexts(c.Input)...)
+	}
+	c.Mask = call.Masker.With(secrets).Text
+	res = r.e.o.Registry.Execute(ctx, c)
+	return res, run.Occurs(secrets, res.Output, res.Err)
 }
 
 // Error codes of attempts that no executor made.

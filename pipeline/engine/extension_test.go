@@ -162,15 +162,15 @@ func TestExtensionOfActivityRuns(t *testing.T) {
 		synctest.Wait()
 		check("between the attempts", true,
 			`InProgress {"path":"Each","attempt":1,"itemCount":2,"items":["a","**********"]}`,
-			`InProgress {"path":"Each[0]/If","attempt":1,"branch":"ifTrueActivities"}`,
+			`InProgress {"path":"Each[0]/If","attempt":1,"branch":"ifTrueActivities","evaluated":true}`,
 			`Failed {"path":"Each[0]/If/A","attempt":1,"attempts":3,"nextAttempt":"2000-01-01T00:01:00.0000000Z"}`)
 		w.wait(id)
 		check("ended", false,
 			`Succeeded {"path":"Each","attempt":1,"itemCount":2}`,
-			`Succeeded {"path":"Each[0]/If","attempt":1,"branch":"ifTrueActivities"}`,
+			`Succeeded {"path":"Each[0]/If","attempt":1,"branch":"ifTrueActivities","evaluated":true}`,
 			`Failed {"path":"Each[0]/If/A","attempt":1,"attempts":3,"nextAttempt":"2000-01-01T00:01:00.0000000Z"}`,
 			`Succeeded {"path":"Each[0]/If/A","attempt":2,"attempts":3}`,
-			`Succeeded {"path":"Each[1]/If","attempt":1,"branch":"ifFalseActivities"}`)
+			`Succeeded {"path":"Each[1]/If","attempt":1,"branch":"ifFalseActivities","evaluated":false}`)
 		w.engine.Stop(0)
 	})
 }

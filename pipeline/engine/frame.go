@@ -29,9 +29,9 @@ import (
 //
 // A definition is a frame without a table, always sealed, around the JSON.
 //
-// Version 2 has events of version 2 of their encoding, which in turn have more
-// parts. It is read like version 1.
-const frameVersion = 2
+// Versions 2 and 3 have events of version 2 and 3 of their encoding, which have more
+// parts. They are read like version 1.
+const frameVersion = 3
 
 const (
 	frameSealed = 1 << iota

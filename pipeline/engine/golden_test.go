@@ -50,10 +50,17 @@ func goldenFrames(t *testing.T) func(version int) []golden.Record {
 		"set-user":           &run.VariableSet{Path: "S", At: goldenTime, UserProperties: obj("u", text)},
 		"appended-user":      &run.VariableAppended{Path: "V", At: goldenTime, UserProperties: obj("u", text)},
 	}
+	since3 := map[string]run.Event{
+		"container-evaluated": &run.ContainerStarted{Path: "S", At: goldenTime, Evaluated: text},
+		"finished-secrets":    &run.ActivityFinished{Path: "A", At: goldenTime, Secrets: []string{"s"}},
+	}
 	return func(version int) (records []golden.Record) {
 		events := maps.Clone(events)
 		if version >= 2 {
 			maps.Copy(events, since2)
+		}
+		if version >= 3 {
+			maps.Copy(events, since3)
 		}
 		files := golden.Read(t, "frames", version)
 		for name, event := range events {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"switchyard/commit"
+	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
 )
@@ -13,10 +14,12 @@ type journal struct {
 	run     string
 	outputs *outputs
 	frames  frames
-	kept    []encoded // decisions that the run's keeper has encoded, in order
-	next    uint64    // number of the next event
-	items   int       // events and payloads that were written
-	bytes   int64     // of them
+	// shown returns an error as it may be told.
+	shown func(*pipeline.ActivityError) *pipeline.ActivityError
+	kept  []encoded // decisions that the run's keeper has encoded, in order
+	next  uint64    // number of the next event
+	items int       // events and payloads that were written
+	bytes int64     // of them
 
 	unit   *commit.Unit       // being filled, nil when there is nothing
 	events [][]byte           // of unit
@@ -153,6 +156,7 @@ func (j *journal) sync() {
 		j.outputs.durable()
 	}
 	for _, a := range j.over {
+		a.Error = j.shown(a.Error)
 		j.e.o.ActivityFinished(a)
 	}
 	j.over = j.over[:0]

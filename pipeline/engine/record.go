@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
 	"switchyard/value"
 )
@@ -114,14 +113,14 @@ func baseRecord(s *run.State) PipelineRun {
 	c := s.Created()
 	p := PipelineRun{
 		RunID: c.ID, Pipeline: c.PipelineName, Factory: c.Factory,
-		Parameters:    texts(s.MaskedParameters()),
-		RunDimensions: c.RunDimensions,
-		InvokedBy:     c.InvokedBy,
+		Parameters: texts(c.MaskedParameters()),
+		InvokedBy:  c.InvokedBy,
 		// Masked like the parameters that were made of it.
 		TriggerOutputs: s.Masked(c.Trigger.Outputs),
-		Annotations:    s.Pipeline().Annotations,
 		Start:          c.At,
 	}
+	p.RunDimensions, _ = s.Masked(c.RunDimensions).(*value.Object)
+	p.Annotations, _ = s.Masked(s.Pipeline().Annotations).(value.Array)
 	return p
 }
 
@@ -280,11 +279,7 @@ func (e *Engine) readCreated(p *PipelineRun) error {
 	if err != nil {
 		return err
 	}
-	masked := c.Parameters.Clone()
-	for _, name := range c.Secure {
-		masked.Set(name, activity.Mask)
-	}
-	p.Parameters, p.TriggerOutputs = texts(masked), c.Masked(c.Trigger.Outputs)
+	p.Parameters, p.TriggerOutputs = texts(c.MaskedParameters()), c.Masked(c.Trigger.Outputs)
 	return nil
 }
 

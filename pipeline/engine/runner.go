@@ -11,6 +11,7 @@ import (
 	"switchyard/commit"
 	"switchyard/compute"
 	"switchyard/expr"
+	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
 )
@@ -23,9 +24,10 @@ type (
 	stopping struct{}
 	// outcome is the answer of an attempt.
 	outcome struct {
-		attempt attempt
-		result  activity.Result
-		unmade  bool // the engine stopped before it was the attempt's turn
+		attempt  attempt
+		result   activity.Result
+		unmade   bool     // the engine stopped before it was the attempt's turn
+		revealed []string // secrets that the attempt was given and answered with
 	}
 	// cancelling: there is a request to cancel the run.
 	cancelling struct{}
@@ -120,6 +122,7 @@ func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, er
 		changed:   c.At,
 		executing: map[attempt]func(){},
 	}
+	r.journal.shown = func(err *pipeline.ActivityError) *pipeline.ActivityError { return s.Masker().Error(err) }
 	s.SetKeeper(&keeper{r: r})
 	s.SetWall(e.wall)
 	r.interrupt.Pause = r.pause
@@ -334,7 +337,10 @@ func (r *runner) onOutcome(o outcome, now time.Time) {
 	if o.unmade || r.e.aborted.Load() || !r.state.Wanted(o.attempt.path, o.attempt.n) {
 		return
 	}
-	e := &run.ActivityFinished{Path: o.attempt.path, Attempt: o.attempt.n, Status: run.Succeeded, At: now}
+	e := &run.ActivityFinished{Path: o.attempt.path, Attempt: o.attempt.n, Status: run.Succeeded, At: now,
+		Secrets: o.revealed}
+	// An expression can carry what was revealed into any event from now on.
+	r.journal.frames.sealed = r.journal.frames.sealed || len(o.revealed) > 0
 	if o.result.Output != nil {
 		e.Output = o.result.Output
 	}

@@ -89,6 +89,10 @@ type ActivityFinished struct {
 	Input                     *value.Object
 	SecureInput, SecureOutput bool
 	UserProperties            *value.Object
+
+	// Secrets are what the attempt was given that is secret and occurs in Output or
+	// Error: the run's [Masker] replaces them. Since version 3 of the encoding.
+	Secrets []string
 }
 
 func (e *ActivityFinished) fields(c codec) {
@@ -110,6 +114,12 @@ func (e *ActivityFinished) fields(c codec) {
 	c.bool(&e.SecureInput)
 	c.bool(&e.SecureOutput)
 	c.object(&e.UserProperties)
+	if c.since(3) {
+		c.texts(&e.Secrets)
+	}
+	if len(e.Secrets) > 0 {
+		c.sealed()
+	}
 }
 
 func (e *ActivityFinished) When() time.Time { return e.At }
@@ -140,6 +150,9 @@ func (e *ActivityFinished) apply(s *State) error {
 	if e.Status == Failed && r.Error == nil {
 		r.Error = &pipeline.ActivityError{FailureType: pipeline.SystemError,
 			Message: "the activity failed and gave no reason"}
+	}
+	if s.secrets.reveal(e.Secrets); r.SecureOutput {
+		s.secrets.secure(e.Output)
 	}
 	s.over(r)
 	if n.started != nil && e.Status == Failed && e.Attempt <= n.started.Retry {

@@ -32,6 +32,9 @@ type ContainerStarted struct {
 	// [TimerUntil].
 	Deadline       time.Time
 	UserProperties *value.Object
+	// Evaluated is what the expression of an IfCondition or the on of a Switch came to.
+	// Since version 3 of the encoding.
+	Evaluated value.Value
 }
 
 func (e *ContainerStarted) fields(c codec) {
@@ -43,6 +46,9 @@ func (e *ContainerStarted) fields(c codec) {
 	c.int(&e.Queues)
 	c.time(&e.Deadline)
 	c.object(&e.UserProperties)
+	if c.since(3) {
+		c.value(&e.Evaluated)
+	}
 }
 
 func (e *ContainerStarted) When() time.Time { return e.At }
@@ -71,7 +77,7 @@ func (e *ContainerStarted) apply(s *State) error {
 	r := s.begin(n, e.At, e.Input, e.UserProperties, false, false)
 	switch n.step.kind {
 	case kindIf, kindSwitch:
-		r.Branch = e.Branch
+		r.Branch, r.Evaluated = e.Branch, e.Evaluated
 	}
 	switch n.step.kind {
 	case kindForEach:
@@ -167,7 +173,9 @@ func startIf(n *node, c *expr.Context, user *value.Object, now time.Time) (Event
 	if yes {
 		branch = pipeline.BranchTrue
 	}
-	return n.container(branch, user, now), nil
+	e := n.container(branch, user, now)
+	e.Evaluated = yes
+	return e, nil
 }
 
 // startSwitch compares text with text, with case [ENGINE 5.4].
@@ -187,12 +195,16 @@ func startSwitch(n *node, c *expr.Context, user *value.Object,
 			pipeline.TypeName(v))
 	}
 	text := value.Text(v)
+	branch := pipeline.BranchDefault
 	for i := range def.Cases {
 		if def.Cases[i].Value == text {
-			return n.container(pipeline.BranchCase(i), user, now), nil
+			branch = pipeline.BranchCase(i)
+			break
 		}
 	}
-	return n.container(pipeline.BranchDefault, user, now), nil
+	e := n.container(branch, user, now)
+	e.Evaluated = v
+	return e, nil
 }
 
 func (s *State) startForEach(n *node, c *expr.Context, user *value.Object,

@@ -67,13 +67,15 @@ type Call struct {
 	// resolved.
 	Inputs, Outputs []*pipeline.Reference
 	Seed            uint64
+	// Masker masks what the run's secrets are as of now.
+	Masker Masker
 }
 
 // Call describes an attempt that [State.Decide] started or [State.InFlight]
 // returned.
 func (s *State) Call(e *ActivityStarted) Call {
 	c := Call{ActivityRunID: activityRunID(s.created.ID, e.Path, e.Attempt),
-		Seed: seed(s.created.ID, e.Path, e.Attempt)}
+		Seed: seed(s.created.ID, e.Path, e.Attempt), Masker: s.masker()}
 	n := s.live[e.Path]
 	if n == nil {
 		return c

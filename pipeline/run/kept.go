@@ -27,6 +27,8 @@ type Keeper interface {
 	// Load returns v with every [Kept] replaced by what it stands for. An error that
 	// is a [*pipeline.ActivityError] is that of the activity whose expressions asked.
 	Load(v value.Value) (value.Value, error)
+	// Peek is Load outside of decisions. It fails if the whole takes more than a few MiB.
+	Peek(v value.Value) (value.Value, error)
 	// Afford returns the error of an activity if the run may not hold that many
 	// bytes in its variables and loops, nil if it may. More is how much of them the
 	// activity asks for.

@@ -11,9 +11,6 @@ import (
 	"switchyard/value"
 )
 
-// Mask stands for a value that records do not show.
-const Mask = "**********"
-
 // An ActivityRecord is one attempt of an activity, as monitoring shows it
 // [ADF-REST 5]. Skipped activities have none.
 type ActivityRecord struct {
@@ -41,10 +38,12 @@ type ActivityRecord struct {
 	// has failed and is repeated.
 	Attempts    int
 	NextAttempt time.Time
-	// Branch is what an IfCondition or Switch runs, a member of its typeProperties. Items
-	// are what a ForEach goes through; there with [State.KeepRecords] only.
-	Branch string
-	Items  value.Array
+	// Branch is what an IfCondition or Switch runs, a member of its typeProperties, and
+	// Evaluated what its expression came to; nil if that is not known. Items are what a
+	// ForEach goes through; there with [State.KeepRecords] only.
+	Branch    string
+	Evaluated value.Value
+	Items     value.Array
 
 	loop   string // path of the iteration
 	number int    // in the order of starts
@@ -68,6 +67,9 @@ func (s *State) begin(n *node, at time.Time, input, user *value.Object, secureIn
 			r.loop = sc.prefix
 			break
 		}
+	}
+	if secureInput && !r.Execution { // of the others what comes back is revealed
+		s.secrets.secure(input)
 	}
 	n.record = r
 	r.number = s.began
@@ -112,9 +114,9 @@ func (s *State) Activities() []ActivityRecord {
 }
 
 // Masked returns a value of a record as it may be shown.
-func (s *State) Masked(v value.Value) value.Value { return s.masker().value(v) }
+func (s *State) Masked(v value.Value) value.Value { return s.masker().Value(v) }
 
-func (s *State) shown(m masker, r *ActivityRecord) ActivityRecord {
+func (s *State) shown(m Masker, r *ActivityRecord) ActivityRecord {
 	c := *r
 	c.ID = activityRunID(s.created.ID, r.Path, r.Attempt)
 	if r.loop != "" {
@@ -127,116 +129,17 @@ func (s *State) shown(m masker, r *ActivityRecord) ActivityRecord {
 	if c.SecureOutput {
 		c.Output = nil
 	}
-	c.Input, _ = m.value(c.Input).(*value.Object)
-	c.Output = m.value(c.Output)
-	c.UserProperties, _ = m.value(c.UserProperties).(*value.Object)
-	c.Items, _ = m.value(c.Items).(value.Array)
-	if c.Error != nil {
-		e := *c.Error
-		e.Message, e.Details = m.text(e.Message), m.value(e.Details)
-		c.Error = &e
-	}
+	c.Input, _ = m.Value(c.Input).(*value.Object)
+	c.Output = m.Value(c.Output)
+	c.UserProperties, _ = m.Value(c.UserProperties).(*value.Object)
+	c.Evaluated = m.Value(c.Evaluated)
+	c.Items, _ = m.Value(c.Items).(value.Array)
+	c.Error = m.Error(c.Error)
 	return c
-}
-
-// A masker replaces secrets in what is shown: the value of SecureString objects,
-// and the run's SecureString parameters wherever they occur in a text.
-type masker struct{ secrets []string }
-
-func (s *State) masker() masker { return masker{s.secrets} }
-
-// Masked returns a value that belongs to the run as it may be shown.
-func (e *Created) Masked(v value.Value) value.Value { return masker{secretsOf(e)}.value(v) }
-
-// secretsOf returns the values of a run's SecureString parameters.
-func secretsOf(c *Created) (secrets []string) {
-	for _, name := range c.Secure {
-		if v, ok := c.Parameters.Lookup(name); ok {
-			if text, ok := v.(string); ok && text != "" {
-				secrets = append(secrets, text)
-			}
-		}
-	}
-	// Longer ones first: one secret may be part of another.
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	return secrets
-}
-
-func (m masker) text(s string) string {
-	for _, secret := range m.secrets {
-		s = strings.ReplaceAll(s, secret, Mask)
-	}
-	return s
-}
-
-// value returns v with its secrets masked: v itself if it holds none.
-func (m masker) value(v value.Value) value.Value {
-	switch v := v.(type) {
-	case string:
-		return m.text(v)
-	case value.Array:
-		var out value.Array
-		for i, x := range v {
-			if y := m.value(x); out != nil {
-				out[i] = y
-			} else if !same(x, y) {
-				out = slices.Clone(v)
-				out[i] = y
-			}
-		}
-		if out != nil {
-			return out
-		}
-	case *value.Object:
-		if v == nil {
-			return v
-		}
-		if _, secure := pipeline.SecureString(v); secure {
-			return value.NewObject(value.Member{Name: "type", Value: "SecureString"},
-				value.Member{Name: "value", Value: Mask})
-		}
-		var out *value.Object
-		for _, x := range v.Members() {
-			if y := m.value(x.Value); !same(x.Value, y) {
-				if out == nil {
-					out = v.Clone()
-				}
-				out.Set(x.Name, y)
-			}
-		}
-		if out != nil {
-			return out
-		}
-	}
-	return v
-}
-
-// same reports whether value returned its argument.
-func same(a, b value.Value) bool {
-	switch a := a.(type) {
-	case value.Array:
-		b, ok := b.(value.Array)
-		return ok && len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-	case *value.Object:
-		b, ok := b.(*value.Object)
-		return ok && a == b
-	case string:
-		return a == b
-	}
-	return true // masking leaves the other types alone
 }
 
 // Ended counts the activity runs that are over.
 func (s *State) Ended() int { return s.ended }
-
-// MaskedParameters returns the run's parameters for showing.
-func (s *State) MaskedParameters() *value.Object {
-	out := s.created.Parameters.Clone()
-	for _, name := range s.created.Secure {
-		out.Set(name, Mask)
-	}
-	return out
-}
 
 // Created returns the run's first event.
 func (s *State) Created() *Created { return s.created }
@@ -266,7 +169,7 @@ func (s *State) Result() (r Result, ok bool) {
 	if !s.Finished() {
 		return Result{}, false
 	}
-	return Result{s.status, s.masker().text(s.message), s.finished, s.returnValue}, true
+	return Result{s.status, s.masker().Text(s.message), s.finished, s.returnValue}, true
 }
 
 // Variable returns the current value of a variable, looked up ignoring case.

@@ -45,7 +45,7 @@ type State struct {
 	returnValue *value.Object
 	pipeline    *value.Object     // pipeline()
 	partly      bool              // [Kept] stands in pipeline
-	secrets     []string          // values of the run's SecureString parameters
+	secrets     secrets           // what is masked
 	records     []*ActivityRecord // with KeepRecords only
 	recorded    bool              // records are kept
 	began       int               // records made

@@ -132,6 +132,9 @@ func (s *State) assigned(n *node, name string, val value.Value, at time.Time) {
 	s.over(n.record)
 	n.record.Output = value.NewObject(value.Member{Name: "name", Value: name},
 		value.Member{Name: "value", Value: val})
+	if n.record.SecureInput || n.record.SecureOutput {
+		s.secrets.secure(val)
+	}
 	s.finish(n, Succeeded)
 }
 

@@ -1,0 +1,392 @@
+package run
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"switchyard/pipeline"
+	"switchyard/value"
+)
+
+// Mask stands for a value that records do not show.
+const Mask = "**********"
+
+// A Masker replaces the secrets of a run in what leaves it for a person: records, the
+// log, the dead letters of a run that failed. Everything that is shown of a run goes
+// through it; what a pipeline sends as data does not. Its secrets are
+//
+//   - the values of the pipeline's SecureString parameters, and of every SecureString
+//     object;
+//   - what attempts were given that is secret and came back in what they answered, such as
+//     a secret of a key vault in an echoing response ([ActivityFinished].Secrets);
+//   - the texts in inputs and outputs that are declared secure, from [minSecure] bytes on.
+//
+// Each is replaced wherever it occurs in a text, also as JSON or a URL escapes it. The
+// zero Masker replaces SecureString objects only. It is safe for concurrent use.
+type Masker struct {
+	secrets map[string]bool
+	texts   *strings.Replacer // nil: there are no secrets
+	all     bool              // the secrets are too many, or can't be read: no text is shown
+}
+
+const (
+	// minSecure is the length in bytes of the shortest text in an input or output that is
+	// declared secure which is masked elsewhere too: shorter ones are mostly words that
+	// everything is full of.
+	minSecure = 6
+	// maxSecure is how many bytes of such texts a run remembers. If it has more, no text of
+	// the run is shown.
+	maxSecure = 256 << 10
+	// maxParts is how many of such inputs and outputs a run remembers that are large.
+	maxParts = 64
+)
+
+// secrets are what the [Masker] of a run replaces.
+type secrets struct {
+	texts    map[string]bool
+	bytes    int
+	parts    []value.Value // declared secure, in which a [Kept] stands for what is large
+	all      bool
+	revealed bool    // an attempt has answered with a secret that it was given
+	masker   *Masker // of all these; nil: something came since
+}
+
+// secretsOf are those that a run begins with.
+func secretsOf(c *Created) (s secrets) {
+	for _, name := range c.Secure {
+		if v, ok := c.Parameters.Lookup(name); ok {
+			s.add(value.Text(v))
+		}
+	}
+	return s
+}
+
+func (s *secrets) add(text string) {
+	if text == "" || s.all || s.texts[text] {
+		return
+	}
+	if s.texts == nil {
+		s.texts = map[string]bool{}
+	}
+	s.texts[text] = true
+	s.masker = nil
+}
+
+// reveal adds what an attempt was given and answered with.
+func (s *secrets) reveal(texts []string) {
+	for _, t := range texts {
+		s.add(t)
+		s.revealed = true
+	}
+}
+
+// secure adds a value that is declared secure.
+func (s *secrets) secure(v value.Value) {
+	if s.all {
+		return
+	}
+	for _, text := range SecureTexts(v) {
+		switch {
+		case s.texts[text]:
+		case s.bytes+len(text) > maxSecure:
+			s.hideAll()
+			return
+		default:
+			s.bytes += len(text)
+			s.add(text)
+		}
+	}
+	if !HoldsKept(v) {
+		return
+	}
+	if s.parts, s.masker = append(s.parts, v), nil; len(s.parts) > maxParts {
+		s.hideAll()
+	}
+}
+
+func (s *secrets) hideAll() { *s = secrets{all: true, revealed: s.revealed} }
+
+// make returns the masker. Values that are only in the history are read by keeper, each
+// time something new is secret: they are few.
+func (s *secrets) make(keeper Keeper) Masker {
+	if s.masker != nil {
+		return *s.masker
+	}
+	whole := secrets{texts: s.texts, bytes: s.bytes, all: s.all}
+	if len(s.parts) > 0 {
+		whole.texts = make(map[string]bool, len(s.texts))
+		for t := range s.texts {
+			whole.texts[t] = true
+		}
+	}
+	for _, part := range s.parts {
+		v, err := keeper.Peek(part)
+		if err != nil { // it may be the secret: nothing is shown
+			whole.hideAll()
+			break
+		}
+		whole.secure(v)
+	}
+	m := whole.build()
+	s.masker = &m
+	return m
+}
+
+func (s *secrets) build() Masker {
+	if s.all || len(s.texts) == 0 {
+		return Masker{all: s.all}
+	}
+	m := Masker{secrets: s.texts}
+	var forms []string
+	for t := range s.texts {
+		forms = append(forms, spellings(t)...)
+	}
+	// Longer ones first: one secret may be part of another. Those of the same length
+	// in any order that is always the same.
+	slices.SortFunc(forms, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(b) - len(a)
+		}
+		return strings.Compare(a, b)
+	})
+	forms = slices.Compact(forms)
+	pairs := make([]string, 0, 2*len(forms))
+	for _, f := range forms {
+		pairs = append(pairs, f, Mask)
+	}
+	m.texts = strings.NewReplacer(pairs...)
+	return m
+}
+
+// spellings are the ways in which a text stands in others.
+func spellings(t string) []string {
+	quoted := value.AppendString(nil, t)
+	return []string{t, string(quoted[1 : len(quoted)-1]), url.QueryEscape(t), url.PathEscape(t)}
+}
+
+// masker returns what masks the run's secrets as of now.
+func (s *State) masker() Masker { return s.secrets.make(s.keeper) }
+
+// Masker returns what masks the run's secrets as of now, and those too.
+func (s *State) Masker(more ...string) Masker {
+	if len(more) == 0 {
+		return s.masker()
+	}
+	m := s.masker()
+	return m.With(more)
+}
+
+// With returns a masker that replaces these secrets too.
+func (m Masker) With(more []string) Masker {
+	if m.all || len(more) == 0 {
+		return m
+	}
+	all := secrets{texts: make(map[string]bool, len(m.secrets)+len(more))}
+	for t := range m.secrets {
+		all.add(t)
+	}
+	for _, t := range more {
+		all.add(t)
+	}
+	return all.build()
+}
+
+// Revealed reports whether an attempt of the run has answered with a secret that it was
+// given: what the run writes from then on may hold it.
+func (s *State) Revealed() bool { return s.secrets.revealed }
+
+// Text returns a text with its secrets masked.
+func (m Masker) Text(s string) string {
+	switch {
+	case m.all && s != "":
+		return Mask
+	case m.texts == nil:
+		return s
+	}
+	return m.texts.Replace(s)
+}
+
+// Error returns an activity's error as it may be shown; nil of nil.
+func (m Masker) Error(e *pipeline.ActivityError) *pipeline.ActivityError {
+	if e == nil || m.texts == nil && !m.all && e.Details == nil {
+		return e
+	}
+	c := *e
+	c.Code, c.Message, c.Details = m.Text(e.Code), m.Text(e.Message), m.Value(e.Details)
+	return &c
+}
+
+// Value returns v with its secrets masked: v itself if it holds none. Names of members
+// are masked too.
+func (m Masker) Value(v value.Value) value.Value {
+	switch v := v.(type) {
+	case string:
+		return m.Text(v)
+	case int64, float64:
+		if m.all || m.secrets[value.Text(v)] {
+			return Mask
+		}
+	case value.Array:
+		var out value.Array
+		for i, x := range v {
+			if y := m.Value(x); out != nil {
+				out[i] = y
+			} else if !same(x, y) {
+				out = slices.Clone(v)
+				out[i] = y
+			}
+		}
+		if out != nil {
+			return out
+		}
+	case *value.Object:
+		return m.object(v)
+	}
+	return v
+}
+
+func (m Masker) object(v *value.Object) *value.Object {
+	if v == nil {
+		return v
+	}
+	if _, secure := pipeline.SecureString(v); secure {
+		return value.NewObject(value.Member{Name: "type", Value: "SecureString"},
+			value.Member{Name: "value", Value: Mask})
+	}
+	if c, ok := value.ContentOf(v); ok {
+		if text := string(c.Data); m.Text(text) == text {
+			return v
+		}
+		return value.EncodedContent(c.MediaType, Mask)
+	}
+	var out *value.Object
+	for i, x := range v.Members() {
+		name, y := m.name(x.Name), m.Value(x.Value)
+		if out == nil && (name != x.Name || !same(x.Value, y)) {
+			out = value.NewObject(v.Members()[:i:i]...)
+		}
+		if out != nil {
+			out.Set(name, y)
+		}
+	}
+	if out != nil {
+		return out
+	}
+	return v
+}
+
+// name masks the name of a member. Where nothing is shown the names still are: they are
+// mostly Data Factory's.
+func (m Masker) name(s string) string {
+	if m.texts == nil {
+		return s
+	}
+	return m.texts.Replace(s)
+}
+
+// same reports whether Value returned its argument.
+func same(a, b value.Value) bool {
+	switch a := a.(type) {
+	case value.Array:
+		b, ok := b.(value.Array)
+		return ok && len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+	case *value.Object:
+		b, ok := b.(*value.Object)
+		return ok && a == b
+	case string:
+		return a == b
+	case int64, float64:
+		_, masked := b.(string)
+		return !masked
+	}
+	return true // masking leaves the other types alone
+}
+
+// Masked returns a value that belongs to the run as it may be shown.
+func (e *Created) Masked(v value.Value) value.Value {
+	s := secretsOf(e)
+	return s.build().Value(v)
+}
+
+// MaskedParameters returns the parameters of a run for showing.
+func (e *Created) MaskedParameters() *value.Object {
+	s := secretsOf(e)
+	out := s.build().object(e.Parameters)
+	if len(e.Secure) > 0 {
+		out = out.Clone()
+	}
+	for _, name := range e.Secure {
+		out.Set(name, Mask)
+	}
+	return out
+}
+
+// SecureTexts are the texts in a value that is declared secure which are masked elsewhere
+// too, with its numbers as texts. What every answer of a Web activity has is left out.
+func SecureTexts(v value.Value) []string { return secureTexts(nil, v) }
+
+func secureTexts(found []string, v value.Value) []string {
+	switch v := v.(type) {
+	case string:
+		if len(v) >= minSecure {
+			found = append(found, v)
+		}
+	case int64, float64:
+		return secureTexts(found, value.Text(v))
+	case value.Array:
+		for _, x := range v {
+			found = secureTexts(found, x)
+		}
+	case *value.Object:
+		for _, m := range v.Members() {
+			switch m.Name {
+			case "Content-Type", "Date", "effectiveIntegrationRuntime":
+			default:
+				found = secureTexts(found, m.Value)
+			}
+		}
+	}
+	return found
+}
+
+// Occurs returns those of the secrets that occur in a result, as it is or as JSON or a
+// URL escapes them.
+func Occurs(secrets []string, output value.Value, e *pipeline.ActivityError) (found []string) {
+	for _, s := range secrets {
+		if s != "" && !slices.Contains(found, s) && occurs(spellings(s), output, e) {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+func occurs(forms []string, output value.Value, e *pipeline.ActivityError) bool {
+	holds := func(s string) bool {
+		return slices.ContainsFunc(forms, func(f string) bool { return strings.Contains(s, f) })
+	}
+	if e != nil && (holds(e.Code) || holds(e.Message) || valueHolds(e.Details, holds)) {
+		return true
+	}
+	return valueHolds(output, holds)
+}
+
+// valueHolds reports whether holds is true of a text or of a name in a value.
+func valueHolds(v value.Value, holds func(string) bool) bool {
+	switch v := v.(type) {
+	case string:
+		return holds(v)
+	case int64, float64:
+		return holds(value.Text(v))
+	case value.Array:
+		return slices.ContainsFunc(v, func(x value.Value) bool { return valueHolds(x, holds) })
+	case *value.Object:
+		if c, ok := value.ContentOf(v); ok {
+			return holds(string(c.Data))
+		}
+		return slices.ContainsFunc(v.Members(), func(m value.Member) bool {
+			return holds(m.Name) || valueHolds(m.Value, holds)
+		})
+	}
+	return false
+}
