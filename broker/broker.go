@@ -28,6 +28,8 @@ type Broker struct {
 	clock  clock.Clock
 	logger *slog.Logger
 	events EventListener
+	// encoding is that of stored messages.
+	encoding Encoding
 	// acceptLoss: see [Options].
 	acceptLoss bool
 
@@ -62,7 +64,7 @@ func New(o Options) (*Broker, error) {
 		o.CacheBytes = 0
 	}
 	b := &Broker{acceptLoss: o.AcceptDataLoss, store: o.Store, log: o.Log, clock: o.Clock, logger: o.Logger,
-		events: o.Events,
+		events: o.Events, encoding: o.Encoding,
 		budget: o.CacheBytes, token: (&tokenSource{rand: o.Rand}).next, namespaces: map[string]*namespace{}}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.pool = newPool()
@@ -149,7 +151,11 @@ func (b *Broker) Start(ctx context.Context) {
 	context.AfterFunc(ctx, b.cancel)
 	b.pool.start(b.ctx)
 	b.timers.start(b.ctx)
-	for _, e := range b.messageStores() {
+	all := b.messageStores()
+	for _, t := range b.allTopics() {
+		all = append(all, t.schedule)
+	}
+	for _, e := range all {
 		e.mu.Lock()
 		e.settleDown(b.Now())
 		e.mu.Unlock()

@@ -43,7 +43,7 @@ func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
 			}
 			b.lastEntity++
 			r := EntityRecord{ID: b.lastEntity, Path: path, CreatedAt: b.catalogueTime()}
-			e = newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, config(&o), entity.State{})
+			e = newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, entity.New(config(&o), entity.State{}))
 			n.queues[strings.ToLower(path)] = e
 			created = true
 		}
@@ -246,11 +246,12 @@ func (e *messageStore) counts() Counts {
 	c := Counts{
 		Active:             messages(MainQueue),
 		DeadLetter:         messages(DeadLetterQueue),
+		Scheduled:          messages(ScheduledMessages),
 		Transfer:           messages(TransferQueue),
 		TransferDeadLetter: messages(TransferDeadLetterQueue),
 		SizeInBytes:        e.q.Bytes(),
 		Locked:             int64(e.q.Locked(MainQueue)),
 	}
-	c.Total = c.Active + c.DeadLetter + c.Transfer + c.TransferDeadLetter
+	c.Total = c.Active + c.DeadLetter + c.Scheduled + c.Transfer + c.TransferDeadLetter
 	return c
 }

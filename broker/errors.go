@@ -28,6 +28,10 @@ var (
 	ErrNotSupported    = entity.ErrNotSupported
 )
 
+// A MissingError names scheduled messages that are not there (any more); it unwraps to
+// [ErrMessageNotFound].
+type MissingError = entity.MissingError
+
 // A NotSupportedError names the feature of Service Bus that this broker does
 // not have; it unwraps to [ErrNotSupported].
 type NotSupportedError = entity.NotSupportedError

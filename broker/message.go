@@ -37,6 +37,7 @@ const (
 	DeadLetterQueue         = entity.DeadLetterQueue
 	TransferQueue           = entity.TransferQueue
 	TransferDeadLetterQueue = entity.TransferDeadLetterQueue
+	ScheduledMessages       = entity.ScheduledMessages
 
 	Active    = entity.Active
 	Deferred  = entity.Deferred

@@ -29,6 +29,8 @@ type messageStore struct {
 	path      string // as created; of a subscription with the topic's
 	created   time.Time
 	topic     *topic // of a subscription; nil: a queue
+	// scheduleOf is the topic whose messages wait here until they are due; nil: none.
+	scheduleOf *topic
 
 	// work is held while something is read for the entity, until the operation that
 	// follows is decided. It is taken before mu.
@@ -76,7 +78,7 @@ func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, e
 		s, err = entity.State{}, putAgain(r.Damage)
 	}
 	o := description.Queue.Default(d.Options, n.options.SKU)
-	e := newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, config(&o), s)
+	e := newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, entity.New(config(&o), s))
 	if errors.Is(err, ErrDamaged) {
 		e.damagedStore(err)
 	} else if err != nil {
@@ -86,10 +88,10 @@ func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, e
 	return e, nil
 }
 
-func newMessageStore(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o QueueOptions, c entity.Config,
-	s entity.State) *messageStore {
+func newMessageStore(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o QueueOptions,
+	q *entity.Queue) *messageStore {
 	return &messageStore{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt,
-		mu: mu, options: o, q: entity.New(c, s)}
+		mu: mu, options: o, q: q}
 }
 
 // openState reads what an entity starts with; nothing if it can't read all of it.

@@ -178,9 +178,7 @@ func (b *Broker) DeleteNamespaceEffect(name string, force bool) *Change {
 			e.drop(u)
 		}
 		for _, t := range n.topics {
-			t.deleted = true
-			b.store.DeleteEntity(u, t.id)
-			b.changed(u, n, t.path)
+			t.drop(u)
 		}
 		delete(b.namespaces, strings.ToLower(name))
 		b.store.DeleteNamespace(u, n.id)

@@ -18,6 +18,9 @@ type Options struct {
 	Logger *slog.Logger // default: discards
 	Rand   io.Reader    // source of lock tokens, cryptographically random
 	Events EventListener
+	// Encoding is that of stored messages, for the rules of a topic when what was
+	// scheduled is due; nil: rules see of them only what stands in [Content].
+	Encoding Encoding
 
 	// CacheBytes bounds the content of undelivered messages kept in memory so
 	// that it need not be read back. Default 64 MiB; negative: none.

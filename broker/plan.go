@@ -83,13 +83,23 @@ func (p *plan) addTopic(t *topic, op entity.TopicOp) {
 // part returns the part of the same entity as the given one, which it adds if
 // there is none.
 func (p *plan) part(like part) *part {
-	i, found := slices.BinarySearchFunc(p.parts, like.number(), func(x *part, id EntityID) int {
-		return cmp.Compare(x.number(), id)
-	})
+	i, found := slices.BinarySearchFunc(p.parts, &like, (*part).compare)
 	if !found {
 		p.parts = slices.Insert(p.parts, i, &like)
 	}
 	return p.parts[i]
+}
+
+// compare orders parts by the entities' numbers. A topic comes after its schedule,
+// which has the same: what is due is taken out before it is published.
+func (x *part) compare(y *part) int {
+	if c := cmp.Compare(x.number(), y.number()); c != 0 || (x.topic == nil) == (y.topic == nil) {
+		return c
+	}
+	if x.topic == nil {
+		return -1
+	}
+	return 1
 }
 
 func (x *part) number() EntityID {

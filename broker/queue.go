@@ -44,12 +44,9 @@ func (q *Queue) Send(msgs []*Message, done func(error)) (*commit.Unit, error) {
 	if err := q.canSend(); err != nil {
 		return nil, err
 	}
-	size := 0
-	for _, m := range msgs {
-		size += len(m.Sections) + messageOverhead
-	}
 	b := q.e.b
-	if err := b.log.Admit(b.ctx, size); err != nil {
+	b.scheduledFor(msgs)
+	if err := b.log.Admit(b.ctx, sendSize(msgs)); err != nil {
 		return nil, fmt.Errorf("send to queue %q: %w", q.e.path, err)
 	}
 	return q.e.plan(entity.Send{Messages: msgs, Keep: b.keeps()}).submit(sent(done))
@@ -65,6 +62,14 @@ func sent(done func(error)) func() {
 
 // keeps reports whether there is memory for the content of what is sent.
 func (b *Broker) keeps() bool { return b.cached.Load() < b.budget }
+
+// sendSize is what messages announce to the log.
+func sendSize(msgs []*Message) (size int) {
+	for _, m := range msgs {
+		size += len(m.Sections) + messageOverhead
+	}
+	return size
+}
 
 // messageOverhead is what a message's records cost beside its sections.
 const messageOverhead = 256
@@ -159,7 +164,8 @@ func (q *Queue) Peek(from int64, limit int) ([]*Message, error) {
 	if err == nil {
 		err = e.q.CanReceive(q.sub)
 	}
-	from = max(from, e.q.Counters(q.sub).LowWater)
+	start := max(from, e.q.Counters(q.sub).LowWater)
+	waiting := q.sub == MainQueue && e.q.Counters(ScheduledMessages).Messages > 0
 	last := e.last
 	e.mu.Unlock()
 	if err != nil {
@@ -171,13 +177,22 @@ func (q *Queue) Peek(from int64, limit int) ([]*Message, error) {
 	if err := e.b.Wait(last); err != nil {
 		return nil, fmt.Errorf("peek queue %q: %w", e.path, err)
 	}
-	rows, err := e.b.store.Scan(q.ID(), from, min(limit, maxPeek), true)
+	limit = min(limit, maxPeek)
+	rows, err := e.b.store.Scan(q.ID(), start, limit, true)
 	if err != nil && len(rows) == 0 { // else the next peek begins where reading fails
-		return nil, fmt.Errorf("peek: %w", e.readFailed(fmt.Sprintf("messages from number %d on", from), err))
+		return nil, fmt.Errorf("peek: %w", e.readFailed(fmt.Sprintf("messages from number %d on", start), err))
+	}
+	if waiting {
+		if rows, err = e.peekScheduled(rows, from, limit, err == nil); err != nil {
+			return nil, fmt.Errorf("peek: %w", e.readFailed(fmt.Sprintf("scheduled messages from number %d on", from), err))
+		}
 	}
 	msgs := make([]*Message, len(rows))
 	for i, r := range rows {
 		msgs[i] = r.Message
+		if q.sub == ScheduledMessages {
+			msgs[i] = e.waits(r.Message)
+		}
 	}
 	return msgs, nil
 }

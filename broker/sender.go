@@ -15,6 +15,13 @@ type Sender interface {
 	Path() string
 	// Send accepts messages, all or none; see [Queue.Send] and [Topic.Send].
 	Send(msgs []*Message, done func(error)) (*commit.Unit, error)
+	// Schedule accepts messages for the times that they have, all or none, and tells
+	// their numbers once that is durable; else it is as Send.
+	Schedule(msgs []*Message, done func(numbers []int64)) (*commit.Unit, error)
+	// CancelScheduled takes scheduled messages away, all or none, and calls done once
+	// that is durable. The caller must sync the unit. Errors: a [MissingError] names
+	// those that are not (any more) scheduled; [ErrEntityDisabled], [ErrEntityDeleted].
+	CancelScheduled(numbers []int64, done func()) (*commit.Unit, error)
 	// Limits says what the entity takes at the moment.
 	Limits() (SendLimits, error)
 
@@ -67,6 +74,7 @@ func (q *Queue) plan(p *plan, msgs []*Message) error {
 	if err := q.canSend(); err != nil {
 		return err
 	}
+	q.e.b.scheduledFor(msgs)
 	p.add(q.e, entity.Send{Messages: msgs})
 	return nil
 }
@@ -109,15 +117,20 @@ func (t *Topic) Limits() (SendLimits, error) {
 // [SB-SEM 7]. Everything else is as in [Queue.Send].
 func (t *Topic) Send(msgs []*Message, done func(error)) (*commit.Unit, error) {
 	b := t.t.b
-	op := &entity.Publish{Messages: msgs, Keep: b.keeps()}
+	b.scheduledFor(msgs)
+	now, later := t.t.later(msgs)
+	op := &entity.Publish{Messages: now, Keep: b.keeps()}
 	t.t.evaluate(op)
-	if err := b.log.Admit(b.ctx, int(op.FanOut.Bytes)+(op.FanOut.Count+1)*messageOverhead); err != nil {
+	size := int(op.FanOut.Bytes) + (op.FanOut.Count+1)*messageOverhead + sendSize(later)
+	if err := b.log.Admit(b.ctx, size); err != nil {
 		return nil, fmt.Errorf("send to topic %q: %w", t.t.path, err)
 	}
-	return t.t.plan(op).submit(sent(done))
+	return t.t.sendPlan(op, later).submit(sent(done))
 }
 
 func (t *Topic) plan(p *plan, msgs []*Message) error {
-	p.addTopic(t.t, &entity.Publish{Messages: msgs})
+	t.t.b.scheduledFor(msgs)
+	now, later := t.t.later(msgs)
+	t.t.send(p, &entity.Publish{Messages: now}, later)
 	return nil
 }

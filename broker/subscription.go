@@ -68,10 +68,19 @@ func openTopic(b *Broker, n *namespace, r EntityRecord) (*topic, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := newTopic(b, n, r, description.Topic.Default(d.Options, n.options.SKU))
+	s, err := openState(b.store, r.ID)
+	if err != nil && !errors.Is(err, ErrDamaged) {
+		return nil, err
+	}
+	t := newTopic(b, n, r, description.Topic.Default(d.Options, n.options.SKU), s)
 	t.access = d.Access
+	if err != nil {
+		t.schedule.trouble.closed = err
+	}
 	if r.Damage != nil {
-		t.closed = putAgain(r.Damage)
+		err = putAgain(r.Damage)
+	}
+	if t.closed = err; err != nil {
 		b.logger.Error("a topic can't be opened", "topic", r.Path, "namespace", n.name, "error", t.closed)
 	}
 	return t, nil
@@ -116,7 +125,7 @@ func openSubscription(r EntityRecord, topics map[EntityID]*topic) error {
 func newSubscription(t *topic, r EntityRecord, name string, o SubscriptionOptions,
 	state entity.State) *subscription {
 	s := &subscription{topic: t, name: name, options: o}
-	s.messageStore = newMessageStore(t.b, t.namespace, r, t.mu, s.storeOptions(), s.config(), state)
+	s.messageStore = newMessageStore(t.b, t.namespace, r, t.mu, s.storeOptions(), entity.New(s.config(), state))
 	s.messageStore.topic = t
 	return s
 }

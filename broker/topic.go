@@ -38,7 +38,10 @@ type topic struct {
 	// Broker.mu held, and so may be read under either.
 	subscriptions map[string]*subscription
 
-	core     *entity.Topic
+	core *entity.Topic
+	// schedule holds what waits at the topic until it is due, under the topic's number
+	// and lock.
+	schedule *messageStore
 	decision entity.TopicDecision
 	// messages holds the subscriptions' messages, by their numbers.
 	messages map[EntityID]*messageStore
@@ -47,10 +50,12 @@ type topic struct {
 	rules atomic.Pointer[entity.RuleSet]
 }
 
-func newTopic(b *Broker, n *namespace, r EntityRecord, o TopicOptions) *topic {
+func newTopic(b *Broker, n *namespace, r EntityRecord, o TopicOptions, s entity.State) *topic {
 	t := &topic{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt,
 		options: o, mu: &entityLock{entity: r.ID}, subscriptions: map[string]*subscription{},
-		core: entity.NewTopic(config(&o))}
+		core: entity.NewTopic(config(&o), s)}
+	t.schedule = newMessageStore(b, n, r, t.mu, o, t.core.Schedule())
+	t.schedule.scheduleOf = t
 	t.publish()
 	return t
 }
@@ -62,7 +67,8 @@ type TopicInfo struct {
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
 	AccessedAt        time.Time // zero until the first send since start
-	SizeInBytes       int64     // of all copies in all subscriptions
+	SizeInBytes       int64     // of all copies in all subscriptions and what is scheduled
+	Scheduled         int64     // messages that wait at the topic until they are due
 	SubscriptionCount int
 	// SQLFilterCount counts true and false filters too.
 	SQLFilterCount, CorrelationFilterCount int
@@ -98,7 +104,8 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 				return false, nil, err
 			}
 			b.lastEntity++
-			t = newTopic(b, n, EntityRecord{ID: b.lastEntity, Path: path, CreatedAt: b.catalogueTime()}, o)
+			r := EntityRecord{ID: b.lastEntity, Path: path, CreatedAt: b.catalogueTime()}
+			t = newTopic(b, n, r, o, entity.State{})
 			n.topics[strings.ToLower(path)] = t
 			created = true
 		}
@@ -111,6 +118,7 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 			s.messageStore.options = s.storeOptions()
 			s.messageStore.q.SetConfig(s.config())
 		}
+		t.schedule.settleDown(b.Now()) // what fell due while nothing could be sent
 		return created, t.mu.Unlock, nil
 	})
 }
@@ -141,12 +149,17 @@ func (b *Broker) DeleteTopicEffect(ns, path string, force bool) *Change {
 		for _, s := range t.ordered() {
 			s.messageStore.drop(u)
 		}
-		t.deleted = true
-		b.store.DeleteEntity(u, t.id)
-		b.changed(u, n, t.path)
+		t.drop(u)
 		delete(n.topics, strings.ToLower(path))
 		return false, t.mu.Unlock, nil
 	})
+}
+
+// drop deletes the topic, whose subscriptions are deleted. It is called with mu held.
+func (t *topic) drop(u *commit.Unit) {
+	t.deleted, t.schedule.deleted = true, true
+	t.b.store.DeleteEntity(u, t.id)
+	t.b.changed(u, t.namespace, t.path)
 }
 
 // findTopic is called with Broker.mu held.
@@ -218,7 +231,8 @@ func (t *topic) info() (TopicInfo, error) {
 		return TopicInfo{}, err
 	}
 	info := TopicInfo{Path: t.path, Options: t.options, CreatedAt: t.b.ShownTime(t.created),
-		UpdatedAt: t.b.ShownTime(t.updated), AccessedAt: t.b.ShownTime(t.accessed), SizeInBytes: t.core.Bytes(), SubscriptionCount: len(t.subscriptions)}
+		UpdatedAt: t.b.ShownTime(t.updated), AccessedAt: t.b.ShownTime(t.accessed), SizeInBytes: t.core.Bytes(), SubscriptionCount: len(t.subscriptions),
+		Scheduled: t.core.Schedule().Counters(ScheduledMessages).Messages}
 	info.SQLFilterCount, info.CorrelationFilterCount = t.filters()
 	return info, nil
 }

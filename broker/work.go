@@ -11,6 +11,10 @@ import (
 // readRetry is how long to wait after a read of the store has failed.
 const readRetry = time.Second
 
+// sweepBytes ends a sweep early: all that it takes is in memory. One message is always
+// taken.
+const sweepBytes = 4 << 20
+
 // serve does the entity's work until there is none.
 func (e *messageStore) serve() {
 	e.mu.Lock()
@@ -56,7 +60,7 @@ func (e *messageStore) do(w entity.Work, now time.Time, last, lastPut *commit.Un
 	if err != nil {
 		return nil, err
 	}
-	return e.plan(op).submit(nil)
+	return e.workPlan(op).submit(nil)
 }
 
 // read does the reading for a piece of work and returns the operation that it
@@ -96,8 +100,13 @@ func (e *messageStore) readExpired(w entity.Work, q QueueID, now time.Time) (ent
 	}
 	op := entity.Sweep{Sub: w.Sub, Until: now, Rows: rows, More: len(rows) >= w.Limit,
 		Messages: map[int64]*Message{}}
-	for _, row := range rows {
+	bytes := 0
+	for i, row := range rows {
 		if row.ExpiresAt.After(now) {
+			break
+		}
+		if bytes >= sweepBytes {
+			op.Rows, op.More = rows[:i], true
 			break
 		}
 		m, err := e.message(entity.MessageKey{Sub: w.Sub, SequenceNumber: row.SequenceNumber})
@@ -109,6 +118,7 @@ func (e *messageStore) readExpired(w entity.Work, q QueueID, now time.Time) (ent
 		}
 		if m != nil {
 			op.Messages[row.SequenceNumber] = m
+			bytes += len(m.Sections)
 		}
 	}
 	return op, nil

@@ -74,14 +74,11 @@ func decodeContent(payload []byte, now time.Time, newID func() encoding.UUID) (b
 	}
 	if v, ok := m.MessageAnnotations.Get(annScheduledEnqueueTime); ok {
 		at, isTime := v.(time.Time)
-		switch {
-		case !isTime:
+		if !isTime {
 			return broker.Content{}, &fault{frames.ErrNotAllowed, 400,
 				annScheduledEnqueueTime + " must be a timestamp."}
-		case at.After(now):
-			return broker.Content{}, notSupported(frames.ErrNotAllowed,
-				"Scheduled messages ("+annScheduledEnqueueTime+") are")
 		}
+		c.ScheduledFor = at
 	}
 	return c, nil
 }

@@ -96,6 +96,9 @@ func annotations(own *encoding.Map, m *broker.Message, v view) *encoding.Map {
 	}
 	own.Set(encoding.Symbol(annEnqueuedTime), m.EnqueuedAt)
 	own.Set(encoding.Symbol(annSequenceNumber), m.SequenceNumber)
+	if m.EnqueueSequence != 0 {
+		own.Set(encoding.Symbol(annEnqueueSequenceNumber), m.EnqueueSequence)
+	}
 	if v.lock {
 		own.Set(encoding.Symbol(annLockedUntil), m.LockedUntil)
 	}

@@ -513,19 +513,11 @@ func TestUnsupportedIsRefusedByName(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{})
 	c := s.client()
-	sender := s.sender(c, "q")
 	tests := []struct {
 		name string
 		do   func() error
 		want string
 	}{
-		{"schedule by annotation", func() error {
-			return sender.SendMessage(testContext(t), &azservicebus.Message{ScheduledEnqueueTime: ptr(time.Now().Add(time.Hour))}, nil)
-		}, "Scheduled messages (x-opt-scheduled-enqueue-time) are not supported"},
-		{"schedule by request", func() error {
-			_, err := sender.ScheduleMessages(testContext(t), []*azservicebus.Message{{}}, time.Now().Add(time.Hour), nil)
-			return err
-		}, "com.microsoft:schedule-message"},
 		{"session", func() error {
 			_, err := c.AcceptSessionForQueue(testContext(t), "q", "s", nil)
 			return err
@@ -556,27 +548,15 @@ func TestMissingOperationsAreFinal(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close(testContext(t)) })
-	sender := s.sender(c, "q")
-	later := time.Now().Add(time.Hour)
 	tests := []struct {
 		name string
 		do   func(ctx context.Context) error
 		want string
 	}{
-		{"schedule", func(ctx context.Context) error {
-			_, err := sender.ScheduleMessages(ctx, []*azservicebus.Message{{}}, later, nil)
-			return err
-		}, "The operation 'com.microsoft:schedule-message' (scheduled messages) is not supported by this server."},
-		{"cancel scheduled", func(ctx context.Context) error {
-			return sender.CancelScheduledMessages(ctx, []int64{1}, nil)
-		}, "The operation 'com.microsoft:cancel-scheduled-message' (scheduled messages) is not supported by this server."},
 		{"sessions of a queue", func(ctx context.Context) error {
 			_, err := c.NewListSessionsForQueuePager("q", nil).NextPage(ctx)
 			return err
 		}, "The operation 'com.microsoft:get-message-sessions' (message sessions) is not supported by this server."},
-		{"a scheduled message", func(ctx context.Context) error {
-			return sender.SendMessage(ctx, &azservicebus.Message{ScheduledEnqueueTime: &later}, nil)
-		}, "Scheduled messages (x-opt-scheduled-enqueue-time) are not supported"},
 		{"a session", func(ctx context.Context) error {
 			_, err := c.AcceptSessionForQueue(ctx, "q", "s", nil)
 			return err

@@ -2,6 +2,8 @@ package servicebus
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"switchyard/amqp/encoding"
 	"switchyard/amqp/frames"
@@ -98,6 +100,9 @@ func faultOf(err error) *fault {
 	if f, ok := errors.AsType[*fault](err); ok {
 		return f
 	}
+	if missing, ok := errors.AsType[*broker.MissingError](err); ok {
+		return &fault{condMessageNotFound, 404, missingText(missing)}
+	}
 	for _, row := range faults {
 		if errors.Is(err, row.err) {
 			text := row.text
@@ -108,6 +113,18 @@ func faultOf(err error) *fault {
 		}
 	}
 	return &fault{frames.ErrInternalError, 500, "The service was unable to process the request: " + err.Error()}
+}
+
+// missingText names scheduled messages that are not there, as the service does.
+func missingText(e *broker.MissingError) string {
+	var b strings.Builder
+	for i, n := range e.SequenceNumbers {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprint(&b, n)
+	}
+	return "Messages not found. Missing sequence numbers: " + b.String()
 }
 
 // notSupported is the fault for what this server does not have. What names it:

@@ -26,17 +26,17 @@ func (c *conn) attachManagement(l *amqp.Link, a address) *fault {
 		return f
 	}
 	queue, err := c.h.broker.Queue(c.ns, a.queue())
-	topic := errors.Is(err, broker.ErrNotReceivable)
-	if err != nil && !topic {
+	if err != nil && !errors.Is(err, broker.ErrNotReceivable) {
 		return c.addressFault(a, err)
 	}
+	to, _ := c.h.broker.Sender(c.ns, a.queue())
 	if l.Role() == amqp.RoleSender {
 		c.addReplyLink(l, a, rights)
 		return nil
 	}
 	q := &requestLink{link: link{c: c, l: l, addr: a, rights: rights}, encode: managementResponse}
 	q.serve = func(req *request, respond func(response)) {
-		m := &managementRequest{requestLink: q, queue: queue, request: req, respond: respond}
+		m := &managementRequest{requestLink: q, queue: queue, to: to, request: req, respond: respond}
 		if err := m.serve(); err != nil {
 			m.refuse(err)
 		}
@@ -50,37 +50,60 @@ type managementRequest struct {
 	*requestLink
 	*request
 	queue   *broker.Queue // nil: a topic
+	to      broker.Sender // nil: nothing can be sent there
 	args    arguments
 	respond func(response)
 }
 
-// operations are those that are supported, with the right that each needs. An
-// operation answers by itself, or returns an error and has done nothing.
+// operations are those that are supported, with the right that each needs and what it
+// works on. An operation answers by itself, or returns an error and has done nothing.
 var operations = map[string]struct {
 	right auth.Rights
+	on    operand
 	run   func(m *managementRequest) error
 }{
-	"com.microsoft:renew-lock":                 {auth.Listen, (*managementRequest).renewLock},
-	"com.microsoft:peek-message":               {auth.Listen, (*managementRequest).peekMessage},
-	"com.microsoft:receive-by-sequence-number": {auth.Listen, (*managementRequest).receiveBySequenceNumber},
-	"com.microsoft:update-disposition":         {auth.Listen, (*managementRequest).updateDisposition},
-	"com.microsoft:batch-delete-messages":      {auth.Listen, (*managementRequest).batchDelete},
-	resubmitMessages:                           {auth.Listen, (*managementRequest).resubmit},
-	deleteMessages:                             {auth.Listen, (*managementRequest).delete},
-	"com.microsoft:enumerate-rules":            {auth.Listen, (*managementRequest).enumerateRules},
-	"com.microsoft:add-rule":                   {auth.Listen, (*managementRequest).addRule},
-	"com.microsoft:remove-rule":                {auth.Listen, (*managementRequest).removeRule},
+	"com.microsoft:renew-lock":                 {auth.Listen, onQueue, (*managementRequest).renewLock},
+	"com.microsoft:peek-message":               {auth.Listen, onAny, (*managementRequest).peekMessage},
+	"com.microsoft:receive-by-sequence-number": {auth.Listen, onQueue, (*managementRequest).receiveBySequenceNumber},
+	"com.microsoft:update-disposition":         {auth.Listen, onQueue, (*managementRequest).updateDisposition},
+	"com.microsoft:batch-delete-messages":      {auth.Listen, onQueue, (*managementRequest).batchDelete},
+	"com.microsoft:schedule-message":           {auth.Send, onSender, (*managementRequest).scheduleMessage},
+	"com.microsoft:cancel-scheduled-message":   {auth.Send, onSender, (*managementRequest).cancelScheduled},
+	resubmitMessages:                           {auth.Listen, onQueue, (*managementRequest).resubmit},
+	deleteMessages:                             {auth.Listen, onQueue, (*managementRequest).delete},
+	"com.microsoft:enumerate-rules":            {auth.Listen, onQueue, (*managementRequest).enumerateRules},
+	"com.microsoft:add-rule":                   {auth.Listen, onQueue, (*managementRequest).addRule},
+	"com.microsoft:remove-rule":                {auth.Listen, onQueue, (*managementRequest).removeRule},
+}
+
+// An operand is what an operation works on.
+type operand uint8
+
+const (
+	onQueue  operand = iota // what messages are received from: no topic
+	onSender                // what messages are sent to: no subscription, no dead-letter queue
+	onAny
+)
+
+// works fails if what the request is about is not what an operation works on.
+func (m *managementRequest) works(on operand) error {
+	switch {
+	case on == onQueue && m.queue == nil:
+		return fmt.Errorf("%w: %s", broker.ErrNotReceivable, m.operation)
+	case on == onSender && m.to == nil:
+		_, err := m.c.h.broker.Sender(m.c.ns, m.addr.queue())
+		return err
+	}
+	return nil
 }
 
 // missing are the operations of Service Bus that this server does not have, and
 // what each is for. An operation leaves this table when it enters the other.
 var missing = map[string]string{
-	"com.microsoft:schedule-message":         "scheduled messages",
-	"com.microsoft:cancel-scheduled-message": "scheduled messages",
-	"com.microsoft:get-message-sessions":     "message sessions",
-	"com.microsoft:renew-session-lock":       "message sessions",
-	"com.microsoft:get-session-state":        "message sessions",
-	"com.microsoft:set-session-state":        "message sessions",
+	"com.microsoft:get-message-sessions": "message sessions",
+	"com.microsoft:renew-session-lock":   "message sessions",
+	"com.microsoft:get-session-state":    "message sessions",
+	"com.microsoft:set-session-state":    "message sessions",
 }
 
 // noOperation refuses a name that is not among the operations.
@@ -110,9 +133,8 @@ func (m *managementRequest) serve() error {
 	if id, ok := body.Get("session-id"); ok && id != nil {
 		return notSupported(frames.ErrNotImplemented, "Message sessions ('session-id') are")
 	}
-	if m.queue == nil {
-		// What a topic itself could be asked for is scheduled messages.
-		return fmt.Errorf("%w: %s", broker.ErrNotReceivable, m.operation)
+	if err := m.works(op.on); err != nil {
+		return err
 	}
 	return op.run(m)
 }
@@ -170,7 +192,11 @@ func (m *managementRequest) peekMessage() error {
 	if omit, _ := m.args.Get("omit-message-body"); omit == true {
 		v.body = false
 	}
-	msgs, err := m.queue.Peek(from, int(min(count, maxPeek)))
+	peek := m.peekTopic
+	if m.queue != nil {
+		peek = m.queue.Peek
+	}
+	msgs, err := peek(from, int(min(count, maxPeek)))
 	if err != nil {
 		return err
 	}

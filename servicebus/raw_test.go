@@ -243,8 +243,11 @@ func TestManagementRefuses(t *testing.T) {
 		want            int32
 		condition, text string
 	}{
-		{"schedule", "com.microsoft:schedule-message", map[string]any{}, 404, "amqp:not-implemented", "com.microsoft:schedule-message"},
-		{"cancel scheduled", "com.microsoft:cancel-scheduled-message", map[string]any{}, 404, "amqp:not-implemented", "com.microsoft:cancel-scheduled-message"},
+		{"schedule nothing", "com.microsoft:schedule-message", map[string]any{"messages": []any{}}, 400, "com.microsoft:argument-error", "messages"},
+		{"schedule what is no map", "com.microsoft:schedule-message", map[string]any{"messages": []any{"x"}}, 400, "com.microsoft:argument-error", "list of maps"},
+		{"schedule without bytes", "com.microsoft:schedule-message", map[string]any{"messages": []any{map[string]any{"message-id": "a"}}}, 400, "com.microsoft:argument-error", "'message'"},
+		{"schedule what is no message", "com.microsoft:schedule-message", map[string]any{"messages": []any{map[string]any{"message": []byte{1}}}}, 400, "com.microsoft:argument-error", "invalid message"},
+		{"cancel what is not scheduled", "com.microsoft:cancel-scheduled-message", map[string]any{"sequence-numbers": []int64{7, 9}}, 404, "com.microsoft:message-not-found", "Messages not found. Missing sequence numbers: 7, 9"},
 		{"sessions", "com.microsoft:get-message-sessions", map[string]any{}, 404, "amqp:not-implemented", "com.microsoft:get-message-sessions"},
 		{"session lock", "com.microsoft:renew-session-lock", map[string]any{"session-id": "s"}, 404, "amqp:not-implemented", "com.microsoft:renew-session-lock"},
 		{"session state", "com.microsoft:set-session-state", map[string]any{}, 404, "amqp:not-implemented", "com.microsoft:set-session-state"},

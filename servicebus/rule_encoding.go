@@ -30,6 +30,9 @@ const epochTicks = 621355968000000000
 // of topics [SB-AMQP 8]. It implements [broker.Encoding].
 type ruleEncoding struct{}
 
+// StoredEncoding is that of the messages that the broker has stored.
+var StoredEncoding broker.Encoding = ruleEncoding{}
+
 // Properties implements [broker.Encoding].
 func (ruleEncoding) Properties(c *broker.Content) filter.Properties {
 	p := &ruleProperties{content: c}

@@ -87,7 +87,8 @@ func newServer(t testing.TB, configure ...func(*servicebus.Options)) *server {
 		}
 	}
 	var err error
-	s.broker, err = broker.New(broker.Options{Store: s.log.Store, Log: s.log, Clock: s.clock, Rand: rand.Reader})
+	s.broker, err = broker.New(broker.Options{Store: s.log.Store, Log: s.log, Clock: s.clock, Rand: rand.Reader,
+		Encoding: servicebus.StoredEncoding})
 	if err != nil {
 		t.Fatal(err)
 	}

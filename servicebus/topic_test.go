@@ -250,9 +250,11 @@ func TestRuleOperations(t *testing.T) {
 	want("negative", call("enumerate-rules", kv{"top": int32(-1), "skip": int32(0)}), 400, "com.microsoft:argument-out-of-range")
 	want("without top", call("enumerate-rules", kv{}), 400, "com.microsoft:argument-error")
 
+	want("schedule on a subscription", call("schedule-message", kv{}), 400, "amqp:not-allowed")
+
 	m = newRPC(t, session, "t/Subscriptions/s/$DeadLetterQueue/$management")
 	want("rules of a dead-letter queue", call("enumerate-rules", kv{"top": int32(1), "skip": int32(0)}), 400, "amqp:not-allowed")
 	m = newRPC(t, session, "t/$management")
-	want("peek a topic", call("peek-message", kv{"from-sequence-number": int64(0), "message-count": int32(1)}), 400, "amqp:not-allowed")
-	want("schedule on a topic", call("schedule-message", kv{}), 404, "amqp:not-implemented")
+	want("peek a topic", call("peek-message", kv{"from-sequence-number": int64(0), "message-count": int32(1)}), 204, "")
+	want("renew on a topic", call("renew-lock", kv{}), 400, "amqp:not-allowed")
 }

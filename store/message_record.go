@@ -23,6 +23,7 @@ const (
 	messageSession
 	messagePartition
 	messageApart // the sections have a record of their own
+	messageEnqueueSequence
 	messageFlags = 1<<iota - 1
 )
 
@@ -42,7 +43,8 @@ func appendMessage(b []byte, m *broker.Message) []byte {
 		bitIf(m.MessageID != "", messageID) |
 		bitIf(m.SessionID != "", messageSession) |
 		bitIf(m.PartitionKey != "", messagePartition) |
-		bitIf(len(m.Sections) > inlineSections, messageApart)
+		bitIf(len(m.Sections) > inlineSections, messageApart) |
+		bitIf(m.EnqueueSequence != 0, messageEnqueueSequence)
 	b = binary.AppendUvarint(b, flags)
 	if flags&messageEnqueued != 0 {
 		b = appendTime(b, m.EnqueuedAt)
@@ -65,6 +67,9 @@ func appendMessage(b []byte, m *broker.Message) []byte {
 	if flags&messagePartition != 0 {
 		b = appendBytes(b, m.PartitionKey)
 	}
+	if flags&messageEnqueueSequence != 0 {
+		b = binary.AppendVarint(b, m.EnqueueSequence)
+	}
 	b = binary.AppendUvarint(b, uint64(len(m.Sections)))
 	if flags&messageApart == 0 {
 		b = append(b, m.Sections...)
@@ -73,7 +78,7 @@ func appendMessage(b []byte, m *broker.Message) []byte {
 }
 
 func messageSize(m *broker.Message) int {
-	n := 2 + 3*timeSize + 5*binary.MaxVarintLen64 + len(m.MessageID) + len(m.SessionID) + len(m.PartitionKey)
+	n := 2 + 3*timeSize + 6*binary.MaxVarintLen64 + len(m.MessageID) + len(m.SessionID) + len(m.PartitionKey)
 	if len(m.Sections) <= inlineSections {
 		n += len(m.Sections)
 	}
@@ -113,6 +118,9 @@ func decodeMessage(b []byte) (storedMessage, error) {
 	}
 	if flags&messagePartition != 0 {
 		m.PartitionKey = d.string()
+	}
+	if flags&messageEnqueueSequence != 0 {
+		m.EnqueueSequence = d.varint()
 	}
 	size := d.uvarint()
 	if size > math.MaxInt32 {

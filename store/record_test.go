@@ -56,21 +56,23 @@ func codecs() []codec {
 	sized.Active, sized.Bytes = false, 1<<40
 	caused := sized
 	caused.Cause = engine.Hash{3, 31: 4}
+	message := func(b []byte) (any, error) {
+		m, err := decodeMessage(b)
+		if err == nil && !m.apart {
+			m.Sections = m.here
+		} else if err == nil && m.size <= 1<<20 {
+			m.Sections = make([]byte, m.size)
+		} else if err == nil {
+			err = errors.New("too large for a test")
+		}
+		return m.Message, err
+	}
+	putMessage := func(v any) []byte { return appendMessage(nil, v.(*broker.Message)) }
 	return []codec{
-		{"message",
-			func(b []byte) (any, error) {
-				m, err := decodeMessage(b)
-				if err == nil && !m.apart {
-					m.Sections = m.here
-				} else if err == nil && m.size <= 1<<20 {
-					m.Sections = make([]byte, m.size)
-				} else if err == nil {
-					err = errors.New("too large for a test")
-				}
-				return m.Message, err
-			},
-			func(v any) []byte { return appendMessage(nil, v.(*broker.Message)) },
+		{"message", message, putMessage,
 			func() any { m := fullMessage(); m.SequenceNumber = 0; return m }()},
+		{"message.scheduled", message, putMessage,
+			func() any { m := fullMessage(); m.SequenceNumber, m.EnqueueSequence = 0, 300; return m }()},
 		{"status",
 			func(b []byte) (any, error) { return decodeStatus(b) },
 			func(v any) []byte { s := v.(broker.Status); return appendStatus(nil, &s) },

@@ -45,6 +45,7 @@ import (
 	"switchyard/pipeline/fence"
 	"switchyard/pipeline/trigger"
 	"switchyard/ports"
+	"switchyard/servicebus"
 	"switchyard/store"
 	"switchyard/value"
 	"switchyard/vault"
@@ -195,6 +196,7 @@ func (s *System) startBroker(ctx context.Context) error {
 	changed := func(ns, path string) { s.dialects.entityChanged(ns, path); s.endpoints.Changed() }
 	b, err := broker.New(broker.Options{
 		Store: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand, AcceptDataLoss: s.o.AcceptDataLoss,
+		Encoding: servicebus.StoredEncoding,
 		Events: broker.EventListener{QueueDeleted: s.queueDeleted, EntityChanged: changed,
 			DeadLettered: s.events.DeadLettered, Expired: s.o.Expired},
 	})

@@ -68,7 +68,7 @@ func (p *Provider) topicObject(e envelope, i broker.TopicInfo) *value.Object {
 	props := properties(description.Topic, i.Options, map[string]value.Value{
 		"sizeInBytes":       i.SizeInBytes,
 		"subscriptionCount": int64(i.SubscriptionCount),
-		"countDetails":      counts(broker.Counts{}), // a topic holds nothing itself: its subscriptions do
+		"countDetails":      counts(broker.Counts{Scheduled: i.Scheduled}), // the rest its subscriptions hold
 		"createdAt":         arm.FormatTime(i.CreatedAt),
 		"updatedAt":         arm.FormatTime(i.UpdatedAt),
 		"accessedAt":        arm.FormatTime(i.AccessedAt),

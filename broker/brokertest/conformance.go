@@ -73,6 +73,7 @@ var (
 	other = broker.QueueID{Entity: 8, Sub: broker.MainQueue}
 
 	transfer     = broker.QueueID{Entity: 7, Sub: broker.TransferQueue}
+	scheduled    = broker.QueueID{Entity: 7, Sub: broker.ScheduledMessages}
 	transferDead = broker.QueueID{Entity: 7, Sub: broker.TransferDeadLetterQueue}
 )
 
@@ -83,7 +84,7 @@ func fullMessage(seq int64) *broker.Message {
 	m.Content = broker.Content{
 		Sections: []byte(fmt.Sprintf("sections of %d \x00\xff", seq)), MessageID: fmt.Sprint("id-", seq),
 		SessionID: "session", PartitionKey: "key", TimeToLive: 3 * time.Hour,
-		ScheduledFor: epoch.Add(-time.Minute),
+		ScheduledFor: epoch.Add(-time.Minute), EnqueueSequence: seq + 100,
 	}
 	return m
 }

@@ -128,7 +128,7 @@ func runScript(t *testing.T, script string) string {
 
 func (s *scenario) open() {
 	var err error
-	s.b, err = broker.New(broker.Options{Store: s.store, Log: s.store, Clock: clock.Wall{}, Rand: rand.Reader,
+	s.b, err = broker.New(broker.Options{Store: s.store, Encoding: Encoding{}, Log: s.store, Clock: clock.Wall{}, Rand: rand.Reader,
 		Events: broker.EventListener{
 			DeadLettered: func(_, path, id, reason string, n int) {
 				s.event("event: %s dead-lettered %d, last %s: %s", path, n, id, reason)
@@ -246,6 +246,12 @@ func (s *scenario) describe(m *broker.Message) string {
 	fmt.Fprintf(&b, "%d %s count=%d", m.SequenceNumber, m.MessageID, m.DeliveryCount)
 	if m.State == broker.Deferred {
 		b.WriteString(" deferred")
+	}
+	if m.State == broker.Scheduled {
+		b.WriteString(" scheduled")
+	}
+	if m.EnqueueSequence != 0 {
+		fmt.Fprintf(&b, " enqueue-sequence=%d", m.EnqueueSequence)
 	}
 	if !m.LockedUntil.IsZero() {
 		fmt.Fprintf(&b, " locked-until=%v", m.LockedUntil.Sub(s.start))

@@ -13,7 +13,8 @@ import (
 
 // commands by name. Words are the arguments without "=".
 var commands = map[string]func(*scenario, arguments) error{
-	"queue": (*scenario).putQueue, "send": (*scenario).send,
+	"queue": (*scenario).putQueue, "send": (*scenario).send, "schedule": (*scenario).schedule,
+	"cancel": (*scenario).cancel, "peek-topic": (*scenario).peekTopic,
 	"consumer": (*scenario).consumer, "credit": (*scenario).credit, "drain": (*scenario).drain,
 	"close": (*scenario).close, "complete": settleWith("complete"), "abandon": settleWith("abandon"),
 	"release": settleWith("release"), "defer": settleWith("defer"), "dead-letter": settleWith("dead-letter"),
@@ -32,8 +33,8 @@ func (s *scenario) putQueue(a arguments) error {
 	return s.put(s.b.PutQueue(context.Background(), "ns", a.words[0], o))
 }
 
-func (s *scenario) send(a arguments) error {
-	var msgs []*broker.Message
+// messages reads what send and schedule send.
+func (s *scenario) messages(a arguments) (msgs []*broker.Message) {
 	for _, id := range a.words[1:] {
 		m := &broker.Message{}
 		m.MessageID = id
@@ -48,6 +49,11 @@ func (s *scenario) send(a arguments) error {
 		}
 		msgs = append(msgs, m)
 	}
+	return msgs
+}
+
+func (s *scenario) send(a arguments) error {
+	msgs := s.messages(a)
 	sender, err := s.b.Sender("ns", a.words[0])
 	if err != nil {
 		return err
@@ -66,6 +72,46 @@ func (s *scenario) send(a arguments) error {
 	}
 	s.b.Sync(u)
 	return nil
+}
+
+func (s *scenario) schedule(a arguments) error {
+	sender, err := s.b.Sender("ns", a.words[0])
+	if err != nil {
+		return err
+	}
+	u, err := sender.Schedule(s.messages(a), func(numbers []int64) { s.event("scheduled %v", numbers) })
+	if err == nil {
+		s.b.Sync(u)
+	}
+	return err
+}
+
+func (s *scenario) cancel(a arguments) error {
+	sender, err := s.b.Sender("ns", a.words[0])
+	if err != nil {
+		return err
+	}
+	var numbers []int64
+	for _, w := range a.words[1:] {
+		numbers = append(numbers, int64(s.number(w)))
+	}
+	u, err := sender.CancelScheduled(numbers, func() { s.event("cancelled") })
+	if err == nil {
+		s.b.Sync(u)
+	}
+	return err
+}
+
+func (s *scenario) peekTopic(a arguments) error {
+	t, err := s.b.Topic("ns", a.words[0])
+	if err != nil {
+		return err
+	}
+	msgs, err := t.PeekScheduled(1, 10)
+	for _, m := range msgs {
+		s.event("%s", s.describe(m))
+	}
+	return err
 }
 
 func (s *scenario) consumer(a arguments) error {
@@ -206,8 +252,12 @@ func (s *scenario) peek(a arguments) error {
 func (s *scenario) counts(a arguments) error {
 	info, err := s.queue(a.words[0]).Info()
 	c := info.Counts
-	s.event("active=%d dead-letter=%d total=%d size=%d locked=%d",
-		c.Active, c.DeadLetter, c.Total, c.SizeInBytes, c.Locked)
+	scheduled := ""
+	if c.Scheduled > 0 {
+		scheduled = fmt.Sprintf(" scheduled=%d", c.Scheduled)
+	}
+	s.event("active=%d dead-letter=%d total=%d size=%d locked=%d%s",
+		c.Active, c.DeadLetter, c.Total, c.SizeInBytes, c.Locked, scheduled)
 	return err
 }
 

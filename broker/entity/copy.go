@@ -27,8 +27,7 @@ func (o Copies) apply(q *Queue, env Env, d *Decision) {
 	now := env.Now.UTC().Truncate(time.Millisecond)
 	for _, c := range o.Copies {
 		m := c.Message
-		m.SequenceNumber = s.counters.NextSequence
-		s.counters.NextSequence++
+		q.number(m)
 		d.count[s.id] = true
 		m.EnqueuedAt, m.ExpiresAt, m.Status = now, time.Time{}, Status{}
 		if c.Dead == nil {

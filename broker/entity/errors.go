@@ -1,6 +1,9 @@
 package entity
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Errors by meaning [SB-SEM 11]. The dialects map each to a condition or a
 // status once.
@@ -17,6 +20,16 @@ var (
 	// ErrNotSupported is what a [NotSupportedError] unwraps to.
 	ErrNotSupported = errors.New("not supported")
 )
+
+// A MissingError names scheduled messages that are not there (any more).
+type MissingError struct{ SequenceNumbers []int64 }
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("%v: %v", ErrMessageNotFound, e.SequenceNumbers)
+}
+
+// Unwrap makes errors.Is(err, ErrMessageNotFound) true.
+func (e *MissingError) Unwrap() error { return ErrMessageNotFound }
 
 // A NotSupportedError names the feature of Service Bus that this broker does
 // not have.

@@ -3,7 +3,7 @@ package entity
 import "time"
 
 // sweepBatch is how many entries of the expiry index are read at once.
-const sweepBatch = 64
+const sweepBatch = 256
 
 // sweep is a read of the expiry index that is under way, with what was learned
 // since it began.
@@ -55,11 +55,16 @@ func (s *sub) rewind(it *item) {
 }
 
 func (s *sub) wantsSweep(now time.Time) bool {
-	return s.sweep == nil && !s.expiryDue.IsZero() && !s.sweepDue().After(now)
+	due := s.sweepDue()
+	return s.sweep == nil && !due.IsZero() && !due.After(now)
 }
 
-// sweepDue is when the next sweep is due; zero: there is nothing to sweep.
+// sweepDue is when the next sweep is due; zero: there is nothing to sweep. While a
+// topic can't be sent to, what is scheduled waits [SB-SEM 2.6].
 func (s *sub) sweepDue() time.Time {
+	if s.q.topic != nil && !s.q.config.Status.CanSend() {
+		return time.Time{}
+	}
 	if !s.expiryDue.IsZero() && s.expiryDue.Before(s.sweepAgain) {
 		return s.sweepAgain
 	}
@@ -71,7 +76,8 @@ func (s *sub) startSweep() Expiry {
 	return s.swept
 }
 
-// Sweep takes away messages whose time to live has ended [SB-SEM 2.3]: Rows are
+// Sweep takes away messages whose time to live has ended [SB-SEM 2.3], or out of the
+// schedule those whose time has come: Rows are
 // the entries of the expiry index after what [Work] named, Messages what the
 // store holds of those that were over at Until, when they were read. What has
 // expired since is left to the next sweep.
@@ -82,9 +88,26 @@ type Sweep struct {
 	Messages map[int64]*Message
 	// More is set if the read stopped at its limit.
 	More bool
+	// Publish gets what a topic's schedule holds no longer.
+	Publish *Publish
 }
 
-func (o Sweep) check(q *Queue, c *checker) error { return nil }
+func (o Sweep) check(q *Queue, c *checker) error {
+	if o.Publish == nil {
+		return nil
+	}
+	s := q.subs[o.Sub]
+	var due []*Message
+	for _, row := range o.Rows {
+		if m := o.Messages[row.SequenceNumber]; m != nil && !s.sweep.changed[row.SequenceNumber] {
+			due = append(due, activated(s.item(m, len(m.Sections)), &m.Content))
+		}
+	}
+	if len(due) != len(o.Publish.Messages) { // something was cancelled since
+		o.Publish.Messages, o.Publish.FanOut = due, FanOut{}
+	}
+	return nil
+}
 
 func (o Sweep) apply(q *Queue, env Env, d *Decision) {
 	s := q.subs[o.Sub]
@@ -103,7 +126,7 @@ func (o Sweep) apply(q *Queue, env Env, d *Decision) {
 			sw.rewindTo(Expiry{row.SequenceNumber - 1, row.ExpiresAt}) // to read it again
 			continue
 		}
-		s.expire(row.SequenceNumber, o.Messages[row.SequenceNumber], d)
+		s.expire(row.SequenceNumber, o.Messages[row.SequenceNumber], env, d)
 	}
 	s.expiryDue = earlier(s.expiryDue, sw.due)
 	if r := sw.rewound; r != nil {
@@ -117,7 +140,7 @@ func (o Sweep) apply(q *Queue, env Env, d *Decision) {
 // expire takes an expired message away, unless it is locked, reserved or
 // deferred. m is what the store held of it before this decision: it is the truth
 // only of what is not in memory.
-func (s *sub) expire(seq int64, m *Message, d *Decision) {
+func (s *sub) expire(seq int64, m *Message, env Env, d *Decision) {
 	it := s.known[seq]
 	switch {
 	case m == nil:
@@ -128,6 +151,10 @@ func (s *sub) expire(seq int64, m *Message, d *Decision) {
 		}
 		it = s.item(m, len(m.Sections))
 	case it.place == locked || it.place == reserved:
+		return
+	}
+	if s.id == ScheduledMessages {
+		s.activate(it, &m.Content, env, d)
 		return
 	}
 	s.takeExpired(it, &m.Content, d)

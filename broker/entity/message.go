@@ -27,6 +27,8 @@ const (
 	TransferQueue
 	// TransferDeadLetterQueue holds what could not be forwarded.
 	TransferDeadLetterQueue
+	// ScheduledMessages holds what waits until it is due. It has no address.
+	ScheduledMessages
 
 	// SubQueues is how many sub-queues there are.
 	SubQueues = iota
@@ -112,8 +114,12 @@ type Content struct {
 	SessionID    string
 	PartitionKey string
 	TimeToLive   time.Duration // 0: the entity's default
-	// ScheduledFor is the time before which the message must not be seen.
+	// ScheduledFor is the time before which the message must not be seen. Senders give
+	// it by the wall clock; the broker keeps it by its own.
 	ScheduledFor time.Time
+	// EnqueueSequence is the number that the message had before, in the schedule; 0:
+	// it had none.
+	EnqueueSequence int64
 	// Encoding reads and rewrites Sections for the rules of a topic. The dialect
 	// sets it when a message is sent; it is not stored. Nil: rules see only what
 	// stands here, and actions fail.

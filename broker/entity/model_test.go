@@ -30,6 +30,7 @@ func TestModel(t *testing.T) {
 			"settle": m.settle, "beginSettle": m.beginSettle, "endSettle": m.endSettle,
 			"reserve": m.reserve, "free": m.free, "lockRun": m.lockRun, "settleReserved": m.settleReserved, "settleRun": m.settleRun,
 			"watch": m.watch, "receiveDeferred": m.receiveDeferred, "beginTake": m.beginTake, "endTake": m.endTake,
+			"beginCancel": m.beginCancel, "endCancel": m.endCancel,
 			"restart": m.restart, "settled": m.quiet,
 			"": m.invariants,
 		})
@@ -83,6 +84,7 @@ type machine struct {
 	readings [2]*reading // of deferred messages, under way
 	settling *settling
 	taking   *taking
+	cancel   *cancelling
 }
 
 func newMachine(t *rapid.T) *machine {
@@ -120,7 +122,7 @@ func (m *machine) open() {
 	m.q = entity.New(m.config, s)
 	m.q.SetWindow(m.window)
 	m.consumer = [3]*entity.Consumer{{Sub: entity.MainQueue}, {Sub: entity.MainQueue, Mode: entity.ReceiveAndDelete}, {Sub: entity.DeadLetterQueue}}
-	m.pending, m.held, m.settling, m.taking = nil, nil, nil, nil
+	m.pending, m.held, m.settling, m.taking, m.cancel = nil, nil, nil, nil, nil
 	m.readings = [2]*reading{}
 }
 
@@ -206,6 +208,7 @@ func (m *machine) applyWith(t *rapid.T, supply *entity.Supply, ops ...entity.Op)
 			m.store.counters[r.Sub] = r.Counters
 		}
 	}
+	m.activatedNow(t)
 	for _, op := range ops {
 		if o, ok := op.(*entity.Take); ok {
 			m.takenNow(t, o)
@@ -393,6 +396,10 @@ func (m *machine) send(t *rapid.T) {
 		x := &modelMessage{seq: m.nextSeq, body: m.nextSeq}
 		if msg.TimeToLive > 0 {
 			x.expires = m.now.Add(msg.TimeToLive)
+		}
+		if due := rapid.IntRange(-3, 9).Draw(t, "due"); due > 0 {
+			msg.ScheduledFor = m.now.Add(time.Duration(due) * time.Second)
+			x.sub, x.expires = entity.ScheduledMessages, msg.ScheduledFor
 		}
 		m.model[m.nextSeq] = x
 		m.nextSeq++

@@ -13,6 +13,9 @@ type Publish struct {
 	FanOut FanOut
 	// Keep is as in [Send].
 	Keep bool
+	// Due are messages of the topic's schedule: they were accepted when they came, and
+	// Messages are set by the [Sweep] that takes them out of it.
+	Due bool
 }
 
 func (o *Publish) check(t *Topic, c *checker) error {
@@ -20,8 +23,11 @@ func (o *Publish) check(t *Topic, c *checker) error {
 		c.need.FanOuts = append(c.need.FanOuts, o)
 		return nil
 	}
+	if o.Due {
+		return nil
+	}
 	used := t.Bytes() + c.bytes
-	bytes, err := t.config.checkMessages(c.env.Now, o.Messages)
+	bytes, err := t.config.checkMessages(o.Messages)
 	if err == nil {
 		err = t.config.checkQuota(used + max(bytes, o.FanOut.Bytes))
 	}

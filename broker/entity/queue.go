@@ -49,6 +49,7 @@ type Queue struct {
 	held    int64 // bytes of content in items
 	watches map[*Supply]struct{}
 	checker checker
+	topic   *Topic // whose schedule it is; nil: it is a queue or a subscription
 }
 
 // New returns the queue that the store describes.
@@ -89,6 +90,14 @@ func (q *Queue) Bytes() (n int64) {
 		n += s.counters.Bytes
 	}
 	return n
+}
+
+// used is what counts towards the quota of the top-level entity.
+func (q *Queue) used() int64 {
+	if q.topic != nil {
+		return q.topic.Bytes()
+	}
+	return q.Bytes()
 }
 
 // Locked counts the messages of a sub-queue that links and runs hold.

@@ -9,8 +9,8 @@ import (
 // maxIDLength bounds message, session and partition ids [SB-SEM 1.5].
 const maxIDLength = 128
 
-// Send accepts messages into the main queue, all or none. It numbers them, sets
-// their times and clears their status.
+// Send accepts messages into the main queue, or into the schedule those that are not
+// due yet, all or none. It numbers them, sets their times and clears their status.
 type Send struct {
 	Messages []*Message
 	// Keep lets the queue keep the content in memory until it is delivered.
@@ -18,17 +18,17 @@ type Send struct {
 }
 
 func (o Send) check(q *Queue, c *checker) error {
-	bytes, err := q.config.checkMessages(c.env.Now, o.Messages)
+	bytes, err := q.config.checkMessages(o.Messages)
 	if err != nil {
 		return err
 	}
 	c.bytes += bytes
-	return q.config.checkQuota(q.Bytes() + c.bytes)
+	return q.config.checkQuota(q.used() + c.bytes)
 }
 
 // checkMessages reports whether an entity of that configuration accepts such
 // messages, and how many bytes they have. Topics and queues have the same rules.
-func (c *Config) checkMessages(now time.Time, msgs []*Message) (bytes int64, err error) {
+func (c *Config) checkMessages(msgs []*Message) (bytes int64, err error) {
 	if !c.Status.CanSend() {
 		return 0, fmt.Errorf("send: %w: status is %s", ErrEntityDisabled, c.Status)
 	}
@@ -44,9 +44,6 @@ func (c *Config) checkMessages(now time.Time, msgs []*Message) (bytes int64, err
 		}
 		if m.TimeToLive < 0 {
 			return 0, fmt.Errorf("send: %w: negative time to live", ErrInvalidArgument)
-		}
-		if m.ScheduledFor.After(now) {
-			return 0, &NotSupportedError{What: "a scheduled message (ScheduledEnqueueTimeUtc in the future)"}
 		}
 		bytes += int64(len(m.Sections))
 	}
@@ -82,8 +79,11 @@ func (o Send) apply(q *Queue, env Env, d *Decision) {
 	now := env.Now.UTC().Truncate(time.Millisecond)
 	d.Accessed = true
 	for _, m := range o.Messages {
-		m.SequenceNumber = s.counters.NextSequence
-		s.counters.NextSequence++
+		if q.topic != nil || m.ScheduledFor.After(env.Now) {
+			q.scheduled(m, now, d)
+			continue
+		}
+		q.number(m)
 		m.EnqueuedAt = now
 		m.ExpiresAt = q.expiry(now, m.TimeToLive)
 		m.Status = Status{}

@@ -149,6 +149,9 @@ func (s *sub) remove(it *item, d *Decision) {
 			s.deferredLow = beyond
 		}
 	}
+	if s.id == ScheduledMessages && s.counters.Messages == 0 {
+		s.cursor = beyond
+	}
 	s.note(it.seq, nil)
 	d.count[s.id] = true
 	d.Durable = true

@@ -81,8 +81,9 @@ func (o *Take) apply(q *Queue, env Env, d *Decision) {
 			it.content = nil // see free
 		}
 		if o.Back {
-			m := &Message{Content: *content, SequenceNumber: main.counters.NextSequence, EnqueuedAt: now}
-			main.counters.NextSequence++
+			m := &Message{Content: *content, EnqueuedAt: now}
+			m.EnqueueSequence = 0
+			q.number(m)
 			m.Properties = withoutReasons(it.status.Properties)
 			m.ExpiresAt = q.expiry(now, m.TimeToLive)
 			s.remove(it, d)

@@ -5,9 +5,10 @@ package entity
 // accepted, for all its subscriptions together, and who gets it. It is not safe
 // for concurrent use: the shell's lock guards it with all its subscriptions.
 type Topic struct {
-	config  Config
-	rules   *RuleSet
-	checker checker
+	config   Config
+	rules    *RuleSet
+	schedule *Queue
+	checker  checker
 }
 
 // A Subscription is what a topic needs to know of one of its subscriptions.
@@ -22,11 +23,23 @@ type Subscription struct {
 }
 
 // NewTopic returns a topic without subscriptions. Of the configuration it needs
-// the status and the limits of size.
-func NewTopic(c Config) *Topic { return &Topic{config: c, rules: &RuleSet{}} }
+// the status and the limits of size; the state is that of its schedule.
+func NewTopic(c Config, s State) *Topic {
+	t := &Topic{config: c, rules: &RuleSet{}, schedule: New(c, s)}
+	t.schedule.topic = t
+	return t
+}
+
+// Schedule returns the queue in which messages wait at the topic until they are due
+// [SB-SEM 2.6]. Nothing can be received from it: a [Sweep] of it takes out what its
+// Publish then gives to the subscriptions.
+func (t *Topic) Schedule() *Queue { return t.schedule }
 
 // SetConfig changes the configuration: it holds for what happens from now on.
-func (t *Topic) SetConfig(c Config) { t.config = c }
+func (t *Topic) SetConfig(c Config) {
+	t.config = c
+	t.schedule.SetConfig(c)
+}
 
 // SetSubscriptions changes what the topic's messages go by from now on, and
 // returns it. The subscriptions are in the order of their numbers; the topic
@@ -36,8 +49,9 @@ func (t *Topic) SetSubscriptions(all []Subscription) *RuleSet {
 	return t.rules
 }
 
-// Bytes returns the size of all copies in all subscriptions.
+// Bytes returns the size of all copies in all subscriptions and of what is scheduled.
 func (t *Topic) Bytes() (n int64) {
+	n = t.schedule.Bytes()
 	for i := range t.rules.subscriptions {
 		n += t.rules.subscriptions[i].Queue.Bytes()
 	}

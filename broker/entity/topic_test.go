@@ -23,7 +23,7 @@ func TestTopicCore(t *testing.T) {
 		m := &topicMachine{queues: map[entity.EntityID]*topicQueue{}}
 		m.now = time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
 		m.config = entity.Config{MaxBytes: 60, MaxMessageBytes: 10, Status: description.Active}
-		m.topic = entity.NewTopic(m.config)
+		m.topic = entity.NewTopic(m.config, entity.State{})
 		m.rules = m.topic.SetSubscriptions(nil)
 		t.Repeat(map[string]func(*rapid.T){
 			"rules": m.change, "evaluate": m.evaluate, "publish": m.publish, "empty": m.empty, "status": m.status,
