@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -19,8 +20,11 @@ import (
 type Bus struct {
 	Where   string        // its address, for errors
 	Timeout time.Duration // for an answer of the server
-	cs      auth.ConnectionString
-	sdk     *azservicebus.Client
+	// Find asks whether the Switchyard that the bus was opened for is still there; its
+	// error is one of those of [Find]. It is nil for a connection string from elsewhere.
+	Find func(context.Context) error
+	cs   auth.ConnectionString
+	sdk  *azservicebus.Client
 }
 
 // NamespaceNamed finds a namespace; without a name the first.
@@ -53,21 +57,48 @@ func OpenBus(ctx context.Context, connectionString string, timeout time.Duration
 		return nil, err
 	}
 	b := &Bus{Where: cs.Endpoint, Timeout: timeout, cs: cs}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", b.address())
-	if err != nil {
-		if ctx.Err() != nil {
-			err = ctx.Err()
-		}
+	if err := b.dial(ctx, timeout); err != nil {
 		return nil, Explain("connect", b.Where, err)
 	}
-	conn.Close()
 	b.sdk, err = azservicebus.NewClientFromConnectionString(connectionString, &azservicebus.ClientOptions{
 		RetryOptions: azservicebus.RetryOptions{MaxRetries: 2, RetryDelay: 500 * time.Millisecond,
 			MaxRetryDelay: 2 * time.Second},
 	})
 	return b, Explain("connect", b.Where, err)
+}
+
+// dial asks whether anybody listens.
+func (b *Bus) dial(ctx context.Context, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", b.address())
+	if err == nil {
+		return conn.Close()
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// Explain makes a [*ServiceError] of what became of a request, and nil of nil. If the
+// server has stopped answering, it says whether it is gone.
+func (b *Bus) Explain(ctx context.Context, what string, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		// The SDK knocks again and again at a port that nobody has any more.
+		if refused := b.dial(context.WithoutCancel(ctx), briefly); refused != nil && !errors.Is(refused, context.DeadlineExceeded) {
+			err = refused
+		}
+	}
+	err = Explain(what, b.Where, err)
+	_, refused := errors.AsType[*NotRunningError](err)
+	if b.Find == nil || !refused && !errors.Is(err, ErrStoppedAnswering) {
+		return err
+	}
+	if gone := b.Find(context.WithoutCancel(ctx)); gone != nil {
+		return &ServiceError{What: what, Where: b.Where, Why: "the server stopped answering: " + gone.Error(), err: gone}
+	}
+	return err
 }
 
 // address is the host and port that clients connect to.
@@ -84,53 +115,15 @@ func (b *Bus) address() string {
 // SDK is Azure's client of the namespace.
 func (b *Bus) SDK() *azservicebus.Client { return b.sdk }
 
-// Close ends the connection. It waits no longer than for an answer.
+// briefly is how long the server may take to say good-bye, or to take a connection, when
+// it was given its time already.
+const briefly = time.Second
+
+// Close ends the connection.
 func (b *Bus) Close(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.Timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), min(b.Timeout, briefly))
 	defer cancel()
 	_ = b.sdk.Close(ctx) // nothing is left to be done
-}
-
-// Entity is what receivers are opened on: a queue, or a subscription of a topic.
-type Entity struct{ Queue, Topic, Subscription string }
-
-// ParseEntity reads the path of a queue or, as topic/subscriptions/name, of a
-// subscription.
-func ParseEntity(path string) (Entity, error) {
-	parts := strings.Split(path, "/")
-	for i, p := range parts {
-		if strings.EqualFold(p, "subscriptions") && i > 0 {
-			e := Entity{Topic: strings.Join(parts[:i], "/"), Subscription: strings.Join(parts[i+1:], "/")}
-			if e.Subscription == "" || strings.Contains(e.Subscription, "/") {
-				return e, fmt.Errorf("%q is not a subscription: write topic/subscriptions/name", path)
-			}
-			return e, nil
-		}
-	}
-	if path == "" {
-		return Entity{}, fmt.Errorf("the name of a queue, or topic/subscriptions/name, is missing")
-	}
-	return Entity{Queue: path}, nil
-}
-
-// Path is how AMQP addresses the entity.
-func (e Entity) Path() string {
-	if e.Topic != "" {
-		return e.Topic + "/Subscriptions/" + e.Subscription
-	}
-	return e.Queue
-}
-
-// Receiver opens a receiver of the entity, or of its dead letters.
-func (b *Bus) Receiver(e Entity, dead bool) (*azservicebus.Receiver, error) {
-	o := &azservicebus.ReceiverOptions{}
-	if dead {
-		o.SubQueue = azservicebus.SubQueueDeadLetter
-	}
-	if e.Topic != "" {
-		return b.sdk.NewReceiverForSubscription(e.Topic, e.Subscription, o)
-	}
-	return b.sdk.NewReceiverForQueue(e.Queue, o)
 }
 
 // Manage asks the $management node of an entity for an operation, among them those of

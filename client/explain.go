@@ -13,6 +13,9 @@ import (
 	"github.com/Azure/go-amqp"
 )
 
+// ErrStoppedAnswering is the error of a request under which the connection was lost.
+var ErrStoppedAnswering = errors.New("the server stopped answering")
+
 // A ServiceError is what became of a request to a Service Bus namespace or to the
 // Resource Manager, in words for people: what was tried, where, why not, and what to do.
 type ServiceError struct {
@@ -48,7 +51,7 @@ func Explain(what, where string, err error) error {
 		return err
 	}
 	e := &ServiceError{What: what, Where: where, err: err}
-	for _, explain := range []func(*ServiceError) bool{explainTimeout, explainNet, explainAMQP, explainText} {
+	for _, explain := range []func(*ServiceError) bool{explainTimeout, explainNet, explainLost, explainAMQP, explainText} {
 		if explain(e) {
 			break
 		}
@@ -88,11 +91,45 @@ func explainNet(e *ServiceError) bool {
 		e.Why, e.Do = "it does not speak TLS there", "is the port right, or UseDevelopmentEmulator=true missing?"
 	case errors.Is(e.err, syscall.ECONNRESET) || errors.Is(e.err, syscall.EPIPE) || strings.HasSuffix(text, ": EOF") ||
 		text == "EOF" || strings.Contains(text, "connection reset by peer"):
-		e.Why, e.Do = "the connection was closed", "is it being stopped? its log tells"
+		e.lost("the connection was closed")
 	default:
 		return false
 	}
 	return true
+}
+
+// lost says that the connection ended under the request.
+func (e *ServiceError) lost(how string) {
+	e.Why, e.Do = "the server stopped answering: "+how, "is it being stopped? its log tells"
+	e.err = errors.Join(ErrStoppedAnswering, e.err)
+}
+
+// explainLost tells of a connection that ended without a word, or with the words that the
+// server is being stopped.
+func explainLost(e *ServiceError) bool {
+	var conn *amqp.ConnError
+	var session *amqp.SessionError
+	var link *amqp.LinkError
+	var sdk *azservicebus.Error
+	switch {
+	case errors.Is(e.err, ErrStoppedAnswering):
+		e.lost("the link was lost")
+	case errors.As(e.err, &conn) && (conn.RemoteErr == nil || conn.RemoteErr.Condition == amqp.ErrCondConnectionForced),
+		errors.As(e.err, &session) && session.RemoteErr == nil, errors.As(e.err, &link) && link.RemoteErr == nil:
+		e.lost("the connection was closed")
+	case errors.As(e.err, &sdk) && sdk.Code == azservicebus.CodeConnectionLost && !otherWords(e.err.Error()):
+		e.lost("the connection was lost")
+	default:
+		return false
+	}
+	return true
+}
+
+// otherWords reports whether an error of the SDK has words of the server that say more
+// than that it is being stopped.
+func otherWords(text string) bool {
+	m := sdkError.FindStringSubmatch(text)
+	return m != nil && m[1] != string(amqp.ErrCondConnectionForced)
 }
 
 // remedies say what to do by the condition of an AMQP error.
@@ -106,7 +143,6 @@ var remedies = map[string]string{
 	"com.microsoft:entity-disabled":     "set its status to Active",
 	"com.microsoft:server-busy":         "try again in a moment",
 	"com.microsoft:timeout":             "try again, or wait longer with --wait",
-	"amqp:connection:forced":            "is it being stopped? its log tells",
 	"com.microsoft:message-not-found":   "switchyard peek shows what is there",
 	"com.microsoft:argument-error":      "",
 	"amqp:not-allowed":                  "",
@@ -149,7 +185,6 @@ func explainAMQP(e *ServiceError) bool {
 // sdkCodes say in words what the codes of the SDK mean.
 var sdkCodes = map[azservicebus.Code][2]string{
 	azservicebus.CodeUnauthorizedAccess: {"access is refused", "is the key of the connection string right?"},
-	azservicebus.CodeConnectionLost:     {"the connection was lost", "is it being stopped? its log tells"},
 	azservicebus.CodeLockLost:           {"the lock of the message has ended", "it comes again"},
 	azservicebus.CodeTimeout:            {"there was nothing in time", "wait longer with --wait"},
 	azservicebus.CodeNotFound:           {"it is not there", "switchyard status lists what is there"},

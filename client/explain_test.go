@@ -36,6 +36,9 @@ func TestExplain(t *testing.T) {
 		{errors.New("(connlost): *Error{Condition: amqp:not-allowed, Description: Message sessions are not supported by this version. TrackingId:2, Info: map[]}"),
 			"send to q at h:1: Message sessions are not supported by this version"},
 		{errors.New("(notfound): rpc: failed, status code 404 and description: The entity is gone. Reference:x"), "The entity is gone"},
+		{&amqp.ConnError{}, "the server stopped answering: the connection was closed"},
+		{&amqp.ConnError{RemoteErr: &amqp.Error{Condition: amqp.ErrCondConnectionForced, Description: "bye"}}, "the server stopped answering"},
+		{ErrStoppedAnswering, "the server stopped answering: the link was lost; is it being stopped?"},
 		{errors.New("SASL PLAIN auth failed with code 0x1: "), "access is refused; is the key of the connection string right?"},
 		{fmt.Errorf("wrapped: %w", errors.New("several\nlines of\ttext")), "wrapped: several lines of text"},
 	} {
@@ -63,6 +66,8 @@ func TestExplain(t *testing.T) {
 func TestParseEntity(t *testing.T) {
 	for path, want := range map[string]string{
 		"q": "q", "a/b": "a/b", "t/subscriptions/s": "t/Subscriptions/s", "a/b/Subscriptions/s": "a/b/Subscriptions/s", "subscriptions": "subscriptions",
+		"q/$deadletterqueue": "q/$DeadLetterQueue", "t/subscriptions/s/$DeadLetterQueue": "t/Subscriptions/s/$DeadLetterQueue",
+		"a b": "error", "a%20": "error", "it's": "error", "q/$Transfer": "error", "$DeadLetterQueue": "error", "t/subscriptions/a b": "error",
 		"": "error", "t/subscriptions/": "error", "t/subscriptions": "error", "t/subscriptions/a/b": "error",
 	} {
 		e, err := ParseEntity(path)

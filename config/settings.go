@@ -95,7 +95,7 @@ var Settings = []Setting{
 		Usage: "Service Bus namespace of the running Switchyard; without it the first one", FlagOnly: true},
 	{Name: "timeout", Kind: Duration, Default: "30s", Usage: "how long the server may take to answer", FlagOnly: true},
 	{Name: "abandon", Kind: Bool, Default: "false",
-		Usage: "give each message back after it was printed: it is delivered again, with a raised delivery count", FlagOnly: true},
+		Usage: "show each message once and give all back at the end: they are delivered again, with a raised delivery count", FlagOnly: true},
 	{Name: "peek-lock", Kind: Bool, Default: "false",
 		Usage: "leave each message locked after it was printed, until its lock ends by itself", FlagOnly: true},
 	{Name: "from", Kind: Int, Default: "1", Usage: "sequence number to begin with", FlagOnly: true},

@@ -18,17 +18,25 @@ const answerPatience = 5 * time.Second
 // connect opens the namespace of a connection string, or of the Switchyard that runs on
 // the data directory.
 func connect(ctx context.Context, v *config.Values) (*client.Bus, error) {
-	cs := v.String("connection-string")
-	if cs == "" || v.Beats("data", "connection-string") || v.Beats("namespace", "connection-string") {
-		ep, err := client.Find(ctx, v.String("data"), v.Duration("timeout"))
-		if err != nil {
-			return nil, err
-		}
-		n, err := ep.NamespaceNamed(v.String("namespace"))
-		if err != nil {
-			return nil, err
-		}
-		cs = n.ConnectionString
+	cs, timeout := v.String("connection-string"), v.Duration("timeout")
+	if cs != "" && !v.Beats("data", "connection-string") && !v.Beats("namespace", "connection-string") {
+		return client.OpenBus(ctx, cs, timeout)
 	}
-	return client.OpenBus(ctx, cs, v.Duration("timeout"))
+	ep, err := client.Find(ctx, v.String("data"), timeout)
+	if err != nil {
+		return nil, err
+	}
+	n, err := ep.NamespaceNamed(v.String("namespace"))
+	if err != nil {
+		return nil, err
+	}
+	b, err := client.OpenBus(ctx, n.ConnectionString, timeout)
+	if err != nil {
+		return nil, err
+	}
+	b.Find = func(ctx context.Context) error {
+		_, err := client.Find(ctx, v.String("data"), timeout)
+		return err
+	}
+	return b, nil
 }

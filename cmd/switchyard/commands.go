@@ -166,8 +166,11 @@ whatever their state, and says when there are more.
 		{
 			name: "receive", operands: "ENTITY", min: 1, max: 1, summary: "take messages and print them",
 			help: `Takes messages one after the other, from a queue or from a subscription as
-topic/subscriptions/name, and completes each only after it was written out and,
-through a pipe, read: "receive tickets | head -1" takes one.
+topic/subscriptions/name, each also with /$DeadLetterQueue behind it. Completes
+each only after it was written out and, through a pipe, read: with "| head -1"
+it takes one. With --abandon it holds up to 10,000 messages until the end and
+renews their locks. "no messages" is what the server said: if the server stops
+answering, the command fails.
 
   switchyard receive triaged --count 100 --wait 10s
   switchyard receive tickets --dead-letter --abandon

@@ -31,8 +31,11 @@ var failures = []struct {
 		func(err error) bool { _, ok := errors.AsType[pipeline.Diagnostics](err); return ok }},
 	{"NotRunning", "no Switchyard runs on the data directory", exitFailed,
 		func(err error) bool { _, ok := errors.AsType[*client.NotRunningError](err); return ok }},
-	{"NotReady", "a Switchyard runs and can't be used: it does not answer, or /health says why", exitFailed,
-		func(err error) bool { _, ok := errors.AsType[*client.NotReadyError](err); return ok }},
+	{"NotReady", "a server is there and can't be used: it does not answer, it stopped answering, or /health says why", exitFailed,
+		func(err error) bool {
+			_, ok := errors.AsType[*client.NotReadyError](err)
+			return ok || errors.Is(err, client.ErrStoppedAnswering)
+		}},
 	{"Timeout", "what was asked for did not come to an end in time", exitFailed,
 		func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
 	{"Failed", "anything else: what was asked for was tried and did not succeed", exitFailed,
@@ -42,6 +45,9 @@ var failures = []struct {
 // fail reports an error in one line on standard error, as JSON if --output asks for
 // it, and returns the exit code.
 func (e *env) fail(err error) int {
+	if _, ok := errors.AsType[lostError](err); ok {
+		return exitFailed // Main tells it
+	}
 	for _, f := range failures {
 		if !f.fits(err) {
 			continue

@@ -58,13 +58,22 @@ type output struct {
 
 func (o *output) Write(b []byte) (int, error) {
 	n, err := o.w.Write(b)
+	if err == nil {
+		return n, nil
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.err == nil {
 		o.err = err
 	}
-	return n, err
+	return n, lostError{err}
 }
+
+// A lostError is the error of a write to standard output. Main reports it, so that it is
+// told once.
+type lostError struct{ error }
+
+func (e lostError) Unwrap() error { return e.error }
 
 // lost returns the first error of a write.
 func (o *output) lost() error {

@@ -95,7 +95,7 @@ body
 func TestMessageTable(t *testing.T) {
 	number, at := int64(12), time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	reason, description := "MaxDeliveryCountExceeded", strings.Repeat("é", 100)
-	got := messageTable([]*azservicebus.ReceivedMessage{
+	got := tableOf(t, []*azservicebus.ReceivedMessage{
 		{MessageID: "m-1", SequenceNumber: &number, EnqueuedTime: &at, DeliveryCount: 11, Body: []byte(strings.Repeat("x", 61)), DeadLetterReason: &reason, DeadLetterErrorDescription: &description},
 		{MessageID: "m-2", SequenceNumber: &number, EnqueuedTime: &at, Body: []byte("y"), State: azservicebus.MessageStateDeferred},
 	}, 80)
@@ -106,9 +106,20 @@ func TestMessageTable(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	if got := messageTable(nil, 80); got != "" {
+	if got := tableOf(t, nil, 80); got != "" {
 		t.Errorf("no messages: %q", got)
 	}
+}
+
+// tableOf is what peek shows of messages.
+func tableOf(t *testing.T, msgs []*azservicebus.ReceivedMessage, columns int) string {
+	p := &peeked{e: &env{}, left: len(msgs)}
+	for _, m := range msgs {
+		if err := p.add(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p.text(columns)
 }
 
 func TestCut(t *testing.T) {

@@ -3,115 +3,98 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
-	"switchyard/client"
 	"switchyard/config"
 )
 
 // peek shows messages without taking them, and says when there are more.
 func peek(ctx context.Context, e *env, v *config.Values, operands []string) int {
-	entity, err := client.ParseEntity(operands[0])
-	if err != nil {
-		return e.fail(&config.UsageError{Msg: err.Error()})
-	}
-	b, err := connect(ctx, v)
+	s, err := openSource(ctx, v, "peek", operands[0], v.Bool("dead-letter"))
 	if err != nil {
 		return e.fail(err)
 	}
-	defer b.Close(ctx)
-	r, err := b.Receiver(entity, v.Bool("dead-letter"))
-	if err != nil {
-		return e.fail(client.Explain("peek "+operands[0], b.Where, err))
-	}
+	defer s.close(ctx)
+	p := &peeked{e: e, full: v.Bool("full"), left: v.Int("count")}
 	// One more than asked for tells whether there are more.
-	all, failed := peekAll(ctx, b, r, int64(v.Int("from")), v.Int("count")+1)
-	next := int64(0)
-	if n := v.Int("count"); len(all) > n {
-		next, all = *all[n].SequenceNumber, all[:n]
-	}
-	if err := printPeeked(e, v, all); err != nil {
-		return e.fail(err)
-	}
+	err = s.each(ctx, int64(v.Int("from")), p.left+1, p.add)
+	e.printf("%s", p.text(e.width()))
 	switch {
-	case failed != nil: // behind those that came
-		return e.fail(client.Explain("peek "+operands[0], b.Where, failed))
-	case next > 0 && e.json:
-		fmt.Fprintf(e.stderr, "{\"more\":true,\"nextSequenceNumber\":%d}\n", next)
-	case next > 0:
-		fmt.Fprintf(e.stderr, "there are more: --from %d shows them, --count more at once\n", next)
-	case len(all) == 0 && !e.json:
+	case err != nil: // behind those that came
+		return e.fail(err)
+	case p.next > 0 && e.json:
+		fmt.Fprintf(e.stderr, "{\"more\":true,\"nextSequenceNumber\":%d}\n", p.next)
+	case p.next > 0:
+		fmt.Fprintf(e.stderr, "there are more: --from %d shows them, --count more at once\n", p.next)
+	case p.shown == 0 && !e.json:
 		fmt.Fprintln(e.stderr, "no messages")
 	}
 	return exitOK
 }
 
-// peekAll peeks up to n messages from a sequence number on. If it fails it also returns
-// those before the failure.
-func peekAll(ctx context.Context, b *client.Bus, r *azservicebus.Receiver, from int64, n int) (
-	all []*azservicebus.ReceivedMessage, err error) {
-	for len(all) < n {
-		pctx, cancel := context.WithTimeout(ctx, b.Timeout)
-		msgs, err := r.PeekMessages(pctx, min(n-len(all), 250), &azservicebus.PeekMessagesOptions{FromSequenceNumber: &from})
-		if err != nil && pctx.Err() != nil {
-			err = pctx.Err()
-		}
-		cancel()
-		if err != nil {
-			return all, err
-		}
-		if len(msgs) == 0 {
-			break
-		}
-		all = append(all, msgs...)
-		from = *msgs[len(msgs)-1].SequenceNumber + 1
-	}
-	return all, nil
+// peeked shows messages as they come: of those in a table it holds the lines, of others
+// nothing.
+type peeked struct {
+	e           *env
+	full        bool
+	left, shown int
+	next        int64 // sequence number of the first one behind them
+	table       *table
+	notes       []string
 }
 
-func printPeeked(e *env, v *config.Values, msgs []*azservicebus.ReceivedMessage) error {
-	switch {
-	case v.String("output") == "json":
-		for _, m := range msgs {
-			if err := jsonLine(e.stdout, shown(m)); err != nil {
-				return err
-			}
-		}
-		return nil
-	case v.Bool("full"):
-		for i, m := range msgs {
-			if i > 0 {
-				e.printf("\n")
-			}
-			e.printf("%s", shown(m).text(e.width()))
-		}
+func (p *peeked) add(m *azservicebus.ReceivedMessage) error {
+	if p.left == 0 {
+		p.next = *m.SequenceNumber
 		return nil
 	}
-	e.printf("%s", messageTable(msgs, e.width()))
+	p.left--
+	p.shown++
+	switch {
+	case p.e.json:
+		return jsonLine(p.e.stdout, shown(m))
+	case p.full:
+		text := shown(m).text(p.e.width())
+		if p.shown > 1 {
+			text = "\n" + text
+		}
+		_, err := io.WriteString(p.e.stdout, text)
+		return err
+	}
+	p.line(m)
 	return nil
 }
 
-// messageTable has one line for each message, and one more for why it is a dead letter.
-func messageTable(msgs []*azservicebus.ReceivedMessage, columns int) string {
-	if len(msgs) == 0 {
+// shownBody is how much of a body its line in a table holds at most, in bytes: more than
+// a terminal is wide.
+const shownBody = 1 << 10
+
+// line adds the line of a message, and why it is a dead letter.
+func (p *peeked) line(m *azservicebus.ReceivedMessage) {
+	if p.table == nil {
+		p.table = &table{columns: []column{{title: "NUMBER", whole: true}, {title: "MESSAGE"}, {title: "ENQUEUED", whole: true},
+			{title: "DELIVERY", whole: true}, {title: "STATE", whole: true}, {title: "BODY"}}}
+	}
+	s := shown(m)
+	if s.State == "" {
+		s.State = "Active"
+	}
+	body := strings.ToValidUTF8(string(m.Body[:min(len(m.Body), shownBody)]), "")
+	p.table.add(fmt.Sprint(s.SequenceNumber), s.MessageID, s.EnqueuedTime.Format(time.DateTime), fmt.Sprint(s.DeliveryCount),
+		s.State, body)
+	p.notes = append(p.notes, deadLetterText(m))
+}
+
+// text is the table, "" without a line.
+func (p *peeked) text(columns int) string {
+	if p.table == nil {
 		return ""
 	}
-	t := &table{columns: []column{{title: "NUMBER", whole: true}, {title: "MESSAGE"}, {title: "ENQUEUED", whole: true},
-		{title: "DELIVERY", whole: true}, {title: "STATE", whole: true}, {title: "BODY"}}}
-	why := make([]string, len(msgs))
-	for i, m := range msgs {
-		s := shown(m)
-		if s.State == "" {
-			s.State = "Active"
-		}
-		t.add(fmt.Sprint(s.SequenceNumber), s.MessageID, s.EnqueuedTime.Format(time.DateTime), fmt.Sprint(s.DeliveryCount),
-			s.State, string(m.Body))
-		why[i] = deadLetterText(m)
-	}
-	return withNotes(t.layout(columns), why, columns)
+	return withNotes(p.table.layout(columns), p.notes, columns)
 }
 
 // withNotes puts a line below each line of a table of which there is more to say.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -19,80 +19,82 @@ import (
 // receive takes messages, one after the other, and settles each only after it was
 // written out: what nobody reads is not taken.
 func receive(ctx context.Context, e *env, v *config.Values, operands []string) int {
-	entity, err := client.ParseEntity(operands[0])
-	if err != nil {
-		return e.fail(&config.UsageError{Msg: err.Error()})
-	}
-	if v.Bool("abandon") && v.Bool("peek-lock") {
+	abandon, count := v.Bool("abandon"), v.Int("count")
+	switch {
+	case abandon && v.Bool("peek-lock"):
 		return e.fail(&config.UsageError{Msg: "--abandon and --peek-lock exclude each other", CommandLine: true})
+	case abandon && count > maxHeld:
+		return e.fail(&config.UsageError{CommandLine: true,
+			Msg: fmt.Sprintf("--count: with --abandon at most %d messages are held, not %d", maxHeld, count)})
+	case isClosed(e.stdout):
+		return e.fail(errClosed)
 	}
 	// A pipe that is closed is told by the write, not by the end of the process.
 	signal.Ignore(syscall.SIGPIPE)
-	b, err := connect(ctx, v)
+	s, err := openSource(ctx, v, "receive from", operands[0], v.Bool("dead-letter"))
 	if err != nil {
 		return e.fail(err)
 	}
-	defer b.Close(ctx)
-	r, err := b.Receiver(entity, v.Bool("dead-letter"))
-	if err != nil {
-		return e.fail(client.Explain("receive from "+operands[0], b.Where, err))
-	}
-	x := &receiving{e: e, bus: b, r: r, from: operands[0], settle: r.CompleteMessage}
+	defer s.close(ctx)
+	x := &receiving{source: s, e: e}
 	switch {
-	case v.Bool("abandon"):
-		x.settle = func(ctx context.Context, m *azservicebus.ReceivedMessage, _ *azservicebus.CompleteMessageOptions) error {
-			return r.AbandonMessage(ctx, m, nil)
-		}
+	case abandon:
+		x.held = hold(s)
 	case v.Bool("peek-lock"):
 		x.settle = func(context.Context, *azservicebus.ReceivedMessage, *azservicebus.CompleteMessageOptions) error {
 			return nil
 		}
+	default:
+		x.settle = s.CompleteMessage
 	}
-	if err := x.run(ctx, v.Int("count"), v.Duration("wait")); err != nil && !errors.Is(err, errUnread) {
+	err = x.run(ctx, count, v.Duration("wait"))
+	if x.held != nil {
+		if back := x.held.giveBack(ctx); err == nil || errors.Is(err, errUnread) {
+			err = back
+		}
+	}
+	if err != nil && !errors.Is(err, errUnread) {
 		return e.fail(err)
 	}
 	return exitOK
 }
 
+// errClosed is the error of an output on which everything would be lost.
+var errClosed = errors.New("standard output is closed, or the null device opened for reading and writing, " +
+	"which looks the same: nothing is taken that can't be written; >/dev/null discards what is received")
+
 // A receiving is one receive under way.
 type receiving struct {
-	e      *env
-	bus    *client.Bus
-	r      *azservicebus.Receiver
-	from   string
+	*source
+	e *env
+	// held are the messages that are given back at the end, with which settle is not
+	// asked; nil: each is settled after it was written.
+	held   *held
 	settle func(context.Context, *azservicebus.ReceivedMessage, *azservicebus.CompleteMessageOptions) error
+	seen   map[int64]bool // sequence numbers of what was shown and not completed
 }
-
-// behindAll is a sequence number that no message has: to peek from there reads nothing.
-const behindAll = math.MaxInt64
 
 // errUnread says that nobody reads what is written. It ends the command as it should.
 var errUnread = errors.New("the reader of the output has gone")
 
 func (x *receiving) run(ctx context.Context, count int, wait time.Duration) error {
-	// A server that accepts and does not answer looks like an empty queue to the SDK.
-	if _, err := peekAll(ctx, x.bus, x.r, behindAll, 1); err != nil {
-		return client.Explain("receive from "+x.from, x.bus.Where, err)
+	if err := x.answers(ctx); err != nil {
+		return err
 	}
 	out := pipeOf(x.e)
+	x.seen = map[int64]bool{}
 	for n := range count {
 		m, err := x.next(ctx, wait)
 		if err != nil {
 			return err
 		}
 		if m == nil {
-			if n == 0 && !x.e.json {
+			if n == 0 && !x.e.json && ctx.Err() == nil {
 				fmt.Fprintln(x.e.stderr, "no messages")
 			}
 			return nil
 		}
-		if err := x.write(m, n); err != nil {
-			return x.giveBack(ctx, m, err)
-		}
-		if !out.drained(ctx) {
-			return x.giveBack(ctx, m, errUnread)
-		}
-		if err := x.timed(ctx, "settle message "+m.MessageID, func(ctx context.Context) error { return x.settle(ctx, m, nil) }); err != nil {
+		if err := x.show(ctx, m, n, out); err != nil {
 			return err
 		}
 		if n+1 < count && out.closed() {
@@ -103,53 +105,97 @@ func (x *receiving) run(ctx context.Context, count int, wait time.Duration) erro
 	return nil
 }
 
-// next receives one message, nil if there is none in time.
-func (x *receiving) next(ctx context.Context, wait time.Duration) (*azservicebus.ReceivedMessage, error) {
-	wctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	msgs, err := x.r.ReceiveMessages(wctx, 1, nil)
-	switch {
-	case len(msgs) > 0:
-		return msgs[0], nil
-	case ctx.Err() != nil: // a signal
-		return nil, nil
-	case errors.Is(err, context.DeadlineExceeded) || wctx.Err() != nil:
-		return nil, nil
+// show writes a message and settles it, or keeps it to be given back.
+func (x *receiving) show(ctx context.Context, m *azservicebus.ReceivedMessage, n int, out *pipe) error {
+	number := int64(0)
+	if m.SequenceNumber != nil {
+		number = *m.SequenceNumber
 	}
-	return nil, client.Explain("receive from "+x.from, x.bus.Where, err)
-}
-
-// write writes one message whole: as one write, so that half of it is a failure.
-func (x *receiving) write(m *azservicebus.ReceivedMessage, n int) error {
-	s := shown(m)
-	if x.e.json {
-		return jsonLine(x.e.stdout, s)
+	again := x.seen[number]
+	text, err := x.text(m, n)
+	if err != nil {
+		return x.giveBack(ctx, m, err)
 	}
-	text := s.text(x.e.width())
-	if n > 0 {
-		text = "\n" + text
+	if x.held != nil {
+		x.held.add(m)
 	}
-	_, err := io.WriteString(x.e.stdout, text)
+	if again {
+		return x.explain(ctx, fmt.Errorf("message %d came again before the others: its lock has ended", number))
+	}
+	if _, err := io.WriteString(x.e.stdout, text); err != nil { // as one write, so that half of it is a failure
+		return x.giveBack(ctx, m, err)
+	}
+	if !out.drained(ctx) {
+		return x.giveBack(ctx, m, errUnread)
+	}
+	if x.held == nil {
+		err = x.timed(ctx, "settle message "+m.MessageID, func(ctx context.Context) error { return x.settle(ctx, m, nil) })
+	}
+	x.seen[number] = true
 	return err
 }
 
-// giveBack makes a message that was not read available again, at once.
-func (x *receiving) giveBack(ctx context.Context, m *azservicebus.ReceivedMessage, why error) error {
-	ctx = context.WithoutCancel(ctx)
-	err := x.timed(ctx, "give back message "+m.MessageID, func(ctx context.Context) error { return x.r.AbandonMessage(ctx, m, nil) })
-	if errors.Is(why, errUnread) || errors.Is(why, syscall.EPIPE) {
-		return err
+// reconnects is how often a lost link is opened anew within one wait.
+const reconnects = 3
+
+// next receives one message, nil if the server has none until the wait is over.
+func (x *receiving) next(ctx context.Context, wait time.Duration) (*azservicebus.ReceivedMessage, error) {
+	wctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for lost := 0; ; lost++ {
+		msgs, err := x.ReceiveMessages(wctx, 1, nil)
+		switch {
+		case len(msgs) > 0:
+			return msgs[0], nil
+		case ctx.Err() != nil: // a signal
+			return nil, nil
+		case err != nil && wctx.Err() == nil:
+			return nil, x.explain(ctx, err)
+		}
+		over := wctx.Err() != nil
+		// Nothing came: the SDK says the same of an empty queue, of a server that hangs,
+		// and, without an error, of a link that was lost.
+		if err := x.answers(ctx); err != nil || over {
+			return nil, err
+		}
+		if x.Find != nil {
+			if err := x.Find(ctx); err != nil { // another one may be where it was
+				return nil, x.explain(ctx, err)
+			}
+		}
+		if lost == reconnects {
+			return nil, x.explain(ctx, client.ErrStoppedAnswering)
+		}
 	}
-	return nil // Main reports that standard output failed
 }
 
-// timed runs one request with the time that the server has for it.
-func (x *receiving) timed(ctx context.Context, what string, f func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, x.bus.Timeout)
-	defer cancel()
-	err := f(ctx)
-	if err != nil && ctx.Err() != nil {
-		err = ctx.Err()
+// text is what is written of a message.
+func (x *receiving) text(m *azservicebus.ReceivedMessage, n int) (string, error) {
+	s := shown(m)
+	if x.e.json {
+		var b strings.Builder
+		err := jsonLine(&b, s)
+		return b.String(), err
 	}
-	return client.Explain(what, x.bus.Where, err)
+	if n > 0 {
+		return "\n" + s.text(x.e.width()), nil
+	}
+	return s.text(x.e.width()), nil
+}
+
+// giveBack makes a message that was not read available again, at once. One that is held
+// is given back with the others.
+func (x *receiving) giveBack(ctx context.Context, m *azservicebus.ReceivedMessage, why error) error {
+	unread := errors.Is(why, errUnread) || errors.Is(why, syscall.EPIPE)
+	if x.held == nil {
+		err := x.timed(context.WithoutCancel(ctx), "give back message "+m.MessageID,
+			func(ctx context.Context) error { return x.AbandonMessage(ctx, m, nil) })
+		if err != nil && unread {
+			return err
+		}
+	}
+	if unread {
+		return errUnread
+	}
+	return why
 }

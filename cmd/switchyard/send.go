@@ -20,6 +20,9 @@ import (
 const maxMessageLine = 100 << 20
 
 func send(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	if err := canSend(operands[0]); err != nil {
+		return e.fail(&config.UsageError{Msg: err.Error()})
+	}
 	m, err := messageOf(v, time.Now())
 	if err != nil {
 		return e.fail(err)
@@ -60,6 +63,21 @@ func send(ctx context.Context, e *env, v *config.Values, operands []string) int 
 		return x.failed(err)
 	}
 	return exitOK
+}
+
+// canSend says why nothing can be sent to an entity of that path.
+func canSend(path string) error {
+	to, err := client.ParseEntity(path)
+	switch {
+	case err != nil:
+		return err
+	case to.Dead:
+		to.Dead = false
+		return fmt.Errorf("nothing is sent to the dead letters of %s; resubmit moves them back", to.Path())
+	case to.Topic != "":
+		return fmt.Errorf("%q is a subscription: send to its topic, %s", path, to.Topic)
+	}
+	return nil
 }
 
 // messageOf makes the message that the flags describe, without body.
@@ -181,7 +199,7 @@ func (x *sending) timed(ctx context.Context, f func(context.Context) error) erro
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return client.Explain("send to "+x.to, x.bus.Where, err)
+	return x.bus.Explain(ctx, "send to "+x.to, err)
 }
 
 func (x *sending) add(ctx context.Context, m *azservicebus.Message) error {
@@ -206,7 +224,7 @@ func (x *sending) add(ctx context.Context, m *azservicebus.Message) error {
 		err := x.timed(ctx, func(ctx context.Context) error { return x.sender.SendMessage(ctx, m, nil) })
 		return x.accepted(err)
 	case err != nil:
-		return client.Explain("send to "+x.to, x.bus.Where, err)
+		return x.bus.Explain(ctx, "send to "+x.to, err)
 	}
 	x.in = append(x.in, m)
 	return nil

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"switchyard/client"
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+
 	"switchyard/config"
 )
 
@@ -25,29 +27,25 @@ func purge(ctx context.Context, e *env, v *config.Values, operands []string) int
 
 // take moves dead letters back or deletes them: each request is one commit.
 func take(ctx context.Context, e *env, v *config.Values, path string, back bool) int {
-	entity, err := client.ParseEntity(path)
-	if err != nil {
-		return e.fail(&config.UsageError{Msg: err.Error()})
-	}
 	numbers, err := sequenceNumbers(v.String("sequence-number"))
 	if err != nil {
 		return e.fail(err)
 	}
-	b, err := connect(ctx, v)
+	doing, done := "purge dead letters of", "purged"
+	if back {
+		doing, done = "resubmit dead letters of", "resubmitted"
+	}
+	s, err := openSource(ctx, v, doing, path, true)
 	if err != nil {
 		return e.fail(err)
 	}
-	defer b.Close(ctx)
-	what, done := "purge dead letters of "+path, "purged"
-	if back {
-		what, done = "resubmit dead letters of "+path, "resubmitted"
-	}
-	x := &taking{bus: b, address: entity.Path() + "/$DeadLetterQueue", operation: "com.microsoft:batch-delete-messages"}
+	defer s.close(ctx)
+	x := &taking{source: s, operation: "com.microsoft:batch-delete-messages"}
 	if back {
 		x.operation = "switchyard:resubmit-messages"
 	}
 	if id := v.String("message-id"); id != "" {
-		if numbers, err = x.withID(ctx, entity, id, numbers); err == nil && len(numbers) == 0 {
+		if numbers, err = x.withID(ctx, id, numbers); err == nil && len(numbers) == 0 {
 			err = fmt.Errorf("there is no dead letter with the id %s", id)
 		}
 	}
@@ -63,7 +61,7 @@ func take(ctx context.Context, e *env, v *config.Values, path string, back bool)
 		if x.taken > 0 {
 			err = fmt.Errorf("after %d messages: %w", x.taken, err)
 		}
-		return e.fail(client.Explain(what, b.Where, err))
+		return e.fail(x.explain(ctx, err))
 	}
 	if e.json {
 		if err := jsonLine(e.stdout, map[string]any{"entity": path, done: x.taken}); err != nil {
@@ -91,13 +89,13 @@ func sequenceNumbers(text string) (numbers []int64, err error) {
 
 // taking is a resubmit or purge under way.
 type taking struct {
-	bus                *client.Bus
-	address, operation string
-	taken              int
+	*source
+	operation string
+	taken     int
 }
 
 func (x *taking) ask(ctx context.Context, args map[string]any) (n int, err error) {
-	answer, err := x.bus.Manage(ctx, x.address, x.operation, args)
+	answer, err := x.Manage(ctx, x.entity.Path(), x.operation, args)
 	if err != nil {
 		return 0, err
 	}
@@ -140,26 +138,16 @@ func (x *taking) named(ctx context.Context, numbers []int64) error {
 }
 
 // withID finds the dead letters with an id, among the given ones if there are any.
-func (x *taking) withID(ctx context.Context, entity client.Entity, id string, among []int64) (numbers []int64, err error) {
-	r, err := x.bus.Receiver(entity, true)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close(context.WithoutCancel(ctx))
+func (x *taking) withID(ctx context.Context, id string, among []int64) (numbers []int64, err error) {
 	wanted := map[int64]bool{}
 	for _, n := range among {
 		wanted[n] = true
 	}
-	for from := int64(1); ; {
-		page, err := peekAll(ctx, x.bus, r, from, takeBatch)
-		if err != nil || len(page) == 0 {
-			return numbers, err
+	err = x.each(ctx, 1, math.MaxInt, func(m *azservicebus.ReceivedMessage) error {
+		if m.MessageID == id && (len(wanted) == 0 || wanted[*m.SequenceNumber]) {
+			numbers = append(numbers, *m.SequenceNumber)
 		}
-		for _, m := range page {
-			if m.MessageID == id && (len(wanted) == 0 || wanted[*m.SequenceNumber]) {
-				numbers = append(numbers, *m.SequenceNumber)
-			}
-			from = *m.SequenceNumber + 1
-		}
-	}
+		return nil
+	})
+	return numbers, err
 }

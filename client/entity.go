@@ -1,0 +1,74 @@
+package client
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+
+	"switchyard/broker/description"
+)
+
+// Entity is what messages are sent to and taken from: a queue or topic, a subscription of
+// a topic, or the dead letters of a queue or subscription.
+type Entity struct {
+	Queue               string // or a topic to send to
+	Topic, Subscription string // without Queue
+	Dead                bool
+}
+
+// deadLetters is the sub-queue of dead letters, behind the path of its queue.
+const deadLetters = "$DeadLetterQueue"
+
+// ParseEntity reads the path of a queue or, as topic/subscriptions/name, of a
+// subscription; each may be followed by /$DeadLetterQueue. A name that no entity can have
+// is an error: in an address it would be taken for something else.
+func ParseEntity(path string) (e Entity, err error) {
+	rest := path
+	if i := strings.LastIndexByte(path, '/'); i >= 0 && strings.EqualFold(path[i+1:], deadLetters) {
+		rest, e.Dead = path[:i], true
+	}
+	parts := strings.Split(rest, "/")
+	for i, p := range parts {
+		if !strings.EqualFold(p, "subscriptions") || i == 0 {
+			continue
+		}
+		e.Topic, e.Subscription = strings.Join(parts[:i], "/"), strings.Join(parts[i+1:], "/")
+		if e.Subscription == "" || strings.Contains(e.Subscription, "/") {
+			return e, fmt.Errorf("%q is not a subscription: write topic/subscriptions/name", path)
+		}
+		if err = description.CheckPath(e.Topic); err == nil {
+			err = description.CheckSubscription(e.Subscription)
+		}
+		return e, err
+	}
+	if rest == "" {
+		return e, fmt.Errorf("the name of a queue, or topic/subscriptions/name, is missing")
+	}
+	e.Queue = rest
+	return e, description.CheckPath(rest)
+}
+
+// Path is how AMQP addresses the entity.
+func (e Entity) Path() string {
+	path := e.Queue
+	if e.Topic != "" {
+		path = e.Topic + "/Subscriptions/" + e.Subscription
+	}
+	if e.Dead {
+		path += "/" + deadLetters
+	}
+	return path
+}
+
+// Receiver opens a receiver of an entity.
+func (b *Bus) Receiver(e Entity) (*azservicebus.Receiver, error) {
+	o := &azservicebus.ReceiverOptions{}
+	if e.Dead {
+		o.SubQueue = azservicebus.SubQueueDeadLetter
+	}
+	if e.Topic != "" {
+		return b.sdk.NewReceiverForSubscription(e.Topic, e.Subscription, o)
+	}
+	return b.sdk.NewReceiverForQueue(e.Queue, o)
+}
