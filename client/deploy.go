@@ -4,22 +4,15 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
-)
 
-// deployPatience is how long a running Switchyard may take to deploy a folder.
-const deployPatience = 2 * time.Minute
+	"switchyard/pipeline"
+)
 
 // DeployPath is where a running Switchyard takes folders.
 const DeployPath = "/switchyard/deploy"
@@ -30,9 +23,9 @@ type Deployed struct {
 	Added   []string `json:"added"`
 	Changed []string `json:"changed"`
 	Removed []string `json:"removed"`
-	// Diagnostics are warnings or, if Refused, what is wrong, one line each.
-	Diagnostics []string `json:"diagnostics"`
-	Refused     bool     `json:"refused"`
+	// Diagnostics are warnings or, if Refused, what is wrong.
+	Diagnostics pipeline.Diagnostics `json:"diagnostics"`
+	Refused     bool                 `json:"refused"`
 }
 
 // Pack packs what a folder's deployment reads into a zip file.
@@ -87,31 +80,9 @@ func wanted(name string) bool {
 }
 
 // Deploy deploys a packed folder, or with plan tells what that would do.
-func (e Endpoints) Deploy(ctx context.Context, name string, packed []byte, strict, plan bool) (
+func (s Server) Deploy(ctx context.Context, name string, packed []byte, strict, plan bool) (
 	a Deployed, err error) {
-	ctx, cancel := context.WithTimeout(ctx, deployPatience)
-	defer cancel()
 	q := url.Values{"name": {name}, "strict": {strconv.FormatBool(strict)}, "plan": {strconv.FormatBool(plan)}}
-	r, err := http.NewRequestWithContext(ctx, "POST", e.HTTP+DeployPath+"?"+q.Encode(), bytes.NewReader(packed))
-	if err != nil {
-		return a, err
-	}
-	r.Header.Set("Authorization", "Bearer "+e.Token)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return a, Explain("ask the Switchyard that wrote "+File, e.HTTP, err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return a, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		var failed struct{ Error string }
-		if json.Unmarshal(b, &failed) == nil && failed.Error != "" {
-			return a, errors.New(failed.Error)
-		}
-		return a, fmt.Errorf("deploy: status %s", resp.Status)
-	}
-	return a, json.Unmarshal(b, &a)
+	err = s.askFor(ctx, "POST", DeployPath+"?"+q.Encode(), string(packed), &a)
+	return a, err
 }

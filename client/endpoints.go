@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"switchyard/auth"
 )
@@ -127,17 +128,38 @@ func Read(dir string) (Endpoints, error) {
 // read reads the endpoints file of a directory.
 func read(dir string) (Endpoints, error) {
 	var e Endpoints
-	b, err := os.ReadFile(filepath.Join(dir, File))
-	if errors.Is(err, fs.ErrNotExist) {
+	name := filepath.Join(dir, File)
+	b, err := os.ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return e, &NotRunningError{Dir: dir}
+	case errors.Is(err, syscall.ENOTDIR):
+		return e, &NotRunningError{Dir: dir, Why: "it is a file, not a directory"}
+	case errors.Is(err, fs.ErrPermission):
+		return e, fmt.Errorf("%s can't be read: only who started that Switchyard may; name another one with --data", name)
+	case err != nil:
+		return e, fmt.Errorf("%s can't be read: %w; name another Switchyard with --data", name, bare(err))
 	}
-	if err != nil {
-		return e, err
-	}
-	if err := json.Unmarshal(b, &e); err != nil {
-		return e, fmt.Errorf("%s: %w", filepath.Join(dir, File), err)
+	if json.Unmarshal(b, &e) != nil || !strings.HasPrefix(e.HTTP, "http://") {
+		return e, &damagedError{name}
 	}
 	return e, nil
+}
+
+// damagedError is the error of an endpoints file that no Switchyard has left so.
+type damagedError struct{ name string }
+
+func (e *damagedError) Error() string {
+	return e.name + " is damaged: it does not say how to connect; a Switchyard that is started again on that directory " +
+		"writes it anew"
+}
+
+// bare is what the operating system says of a file, without the call and the name.
+func bare(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
 }
 
 // Write writes the endpoints file of a data directory.

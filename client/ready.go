@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 )
@@ -31,14 +30,16 @@ const (
 // Find finds the Switchyard that runs on a data directory and asks whether it is there:
 // what every command does before it sends anything to it. The file of a process that was
 // killed names a port that another program, or another Switchyard, may have by now; the
-// token tells them apart. Its error is a [*NotRunningError], a [*NotReadyError] if there
-// is no answer within patience, or what reading the endpoints file says.
-func Find(ctx context.Context, dir string, patience time.Duration) (Endpoints, error) {
+// token tells them apart. Patience is for each answer, this one and those that are asked
+// for later. The error is a [*NotRunningError], a [*NotReadyError] if there is no answer in
+// time, or what reading the endpoints file says.
+func Find(ctx context.Context, dir string, patience time.Duration) (Server, error) {
 	e, err := Read(dir)
+	s := Server{Endpoints: e, Dir: dir, Patience: patience}
 	if err == nil {
-		err = e.answers(ctx, dir, patience)
+		err = s.answers(ctx)
 	}
-	return e, err
+	return s, err
 }
 
 // WaitReady waits until a Switchyard runs on a data directory and is ready, or patience
@@ -50,7 +51,7 @@ func WaitReady(ctx context.Context, dir string, patience time.Duration) (Endpoin
 	for {
 		e, err := Read(dir)
 		if err == nil {
-			err = e.ready(ctx, dir)
+			err = Server{e, dir, askPatience}.ready(ctx)
 		}
 		if err == nil {
 			return e, nil
@@ -67,51 +68,46 @@ func WaitReady(ctx context.Context, dir string, patience time.Duration) (Endpoin
 
 // answers asks whether the Switchyard that wrote the endpoints of a data directory is
 // there. The error is a [*NotRunningError] or a [*NotReadyError].
-func (e Endpoints) answers(ctx context.Context, dir string, patience time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	status, _, err := e.get(ctx, "/subscriptions/"+e.SubscriptionID+"?api-version=2022-12-01")
+func (s Server) answers(ctx context.Context) error {
+	a, err := s.ask(ctx, "GET", "/subscriptions/"+s.SubscriptionID+"?api-version=2022-12-01", "")
+	_, gone := errors.AsType[*NotRunningError](err)
+	_, hangs := errors.AsType[*NotReadyError](err)
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return &NotReadyError{e, "it takes connections and does not answer"}
-	case err != nil:
-		return &NotRunningError{Dir: dir, Why: fmt.Sprintf("nothing answers at %s, which %s names; its process was killed", e.HTTP, File)}
-	case status != http.StatusOK:
-		return &NotRunningError{Dir: dir, Why: fmt.Sprintf("another program answers at %s, which %s names", e.HTTP, File)}
+	case gone, hangs:
+		return err
+	case err != nil || a.status != http.StatusOK:
+		return &NotRunningError{Dir: s.Dir, Why: fmt.Sprintf("another program answers at %s, which %s names", s.HTTP, File)}
 	}
 	return nil
 }
 
 // ready asks whether it is there and well. The error is one of those of answers.
-func (e Endpoints) ready(ctx context.Context, dir string) error {
-	if err := e.answers(ctx, dir, askPatience); err != nil {
+func (s Server) ready(ctx context.Context) error {
+	if err := s.answers(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, askPatience)
-	defer cancel()
-	status, body, err := e.get(ctx, "/health")
-	if err != nil {
-		return &NotReadyError{e, err.Error()}
-	}
-	var health struct{ Message string }
-	if status != http.StatusOK && json.Unmarshal(body, &health) == nil {
-		return &NotReadyError{e, health.Message}
-	}
-	return nil
+	_, err := s.Health(ctx)
+	return err
 }
 
-// get asks with the token that only those have who may read the data directory.
-func (e Endpoints) get(ctx context.Context, path string) (status int, body []byte, err error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, e.HTTP+path, nil)
-	if err != nil {
-		return 0, nil, err
+// Health is what a Switchyard says of itself: the answer of /health.
+type Health struct {
+	Status  string   `json:"status"` // healthy, degraded or unhealthy
+	Message string   `json:"message"`
+	Causes  []string `json:"causes,omitempty"`
+}
+
+// Health asks whether all is well. The error is a [*NotReadyError] if it is unhealthy, or
+// that of an answer that does not come.
+func (s Server) Health(ctx context.Context) (h Health, err error) {
+	a, err := s.ask(ctx, "GET", "/health", "")
+	switch {
+	case err != nil:
+		return h, err
+	case json.Unmarshal(a.body, &h) != nil || h.Status == "":
+		return h, s.strange(a)
+	case a.status != http.StatusOK:
+		return h, &NotReadyError{s.Endpoints, h.Message}
 	}
-	r.Header.Set("Authorization", "Bearer "+e.Token)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return 0, nil, err
-	}
-	defer resp.Body.Close()
-	body, err = io.ReadAll(resp.Body)
-	return resp.StatusCode, body, err
+	return h, nil
 }

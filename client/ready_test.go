@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -31,6 +32,7 @@ func TestReady(t *testing.T) {
 		if r.URL.Path == "/subscriptions/sub" && r.Header.Get("Authorization") != "Bearer token" {
 			w.WriteHeader(http.StatusUnauthorized)
 		}
+		fmt.Fprint(w, `{"status":"healthy"}`)
 	}
 	e, dir := server(t, good)
 	if got, err := WaitReady(t.Context(), dir, 0); err != nil || got.PID != e.PID {
@@ -72,7 +74,7 @@ func TestWaitReady(t *testing.T) {
 	if _, ok := errors.AsType[*NotRunningError](err); !ok || !strings.Contains(err.Error(), "nothing answers at http://127.0.0.1:1") {
 		t.Errorf("%v", err)
 	}
-	e, _ := server(t, func(http.ResponseWriter, *http.Request) {})
+	e, _ := server(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"status":"healthy"}`) })
 	time.AfterFunc(askPause, func() {
 		if err := e.Write(dir); err != nil {
 			t.Error(err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,17 +16,14 @@ import (
 // Runs asks a running Switchyard for its pipeline runs, as any client of
 // the Data Factory REST interface does.
 type Runs struct {
-	e       Endpoints
-	factory string        // as asked for; may be empty
-	timeout time.Duration // for each answer
-	id      string        // resource id of the factory, once found
+	server  Server
+	factory string // as asked for; may be empty
+	id      string // resource id of the factory, once found
 }
 
 // NewRuns returns a client for one factory; factory may be empty if there
-// is only one. Timeout is for each answer.
-func NewRuns(e Endpoints, factory string, timeout time.Duration) *Runs {
-	return &Runs{e: e, factory: factory, timeout: timeout}
-}
+// is only one.
+func NewRuns(s Server, factory string) *Runs { return &Runs{server: s, factory: factory} }
 
 // find asks which factories there are.
 func (c *Runs) find(ctx context.Context) error {
@@ -35,7 +31,7 @@ func (c *Runs) find(ctx context.Context) error {
 		return nil
 	}
 	list, err := c.request(ctx, "GET",
-		"/subscriptions/"+c.e.SubscriptionID+"/providers/Microsoft.DataFactory/factories", "")
+		"/subscriptions/"+c.server.SubscriptionID+"/providers/Microsoft.DataFactory/factories", "")
 	if err != nil {
 		return err
 	}
@@ -226,44 +222,30 @@ func (c *Runs) call(ctx context.Context, method, path, body string) (*value.Obje
 }
 
 func (c *Runs) request(ctx context.Context, method, path, body string) (*value.Object, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	u := c.e.HTTP + path
+	u := path + "?api-version=2018-06-01"
 	if strings.Contains(path, "?") {
-		u += "&api-version=2018-06-01"
-	} else {
-		u += "?api-version=2018-06-01"
+		u = path + "&api-version=2018-06-01"
 	}
-	r, err := http.NewRequestWithContext(ctx, method, u, strings.NewReader(body))
+	a, err := c.server.ask(ctx, method, u, body)
 	if err != nil {
 		return nil, err
 	}
-	r.Header.Set("Authorization", "Bearer "+c.e.Token)
-	r.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return nil, Explain("ask the Switchyard that wrote "+File, c.e.HTTP, err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return nil, Explain("ask the Switchyard that wrote "+File, c.e.HTTP, err)
-	}
-	if resp.StatusCode == http.StatusOK && len(bytes.TrimSpace(b)) == 0 {
+	text := bytes.TrimSpace(a.body)
+	if a.status == http.StatusOK && len(text) == 0 {
 		return &value.Object{}, nil
 	}
-	v, err := value.Parse(bytes.TrimSpace(b))
+	v, err := value.Parse(text)
 	o, _ := v.(*value.Object)
 	if err != nil || o == nil {
-		return nil, fmt.Errorf("%s %s: status %s: not a JSON object", method, path, resp.Status)
+		return nil, c.server.strange(a)
 	}
-	if resp.StatusCode != http.StatusOK {
+	if a.status != http.StatusOK {
 		if e, ok := o.Get("error"); ok {
 			if eo, ok := e.(*value.Object); ok {
 				return nil, errors.New(str(eo, "message"))
 			}
 		}
-		return nil, fmt.Errorf("%s %s: status %s", method, path, resp.Status)
+		return nil, c.server.strange(a)
 	}
 	return o, nil
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"switchyard/value"
 )
@@ -84,7 +83,7 @@ func TestLast(t *testing.T) {
 		1: {"0"}, 2: {"0", "1"}, 3: {"0", "1", "2"}, 6: {"0", "1", "2", "3", "4", "5"}, 100: {"0", "1", "2", "3", "4", "5"},
 	} {
 		m, e := newManager(t, "only")
-		list, more, err := NewRuns(e, "", time.Minute).Last(t.Context(), RunFilter{}, n)
+		list, more, err := NewRuns(Server{Endpoints: e}, "").Last(t.Context(), RunFilter{}, n)
 		if got := numbers(list); err != nil || !slices.Equal(got, want) || more != (n < 6) {
 			t.Errorf("the last %d: %v, %v, want %v", n, got, err, want)
 		}
@@ -100,7 +99,7 @@ func TestLast(t *testing.T) {
 // TestRun: a run with all its activities; the factory is looked for once.
 func TestRun(t *testing.T) {
 	m, e := newManager(t, "one", "Two")
-	runs := NewRuns(e, "TWO", time.Minute)
+	runs := NewRuns(Server{Endpoints: e}, "TWO")
 	run, activities, err := runs.Run(t.Context(), "known")
 	if err != nil || str(run, "runId") != "known" || len(activities) != 6 {
 		t.Fatalf("run %v with %d activities, %v", run, len(activities), err)
@@ -110,7 +109,7 @@ func TestRun(t *testing.T) {
 	}
 	before := len(m.asked)
 	for id, want := range map[string]string{
-		"unknown": "there is no such run", "odd": "not a JSON object", "broken": "status 500", "a/b?c": "there is no such run",
+		"unknown": "there is no such run", "odd": "is no Switchyard of this version (status 200)", "broken": "(status 500)", "a/b?c": "there is no such run",
 	} {
 		if _, _, err := runs.Run(t.Context(), id); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("run %s: error %v, want %q", id, err, want)
@@ -136,7 +135,7 @@ func TestFactoryIsNamed(t *testing.T) {
 		{[]string{"one", "two"}, "three", `data factory "three" is not deployed; deployed are: one, two`},
 	} {
 		_, e := newManager(t, c.there...)
-		_, _, err := NewRuns(e, c.name, time.Minute).Last(t.Context(), RunFilter{}, 1)
+		_, _, err := NewRuns(Server{Endpoints: e}, c.name).Last(t.Context(), RunFilter{}, 1)
 		if (err == nil) != (c.want == "") || err != nil && err.Error() != c.want {
 			t.Errorf("factory %q of %q: error %v, want %q", c.name, c.there, err, c.want)
 		}
@@ -147,8 +146,8 @@ func TestFactoryIsNamed(t *testing.T) {
 func TestNobodyAnswers(t *testing.T) {
 	s := httptest.NewServer(nil)
 	s.Close()
-	_, _, err := NewRuns(Endpoints{HTTP: s.URL}, "", time.Minute).Last(t.Context(), RunFilter{}, 1)
-	if err == nil || !strings.Contains(err.Error(), "ask the Switchyard that wrote endpoints.json at "+s.URL+": nobody listens there") {
+	_, _, err := NewRuns(Server{Endpoints: Endpoints{HTTP: s.URL}}, "").Last(t.Context(), RunFilter{}, 1)
+	if err == nil || !strings.Contains(err.Error(), "nothing answers at "+s.URL+", which endpoints.json names") {
 		t.Errorf("error %v", err)
 	}
 }

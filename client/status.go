@@ -2,10 +2,7 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"net/http"
 	"time"
 )
 
@@ -15,17 +12,13 @@ const StatusPath = "/switchyard/status"
 // Status is what there is in a Switchyard and how it is. It is the answer of
 // "switchyard status --output json": members are added, and keep their meaning.
 type Status struct {
-	Version   string    `json:"version,omitempty"`
-	PID       int       `json:"pid"`
-	Since     time.Time `json:"since"`   // when it started
-	DataDir   string    `json:"dataDir"` // of an ephemeral one: see [Endpoints]
-	Ephemeral bool      `json:"ephemeral"`
-	Auth      string    `json:"auth"` // development or strict
-	// Health is the answer of /health: healthy, degraded or unhealthy, and why.
-	Health struct {
-		Status  string `json:"status"`
-		Message string `json:"message"`
-	} `json:"health"`
+	Version    string            `json:"version,omitempty"`
+	PID        int               `json:"pid"`
+	Since      time.Time         `json:"since"`   // when it started
+	DataDir    string            `json:"dataDir"` // of an ephemeral one: see [Endpoints]
+	Ephemeral  bool              `json:"ephemeral"`
+	Auth       string            `json:"auth"` // development or strict
+	Health     Health            `json:"health"`
 	Disk       *Disk             `json:"disk,omitempty"` // nil if nothing is kept on one
 	HTTP       string            `json:"http"`           // host:port, of HTTP and HTTPS
 	Namespaces []NamespaceStatus `json:"namespaces"`
@@ -89,28 +82,15 @@ type TriggerStatus struct {
 	Pipelines []string `json:"pipelines"`
 }
 
-// statusPatience is how long a Switchyard may take to say how it is.
-const statusPatience = 10 * time.Second
-
 // Status asks a Switchyard how it is. The error is a [*NotReadyError], or what went wrong.
-func (e Endpoints) Status(ctx context.Context) (*Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, statusPatience)
-	defer cancel()
-	s := &Status{}
-	code, body, err := e.get(ctx, StatusPath)
-	if err == nil && code != http.StatusOK {
-		err = fmt.Errorf("GET %s: status %d", StatusPath, code)
-	}
+func (s Server) Status(ctx context.Context) (*Status, error) {
+	told := &Status{}
+	err := s.askFor(ctx, "GET", StatusPath, "", told)
 	if err == nil {
-		err = json.Unmarshal(body, s)
+		told.Health, err = s.Health(ctx)
 	}
-	if err == nil {
-		if _, body, err = e.get(ctx, "/health"); err == nil {
-			err = json.Unmarshal(body, &s.Health)
-		}
+	if _, unwell := errors.AsType[*NotReadyError](err); unwell && told.Health.Status != "" {
+		err = nil // it says why itself
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil, &NotReadyError{e, fmt.Sprintf("it has not said within %s how it is", statusPatience)}
-	}
-	return s, err
+	return told, err
 }

@@ -22,14 +22,27 @@ func (s Severity) String() string {
 	return "error"
 }
 
-// A Diagnostic is one thing wrong with a definition.
+// MarshalText makes the word of it in JSON.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads "warning"; anything else is an error.
+func (s *Severity) UnmarshalText(text []byte) error {
+	*s = SeverityError
+	if string(text) == SeverityWarning.String() {
+		*s = SeverityWarning
+	}
+	return nil
+}
+
+// A Diagnostic is one thing wrong with a definition. As JSON it is what commands print.
 type Diagnostic struct {
-	File     string
-	Path     string // JSON path in the file: $.properties.activities[2].typeProperties.items
-	Message  string
-	Severity Severity
+	File string `json:"file"`
 	// Line and Column, in bytes, count from 1; 0: not known.
-	Line, Column int
+	Line     int      `json:"line,omitempty"`
+	Column   int      `json:"column,omitempty"`
+	Path     string   `json:"path"` // JSON path in the file: $.properties.activities[Call].typeProperties.items
+	Severity Severity `json:"severity"`
+	Message  string   `json:"message"`
 }
 
 // String returns file, place, severity, path and message on one line, in the form that

@@ -31,7 +31,7 @@ func TestStatus(t *testing.T) {
 	sendTo(t, c, "in", "bad")
 	ask := func() *client.Status {
 		t.Helper()
-		got, err := s.Endpoints().Status(t.Context())
+		got, err := client.Server{Endpoints: s.Endpoints()}.Status(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

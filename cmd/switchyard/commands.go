@@ -90,7 +90,7 @@ is refused.
 
   switchyard deploy examples/ticket-triage --plan
   switchyard deploy examples/ticket-triage`,
-			settings: []string{"data", "strict", "plan", "output"}, run: deployFolder,
+			settings: []string{"data", "strict", "plan", "timeout", "output"}, run: deployFolder,
 		},
 		{
 			name: "run", operands: "DIR [PIPELINE]", min: 1, max: 2,
@@ -257,7 +257,7 @@ again every two seconds.
   switchyard status
   switchyard status --watch
   switchyard status --output json | jq .namespaces`,
-			settings: []string{"data", "watch", "output"}, run: status, stops: true,
+			settings: []string{"data", "watch", "timeout", "output"}, run: status, stops: true,
 		},
 		{
 			name: "env", summary: "print the variables by which Azure's tools find the Switchyard",
@@ -290,7 +290,7 @@ it is not there, and 125 if there is no Switchyard.
 what the health check of a container runs.
 
   switchyard health --data /data`,
-			settings: []string{"data", "output"}, run: health,
+			settings: []string{"data", "timeout", "output"}, run: health,
 		},
 		{
 			name: "secret", summary: "keep secrets for key vault references", commands: []command{
@@ -301,17 +301,17 @@ the data directory, whether a Switchyard runs on it or not. Linked services of
 type AzureKeyVault answer AzureKeyVaultSecret references with it.
 
   switchyard secret set api-key < key.txt`,
-					settings: []string{"data", "key-file", "output"}, run: setSecret,
+					settings: []string{"data", "key-file", "timeout", "output"}, run: setSecret,
 				},
 				{
 					name: "list", summary: "list the secrets without their values",
 					help:     "  switchyard secret list",
-					settings: []string{"data", "key-file", "output"}, run: listSecrets,
+					settings: []string{"data", "key-file", "timeout", "output"}, run: listSecrets,
 				},
 				{
 					name: "delete", operands: "NAME", min: 1, max: 1, summary: "delete a secret",
 					help:     "  switchyard secret delete api-key",
-					settings: []string{"data", "key-file", "output"}, run: deleteSecret,
+					settings: []string{"data", "key-file", "timeout", "output"}, run: deleteSecret,
 				},
 			},
 		},

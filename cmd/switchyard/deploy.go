@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"switchyard/client"
@@ -16,57 +14,47 @@ import (
 
 // deployFolder deploys a folder into the Switchyard that runs on the data directory.
 func deployFolder(ctx context.Context, e *env, v *config.Values, operands []string) int {
-	if err := checkFolder(operands[0]); err != nil {
+	dir := operands[0]
+	if err := checkFolder(dir); err != nil {
 		return e.fail(err)
 	}
-	ep, err := client.Find(ctx, v.String("data"), answerPatience)
+	ep, err := running(ctx, v)
 	if err != nil {
 		return e.fail(err)
 	}
-	packed, err := client.Pack(os.DirFS(operands[0]))
+	packed, err := client.Pack(os.DirFS(dir))
 	if err != nil {
 		return e.fail(err)
 	}
-	a, err := ep.Deploy(ctx, operands[0], packed, v.Bool("strict"), true)
-	if err != nil {
-		return e.fail(err)
-	}
-	if v.String("output") == "json" {
-		if !a.Refused && !v.Bool("plan") {
-			if a, err = ep.Deploy(ctx, operands[0], packed, v.Bool("strict"), false); err != nil {
-				return e.fail(err)
-			}
+	a, err := ep.Deploy(ctx, dir, packed, v.Bool("strict"), true)
+	if err == nil && !a.Refused {
+		if !e.json {
+			printPlan(e.stdout, a)
 		}
-		if err := json.NewEncoder(e.stdout).Encode(a); err != nil {
-			return e.fail(err)
+		if !v.Bool("plan") {
+			a, err = ep.Deploy(ctx, dir, packed, v.Bool("strict"), false)
 		}
-		return refusedCode(a)
 	}
-	for _, line := range a.Diagnostics {
-		fmt.Fprintln(e.stderr, line)
-	}
-	if a.Refused {
-		return exitUsage
-	}
-	printPlan(e.stdout, a)
-	if v.Bool("plan") {
-		return exitOK
-	}
-	if a, err = ep.Deploy(ctx, operands[0], packed, v.Bool("strict"), false); err != nil {
+	if err != nil {
 		return e.fail(err)
 	}
-	for _, line := range a.Diagnostics {
-		fmt.Fprintln(e.stderr, line)
-	}
-	if !a.Refused {
-		e.printf("%s is deployed\n", operands[0])
-	}
-	return refusedCode(a)
+	return reportDeployed(e, dir, a, v.Bool("plan"))
 }
 
-func refusedCode(a client.Deployed) int {
-	if a.Refused {
-		return exitUsage
+// reportDeployed tells what has become of a deployment, or of its plan.
+func reportDeployed(e *env, dir string, a client.Deployed, plan bool) int {
+	if e.json {
+		if code := e.answer(a); code != exitOK {
+			return code
+		}
+	} else if len(a.Diagnostics) > 0 {
+		fmt.Fprintln(e.stderr, a.Diagnostics)
+	}
+	switch {
+	case a.Refused:
+		return e.failed(a.Diagnostics)
+	case !e.json && !plan:
+		e.printf("%s is deployed\n", dir)
 	}
 	return exitOK
 }
@@ -102,7 +90,7 @@ func packFolder(dir string) (packed []byte, sum [32]byte) {
 // watch deploys a folder whenever it has changed and stays as it is for one look. What is
 // wrong in it is told, and what is deployed then stays. It ends with ctx.
 // Deployed is the state that is deployed already.
-func watch(ctx context.Context, e *env, ep client.Endpoints, dir string, deployed [32]byte, strict bool) {
+func watch(ctx context.Context, e *env, s client.Server, dir string, deployed [32]byte, strict bool) {
 	last := deployed
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -118,10 +106,10 @@ func watch(ctx context.Context, e *env, ep client.Endpoints, dir string, deploye
 			continue
 		}
 		deployed = now
-		a, err := ep.Deploy(ctx, dir, packed, strict, true)
+		a, err := s.Deploy(ctx, dir, packed, strict, true)
 		if err == nil && !a.Refused {
 			printPlan(e.stderr, a)
-			a, err = ep.Deploy(ctx, dir, packed, strict, false)
+			a, err = s.Deploy(ctx, dir, packed, strict, false)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -130,7 +118,7 @@ func watch(ctx context.Context, e *env, ep client.Endpoints, dir string, deploye
 			fmt.Fprintf(e.stderr, "switchyard: %s is not deployed: %v\n", dir, err)
 		case a.Refused:
 			fmt.Fprintf(e.stderr, "%s\n%s is not deployed; what was deployed before stays\n",
-				strings.Join(a.Diagnostics, "\n"), dir)
+				a.Diagnostics, dir)
 		default:
 			fmt.Fprintf(e.stderr, "%s is deployed\n", dir)
 		}

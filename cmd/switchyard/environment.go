@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -23,12 +22,7 @@ func environment(ctx context.Context, e *env, v *config.Values, _ []string) int 
 		for _, x := range vars {
 			m[x.Name] = x.Value
 		}
-		b, err := json.Marshal(m)
-		if err != nil {
-			return e.fail(err)
-		}
-		e.printf("%s\n", b)
-		return exitOK
+		return e.answer(m)
 	}
 	var b strings.Builder
 	for _, x := range vars {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -18,13 +17,22 @@ const (
 	exitUsage  = 2 // the command line or a definition can't be understood
 )
 
-// failures are the kinds of errors that JSON tells apart, by their codes. The first
-// that fits counts. A script may rely on a code, not on a message.
-var failures = []struct {
+// A failure is a kind of error that JSON tells from others, by its code.
+type failure struct {
 	code, meaning string
 	exit          int
 	fits          func(error) bool
-}{
+}
+
+// A runFailedError is that of a run that has not Succeeded, or has not done what was
+// expected. It is one sentence.
+type runFailedError string
+
+func (e runFailedError) Error() string { return string(e) }
+
+// failures are the kinds that there are. The first that fits counts. A script may rely on
+// a code, not on a message.
+var failures = []failure{
 	{"UsageError", "a flag, an operand, a variable or a settings file can't be understood", exitUsage,
 		func(err error) bool { _, ok := errors.AsType[*config.UsageError](err); return ok }},
 	{"DefinitionError", "definitions of a folder are refused; each line of the message says where", exitUsage,
@@ -38,6 +46,8 @@ var failures = []struct {
 		}},
 	{"Timeout", "what was asked for did not come to an end in time", exitFailed,
 		func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
+	{"RunFailed", "a pipeline run ended and did not succeed, or did not do what --expect says", exitFailed,
+		func(err error) bool { _, ok := errors.AsType[runFailedError](err); return ok }},
 	{"Failed", "anything else: what was asked for was tried and did not succeed", exitFailed,
 		func(error) bool { return true }},
 }
@@ -48,26 +58,47 @@ func (e *env) fail(err error) int {
 	if _, ok := errors.AsType[lostError](err); ok {
 		return exitFailed // Main tells it
 	}
+	kind := failureOf(err)
+	if e.evaluated && !e.json {
+		// eval "" would succeed, and what follows would go to Azure.
+		e.printf("false # %s\n", printable(err.Error()))
+	}
+	ds, ok := errors.AsType[pipeline.Diagnostics](err)
+	switch {
+	case e.json:
+		return e.failed(err)
+	case ok:
+		fmt.Fprintln(e.stderr, ds)
+	default:
+		fmt.Fprintln(e.stderr, "switchyard:", err)
+	}
+	return kind.exit
+}
+
+// failed is fail for an error that the answer tells people already: JSON alone has it as
+// an error, so that the last line of standard error is one whenever the exit code is not 0.
+func (e *env) failed(err error) int {
+	kind := failureOf(err)
+	if e.json {
+		told := failureJSON{Code: kind.code, Message: err.Error()}
+		told.Diagnostics, _ = errors.AsType[pipeline.Diagnostics](err)
+		_ = jsonLine(e.stderr, map[string]any{"error": told})
+	}
+	return kind.exit
+}
+
+// failureJSON is an error as JSON.
+type failureJSON struct {
+	Code        string               `json:"code"`
+	Message     string               `json:"message"`
+	Diagnostics pipeline.Diagnostics `json:"diagnostics,omitempty"` // of definitions that are refused
+}
+
+func failureOf(err error) failure {
 	for _, f := range failures {
-		if !f.fits(err) {
-			continue
+		if f.fits(err) {
+			return f
 		}
-		if e.evaluated && !e.json {
-			// eval "" would succeed, and what follows would go to Azure.
-			e.printf("false # %s\n", printable(err.Error()))
-		}
-		if !e.json {
-			if ds, ok := errors.AsType[pipeline.Diagnostics](err); ok {
-				fmt.Fprintln(e.stderr, ds)
-			} else {
-				fmt.Fprintln(e.stderr, "switchyard:", err)
-			}
-			return f.exit
-		}
-		enc := json.NewEncoder(e.stderr)
-		enc.SetEscapeHTML(false)
-		_ = enc.Encode(map[string]any{"error": map[string]string{"code": f.code, "message": err.Error()}})
-		return f.exit
 	}
 	panic("the last kind of failures fits everything")
 }

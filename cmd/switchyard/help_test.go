@@ -180,3 +180,23 @@ func TestNotRunning(t *testing.T) {
 		}
 	}
 }
+
+// TestQuestionsAreBounded: what asks a Switchyard says how long the answer may take, with
+// one flag and one default. What waits until one is ready, or has stopped, has that bound.
+func TestQuestionsAreBounded(t *testing.T) {
+	asking := 0
+	for _, c := range all(commands) {
+		if c.run == nil || !slices.Contains(c.settings, "data") || slices.Contains(c.settings, "ephemeral") {
+			continue // a group, or what serves itself
+		}
+		asking++
+		if !slices.ContainsFunc(c.settings, func(name string) bool {
+			return name == "timeout" || name == "wait@ready" || name == "wait@stopped"
+		}) {
+			t.Errorf("%s asks a Switchyard and has no --timeout", c.path)
+		}
+	}
+	if asking < 20 {
+		t.Errorf("%d commands ask a Switchyard", asking)
+	}
+}

@@ -124,6 +124,14 @@ func jsonLine(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
+// answer prints an answer as a line of JSON. That it may get lost is for Main to tell.
+func (e *env) answer(v any) int {
+	if err := jsonLine(e.stdout, v); err != nil {
+		return e.fail(err)
+	}
+	return exitOK
+}
+
 // text is a message for people: what the service knows of it, its properties, its body.
 func (s shownMessage) text(columns int) string {
 	var b strings.Builder

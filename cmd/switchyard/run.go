@@ -89,10 +89,7 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 	} else {
 		printTree(e.stdout, res.Run, objects(res.Activities), treeOptions{Now: time.Now(), Columns: e.width()})
 	}
-	if !res.Succeeded {
-		return exitFailed
-	}
-	return exitOK
+	return e.ended(res.Run)
 }
 
 // checkRun refuses flags and operands of run that do not go together.

@@ -17,11 +17,11 @@ var onFactory = []string{"data", "factory", "timeout", "output"}
 
 // factoryOf finds the running Switchyard's data factory.
 func factoryOf(ctx context.Context, v *config.Values) (*client.Runs, error) {
-	ep, err := client.Find(ctx, v.String("data"), v.Duration("timeout"))
+	ep, err := running(ctx, v)
 	if err != nil {
 		return nil, err
 	}
-	return client.NewRuns(ep, v.String("factory"), v.Duration("timeout")), nil
+	return client.NewRuns(ep, v.String("factory")), nil
 }
 
 // listRuns lists runs, the newest first.
@@ -324,8 +324,13 @@ func started(ctx context.Context, e *env, v *config.Values, f *client.Runs, id s
 	} else {
 		printTree(e.stdout, run, objects(activities), treeOptions{Now: time.Now(), Columns: e.width()})
 	}
-	if str(run, "status") != "Succeeded" {
-		return exitFailed
+	return e.ended(run)
+}
+
+// ended is the exit code of a run that was shown.
+func (e *env) ended(run *value.Object) int {
+	if status := str(run, "status"); status != "Succeeded" {
+		return e.failed(runFailedError(fmt.Sprintf("run %s of pipeline %s is %s", str(run, "runId"), str(run, "pipelineName"), status)))
 	}
 	return exitOK
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -16,9 +15,8 @@ const watchPause = 2 * time.Second
 
 // status shows what there is in the Switchyard on the data directory and how it is.
 func status(ctx context.Context, e *env, v *config.Values, _ []string) int {
-	dir := v.String("data")
 	for {
-		ep, err := client.Find(ctx, dir, answerPatience)
+		ep, err := running(ctx, v)
 		var s *client.Status
 		if err == nil {
 			s, err = ep.Status(ctx)
@@ -47,7 +45,7 @@ func status(ctx context.Context, e *env, v *config.Values, _ []string) int {
 // before.
 func showStatus(e *env, v *config.Values, s *client.Status) error {
 	if e.json {
-		return json.NewEncoder(e.stdout).Encode(s)
+		return jsonLine(e.stdout, s)
 	}
 	var b strings.Builder
 	switch {

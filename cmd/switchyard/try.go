@@ -40,7 +40,7 @@ func tryMessages(ctx context.Context, e *env, v *config.Values, d *deploy.Deploy
 	}
 	if expectation == nil {
 		if !r.Succeeded() {
-			return exitFailed
+			return e.failed(runFailedError("not every run Succeeded and settled its messages"))
 		}
 		return exitOK
 	}
@@ -49,7 +49,8 @@ func tryMessages(ctx context.Context, e *env, v *config.Values, d *deploy.Deploy
 		fmt.Fprintf(e.stderr, "not as expected: %s\n", x)
 	}
 	if len(differences) > 0 {
-		return exitFailed
+		return e.failed(runFailedError(fmt.Sprintf("%s from what %s expects; the first: %s",
+			plural(len(differences), "difference"), v.String("expect"), differences[0])))
 	}
 	if v.String("output") != "json" {
 		e.printf("\nas %s expects\n", v.String("expect"))

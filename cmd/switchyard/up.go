@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -159,7 +158,7 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 			return e.fail(err)
 		}
 		if v.Bool("watch") && len(operands) == 1 {
-			watch(ctx, e, sys.Endpoints(), operands[0], deployed, o.Strict)
+			watch(ctx, e, client.Server{Endpoints: sys.Endpoints()}, operands[0], deployed, o.Strict)
 		}
 		<-ctx.Done()
 	case <-ctx.Done():
@@ -178,12 +177,7 @@ func stop(e *env, sys *system.System) int {
 
 func printEndpoints(e *env, v *config.Values, ep client.Endpoints) error {
 	if v.String("output") == "json" {
-		b, err := json.Marshal(ep.Public())
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(e.stdout, "%s\n", b)
-		return err
+		return jsonLine(e.stdout, ep.Public())
 	}
 	printEndpointsText(e, ep, v.String("data"))
 	return nil
@@ -216,10 +210,8 @@ func printEndpointsText(e *env, ep client.Endpoints, data string) {
 
 func version(_ context.Context, e *env, v *config.Values, _ []string) int {
 	ver, commit := build()
-	if v.String("output") == "json" {
-		b, _ := json.Marshal(map[string]string{"version": ver, "commit": commit})
-		e.printf("%s\n", b)
-		return exitOK
+	if e.json {
+		return e.answer(map[string]string{"version": ver, "commit": commit})
 	}
 	e.printf("switchyard %s\n", buildVersion())
 	return exitOK

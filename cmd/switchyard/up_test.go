@@ -103,7 +103,7 @@ func TestLogger(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	const evil = `it's $(touch pwned) "now" \ ` + "`x`"
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"status":"healthy"}`) }))
 	defer server.Close()
 	b, err := json.Marshal(map[string]any{"amqp": "127.0.0.1:1", "http": server.URL, "https": "https://127.0.0.1:3", "clientSecret": evil, "caFile": evil, "connectionString": "Endpoint=x"})
 	if err != nil {
@@ -134,7 +134,7 @@ func TestEnvironment(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "endpoints.json"), b[:20], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if code, out, errs := call(t, "", "env", "--data", dir, "--wait", "0s"); code != exitFailed || !strings.HasPrefix(out, "false # ") || strings.Count(out, "\n") != 1 || !strings.Contains(errs, "endpoints.json: ") {
+	if code, out, errs := call(t, "", "env", "--data", dir, "--wait", "0s"); code != exitFailed || !strings.HasPrefix(out, "false # ") || strings.Count(out, "\n") != 1 || !strings.Contains(errs, "endpoints.json is damaged: ") {
 		t.Errorf("half a file: exit code %d, stdout %q, stderr %q", code, out, errs)
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 
@@ -66,39 +65,21 @@ func check(ctx context.Context, d *deploy.Deployment) (pipeline.Diagnostics, err
 
 // A validity is what validate prints as JSON.
 type validity struct {
-	Valid       bool         `json:"valid"`
-	Errors      int          `json:"errors"`
-	Warnings    int          `json:"warnings"`
-	Summary     string       `json:"summary,omitempty"` // of a valid folder
-	Diagnostics []diagnostic `json:"diagnostics"`
-}
-
-type diagnostic struct {
-	File     string `json:"file"`
-	Line     int    `json:"line,omitempty"`
-	Column   int    `json:"column,omitempty"`
-	Path     string `json:"path"`
-	Severity string `json:"severity"`
-	Message  string `json:"message"`
+	Valid       bool                 `json:"valid"`
+	Errors      int                  `json:"errors"`
+	Warnings    int                  `json:"warnings"`
+	Summary     string               `json:"summary,omitempty"` // of a valid folder
+	Diagnostics pipeline.Diagnostics `json:"diagnostics"`
 }
 
 func printValidityJSON(e *env, d *deploy.Deployment, diags pipeline.Diagnostics) int {
 	errs := len(diags.Errors())
-	out := validity{Valid: errs == 0, Errors: errs, Warnings: len(diags) - errs, Diagnostics: []diagnostic{}}
+	out := validity{Valid: errs == 0, Errors: errs, Warnings: len(diags) - errs, Diagnostics: append(pipeline.Diagnostics{}, diags...)}
 	if out.Valid {
 		out.Summary = d.Summary()
 	}
-	for _, x := range diags {
-		out.Diagnostics = append(out.Diagnostics,
-			diagnostic{x.File, x.Line, x.Column, x.Path, x.Severity.String(), x.Message})
+	if code := e.answer(out); code != exitOK || out.Valid {
+		return code
 	}
-	enc := json.NewEncoder(e.stdout)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(out); err != nil {
-		return e.fail(err)
-	}
-	if !out.Valid {
-		return exitUsage
-	}
-	return exitOK
+	return e.failed(diags.Errors())
 }

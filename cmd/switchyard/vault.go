@@ -3,11 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"switchyard/client"
@@ -18,10 +16,10 @@ import (
 
 // onVault does something with the vault of the data directory: through the Switchyard
 // that runs on it, or on the directory itself if none does.
-func onVault(ctx context.Context, v *config.Values, running func(client.Endpoints) error, alone func(*vault.Vault) error) error {
-	ep, err := client.Find(ctx, v.String("data"), answerPatience)
+func onVault(ctx context.Context, v *config.Values, there func(client.Server) error, alone func(*vault.Vault) error) error {
+	ep, err := running(ctx, v)
 	if err == nil {
-		return running(ep)
+		return there(ep)
 	}
 	if _, none := errors.AsType[*client.NotRunningError](err); !none {
 		return err
@@ -38,48 +36,51 @@ func setSecret(ctx context.Context, e *env, v *config.Values, operands []string)
 	if value == "" {
 		return e.fail(&config.UsageError{Msg: "standard input holds no secret"})
 	}
-	err = onVault(ctx, v, func(ep client.Endpoints) error { return ep.SetSecret(ctx, name, value) },
+	err = onVault(ctx, v, func(s client.Server) error { return s.SetSecret(ctx, name, value) },
 		func(x *vault.Vault) error { return x.Set(ctx, name, value) })
 	if err != nil {
 		return e.fail(err)
 	}
-	e.printf("secret %s is set\n", name)
-	return exitOK
+	return secretIs(e, name, "set")
 }
 
 func deleteSecret(ctx context.Context, e *env, v *config.Values, operands []string) int {
-	err := onVault(ctx, v, func(ep client.Endpoints) error { return ep.DeleteSecret(ctx, operands[0]) },
+	err := onVault(ctx, v, func(s client.Server) error { return s.DeleteSecret(ctx, operands[0]) },
 		func(x *vault.Vault) error { return x.Delete(ctx, operands[0]) })
 	if err != nil {
 		return e.fail(err)
 	}
-	e.printf("secret %s is deleted\n", operands[0])
+	return secretIs(e, operands[0], "deleted")
+}
+
+// secretIs says what holds of a secret now.
+func secretIs(e *env, name, state string) int {
+	if e.json {
+		return e.answer(map[string]string{"secret": name, "state": state})
+	}
+	e.printf("secret %s is %s\n", name, state)
 	return exitOK
 }
 
 func listSecrets(ctx context.Context, e *env, v *config.Values, _ []string) int {
 	var list []vault.Entry
-	err := onVault(ctx, v, func(ep client.Endpoints) (err error) { list, err = ep.Secrets(ctx); return err },
+	err := onVault(ctx, v, func(s client.Server) (err error) { list, err = s.Secrets(ctx); return err },
 		func(x *vault.Vault) (err error) { list, err = x.List(); return err })
 	if err != nil {
 		return e.fail(err)
 	}
-	if v.String("output") == "json" {
-		enc := json.NewEncoder(e.stdout)
+	if e.json {
 		for _, s := range list {
-			if err := enc.Encode(s); err != nil {
-				return e.fail(err)
+			if code := e.answer(s); code != exitOK {
+				return code
 			}
 		}
 		return exitOK
 	}
-	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "SECRET\tSET\tDAMAGE")
+	t := &table{columns: []column{{title: "SECRET", whole: true}, {title: "SET", whole: true}, {title: "DAMAGE"}}}
 	for _, s := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, s.Updated.Format(time.RFC3339), s.Damage)
+		t.add(s.Name, s.Updated.Format(time.RFC3339), s.Damage)
 	}
-	if err := w.Flush(); err != nil {
-		return e.fail(err)
-	}
+	e.printf("%s", t.layout(e.width()))
 	return exitOK
 }

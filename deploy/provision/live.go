@@ -43,7 +43,7 @@ func (p *Provisioner) Handler(token string) http.Handler {
 }
 
 func (p *Provisioner) live(r *http.Request) (a client.Deployed, err error) {
-	a = client.Deployed{Added: []string{}, Changed: []string{}, Removed: []string{}, Diagnostics: []string{}}
+	a = client.Deployed{Added: []string{}, Changed: []string{}, Removed: []string{}, Diagnostics: pipeline.Diagnostics{}}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxFolder))
 	if err != nil {
 		return a, err
@@ -67,9 +67,7 @@ func (p *Provisioner) live(r *http.Request) (a client.Deployed, err error) {
 		a.Refused, err = true, nil
 		found = ds
 	}
-	for _, d := range found {
-		a.Diagnostics = append(a.Diagnostics, d.String())
-	}
+	a.Diagnostics = append(a.Diagnostics, found...)
 	return a, err
 }
 

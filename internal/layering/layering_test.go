@@ -59,7 +59,7 @@ var arrows = map[string][]string{
 
 	"bridge": {"clock", "auth", "broker", "commit", "value", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/trigger", "servicebus"},
 
-	"client":           {"auth", "auth/identityhttp", "broker/description", "value", "vault"},
+	"client":           {"auth", "auth/identityhttp", "broker/description", "pipeline", "value", "vault"},
 	"ports":            {"commit", "listen"},
 	"status":           {"broker", "client", "pipeline", "pipeline/engine", "pipeline/run"},
 	"deploy":           {"auth", "ports", "broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
