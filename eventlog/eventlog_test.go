@@ -130,7 +130,7 @@ func TestLines(t *testing.T) {
 				l.Started("1.2.3", "strict", &net.TCPAddr{IP: net.IPv4zero, Port: 2}, nil,
 					client.Endpoints{DataDir: "d", Namespaces: make([]client.Namespace, 1), Factories: make([]client.Factory, 2)})
 			}, `level=INFO msg=started version=1.2.3 data=d serviceBus="" http=0.0.0.0:2 auth=strict namespaces=1 factories=2`},
-			{func() { l.Stopped(90 * time.Second) }, `level=INFO msg=stopped served=1m30s`},
+			{func() { l.Stopped(90 * time.Second) }, `level=INFO msg=stopped version=1.2.3 data=d serviceBus="" http=0.0.0.0:2 served=1m30s`},
 			{func() { l.Deployed(&deploy.Deployment{Factory: &pipeline.Factory{Name: "f"}}) }, `level=INFO msg=deployed what="1 factory" factory=f`},
 			{func() { l.Deployed(&deploy.Deployment{}) }, `level=INFO msg=deployed what=nothing`},
 			{func() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -25,6 +26,7 @@ type Log struct {
 	log   *slog.Logger
 	dead  *bursts
 	login *bursts
+	where []any // which program serves what and where, once it is started; written by Started only
 }
 
 // New returns a log of lines that go to logger. The clock measures how often.
@@ -50,8 +52,8 @@ func (l *Log) Started(version, auth string, web net.Addr, bus net.Listener, e cl
 	if bus != nil {
 		at = bus.Addr().String()
 	}
-	l.log.Info("started", "version", version, "data", data, "serviceBus", at, "http", web.String(), "auth", auth,
-		"namespaces", len(e.Namespaces), "factories", len(e.Factories))
+	l.where = []any{"version", version, "data", data, "serviceBus", at, "http", web.String()}
+	l.log.Info("started", append(slices.Clone(l.where), "auth", auth, "namespaces", len(e.Namespaces), "factories", len(e.Factories))...)
 }
 
 // Waits says what a stop waits for, in words that follow "waits": at most grace for the
@@ -64,9 +66,9 @@ func Waits(grace time.Duration, runs, activities int) string {
 		"the next start", grace, activities, runs)
 }
 
-// Stopped tells that all is written and closed.
+// Stopped tells that all is written and closed, of what [Log.Started] has told.
 func (l *Log) Stopped(served time.Duration) {
-	l.log.Info("stopped", "served", served.Round(time.Millisecond))
+	l.log.Info("stopped", append(slices.Clone(l.where), "served", served.Round(time.Millisecond))...)
 }
 
 // Deployed tells that what a folder declares is there.

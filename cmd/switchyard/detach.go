@@ -93,31 +93,38 @@ func openLog(v *config.Values) (*os.File, error) {
 	return os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 }
 
-// down asks the Switchyard on the data directory to stop.
+// down asks the Switchyard on the data directory to stop, and waits until it has. One that
+// stops already is waited for too.
 func down(ctx context.Context, e *env, v *config.Values, _ []string) int {
 	dir, deadline := v.String("data"), time.Now().Add(v.Duration("wait"))
-	ep, err := client.Find(ctx, dir, answerPatience)
+	s, err := client.Find(ctx, dir, answerPatience)
+	p, found := os.FindProcess(s.PID)
+	if _, gone := errors.AsType[*client.NotRunningError](err); gone && s.PID > 0 && found == nil && alive(p) && left(dir) {
+		err = nil // it has closed its ports, and is about to end
+	} else if err == nil {
+		if err = errors.Join(found, askToStop(p)); err != nil {
+			err = fmt.Errorf("stop process %d: %w", s.PID, err)
+		}
+	}
 	if err != nil {
 		return e.fail(err)
 	}
-	p, err := os.FindProcess(ep.PID)
-	if err == nil {
-		err = askToStop(p)
-	}
-	if err != nil {
-		return e.fail(fmt.Errorf("stop process %d: %w", ep.PID, err))
-	}
 	for alive(p) {
 		if time.Now().After(deadline) {
-			return e.fail(fmt.Errorf("process %d was asked to stop and has not within %s: %w", ep.PID, v.Duration("wait"),
-				context.DeadlineExceeded))
+			return e.fail(lateError(fmt.Sprintf("process %d has not stopped within %s; its log tells what it waits for, "+
+				"--wait waits longer", s.PID, v.Duration("wait"))))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 	if e.json {
-		e.printf("{\"pid\":%d}\n", ep.PID)
-		return exitOK
+		return e.answer(map[string]int{"pid": s.PID})
 	}
-	e.printf("process %d has stopped\n", ep.PID)
+	e.printf("process %d has stopped\n", s.PID)
 	return exitOK
+}
+
+// left reports whether the endpoints file of a data directory is still there.
+func left(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, client.File))
+	return err == nil
 }

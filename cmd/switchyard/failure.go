@@ -24,6 +24,12 @@ type failure struct {
 	fits          func(error) bool
 }
 
+// A lateError is that of what did not come to an end in time. It is one sentence.
+type lateError string
+
+func (e lateError) Error() string { return string(e) }
+func (e lateError) Unwrap() error { return context.DeadlineExceeded }
+
 // A runFailedError is that of a run that has not Succeeded, or has not done what was
 // expected. It is one sentence.
 type runFailedError string

@@ -27,6 +27,7 @@ type env struct {
 	stdout, stderr io.Writer
 	json           bool // errors are told as JSON
 	evaluated      bool // standard output is evaluated by a shell: a failure fails there
+	serving        bool // nobody need read standard output: the answer is that it serves
 }
 
 func (e *env) printf(format string, a ...any) { fmt.Fprintf(e.stdout, format, a...) }
@@ -93,7 +94,7 @@ func Main(args []string, e *env) int {
 	inner.stderr = errs
 	code := dispatch(args, &inner)
 	e.json = inner.json
-	if err := out.lost(); err != nil {
+	if err := out.lost(); err != nil && !(inner.serving && readerGone(err)) {
 		inner.fail(fmt.Errorf("standard output: %w", err))
 		code = max(code, exitFailed)
 	}
@@ -141,8 +142,9 @@ func dispatch(args []string, e *env) int {
 	return c.run(ctx, e, v, operands)
 }
 
-// signals returns a context that the first signal ends, for a graceful stop. A
-// second signal ends the process at once.
+// signals returns a context that the first signal ends, for a graceful stop. Ctrl-C ends
+// the process at once from then on; SIGTERM does not, since whoever sends it, as down, a
+// supervisor and kill do, may not know that the process stops already.
 func signals(e *env) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ch := make(chan os.Signal, 2)
@@ -155,12 +157,18 @@ func signals(e *env) (context.Context, func()) {
 		case <-done:
 			return
 		}
-		select {
-		case <-ch:
-			fmt.Fprintln(e.stderr, "switchyard: second signal, stopping at once")
-			e.flush()
-			os.Exit(130)
-		case <-done:
+		for {
+			select {
+			case s := <-ch:
+				if s != os.Interrupt {
+					continue
+				}
+				fmt.Fprintln(e.stderr, "switchyard: Ctrl-C while it stops: it ends at once")
+				e.flush()
+				os.Exit(130)
+			case <-done:
+				return
+			}
 		}
 	}()
 	return ctx, func() { signal.Stop(ch); close(done); cancel() }

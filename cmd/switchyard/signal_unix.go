@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -55,3 +56,6 @@ func alive(p *os.Process) bool {
 	}
 	return p.Signal(syscall.Signal(0)) == nil
 }
+
+// readerGone reports whether a write failed because nobody can read it any more.
+func readerGone(err error) bool { return errors.Is(err, syscall.EPIPE) }

@@ -29,3 +29,8 @@ func askToStop(*os.Process) error {
 }
 
 func alive(*os.Process) bool { return false }
+
+// readerGone reports whether a write failed because nobody can read it any more.
+func readerGone(err error) bool {
+	return errors.Is(err, windows.ERROR_BROKEN_PIPE) || errors.Is(err, windows.ERROR_NO_DATA)
+}

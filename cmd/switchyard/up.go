@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"switchyard/client"
 	"switchyard/config"
@@ -126,6 +128,9 @@ func readFolder(e *env, dir string, strict bool) (*deploy.Deployment, int) {
 }
 
 func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	if v.Bool("watch") && len(operands) == 0 {
+		return e.fail(&config.UsageError{Msg: "--watch watches a folder, and DIR is missing", CommandLine: true})
+	}
 	o, err := options(ctx, e, v)
 	if err != nil {
 		return e.fail(err)
@@ -148,16 +153,20 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 	if err != nil {
 		return e.fail(err)
 	}
-	// Whoever reads it may have stopped reading: that does not keep the server from its end.
+	// Whoever reads it may have stopped reading, which does not keep the server from its
+	// end, or have gone, which does not keep it from serving.
+	e.serving = true
 	printed := make(chan error, 1)
 	go func() { printed <- printEndpoints(e, v, sys.Endpoints()) }()
 	select {
 	case err := <-printed:
-		if err != nil {
+		if readerGone(err) {
+			o.Logger.Info("nobody reads standard output: the endpoints are in the data directory", "file", client.File)
+		} else if err != nil {
 			sys.Stop()
 			return e.fail(err)
 		}
-		if v.Bool("watch") && len(operands) == 1 {
+		if v.Bool("watch") {
 			watch(ctx, e, client.Server{Endpoints: sys.Endpoints()}, operands[0], deployed, o.Strict)
 		}
 		<-ctx.Done()
@@ -168,7 +177,7 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 
 // stop ends a Switchyard after the first signal and says what it waits for.
 func stop(e *env, sys *system.System) int {
-	fmt.Fprintf(e.stderr, "switchyard: stopping; this waits %s; a second signal (Ctrl-C) ends it at once\n", sys.Waits())
+	fmt.Fprintf(e.stderr, "switchyard: stopping; this waits %s; a second Ctrl-C ends it at once\n", sys.Waits())
 	if err := sys.Stop(); err != nil {
 		return e.fail(err)
 	}
@@ -179,33 +188,35 @@ func printEndpoints(e *env, v *config.Values, ep client.Endpoints) error {
 	if v.String("output") == "json" {
 		return jsonLine(e.stdout, ep.Public())
 	}
-	printEndpointsText(e, ep, v.String("data"))
-	return nil
+	return printEndpointsText(e.stdout, ep, v.String("data"))
 }
 
-func printEndpointsText(e *env, ep client.Endpoints, data string) {
-	e.printf("Service Bus  %s\nHTTP         %s\n", ep.AMQP, ep.HTTP)
+func printEndpointsText(w io.Writer, ep client.Endpoints, data string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Service Bus  %s\nHTTP         %s\n", ep.AMQP, ep.HTTP)
 	hidden := false
 	for _, n := range ep.Namespaces {
 		shown := n.WithoutKey()
 		hidden = hidden || shown != n.ConnectionString
-		e.printf("\nnamespace %s\n  %s\n", n.Name, shown)
+		fmt.Fprintf(&b, "\nnamespace %s\n  %s\n", n.Name, shown)
 		for _, q := range n.Queues {
-			e.printf("  queue %s\n", q)
+			fmt.Fprintf(&b, "  queue %s\n", q)
 		}
 		for _, t := range n.Topics {
-			e.printf("  topic %s\n", t)
+			fmt.Fprintf(&b, "  topic %s\n", t)
 		}
 	}
 	for _, f := range ep.Factories {
-		e.printf("\nfactory %s\n", f.Name)
+		fmt.Fprintf(&b, "\nfactory %s\n", f.Name)
 		for _, t := range f.Triggers {
-			e.printf("  trigger %s\n", t)
+			fmt.Fprintf(&b, "  trigger %s\n", t)
 		}
 	}
 	if hidden {
-		e.printf("\n**** is a key: %s has it, and the Resource Manager's listKeys\n", filepath.Join(data, client.File))
+		fmt.Fprintf(&b, "\n**** is a key: %s has it, and the Resource Manager's listKeys\n", filepath.Join(data, client.File))
 	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 func version(_ context.Context, e *env, v *config.Values, _ []string) int {
