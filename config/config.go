@@ -270,7 +270,11 @@ func (v *Values) set(s Setting, val, origin string) error {
 // help texts write them.
 func flagMistake(text string, rows []Setting) string {
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
-		return "there is no flag --" + name
+		flags := make([]string, len(rows))
+		for i, s := range rows {
+			flags[i] = s.Flag()
+		}
+		return "there is no flag --" + name + meant(name, flags, "--")
 	}
 	name, ok := strings.CutPrefix(text, "flag needs an argument: -")
 	if i := slices.IndexFunc(rows, func(s Setting) bool { return s.Flag() == name }); ok && i >= 0 {
@@ -286,11 +290,11 @@ func (v *Values) readFile(src Source) error {
 		return nil
 	}
 	if err != nil {
-		return usagef("settings file: %v", err)
+		return usagef("settings file %s: %s", name, Unreadable(err))
 	}
 	var file map[string]yaml.Node
 	if err := yaml.Unmarshal(data, &file); err != nil {
-		return usagef("settings file %s: %v", name, err)
+		return usagef("settings file %s%s", name, yamlMistake(err))
 	}
 	keys := make([]string, 0, len(file))
 	for k := range file {
@@ -302,7 +306,7 @@ func (v *Values) readFile(src Source) error {
 		s, ok := Lookup(k)
 		switch {
 		case !ok || s.FlagOnly:
-			return usagef("settings file %s, line %d: there is no setting %q", name, node.Line, k)
+			return usagef("settings file %s, line %d: there is no setting %q%s", name, node.Line, k, meant(k, inFiles(), ""))
 		case node.Kind != yaml.ScalarNode:
 			return usagef("settings file %s, line %d: %s takes one value", name, node.Line, k)
 		case node.Tag == "!!null":
@@ -316,6 +320,32 @@ func (v *Values) readFile(src Source) error {
 		}
 	}
 	return nil
+}
+
+// yamlMistake says in one sentence where a settings file is not what it should be.
+func yamlMistake(err error) string {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if several, ok := errors.AsType[*yaml.TypeError](err); ok && len(several.Errors) > 0 {
+		text = several.Errors[0]
+	}
+	where := ""
+	if place, rest, ok := strings.Cut(text, ": "); ok && strings.HasPrefix(place, "line ") {
+		where, text = ", "+place, rest
+	}
+	if strings.HasPrefix(text, "cannot unmarshal") {
+		text = "this is no setting"
+	}
+	return where + ": " + strings.Join(strings.Fields(text), " ") + "; what it takes is lines such as grace: 30s"
+}
+
+// inFiles are the names of what a settings file may hold.
+func inFiles() (names []string) {
+	for _, s := range Settings {
+		if !s.FlagOnly {
+			names = append(names, s.Name)
+		}
+	}
+	return names
 }
 
 func (s Setting) check(val string) error {
@@ -360,10 +390,15 @@ func (f *flagValue) String() string   { return "" }
 func (f *flagValue) IsBoolFlag() bool { return f.s.Kind == Bool }
 
 func (f *flagValue) Set(val string) error {
-	before, again := f.v.values[f.s.Flag()], f.s.Many && f.v.origin[f.s.Flag()] == "flag"
+	before, again := f.v.values[f.s.Flag()], f.v.origin[f.s.Flag()] == "flag"
 	err := f.v.set(f.s, val, "flag")
-	if again {
+	switch now := f.v.values[f.s.Flag()]; {
+	case err != nil || !again:
+	case f.s.Many:
 		f.v.values[f.s.Flag()] = before + manySeparator + val
+	case now != before:
+		*f.mistake = fmt.Sprintf("--%s is given twice, as %q and as %q: it takes one value", f.s.Flag(), before, now)
+		return errors.New(*f.mistake)
 	}
 	if err != nil {
 		*f.mistake = fmt.Sprintf("--%s: %v", f.s.Flag(), err)

@@ -28,8 +28,19 @@ func (src Source) checkEnviron(rows []Setting) error {
 		}
 		known := slices.ContainsFunc(Settings, func(s Setting) bool { return s.Env() == name })
 		if !known && !slices.ContainsFunc(notSettings, func(p string) bool { return strings.HasPrefix(rest, p) }) {
-			return usagef("environment variable %.80s: there is no such setting; docs/configuration.md has them all", name)
+			return usagef("environment variable %.80s: there is no such setting%s; docs/configuration.md has them all", name,
+				meant(name, variables(), ""))
 		}
 	}
 	return nil
+}
+
+// variables are those that are settings.
+func variables() (names []string) {
+	for _, s := range Settings {
+		if !s.FlagOnly {
+			names = append(names, s.Env())
+		}
+	}
+	return names
 }

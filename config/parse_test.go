@@ -25,7 +25,7 @@ func TestOperands(t *testing.T) {
 		{"--data d -- -- x", "-- x", "d"},
 		{"- a", "- a", ".switchyard"},
 		{"--data= a", "a", ""},
-		{"--data a --data b", "", "b"}, // the last one counts
+		{"--data a --data a", "", "a"},
 	} {
 		v, operands, err := Parse([]string{"data", "ephemeral"}, strings.Fields(c.args), source(nil, ""))
 		if err != nil {
@@ -186,16 +186,17 @@ func TestFiles(t *testing.T) {
 		"data: ~\n":                "line 1: data has no value",
 		"data: {a: b}\n":           "line 1: data takes one value",
 		"# c\n\ngrace: x\n":        "line 3: grace: ",
-		"- data\n":                 "settings file switchyard.yaml: ",
-		"data: [\n":                "settings file switchyard.yaml: ",
-		"data: a\ndata: b\n":       "settings file switchyard.yaml: ",
+		"- data\n":                 "settings file switchyard.yaml, line 1: this is no setting; what it takes is lines such as grace: 30s",
+		"data: [\n":                "settings file switchyard.yaml, line 1: did not find expected node content; ",
+		"data: a\ndata: b\n":       `settings file switchyard.yaml, line 2: mapping key "data" already defined at line 1; `,
+		"data: \x00\n":             "settings file switchyard.yaml: control characters are not allowed; ",
 		"Data: a\n":                `there is no setting "Data"`,
 		"config: other.yaml\n":     `there is no setting "config"`,
 		"switchyard:\n  data: a\n": `there is no setting "switchyard"`,
 	} {
 		_, _, err := Parse([]string{"data", "grace"}, nil, source(nil, file))
-		if _, ok := errors.AsType[*UsageError](err); !ok || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v, want a UsageError with %q", file, err, want)
+		if _, ok := errors.AsType[*UsageError](err); !ok || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v, want a UsageError of one line with %q", file, err, want)
 		}
 	}
 	for _, file := range []string{"", "\n", "# nothing\n", "---\n"} {
@@ -245,5 +246,50 @@ func TestMistakesOfTheProgram(t *testing.T) {
 			}()
 			f()
 		}()
+	}
+}
+
+// TestTwice: a flag that is given twice takes one of two values, and which is not for the
+// program to say.
+func TestTwice(t *testing.T) {
+	for args, want := range map[string]string{
+		"--data a --data b":                    `--data is given twice, as "a" and as "b": it takes one value`,
+		"--data a x --data=b":                  `--data is given twice`,
+		"--ephemeral --ephemeral=false":        `--ephemeral is given twice`,
+		"--output json --output JSON --data a": "",
+		"--param a=1 --param a=2 --ephemeral":  "",
+	} {
+		_, _, err := Parse([]string{"data", "ephemeral", "output", "param"}, strings.Fields(args), source(nil, ""))
+		if u, ok := errors.AsType[*UsageError](err); (err == nil) != (want == "") || err != nil && (!ok || !strings.Contains(u.Msg, want)) {
+			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
+}
+
+// TestMeant: what is misspelt by a slip or two is told what it may have meant, in flags,
+// variables and files alike.
+func TestMeant(t *testing.T) {
+	names := []string{"data", "timeout", "ephemeral", "output", "grace"}
+	for args, want := range map[string]string{
+		"--tiemout 3s":  "there is no flag --tiemout; did you mean --timeout?",
+		"--timout=3s":   "did you mean --timeout?",
+		"--ephemeal":    "did you mean --ephemeral?",
+		"--dta d":       "did you mean --data?",
+		"--zzz":         "there is no flag --zzz",
+		"--x":           "there is no flag --x",
+		"--grace-limit": "there is no flag --grace-limit",
+	} {
+		_, _, err := Parse(names, strings.Fields(args), source(nil, ""))
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, want …%s", args, err, want)
+		}
+	}
+	if _, _, err := Parse(names, nil, source(nil, "grcae: 3s\n")); err == nil || !strings.HasSuffix(err.Error(), `line 1: there is no setting "grcae"; did you mean grace?`) {
+		t.Errorf("in a file: %v", err)
+	}
+	src := source(nil, "")
+	src.Environ = func() []string { return []string{"SWITCHYARD_GRCAE=3s"} }
+	if _, _, err := Parse(names, nil, src); err == nil || !strings.Contains(err.Error(), "SWITCHYARD_GRCAE: there is no such setting; did you mean SWITCHYARD_GRACE?") {
+		t.Errorf("a variable: %v", err)
 	}
 }

@@ -30,6 +30,28 @@ func (e *AddressInUseError) Error() string {
 // Unwrap returns the error of the operating system.
 func (e *AddressInUseError) Unwrap() error { return e.Err }
 
+// An AddressError is that of an address at which nothing can listen here, whoever asks.
+type AddressError struct{ Address, Why string }
+
+func (e *AddressError) Error() string { return fmt.Sprintf("address %q %s", e.Address, e.Why) }
+
+// explain says in words why nothing can listen at an address that is free.
+func explain(address string, err error) error {
+	_, badAddress := errors.AsType[*net.AddrError](err)
+	dns, unknown := errors.AsType[*net.DNSError](err)
+	switch {
+	case badAddress, unknown && dns.Err == "unknown port":
+		return &AddressError{address, "is not HOST:PORT, such as 127.0.0.1:5672"}
+	case unknown:
+		return &AddressError{address, "names a host that is not known"}
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return &AddressError{address, "is none of this machine"}
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("listen on %s: permission is denied: ports below 1024 are the system's on most machines", address)
+	}
+	return fmt.Errorf("listen on %s: %w", address, err)
+}
+
 // Open listens on a TCP address. If the port is taken and fallback is true, it
 // takes a free port of the same host instead.
 func Open(address string, fallback bool) (net.Listener, error) {
@@ -38,7 +60,7 @@ func Open(address string, fallback bool) (net.Listener, error) {
 		return l, nil
 	}
 	if !errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("listen on %s: %w", address, err)
+		return nil, explain(address, err)
 	}
 	if !fallback {
 		return nil, &AddressInUseError{address, err}
@@ -66,8 +88,8 @@ func OpenLoopback(what, address string, fallback bool) (net.Listener, error) {
 	}
 	if !isLoopback(l.Addr().String()) {
 		l.Close()
-		return nil, fmt.Errorf("%s address %s can be reached from other machines; "+
-			"only --listen opens it to them, with TLS", what, address)
+		return nil, &AddressError{address, "can be reached from other machines as the " + what + " address; only --listen opens it to " +
+			"them, with TLS"}
 	}
 	return l, nil
 }

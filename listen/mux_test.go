@@ -41,7 +41,7 @@ func TestOpenFails(t *testing.T) {
 				t.Errorf("Open(%s, %t) = %s", address, fallback, l.Addr())
 				continue
 			}
-			if in, ok := errors.AsType[*AddressInUseError](err); ok || !strings.Contains(err.Error(), "listen on "+address+": ") {
+			if in, ok := errors.AsType[*AddressInUseError](err); ok || !strings.HasPrefix(err.Error(), "address \""+address+"\" is no") {
 				t.Errorf("Open(%s, %t): %v (in use: %v); want an error that names the address", address, fallback, err, in)
 			}
 		}
@@ -287,7 +287,7 @@ func TestOpenLoopback(t *testing.T) {
 		t.Error("an address in use was opened")
 	}
 	if _, err := OpenLoopback("HTTP", "0.0.0.0:0", false); err == nil ||
-		!strings.Contains(err.Error(), "HTTP address 0.0.0.0:0 can be reached from other machines") {
+		!strings.Contains(err.Error(), `address "0.0.0.0:0" can be reached from other machines as the HTTP address`) {
 		t.Errorf("error %v, want a refusal that names what and where", err)
 	}
 }

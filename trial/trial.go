@@ -8,6 +8,7 @@ package trial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -113,7 +114,7 @@ func (t *Trial) settle(ctx context.Context, began time.Time) error {
 		timer.Reset(pause)
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the trial was given up: %w", context.Cause(ctx))
+			return errors.New("the trial was interrupted before its end")
 		case <-timer.C():
 		}
 		pause = min(2*pause, lastLook)

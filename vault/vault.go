@@ -82,6 +82,9 @@ const prefix = "vault/"
 
 var validName = regexp.MustCompile(`^[0-9A-Za-z-]{1,127}$`)
 
+// CheckName refuses what no secret can be called. The error wraps [ErrInvalidName].
+func CheckName(name string) error { _, err := key(name); return err }
+
 // key returns the name of a secret's record.
 func key(name string) (string, error) {
 	if !validName.MatchString(name) {

@@ -52,6 +52,9 @@ func (c *command) usage() string {
 	return strings.TrimSpace("switchyard " + c.path + " " + c.operands)
 }
 
+// mayBeEmpty are operands whose text is the user's own.
+var mayBeEmpty = []string{"BODY", "ARGUMENT"}
+
 // check refuses a number of operands that the command does not take.
 func (c *command) check(operands []string) error {
 	if c.run == nil && len(operands) == 0 {
@@ -67,7 +70,11 @@ func (c *command) check(operands []string) error {
 	case len(operands) > c.max:
 		mistake = fmt.Sprintf("%q is one operand too many", operands[c.max])
 	default:
-		return nil
+		i := slices.Index(operands, "")
+		if i < 0 || i >= len(words) || slices.Contains(mayBeEmpty, strings.Trim(words[i], "[].")) {
+			return nil
+		}
+		mistake = strings.Trim(words[i], "[].") + " is empty"
 	}
 	return &config.UsageError{Msg: mistake + "; usage: " + c.usage(), CommandLine: true}
 }

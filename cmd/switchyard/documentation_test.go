@@ -26,7 +26,7 @@ func commandsPage() string {
 	}
 	b.WriteString("\n## Answers and exit codes\n\nAnswers go to standard output, everything else to standard error. " +
 		"The exit code is 0 for success, 1 when what was asked for was tried and did not succeed, 2 when it can't be " +
-		"understood, and 130 when a second signal ended the command at once.\n\nWith `--output json` an answer is one " +
+		"understood, and 130 when Ctrl-C ended at once a command that was stopping already.\n\nWith `--output json` an answer is one " +
 		"JSON object a line, and an error is the last line of standard error: " +
 		"`{\"error\":{\"code\":\"UsageError\",\"message\":\"…\"}}`. New members may come; what is there keeps " +
 		"its name and meaning. The codes are:\n\n| code | exit code | meaning |\n|---|---|---|\n")

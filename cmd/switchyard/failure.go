@@ -7,6 +7,7 @@ import (
 
 	"switchyard/client"
 	"switchyard/config"
+	"switchyard/listen"
 	"switchyard/pipeline"
 )
 
@@ -40,7 +41,11 @@ func (e runFailedError) Error() string { return string(e) }
 // a code, not on a message.
 var failures = []failure{
 	{"UsageError", "a flag, an operand, a variable or a settings file can't be understood", exitUsage,
-		func(err error) bool { _, ok := errors.AsType[*config.UsageError](err); return ok }},
+		func(err error) bool {
+			_, ok := errors.AsType[*config.UsageError](err)
+			_, address := errors.AsType[*listen.AddressError](err)
+			return ok || address
+		}},
 	{"DefinitionError", "definitions of a folder are refused; each line of the message says where", exitUsage,
 		func(err error) bool { _, ok := errors.AsType[pipeline.Diagnostics](err); return ok }},
 	{"NotRunning", "no Switchyard runs on the data directory", exitFailed,

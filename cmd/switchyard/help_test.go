@@ -115,6 +115,21 @@ func TestCommandLines(t *testing.T) {
 		{"runs list --status Done", `--status: "Done" is not Queued, InProgress`},
 		{"runs list --since yesterday", `--since: "yesterday" is neither a time`},
 		{"triggers start", "TRIGGER is missing"},
+		{"runs show ''", "RUN is empty; usage: switchyard runs show RUN"},
+		{"runs start ''", "PIPELINE is empty"},
+		{"triggers stop ''", "TRIGGER is empty"},
+		{"validate ''", "DIR is empty"},
+		{"secret delete ''", "NAME is empty"},
+		{"peek ''", "ENTITY is empty"},
+		{"runs --tiemout 3s", "there is no flag --tiemout; did you mean --timeout?; switchyard help runs tells more"},
+		{"up --watch --ephemeral", "--watch watches a folder, and DIR is missing"},
+		{"exec --start a --start b true", `--start is given twice, as "a" and as "b"`},
+		{"up --ephemeral --amqp-address nonsense", `address "nonsense" is not HOST:PORT, such as 127.0.0.1:5672`},
+		{"up --ephemeral --amqp-address 127.0.0.1:0 --http-address 127.0.0.1:x", `address "127.0.0.1:x" is not HOST:PORT`},
+		{"up --ephemeral --amqp-address 127.0.0.1:99999", `address "127.0.0.1:99999" is not HOST:PORT`},
+		{"up --ephemeral --amqp-address 203.0.113.1:0", `address "203.0.113.1:0" is none of this machine`},
+		{"up --ephemeral --amqp-address 0.0.0.0:0", `address "0.0.0.0:0" can be reached from other machines`},
+		{"secret delete a_b --data nowhere", `"a_b": a secret's name has 1 to 127 letters, digits and hyphens`},
 		{"send q x --at soon", `--at: "soon" is neither a time`},
 		{"send q x --property {", "--property: "},
 		{"send q x --lines f", "--lines excludes BODY and --count"},
@@ -138,20 +153,24 @@ func TestCommandLines(t *testing.T) {
 		{"up --ephemeral --log-format xml", "--log-format: \"xml\" is not text or json"},
 		{"up --ephemeral --auth none", "--auth: \"none\" is not development or strict"},
 		{"up --ephemeral --auth strict", "--auth strict needs --auth-applications FILE"},
-		{"up --ephemeral --auth strict --auth-applications nowhere.json", "auth-applications: open nowhere.json"},
+		{"up --ephemeral --auth strict --auth-applications nowhere.json", "auth-applications nowhere.json: there is no such file"},
 		{"up --ephemeral --allow-host http://h/", "allow-host: \"http://h/\" is not HOST or HOST:PORT"},
 		{"up --ephemeral --auth development --auth-applications apps.json", "auth-applications needs --auth strict"},
-		{"up nowhere", "nowhere: no such file"},
+		{"up nowhere", "nowhere: there is no such folder"},
 		{"up help_test.go", "help_test.go is not a folder"},
-		{"validate nowhere", "nowhere: no such file"},
+		{"validate nowhere", "nowhere: there is no such folder"},
 		{"validate help_test.go", "help_test.go is not a folder"},
-		{"run nowhere P", "nowhere: no such file"},
+		{"run nowhere P", "nowhere: there is no such folder"},
 		{"run . P --parameters {", "parameters: "},
-		{"run . P --parameters @nowhere.json", "parameters: open nowhere.json"},
-		{"version --config nowhere.yaml", "settings file: open nowhere.yaml"},
+		{"run . P --parameters @nowhere.json", "parameters file nowhere.json: there is no such file"},
+		{"version --config nowhere.yaml", "settings file nowhere.yaml: there is no such file"},
 		{"hash", "standard input holds no secret"},
 	} {
-		code, out, errs := call(t, "", strings.Fields(c.line)...)
+		words := strings.Fields(c.line)
+		for i := range words {
+			words[i] = strings.Trim(words[i], "'")
+		}
+		code, out, errs := call(t, "", words...)
 		if code != exitUsage || out != "" {
 			t.Errorf("%s: exit code %d, stdout %q; want %d and nothing", c.line, code, out, exitUsage)
 		}
@@ -160,7 +179,7 @@ func TestCommandLines(t *testing.T) {
 		}
 	}
 	code, out, errs := call(t, "", "validate", "nowhere", "--output", "json")
-	if want := `{"error":{"code":"UsageError","message":"stat nowhere: no such file or directory"}}` + "\n"; code != exitUsage || out != "" || errs != want {
+	if want := `{"error":{"code":"UsageError","message":"nowhere: there is no such folder"}}` + "\n"; code != exitUsage || out != "" || errs != want {
 		t.Errorf("JSON: exit code %d, stdout %q, stderr %q; want %s", code, out, errs, want)
 	}
 	code, out, errs = call(t, "")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
 	"strings"
 	"time"
 
@@ -21,9 +20,12 @@ func parameters(text string) (*value.Object, error) {
 	}
 	where := "parameters"
 	if name, ok := strings.CutPrefix(text, "@"); ok {
-		b, err := os.ReadFile(name)
+		if name == "" {
+			return nil, &config.UsageError{Msg: "parameters: behind @ the name of a file is missing"}
+		}
+		b, err := config.ReadFile("parameters file", name)
 		if err != nil {
-			return nil, &config.UsageError{Msg: "parameters: " + err.Error()}
+			return nil, err
 		}
 		text, where = string(b), "parameters file "+name
 	}

@@ -45,7 +45,7 @@ func TestParameters(t *testing.T) {
 		{"null", "parameters: should be a JSON object"},
 		{"{", "parameters: "},
 		{`{"a":1} x`, "parameters: "},
-		{"@", "parameters: open : no such file"},
+		{"@", "parameters: behind @ the name of a file is missing"},
 		{file("list.json", "[]"), "list.json: should be a JSON object"},
 		{file("half.json", `{"a":`), "half.json: "},
 		{file("empty.json", ""), "empty.json: "},

@@ -157,8 +157,11 @@ func show(ctx context.Context, e *env, v *config.Values, f *client.Runs, id stri
 	}
 	o := treeOptions{Full: v.Bool("full"), Activity: v.String("activity"), Failed: v.Bool("failed"),
 		Now: time.Now(), Columns: e.width()}
+	if err == nil {
+		err = o.check(activities)
+	}
 	switch {
-	case run == nil:
+	case run == nil || o.Activity != "" && err != nil:
 	case e.json:
 		if err == nil {
 			printRunJSON(e, run, o.selected(activities))

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,27 @@ type treeOptions struct {
 func (o treeOptions) wants(a *value.Object) bool {
 	return (o.Activity == "" || strings.EqualFold(o.Activity, str(a, "activityName"))) &&
 		(!o.Failed || str(a, "status") == "Failed")
+}
+
+// check refuses the name of an activity that the run does not have.
+func (o treeOptions) check(activities value.Array) error {
+	var names []string
+	for _, a := range objects(activities) {
+		name := str(a, "activityName")
+		if strings.EqualFold(o.Activity, name) {
+			return nil
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	switch {
+	case o.Activity == "":
+		return nil
+	case len(names) == 0:
+		return fmt.Errorf("no activity %q has started in that run: none has", o.Activity)
+	}
+	return fmt.Errorf("no activity %q has started in that run; there are %s", o.Activity, strings.Join(names, ", "))
 }
 
 // selected returns the records that are asked for.

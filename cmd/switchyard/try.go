@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -67,9 +66,9 @@ func readTrial(v *config.Values, o *system.TryOptions) (*trial.Expectation, erro
 	if name == "" {
 		return nil, &config.UsageError{Msg: "--trigger needs --message FILE, one message as JSON in each line"}
 	}
-	text, err := os.ReadFile(name)
+	text, err := config.ReadFile("message", name)
 	if err != nil {
-		return nil, &config.UsageError{Msg: "message: " + err.Error()}
+		return nil, err
 	}
 	if o.Messages, err = trial.ParseInput(text); err != nil {
 		return nil, wrong("message", name, err)
@@ -80,8 +79,8 @@ func readTrial(v *config.Values, o *system.TryOptions) (*trial.Expectation, erro
 	if name = v.String("expect"); name == "" {
 		return nil, nil
 	}
-	if text, err = os.ReadFile(name); err != nil {
-		return nil, &config.UsageError{Msg: "expect: " + err.Error()}
+	if text, err = config.ReadFile("expect", name); err != nil {
+		return nil, err
 	}
 	x, err := trial.ParseExpectation(text)
 	if err != nil {

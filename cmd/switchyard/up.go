@@ -85,11 +85,7 @@ func applications(v *config.Values) ([]byte, error) {
 	case file == "":
 		return nil, nil
 	default:
-		b, err := os.ReadFile(file)
-		if err != nil {
-			return nil, &config.UsageError{Msg: "auth-applications: " + err.Error()}
-		}
-		return b, nil
+		return config.ReadFile("auth-applications", file)
 	}
 }
 
@@ -111,11 +107,13 @@ func readDeployment(e *env, fsys fs.FS, name string, strict bool) (*deploy.Deplo
 // checkFolder refuses an operand that is no folder.
 func checkFolder(dir string) error {
 	info, err := os.Stat(dir)
-	if err == nil && !info.IsDir() {
-		err = errors.New(dir + " is not a folder")
-	}
-	if err != nil {
-		return &config.UsageError{Msg: err.Error()}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &config.UsageError{Msg: dir + ": there is no such folder"}
+	case err != nil:
+		return &config.UsageError{Msg: dir + ": " + config.Unreadable(err)}
+	case !info.IsDir():
+		return &config.UsageError{Msg: dir + " is not a folder"}
 	}
 	return nil
 }

@@ -27,10 +27,20 @@ func onVault(ctx context.Context, v *config.Values, there func(client.Server) er
 	return system.WithVault(system.Options{DataDir: v.String("data"), KeyFile: v.String("key-file")}, alone)
 }
 
+func checkSecretName(name string) error {
+	if err := vault.CheckName(name); err != nil {
+		return &config.UsageError{Msg: err.Error()}
+	}
+	return nil
+}
+
 func setSecret(ctx context.Context, e *env, v *config.Values, operands []string) int {
 	b, err := io.ReadAll(io.LimitReader(e.stdin, vault.MaxValue+2))
 	if err != nil {
 		return e.fail(fmt.Errorf("standard input: %w", err))
+	}
+	if err := checkSecretName(operands[0]); err != nil {
+		return e.fail(err)
 	}
 	name, value := operands[0], string(bytes.TrimRight(b, "\r\n"))
 	if value == "" {
@@ -45,6 +55,9 @@ func setSecret(ctx context.Context, e *env, v *config.Values, operands []string)
 }
 
 func deleteSecret(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	if err := checkSecretName(operands[0]); err != nil {
+		return e.fail(err)
+	}
 	err := onVault(ctx, v, func(s client.Server) error { return s.DeleteSecret(ctx, operands[0]) },
 		func(x *vault.Vault) error { return x.Delete(ctx, operands[0]) })
 	if err != nil {
