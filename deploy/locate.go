@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -49,10 +50,16 @@ func (s *source) locate(d *pipeline.Diagnostic) {
 		}
 	}
 	d.Path = "$" + place.named
+	d.Message = inMessages.ReplaceAllStringFunc(d.Message, func(path string) string {
+		return "$" + find(text, strings.TrimPrefix(path, "$")).named
+	})
 	before := text[:place.offset]
 	d.Line = 1 + bytes.Count(before, []byte("\n"))
 	d.Column = place.offset - bytes.LastIndexByte(before, '\n')
 }
+
+// inMessages are the paths of which messages speak.
+var inMessages = regexp.MustCompile(`\$\.properties\.activities\[\d+\][.\w\[\]]*`)
 
 // A place is where in a JSON text the value at a path begins, or the innermost value
 // around it that is there.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"switchyard/pipeline/run"
 	"switchyard/value"
 	"switchyard/value/read"
 )
@@ -106,13 +107,47 @@ func (f forward) Report(p read.Problem) {
 // expectedRun reads "Succeeded", or an object of members of the run, in which activities
 // are those of the run's activities that are looked at.
 func expectedRun(in *read.Members, i int, v value.Value) value.Value {
+	name := read.Element("runs", i)
 	if text, ok := v.(string); ok {
-		return value.NewObject(value.Member{Name: "status", Value: text})
+		v = value.NewObject(value.Member{Name: "status", Value: text})
 	}
-	if _, ok := v.(*value.Object); !ok {
-		in.Fail(read.Element("runs", i), "should be a status, or an object")
+	o, ok := v.(*value.Object)
+	if !ok {
+		in.Fail(name, "should be a status, or an object")
+		return v
+	}
+	checkStatus(in, name, o, runStatuses)
+	activities, _ := o.Lookup("activities")
+	if list, ok := activities.(*value.Object); ok {
+		for _, m := range list.Members() {
+			if a, ok := m.Value.(*value.Object); ok {
+				checkStatus(in, name+".activities."+m.Name, a, activityStatuses)
+			}
+		}
 	}
 	return v
+}
+
+// The statuses that runs and activities may be expected to have.
+var (
+	runStatuses      = []run.Status{run.Succeeded, run.Failed, run.Cancelled, run.InProgress, run.Queued, run.Canceling}
+	activityStatuses = []run.Status{run.Succeeded, run.Failed, run.Cancelled, run.Skipped, run.Inactive, run.InProgress, run.Queued}
+)
+
+// checkStatus refuses a status that nothing can have: it would never be as expected, and a
+// run that is expected to have another would be looked for in vain.
+func checkStatus(in *read.Members, name string, o *value.Object, known []run.Status) {
+	v, ok := o.Lookup("status")
+	if !ok {
+		return
+	}
+	var words []string
+	for _, s := range known {
+		if words = append(words, s.String()); v == s.String() {
+			return
+		}
+	}
+	in.Fail(name, "has the status %s; there are %s", short(v), strings.Join(words, ", "))
 }
 
 // Compare returns what of a result is not as it is expected, one sentence each.

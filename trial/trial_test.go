@@ -120,6 +120,10 @@ func TestParseExpectation(t *testing.T) {
 		{`{"messages":{"q":{}}}`, "$.messages.q should be an array"},
 		{`{"messages":{"q":[{},1]}}`, "$.messages.q[1] should be an object"},
 		{`{"runs":[1]}`, "$.runs[0] should be a status"},
+		{`{"runs":["succeeded"]}`, `$.runs[0] has the status "succeeded"; there are Succeeded, Failed, Cancelled, `},
+		{`{"runs":["Succeeded",{"status":"Canceled"}]}`, `$.runs[1] has the status "Canceled"; there are `},
+		{`{"runs":[{"activities":{"A":{"status":"Skiped"}}}]}`, `$.runs[0].activities.A has the status "Skiped"; there are Succeeded, Failed, Cancelled, Skipped, `},
+		{`{"runs":[{"status":7}]}`, `$.runs[0] has the status 7; there are `},
 	} {
 		if _, err := ParseExpectation([]byte(c.in)); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", c.in, err, c.want)

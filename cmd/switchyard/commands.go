@@ -97,8 +97,10 @@ is refused.
 			name: "run", operands: "DIR [PIPELINE]", min: 1, max: 2,
 			summary: "run a pipeline of a folder, or what messages start, in memory",
 			help: `Deploys DIR into memory without starting its triggers, runs the pipeline once
-and prints the run and its activities. Exits 0 if the run Succeeded, 1 if it did
-not, 2 if the command line or the definitions can't be understood.
+and prints the run and its activities. Waits and retry intervals take their
+time, and those of seconds are told on standard error; with --virtual-time they
+pass at once. Exits 0 if the run Succeeded, 1 if it did not, 2 if the command
+line or the definitions can't be understood.
 
 With --trigger it starts that trigger and no other, puts the messages of a file
 into its queue, waits until nothing more will happen, and prints the runs, how
@@ -115,7 +117,7 @@ With --list it lists the pipelines with their parameters, and the triggers.
   switchyard run . Nightly --parameters @parameters.json --output json
   switchyard run examples/ticket-triage --trigger OnTicket \
     --message tickets.jsonl --expect expected.json`,
-			settings: []string{"trigger@run", "message@run", "expect", "real-time", "limit@run", "list@run", "parameters", "factory",
+			settings: []string{"trigger@run", "message@run", "expect", "real-time", "virtual-time", "limit@run", "list@run", "parameters", "factory",
 				"allow-host", "memory-limit", "strict", "log-level", "log-format", "output"},
 			run: runPipeline, stops: true,
 		},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"switchyard/config"
+	"switchyard/pipeline/run"
 	"switchyard/system"
 	"switchyard/trial"
 	"switchyard/value"
@@ -75,8 +76,8 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 		return e.fail(&config.UsageError{Msg: err.Error()})
 	}
 	res, err := system.RunOnce(ctx, system.RunOnceOptions{
-		Deployment: d, Factory: v.String("factory"), Pipeline: operands[1], Parameters: params, Logger: log,
-		AllowHosts: allow,
+		Deployment: d, Factory: v.String("factory"), Logger: log, AllowHosts: allow, VirtualTime: v.Bool("virtual-time"),
+		Once: trial.Once{Pipeline: operands[1], Parameters: params, Waiting: e.waits()},
 	})
 	if err != nil {
 		e.fail(err)
@@ -94,6 +95,29 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 	return e.ended(res.Run)
 }
 
+// longWait is from when on a wait is worth a word.
+const longWait = 3 * time.Second
+
+// waits tells of a run's waits that take their time, each when it begins.
+func (e *env) waits() func(run.Timer) {
+	told := false
+	return func(t run.Timer) {
+		left := time.Until(t.FireAt).Round(time.Second)
+		if left < longWait {
+			return
+		}
+		hint := ""
+		if !told { // calls follow one another: they are those of one run
+			told, hint = true, "; with --virtual-time it would pass at once"
+		}
+		what := "waits"
+		if t.Kind == run.TimerRetry {
+			what = "waits before its next attempt"
+		}
+		fmt.Fprintf(e.stderr, "switchyard: %s %s, for %v%s\n", printable(t.Path), what, left, hint)
+	}
+}
+
 // checkRun refuses flags and operands of run that do not go together.
 func checkRun(v *config.Values, operands []string) error {
 	one := 0
@@ -105,13 +129,16 @@ func checkRun(v *config.Values, operands []string) error {
 	if one != 1 {
 		return &config.UsageError{Msg: "run takes a PIPELINE, or --trigger NAME with --message FILE, or --list"}
 	}
+	if v.Bool("real-time") && v.Bool("virtual-time") {
+		return &config.UsageError{Msg: "--real-time and --virtual-time exclude each other"}
+	}
 	if v.String("trigger") != "" {
 		if v.IsSet("parameters") {
 			return &config.UsageError{Msg: "--parameters: a trigger gives its pipeline the parameters itself"}
 		}
 		return nil
 	}
-	for _, name := range []string{"message", "expect", "real-time", "limit"} {
+	for _, name := range []string{"message", "expect", "limit"} {
 		if v.IsSet(name) {
 			return &config.UsageError{Msg: "--" + name + " goes with --trigger NAME"}
 		}

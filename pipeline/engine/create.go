@@ -66,7 +66,7 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 	}
 	r, err := e.makeRunner(c, revision)
 	if err == nil {
-		r.cause = o.Cause
+		r.cause, r.waiting = o.Cause, o.Waiting
 	}
 	return r, err
 }

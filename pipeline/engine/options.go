@@ -76,6 +76,9 @@ type RunOptions struct {
 	// Effect becomes durable together with the run, for example the locks on
 	// the messages that start it. If it refuses there is no run.
 	Effect commit.Effect
+	// Waiting, if not nil, is called when a Wait activity of the run, or the interval
+	// before another attempt, has begun, as long as this process has it. It must not block.
+	Waiting func(run.Timer)
 }
 
 // Outcome is how a run ended.

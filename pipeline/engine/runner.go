@@ -64,7 +64,8 @@ type runner struct {
 	created                        *run.Created
 	revision                       *run.Revision
 	concurrency                    int
-	cause                          Hash   // see RunOptions
+	cause                          Hash // see RunOptions, as waiting
+	waiting                        func(run.Timer)
 	arrival                        uint64 // place among queued runs; set by Engine.enter
 
 	mail  *mailbox
@@ -575,6 +576,9 @@ func (r *runner) commitTurn(acts []run.Event, folded bool) {
 	for _, e := range acts {
 		if t, ok := run.TimerOf(e); ok {
 			r.timers.add(t)
+			if tell := r.waiting; tell != nil && (t.Kind == run.TimerWait || t.Kind == run.TimerRetry) {
+				tell(t)
+			}
 		}
 		if e, ok := e.(*run.ActivityStarted); ok && r.state.Wanted(e.Path, e.Attempt) {
 			r.execute(e)
