@@ -38,7 +38,11 @@ func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
 		}
 		e := n.queues[strings.ToLower(path)]
 		if e == nil {
-			if err := n.canCreate(path); err != nil {
+			err := n.canCreate(path)
+			if err == nil {
+				err = invalid(description.Queue.CheckNew(o, n.options.SKU))
+			}
+			if err != nil {
 				return false, nil, err
 			}
 			b.lastEntity++

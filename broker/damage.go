@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,8 +43,8 @@ func (b *Broker) Damage() (found []string) {
 	}
 	for _, t := range b.allTopics() {
 		t.mu.Lock()
-		if t.closed != nil && !t.deleted {
-			found = append(found, fmt.Sprintf("topic %q of namespace %q: %v", t.path, t.namespace.name, t.closed))
+		if err := cmp.Or(t.closed, t.schedule.trouble.damage); err != nil && !t.deleted {
+			found = append(found, fmt.Sprintf("topic %q of namespace %q: %v", t.path, t.namespace.name, err))
 		}
 		t.mu.Unlock()
 	}
@@ -63,21 +64,36 @@ func (e *messageStore) readFailed(what string, err error) error {
 
 // noteFailed is readFailed with mu held.
 func (e *messageStore) noteFailed(what string, err error) error {
-	damaged := errors.Is(err, ErrDamaged)
-	if damaged {
-		e.trouble.damage = err
+	line := "messages can't be read"
+	if errors.Is(err, ErrDamaged) {
+		line += "; those before and behind the damage can be peeked by number, and the queue can be deleted"
+	}
+	return e.trouble.note(e.b, e.subject(), line, what, err)
+}
+
+// A subject is which entity a line of the log is about.
+type subject struct{ kind, path, namespace string }
+
+func (e *messageStore) subject() subject {
+	if e.scheduleOf != nil {
+		return subject{"topic", e.path, e.namespace.name}
+	}
+	return subject{"queue", e.path, e.namespace.name}
+}
+
+// note notes a failed read of the subject, whose lock is held, and returns the error for
+// who wanted to read.
+func (t *trouble) note(b *Broker, s subject, line, what string, err error) error {
+	if errors.Is(err, ErrDamaged) {
+		t.damage = err
 	} else {
 		err = fmt.Errorf("%w: %w", commit.ErrUnread, err)
 	}
-	if now := e.b.Now(); e.trouble.told.IsZero() || now.Sub(e.trouble.told) >= tellEvery {
-		e.trouble.told = now
-		line := "messages can't be read"
-		if damaged {
-			line += "; those before and behind the damage can be peeked by number, and the queue can be deleted"
-		}
-		e.b.logger.Error(line, "queue", e.path, "namespace", e.namespace.name, "error", err)
+	if now := b.Now(); t.told.IsZero() || now.Sub(t.told) >= tellEvery {
+		t.told = now
+		b.logger.Error(line, s.kind, s.path, "namespace", s.namespace, "error", err)
 	}
-	return fmt.Errorf("queue %q: %s can't be read: %w", e.path, what, err)
+	return fmt.Errorf("%s %q: %s can't be read: %w", s.kind, s.path, what, err)
 }
 
 // workFailed gives up a piece of work. Who waits for messages that are damaged learns

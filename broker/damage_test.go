@@ -89,7 +89,19 @@ func newDamageWorld(t *testing.T, n int, o broker.QueueOptions) *damageWorld {
 
 func (w *damageWorld) open() {
 	w.t.Helper()
-	b, err := broker.New(broker.Options{Store: w.store, Log: w.store, Clock: clock.Wall{}, Rand: rand.Reader,
+	w.openOn(w.store)
+}
+
+// openOn opens the broker on another store and returns its log.
+func (w *damageWorld) openOn(store interface {
+	broker.Store
+	commit.Log
+}) *bytes.Buffer {
+	w.t.Helper()
+	if w.log == nil {
+		w.log = &bytes.Buffer{}
+	}
+	b, err := broker.New(broker.Options{Store: store, Log: store, Clock: clock.Wall{}, Rand: rand.Reader,
 		Logger: slog.New(slog.NewTextHandler(w.log, nil))})
 	if err != nil {
 		w.t.Fatal(err)
@@ -97,6 +109,7 @@ func (w *damageWorld) open() {
 	b.Start(context.Background())
 	w.t.Cleanup(b.Close)
 	w.Broker = b
+	return w.log
 }
 
 // receive takes messages for a while and returns their numbers and how the link ended.

@@ -37,6 +37,15 @@
 // that is rewritten at every completion, and every read would be two. A copy
 // costs its bytes once in the write-ahead log and is deleted by its own range.
 //
+// # Duplicates
+//
+// An entity with duplicate detection remembers the ids of what it has accepted
+// (entity.History): a topic before its rules, so its subscriptions have none. An id and
+// its message are in one unit. A send whose ids are not in memory, where only the last
+// few are, needs reads of the store: one for each id in each bucket of ids that are
+// forgotten together, which are two in general. The ids of a bucket are deleted as one
+// range when the last of them is over.
+//
 // # Locks
 //
 // Broker.mu guards the catalogue. Each top-level entity, a queue or a topic with

@@ -52,7 +52,7 @@ func invalid(err error) error {
 // config is what the state machine needs of the normal options of a queue. Those of
 // a topic decide whether it takes a message.
 func config(o *description.Options) entity.Config {
-	return entity.Config{
+	c := entity.Config{
 		LockDuration:           o.LockDuration,
 		DefaultTimeToLive:      o.DefaultMessageTimeToLive,
 		MaxDeliveryCount:       uint32(o.MaxDeliveryCount),
@@ -61,4 +61,8 @@ func config(o *description.Options) entity.Config {
 		MaxMessageBytes:        o.MaxMessageSize,
 		Status:                 o.Status,
 	}
+	if o.RequiresDuplicateDetection {
+		c.HistoryWindow = o.DuplicateDetectionHistoryTimeWindow
+	}
+	return c
 }

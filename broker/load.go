@@ -27,7 +27,7 @@ func (x *part) load() error {
 	if x.need == nil {
 		return nil
 	}
-	for _, load := range [...]func() error{x.evaluate, x.loadHeaders, x.loadContents, x.loadStored} {
+	for _, load := range [...]func() error{x.evaluate, x.loadHeaders, x.loadContents, x.loadStored, x.loadIDs} {
 		if err := load(); err != nil {
 			return err
 		}

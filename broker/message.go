@@ -12,6 +12,7 @@ type (
 	LockToken      = entity.LockToken
 	RunID          = entity.RunID
 	RunLock        = entity.RunLock
+	RememberedID   = entity.RememberedID
 	Property       = entity.Property
 	Encoded        = entity.Encoded
 	MessageState   = entity.MessageState

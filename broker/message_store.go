@@ -53,6 +53,7 @@ type messageStore struct {
 	queued    bool      // in the pool
 	paused    time.Time // no reads before: one has failed
 	trouble   trouble
+	history   history
 }
 
 // watcher is one caller of OnReady.
@@ -73,12 +74,17 @@ func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, e
 	if err != nil {
 		return nil, err
 	}
+	o := description.Queue.Default(d.Options, n.options.SKU)
 	s, err := openState(b.store, r.ID)
+	var t trouble
+	if err == nil {
+		s.History, err = openHistory(b, r, &o, subject{"queue", r.Path, n.name}, &t)
+	}
 	if r.Damage != nil {
 		s, err = entity.State{}, putAgain(r.Damage)
 	}
-	o := description.Queue.Default(d.Options, n.options.SKU)
 	e := newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, entity.New(config(&o), s))
+	e.trouble = t
 	if errors.Is(err, ErrDamaged) {
 		e.damagedStore(err)
 	} else if err != nil {
@@ -175,6 +181,7 @@ func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (
 	if len(d.Records) > 0 {
 		e.last = u
 	}
+	e.history.write(e.b.store, u, e.id, &d.History)
 	if d.Put {
 		e.lastPut = u
 	}

@@ -36,8 +36,8 @@ type part struct {
 
 	need   *entity.Need   // what the last check asked for; nil: nothing
 	supply *entity.Supply // nil: nothing was needed yet
-	// last and lastPut are the units to sync before reading.
-	last, lastPut *commit.Unit
+	// last, lastPut and lastID are the units to sync before reading.
+	last, lastPut, lastID *commit.Unit
 
 	// op and topicOp are where a list of one operation is.
 	op      [1]entity.Op
@@ -241,11 +241,13 @@ func (p *plan) check() (needs bool, err error) {
 func (p *plan) watch() {
 	for _, x := range p.parts {
 		switch {
-		case x.topic != nil:
-			continue
 		case x.need != nil && x.supply == nil:
 			x.supply = &entity.Supply{}
 		case x.need == nil && x.supply == nil:
+			continue
+		}
+		x.lastID = x.remembers().history.dropped
+		if x.topic != nil {
 			continue
 		}
 		x.last, x.lastPut = x.store.last, x.store.lastPut
@@ -277,7 +279,7 @@ func (p *plan) apply(u *commit.Unit) {
 // unwatch ends what check began. It is called with all locks held.
 func (p *plan) unwatch() {
 	for _, x := range p.parts {
-		if x.supply != nil {
+		if x.supply != nil && x.store != nil {
 			x.store.q.Unwatch(x.supply)
 		}
 	}

@@ -60,6 +60,18 @@ type Store interface {
 	DeleteMessage(u *commit.Unit, q QueueID, m *Message)
 	PutCounters(u *commit.Unit, q QueueID, c Counters)
 
+	// PutID remembers the id of a message that a queue or a topic has accepted.
+	PutID(u *commit.Unit, id EntityID, r RememberedID)
+	// ForgetIDs deletes the buckets of an entity up to this one as one range.
+	ForgetIDs(u *commit.Unit, id EntityID, bucket time.Time)
+
+	// IDBuckets returns the buckets of an entity that hold ids, in order. It does not
+	// read the ids.
+	IDBuckets(id EntityID) ([]time.Time, error)
+	// RememberedUntil returns until when each of the ids is remembered in one of the
+	// buckets, zero if it is in none.
+	RememberedUntil(id EntityID, buckets []time.Time, ids []string) ([]time.Time, error)
+
 	// Counters returns the totals, the zero value for a queue never written.
 	Counters(q QueueID) (Counters, error)
 	// Statuses calls f for every status record in the order of sequence numbers.

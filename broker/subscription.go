@@ -68,11 +68,17 @@ func openTopic(b *Broker, n *namespace, r EntityRecord) (*topic, error) {
 	if err != nil {
 		return nil, err
 	}
+	o := description.Topic.Default(d.Options, n.options.SKU)
 	s, err := openState(b.store, r.ID)
+	var found trouble
+	if err == nil {
+		s.History, err = openHistory(b, r, &o, subject{"topic", r.Path, n.name}, &found)
+	}
 	if err != nil && !errors.Is(err, ErrDamaged) {
 		return nil, err
 	}
-	t := newTopic(b, n, r, description.Topic.Default(d.Options, n.options.SKU), s)
+	t := newTopic(b, n, r, o, s)
+	t.schedule.trouble = found
 	t.access = d.Access
 	if err != nil {
 		t.schedule.trouble.closed = err

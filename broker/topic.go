@@ -308,6 +308,8 @@ func (t *topic) apply(u *commit.Unit, env entity.Env, ops ...entity.TopicOp) (du
 	if d.Accessed {
 		t.accessed = env.Now
 	}
+	t.schedule.history.write(t.b.store, u, t.id, &d.History)
+	durable = d.Durable
 	for _, x := range d.Subscriptions {
 		durable = t.messages[x.Subscription].apply(u, env, x.Op) || durable
 	}
@@ -320,5 +322,6 @@ func (t *topic) settleDown(now time.Time) {
 	for _, x := range t.decision.Subscriptions {
 		t.messages[x.Subscription].settleDown(now)
 	}
+	t.schedule.settleDown(now) // it has the topic's history
 	t.decision.Reset()
 }

@@ -22,13 +22,14 @@ import (
 // what each subscription holds, by rules that are plain functions.
 func TestTopicModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := &topicMachine{store: brokertest.NewStore(), subscriptions: map[string]*modelSubscription{}}
+		m := &topicMachine{store: brokertest.NewStore(), subscriptions: map[string]*modelSubscription{}, known: map[string]bool{}}
 		m.open(t)
 		defer func() { m.b.Close() }()
 		if err := m.b.PutNamespace(context.Background(), "ns", broker.NamespaceOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := m.b.PutTopic(context.Background(), "ns", "t", broker.TopicOptions{}); err != nil {
+		m.detect = rapid.Bool().Draw(t, "duplicate detection")
+		if _, err := m.b.PutTopic(context.Background(), "ns", "t", broker.TopicOptions{RequiresDuplicateDetection: m.detect}); err != nil {
 			t.Fatal(err)
 		}
 		t.Repeat(map[string]func(*rapid.T){
@@ -62,6 +63,8 @@ type topicMachine struct {
 	b             *broker.Broker
 	subscriptions map[string]*modelSubscription
 	sent          int
+	detect        bool            // a repeated id is dropped
+	known         map[string]bool // ids that were sent
 }
 
 func (m *topicMachine) open(t *rapid.T) {
@@ -181,8 +184,16 @@ func (m *topicMachine) draw(t *rapid.T) []*broker.Message {
 		if a > 0 {
 			properties = append(properties, fmt.Sprint("a=", a))
 		}
-		msg := brokertest.Compose(fmt.Sprint("m", m.sent), properties, "")
+		n := m.sent
+		if rapid.IntRange(0, 3).Draw(t, "repeat") == 0 {
+			n = rapid.IntRange(1, m.sent).Draw(t, "repeated")
+		}
+		msg := brokertest.Compose(fmt.Sprint("m", n), properties, "")
 		msgs = append(msgs, msg)
+		if m.detect && m.known[msg.MessageID] {
+			continue
+		}
+		m.known[msg.MessageID] = true
 		for _, s := range m.subscriptions {
 			s.take(a, msg)
 		}

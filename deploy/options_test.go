@@ -26,10 +26,10 @@ func readEntities(t *testing.T, queue, topic, subscription string) (options [3]d
 func TestReadOptions(t *testing.T) {
 	got, diags := readEntities(t,
 		`{"LockDuration":"PT30S","DefaultMessageTimeToLive":"PT1H","DuplicateDetectionHistoryTimeWindow":"PT20S","AutoDeleteOnIdle":"P10675199DT2H48M5.4775807S",
-		  "MaxDeliveryCount":3,"maxSizeInMegabytes":2048,"DeadLetteringOnMessageExpiration":true,"RequiresDuplicateDetection":false,"RequiresSession":false,
+		  "MaxDeliveryCount":3,"maxSizeInMegabytes":2048,"DeadLetteringOnMessageExpiration":true,"RequiresDuplicateDetection":true,"RequiresSession":false,
 		  "EnablePartitioning":false,"ForwardTo":"","ForwardDeadLetteredMessagesTo":null,"UserMetadata":"mine"}`,
 		`{"DEFAULTMESSAGETIMETOLIVE":"P1D","DuplicateDetectionHistoryTimeWindow":"P7D","AutoDeleteOnIdle":"P10675199DT2H48M5.4775807S","MaxSizeInMegabytes":5120,
-		  "RequiresDuplicateDetection":false,"EnablePartitioning":false,"UserMetadata":"t"}`,
+		  "RequiresDuplicateDetection":true,"EnablePartitioning":false,"UserMetadata":"t"}`,
 		`{"LockDuration":"PT5M","DefaultMessageTimeToLive":"PT1S","AutoDeleteOnIdle":"P300Y","MaxDeliveryCount":2147483647,"DeadLetteringOnMessageExpiration":false,
 		  "DeadLetteringOnFilterEvaluationExceptions":false,"RequiresSession":false,"ForwardTo":"","ForwardDeadLetteredMessagesTo":"","UserMetadata":""}`)
 	if len(diags) > 0 {
@@ -38,9 +38,9 @@ func TestReadOptions(t *testing.T) {
 	no := false
 	want := [3]description.Options{
 		{LockDuration: 30 * time.Second, DefaultMessageTimeToLive: time.Hour, DuplicateDetectionHistoryTimeWindow: 20 * time.Second, AutoDeleteOnIdle: description.Forever,
-			MaxDeliveryCount: 3, MaxSizeInMegabytes: 2048, DeadLetteringOnMessageExpiration: true, UserMetadata: "mine"},
+			MaxDeliveryCount: 3, MaxSizeInMegabytes: 2048, DeadLetteringOnMessageExpiration: true, RequiresDuplicateDetection: true, UserMetadata: "mine"},
 		{DefaultMessageTimeToLive: 24 * time.Hour, DuplicateDetectionHistoryTimeWindow: 7 * 24 * time.Hour, AutoDeleteOnIdle: description.Forever,
-			MaxSizeInMegabytes: 5120, UserMetadata: "t"},
+			MaxSizeInMegabytes: 5120, RequiresDuplicateDetection: true, UserMetadata: "t"},
 		{LockDuration: 5 * time.Minute, DefaultMessageTimeToLive: time.Second, AutoDeleteOnIdle: description.Forever, MaxDeliveryCount: 2147483647,
 			DeadLetteringOnFilterEvaluationExceptions: &no},
 	}

@@ -39,6 +39,7 @@
 //	10 entity:u64 01 sub:u8 02 seq:i64 status of a message
 //	10 entity:u64 01 sub:u8 03 expires:time seq:i64   expiry index, no value
 //	10 entity:u64 01 sub:u8 04 seq:i64 sections of a message, above 4 KiB
+//	10 entity:u64 02 bucket:time id    message id, remembered to find duplicates
 //	20 run 00                          start of a run, and its factory
 //	20 run 01 n:u64                    event
 //	20 run 02 n:u64                    payload
@@ -91,6 +92,7 @@
 //	entity    ns:uvarint path:bytes flags [created:time] [updated:time] definition:bytes
 //	message   flags [enqueued:time] [expires:time] [ttl:varint] [scheduled:time]
 //	          [id:bytes] [session:bytes] [partition:bytes] size:uvarint [sections, size bytes]
+//	id        until:time
 //	status    flags state:u8 deliveries:uvarint [not before:time] [properties]
 //	          [source:bytes] [owner:u8 token:16 bytes] [locked until:time] [run:bytes]
 //	run       flags id:bytes pipeline:bytes factory:bytes [start:time] [definition:32 bytes]
@@ -112,8 +114,8 @@
 //
 // Format 2 adds the value log and table 05, format 3 the tables 23 and 24 and the
 // definition of a run. What an older format has is read as it is. Format 4 lists runs
-// by factory; format 5 adds the tables 26 and 27, the requests to cancel runs, and the size
-// of ended runs, which opening an older directory counts.
+// by factory; format 5 adds the tables 26 and 27, the requests to cancel runs, the size
+// of ended runs, which opening an older directory counts, and the ids that are remembered.
 //
 // How a format changes, of the store's records or of what others keep in them: the
 // old version's golden files (package internal/golden) stay and stay readable, and

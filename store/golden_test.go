@@ -115,6 +115,9 @@ func kindOfKey(t *testing.T, k []byte) string {
 		if k[9] == entityRecord {
 			return "10 entity:u64 00"
 		}
+		if k[9] == entityID {
+			return "10 entity:u64 02 bucket:time id"
+		}
 		return "10 entity:u64 01 sub:u8 " + entity[k[11]]
 	case tableRun:
 		_, rest, _ := cutRun(k[1:])

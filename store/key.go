@@ -31,6 +31,7 @@ const (
 	tableAttempt                 = 0x27
 	entityRecord                 = 0x00
 	entitySubQueue               = 0x01
+	entityID                     = 0x02
 	kindCounters                 = 0x00
 	kindMessage                  = 0x01
 	kindStatus                   = 0x02
@@ -93,6 +94,18 @@ func messageKey(q broker.QueueID, kind byte, seq int64) []byte {
 func expiryKey(q broker.QueueID, at time.Time, seq int64) []byte {
 	return appendI64(appendKeyTime(queueKey(q, kindExpiry), at), seq)
 }
+
+// idBucketKey is the prefix of the message ids in a bucket of an entity's history.
+func idBucketKey(id broker.EntityID, bucket time.Time) []byte {
+	return appendKeyTime(append(entityKey(tableEntity, id), entityID), bucket)
+}
+
+func idKey(id broker.EntityID, bucket time.Time, message string) []byte {
+	return append(idBucketKey(id, bucket), message...)
+}
+
+// idBucketLen is the length of the prefix of a bucket.
+const idBucketLen = 1 + 8 + 1 + timeLen
 
 // maxRunID is the greatest length of a run's ID.
 const maxRunID = math.MaxUint16
@@ -309,6 +322,9 @@ func describeEntity(k []byte) string {
 	entity := binary.BigEndian.Uint64(k[1:])
 	if k[9] == entityRecord {
 		return fmt.Sprintf("entity %d", entity)
+	}
+	if k[9] == entityID && len(k) >= idBucketLen {
+		return fmt.Sprintf("message id %q that entity %d remembers", k[idBucketLen:], entity)
 	}
 	if len(k) < queuePrefixLen {
 		return ""

@@ -125,6 +125,10 @@ func codecs() []codec {
 			func(b []byte) (any, error) { return decodeRunStart(b) },
 			func(v any) []byte { return appendRunStart(nil, v.(runStarted)) },
 			runStarted{"f", epoch}},
+		{"id",
+			func(b []byte) (any, error) { return decodeID(b) },
+			func(v any) []byte { return appendTime(nil, v.(time.Time)) },
+			epoch},
 		{"cancel-request",
 			func(b []byte) (any, error) { return decodeCancelRequest(b) },
 			func(v any) []byte { return appendCancelRequest(nil, v.(time.Time)) },
@@ -311,6 +315,7 @@ func fillSince5(s *Store, u *commit.Unit) {
 	s.PutAttempt(u, cause, "sized")
 	s.PutCancelRequest(u, "sized", epoch.Add(2))
 	s.PutTally(u, engine.Tally{Factory: "G", Runs: 1, Bytes: 1 << 33, Reached: epoch})
+	s.PutID(u, 2, broker.RememberedID{ID: "id", Until: epoch.Add(3), Bucket: epoch.Add(4)})
 }
 
 // TestFormats compares what is written with what the current format is: a
@@ -416,6 +421,10 @@ func tryReadAll(s *Store) (out []any, err error) {
 			add(expired, e)
 			add(nil, s.Statuses(q, func(seq int64, st *broker.Status) error { add(*st, nil); return nil }))
 		}
+		buckets, e := s.IDBuckets(entity.ID)
+		add(buckets, e)
+		until, e := s.RememberedUntil(entity.ID, buckets, []string{"id"})
+		add(until, e)
 	}
 	add(nil, s.Runs(engine.Listing{Factory: "f"}, func(r engine.RunRecord) (bool, error) {
 		add(r, nil)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"switchyard/broker"
 	"switchyard/deploy"
 	"switchyard/deploy/provision"
 	"switchyard/identity"
@@ -45,7 +46,7 @@ func populated(t *testing.T) (dir string) {
 	bus := s.testNamespace("g", "zone-two")
 	factory := s.testGroup("g") + otherFactory
 	for _, x := range []struct{ path, version, body string }{
-		{bus + "/topics/t", busVersion, `{"properties":{}}`},
+		{bus + "/topics/t", busVersion, `{"properties":{"requiresDuplicateDetection":true}}`},
 		{bus + "/topics/t/subscriptions/s", busVersion, `{"properties":{}}`},
 		{factory, factoryVersion, `{"location":"westeurope"}`},
 		{factory + "/pipelines/P", factoryVersion, `{"properties":` + waiting + `}`},
@@ -62,6 +63,17 @@ func populated(t *testing.T) (dir string) {
 	if _, err := s.identities.Issuer().Issuer(); err != nil { // it is made when it is needed
 		t.Fatal(err)
 	}
+	once := &broker.Message{}
+	once.MessageID, once.Sections = "once", []byte("x")
+	to, err := s.broker.Topic("zone-two", "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := to.Send([]*broker.Message{once}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.broker.Sync(u)
 	c := sdk(t, s)
 	sendTo(t, c, "out", "kept")
 	sendTo(t, c, "in", "a")
@@ -107,6 +119,9 @@ func kindOfRecord(k []byte) string {
 	case 0x10:
 		if k[9] == 0 {
 			return "entity"
+		}
+		if k[9] == 2 {
+			return "remembered id"
 		}
 		return "messages " + hex.EncodeToString(k[11:12])
 	case 0x20:
@@ -192,6 +207,31 @@ var damagedStarts = map[string]damagedStart{
 		s = startSystem(t, o)
 		if got := left(t, sdk(t, s), "in"); len(got) != 1 || got[0] != "a" {
 			t.Errorf("after the queue was put again it has %v, want its message", got)
+		}
+		return s
+	}},
+	// A message with that id is refused; the others are not.
+	"remembered id": {mend: func(t *testing.T, s *System, o Options) *System {
+		to, err := s.broker.Topic("zone-two", "t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string]string{"once": `topic "t": the ids of earlier messages can't be read`, "another": ""} {
+			m := &broker.Message{}
+			m.MessageID, m.Sections = id, []byte("x")
+			u, err := to.Send([]*broker.Message{m}, nil)
+			if s.broker.Sync(u); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+				t.Errorf("send %s: %v, want %q", id, err, want)
+			}
+		}
+		if status, causes := healthOf(t, s); status != "unhealthy" || !strings.Contains(strings.Join(causes, " "), `topic "t"`) {
+			t.Errorf("after it was met: %s %q, want the topic", status, causes)
+		}
+		topic := s.testNamespace("g", "zone-two") + "/topics/t?api-version=" + busVersion
+		for _, method := range []string{"DELETE", "PUT"} {
+			if code, body := request(t, s, method, topic, `{"properties":{"requiresDuplicateDetection":true}}`); code >= 300 {
+				t.Fatalf("%s: %d %s", method, code, body)
+			}
 		}
 		return s
 	}},

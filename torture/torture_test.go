@@ -23,6 +23,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
+	"switchyard/broker/description"
 	"switchyard/deploy"
 	"switchyard/examples"
 	"switchyard/system"
@@ -66,6 +67,8 @@ func child(dir string) {
 			d.Namespaces[i].Queues[j].Options.LockDuration = 5 * time.Second
 		}
 	}
+	d.Namespaces[0].Queues = append(d.Namespaces[0].Queues, deploy.Queue{Name: onceQueue,
+		Options: description.Options{RequiresDuplicateDetection: true, DuplicateDetectionHistoryTimeWindow: time.Hour}})
 	sys, err := system.Start(context.Background(), system.Options{
 		DataDir: dir, Deployments: []*deploy.Deployment{d}, Strict: true,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),

@@ -40,6 +40,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Harness) {
 		{"CallbackOrder", testCallbackOrder},
 		{"Relaxed", testRelaxed},
 		{"Topics", testTopics},
+		{"RememberedIDs", testRememberedIDs},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := open(t)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"switchyard/broker"
 	"switchyard/commit"
@@ -32,8 +33,8 @@ type Store struct {
 	Committed func(u *commit.Unit)
 	// Full makes Admit fail, except for what frees space.
 	Full error
-	// Reads counts the reads of messages and headers.
-	Reads int
+	// Reads counts the reads of messages and headers, IDReads those of message ids.
+	Reads, IDReads int
 }
 
 // NewStore returns an empty store.
@@ -143,6 +144,7 @@ func (m *Store) set(u *commit.Unit, key []byte, value any) {
 //	'q' entity sub 'm' seq   Message without status
 //	'q' entity sub 's' seq   Status
 //	'q' entity sub 'x' time seq   expiry
+//	'i' entity time id            time until when the id is remembered
 func idKey(kind byte, id uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 32), kind), id)
 }
@@ -202,6 +204,7 @@ func (m *Store) PutEntity(u *commit.Unit, r broker.EntityRecord) {
 func (m *Store) DeleteEntity(u *commit.Unit, id broker.EntityID) {
 	u.Delete(idKey('e', uint64(id)))
 	u.DeleteRange(idKey('q', uint64(id)), idKey('q', uint64(id)+1))
+	u.DeleteRange(idKey('i', uint64(id)), idKey('i', uint64(id)+1))
 }
 
 // PutMessage implements [broker.Store].
@@ -237,6 +240,51 @@ func (m *Store) DeleteMessage(u *commit.Unit, q broker.QueueID, msg *broker.Mess
 // PutCounters implements [broker.Store].
 func (m *Store) PutCounters(u *commit.Unit, q broker.QueueID, c broker.Counters) {
 	m.set(u, queueKey(q, 'c'), c)
+}
+
+func bucketKey(id broker.EntityID, bucket time.Time) []byte {
+	return binary.BigEndian.AppendUint64(idKey('i', uint64(id)), uint64(bucket.UnixNano()))
+}
+
+// PutID implements [broker.Store].
+func (m *Store) PutID(u *commit.Unit, id broker.EntityID, r broker.RememberedID) {
+	m.set(u, append(bucketKey(id, r.Bucket), r.ID...), r)
+}
+
+// ForgetIDs implements [broker.Store].
+func (m *Store) ForgetIDs(u *commit.Unit, id broker.EntityID, bucket time.Time) {
+	u.DeleteRange(idKey('i', uint64(id)), bucketKey(id, bucket.Add(1)))
+}
+
+// IDBuckets implements [broker.Store].
+func (m *Store) IDBuckets(id broker.EntityID) (buckets []time.Time, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	prefix := string(idKey('i', uint64(id)))
+	for n := m.keys.seek(prefix); n != nil && strings.HasPrefix(n.key, prefix); n = n.next[0] {
+		b := n.value.(broker.RememberedID).Bucket
+		if len(buckets) == 0 || !buckets[len(buckets)-1].Equal(b) {
+			buckets = append(buckets, b)
+		}
+	}
+	return buckets, nil
+}
+
+// RememberedUntil implements [broker.Store].
+func (m *Store) RememberedUntil(id broker.EntityID, buckets []time.Time, ids []string) ([]time.Time, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	until := make([]time.Time, len(ids))
+	for i := range ids {
+		for _, b := range buckets {
+			m.IDReads++
+			v, ok := m.keys.get(string(append(bucketKey(id, b), ids[i]...)))
+			if r, _ := v.(broker.RememberedID); ok && r.Until.After(until[i]) {
+				until[i] = r.Until
+			}
+		}
+	}
+	return until, nil
 }
 
 // Counters implements [broker.Store].

@@ -68,6 +68,17 @@ func (e Entity) Check(p *Property, o Options, sku string) error {
 	return nil
 }
 
+// CheckNew says why there can be no new entity with normal options in a namespace of an
+// SKU; nil: there can.
+func (e Entity) CheckNew(o Options, sku string) error {
+	for _, p := range rows[e] {
+		if sku == Basic && p.NotBasic && !p.isDefault(&o, sku) {
+			return &InvalidError{p.Name, "can't be chosen in a Basic namespace: it needs Standard or Premium"}
+		}
+	}
+	return nil
+}
+
 // Unchanged returns the first property that is fixed when an entity is created and
 // differs between two options; nil: there is none.
 func (e Entity) Unchanged(old, new Options) *Property {

@@ -185,8 +185,8 @@ func TestUnsupported(t *testing.T) {
 		}
 	}
 	for entity, want := range map[string]string{
-		"queue":        " RequiresSession RequiresDuplicateDetection ForwardTo ForwardDeadLetteredMessagesTo AutoDeleteOnIdle EnablePartitioning EnableExpress",
-		"topic":        " RequiresDuplicateDetection AutoDeleteOnIdle EnablePartitioning EnableExpress EnableSubscriptionPartitioning FilteringMessagesBeforePublishing",
+		"queue":        " RequiresSession ForwardTo ForwardDeadLetteredMessagesTo AutoDeleteOnIdle EnablePartitioning EnableExpress",
+		"topic":        " AutoDeleteOnIdle EnablePartitioning EnableExpress EnableSubscriptionPartitioning FilteringMessagesBeforePublishing",
 		"subscription": " RequiresSession ForwardTo ForwardDeadLetteredMessagesTo AutoDeleteOnIdle ClientAffine",
 	} {
 		if refused[entity] != want {
@@ -219,10 +219,41 @@ func TestOfAnotherEntity(t *testing.T) {
 	}
 }
 
+// TestNotBasic has what nothing new in a Basic namespace can have [SB-SEM 1.4].
+func TestNotBasic(t *testing.T) {
+	for _, e := range entities {
+		refused := ""
+		for _, p := range e.Properties() {
+			if p.Unsupported {
+				continue
+			}
+			for _, v := range examples[p.Name] {
+				o, err := e.Normal(set(t, e, p.Name, v), description.Standard)
+				if err != nil {
+					continue
+				}
+				if err := e.CheckNew(o, description.Standard); err != nil {
+					t.Errorf("%v: %s in a Standard namespace: %v", e, p.Name, err)
+				}
+				if err := e.CheckNew(o, description.Basic); err != nil {
+					refused += err.Error()
+				}
+			}
+		}
+		want := "RequiresDuplicateDetection can't be chosen in a Basic namespace: it needs Standard or Premium"
+		if e == description.Subscription {
+			want = ""
+		}
+		if refused != want {
+			t.Errorf("%v: in a Basic namespace: got %q, want %q", e, refused, want)
+		}
+	}
+}
+
 // TestUnchanged has what can be chosen only at creation [SB-SEM 1.1].
 func TestUnchanged(t *testing.T) {
 	for e, want := range map[description.Entity]string{
-		description.Queue:        "RequiresSession RequiresDuplicateDetection EnablePartitioning",
+		description.Queue:        "RequiresDuplicateDetection RequiresSession EnablePartitioning",
 		description.Topic:        "RequiresDuplicateDetection EnablePartitioning",
 		description.Subscription: "RequiresSession ClientAffine",
 	} {

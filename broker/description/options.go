@@ -61,10 +61,12 @@ type Options struct {
 	EnableBatchedOperations *bool `json:"enableBatchedOperations,omitempty"`
 	SupportOrdering         *bool `json:"supportOrdering,omitempty"`
 
-	RequiresSession            bool `json:"requiresSession,omitempty"`
+	RequiresSession bool `json:"requiresSession,omitempty"`
+	// RequiresDuplicateDetection drops messages with an id that another one had in the
+	// last time [SB-SEM 2.7].
 	RequiresDuplicateDetection bool `json:"requiresDuplicateDetection,omitempty"`
-	// DuplicateDetectionHistoryTimeWindow is kept and shown, and without effect while
-	// detection is off, as in Azure.
+	// DuplicateDetectionHistoryTimeWindow is how long an id is remembered. It is kept and
+	// shown, and without effect while detection is off, as in Azure.
 	DuplicateDetectionHistoryTimeWindow time.Duration `json:"duplicateDetectionHistoryTimeWindow,omitempty"`
 	ForwardTo                           string        `json:"forwardTo,omitempty"`
 	ForwardDeadLetteredMessagesTo       string        `json:"forwardDeadLetteredMessagesTo,omitempty"`

@@ -48,6 +48,9 @@ type Property struct {
 	Fixed bool
 	// Unsupported properties may have only their default.
 	Unsupported bool
+	// NotBasic properties have their default in what is created in a Basic namespace. What
+	// a queue has from the time when its namespace was Standard, it keeps.
+	NotBasic bool
 	// Limits are those of Standard namespaces, and of others without their own.
 	Limits
 	Basic, Premium *Limits

@@ -65,6 +65,9 @@ func (p *Property) row(b *strings.Builder) {
 		if p.Fixed {
 			may += "; fixed at creation"
 		}
+		if p.NotBasic {
+			may += "; not in a Basic namespace"
+		}
 		fmt.Fprintf(b, " %s |", may)
 	}
 	b.WriteString("\n")

@@ -8,6 +8,8 @@ type Copy struct {
 	// Dead is why the copy goes to the dead-letter queue at once: a rule could not
 	// be evaluated. Nil: it does not.
 	Dead *DeadLetterInfo
+
+	of int // the message's place among those that were sent together
 }
 
 // Copies accepts what the rules of a subscription have let pass. It is never

@@ -61,6 +61,7 @@ type Decision struct {
 
 	DeadLettered []DeadLettered
 	Dropped      []int64 // expired and removed: their numbers
+	History      HistoryDecision
 
 	dirty []*item
 	count [SubQueues]bool // counters changed
@@ -74,8 +75,9 @@ func (d *Decision) Reset() {
 	clear(d.Drained)
 	clear(d.dirty)
 	clear(d.DeadLettered)
+	d.History.reset()
 	*d = Decision{Records: d.Records[:0], Batches: d.Batches[:0], Drained: d.Drained[:0],
-		DeadLettered: d.DeadLettered[:0], dirty: d.dirty[:0]}
+		DeadLettered: d.DeadLettered[:0], dirty: d.dirty[:0], History: d.History}
 }
 
 // touch notes that the status record of it must be written.

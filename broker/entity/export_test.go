@@ -9,3 +9,12 @@ func (q *Queue) Window(id SubQueue) (size, inside, outside int) {
 	s := q.subs[id]
 	return q.size, len(s.window), len(s.known) - len(s.window)
 }
+
+// SetGeneration makes the generations of the history small, before the queue is used.
+func (q *Queue) SetGeneration(n int) { q.history.size = n }
+
+// Remembered returns how many ids of the history are in memory and how many buckets it
+// has.
+func (q *Queue) Remembered() (ids, buckets int) {
+	return len(q.history.young) + len(q.history.old), len(q.history.buckets)
+}

@@ -57,7 +57,7 @@ func (o *Renew) apply(q *Queue, env Env, d *Decision) {
 
 func (s *sub) dueAt(now time.Time) bool { return len(s.due) > 0 && !s.due[0].due.After(now) }
 
-// Tick ends the locks and backoffs whose time has come. A message whose last
+// Tick ends the locks and backoffs whose time has come, and forgets message ids. A message whose last
 // delivery ended needs its content, for the dead-letter queue; those beyond
 // tickBatch stay for the next Tick, and one that can't be read stays locked for a
 // while.
@@ -77,6 +77,7 @@ func (o Tick) check(q *Queue, c *checker) error {
 }
 
 func (o Tick) apply(q *Queue, env Env, d *Decision) {
+	q.history.tick(env.Now, &d.History)
 	for _, s := range q.subs {
 		var items []*item
 		s.overdue(env.Now, func(it *item) bool {

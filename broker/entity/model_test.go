@@ -25,7 +25,7 @@ func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMachine(t)
 		t.Repeat(map[string]func(*rapid.T){
-			"send": m.send, "copies": m.copies, "advance": m.advance, "tick": m.tick, "work": m.work, "finish": m.finish,
+			"send": m.send, "beginSend": m.beginSend, "endSend": m.endSend, "setWindow": m.setWindow, "copies": m.copies, "advance": m.advance, "tick": m.tick, "work": m.work, "finish": m.finish,
 			"credit": m.credit, "drain": m.drain, "renew": m.renew,
 			"settle": m.settle, "beginSettle": m.beginSettle, "endSettle": m.endSettle,
 			"reserve": m.reserve, "free": m.free, "lockRun": m.lockRun, "settleReserved": m.settleReserved, "settleRun": m.settleRun,
@@ -68,23 +68,27 @@ type modelMessage struct {
 }
 
 type machine struct {
-	now      time.Time
-	config   entity.Config
-	q        *entity.Queue
-	store    stored
-	model    map[int64]*modelMessage
-	tokens   uint64
-	drains   int
-	nextSeq  int64
-	window   int
-	d        entity.Decision
-	consumer [3]*entity.Consumer
-	pending  func(t *rapid.T) // applies the read that is under way
-	held     *entity.Reservation
-	readings [2]*reading // of deferred messages, under way
-	settling *settling
-	taking   *taking
-	cancel   *cancelling
+	now        time.Time
+	config     entity.Config
+	q          *entity.Queue
+	store      stored
+	model      map[int64]*modelMessage
+	tokens     uint64
+	drains     int
+	nextSeq    int64
+	window     int
+	generation int
+	d          entity.Decision
+	consumer   [3]*entity.Consumer
+	pending    func(t *rapid.T) // applies the read that is under way
+	held       *entity.Reservation
+	readings   [2]*reading // of deferred messages, under way
+	settling   *settling
+	taking     *taking
+	cancel     *cancelling
+	history    modelHistory
+	sending    *sending
+	bodies     int64
 }
 
 func newMachine(t *rapid.T) *machine {
@@ -92,6 +96,11 @@ func newMachine(t *rapid.T) *machine {
 	m.config = entity.Config{LockDuration: 10 * time.Second, DefaultTimeToLive: entity.Forever, MaxBytes: 1 << 30, MaxMessageBytes: 100,
 		MaxDeliveryCount: uint32(rapid.IntRange(1, 3).Draw(t, "max delivery")), DeadLetterOnExpiration: rapid.Bool().Draw(t, "dead-letter expired")}
 	m.window = rapid.IntRange(1, 6).Draw(t, "window")
+	m.generation = rapid.IntRange(1, 4).Draw(t, "generation")
+	m.history.until = map[string]time.Time{}
+	if rapid.Bool().Draw(t, "duplicate detection") {
+		m.config.HistoryWindow = 10 * time.Second
+	}
 	for i := range m.store.messages {
 		m.store.messages[i] = map[int64]*entity.Message{}
 		m.store.statuses[i] = map[int64]entity.Status{}
@@ -119,10 +128,13 @@ func (m *machine) open() {
 			s.NextExpiry[i] = rows[0].ExpiresAt
 		}
 	}
+	s.History = m.history.open()
 	m.q = entity.New(m.config, s)
 	m.q.SetWindow(m.window)
+	m.q.SetGeneration(m.generation)
 	m.consumer = [3]*entity.Consumer{{Sub: entity.MainQueue}, {Sub: entity.MainQueue, Mode: entity.ReceiveAndDelete}, {Sub: entity.DeadLetterQueue}}
 	m.pending, m.held, m.settling, m.taking, m.cancel = nil, nil, nil, nil, nil
+	m.sending = nil
 	m.readings = [2]*reading{}
 }
 
@@ -208,6 +220,7 @@ func (m *machine) applyWith(t *rapid.T, supply *entity.Supply, ops ...entity.Op)
 			m.store.counters[r.Sub] = r.Counters
 		}
 	}
+	m.history.commit(&m.d.History)
 	m.activatedNow(t)
 	for _, op := range ops {
 		if o, ok := op.(*entity.Take); ok {
@@ -343,6 +356,7 @@ func (m *machine) load(supply *entity.Supply, need *entity.Need) {
 	for _, k := range need.Stored {
 		supply.PutStored(k, m.read(k.Sub, k.SequenceNumber))
 	}
+	supply.PutIDs(need, m.history.read(need))
 }
 
 // supplied checks an operation, loading what it needs, until nothing is needed
@@ -385,28 +399,6 @@ func (m *machine) fill(t *rapid.T, h entity.HeaderNeed) {
 		rows := m.scan(entity.Work{Sub: h.Sub, From: from, Limit: limit}, false)
 		m.apply(t, entity.Refill{Sub: h.Sub, Rows: rows, More: len(rows) == limit})
 	}
-}
-
-func (m *machine) send(t *rapid.T) {
-	op := entity.Send{Keep: rapid.Bool().Draw(t, "keep")}
-	for range rapid.IntRange(1, 5).Draw(t, "messages") {
-		msg := &entity.Message{}
-		msg.Sections = []byte(fmt.Sprint("body ", m.nextSeq))
-		msg.TimeToLive = time.Duration(rapid.SampledFrom([]int{0, 0, 3, 12}).Draw(t, "ttl")) * time.Second
-		x := &modelMessage{seq: m.nextSeq, body: m.nextSeq}
-		if msg.TimeToLive > 0 {
-			x.expires = m.now.Add(msg.TimeToLive)
-		}
-		if due := rapid.IntRange(-3, 9).Draw(t, "due"); due > 0 {
-			msg.ScheduledFor = m.now.Add(time.Duration(due) * time.Second)
-			x.sub, x.expires = entity.ScheduledMessages, msg.ScheduledFor
-		}
-		m.model[m.nextSeq] = x
-		m.nextSeq++
-		op.Messages = append(op.Messages, msg)
-	}
-	m.mustCheck(t, op)
-	m.apply(t, op)
 }
 
 // copies is send of a topic's messages, some of which are dead letters at once.
@@ -869,6 +861,11 @@ func (m *machine) quiet(t *rapid.T) {
 			m.finish(t)
 		}
 	}
+	for _, r := range m.history.stored {
+		if !r.Bucket.After(m.now) {
+			t.Fatalf("at %v it still remembers %+v", m.now, r)
+		}
+	}
 	for i, c := range m.consumer {
 		if left := m.available(c.Sub); c.Credit() > 0 && len(left) > 0 {
 			t.Fatalf("consumer %d has credit %d while there are %v", i, c.Credit(), left)
@@ -882,6 +879,7 @@ func (m *machine) quiet(t *rapid.T) {
 }
 
 func (m *machine) invariants(t *rapid.T) {
+	m.checkHistory(t)
 	var want [entity.SubQueues]entity.Counters
 	var lowest [entity.SubQueues]int64
 	for sub := range lowest {

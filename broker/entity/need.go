@@ -3,6 +3,7 @@ package entity
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // A MessageKey names one message of a queue.
@@ -27,6 +28,12 @@ type Need struct {
 	// FanOuts are messages sent to a topic that were not chosen by its rules of
 	// now.
 	FanOuts []*Publish
+	// IDs are message ids of which is to be read until when they are remembered, in
+	// Buckets: see [History].
+	IDs     []string
+	Buckets []time.Time
+
+	turn uint64 // the history's, when it was asked
 }
 
 // A HeaderNeed asks that the window of a sub-queue hold so many messages, or all
@@ -37,7 +44,8 @@ type HeaderNeed struct {
 }
 
 func (n *Need) empty() bool {
-	return len(n.Contents) == 0 && len(n.Stored) == 0 && len(n.Headers) == 0 && len(n.FanOuts) == 0
+	return len(n.Contents) == 0 && len(n.Stored) == 0 && len(n.Headers) == 0 && len(n.FanOuts) == 0 &&
+		len(n.IDs) == 0
 }
 
 // A Supply is what was read for operations that are decided together: what their
@@ -49,6 +57,13 @@ type Supply struct {
 	stored   map[MessageKey]*Message
 	watched  []MessageKey // of stored, those that are being read among them
 	changed  []MessageKey // of watched
+	ids      map[string]rememberedUntil
+}
+
+// rememberedUntil is what was read of an id, and in which turn of the history.
+type rememberedUntil struct {
+	until time.Time
+	turn  uint64
 }
 
 // PutContent supplies the content of a message; nil if the store has no such
@@ -75,6 +90,27 @@ func (s *Supply) PutStored(k MessageKey, m *Message) {
 		s.stored = map[MessageKey]*Message{}
 	}
 	s.stored[k] = m
+}
+
+// PutIDs supplies until when the ids that a need names are remembered, in their order;
+// zero: one is not.
+func (s *Supply) PutIDs(n *Need, until []time.Time) {
+	if s.ids == nil {
+		s.ids = make(map[string]rememberedUntil, len(n.IDs))
+	}
+	for i, id := range n.IDs {
+		s.ids[id] = rememberedUntil{until[i], n.turn}
+	}
+}
+
+// rememberedID returns until when an id is remembered by what was read, and whether
+// that still holds: what has come since is in memory for two turns.
+func (s *Supply) rememberedID(id string, turn uint64) (until time.Time, known bool) {
+	if s == nil {
+		return time.Time{}, false
+	}
+	r, asked := s.ids[id]
+	return r.until, asked && turn <= r.turn+1
 }
 
 // content returns what was supplied, and whether it was asked for at all.

@@ -15,6 +15,9 @@ type Config struct {
 	DeadLetterOnExpiration    bool
 	MaxBytes, MaxMessageBytes int64
 	Status                    description.Status
+	// HistoryWindow is for how long message ids are remembered; 0: there is no
+	// duplicate detection.
+	HistoryWindow time.Duration
 }
 
 // Env is what an operation may know of the world.
@@ -38,6 +41,8 @@ type State struct {
 	LowestDeferred [SubQueues]int64
 	// NextExpiry is the first time in the expiry index, zero if it is empty.
 	NextExpiry [SubQueues]time.Time
+	// History remembers message ids, with duplicate detection.
+	History History
 }
 
 // A Queue is one queue or subscription with its sub-queues. It is not safe for
@@ -48,13 +53,14 @@ type Queue struct {
 	size    int   // of the windows: WindowSize, less in tests
 	held    int64 // bytes of content in items
 	watches map[*Supply]struct{}
+	history History
 	checker checker
 	topic   *Topic // whose schedule it is; nil: it is a queue or a subscription
 }
 
 // New returns the queue that the store describes.
 func New(c Config, s State) *Queue {
-	q := &Queue{config: c, size: WindowSize}
+	q := &Queue{config: c, size: WindowSize, history: s.History}
 	for i := range q.subs {
 		q.subs[i] = newSub(q, SubQueue(i), s.Counters[i])
 		if s.LowestDeferred[i] > 0 {
@@ -115,7 +121,7 @@ func (q *Queue) ContentBytes() int64 { return q.held }
 // Deadline returns when Apply of a [Tick] has something to do or [Queue.Work]
 // has a sweep; zero if no time is set.
 func (q *Queue) Deadline() time.Time {
-	var t time.Time
+	t := q.history.deadline()
 	for _, s := range q.subs {
 		if len(s.due) > 0 {
 			t = earlier(t, s.due[0].due)
@@ -160,6 +166,7 @@ func (q *Queue) Apply(env Env, d *Decision, ops ...Op) {
 	for _, op := range ops {
 		op.apply(q, env, d)
 	}
+	q.history.decided(&d.History)
 	for _, s := range q.subs {
 		s.pump(env, d)
 	}

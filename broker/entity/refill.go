@@ -126,6 +126,9 @@ const (
 
 // HasWork reports whether [Queue.Work] would return something.
 func (q *Queue) HasWork(now time.Time) bool {
+	if q.history.dueAt(now) {
+		return true
+	}
 	for _, s := range q.subs {
 		if s.dueAt(now) || s.wantsRefill() || s.wantsLoad(now) || s.wantsSweep(now) {
 			return true
@@ -137,6 +140,9 @@ func (q *Queue) HasWork(now time.Time) bool {
 // Work names what should be read next and marks a refill or sweep as begun: the
 // shell must apply its operation. One worker at a time may call it.
 func (q *Queue) Work(now time.Time) (w Work) {
+	if q.history.dueAt(now) {
+		return Work{Kind: TickWork}
+	}
 	for id, s := range q.subs {
 		w.Sub = SubQueue(id)
 		switch {

@@ -56,7 +56,11 @@ func (r *RuleSet) FanOut(env Env, msgs []*Message) FanOut {
 		s := &r.subscriptions[i]
 		var copies []Copy
 		for i, m := range msgs {
+			n := len(copies)
 			copies = s.choose(copies, m, &evaluated[i].context)
+			for j := range copies[n:] {
+				copies[n+j].of = i
+			}
 		}
 		if len(copies) == 0 {
 			continue

@@ -10,7 +10,9 @@ import (
 const maxIDLength = 128
 
 // Send accepts messages into the main queue, or into the schedule those that are not
-// due yet, all or none. It numbers them, sets their times and clears their status.
+// due yet, all or none. It numbers them, sets their times and clears their status. A
+// duplicate is accepted and dropped [SB-SEM 2.7]; one that is scheduled gets a number,
+// which belongs to no message.
 type Send struct {
 	Messages []*Message
 	// Keep lets the queue keep the content in memory until it is delivered.
@@ -23,7 +25,10 @@ func (o Send) check(q *Queue, c *checker) error {
 		return err
 	}
 	c.bytes += bytes
-	return q.config.checkQuota(q.used() + c.bytes)
+	if err := q.config.checkQuota(q.used() + c.bytes); err != nil {
+		return err
+	}
+	return q.history.check(q.config.HistoryWindow, o.Messages, c)
 }
 
 // checkMessages reports whether an entity of that configuration accepts such
@@ -79,7 +84,15 @@ func (o Send) apply(q *Queue, env Env, d *Decision) {
 	now := env.Now.UTC().Truncate(time.Millisecond)
 	d.Accessed = true
 	for _, m := range o.Messages {
-		if q.topic != nil || m.ScheduledFor.After(env.Now) {
+		later := q.topic != nil || m.ScheduledFor.After(env.Now)
+		if !q.accepts(m, env, d) {
+			if later {
+				q.number(m)
+				d.count[MainQueue] = true
+			}
+			continue
+		}
+		if later {
 			q.scheduled(m, now, d)
 			continue
 		}
@@ -89,6 +102,14 @@ func (o Send) apply(q *Queue, env Env, d *Decision) {
 		m.Status = Status{}
 		s.accept(m, o.Keep, d)
 	}
+}
+
+// accepts reports whether a message is none of the duplicates that are dropped.
+func (q *Queue) accepts(m *Message, env Env, d *Decision) bool {
+	ok := q.history.accepts(q.config.HistoryWindow, m, env, &d.History)
+	// The sender may hear of a duplicate no sooner than of the message that it repeats.
+	d.Durable = d.Durable || !ok
+	return ok
 }
 
 // expiry returns when a message accepted now ends: its own time to live, but

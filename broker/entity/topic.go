@@ -23,7 +23,8 @@ type Subscription struct {
 }
 
 // NewTopic returns a topic without subscriptions. Of the configuration it needs
-// the status and the limits of size; the state is that of its schedule.
+// the status, the limits of size and the window of its history; the state is that of its
+// schedule, which has the history too.
 func NewTopic(c Config, s State) *Topic {
 	t := &Topic{config: c, rules: &RuleSet{}, schedule: New(c, s)}
 	t.schedule.topic = t
@@ -70,8 +71,10 @@ type TopicDecision struct {
 	// Subscriptions are operations to apply to the queues of subscriptions, in this
 	// order, in the same environment and the same unit. They are never refused.
 	Subscriptions []SubscriptionOp
-	// Accessed is as in [Decision].
+	// Accessed and Durable are as in [Decision].
 	Accessed bool
+	Durable  bool
+	History  HistoryDecision
 }
 
 // A SubscriptionOp is an operation on the queue of a subscription.
@@ -83,7 +86,8 @@ type SubscriptionOp struct {
 // Reset empties the decision and keeps its memory.
 func (d *TopicDecision) Reset() {
 	clear(d.Subscriptions)
-	*d = TopicDecision{Subscriptions: d.Subscriptions[:0]}
+	d.History.reset()
+	*d = TopicDecision{Subscriptions: d.Subscriptions[:0], History: d.History}
 }
 
 // Check is as [Queue.Check].
@@ -102,4 +106,5 @@ func (t *Topic) Apply(env Env, d *TopicDecision, ops ...TopicOp) {
 	for _, op := range ops {
 		op.apply(t, env, d)
 	}
+	t.schedule.history.decided(&d.History)
 }
