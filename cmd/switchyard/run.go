@@ -90,7 +90,7 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 		e.printf("%s\n", value.Append(nil, value.NewObject(
 			value.Member{Name: "run", Value: res.Run}, value.Member{Name: "activities", Value: res.Activities})))
 	} else {
-		printTree(e.stdout, res.Run, objects(res.Activities), treeOptions{Now: time.Now(), Columns: e.width()})
+		printTree(e.stdout, res.Run, objects(res.Activities), e.tree())
 	}
 	return e.ended(res.Run)
 }

@@ -48,7 +48,7 @@ func listRuns(ctx context.Context, e *env, v *config.Values, _ []string) int {
 		fmt.Fprintln(e.stderr, "no runs")
 		return exitOK
 	}
-	e.printf("%s", runTable(objects(list), time.Now(), e.width()))
+	e.printf("%s", runTable(objects(list), time.Now(), e.tableWidth()))
 	if more {
 		fmt.Fprintln(e.stderr, "there are more: --count shows them, --since, --status and others select")
 	}
@@ -155,8 +155,8 @@ func show(ctx context.Context, e *env, v *config.Values, f *client.Runs, id stri
 	if err == nil && v.Bool("follow") {
 		run, activities, err = follow(ctx, e, f, run, activities)
 	}
-	o := treeOptions{Full: v.Bool("full"), Activity: v.String("activity"), Failed: v.Bool("failed"),
-		Now: time.Now(), Columns: e.width()}
+	o := e.tree()
+	o.Full, o.Activity, o.Failed = v.Bool("full"), v.String("activity"), v.Bool("failed")
 	if err == nil {
 		err = o.check(activities)
 	}
@@ -325,7 +325,7 @@ func started(ctx context.Context, e *env, v *config.Values, f *client.Runs, id s
 	if e.json {
 		printRunJSON(e, run, activities)
 	} else {
-		printTree(e.stdout, run, objects(activities), treeOptions{Now: time.Now(), Columns: e.width()})
+		printTree(e.stdout, run, objects(activities), e.tree())
 	}
 	return e.ended(run)
 }

@@ -16,7 +16,13 @@ type treeOptions struct {
 	Activity string // only activities of this name, with input and output
 	Failed   bool   // only what failed, and what that is part of
 	Now      time.Time
-	Columns  int // of the terminal
+	Columns  int // at which texts are wrapped
+	Cut      int // at which what stands on one line ends
+}
+
+// tree shows everything of a run.
+func (e *env) tree() treeOptions {
+	return treeOptions{Now: time.Now(), Columns: e.width(), Cut: e.tableWidth()}
 }
 
 // wants reports whether an attempt of an activity is asked for.
@@ -227,7 +233,7 @@ func (p *treePrinter) children(b *branch, indent string) {
 			continue
 		}
 		if c.title != "" {
-			fmt.Fprintln(p.out, shorten(indent+c.title, p.o.Columns))
+			fmt.Fprintln(p.out, shorten(indent+c.title, p.o.Cut))
 		}
 		for i, a := range c.attempts {
 			p.attempt(a, indent, i == len(c.attempts)-1)

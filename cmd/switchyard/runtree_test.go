@@ -38,7 +38,7 @@ func TestRunTree(t *testing.T) {
 	for i, part := range strings.Split(string(b), "\n=== ") {
 		input, want, _ := strings.Cut(part, "\n---\n")
 		lines := strings.SplitN(input, "\n", 3)
-		o := treeOptions{Now: now, Columns: 80}
+		o := treeOptions{Now: now, Columns: 80, Cut: 80}
 		for word := range strings.FieldsSeq(lines[0]) {
 			switch flag, arg, _ := strings.Cut(word, "="); flag {
 			case "full":

@@ -54,7 +54,7 @@ func showStatus(e *env, v *config.Values, s *client.Status) error {
 	case v.Bool("watch"):
 		fmt.Fprintf(&b, "%s\n", time.Now().Format(time.RFC3339))
 	}
-	writeStatus(&b, s, time.Now())
+	writeStatus(&b, s, time.Now(), e.tableWidth())
 	if v.Bool("watch") {
 		b.WriteString("\n")
 	}
@@ -62,10 +62,7 @@ func showStatus(e *env, v *config.Values, s *client.Status) error {
 	return err
 }
 
-// nameWidth leaves room in 80 columns for the numbers behind a name.
-const nameWidth = 38
-
-func writeStatus(b *strings.Builder, s *client.Status, now time.Time) {
+func writeStatus(b *strings.Builder, s *client.Status, now time.Time, columns int) {
 	kept := "data directory " + s.DataDir
 	if s.Ephemeral {
 		kept = "in memory"
@@ -83,53 +80,68 @@ func writeStatus(b *strings.Builder, s *client.Status, now time.Time) {
 	}
 	fmt.Fprintf(b, "HTTP and HTTPS at %s\n", s.HTTP)
 	for _, n := range s.Namespaces {
-		writeNamespace(b, n)
+		writeNamespace(b, n, columns)
 	}
 	for _, f := range s.Factories {
-		writeFactory(b, f, now)
+		writeFactory(b, f, now, columns)
 	}
 }
 
-func writeNamespace(b *strings.Builder, n client.NamespaceStatus) {
-	fmt.Fprintf(b, "\nnamespace %s at %s\n", n.Name, n.Address)
+func writeNamespace(b *strings.Builder, n client.NamespaceStatus, columns int) {
+	fmt.Fprintf(b, "\nnamespace %s at %s\n", printable(n.Name), n.Address)
 	if len(n.Queues)+len(n.Topics) == 0 {
 		b.WriteString("  no queues or topics\n")
 		return
 	}
-	fmt.Fprintf(b, "  %-*s %8s %9s %9s %8s\n", nameWidth, "QUEUE", "ACTIVE", "DEAD", "SCHEDULED", "LOCKED")
+	t := counted("QUEUE", "ACTIVE", "DEAD", "SCHEDULED", "LOCKED")
 	row := func(indent string, q client.QueueStatus) {
-		fmt.Fprintf(b, "  %s %8d %9d %9d %8d\n", padded(indent+q.Name), q.Active, q.DeadLettered, q.Scheduled, q.Locked)
+		t.add(indent+q.Name, fmt.Sprint(q.Active), fmt.Sprint(q.DeadLettered), fmt.Sprint(q.Scheduled), fmt.Sprint(q.Locked))
 	}
 	for _, q := range n.Queues {
 		row("", q)
 	}
-	for _, t := range n.Topics {
-		fmt.Fprintf(b, "  %s\n", strings.TrimRight(padded(t.Name+" (topic)"), " "))
-		for _, q := range t.Subscriptions {
+	for _, topic := range n.Topics {
+		t.add(topic.Name+" (topic)", "", "", "", "")
+		for _, q := range topic.Subscriptions {
 			row("  ", q)
 		}
 	}
+	indent(b, t, columns)
 }
 
-func writeFactory(b *strings.Builder, f client.FactoryStatus, now time.Time) {
-	fmt.Fprintf(b, "\ndata factory %s, runs of the last %s\n", f.Name, ago(now.Sub(f.RunsSince)))
-	if len(f.Pipelines) > 0 {
-		fmt.Fprintf(b, "  %-*s %8s %9s %9s %8s\n", nameWidth, "PIPELINE", "RUNNING", "SUCCEEDED", "CANCELLED", "FAILED")
+// counted is a table of names with numbers behind them.
+func counted(name string, numbers ...string) *table {
+	t := &table{numbers: true, columns: []column{{title: name}}}
+	for _, title := range numbers {
+		t.columns = append(t.columns, column{title: title, whole: true})
 	}
-	for _, p := range f.Pipelines {
-		fmt.Fprintf(b, "  %s %8d %9d %9d %8d\n", padded(p.Name), p.Active, p.Succeeded, p.Cancelled, p.Failed)
+	return t
+}
+
+// indent writes a table below a heading.
+func indent(b *strings.Builder, t *table, columns int) {
+	const by = "  "
+	for line := range strings.Lines(t.layout(columns - len(by))) {
+		b.WriteString(by + line)
+	}
+}
+
+func writeFactory(b *strings.Builder, f client.FactoryStatus, now time.Time, columns int) {
+	fmt.Fprintf(b, "\ndata factory %s, runs of the last %s\n", printable(f.Name), ago(now.Sub(f.RunsSince)))
+	if len(f.Pipelines) > 0 {
+		t := counted("PIPELINE", "RUNNING", "SUCCEEDED", "CANCELLED", "FAILED")
+		for _, p := range f.Pipelines {
+			t.add(p.Name, fmt.Sprint(p.Active), fmt.Sprint(p.Succeeded), fmt.Sprint(p.Cancelled), fmt.Sprint(p.Failed))
+		}
+		indent(b, t, columns)
 	}
 	if len(f.Triggers) > 0 {
-		fmt.Fprintf(b, "  %-*s %8s  %s\n", nameWidth, "TRIGGER", "STATE", "QUEUE")
+		t := &table{columns: []column{{title: "TRIGGER"}, {title: "STATE", whole: true}, {title: "QUEUE"}}}
+		for _, x := range f.Triggers {
+			t.add(x.Name, x.State, x.Queue)
+		}
+		indent(b, t, columns)
 	}
-	for _, t := range f.Triggers {
-		fmt.Fprintf(b, "  %s %8s  %s\n", padded(t.Name), t.State, cut(printable(t.Queue), 80-nameWidth-13))
-	}
-}
-
-// padded is a name in its column.
-func padded(name string) string {
-	return fmt.Sprintf("%-*s", nameWidth, cut(printable(name), nameWidth))
 }
 
 // ago is a duration as people say it.

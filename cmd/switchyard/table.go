@@ -10,15 +10,17 @@ import (
 // A column of a table.
 type column struct {
 	title string
-	// whole says that its cells are never shortened, because they are copied into
-	// other commands: ids and names.
+	// whole says that its cells are shortened last, and no more than to an id, because
+	// they are copied into other commands: ids and names.
 	whole bool
 }
 
 // A table is lines of cells under titles, no wider than the terminal: what does not
-// fit is cut where it is longest, and ends in an ellipsis.
+// fit is cut where it is longest, and ends in an ellipsis. Columns of whole numbers stand
+// right if numbers is set.
 type table struct {
 	columns []column
+	numbers bool
 	rows    [][]string
 }
 
@@ -34,6 +36,8 @@ const (
 	tableGap = 2 // columns between two cells
 	// narrowest is what a cell is never shortened below, however narrow the terminal.
 	narrowest = 6
+	// narrowestWhole is what a cell that should be whole is never shortened below: an id.
+	narrowestWhole = 36
 )
 
 // layout lays the table out for a terminal of that many columns. No line ends in
@@ -52,7 +56,11 @@ func (t *table) layout(columns int) string {
 		var l strings.Builder
 		for i := range t.columns {
 			cell := shorten(cells(i), widths[i])
-			l.WriteString(cell + strings.Repeat(" ", widths[i]-displayWidth(cell)+tableGap))
+			fill := strings.Repeat(" ", widths[i]-displayWidth(cell))
+			if t.numbers && t.isNumber(i) {
+				cell, fill = fill, cell
+			}
+			l.WriteString(cell + fill + strings.Repeat(" ", tableGap))
 		}
 		b.WriteString(strings.TrimRight(l.String(), " ") + "\n")
 	}
@@ -63,24 +71,48 @@ func (t *table) layout(columns int) string {
 	return b.String()
 }
 
-// shrink takes columns from the widest cells until the table fits.
+// isNumber reports whether all that stands in a column is whole numbers.
+func (t *table) isNumber(i int) bool {
+	some := false
+	for _, row := range t.rows {
+		if row[i] == "" {
+			continue
+		}
+		if some = true; strings.Trim(row[i], "0123456789") != "" {
+			return false
+		}
+	}
+	return some
+}
+
+// shrink takes columns from the widest cells until the table fits, from those that should
+// be whole only when the others have none left.
 func (t *table) shrink(widths []int, columns int) {
 	total := tableGap * (len(widths) - 1)
 	for _, w := range widths {
 		total += w
 	}
 	for ; total > columns; total-- {
-		widest := -1
-		for i, c := range t.columns {
-			if !c.whole && widths[i] > narrowest && (widest < 0 || widths[i] >= widths[widest]) {
-				widest = i
-			}
+		i := t.widest(widths, false, narrowest)
+		if i < 0 {
+			i = t.widest(widths, true, narrowestWhole)
 		}
-		if widest < 0 {
+		if i < 0 {
 			return
 		}
-		widths[widest]--
+		widths[i]--
 	}
+}
+
+// widest is the last of the widest columns above a width, -1 if there is none.
+func (t *table) widest(widths []int, whole bool, above int) int {
+	widest := -1
+	for i, c := range t.columns {
+		if c.whole == whole && widths[i] > above && (widest < 0 || widths[i] >= widths[widest]) {
+			widest = i
+		}
+	}
+	return widest
 }
 
 // displayWidth is how many columns of a terminal a text takes.

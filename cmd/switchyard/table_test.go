@@ -1,8 +1,13 @@
 package main
 
 import (
+	"math"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"switchyard/client"
 )
 
 // TestTable: a table is as wide as it has to be, and no wider than the terminal.
@@ -32,6 +37,10 @@ ID  NAME    WHAT
 1   日本語  ログイ…
 2   é       red [31m
 `},
+		{"what is copied is cut when nothing else is left", 60, [][]string{{strings.Repeat("q", 70), "a name", "a text"}}, `
+ID                                            NAME    WHAT
+qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq…  a name  a text
+`},
 		{"no rows", 40, nil, "\nID  NAME  WHAT\n"},
 	} {
 		table := table{columns: []column{{"ID", true}, {"NAME", false}, {"WHAT", false}}}
@@ -41,6 +50,34 @@ ID  NAME    WHAT
 		got := table.layout(c.columns)
 		if want := strings.ReplaceAll(c.want[1:], "é", "e\u0301"); got != want {
 			t.Errorf("%s: got\n%swant\n%s", c.name, got, want)
+		}
+	}
+}
+
+// TestStatusFits: whatever names are like, a status is no wider than the terminal, and
+// where there is none nothing of a name is missing.
+func TestStatusFits(t *testing.T) {
+	long := strings.Repeat("long-", 20) + "name"
+	s := &client.Status{HTTP: "127.0.0.1:1", Namespaces: []client.NamespaceStatus{{Name: "ns", Address: "127.0.0.1:2",
+		Queues: []client.QueueStatus{{Name: long, Active: 12345678, DeadLettered: 7}, {Name: "q", Locked: 12}},
+		Topics: []client.TopicStatus{{Name: long, Subscriptions: []client.QueueStatus{{Name: long}}}}}},
+		Factories: []client.FactoryStatus{{Name: "f", Pipelines: []client.PipelineStatus{{Name: long, Succeeded: 3}},
+			Triggers: []client.TriggerStatus{{Name: long, State: "Started", Queue: long}}}}}
+	for _, columns := range []int{60, 80, math.MaxInt} {
+		var b strings.Builder
+		writeStatus(&b, s, time.Now(), columns)
+		got := b.String()
+		for line := range strings.Lines(got) {
+			if n := displayWidth(strings.TrimSuffix(line, "\n")); n > columns {
+				t.Errorf("%d columns: a line of %d: %s", columns, n, line)
+			}
+		}
+		want := map[bool]int{true: 6}[columns == math.MaxInt]
+		if whole := strings.Count(got, long); whole != want {
+			t.Errorf("%d columns: the long name is %d times whole, want %d:\n%s", columns, whole, want, got)
+		}
+		if columns == 80 && !regexp.MustCompile(`\n  q {45,}0     0          0      12\n`).MatchString(got) {
+			t.Errorf("the numbers of q do not stand right:\n%s", got)
 		}
 	}
 }

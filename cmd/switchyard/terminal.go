@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"math"
 	"os"
 	"strconv"
 
@@ -22,6 +23,15 @@ func (e *env) width() int {
 		return n
 	}
 	return unknownWidth
+}
+
+// tableWidth is how many columns a table may take: in a file or a pipe as many as it
+// needs, since a program that reads it wants names whole.
+func (e *env) tableWidth() int {
+	if os.Getenv("COLUMNS") != "" || isTerminal(e.stdout) {
+		return e.width()
+	}
+	return math.MaxInt
 }
 
 // isTerminal reports whether somebody looks at what is written, so that a line may be

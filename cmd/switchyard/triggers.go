@@ -36,7 +36,7 @@ func listTriggers(ctx context.Context, e *env, v *config.Values, _ []string) int
 		t.add(str(x, "name"), str(p, "runtimeState"), str(p, "type"), str(member(p, "typeProperties"), "queueName"),
 			strings.Join(triggered(p), ", "))
 	}
-	e.printf("%s", t.layout(e.width()))
+	e.printf("%s", t.layout(e.tableWidth()))
 	return exitOK
 }
 

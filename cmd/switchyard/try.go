@@ -94,7 +94,7 @@ func printTrial(e *env, r *trial.Result, wall time.Duration) {
 		if i > 0 {
 			e.printf("\n")
 		}
-		printTree(e.stdout, x.Run, objects(x.Activities), treeOptions{Now: time.Now(), Columns: e.width()})
+		printTree(e.stdout, x.Run, objects(x.Activities), e.tree())
 	}
 	e.printf("\n")
 	t := table{columns: []column{{"LINE", true}, {"MESSAGE ID", true}, {"SETTLED", true}, {"DELIVERIES", true}, {"REASON", false}}}
@@ -108,7 +108,7 @@ func printTrial(e *env, r *trial.Result, wall time.Duration) {
 		}
 		t.add(fmt.Sprint(s.Line), s.MessageID, string(s.Outcome), deliveries, reason)
 	}
-	e.printf("%s", t.layout(e.width()))
+	e.printf("%s", t.layout(e.tableWidth()))
 	for _, x := range r.Entities {
 		e.printf("\n%s: %s\n", x.Name, plural(len(x.Messages), "message"))
 		for _, m := range x.Messages {
@@ -156,7 +156,7 @@ func printPipelines(e *env, v *config.Values, d *deploy.Deployment) int {
 			t.add(name, x.Name, string(x.Type), def)
 		}
 	}
-	e.printf("%s", t.layout(e.width()))
+	e.printf("%s", t.layout(e.tableWidth()))
 	if len(list.Triggers) == 0 {
 		return exitOK
 	}
@@ -164,6 +164,6 @@ func printPipelines(e *env, v *config.Values, d *deploy.Deployment) int {
 	for _, x := range list.Triggers {
 		t.add(x.Name, x.ServiceBus.QueueName, x.Pipelines[0].Pipeline.Name)
 	}
-	e.printf("\n%s", t.layout(e.width()))
+	e.printf("\n%s", t.layout(e.tableWidth()))
 	return exitOK
 }

@@ -94,6 +94,6 @@ func listSecrets(ctx context.Context, e *env, v *config.Values, _ []string) int 
 	for _, s := range list {
 		t.add(s.Name, s.Updated.Format(time.RFC3339), s.Damage)
 	}
-	e.printf("%s", t.layout(e.width()))
+	e.printf("%s", t.layout(e.tableWidth()))
 	return exitOK
 }
