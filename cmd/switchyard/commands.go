@@ -336,7 +336,7 @@ type AzureKeyVault answer AzureKeyVaultSecret references with it.
 			help: `The shell then completes commands, flags and their values, and the names of
 queues, topics, subscriptions, pipelines and triggers of the running Switchyard.
 
-  source <(switchyard completion bash)    # in ~/.bashrc
+  source <(switchyard completion bash)    # in ~/.bashrc, from bash 4 on
   source <(switchyard completion zsh)     # in ~/.zshrc, behind compinit
   switchyard completion fish >~/.config/fish/completions/switchyard.fish`,
 			run: completion,

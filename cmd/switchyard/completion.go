@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	_ "embed"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,9 +15,18 @@ import (
 	"switchyard/config"
 )
 
+// bashFunctions are what the script for bash takes from the package bash-completion, which
+// not every system has.
+//
+//go:embed completion.bash
+var bashFunctions string
+
 // shells are those that completion is written for.
 var shells = map[string]func(root *cobra.Command, e *env) error{
-	"bash": func(root *cobra.Command, e *env) error { return root.GenBashCompletionV2(e.stdout, true) },
+	"bash": func(root *cobra.Command, e *env) error {
+		e.printf("%s", bashFunctions)
+		return root.GenBashCompletionV2(e.stdout, true)
+	},
 	"zsh":  func(root *cobra.Command, e *env) error { return root.GenZshCompletion(e.stdout) },
 	"fish": func(root *cobra.Command, e *env) error { return root.GenFishCompletion(e.stdout, true) },
 }
