@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -19,28 +20,40 @@ import (
 	"switchyard/store"
 )
 
+// offsetClock is the wall clock, and later than it.
+type offsetClock struct {
+	clock.Wall
+	by *atomic.Int64
+}
+
+func (c offsetClock) Now() time.Time { return c.Wall.Now().Add(time.Duration(c.by.Load())) }
+
 // BenchmarkDuplicateDetection sends messages of 1 KiB with new ids, 256 at a time, to a
 // queue on a store on disk that remembers none or a million ids from all over the
-// window, and to one without detection. The messages are received at once.
+// window, by this process or the one before, and to one without detection. The messages
+// are received at once.
 func BenchmarkDuplicateDetection(b *testing.B) {
 	for _, c := range []struct {
 		name       string
 		detect     bool
 		remembered int
-	}{{"off", false, 0}, {"remembered=0", true, 0}, {"remembered=1000000", true, 1_000_000}} {
-		b.Run(c.name, func(b *testing.B) { benchmarkSends(b, c.detect, c.remembered) })
+		restarted  bool
+	}{{"off", false, 0, false}, {"remembered=0", true, 0, false}, {"remembered=1000000", true, 1_000_000, false},
+		{"remembered=1000000/restarted", true, 1_000_000, true}} {
+		b.Run(c.name, func(b *testing.B) { benchmarkSends(b, c.detect, c.remembered, c.restarted) })
 	}
 }
 
-func benchmarkSends(b *testing.B, detect bool, remembered int) {
+func benchmarkSends(b *testing.B, detect bool, remembered int, restarted bool) {
 	const inFlight, window = 256, 10 * time.Hour
 	s, err := store.Open(b.TempDir(), store.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer s.Close()
+	later := offsetClock{by: &atomic.Int64{}}
 	open := func() *broker.Broker {
-		br, err := broker.New(broker.Options{Store: s, Log: s, Clock: clock.Wall{}, Rand: rand.Reader})
+		br, err := broker.New(broker.Options{Store: s, Log: s, Clock: later, Rand: rand.Reader})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -54,7 +67,9 @@ func benchmarkSends(b *testing.B, detect bool, remembered int) {
 	if _, err := br.PutQueue(context.Background(), "ns", "q", o); err != nil {
 		b.Fatal(err)
 	}
-	remember(b, s, queue(b, br, "q").ID().Entity, window, remembered)
+	if restarted {
+		remember(b, s, queue(b, br, "q").ID().Entity, window, remembered)
+	}
 	br.Close()
 	br = open()
 	br.Start(context.Background())
@@ -65,6 +80,14 @@ func benchmarkSends(b *testing.B, detect bool, remembered int) {
 		b.Fatal(err)
 	}
 	br.Sync(c.AddCredit(1 << 30))
+	for n := 0; n < remembered && !restarted; n += 1000 {
+		later.by.Store(int64(window/10*19) / int64(remembered) * int64(n))
+		msgs := messages(1000, 10)
+		for _, m := range msgs {
+			m.MessageID = newID()
+		}
+		send(b, br, q, msgs...)
+	}
 	rest(b)
 	before := heap()
 	body := make([]byte, 1<<10)
@@ -98,7 +121,7 @@ func benchmarkSends(b *testing.B, detect bool, remembered int) {
 // remember writes ids as if they had been accepted one after the other all over the
 // window.
 func remember(b *testing.B, s *store.Store, q broker.EntityID, window time.Duration, n int) {
-	const buckets = 3
+	const buckets = 2 // as there are in general
 	now := time.Now().UTC()
 	for done := 0; done < n; done += 1000 {
 		u := &commit.Unit{}

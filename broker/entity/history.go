@@ -37,10 +37,14 @@ type RememberedID struct {
 //	all older ids | generation old | generation young
 //	in the store  | in memory                        >
 //
+// A bucket that began in this process has a filter too, which tells of most ids that they
+// are not there.
 // Whoever reads the store first waits for what was written while the generation before
 // those two was young.
 type History struct {
-	buckets    []time.Time // in order; the slice is never changed, only replaced
+	buckets []time.Time // in order; the slice is never changed, only replaced
+	// filters say what is in the buckets that began in this process, by their ends.
+	filters    map[time.Time]*idFilter
 	young, old map[string]time.Time
 	began      time.Time // when young began
 	// turn is how many generations there have been. What was read for an operation holds
@@ -100,10 +104,20 @@ func (h *History) until(id string, s *Supply) (t time.Time, known bool) {
 			return t, true
 		}
 	}
-	if len(h.buckets) == 0 {
+	if !h.mayBeStored(id) {
 		return time.Time{}, true
 	}
 	return s.rememberedID(id, h.turn)
+}
+
+// mayBeStored reports whether the store has to be asked for an id.
+func (h *History) mayBeStored(id string) bool {
+	for _, b := range h.buckets {
+		if f := h.filters[b]; f == nil || f.mayHave(id) {
+			return true
+		}
+	}
+	return false
 }
 
 // accepts reports whether a message is none of the duplicates that are dropped, and
@@ -115,8 +129,11 @@ func (h *History) accepts(window time.Duration, m *Message, env Env, d *HistoryD
 	if until, _ := h.until(m.MessageID, env.Supply); until.After(env.Now) {
 		return false
 	}
-	r := RememberedID{ID: m.MessageID, Until: env.Now.UTC().Add(window)}
+	r := RememberedID{ID: m.MessageID, Until: env.Now.UTC().Round(0).Add(window)}
 	r.Bucket = h.bucket(r.Until, window)
+	if f := h.filters[r.Bucket]; f != nil {
+		f.add(r.ID)
+	}
 	if h.young == nil {
 		h.young = map[string]time.Time{}
 	}
@@ -139,6 +156,10 @@ func (h *History) bucket(until time.Time, window time.Duration) time.Time {
 		return h.buckets[i]
 	}
 	h.buckets = slices.Insert(slices.Clone(h.buckets), i, last)
+	if h.filters == nil {
+		h.filters = map[time.Time]*idFilter{}
+	}
+	h.filters[last] = &idFilter{}
 	return last
 }
 
@@ -178,6 +199,7 @@ func (h *History) tick(now time.Time, d *HistoryDecision) {
 	over := 0
 	for over < len(h.buckets) && !h.buckets[over].After(now) {
 		d.Forget = h.buckets[over]
+		delete(h.filters, h.buckets[over])
 		over++
 	}
 	h.buckets = h.buckets[over:]
