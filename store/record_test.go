@@ -180,6 +180,7 @@ func FuzzNamespace(f *testing.F) { fuzz(f, "namespace") }
 func FuzzEntity(f *testing.F)    { fuzz(f, "entity") }
 func FuzzRun(f *testing.F)       { fuzz(f, "run") }
 func FuzzRunStart(f *testing.F)  { fuzz(f, "start") }
+func FuzzID(f *testing.F)        { fuzz(f, "id") }
 
 // FuzzKey names any key without a panic, and runs in keys come back.
 func FuzzKey(f *testing.F) {
