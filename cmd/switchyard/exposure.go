@@ -10,6 +10,11 @@ import (
 
 // exposure reads how other machines reach this one.
 func exposure(v *config.Values) (listen.Exposure, error) {
+	if v.String("tls-cert") != "" && v.String("tls-key") != "" {
+		if err := readable(v, "tls-cert", "tls-key"); err != nil {
+			return listen.Exposure{}, err
+		}
+	}
 	x, err := listen.ParseExposure(v.String("listen"), v.String("tls-names"), v.String("tls-cert"), v.String("tls-key"))
 	if err == nil && x.Beyond() && identity.Mode(v.String("auth")) == identity.Development {
 		err = identity.ErrListenNeedsStrict
@@ -18,6 +23,19 @@ func exposure(v *config.Values) (listen.Exposure, error) {
 		return x, &config.UsageError{Msg: err.Error()}
 	}
 	return x, nil
+}
+
+// readable refuses files that settings name and that can't be read, before what reads them
+// says it in the words of the system.
+func readable(v *config.Values, names ...string) error {
+	for _, name := range names {
+		if file := v.String(name); file != "" {
+			if _, err := config.ReadFile(name, file); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // addresses are those of the Service Bus and the HTTP ports: of another host only their

@@ -29,6 +29,9 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 	if v.String("data") == "" {
 		return system.Options{}, &config.UsageError{Msg: "data: names no directory"}
 	}
+	if err := readable(v, "key-file"); err != nil {
+		return system.Options{}, err
+	}
 	apps, err := applications(v)
 	if err != nil {
 		return system.Options{}, err

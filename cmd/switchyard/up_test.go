@@ -25,8 +25,8 @@ func TestOptions(t *testing.T) {
 	if err != nil || !o.AMQPFallback || !o.HTTPFallback || !o.Strict || o.Ephemeral || o.DataDir != ".switchyard" {
 		t.Errorf("defaults: %+v, %v", o, err)
 	}
-	o, err = options(t.Context(), e, settings(t, serving, "--amqp-address", "127.0.0.1:5672", "--ephemeral", "--strict=false", "--data", "d", "--key-file", "k"))
-	if err != nil || o.AMQPFallback || !o.HTTPFallback || o.Strict || !o.Ephemeral || o.DataDir != "d" || o.KeyFile != "k" {
+	o, err = options(t.Context(), e, settings(t, serving, "--amqp-address", "127.0.0.1:5672", "--ephemeral", "--strict=false", "--data", "d", "--key-file", "commands.go"))
+	if err != nil || o.AMQPFallback || !o.HTTPFallback || o.Strict || !o.Ephemeral || o.DataDir != "d" || o.KeyFile != "commands.go" {
 		t.Errorf("the default port asked for by name: %+v, %v", o, err)
 	}
 	o, err = options(t.Context(), e, settings(t, serving, "--http-address", "127.0.0.1:0"))

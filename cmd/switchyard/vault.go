@@ -17,6 +17,9 @@ import (
 // onVault does something with the vault of the data directory: through the Switchyard
 // that runs on it, or on the directory itself if none does.
 func onVault(ctx context.Context, v *config.Values, there func(client.Server) error, alone func(*vault.Vault) error) error {
+	if err := readable(v, "key-file"); err != nil {
+		return err
+	}
 	ep, err := running(ctx, v)
 	if err == nil {
 		return there(ep)
