@@ -52,6 +52,10 @@ func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
 			created = true
 		}
 		e.mu.Lock()
+		if err := unchanged(description.Queue, e.options, o); err != nil && e.trouble.closed == nil {
+			e.mu.Unlock()
+			return false, nil, err
+		}
 		e.options = o
 		e.reconfigure(u, config(&o), encodeEntity(kindQueue, o, e.access))
 		return created, e.mu.Unlock, nil

@@ -29,17 +29,18 @@ type Consumer struct {
 	o      ConsumerOptions
 	c      *entity.Consumer
 	closed atomic.Bool
+	// accepted is that of [SessionOptions]; nil: the consumer is for no session.
+	accepted func(Session)
 }
 
 // NewConsumer opens a consumer without credit. Errors: [ErrEntityDisabled],
-// [ErrEntityDeleted].
+// [ErrEntityDeleted], [ErrSessionRequired].
 func (q *Queue) NewConsumer(o ConsumerOptions) (*Consumer, error) {
 	e := q.e
-	if o.Deliver == nil || o.Mode > ReceiveAndDelete {
-		return nil, fmt.Errorf("receive from queue %q: %w: no Deliver or unknown mode", e.path, ErrInvalidArgument)
+	c, err := q.consumer(o)
+	if err != nil {
+		return nil, err
 	}
-	c := &Consumer{e: e, sub: q.sub, o: o}
-	c.c = &entity.Consumer{Sub: q.sub, Mode: o.Mode, Data: c}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.alive(); err != nil {
@@ -48,7 +49,19 @@ func (q *Queue) NewConsumer(o ConsumerOptions) (*Consumer, error) {
 	if err := e.q.CanReceive(q.sub); err != nil {
 		return nil, fmt.Errorf("queue %q: %w", e.path, err)
 	}
+	if e.options.RequiresSession && q.sub == MainQueue {
+		return nil, fmt.Errorf("queue %q: %w", e.path, ErrSessionRequired)
+	}
 	e.consumers = append(e.consumers, c)
+	return c, nil
+}
+
+func (q *Queue) consumer(o ConsumerOptions) (*Consumer, error) {
+	if o.Deliver == nil || o.Mode > ReceiveAndDelete {
+		return nil, fmt.Errorf("receive from queue %q: %w: no Deliver or unknown mode", q.e.path, ErrInvalidArgument)
+	}
+	c := &Consumer{e: q.e, sub: q.sub, o: o}
+	c.c = &entity.Consumer{Sub: q.sub, Mode: o.Mode, Data: c}
 	return c, nil
 }
 

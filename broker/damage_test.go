@@ -190,7 +190,7 @@ func TestOtherReadsOfDamage(t *testing.T) {
 		}
 		_, err := q.Peek(5, 100)
 		w.wantTold("peek", err)
-		_, err = q.ReceiveDeferred([]int64{7}, broker.PeekLock, nil)
+		_, err = q.ReceiveDeferred(nil, []int64{7}, broker.PeekLock, nil)
 		w.wantTold("receive by number", err)
 		r, err := q.Reserve(broker.ReserveLimit{Messages: 100})
 		if err != nil || len(r.Messages()) != 4 {

@@ -26,6 +26,11 @@ var (
 	ErrInvalidArgument = entity.ErrInvalidArgument
 	ErrNotAllowed      = entity.ErrNotAllowed
 	ErrNotSupported    = entity.ErrNotSupported
+	ErrSessionLockLost = entity.ErrSessionLockLost
+	ErrSessionHeld     = entity.ErrSessionHeld
+	ErrNoSessions      = entity.ErrNoSessions
+	ErrSessionRequired = entity.ErrSessionRequired
+	ErrNoSessionID     = entity.ErrNoSessionID
 )
 
 // A MissingError names scheduled messages that are not there (any more); it unwraps to

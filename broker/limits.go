@@ -41,6 +41,14 @@ func normal(e description.Entity, o description.Options, sku string) (descriptio
 	return o, invalid(err)
 }
 
+// unchanged fails if a property differs that is chosen when an entity is created.
+func unchanged(e description.Entity, old, new description.Options) error {
+	if p := e.Unchanged(old, new); p != nil {
+		return fmt.Errorf("%w: the value for the %s property of an existing %v cannot be changed", ErrInvalidArgument, p.Name, e)
+	}
+	return nil
+}
+
 // invalid says of a refusal of package description what it is to callers.
 func invalid(err error) error {
 	if err == nil {
@@ -48,6 +56,10 @@ func invalid(err error) error {
 	}
 	return fmt.Errorf("%w: %w", ErrInvalidArgument, err)
 }
+
+// sessionState is how many bytes the state of a session may have [SB-SEM 1.4]: as a
+// message, but not more than 1 MiB.
+func sessionState(o *description.Options) int { return int(min(o.MaxMessageSize, 1<<20)) }
 
 // config is what the state machine needs of the normal options of a queue. Those of
 // a topic decide whether it takes a message.
@@ -60,6 +72,8 @@ func config(o *description.Options) entity.Config {
 		MaxBytes:               int64(o.MaxSizeInMegabytes) << 20,
 		MaxMessageBytes:        o.MaxMessageSize,
 		Status:                 o.Status,
+		RequiresSession:        o.RequiresSession,
+		MaxSessionState:        sessionState(o),
 	}
 	if o.RequiresDuplicateDetection {
 		c.HistoryWindow = o.DuplicateDetectionHistoryTimeWindow

@@ -27,6 +27,7 @@ type (
 	DeadLetterInfo = entity.DeadLetterInfo
 	Backoff        = entity.Backoff
 	Counters       = entity.Counters
+	SessionState   = entity.SessionState
 	Scanned        = entity.Scanned
 	Expiry         = entity.Expiry
 	ReceiveMode    = entity.ReceiveMode

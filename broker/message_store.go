@@ -211,6 +211,12 @@ func (e *messageStore) write(u *commit.Unit, d *entity.Decision) {
 			store.DeleteStatus(u, q, r.SequenceNumber)
 		case entity.PutCounters:
 			store.PutCounters(u, q, r.Counters)
+		case entity.PutSessionEntry:
+			store.PutSessionEntry(u, q, r.Session, r.SequenceNumber)
+		case entity.DeleteSessionEntry:
+			store.DeleteSessionEntry(u, q, r.Session, r.SequenceNumber)
+		case entity.PutSessionState:
+			store.PutSessionState(u, q, r.Session, r.State)
 		}
 	}
 }
@@ -221,6 +227,7 @@ func (e *messageStore) tell(u *commit.Unit, d *entity.Decision) {
 		c := h.Consumer.Data.(*Consumer)
 		u.Then(func() { c.deliver(h.Deliveries) })
 	}
+	e.tellSessions(u, d)
 	for _, x := range d.Drained {
 		u.Then(x.Data.(func()))
 	}

@@ -158,6 +158,12 @@ const maxPeek = 250
 // in order and whatever their state. It changes nothing. Errors:
 // [ErrEntityDisabled], [ErrEntityDeleted].
 func (q *Queue) Peek(from int64, limit int) ([]*Message, error) {
+	return q.peek(from, limit, func(from int64, limit int) ([]Scanned, error) {
+		return q.e.b.store.Scan(q.ID(), from, limit, true)
+	})
+}
+
+func (q *Queue) peek(from int64, limit int, scan func(from int64, limit int) ([]Scanned, error)) ([]*Message, error) {
 	e := q.e
 	e.mu.Lock()
 	err := e.alive()
@@ -178,7 +184,7 @@ func (q *Queue) Peek(from int64, limit int) ([]*Message, error) {
 		return nil, fmt.Errorf("peek queue %q: %w", e.path, err)
 	}
 	limit = min(limit, maxPeek)
-	rows, err := e.b.store.Scan(q.ID(), start, limit, true)
+	rows, err := scan(start, limit)
 	if err != nil && len(rows) == 0 { // else the next peek begins where reading fails
 		return nil, fmt.Errorf("peek: %w", e.readFailed(fmt.Sprintf("messages from number %d on", start), err))
 	}
@@ -202,7 +208,10 @@ func (q *Queue) Peek(from int64, limit int) ([]*Message, error) {
 // one is not there, not deferred or locked. Otherwise done gets the messages, in
 // the order asked for, once what was decided is durable; or ErrMessageNotFound
 // if one had expired and was taken away instead. The caller must sync the unit.
-func (q *Queue) ReceiveDeferred(seqs []int64, mode ReceiveMode, done func([]*Message, error)) (
+//
+// Of an entity that requires sessions, session is that of the messages; it must be held,
+// else [ErrSessionLockLost].
+func (q *Queue) ReceiveDeferred(session *string, seqs []int64, mode ReceiveMode, done func([]*Message, error)) (
 	*commit.Unit, error) {
 	e := q.e
 	if len(seqs) == 0 {
@@ -211,7 +220,7 @@ func (q *Queue) ReceiveDeferred(seqs []int64, mode ReceiveMode, done func([]*Mes
 	if err := e.b.Writable(); err != nil {
 		return nil, err
 	}
-	op := &entity.ReceiveDeferred{Sub: q.sub, Mode: mode, SequenceNumbers: seqs}
+	op := &entity.ReceiveDeferred{Sub: q.sub, Session: session, Mode: mode, SequenceNumbers: seqs}
 	return e.plan(op).submit(func() {
 		switch {
 		case done == nil:

@@ -59,6 +59,11 @@ type Store interface {
 	// Only SequenceNumber and ExpiresAt of m are read.
 	DeleteMessage(u *commit.Unit, q QueueID, m *Message)
 	PutCounters(u *commit.Unit, q QueueID, c Counters)
+	// PutSessionEntry and DeleteSessionEntry change the index of messages by session.
+	PutSessionEntry(u *commit.Unit, q QueueID, session string, seq int64)
+	DeleteSessionEntry(u *commit.Unit, q QueueID, session string, seq int64)
+	// PutSessionState replaces the state of a session; nil deletes it.
+	PutSessionState(u *commit.Unit, q QueueID, session string, s *SessionState)
 
 	// PutID remembers the id of a message that a queue or a topic has accepted.
 	PutID(u *commit.Unit, id EntityID, r RememberedID)
@@ -83,6 +88,15 @@ type Store interface {
 	// with their statuses. Without content, Sections is nil and Size tells its
 	// length. If it fails it also returns those before the failure.
 	Scan(q QueueID, from int64, limit int, content bool) ([]Scanned, error)
+	// ScanSession is Scan of the messages that the index has of a session.
+	ScanSession(q QueueID, session string, from int64, limit int, content bool) ([]Scanned, error)
+	// Sessions names up to limit sessions that the index has messages of, those after the
+	// given one in an order that stays.
+	Sessions(q QueueID, after *string, limit int) ([]string, error)
+	// SessionState reads the state of a session, nil if it has none.
+	SessionState(q QueueID, session string) (*SessionState, error)
+	// SessionStates calls f for every session with a state, in the order of Sessions.
+	SessionStates(q QueueID, f func(session string, updated time.Time) error) error
 	// Expired reads up to limit entries of the expiry index that come strictly
 	// after the given one, in the order of time and then sequence number. The
 	// zero Expiry comes before every entry.

@@ -141,6 +141,7 @@ func newSubscription(t *topic, r EntityRecord, name string, o SubscriptionOption
 func (s *subscription) config() entity.Config {
 	c := config(&s.options)
 	c.DefaultTimeToLive = min(c.DefaultTimeToLive, s.topic.options.DefaultMessageTimeToLive)
+	c.MaxSessionState = sessionState(&s.topic.options)
 	return c
 }
 
@@ -197,6 +198,10 @@ func (b *Broker) PutSubscriptionEffect(ns, topic, name string, o SubscriptionOpt
 				return false, nil, err
 			}
 			created = true
+		}
+		if err := unchanged(description.Subscription, s.options, o); err != nil && s.messageStore.trouble.closed == nil {
+			t.mu.Unlock()
+			return false, nil, err
 		}
 		s.options = o
 		s.messageStore.options = s.storeOptions()

@@ -30,6 +30,8 @@ type TakeOptions struct {
 	// without Numbers; zero: nothing. So a caller that takes until there is nothing comes
 	// to an end although messages come back.
 	Before time.Time
+	// Session takes only messages of it, without Numbers; nil: of all.
+	Session *string
 }
 
 // Take takes messages that nobody holds, without receiving them, in one unit, which
@@ -84,7 +86,7 @@ func (q *Queue) toTake(o TakeOptions) (numbers []int64, err error) {
 		return numbers, q.named(o.Numbers, func(r Scanned) bool { return !add(r) })
 	}
 	bound := clock.LastShown(e.b.clock, o.Before)
-	return numbers, q.scan(from, func(r Scanned) bool {
+	return numbers, q.scan(o.Session, from, func(r Scanned) bool {
 		switch {
 		case !o.Before.IsZero() && r.EnqueuedAt.After(bound):
 			return false
@@ -112,10 +114,17 @@ func (q *Queue) named(numbers []int64, f func(Scanned) bool) error {
 	return nil
 }
 
-// scan calls f for the headers of messages from a number on, until it returns false.
-func (q *Queue) scan(from int64, f func(Scanned) bool) error {
+// scan calls f for the headers of messages, of one session or all, from a number on,
+// until it returns false.
+func (q *Queue) scan(session *string, from int64, f func(Scanned) bool) error {
 	for {
-		rows, err := q.e.b.store.Scan(q.ID(), from, takePage, false)
+		var rows []Scanned
+		var err error
+		if session != nil {
+			rows, err = q.e.b.store.ScanSession(q.ID(), *session, from, takePage, false)
+		} else {
+			rows, err = q.e.b.store.Scan(q.ID(), from, takePage, false)
+		}
 		if err != nil && len(rows) == 0 {
 			return q.e.readFailed(fmt.Sprintf("messages from number %d on", from), err)
 		}

@@ -110,6 +110,10 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 			created = true
 		}
 		t.mu.Lock()
+		if err := unchanged(description.Topic, t.options, o); err != nil && t.closed == nil {
+			t.mu.Unlock()
+			return false, nil, err
+		}
 		t.options, t.updated, t.closed = o, b.catalogueTime(), nil
 		t.core.SetConfig(config(&o))
 		b.store.PutEntity(u, t.record())

@@ -72,25 +72,33 @@ func (e *messageStore) read(w entity.Work, now time.Time, last, lastPut *commit.
 	switch w.Kind {
 	case entity.LoadWork:
 		e.b.Sync(lastPut)
-		rows, err := e.b.store.Scan(q, w.From, w.Limit, true)
+		rows, err := e.scan(q, w, true)
 		if len(rows) > 0 {
 			err = nil
 		}
 		return entity.Load{Sub: w.Sub, From: w.From, Rows: rows}, err
 	case entity.RefillWork:
 		e.b.Sync(last)
-		rows, err := e.b.store.Scan(q, w.From, w.Limit, false)
+		rows, err := e.scan(q, w, false)
 		more := len(rows) >= w.Limit || err != nil
 		if len(rows) > 0 {
 			err = nil
 		}
-		return entity.Refill{Sub: w.Sub, Rows: rows, More: more}, err
+		return entity.Refill{Sub: w.Sub, Session: w.Session, Rows: rows, More: more}, err
 	case entity.SweepWork:
 		e.b.Sync(last)
 		return e.readExpired(w, q, now)
 	default:
 		return entity.Tick{}, nil
 	}
+}
+
+// scan reads messages of all, or of a session.
+func (e *messageStore) scan(q QueueID, w entity.Work, content bool) ([]Scanned, error) {
+	if w.Session != nil {
+		return e.b.store.ScanSession(q, w.Session.ID(), w.From, w.Limit, content)
+	}
+	return e.b.store.Scan(q, w.From, w.Limit, content)
 }
 
 func (e *messageStore) readExpired(w entity.Work, q QueueID, now time.Time) (entity.Op, error) {

@@ -37,7 +37,7 @@ func TestTopicMistakes(t *testing.T) {
 	_, diags := Read(fstest.MapFS{"Config.json": {Data: []byte(`{"UserConfig":{"Namespaces":[{"Name":"test-ns",
 		"Queues":[{"Name":"same"}],
 		"Topics":[{"Name":"Same","Subscriptions":[
-			{"Name":"s","Properties":{"RequiresSession":true}},
+			{"Name":"s","Properties":{"AutoDeleteOnIdle":"PT1H"}},
 			{"Name":"S","Rules":[
 				{"Name":"r","Properties":{"FilterType":"Sql","SqlFilter":{"SqlExpression":"amount >"}}},
 				{"Name":"q","Properties":{"FilterType":"Correlation","SqlFilter":{"SqlExpression":"1=1"}}},
@@ -50,7 +50,7 @@ func TestTopicMistakes(t *testing.T) {
 	text := diags.Error()
 	for _, want := range []string{
 		"$.UserConfig.Namespaces[test-ns].Topics[Same].Name",
-		"Subscriptions[s].Properties.RequiresSession", "Subscriptions[S].Name",
+		"Subscriptions[s].Properties.AutoDeleteOnIdle", "Subscriptions[S].Name",
 		"Rules[r].Properties.SqlFilter", "Rules[q].Properties.FilterType", "Rules[p].Properties.Filter",
 		"Rules[o1].Properties.SqlFilter", "Rules[o2].Properties.SqlFilter", "Rules[o3].Properties.SqlFilter", "Rules[o4].Properties.SqlFilter", "Rules[o5].Properties.SqlFilter",
 	} {

@@ -66,11 +66,7 @@ func (c *conn) target(l *amqp.Link) (address, *fault) {
 			return address{}, notSupported(frames.ErrNotAllowed, "The distribution mode 'copy' is")
 		}
 		for _, p := range pairs(source.Filter) {
-			if name := fmt.Sprint(p.Key); name == sessionFilter {
-				return address{}, notSupported(frames.ErrNotAllowed, "A sessionful message receiver "+
-					"cannot be created on an entity that does not require sessions. Message sessions ("+
-					sessionFilter+") are")
-			} else {
+			if name := fmt.Sprint(p.Key); name != sessionFilter {
 				return address{}, notSupported(frames.ErrNotAllowed, "The source filter '"+name+"' is")
 			}
 		}
@@ -184,6 +180,13 @@ func (c *conn) attachReceiver(l *amqp.Link, a address) *fault {
 	r := &receiver{link: link{c: c, l: l, addr: a, rights: auth.Listen}, queue: q}
 	if l.SndSettleMode() == frames.SenderSettled {
 		r.mode = broker.ReceiveAndDelete
+	}
+	for _, p := range pairs(l.Source().Filter) {
+		w, f := readSessionFilter(p.Value)
+		if f == nil {
+			f = c.attachSession(r, w)
+		}
+		return f
 	}
 	consumer, err := q.NewConsumer(broker.ConsumerOptions{Mode: r.mode, Deliver: r.deliver,
 		Closed: r.entityClosed})

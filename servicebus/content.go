@@ -56,6 +56,7 @@ func decodeContent(payload []byte, now time.Time, newID func() encoding.UUID) (b
 	if p := m.Properties; p != nil {
 		c.MessageID = idText(p.MessageID)
 		c.SessionID, sessionSet = p.GroupID.Value, p.GroupID.Set
+		c.HasSession = sessionSet
 	}
 	if m.Properties == nil || m.Properties.MessageID == nil {
 		id := newID()

@@ -16,6 +16,6 @@
 //
 // It implements [SB-AMQP 3] to [SB-AMQP 10] for queues, topics, subscriptions
 // with their rules, and dead-letter queues. Not supported, and refused by name:
-// message sessions, transactions and send-via, the transfer dead-letter queue. Idle
+// transactions and send-via, the transfer dead-letter queue. Idle
 // rules [SB-AMQP 3.6] are off unless [Idle] sets them.
 package servicebus

@@ -518,10 +518,6 @@ func TestUnsupportedIsRefusedByName(t *testing.T) {
 		do   func() error
 		want string
 	}{
-		{"session", func() error {
-			_, err := c.AcceptSessionForQueue(testContext(t), "q", "s", nil)
-			return err
-		}, "Message sessions (com.microsoft:session-filter) are not supported"},
 		{"transfer dead-letter queue", func() error {
 			_, err := s.receiver(c, "q", &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueTransfer}).ReceiveMessages(testContext(t), 1, nil)
 			return err
@@ -535,44 +531,6 @@ func TestUnsupportedIsRefusedByName(t *testing.T) {
 		})
 	}
 	s.counts("q", 0, 0)
-}
-
-// Go's library tries again what it does not take as final. This client would wait for
-// an hour before it does: each refusal is the only one.
-func TestMissingOperationsAreFinal(t *testing.T) {
-	s := newServer(t)
-	s.queue("q", broker.QueueOptions{})
-	c, err := azservicebus.NewClientFromConnectionString(s.connectionString(auth.DefaultRuleName, auth.DevelopmentKey),
-		&azservicebus.ClientOptions{RetryOptions: azservicebus.RetryOptions{RetryDelay: time.Hour, MaxRetryDelay: time.Hour}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close(testContext(t)) })
-	tests := []struct {
-		name string
-		do   func(ctx context.Context) error
-		want string
-	}{
-		{"sessions of a queue", func(ctx context.Context) error {
-			_, err := c.NewListSessionsForQueuePager("q", nil).NextPage(ctx)
-			return err
-		}, "The operation 'com.microsoft:get-message-sessions' (message sessions) is not supported by this server."},
-		{"a session", func(ctx context.Context) error {
-			_, err := c.AcceptSessionForQueue(ctx, "q", "s", nil)
-			return err
-		}, "Message sessions (com.microsoft:session-filter) are not supported"},
-		{"the next session", func(ctx context.Context) error {
-			_, err := c.AcceptNextSessionForQueue(ctx, "q", nil)
-			return err
-		}, "Message sessions (com.microsoft:session-filter) are not supported"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if err := tt.do(testContext(t)); err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("error = %v, want one with %q", err, tt.want)
-			}
-		})
-	}
 }
 
 func TestQueueDeletedAndChanged(t *testing.T) {

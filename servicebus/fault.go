@@ -21,6 +21,10 @@ const (
 	condArgumentError      encoding.Symbol = "com.microsoft:argument-error"
 	condArgumentOutOfRange encoding.Symbol = "com.microsoft:argument-out-of-range"
 	condEntityExists       encoding.Symbol = "com.microsoft:entity-already-exists"
+	condSessionLockLost    encoding.Symbol = "com.microsoft:session-lock-lost"
+	condSessionHeld        encoding.Symbol = "com.microsoft:session-cannot-be-locked"
+	condSessionNotFound    encoding.Symbol = "com.microsoft:session-not-found"
+	condTimeout            encoding.Symbol = "com.microsoft:timeout"
 	condServerBusy         encoding.Symbol = "com.microsoft:server-busy"
 )
 
@@ -45,9 +49,15 @@ const statusFinal = 404
 const (
 	textLockLost = "The lock supplied is invalid. Either the lock expired, or the message has already been " +
 		"removed from the queue, or was received by a different receiver instance."
-	textNotFound = "Failed to lock one or more specified messages. The message does not exist."
-	textDisabled = "The messaging entity is disabled for this operation."
-	textFull     = "The maximum entity size has been reached or exceeded."
+	textNotFound    = "Failed to lock one or more specified messages. The message does not exist."
+	textDisabled    = "The messaging entity is disabled for this operation."
+	textSessionLost = "The session lock has expired on the MessageSession. Accept a new MessageSession."
+	textNoSessions  = "A sessionful message receiver cannot be created on an entity that does not require sessions. " +
+		"Ensure RequiresSession is set to true when creating a Queue or Subscription to enable sessionful behavior."
+	textNeedsSession = "It is not possible for an entity that requires sessions to create a non-sessionful message receiver."
+	textNoSessionID  = "The SessionId was not set on a message, and it cannot be sent to the entity. Entities that have " +
+		"session support enabled can only receive messages that have the SessionId set to a valid value."
+	textFull = "The maximum entity size has been reached or exceeded."
 )
 
 // faults is the one table from the errors of other packages to what clients see.
@@ -68,6 +78,11 @@ var faults = []struct {
 	{broker.ErrEntityInUse, frames.ErrNotAllowed, 400, ""},
 	{broker.ErrMessageNotFound, condMessageNotFound, 404, textNotFound},
 	{broker.ErrMessageLockLost, condMessageLockLost, 410, textLockLost},
+	{broker.ErrSessionLockLost, condSessionLockLost, 410, textSessionLost},
+	{broker.ErrSessionHeld, condSessionHeld, 410, ""},
+	{broker.ErrNoSessions, frames.ErrNotAllowed, 400, textNoSessions},
+	{broker.ErrSessionRequired, frames.ErrNotAllowed, 400, textNeedsSession},
+	{broker.ErrNoSessionID, frames.ErrNotAllowed, 400, textNoSessionID},
 	{broker.ErrQuotaExceeded, frames.ErrResourceLimitExceeded, 403, textFull},
 	{broker.ErrMessageTooLarge, frames.ErrMessageSizeExceeded, 403, ""},
 	{broker.ErrInvalidArgument, condArgumentError, 400, ""},

@@ -37,6 +37,11 @@ var exported = map[string]error{
 	"broker.ErrInvalidArgument":   broker.ErrInvalidArgument,
 	"broker.ErrNotAllowed":        broker.ErrNotAllowed,
 	"broker.ErrNotSupported":      broker.ErrNotSupported,
+	"broker.ErrSessionLockLost":   broker.ErrSessionLockLost,
+	"broker.ErrSessionHeld":       broker.ErrSessionHeld,
+	"broker.ErrNoSessions":        broker.ErrNoSessions,
+	"broker.ErrSessionRequired":   broker.ErrSessionRequired,
+	"broker.ErrNoSessionID":       broker.ErrNoSessionID,
 	"broker.ErrClosed":            broker.ErrClosed,
 	"broker.ErrDamaged":           broker.ErrDamaged,
 	"auth.ErrExpired":             auth.ErrExpired,
@@ -89,6 +94,8 @@ var statuses = map[encoding.Symbol][]int32{
 	frames.ErrNotFound: {404}, condMessageNotFound: {404},
 	condEntityExists:        {409},
 	condMessageLockLost:     {410},
+	condSessionLockLost:     {410},
+	condSessionHeld:         {410},
 	frames.ErrInternalError: {500}, frames.ErrNotImplemented: {404}, condServerBusy: {503},
 }
 

@@ -51,6 +51,7 @@ type managementRequest struct {
 	*request
 	queue   *broker.Queue // nil: a topic
 	to      broker.Sender // nil: nothing can be sent there
+	session *string       // that the request is about; nil: none
 	args    arguments
 	respond func(response)
 }
@@ -69,6 +70,10 @@ var operations = map[string]struct {
 	"com.microsoft:batch-delete-messages":      {auth.Listen, onQueue, (*managementRequest).batchDelete},
 	"com.microsoft:schedule-message":           {auth.Send, onSender, (*managementRequest).scheduleMessage},
 	"com.microsoft:cancel-scheduled-message":   {auth.Send, onSender, (*managementRequest).cancelScheduled},
+	"com.microsoft:renew-session-lock":         {auth.Listen, onQueue, (*managementRequest).renewSessionLock},
+	"com.microsoft:get-session-state":          {auth.Listen, onQueue, (*managementRequest).getSessionState},
+	"com.microsoft:set-session-state":          {auth.Listen, onQueue, (*managementRequest).setSessionState},
+	"com.microsoft:get-message-sessions":       {auth.Listen, onQueue, (*managementRequest).getMessageSessions},
 	resubmitMessages:                           {auth.Listen, onQueue, (*managementRequest).resubmit},
 	deleteMessages:                             {auth.Listen, onQueue, (*managementRequest).delete},
 	"com.microsoft:enumerate-rules":            {auth.Listen, onQueue, (*managementRequest).enumerateRules},
@@ -97,30 +102,13 @@ func (m *managementRequest) works(on operand) error {
 	return nil
 }
 
-// missing are the operations of Service Bus that this server does not have, and
-// what each is for. An operation leaves this table when it enters the other.
-var missing = map[string]string{
-	"com.microsoft:get-message-sessions": "message sessions",
-	"com.microsoft:renew-session-lock":   "message sessions",
-	"com.microsoft:get-session-state":    "message sessions",
-	"com.microsoft:set-session-state":    "message sessions",
-}
-
-// noOperation refuses a name that is not among the operations.
-func noOperation(name string) error {
-	if use, ok := missing[name]; ok {
-		return notSupported(frames.ErrNotImplemented, fmt.Sprintf("The operation '%s' (%s) is", name, use))
-	}
-	return notSupported(frames.ErrNotImplemented, fmt.Sprintf("The operation '%.80s' is", name))
-}
-
 func (m *managementRequest) serve() error {
 	if name := m.text("associated-link-name"); name != "" {
 		m.c.touch(name)
 	}
 	op, ok := operations[m.operation]
 	if !ok {
-		return noOperation(m.operation)
+		return notSupported(frames.ErrNotImplemented, fmt.Sprintf("The operation '%.80s' is", m.operation))
 	}
 	if f := m.c.authorize(m.addr, op.right); f != nil {
 		return f
@@ -130,8 +118,15 @@ func (m *managementRequest) serve() error {
 		return &fault{condArgumentError, 400, "The body of the request must be a map."}
 	}
 	m.args = arguments{body}
-	if id, ok := body.Get("session-id"); ok && id != nil {
-		return notSupported(frames.ErrNotImplemented, "Message sessions ('session-id') are")
+	switch id, _ := body.Get("session-id"); id := id.(type) {
+	case nil:
+	case string:
+		m.session = &id
+	default:
+		return badArgument("The argument 'session-id' must be a string.")
+	}
+	if m.session == nil {
+		m.session = m.c.sessionOf(m.text("associated-link-name"))
 	}
 	if err := m.works(op.on); err != nil {
 		return err
@@ -193,7 +188,12 @@ func (m *managementRequest) peekMessage() error {
 		v.body = false
 	}
 	peek := m.peekTopic
-	if m.queue != nil {
+	switch {
+	case m.queue != nil && m.session != nil:
+		peek = func(from int64, limit int) ([]*broker.Message, error) {
+			return m.queue.PeekSession(*m.session, from, limit)
+		}
+	case m.queue != nil:
 		peek = m.queue.Peek
 	}
 	msgs, err := peek(from, int(min(count, maxPeek)))
@@ -251,7 +251,12 @@ func (m *managementRequest) receiveBySequenceNumber() error {
 		return &fault{condArgumentOutOfRange, 400,
 			fmt.Sprintf("receiver-settle-mode must be 0 or 1, not %d.", settleMode)}
 	}
-	unit, err := m.queue.ReceiveDeferred(seqs, mode, func(msgs []*broker.Message, err error) {
+	if m.session != nil && m.queue.SubQueue() == broker.MainQueue {
+		if err := m.holds(); err != nil {
+			return err
+		}
+	}
+	unit, err := m.queue.ReceiveDeferred(m.session, seqs, mode, func(msgs []*broker.Message, err error) {
 		m.c.post(func() { m.received(msgs, v, err) })
 	})
 	m.c.submitted(unit)
@@ -285,6 +290,11 @@ func (m *managementRequest) updateDisposition() error {
 	out, err := m.args.outcome()
 	if err != nil {
 		return err
+	}
+	if m.session != nil && m.queue.SubQueue() == broker.MainQueue {
+		if err := m.holds(); err != nil {
+			return err
+		}
 	}
 	unit := m.queue.Settle(tokens, out, func(errs []error) {
 		m.c.post(func() {

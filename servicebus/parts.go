@@ -28,8 +28,8 @@ type Parts struct {
 
 // Compose makes the content of a message that is sent without an AMQP client.
 func Compose(p *Parts) (broker.Content, error) {
-	c := broker.Content{MessageID: p.MessageID, SessionID: p.SessionID, TimeToLive: p.TimeToLive,
-		Encoding: ruleEncoding{}}
+	c := broker.Content{MessageID: p.MessageID, SessionID: p.SessionID, HasSession: p.SessionID != "",
+		TimeToLive: p.TimeToLive, Encoding: ruleEncoding{}}
 	h := &frames.Header{}
 	// A longer time to live fits only the absolute expiry time, which the broker
 	// adds when the message is delivered.

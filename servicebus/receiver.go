@@ -23,6 +23,7 @@ type receiver struct {
 	queue    *broker.Queue
 	consumer *broker.Consumer
 	mode     broker.ReceiveMode
+	session  *sessionHold // nil: the link is for no session
 
 	granted     uint32 // credit the broker may still use
 	typical     int    // bytes of a message lately
@@ -282,6 +283,9 @@ func (r *receiver) entityClosed(err error) {
 // sent goes back once the last delivery must have arrived.
 func (r *receiver) gone() {
 	r.over = true
+	if r.session != nil {
+		r.session.patience.stop()
+	}
 	delete(r.c.held, r)
 	r.withdraw()
 	r.c.submitted(r.consumer.Close())

@@ -24,7 +24,17 @@ const maxDeleted = 4000
 
 // batchDelete deletes messages that nobody holds, the oldest first. It may be fewer than
 // there are: clients ask until there are none.
-func (m *managementRequest) batchDelete() error { return m.take(broker.TakeOptions{}) }
+func (m *managementRequest) batchDelete() error {
+	if m.queue.SubQueue() == broker.MainQueue && m.queue.RequiresSession() {
+		if m.session == nil {
+			return broker.ErrSessionRequired
+		}
+		if err := m.holds(); err != nil {
+			return err
+		}
+	}
+	return m.take(broker.TakeOptions{Session: m.session})
+}
 
 func (m *managementRequest) resubmit() error {
 	if f := m.c.authorize(m.addr, auth.Send); f != nil {

@@ -34,11 +34,13 @@
 //	04 entity:u64                      number of a deleted entity, no value
 //	05 segment:u32                     segment of the value log, no value
 //	10 entity:u64 00                   entity
-//	10 entity:u64 01 sub:u8 00         counters; sub: 0 main, 1 dead-letter, 2 transfer, 3 its dead-letter
+//	10 entity:u64 01 sub:u8 00         counters; sub: 0 main, 1 dead-letter, 2 transfer, 3 its dead-letter, 4 scheduled
 //	10 entity:u64 01 sub:u8 01 seq:i64 message
 //	10 entity:u64 01 sub:u8 02 seq:i64 status of a message
 //	10 entity:u64 01 sub:u8 03 expires:time seq:i64   expiry index, no value
 //	10 entity:u64 01 sub:u8 04 seq:i64 sections of a message, above 4 KiB
+//	10 entity:u64 01 sub:u8 05 len:u16 session seq:i64  message of a session, no value
+//	10 entity:u64 01 sub:u8 06 len:u16 session          state of a session
 //	10 entity:u64 02 bucket:time id    message id, remembered to find duplicates
 //	20 run 00                          start of a run, and its factory
 //	20 run 01 n:u64                    event

@@ -96,6 +96,7 @@ func TestFormatHasEveryKind(t *testing.T) {
 func kindOfKey(t *testing.T, k []byte) string {
 	entity := map[byte]string{
 		kindCounters: "00", kindMessage: "01 seq:i64 message", kindStatus: "02 seq:i64 status of a message",
+		kindSession: "05 len:u16 session seq:i64", kindSessionState: "06 len:u16 session",
 		kindExpiry: "03 expires:time seq:i64", kindSections: "04 seq:i64 sections of a message, above 4 KiB",
 	}
 	switch k[0] {

@@ -37,6 +37,8 @@ const (
 	kindStatus                   = 0x02
 	kindExpiry                   = 0x03
 	kindSections                 = 0x04
+	kindSession                  = 0x05
+	kindSessionState             = 0x06
 	runStart                     = 0x00
 	runEvent                     = 0x01
 	runPayload                   = 0x02
@@ -333,6 +335,9 @@ func describeEntity(k []byte) string {
 	switch {
 	case k[11] == kindCounters:
 		return "counters of " + queue
+	case k[11] == kindSession, k[11] == kindSessionState:
+		id, _, _ := sessionOf(k)
+		return fmt.Sprintf("session %q of %s", id, queue)
 	case len(k) == messageKeyLen:
 		what := map[byte]string{kindMessage: "message", kindStatus: "status", kindSections: "sections"}[k[11]]
 		return fmt.Sprintf("%s %d in %s", what, i64(k[queuePrefixLen:]), queue)

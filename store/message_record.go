@@ -41,7 +41,7 @@ func appendMessage(b []byte, m *broker.Message) []byte {
 		bitIf(m.TimeToLive != 0, messageTimeToLive) |
 		bitIf(!m.ScheduledFor.IsZero(), messageScheduled) |
 		bitIf(m.MessageID != "", messageID) |
-		bitIf(m.SessionID != "", messageSession) |
+		bitIf(m.HasSession || m.SessionID != "", messageSession) |
 		bitIf(m.PartitionKey != "", messagePartition) |
 		bitIf(len(m.Sections) > inlineSections, messageApart) |
 		bitIf(m.EnqueueSequence != 0, messageEnqueueSequence)
@@ -114,7 +114,7 @@ func decodeMessage(b []byte) (storedMessage, error) {
 		m.MessageID = d.string()
 	}
 	if flags&messageSession != 0 {
-		m.SessionID = d.string()
+		m.SessionID, m.HasSession = d.string(), true
 	}
 	if flags&messagePartition != 0 {
 		m.PartitionKey = d.string()

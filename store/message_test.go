@@ -28,6 +28,7 @@ func fullMessage() *broker.Message {
 			Sections:     []byte("\x00\x53\x75\xa0\x02hi"),
 			MessageID:    "m-1",
 			SessionID:    "s",
+			HasSession:   true,
 			PartitionKey: "p",
 			TimeToLive:   time.Minute + time.Nanosecond,
 			ScheduledFor: epoch.Add(time.Hour),

@@ -256,6 +256,8 @@ func TestDescribe(t *testing.T) {
 		{messageKey(q, kindMessage, -5), "message -5 in sub-queue 1 of entity 3"},
 		{messageKey(q, kindStatus, 5), "status 5 in sub-queue 1 of entity 3"},
 		{messageKey(q, kindSections, 5), "sections 5 in sub-queue 1 of entity 3"},
+		{sessionEntryKey(q, "s", 5), `session "s" of sub-queue 1 of entity 3`},
+		{sessionKey(q, kindSessionState, "s"), `session "s" of sub-queue 1 of entity 3`},
 		{expiryKey(q, epoch, 5), "expiry of message 5 in sub-queue 1 of entity 3"},
 		{runKey("r", runStart), "start of run r"},
 		{runItemKey(runUUID, runEvent, 6), "event 6 of run " + runUUID},
@@ -315,6 +317,9 @@ func fillSince5(s *Store, u *commit.Unit) {
 	s.PutRun(u, engine.RunRecord{ID: "sized", Pipeline: "p", Factory: "G", Start: epoch, Bytes: 1 << 33, Cause: cause})
 	s.PutAttempt(u, cause, "sized")
 	s.PutCancelRequest(u, "sized", epoch.Add(2))
+	q := broker.QueueID{Entity: 2, Sub: broker.MainQueue}
+	s.PutSessionEntry(u, q, "s", 7)
+	s.PutSessionState(u, q, "s", &broker.SessionState{State: []byte("state"), Updated: epoch})
 	s.PutTally(u, engine.Tally{Factory: "G", Runs: 1, Bytes: 1 << 33, Reached: epoch})
 	s.PutID(u, 2, broker.RememberedID{ID: "id", Until: epoch.Add(3), Bucket: epoch.Add(4)})
 }

@@ -129,6 +129,8 @@ func TestGoSDK(t *testing.T) {
 	_, err = queues.CreateOrUpdate(ctx, "rg1", "contoso", "orders/eu", got.SBQueue, nil)
 	check("put queue back", err)
 	_, err = queues.CreateOrUpdate(ctx, "rg1", "contoso", "sessions", armservicebus.SBQueue{Properties: &armservicebus.SBQueueProperties{RequiresSession: to.Ptr(true)}}, nil)
+	check("put a queue with sessions", err)
+	_, err = queues.CreateOrUpdate(ctx, "rg1", "contoso", "forwards", armservicebus.SBQueue{Properties: &armservicebus.SBQueueProperties{ForwardTo: to.Ptr("x")}}, nil)
 	wantCode(t, err, 400, "BadRequest")
 	_, err = queues.CreateOrUpdate(ctx, "rg1", "nobody", "q", armservicebus.SBQueue{}, nil)
 	wantCode(t, err, 404, "ParentResourceNotFound")

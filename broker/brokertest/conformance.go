@@ -34,6 +34,7 @@ func TestStore(t *testing.T, open func(t *testing.T) Harness) {
 		{"Scan", testScan},
 		{"Statuses", testStatuses},
 		{"Expired", testExpired},
+		{"Sessions", testSessions},
 		{"Counters", testCounters},
 		{"DeleteEntity", testDeleteEntity},
 		{"OrderWithinUnit", testOrderWithinUnit},
@@ -85,7 +86,7 @@ func fullMessage(seq int64) *broker.Message {
 	m.Content = broker.Content{
 		Sections: []byte(fmt.Sprintf("sections of %d \x00\xff", seq)), MessageID: fmt.Sprint("id-", seq),
 		SessionID: "session", PartitionKey: "key", TimeToLive: 3 * time.Hour,
-		ScheduledFor: epoch.Add(-time.Minute), EnqueueSequence: seq + 100,
+		HasSession: true, ScheduledFor: epoch.Add(-time.Minute), EnqueueSequence: seq + 100,
 	}
 	return m
 }

@@ -14,7 +14,8 @@ import (
 // commands by name. Words are the arguments without "=".
 var commands = map[string]func(*scenario, arguments) error{
 	"queue": (*scenario).putQueue, "send": (*scenario).send, "schedule": (*scenario).schedule,
-	"cancel": (*scenario).cancel, "peek-topic": (*scenario).peekTopic,
+	"cancel": (*scenario).cancel, "peek-topic": (*scenario).peekTopic, "accept": (*scenario).accept,
+	"renew-session": (*scenario).renewSession, "state": (*scenario).state, "sessions": (*scenario).sessions,
 	"consumer": (*scenario).consumer, "credit": (*scenario).credit, "drain": (*scenario).drain,
 	"close": (*scenario).close, "complete": settleWith("complete"), "abandon": settleWith("abandon"),
 	"release": settleWith("release"), "defer": settleWith("defer"), "dead-letter": settleWith("dead-letter"),
@@ -44,6 +45,7 @@ func (s *scenario) messages(a arguments) (msgs []*broker.Message) {
 		}
 		m.TimeToLive = a.duration(s, "ttl")
 		m.SessionID, m.PartitionKey = a.options["session"], a.options["partition"]
+		m.HasSession = a.session() != nil
 		if d := a.duration(s, "scheduled"); d != 0 {
 			m.ScheduledFor = time.Now().Add(d)
 		}
@@ -115,12 +117,18 @@ func (s *scenario) peekTopic(a arguments) error {
 }
 
 func (s *scenario) consumer(a arguments) error {
+	c, err := s.queue(a.words[1]).NewConsumer(s.consumerOptions(a))
+	s.consumers[a.words[0]] = c
+	return err
+}
+
+func (s *scenario) consumerOptions(a arguments) broker.ConsumerOptions {
 	name, path := a.words[0], a.words[1]
 	mode := broker.PeekLock
 	if a.flag("receive-and-delete") {
 		mode = broker.ReceiveAndDelete
 	}
-	c, err := s.queue(path).NewConsumer(broker.ConsumerOptions{
+	return broker.ConsumerOptions{
 		Mode: mode,
 		Deliver: func(batch []broker.Delivery) {
 			for _, d := range batch {
@@ -131,9 +139,7 @@ func (s *scenario) consumer(a arguments) error {
 			}
 		},
 		Closed: func(err error) { s.event("%s closed: %v", name, err) },
-	})
-	s.consumers[name] = c
-	return err
+	}
 }
 
 func (s *scenario) credit(a arguments) error {
@@ -223,7 +229,7 @@ func (s *scenario) receiveDeferred(a arguments) error {
 			seqs = append(seqs, int64(s.number(w)))
 		}
 	}
-	u, err := s.queue(a.words[0]).ReceiveDeferred(seqs, mode, func(msgs []*broker.Message, err error) {
+	u, err := s.queue(a.words[0]).ReceiveDeferred(a.session(), seqs, mode, func(msgs []*broker.Message, err error) {
 		if err != nil {
 			s.event("error: %v", err)
 		}
@@ -242,7 +248,11 @@ func (s *scenario) receiveDeferred(a arguments) error {
 }
 
 func (s *scenario) peek(a arguments) error {
-	msgs, err := s.queue(a.words[0]).Peek(int64(a.int(s, "from", 1)), a.int(s, "max", 10))
+	q, from, max := s.queue(a.words[0]), int64(a.int(s, "from", 1)), a.int(s, "max", 10)
+	msgs, err := q.Peek(from, max)
+	if id := a.session(); id != nil {
+		msgs, err = q.PeekSession(*id, from, max)
+	}
 	for _, m := range msgs {
 		s.event("%s", s.describe(m))
 	}

@@ -185,9 +185,9 @@ func TestUnsupported(t *testing.T) {
 		}
 	}
 	for entity, want := range map[string]string{
-		"queue":        " RequiresSession ForwardTo ForwardDeadLetteredMessagesTo AutoDeleteOnIdle EnablePartitioning EnableExpress",
+		"queue":        " ForwardTo ForwardDeadLetteredMessagesTo AutoDeleteOnIdle EnablePartitioning EnableExpress",
 		"topic":        " AutoDeleteOnIdle EnablePartitioning EnableExpress EnableSubscriptionPartitioning FilteringMessagesBeforePublishing",
-		"subscription": " RequiresSession ForwardTo ForwardDeadLetteredMessagesTo AutoDeleteOnIdle ClientAffine",
+		"subscription": " ForwardTo ForwardDeadLetteredMessagesTo AutoDeleteOnIdle ClientAffine",
 	} {
 		if refused[entity] != want {
 			t.Errorf("%s: refused are%s\nwant%s", entity, refused[entity], want)
@@ -240,9 +240,11 @@ func TestNotBasic(t *testing.T) {
 				}
 			}
 		}
-		want := "RequiresDuplicateDetection can't be chosen in a Basic namespace: it needs Standard or Premium"
-		if e == description.Subscription {
-			want = ""
+		want := ""
+		for _, name := range map[description.Entity][]string{
+			description.Queue: {"RequiresDuplicateDetection", "RequiresSession"},
+			description.Topic: {"RequiresDuplicateDetection"}, description.Subscription: {"RequiresSession"}}[e] {
+			want += name + " can't be chosen in a Basic namespace: it needs Standard or Premium"
 		}
 		if refused != want {
 			t.Errorf("%v: in a Basic namespace: got %q, want %q", e, refused, want)

@@ -86,10 +86,11 @@ var table = []Property{
 		ARM:   [3]int{0, 8, 0},
 		Field: func(o *Options) any { return &o.SupportOrdering }},
 
-	// What the broker does not have yet is refused by name.
 	{Name: "RequiresSession", Kind: Flag, Has: queue | subscription,
-		ARM: [3]int{5, 0, 3}, File: true, Word: "session", Fixed: true, Unsupported: true,
+		ARM: [3]int{5, 0, 3}, File: true, Word: "session", Fixed: true, NotBasic: true,
 		Field: func(o *Options) any { return &o.RequiresSession }},
+
+	// What the broker does not have yet is refused by name.
 	{Name: "ForwardTo", Kind: Text, Has: queue | subscription,
 		ARM: [3]int{15, 0, 11}, File: true, Word: "forward-to", Unsupported: true,
 		Field: func(o *Options) any { return &o.ForwardTo }},

@@ -2,8 +2,6 @@ package entity
 
 import (
 	"fmt"
-	"slices"
-	"time"
 )
 
 const (
@@ -19,10 +17,11 @@ type Consumer struct {
 	Mode ReceiveMode
 	Data any // the shell's
 
-	credit int
-	drains []Drain // under way
-	closed bool
-	batch  int // index of its entry in Decision.Batches, if that is its
+	session *Session // that it holds; nil: none
+	credit  int
+	drains  []Drain // under way
+	closed  bool
+	batch   int // index of its entry in Decision.Batches, if that is its
 }
 
 // Credit returns how many messages the consumer may still be given.
@@ -51,10 +50,11 @@ func (o AddCredit) apply(q *Queue, env Env, d *Decision) {
 		return
 	}
 	if c.credit == 0 {
-		s := q.subs[c.Sub]
-		s.consumers = append(s.consumers, c)
+		l := q.subs[c.Sub].lineFor(c.session)
+		l.consumers = append(l.consumers, c)
 	}
 	c.credit += o.N
+	q.subs[c.Sub].sessions.touch(c.session)
 }
 
 // Drain lets a consumer have what there is and then takes its credit away. The
@@ -72,6 +72,7 @@ func (o Drain) apply(q *Queue, env Env, d *Decision) {
 		d.Drained = append(d.Drained, o)
 	} else {
 		c.drains = append(c.drains, o)
+		q.subs[c.Sub].sessions.touch(c.session)
 	}
 }
 
@@ -82,68 +83,15 @@ type CloseConsumer struct{ Consumer *Consumer }
 func (o CloseConsumer) check(q *Queue, c *checker) error { return nil }
 
 func (o CloseConsumer) apply(q *Queue, env Env, d *Decision) {
-	c := o.Consumer
+	c, s := o.Consumer, q.subs[o.Consumer.Sub]
 	c.closed = true
 	if c.credit > 0 {
-		q.subs[c.Sub].unlist(c)
+		s.lineFor(c.session).unlist(c)
 	}
 	c.drained(d)
-}
-
-// unlist takes away a consumer's credit.
-func (s *sub) unlist(c *Consumer) {
-	c.credit = 0
-	i := slices.Index(s.consumers, c)
-	s.consumers = slices.Delete(s.consumers, i, i+1)
-	if s.turn > i {
-		s.turn--
-	}
-}
-
-// pump hands ready messages to consumers with credit, the oldest first, each in
-// turn, until one or the other runs out or a content must be loaded first.
-func (s *sub) pump(env Env, d *Decision) {
-	for len(s.consumers) > 0 && len(s.window) > 0 {
-		it := s.window[0]
-		if it.expiredAt(env.Now) {
-			s.passExpired(it, d)
-			continue
-		}
-		if it.content == nil {
-			break
-		}
-		if s.turn >= len(s.consumers) {
-			s.turn = 0
-		}
-		c := s.consumers[s.turn]
-		content := it.content
-		if c.Mode == ReceiveAndDelete {
-			d.deliver(c, it.message(content))
-			s.remove(it, d)
-		} else {
-			s.unwindow(it)
-			s.lock(it, env, d)
-			s.dropContent(it)
-			d.deliver(c, it.message(content))
-		}
-		if c.credit == 1 {
-			s.unlist(c)
-			c.drained(d)
-		} else {
-			c.credit--
-			s.turn++
-		}
-	}
-	if s.available() {
-		return
-	}
-	for i := 0; i < len(s.consumers); {
-		if c := s.consumers[i]; len(c.drains) > 0 {
-			s.unlist(c)
-			c.drained(d)
-		} else {
-			i++
-		}
+	s.sessions.unwait(c)
+	if c.session != nil {
+		s.endSession(c.session, false, env, d)
 	}
 }
 
@@ -151,30 +99,6 @@ func (s *sub) pump(env Env, d *Decision) {
 func (c *Consumer) drained(d *Decision) {
 	d.Drained = append(d.Drained, c.drains...)
 	c.drains = nil
-}
-
-// wantsLoad reports whether a consumer waits for a message whose content is not
-// in memory.
-func (s *sub) wantsLoad(now time.Time) bool {
-	return len(s.consumers) > 0 && len(s.window) > 0 && s.window[0].content == nil && !s.window[0].expiredAt(now)
-}
-
-// load says what to read for the waiting consumers.
-func (s *sub) load() (from int64, limit int) {
-	demand := 0
-	for _, c := range s.consumers {
-		demand += min(c.credit, loadMessages)
-	}
-	demand = min(demand, loadMessages, len(s.window))
-	size := 0
-	for _, it := range s.window[:demand] {
-		if it.content != nil || limit > 0 && size+it.size > loadBytes {
-			break
-		}
-		size += it.size
-		limit++
-	}
-	return s.window[0].seq, limit
 }
 
 // Load brings messages with their content that were read for waiting consumers.
@@ -191,6 +115,7 @@ func (o Load) apply(q *Queue, env Env, d *Decision) {
 	for _, row := range o.Rows {
 		if it := s.known[row.SequenceNumber]; it != nil && it.place == ready {
 			s.setContent(it, &row.Content)
+			s.sessions.touch(s.lineOf(it).session)
 		}
 	}
 	if it := s.known[o.From]; it != nil && it.place == ready && it.content == nil {

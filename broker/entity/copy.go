@@ -32,6 +32,9 @@ func (o Copies) apply(q *Queue, env Env, d *Decision) {
 		q.number(m)
 		d.count[s.id] = true
 		m.EnqueuedAt, m.ExpiresAt, m.Status = now, time.Time{}, Status{}
+		if q.config.RequiresSession && !m.HasSession && c.Dead == nil {
+			c.Dead = &DeadLetterInfo{Reason: ReasonNoSession, Description: DescriptionNoSession}
+		}
 		if c.Dead == nil {
 			m.ExpiresAt = q.expiry(now, m.TimeToLive)
 			s.accept(m, o.Keep, d)

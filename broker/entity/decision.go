@@ -12,6 +12,9 @@ const (
 	PutStatus
 	DeleteStatus
 	PutCounters
+	PutSessionEntry
+	DeleteSessionEntry
+	PutSessionState
 )
 
 // A Record is one change of the store.
@@ -19,10 +22,12 @@ type Record struct {
 	Kind           RecordKind
 	Sub            SubQueue
 	SequenceNumber int64
-	ExpiresAt      time.Time // DeleteMessage: names the expiry entry
-	Message        *Message  // PutMessage
-	Status         *Status   // PutStatus; valid until the next operation
-	Counters       Counters  // PutCounters
+	ExpiresAt      time.Time     // DeleteMessage: names the expiry entry
+	Message        *Message      // PutMessage
+	Status         *Status       // PutStatus; valid until the next operation
+	Counters       Counters      // PutCounters
+	Session        string        // PutSessionEntry, DeleteSessionEntry, PutSessionState
+	State          *SessionState // PutSessionState; nil: it is deleted
 }
 
 // A DeliveryBatch is what one consumer gets by a decision.
@@ -47,6 +52,10 @@ type Decision struct {
 	// and then the other. Drained are the drains that have ended.
 	Batches []DeliveryBatch
 	Drained []Drain
+	// Accepted are consumers that hold a session now, Lost those that have lost it: what
+	// the first are told may leave once the records are durable.
+	Accepted []*Consumer
+	Lost     []*Consumer
 	// Durable is set if the records are more than peek locks of links, whose
 	// loss would be harmless.
 	Durable bool
@@ -75,8 +84,11 @@ func (d *Decision) Reset() {
 	clear(d.Drained)
 	clear(d.dirty)
 	clear(d.DeadLettered)
+	clear(d.Accepted)
+	clear(d.Lost)
 	d.History.reset()
 	*d = Decision{Records: d.Records[:0], Batches: d.Batches[:0], Drained: d.Drained[:0],
+		Accepted: d.Accepted[:0], Lost: d.Lost[:0],
 		DeadLettered: d.DeadLettered[:0], dirty: d.dirty[:0], History: d.History}
 }
 

@@ -17,6 +17,11 @@ var (
 	ErrMessageTooLarge = errors.New("message too large")
 	ErrInvalidArgument = errors.New("invalid argument")
 	ErrNotAllowed      = errors.New("not allowed")
+	ErrSessionLockLost = errors.New("session lock lost")
+	ErrSessionHeld     = errors.New("the session is held by another receiver")
+	ErrNoSessions      = errors.New("the entity does not require sessions")
+	ErrSessionRequired = errors.New("the entity requires sessions")
+	ErrNoSessionID     = errors.New("the message has no session id")
 	// ErrNotSupported is what a [NotSupportedError] unwraps to.
 	ErrNotSupported = errors.New("not supported")
 )

@@ -179,7 +179,7 @@ func (s *sub) passExpired(it *item, d *Decision) {
 	case !s.q.config.DeadLetterOnExpiration && s.sweep == nil:
 		s.takeExpired(it, nil, d)
 	default:
-		s.unwindow(it)
+		s.lineOf(it).unwindow(it)
 		s.hold(it, expired)
 		s.expiresBy(it.expires)
 	}

@@ -23,8 +23,11 @@ type item struct {
 	expires  time.Time
 	status   Status
 	content  *Content // nil: only in the store
-	// token is the lock token of a reserved message: it becomes the run's.
-	token LockToken
+	// token is the lock token of a reserved message: it becomes the run's; or of one that
+	// is locked in a session.
+	token   LockToken
+	session string   // its id, of an entity that requires sessions
+	held    *Session // by which it is locked; nil: by none
 
 	place   place
 	claimed uint64 // the number of the last Check that claimed it
@@ -38,8 +41,12 @@ type item struct {
 // item returns an item of a message of the sub-queue that is not in memory, of
 // so many bytes.
 func (s *sub) item(m *Message, size int) *item {
-	return &item{sub: s, seq: m.SequenceNumber, size: size, enqueued: m.EnqueuedAt, expires: m.ExpiresAt,
+	it := &item{sub: s, seq: m.SequenceNumber, size: size, enqueued: m.EnqueuedAt, expires: m.ExpiresAt,
 		status: m.Status, index: -1}
+	if s.hasSessions() {
+		it.session = m.SessionID
+	}
+	return it
 }
 
 func (it *item) key() MessageKey { return MessageKey{it.sub.id, it.seq} }
@@ -51,6 +58,9 @@ func (it *item) expiredAt(now time.Time) bool {
 // message returns the message as it is handed out.
 func (it *item) message(c *Content) *Message {
 	m := &Message{SequenceNumber: it.seq, EnqueuedAt: it.enqueued, ExpiresAt: it.expires, Status: it.status}
+	if it.held != nil {
+		m.LockToken, m.LockedUntil = it.token, it.held.until
+	}
 	if c != nil {
 		m.Content = *c
 	}

@@ -1,6 +1,9 @@
 package entity
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // tickBatch bounds how many messages one Tick moves to the dead-letter queue,
 // and so the content it needs in memory.
@@ -36,8 +39,12 @@ type Renew struct {
 
 func (o *Renew) check(q *Queue, c *checker) error {
 	for _, t := range o.Tokens {
-		if _, err := q.subs[o.Sub].lockedBy(t, c.env.Now); err != nil {
+		it, err := q.subs[o.Sub].lockedBy(t, c.env.Now)
+		if err != nil {
 			return err
+		}
+		if it.held != nil {
+			return fmt.Errorf("renew: %w: the lock of the session is that of its messages", ErrNotAllowed)
 		}
 	}
 	return nil
@@ -55,9 +62,12 @@ func (o *Renew) apply(q *Queue, env Env, d *Decision) {
 	}
 }
 
-func (s *sub) dueAt(now time.Time) bool { return len(s.due) > 0 && !s.due[0].due.After(now) }
+func (s *sub) dueAt(now time.Time) bool {
+	return len(s.due) > 0 && !s.due[0].due.After(now) || s.sessions.dueAt(now)
+}
 
-// Tick ends the locks and backoffs whose time has come, and forgets message ids. A message whose last
+// Tick ends the locks, of messages and of sessions, and the backoffs whose time has come,
+// and forgets message ids. A message whose last
 // delivery ended needs its content, for the dead-letter queue; those beyond
 // tickBatch stay for the next Tick, and one that can't be read stays locked for a
 // while.
@@ -72,6 +82,7 @@ func (o Tick) check(q *Queue, c *checker) error {
 			}
 			return moved < tickBatch
 		})
+		s.needLapsed(c)
 	}
 	return nil
 }
@@ -79,6 +90,7 @@ func (o Tick) check(q *Queue, c *checker) error {
 func (o Tick) apply(q *Queue, env Env, d *Decision) {
 	q.history.tick(env.Now, &d.History)
 	for _, s := range q.subs {
+		s.lapse(env, d)
 		var items []*item
 		s.overdue(env.Now, func(it *item) bool {
 			items = append(items, it)
@@ -87,6 +99,7 @@ func (o Tick) apply(q *Queue, env Env, d *Decision) {
 		for _, it := range items {
 			if it.place == waiting {
 				s.due.remove(it)
+				s.disown(it)
 				s.makeReady(it, d)
 				continue
 			}

@@ -112,6 +112,7 @@ type Content struct {
 	// needs them to decide.
 	MessageID    string
 	SessionID    string
+	HasSession   bool // SessionID is set, if only to ""
 	PartitionKey string
 	TimeToLive   time.Duration // 0: the entity's default
 	// ScheduledFor is the time before which the message must not be seen. Senders give
@@ -194,6 +195,8 @@ const (
 	DescriptionExpired          = "The message expired and was dead lettered."
 	ReasonFilter                = "FilterException"
 	ReasonAction                = "RuleActionException"
+	ReasonNoSession             = "Session id is null."
+	DescriptionNoSession        = "Session enabled entity doesn't allow a message whose session identifier is null."
 	ReasonHeaderSize            = "HeaderSizeExceeded"
 	DescriptionHeaderSize       = "The size quota for this stream has been exceeded."
 )

@@ -17,7 +17,9 @@ type Config struct {
 	Status                    description.Status
 	// HistoryWindow is for how long message ids are remembered; 0: there is no
 	// duplicate detection.
-	HistoryWindow time.Duration
+	HistoryWindow   time.Duration
+	RequiresSession bool
+	MaxSessionState int // bytes
 }
 
 // Env is what an operation may know of the world.
@@ -126,6 +128,9 @@ func (q *Queue) Deadline() time.Time {
 		if len(s.due) > 0 {
 			t = earlier(t, s.due[0].due)
 		}
+		if len(s.sessions.due) > 0 {
+			t = earlier(t, s.sessions.due[0].until)
+		}
 		if s.sweep == nil {
 			t = earlier(t, s.sweepDue())
 		}
@@ -168,7 +173,10 @@ func (q *Queue) Apply(env Env, d *Decision, ops ...Op) {
 	}
 	q.history.decided(&d.History)
 	for _, s := range q.subs {
+		s.endOwned(env, d)
 		s.pump(env, d)
+		s.grant(env, d)
+		s.sessions.pump(env, d)
 	}
 	for _, it := range d.dirty {
 		it.dirty = false

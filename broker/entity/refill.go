@@ -16,48 +16,19 @@ type refill struct {
 	cut int64
 }
 
-// note tells a refill under way of a change.
-func (s *sub) note(seq int64, it *item) {
-	if s.refill != nil && seq >= s.refill.from {
-		s.refill.overlay[seq] = it
-	}
-}
-
-// noteSent tells a refill under way of a message that was sent behind the cursor.
-func (s *sub) noteSent(it *item) {
-	r := s.refill
-	if r == nil || r.cut != 0 {
-		return
-	}
-	if len(r.overlay) >= s.q.size {
-		r.cut = it.seq
-		return
-	}
-	r.overlay[it.seq] = it
-}
-
-// wantsRefill reports whether consumers will soon want what the window lacks: it
-// is read before they stand still for it.
-func (s *sub) wantsRefill() bool {
-	return s.refill == nil && s.cursor != beyond && len(s.window) < max(s.q.size/4, 1) && len(s.consumers) > 0
-}
-
 // StartRefill begins a refill of the window: the shell reads up to limit headers
 // from the given number on, and applies a [Refill]. It reports false if there is
 // nothing to read or a refill is under way.
 func (q *Queue) StartRefill(id SubQueue) (from int64, limit int, ok bool) {
-	s := q.subs[id]
-	if s.refill != nil || s.cursor == beyond || len(s.window) >= s.q.size {
-		return 0, 0, false
-	}
-	s.refill = &refill{from: s.cursor, overlay: map[int64]*item{}}
-	return s.cursor, s.q.size, true
+	return q.subs[id].startRefill()
 }
 
 // Refill brings the headers that were read after [Queue.StartRefill].
 type Refill struct {
-	Sub  SubQueue
-	Rows []Scanned
+	Sub SubQueue
+	// Session is that of the [Work]; nil: none.
+	Session *Session
+	Rows    []Scanned
 	// More is set if the read stopped at its limit.
 	More bool
 }
@@ -66,9 +37,10 @@ func (o Refill) check(q *Queue, c *checker) error { return nil }
 
 func (o Refill) apply(q *Queue, env Env, d *Decision) {
 	s := q.subs[o.Sub]
-	r := s.refill
-	s.refill = nil
-	if r == nil || r.from != s.cursor {
+	l := s.lineFor(o.Session)
+	r := l.refill
+	l.refill = nil
+	if r == nil || r.from != l.cursor {
 		return // the window overflowed in between: what was read is not next
 	}
 	next := int64(beyond)
@@ -80,7 +52,7 @@ func (o Refill) apply(q *Queue, env Env, d *Decision) {
 	}
 	var items []*item
 	for seq, it := range r.overlay {
-		if it != nil && seq < next {
+		if it != nil && seq < next && s.lineOf(it) == l {
 			items = append(items, it)
 		}
 	}
@@ -91,19 +63,24 @@ func (o Refill) apply(q *Queue, env Env, d *Decision) {
 		if s.known[row.SequenceNumber] != nil || row.State != Active || row.Owner != NoOwner {
 			continue
 		}
-		items = append(items, s.item(row.Message, row.Size))
+		if it := s.item(row.Message, row.Size); s.lineOf(it) == l {
+			items = append(items, it)
+		}
 	}
 	slices.SortFunc(items, func(a, b *item) int { return int(min(max(a.seq-b.seq, -1), 1)) })
-	s.cursor = next
+	l.cursor = next
 	for _, it := range items {
-		s.makeReady(it, d)
+		l.makeReady(it, d)
 	}
+	s.sessions.touch(l.session)
 }
 
 // Work is something to read for the queue, outside the shell's lock.
 type Work struct {
 	Kind WorkKind
 	Sub  SubQueue
+	// Session says that only its messages are to be read (Refill, Load); nil: all.
+	Session *Session
 	// From is the first sequence number and Limit the most rows to read (Refill,
 	// Load).
 	From  int64
@@ -130,7 +107,7 @@ func (q *Queue) HasWork(now time.Time) bool {
 		return true
 	}
 	for _, s := range q.subs {
-		if s.dueAt(now) || s.wantsRefill() || s.wantsLoad(now) || s.wantsSweep(now) {
+		if s.dueAt(now) || s.wantsRefill() || s.wantsLoad(now) || s.wantsSweep(now) || s.sessions.want(now) != nil {
 			return true
 		}
 	}
@@ -158,7 +135,10 @@ func (q *Queue) Work(now time.Time) (w Work) {
 			w.Kind = SweepWork
 			w.After, w.Limit = s.startSweep(), sweepBatch
 		default:
-			continue
+			if w.Session = s.sessions.want(now); w.Session == nil {
+				continue
+			}
+			w.Session.work(&w, now)
 		}
 		return w
 	}
@@ -179,10 +159,11 @@ func (o Failed) check(q *Queue, c *checker) error { return nil }
 func (o Failed) apply(q *Queue, env Env, d *Decision) {
 	switch s := q.subs[o.Work.Sub]; o.Work.Kind {
 	case RefillWork:
-		if s.refill != nil && o.Damaged {
-			s.stuck = s.refill.from
+		l := s.lineFor(o.Work.Session)
+		if l.refill != nil && o.Damaged {
+			l.stuck = l.refill.from
 		}
-		s.refill = nil
+		l.refill = nil
 	case SweepWork:
 		sw := s.sweep
 		s.sweep, s.sweepAgain = nil, o.Again

@@ -19,7 +19,8 @@ type Reservation struct {
 	items []*item
 }
 
-// Reserve takes up to Max ready messages of up to Bytes together, but for the first,
+// Reserve takes up to Max ready messages of up to Bytes together, of one session if the
+// entity requires sessions, which is held from then on; but for the first,
 // which may be larger, or as many as there are in a window that is at least half full.
 // If that is more than Granted, nothing is read or taken, and Wants is how much it is.
 // Result is nil if the window has none, because all in
@@ -41,7 +42,7 @@ func (o *Reserve) next(s *sub, now time.Time) (items []*item, bytes int64, full 
 		if len(items) == o.Max {
 			break
 		}
-		if it.expiredAt(now) {
+		if it.expiredAt(now) || len(items) > 0 && it.session != items[0].session {
 			continue
 		}
 		if len(items) > 0 && bytes+int64(it.size) > o.Bytes {
@@ -90,17 +91,16 @@ func (o *Reserve) apply(q *Queue, env Env, d *Decision) {
 		return
 	}
 	r := &Reservation{sub: s, Full: full}
-	for len(r.items) < max(len(items), 1) && len(s.window) > 0 {
-		it := s.window[0]
-		if it.expiredAt(env.Now) {
-			s.passExpired(it, d)
-			continue
-		}
+	for len(s.window) > 0 && s.window[0].expiredAt(env.Now) {
+		s.passExpired(s.window[0], d)
+	}
+	for _, it := range items {
 		content := env.content(it)
 		if content == nil {
 			break // it can't be read
 		}
-		s.unwindow(it)
+		s.lineOf(it).unwindow(it)
+		s.own(it)
 		s.hold(it, reserved)
 		it.token = env.Token()
 		m := it.message(content)
@@ -128,6 +128,7 @@ func (o ReleaseReserved) apply(q *Queue, env Env, d *Decision) {
 	r := o.Reservation
 	for _, it := range r.items {
 		r.sub.rewind(it)
+		r.sub.disown(it)
 		r.sub.makeReady(it, d)
 	}
 	r.items = nil

@@ -47,6 +47,9 @@ func (c *Config) checkMessages(msgs []*Message) (bytes int64, err error) {
 		if err := m.checkIDs(); err != nil {
 			return 0, fmt.Errorf("send: %w", err)
 		}
+		if c.RequiresSession && !m.HasSession {
+			return 0, fmt.Errorf("send: %w", ErrNoSessionID)
+		}
 		if m.TimeToLive < 0 {
 			return 0, fmt.Errorf("send: %w: negative time to live", ErrInvalidArgument)
 		}
@@ -132,6 +135,7 @@ func (s *sub) accept(m *Message, keep bool, d *Decision) {
 	d.Put = true
 	r := Record{Kind: PutMessage, Sub: s.id, SequenceNumber: m.SequenceNumber, Message: m}
 	d.Records = append(d.Records, r)
+	s.sessionEntry(PutSessionEntry, m.SessionID, m.SequenceNumber, d)
 	if !m.ExpiresAt.IsZero() {
 		s.expiresBy(m.ExpiresAt)
 	}
@@ -139,14 +143,15 @@ func (s *sub) accept(m *Message, keep bool, d *Decision) {
 	if !it.status.IsZero() {
 		d.touch(it)
 	}
-	if it.seq >= s.cursor {
+	if l := s.lineOf(it); it.seq >= l.cursor {
 		s.q.unlikeStored(s.id, it.seq)
 		d.moved[s.id] = true
 		if s.id == MainQueue {
 			s.noteSent(it)
 		} else {
-			s.note(it.seq, it)
+			s.note(it)
 		}
+		s.sessions.touch(l.session)
 		return
 	}
 	if keep {

@@ -48,7 +48,12 @@ func (o *Settle) apply(q *Queue, env Env, d *Decision) {
 // lockedBy returns the message that the token locks now.
 func (s *sub) lockedBy(t LockToken, now time.Time) (*item, error) {
 	it := s.tokens[t]
-	if it == nil || !it.status.LockedUntil.After(now) {
+	switch {
+	case it == nil:
+		return nil, ErrMessageLockLost
+	case it.held != nil && it.held.lapsed(now):
+		return nil, ErrSessionLockLost
+	case it.held == nil && !it.status.LockedUntil.After(now):
 		return nil, ErrMessageLockLost
 	}
 	return it, nil
@@ -82,8 +87,14 @@ func (s *sub) need(c *checker, it *item, o Outcome) error {
 
 // settle applies an outcome to a message that is locked or reserved.
 func (s *sub) settle(it *item, o Outcome, env Env, d *Decision) {
+	inSession := it.held != nil
 	s.letGo(it)
 	switch o.Kind {
+	case Release:
+		if inSession {
+			s.asBefore(it, d)
+			return
+		}
 	case Complete:
 		s.remove(it, d)
 		return
@@ -122,6 +133,7 @@ func (s *sub) unlocked(it *item, env Env, d *Decision) {
 	case it.status.State == Deferred:
 		s.forget(it)
 	case it.status.NotBefore.After(env.Now):
+		s.own(it)
 		s.hold(it, waiting)
 		it.due = it.status.NotBefore
 		s.due.push(it)

@@ -1,12 +1,6 @@
 package entity
 
-import (
-	"sort"
-	"time"
-)
-
-// WindowSize is how many ready messages of a sub-queue are in memory at most.
-const WindowSize = 1024
+import "time"
 
 // sub is one sub-queue.
 type sub struct {
@@ -14,16 +8,12 @@ type sub struct {
 	id       SubQueue
 	counters Counters        // LowWater is computed when written
 	known    map[int64]*item // this and the other maps are made when something is put in
-	window   []*item         // place ready, in the order of sequence numbers
-	// cursor: ready messages from here on are only in the store; beyond if
-	// there are none.
-	cursor int64
-	refill *refill
-	stuck  int64 // a cursor at which nothing can be read; 0: none is known
-	tokens map[LockToken]*item
-	runs   map[RunID]map[int64]*item
-	due    dueHeap
-	out    seqHeap
+	line                     // what is ready, but for what sessions hold
+	sessions sessions        // of the main queue of an entity that requires sessions
+	tokens   map[LockToken]*item
+	runs     map[RunID]map[int64]*item
+	due      dueHeap
+	out      seqHeap
 
 	// deferredLow is not above the lowest deferred message.
 	deferredLow int64
@@ -34,13 +24,11 @@ type sub struct {
 	sweep     *sweep
 	// sweepAgain: no sweep before, because one has failed.
 	sweepAgain time.Time
-
-	consumers []*Consumer // those with credit
-	turn      int         // whose turn it is
 }
 
 func newSub(q *Queue, id SubQueue, c Counters) *sub {
-	s := &sub{q: q, id: id, counters: c, cursor: beyond, deferredLow: beyond}
+	s := &sub{q: q, id: id, counters: c, deferredLow: beyond}
+	s.line = line{s: s, cursor: beyond}
 	if c.Messages > 0 {
 		s.cursor = max(c.LowWater, 1)
 	}
@@ -57,9 +45,11 @@ func (s *sub) adopt(m Scanned) {
 		it.due = it.status.LockedUntil
 		s.due.push(it)
 	case it.status.Owner == RunOwner:
+		s.own(it)
 		s.hold(it, locked)
 		s.ownedBy(it.status.Run)[it.seq] = it
 	case it.status.State == Active && !it.status.NotBefore.IsZero():
+		s.own(it)
 		s.hold(it, waiting)
 		it.due = it.status.NotBefore
 		s.due.push(it)
@@ -108,6 +98,13 @@ func (s *sub) hold(it *item, p place) {
 // letGo takes a locked item out of the structures of its lock.
 func (s *sub) letGo(it *item) {
 	s.due.remove(it)
+	if it.held != nil {
+		s.letGoInSession(it)
+		return
+	}
+	if it.place == reserved || it.status.Owner == RunOwner {
+		s.disown(it)
+	}
 	switch it.status.Owner {
 	case LinkOwner:
 		delete(s.tokens, it.status.LockToken)
@@ -136,7 +133,10 @@ func (s *sub) forget(it *item) {
 // remove takes a message away for good.
 func (s *sub) remove(it *item, d *Decision) {
 	if it.place == ready {
-		s.unwindow(it)
+		s.lineOf(it).unwindow(it)
+	}
+	if it.place == waiting {
+		s.disown(it)
 	}
 	s.due.remove(it)
 	s.forget(it)
@@ -152,56 +152,12 @@ func (s *sub) remove(it *item, d *Decision) {
 	if s.id == ScheduledMessages && s.counters.Messages == 0 {
 		s.cursor = beyond
 	}
-	s.note(it.seq, nil)
+	s.gone(it)
 	d.count[s.id] = true
 	d.Durable = true
 	r := Record{Kind: DeleteMessage, Sub: s.id, SequenceNumber: it.seq, ExpiresAt: it.expires}
 	d.Records = append(d.Records, r)
-}
-
-// makeReady puts an unlocked active message at its place in the order: into the
-// window, or, from the cursor on, into the store alone.
-func (s *sub) makeReady(it *item, d *Decision) {
-	d.moved[s.id] = true
-	if it.seq >= s.cursor {
-		s.forget(it)
-		s.note(it.seq, it)
-		return
-	}
-	it.place = ready
-	s.remember(it)
-	if n := len(s.window); n == 0 || s.window[n-1].seq < it.seq {
-		s.window = append(s.window, it)
-	} else {
-		i := s.position(it.seq)
-		s.window = append(s.window, nil)
-		copy(s.window[i+1:], s.window[i:])
-		s.window[i] = it
-	}
-	if n := len(s.window); n > s.q.size {
-		last := s.window[n-1]
-		s.window[n-1] = nil
-		s.window = s.window[:n-1]
-		s.cursor = last.seq
-		s.forget(last)
-	}
-}
-
-func (s *sub) position(seq int64) int {
-	return sort.Search(len(s.window), func(i int) bool { return s.window[i].seq >= seq })
-}
-
-// unwindow takes an item out of the window.
-func (s *sub) unwindow(it *item) {
-	if s.window[0] == it {
-		s.window[0] = nil
-		s.window = s.window[1:]
-		return
-	}
-	i := s.position(it.seq)
-	copy(s.window[i:], s.window[i+1:])
-	s.window[len(s.window)-1] = nil
-	s.window = s.window[:len(s.window)-1]
+	s.sessionEntry(DeleteSessionEntry, it.session, it.seq, d)
 }
 
 func (s *sub) setContent(it *item, c *Content) {
@@ -218,9 +174,6 @@ func (s *sub) dropContent(it *item) {
 	}
 }
 
-// available reports whether a ready message is, or may be, there to be taken.
-func (s *sub) available() bool { return len(s.window) > 0 || s.cursor != beyond }
-
 // lowWater returns a number below which there is no message. It is exact but for
 // deferred messages and what is only in the store, of which a lower bound is
 // known.
@@ -235,6 +188,7 @@ func (s *sub) lowWater() int64 {
 	if s.counters.Deferred > 0 {
 		low = min(low, s.deferredLow)
 	}
+	low = min(low, s.sessions.low())
 	// Items that are no longer out may hide below a long-held one: rebuild
 	// before they outnumber the others.
 	if outside := len(s.known) - len(s.window); len(s.out) > 2*outside+64 {

@@ -1,0 +1,87 @@
+package brokertest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"switchyard/broker"
+	"switchyard/commit"
+)
+
+// testSessions: the index of messages by session, and their states. No id is the
+// beginning of another, and "" is one.
+func testSessions(t *testing.T, h *Harness) {
+	ids := []string{"", "a", "ab", "b\x00", "ä/€"}
+	seqs := map[string][]int64{}
+	h.commit(func(u *commit.Unit) {
+		for seq := int64(1); seq <= 20; seq++ {
+			id := ids[seq%int64(len(ids))]
+			m := plainMessage(seq)
+			m.SessionID, m.HasSession = id, true
+			h.Store.PutMessage(u, main, m)
+			h.Store.PutSessionEntry(u, main, id, seq)
+			seqs[id] = append(seqs[id], seq)
+		}
+		h.Store.PutStatus(u, main, 6, &broker.Status{State: broker.Deferred, DeliveryCount: 3})
+		h.Store.PutMessage(u, other, plainMessage(1))
+		h.Store.PutSessionEntry(u, other, "a", 1)
+		for i, id := range ids[1:] {
+			h.Store.PutSessionState(u, main, id, &broker.SessionState{State: []byte(id)[:i%2], Updated: epoch.Add(time.Duration(i))})
+		}
+		h.Store.PutSessionState(u, main, "ab", nil)
+	})
+	h.eachLife(t, func(t *testing.T) {
+		var all []string
+		for after := (*string)(nil); ; {
+			page, err := h.Store.Sessions(main, after, 2)
+			check(t, err)
+			if len(page) == 0 {
+				break
+			}
+			all = append(all, page...)
+			after = &page[len(page)-1]
+		}
+		equal(t, "sessions", len(all), len(ids))
+		for _, id := range all {
+			rows, err := h.Store.ScanSession(main, id, 0, 100, true)
+			check(t, err)
+			var got []int64
+			for _, r := range rows {
+				got = append(got, r.SequenceNumber)
+				equal(t, "session of a message", fmt.Sprint(r.SessionID, r.HasSession, r.Size, len(r.Sections)), fmt.Sprint(id, true, 1, 1))
+			}
+			equal(t, "messages of "+id, got, seqs[id])
+			rows, err = h.Store.ScanSession(main, id, got[1]+1, 1, false)
+			check(t, err)
+			equal(t, "the third message of "+id, fmt.Sprint(rows[0].SequenceNumber, len(rows), rows[0].Size, len(rows[0].Sections)),
+				fmt.Sprint(got[2], 1, 1, 0))
+		}
+		rows, err := h.Store.ScanSession(main, "a", 6, 1, false)
+		check(t, err)
+		equal(t, "status", fmt.Sprint(rows[0].State, rows[0].DeliveryCount), fmt.Sprint(broker.Deferred, 3))
+		none, err := h.Store.ScanSession(main, "aa", 0, 100, false)
+		check(t, err)
+		equal(t, "a session that is not there", len(none), 0)
+
+		states := map[string]time.Time{}
+		check(t, h.Store.SessionStates(main, func(id string, at time.Time) error { states[id] = at; return nil }))
+		equal(t, "states", states, map[string]time.Time{"a": epoch, "b\x00": epoch.Add(2), "ä/€": epoch.Add(3)})
+		st, err := h.Store.SessionState(main, "ä/€")
+		check(t, err)
+		equal(t, "state", *st, broker.SessionState{State: []byte("ä/€")[:1], Updated: epoch.Add(3)})
+		st, err = h.Store.SessionState(main, "ab")
+		check(t, err)
+		equal(t, "no state", st, (*broker.SessionState)(nil))
+	})
+	h.commit(func(u *commit.Unit) {
+		h.Store.DeleteSessionEntry(u, main, "a", 1)
+		h.Store.DeleteEntity(u, other.Entity)
+	})
+	rows, err := h.Store.ScanSession(main, "a", 0, 1, false)
+	check(t, err)
+	equal(t, "after a deletion", rows[0].SequenceNumber, int64(6))
+	gone, err := h.Store.Sessions(other, nil, 10)
+	check(t, err)
+	equal(t, "sessions of a deleted entity", len(gone), 0)
+}
