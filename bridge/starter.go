@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"switchyard/broker"
 	"switchyard/clock"
@@ -30,12 +31,18 @@ type Starter struct {
 	Secret pipeline.SecretFunc
 }
 
+// secretLimit bounds how long a trigger waits for the secrets of its linked service, as
+// long as which nothing else of its factory changes. It is started again later.
+const secretLimit = 10 * time.Second
+
 // source finds the queue of a trigger.
 func (x Starter) source(f *pipeline.Factory, t *pipeline.Trigger) (*source, error) {
 	ref := t.ServiceBus.LinkedService
+	ctx, cancel := context.WithTimeout(x.Context, secretLimit)
+	defer cancel()
 	r := pipeline.Resolver{
 		LinkedService: func(name string) (*pipeline.LinkedService, error) { return f.LinkedService(name), nil },
-		Now:           clock.ShownNow(x.Clock), Secret: x.Secret,
+		Now:           clock.ShownNow(x.Clock), Secret: x.Secret.In(ctx),
 	}
 	l, err := r.ResolveLinkedService(ref)
 	if err != nil {

@@ -69,6 +69,9 @@ var Settings = []Setting{
 		Usage: "hosts that Web activities may connect to although they are refused by default, HOST or " +
 			"HOST:PORT with commas between them: " +
 			"link-local and metadata addresses, and the ports of this Switchyard"},
+	{Name: "key-vault", Choices: []string{"local", "azure"}, Default: "local",
+		Usage: "who answers references to secrets of key vaults: the vault in the data directory, or the one in Azure that the linked " +
+			"service names, asked as whoever azidentity finds in the environment"},
 	{Name: "connection-string", Default: "",
 		Usage: "Service Bus connection string; without it, that of the Switchyard running on the data directory"},
 

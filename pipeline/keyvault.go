@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -44,7 +45,17 @@ func KeyVaultSecret(v value.Value) (s SecretReference, ok bool) {
 
 // A SecretFunc returns a secret of the vault that a linked service names. The version is
 // "" for the current one.
-type SecretFunc func(vault *ResolvedLinkedService, name, version string) (string, error)
+type SecretFunc func(ctx context.Context, vault *ResolvedLinkedService, name, version string) (string, error)
+
+// In returns what a [Resolver] asks until ctx ends; nil of nil.
+func (f SecretFunc) In(ctx context.Context) func(vault *ResolvedLinkedService, name, version string) (string, error) {
+	if f == nil {
+		return nil
+	}
+	return func(vault *ResolvedLinkedService, name, version string) (string, error) {
+		return f(ctx, vault, name, version)
+	}
+}
 
 // Secrets returns an object with a SecureString object in place of every reference to a
 // secret. One that has none is returned as it is.

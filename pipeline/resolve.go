@@ -20,8 +20,8 @@ type Resolver struct {
 	// Now and Seed are what utcNow(), guid() and rand() return.
 	Now  time.Time
 	Seed uint64
-	// Secret reads secrets of key vaults; nil: there is no vault.
-	Secret SecretFunc
+	// Secret reads secrets of key vaults, see [SecretFunc.In]; nil: there is no vault.
+	Secret func(vault *ResolvedLinkedService, name, version string) (string, error)
 }
 
 // ResolvedLinkedService is a linked service without expressions. It may hold

@@ -51,6 +51,9 @@ type Options struct {
 	// AllowHosts are hosts that activities may connect to whatever they are, as
 	// fence.Parse returns them.
 	AllowHosts []string
+	// KeyVault is azure.Vaults if the key vaults that linked services name are asked, and not
+	// this Switchyard's own.
+	KeyVault string
 
 	// Deployments are deployed before anything can connect.
 	Deployments []*deploy.Deployment

@@ -49,6 +49,7 @@ import (
 	"switchyard/store"
 	"switchyard/value"
 	"switchyard/vault"
+	"switchyard/vault/azure"
 )
 
 // A System is a running Switchyard.
@@ -63,6 +64,7 @@ type System struct {
 	broker *broker.Broker
 	auth   *auth.Authority
 	vault  *vault.Vault
+	secret pipeline.SecretFunc // of the vault that references are answered by
 	bus    *bridge.Bus
 	engine *engine.Engine
 	// registry is filled before the engine starts.
@@ -222,6 +224,10 @@ func (s *System) startBroker(ctx context.Context) error {
 }
 
 func (s *System) startEngine(context.Context) error {
+	outside := &fence.Fence{Own: s.owns, Allow: s.o.AllowHosts}
+	if s.secret = s.vault.Resolve; s.o.KeyVault == azure.Vaults {
+		s.secret = azure.New(outside, clock.Wall{}).Resolve
+	}
 	s.registry = activity.Executors(activity.Options{Bus: s.bus, Web: activity.WebOptions{
 		Room:    memory.NewRoom(memory.Part(s.o.Memory, 8)),
 		Values:  s.values,
@@ -229,7 +235,7 @@ func (s *System) startEngine(context.Context) error {
 		MaxOpen: s.files.Outbound,
 		Tokens: &issuer.FactoryTokens{Issuer: s.identities.Issuer().Issuer, Now: s.o.Clock.Now,
 			Identity: s.identities.OfFactory},
-		Fence:   &fence.Fence{Own: s.owns, Allow: s.o.AllowHosts},
+		Fence:   outside,
 		Own:     activity.OwnEndpoint{Host: language.Host, Address: listen.Local(s.http.Addr().String()), Prefix: "/language/"},
 		Manages: s.identities.Manages,
 	}})
@@ -244,7 +250,7 @@ func (s *System) startEngine(context.Context) error {
 			return s.factories.LinkedService(factory, name)
 		}, Dataset: func(factory, name string) (*pipeline.Dataset, error) {
 			return s.factories.Dataset(factory, name)
-		}, Secret: s.vault.Resolve,
+		}, Secret: s.secret,
 	})
 	if err != nil {
 		return err
@@ -264,7 +270,7 @@ func (s *System) openFactories(context.Context) (err error) {
 	s.starter = bridge.Starter{
 		Bus: s.bus, Engine: s.engine, Log: s.store, Clock: s.clock, Logger: s.log, Context: s.dialects.links,
 		Rooms:  trigger.Rooms{Batches: memory.NewRoom(memory.Part(s.o.Memory, 8)), Values: s.values},
-		Secret: s.vault.Resolve,
+		Secret: s.secret,
 	}
 	s.factories, err = factory.New(factory.Options{
 		Store: records{s.store}, Log: s.store, Clock: s.clock, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,

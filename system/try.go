@@ -19,6 +19,7 @@ type TryOptions struct {
 	Limit      time.Duration // of trial.Trial
 	Logger     *slog.Logger
 	AllowHosts []string // as Options.AllowHosts
+	KeyVault   string   // as Options.KeyVault
 }
 
 // Try starts one trigger of a deployment in memory, puts the messages into its queue and
@@ -28,7 +29,7 @@ func Try(ctx context.Context, o TryOptions) (*trial.Result, error) {
 		return nil, &trial.NotFoundError{Msg: err.Error()}
 	}
 	so := Options{Ephemeral: true, Deployments: []*deploy.Deployment{o.Deployment}, WithoutAMQP: true, Logger: o.Logger,
-		AllowHosts: o.AllowHosts}
+		AllowHosts: o.AllowHosts, KeyVault: o.KeyVault}
 	t := &trial.Trial{Limit: o.Limit}
 	so.Expired = t.Expired
 	if !o.RealTime {

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -9,7 +10,7 @@ import (
 
 // Resolve is a [pipeline.SecretFunc]: it answers for every linked service. The vault that
 // one names is not asked, and named in the error of a secret that is not here.
-func (v *Vault) Resolve(service *pipeline.ResolvedLinkedService, name, version string) (string, error) {
+func (v *Vault) Resolve(_ context.Context, service *pipeline.ResolvedLinkedService, name, version string) (string, error) {
 	if version != "" {
 		return "", fmt.Errorf("version %s of the secret %q: versions are not supported; leave out secretVersion",
 			version, name)
@@ -18,7 +19,7 @@ func (v *Vault) Resolve(service *pipeline.ResolvedLinkedService, name, version s
 	if errors.Is(err, ErrNotFound) {
 		url, _ := service.TypeProperties.Lookup("baseUrl")
 		return "", fmt.Errorf("the secret %q is not in the local vault: set it with \"switchyard secret set %s\"; %v, "+
-			"which linked service %s names, is not asked: a managed identity is known to it only inside Azure",
+			"which linked service %s names, is asked with --key-vault azure only",
 			name, name, url, service.Name)
 	}
 	return text, err

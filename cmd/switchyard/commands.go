@@ -8,7 +8,7 @@ import (
 // serving are the settings of every command that starts a Switchyard.
 var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "listen", "tls-names",
 	"tls-cert", "tls-key", "grace", "memory-limit", "run-memory",
-	"history-age", "history-size", "min-free", "ballast", "strict", "auth", "auth-applications", "allow-host", "key-file",
+	"history-age", "history-size", "min-free", "ballast", "strict", "auth", "auth-applications", "allow-host", "key-vault", "key-file",
 	"accept-data-loss", "log-level", "log-format", "output"}
 
 func without(list []string, names ...string) []string {
@@ -117,8 +117,8 @@ With --list it lists the pipelines with their parameters, and the triggers.
   switchyard run . Nightly --parameters @parameters.json --output json
   switchyard run examples/ticket-triage --trigger OnTicket \
     --message tickets.jsonl --expect expected.json`,
-			settings: []string{"trigger@run", "message@run", "expect", "real-time", "virtual-time", "limit@run", "list@run", "parameters", "factory",
-				"allow-host", "memory-limit", "strict", "log-level", "log-format", "output"},
+			settings: []string{"trigger@run", "message@run", "expect", "real-time", "limit@run", "list@run", "parameters", "factory",
+				"allow-host", "key-vault", "memory-limit", "strict", "log-level", "log-format", "output"},
 			run: runPipeline, stops: true,
 		},
 		{

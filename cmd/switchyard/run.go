@@ -70,14 +70,14 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 		return printPipelines(e, v, d)
 	case v.String("trigger") != "":
 		return tryMessages(ctx, e, v, d, system.TryOptions{Trigger: v.String("trigger"), RealTime: v.Bool("real-time"),
-			Limit: v.Duration("limit"), Logger: log, AllowHosts: allow})
+			Limit: v.Duration("limit"), Logger: log, AllowHosts: allow, KeyVault: v.String("key-vault")})
 	}
 	if err := d.CheckRun(operands[1], params); err != nil {
 		return e.fail(&config.UsageError{Msg: err.Error()})
 	}
 	res, err := system.RunOnce(ctx, system.RunOnceOptions{
-		Deployment: d, Factory: v.String("factory"), Logger: log, AllowHosts: allow, VirtualTime: v.Bool("virtual-time"),
-		Once: trial.Once{Pipeline: operands[1], Parameters: params, Waiting: e.waits()},
+		Deployment: d, Factory: v.String("factory"), Pipeline: operands[1], Parameters: params, Logger: log,
+		AllowHosts: allow, KeyVault: v.String("key-vault"),
 	})
 	if err != nil {
 		e.fail(err)

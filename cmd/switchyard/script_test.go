@@ -13,6 +13,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"switchyard": func() { os.Exit(Main(os.Args[1:], &env{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr})) },
 		"arm-put":    armPut,
+		"key-vault":  keyVault,
 	})
 }
 

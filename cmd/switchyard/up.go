@@ -50,7 +50,8 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 	}
 	return system.Options{
 		Exposure: x, Auth: identity.Mode(v.String("auth")), Applications: apps, AllowHosts: allow,
-		DataDir: v.String("data"), Ephemeral: ephemeral(v), KeyFile: v.String("key-file"),
+		KeyVault: v.String("key-vault"),
+		DataDir:  v.String("data"), Ephemeral: ephemeral(v), KeyFile: v.String("key-file"),
 		AcceptDataLoss: v.Bool("accept-data-loss"),
 		AMQPAddress:    busAddress, AMQPFallback: !v.IsSet("amqp-address") && !x.Beyond(),
 		HTTPAddress: webAddress, HTTPFallback: !v.IsSet("http-address") && !x.Beyond(),

@@ -66,6 +66,7 @@ var arrows = map[string][]string{
 	"deploy/provision": {"arm", "auth", "broker", "client", "commit", "deploy", "pipeline", "pipeline/factory", "value"},
 	"identity":         {"arm", "arm/resourcesrp", "auth/identityhttp", "auth/issuer", "commit", "pipeline/factory", "auth"},
 	"vault":            {"clock", "commit", "pipeline"},
+	"vault/azure":      {"clock", "pipeline", "pipeline/fence", "value"},
 	"trial":            {"bridge", "broker", "clock", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/factory", "pipeline/run", "pipeline/trigger", "value", "value/read"},
 	"store":            {"clock", "commit", "broker", "pipeline/engine"},
 	"system":           {"..."},

@@ -164,7 +164,7 @@ func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call
 	c.RunID, c.PipelineName, c.Factory = r.id, r.pipeline, r.factory
 	c.ActivityName, c.ActivityType, c.Path, c.Attempt = e.Activity, e.Type, e.Path, e.Attempt
 	c.ActivityRunID, c.Binding, c.Now = call.ActivityRunID, r.created.Binding, clock.ShownNow(r.e.o.Clock)
-	if err := r.e.connect(c, call); err != nil {
+	if err := r.e.connect(ctx, c, call); err != nil {
 		return activity.Result{Err: err}, nil
 	}
 	secrets := c.Secrets()
@@ -186,9 +186,9 @@ const (
 
 // connect resolves what an attempt works on: the activity's linked service and
 // datasets, with the definitions that the factory has now.
-func (e *Engine) connect(c *activity.Call, call run.Call) *activity.Error {
+func (e *Engine) connect(ctx context.Context, c *activity.Call, call run.Call) *activity.Error {
 	r := pipeline.Resolver{
-		Now: c.Now, Seed: call.Seed, Secret: e.o.Secret,
+		Now: c.Now, Seed: call.Seed, Secret: e.o.Secret.In(ctx),
 		LinkedService: func(name string) (*pipeline.LinkedService,
 			error) {
 			return find(e.o.LinkedService, c.Factory, name)
