@@ -31,12 +31,19 @@ type Options struct {
 	// Roles returns what the identity of a factory may do with an entity of a
 	// namespace, by role assignments; the principal is its object id. Nil, for
 	// development: everything.
-	Roles func(factory, ns, path string) (rights auth.Rights, principal string, err error)
+	Roles func(factory, ns, path string) (Assigned, error)
 }
 
 // A Bus lets the factory send to, take from and settle in the broker. It is an
 // [activity.Bus] and a [trigger.Settler].
 type Bus struct{ o Options }
+
+// Assigned is what roles let the identity of a factory do with an entity.
+type Assigned struct {
+	Rights    auth.Rights
+	Principal string // the object id of the identity
+	Scope     string // where a role that is missing is assigned: the resource id of the namespace
+}
 
 // New returns a bus.
 func New(o Options) *Bus { return &Bus{o} }
@@ -77,11 +84,12 @@ func (b *Bus) namespace(e activity.Endpoint, path string, wanted auth.Rights) (s
 var roleFor = map[auth.Rights]string{auth.Send: auth.RoleDataSender, auth.Listen: auth.RoleDataReceiver}
 
 func (b *Bus) authorize(factory, ns, path string, wanted auth.Rights) error {
-	have, principal, err := b.o.Roles(factory, ns, strings.ToLower(path))
-	if err == nil && !have.Allows(wanted) {
+	have, err := b.o.Roles(factory, ns, strings.ToLower(path))
+	if err == nil && !have.Rights.Allows(wanted) {
 		err = fmt.Errorf("unauthorized access: '%s' claim(s) are required on %s of namespace %s: assign the "+
-			"role %s to the identity of data factory %s, object id %s",
-			wanted, path, ns, roleFor[wanted], factory, principal)
+			"role %s to the identity of data factory %s, object id %s: az role assignment create --role %q "+
+			"--assignee-object-id %[6]s --assignee-principal-type ServicePrincipal --scope %[8]s",
+			wanted, path, ns, roleFor[wanted], factory, have.Principal, roleFor[wanted], have.Scope)
 	}
 	return err
 }

@@ -55,15 +55,15 @@ func TestRolesOfFactories(t *testing.T) {
 		send, take string
 	}{
 		{auth.Manage | auth.Send | auth.Listen, "", ""},
-		{auth.Send, "", none + "Receiver to the identity of data factory df, object id p-df"},
+		{auth.Send, "", none + "Receiver to the identity of data factory df, object id p-df: az role assignment create --role \"Azure Service Bus Data Receiver\" --assignee-object-id p-df --assignee-principal-type ServicePrincipal --scope /ns"},
 		{auth.Listen, none + "Sender to the identity of data factory df, object id p-df", ""},
 		{0, none + "Sender", none + "Receiver"},
 	} {
 		var asked []string
 		bus := w.Bus.o
-		bus.Roles = func(factory, ns, path string) (auth.Rights, string, error) {
+		bus.Roles = func(factory, ns, path string) (Assigned, error) {
 			asked = append(asked, factory+" "+ns+" "+path)
-			return c.rights, "p-" + factory, nil
+			return Assigned{c.rights, "p-" + factory, "/ns"}, nil
 		}
 		e := home
 		e.Factory = "df"
@@ -80,8 +80,8 @@ func TestRolesOfFactories(t *testing.T) {
 		}
 	}
 	bus := w.Bus.o
-	bus.Roles = func(string, string, string) (auth.Rights, string, error) {
-		return auth.Send, "", errors.New("data factory df has no managed identity")
+	bus.Roles = func(string, string, string) (Assigned, error) {
+		return Assigned{Rights: auth.Send}, errors.New("data factory df has no managed identity")
 	}
 	_, err := New(bus).Effect("", activity.Send{Endpoint: home, Queue: "out"})
 	wantError(t, "without identity", err, "no managed identity")

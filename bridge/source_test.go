@@ -192,7 +192,7 @@ func TestTriggerLinkedService(t *testing.T) {
 		args, err := value.Parse([]byte(c.arguments))
 		w.must(err)
 		src, err := x.source(f, &pipeline.Trigger{Name: "T", ServiceBus: &pipeline.ServiceBusTrigger{
-			QueueName: "in", LinkedService: &pipeline.Reference{Name: "Bus", Parameters: args.(*value.Object)}}})
+			QueueName: "in", LinkedService: &pipeline.Reference{Name: "Bus", Parameters: args.(*value.Object)}}}, time.Second)
 		if err == nil {
 			_, err = src.open()
 		}

@@ -36,9 +36,9 @@ type Starter struct {
 const secretLimit = 10 * time.Second
 
 // source finds the queue of a trigger.
-func (x Starter) source(f *pipeline.Factory, t *pipeline.Trigger) (*source, error) {
+func (x Starter) source(f *pipeline.Factory, t *pipeline.Trigger, limit time.Duration) (*source, error) {
 	ref := t.ServiceBus.LinkedService
-	ctx, cancel := context.WithTimeout(x.Context, secretLimit)
+	ctx, cancel := context.WithTimeout(x.Context, limit)
 	defer cancel()
 	r := pipeline.Resolver{
 		LinkedService: func(name string) (*pipeline.LinkedService, error) { return f.LinkedService(name), nil },
@@ -61,11 +61,28 @@ func (x Starter) source(f *pipeline.Factory, t *pipeline.Trigger) (*source, erro
 
 // Queue finds the queue that a trigger of type ServiceBusTrigger takes messages from.
 func (x Starter) Queue(f *pipeline.Factory, t *pipeline.Trigger) (*broker.Queue, error) {
-	src, err := x.source(f, t)
+	src, err := x.source(f, t, secretLimit)
 	if err != nil {
 		return nil, err
 	}
 	return src.exists()
+}
+
+// troubleLimit bounds how long who asks for troubles waits for the secrets of one trigger.
+const troubleLimit = 2 * time.Second
+
+// Trouble returns why a trigger that is started takes no messages: its queue is not there,
+// its factory's identity has no role on it, or its key does not open it. Nil: it takes
+// them, or is stopped. It looks anew, also after a trigger of which that was not so began.
+func (x Starter) Trouble(f *pipeline.Factory, t *pipeline.Trigger) error {
+	if !t.Started || t.ServiceBus == nil {
+		return nil
+	}
+	src, err := x.source(f, t, troubleLimit)
+	if err == nil {
+		_, err = src.open()
+	}
+	return err
 }
 
 // Check returns an error for every started trigger of a folder that would find no
@@ -87,7 +104,7 @@ func (x Starter) Check(f *pipeline.Factory) error {
 
 // Start implements [factory.Starter].
 func (x Starter) Start(f *pipeline.Factory, def *pipeline.Trigger) (stop func(), err error) {
-	src, err := x.source(f, def)
+	src, err := x.source(f, def, secretLimit)
 	if err != nil {
 		return nil, err
 	}

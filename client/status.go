@@ -80,6 +80,9 @@ type TriggerStatus struct {
 	State     string   `json:"state"` // Started or Stopped
 	Queue     string   `json:"queue,omitempty"`
 	Pipelines []string `json:"pipelines"`
+	// Trouble is why a trigger that is started takes no messages, and what mends it; "" if
+	// it does.
+	Trouble string `json:"trouble,omitempty"`
 }
 
 // Status asks a Switchyard how it is. The error is a [*NotReadyError], or what went wrong.

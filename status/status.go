@@ -34,6 +34,8 @@ type Options struct {
 	FactoryNames func() []string
 	Factory      func(name string) (*pipeline.Factory, error)
 	Engine       *engine.Engine
+	// Trouble returns why a trigger that is started takes no messages; nil: it does.
+	Trouble func(*pipeline.Factory, *pipeline.Trigger) error
 }
 
 // Handler answers GET [client.StatusPath].
@@ -124,6 +126,9 @@ func (o *Options) factory(f *pipeline.Factory) (client.FactoryStatus, error) {
 		s := client.TriggerStatus{Name: t.Name, State: "Stopped", Pipelines: []string{}}
 		if t.Started {
 			s.State = "Started"
+		}
+		if err := o.Trouble(f, t); err != nil {
+			s.Trouble = err.Error()
 		}
 		if t.ServiceBus != nil {
 			s.Queue = t.ServiceBus.QueueName

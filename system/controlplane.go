@@ -14,6 +14,7 @@ import (
 	"switchyard/arm/resourcesrp"
 	"switchyard/arm/servicebusrp"
 	"switchyard/auth"
+	"switchyard/bridge"
 	"switchyard/client"
 	"switchyard/clock"
 	"switchyard/commit"
@@ -161,13 +162,13 @@ func (d entityRoles) DataRoles(objectID, ns, path string) []string {
 }
 
 // factoryRights tells what a factory's identity may do with an entity, in strict mode.
-func (s *System) factoryRights(factory, ns, path string) (rights auth.Rights, principal string, err error) {
+func (s *System) factoryRights(factory, ns, path string) (x bridge.Assigned, err error) {
 	id, err := s.identities.OfFactory(factory, "")
-	if err != nil {
-		return 0, "", err
+	if at, absent := s.control.bus.NamespaceID(ns); err == nil && absent == nil {
+		x.Principal, x.Scope = id.PrincipalID, at.String()
+		for _, role := range s.control.resources.Roles().At(id.PrincipalID, at, path) {
+			x.Rights |= auth.RoleRights(role)
+		}
 	}
-	for _, role := range (entityRoles{&s.control}).DataRoles(id.PrincipalID, ns, path) {
-		rights |= auth.RoleRights(role)
-	}
-	return rights, id.PrincipalID, nil
+	return x, err
 }

@@ -51,8 +51,7 @@ type Options struct {
 	// AllowHosts are hosts that activities may connect to whatever they are, as
 	// fence.Parse returns them.
 	AllowHosts []string
-	// KeyVault is azure.Vaults if the key vaults that linked services name are asked, and not
-	// this Switchyard's own.
+	// KeyVault is azure.Vaults if the vaults are asked that linked services name; "": our own.
 	KeyVault string
 
 	// Deployments are deployed before anything can connect.

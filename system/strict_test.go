@@ -453,8 +453,8 @@ func TestRolesOfApplications(t *testing.T) {
 	}
 	s := startStrict(t)
 	_, bus, _ := s.world()
-	if g, _, err := s.factoryRights("strict-df", "strict-bus", "q"); err != nil || g != 0 {
-		t.Errorf("rights of a new factory: %v, %v", g, err)
+	if g, err := s.factoryRights("strict-df", "strict-bus", "q"); err != nil || g.Rights != 0 {
+		t.Errorf("rights of a new factory: %+v, %v", g, err)
 	}
 	if roles := (entityRoles{&s.control}).DataRoles(issuer.ObjectID("tenant-sender"), "strict-bus", "q"); len(roles) != 1 {
 		t.Errorf("roles of tenant-sender at %s/queues/q: %q", bus, roles)

@@ -85,7 +85,7 @@ func demo(ctx context.Context, e *env, v *config.Values, _ []string) int {
 		if text {
 			e.printf("\n")
 		}
-		if err := printEndpoints(e, v, sys.Endpoints()); err != nil {
+		if err := printEndpoints(ctx, e, v, sys.Endpoints()); err != nil {
 			code = e.fail(err)
 		}
 		if text {

@@ -46,7 +46,7 @@ func detach(ctx context.Context, e *env, v *config.Values, operands []string) in
 	go func() { _ = cmd.Wait(); close(ended) }() // its state says how it ended
 	for {
 		if ep, err := client.Find(ctx, dir, answerPatience); err == nil && ep.PID == cmd.Process.Pid {
-			if err := printEndpoints(e, v, ep.Endpoints); err != nil {
+			if err := printEndpoints(ctx, e, v, ep); err != nil {
 				return e.fail(err)
 			}
 			if !e.json {

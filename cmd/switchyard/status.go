@@ -142,6 +142,11 @@ func writeFactory(b *strings.Builder, f client.FactoryStatus, now time.Time, col
 		}
 		indent(b, t, columns)
 	}
+	for _, t := range f.Triggers {
+		if t.Trouble != "" {
+			fmt.Fprintf(b, "  %s takes no messages: %s\n", printable(t.Name), printable(t.Trouble))
+		}
+	}
 }
 
 // ago is a duration as people say it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"switchyard/client"
 	"switchyard/config"
 	"switchyard/value"
 )
@@ -19,8 +20,12 @@ func listTriggers(ctx context.Context, e *env, v *config.Values, _ []string) int
 	if err != nil {
 		return e.fail(err)
 	}
+	troubles := triggerTroubles(ctx, v)
 	if e.json {
-		for _, t := range list {
+		for _, t := range objects(list) {
+			if why := troubles[str(t, "name")]; why != "" {
+				t.Set("switchyard", value.NewObject(value.Member{Name: "trouble", Value: why}))
+			}
 			e.printf("%s\n", value.Append(nil, t))
 		}
 		return exitOK
@@ -37,7 +42,27 @@ func listTriggers(ctx context.Context, e *env, v *config.Values, _ []string) int
 			strings.Join(triggered(p), ", "))
 	}
 	e.printf("%s", t.layout(e.tableWidth()))
+	for _, x := range objects(list) {
+		if why := troubles[str(x, "name")]; why != "" {
+			e.printf("%s takes no messages: %s\n", printable(str(x, "name")), printable(why))
+		}
+	}
 	return exitOK
+}
+
+// triggerTroubles says of triggers that are started why they take no messages.
+func triggerTroubles(ctx context.Context, v *config.Values) map[string]string {
+	why := map[string]string{}
+	ep, err := client.Find(ctx, v.String("data"), v.Duration("timeout"))
+	if err != nil {
+		return why
+	}
+	for _, t := range troublesOf(ctx, ep) {
+		if f := v.String("factory"); f == "" || strings.EqualFold(f, t.Factory) {
+			why[t.Trigger] = t.Why
+		}
+	}
+	return why
 }
 
 // triggered are the pipelines that a trigger starts.

@@ -159,7 +159,7 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 	// end, or have gone, which does not keep it from serving.
 	e.serving = true
 	printed := make(chan error, 1)
-	go func() { printed <- printEndpoints(e, v, sys.Endpoints()) }()
+	go func() { printed <- printEndpoints(ctx, e, v, sys.Endpoints()) }()
 	select {
 	case err := <-printed:
 		if readerGone(err) {
@@ -186,11 +186,25 @@ func stop(e *env, sys *system.System) int {
 	return exitOK
 }
 
-func printEndpoints(e *env, v *config.Values, ep client.Endpoints) error {
+func printEndpoints(ctx context.Context, e *env, v *config.Values, ep client.Endpoints) error {
+	list := troublesOf(ctx, ep)
 	if v.String("output") == "json" {
-		return jsonLine(e.stdout, ep.Public())
+		b, err := json.Marshal(struct {
+			client.Endpoints
+			Troubles []trouble `json:"troubles,omitempty"`
+		}{ep.Public(), list})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(e.stdout, "%s\n", b)
+		return err
 	}
-	return printEndpointsText(e.stdout, ep, v.String("data"))
+	printEndpointsText(e, ep, v.String("data"))
+	if len(list) > 0 {
+		e.printf("\n")
+	}
+	printTroubles(e.stdout, list)
+	return nil
 }
 
 func printEndpointsText(w io.Writer, ep client.Endpoints, data string) error {
