@@ -23,9 +23,20 @@ type Deployed struct {
 	Added   []string `json:"added"`
 	Changed []string `json:"changed"`
 	Removed []string `json:"removed"`
-	// Diagnostics are warnings or, if Refused, what is wrong.
-	Diagnostics pipeline.Diagnostics `json:"diagnostics"`
-	Refused     bool                 `json:"refused"`
+	// Properties are those of the queues, topics and subscriptions in Changed.
+	Properties []PropertyChange `json:"properties,omitempty"`
+	// Diagnostics are warnings or, if Refused, what is wrong, one line each.
+	Diagnostics []string `json:"diagnostics"`
+	Refused     bool     `json:"refused"`
+}
+
+// A PropertyChange is what becomes of a property of a queue, topic or subscription, each as
+// Config.json writes it.
+type PropertyChange struct {
+	Of       string `json:"of"` // as in [Deployed].Changed: "queue q of namespace ns"
+	Property string `json:"property"`
+	Old      string `json:"old"`
+	New      string `json:"new"`
 }
 
 // Pack packs what a folder's deployment reads into a zip file.

@@ -26,19 +26,40 @@ func deployFolder(ctx context.Context, e *env, v *config.Values, operands []stri
 	if err != nil {
 		return e.fail(err)
 	}
-	a, err := ep.Deploy(ctx, dir, packed, v.Bool("strict"), true)
-	if err == nil && !a.Refused {
-		if !e.json {
-			printPlan(e.stdout, a)
-		}
-		if !v.Bool("plan") {
-			a, err = ep.Deploy(ctx, dir, packed, v.Bool("strict"), false)
+	a, err := ep.Deploy(ctx, operands[0], packed, v.Bool("strict"), true)
+	if err != nil {
+		return e.fail(err)
+	}
+	if v.String("output") == "json" {
+		return deployJSON(ctx, e, ep, operands[0], packed, v, a)
+	}
+	if err != nil {
+		return e.fail(err)
+	}
+	for _, line := range a.Diagnostics {
+		fmt.Fprintln(e.stderr, line)
+	}
+	if !a.Refused {
+		e.printf("%s is deployed\n", operands[0])
+		printTroubles(e.stdout, troublesOf(ctx, ep))
+	}
+	return refusedCode(a)
+}
+
+// deployJSON tells the plan, before anything is done, and does it. If it is refused then
+// after all, a second line says why.
+func deployJSON(ctx context.Context, e *env, ep client.Endpoints, dir string, packed []byte, v *config.Values,
+	a client.Deployed) int {
+	err := encodePlan(e.stdout, a)
+	if err == nil && !a.Refused && !v.Bool("plan") {
+		if a, err = ep.Deploy(ctx, dir, packed, v.Bool("strict"), false); err == nil && a.Refused {
+			err = encodePlan(e.stdout, a)
 		}
 	}
 	if err != nil {
 		return e.fail(err)
 	}
-	return reportDeployed(e, dir, a, v.Bool("plan"))
+	return refusedCode(a)
 }
 
 // reportDeployed tells what has become of a deployment, or of its plan.
@@ -74,6 +95,13 @@ func printPlan(w io.Writer, a client.Deployed) {
 	}
 }
 
+// encodePlan writes one line; arrows in it stay arrows.
+func encodePlan(w io.Writer, a client.Deployed) error {
+	j := json.NewEncoder(w)
+	j.SetEscapeHTML(false)
+	return j.Encode(a)
+}
+
 // watchEvery is how often a watched folder is looked at.
 const watchEvery = 500 * time.Millisecond
 
@@ -88,7 +116,8 @@ func packFolder(dir string) (packed []byte, sum [32]byte) {
 }
 
 // watch deploys a folder whenever it has changed and stays as it is for one look. What is
-// wrong in it is told, and what is deployed then stays. It ends with ctx.
+// wrong in it is told on standard error, and what is deployed then stays; what a deployment
+// is going to do is told on standard output. It ends with ctx.
 // Deployed is the state that is deployed already.
 func watch(ctx context.Context, e *env, s client.Server, dir string, deployed [32]byte, strict bool) {
 	last := deployed
@@ -108,8 +137,12 @@ func watch(ctx context.Context, e *env, s client.Server, dir string, deployed [3
 		deployed = now
 		a, err := s.Deploy(ctx, dir, packed, strict, true)
 		if err == nil && !a.Refused {
-			printPlan(e.stderr, a)
-			a, err = s.Deploy(ctx, dir, packed, strict, false)
+			if e.json {
+				_ = encodePlan(e.stdout, a)
+			} else {
+				printPlan(e.stdout, a)
+			}
+			a, err = ep.Deploy(ctx, dir, packed, strict, false)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -121,6 +154,7 @@ func watch(ctx context.Context, e *env, s client.Server, dir string, deployed [3
 				a.Diagnostics, dir)
 		default:
 			fmt.Fprintf(e.stderr, "%s is deployed\n", dir)
+			printTroubles(e.stderr, troublesOf(ctx, ep))
 		}
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"switchyard/client"
 	"switchyard/deploy"
 	"switchyard/pipeline"
-	"switchyard/pipeline/factory"
 )
 
 // maxFolder is the size of the greatest folder that is taken, packed, in bytes.
@@ -42,8 +41,8 @@ func (p *Provisioner) Handler(token string) http.Handler {
 	})
 }
 
-func (p *Provisioner) live(r *http.Request) (a client.Deployed, err error) {
-	a = client.Deployed{Added: []string{}, Changed: []string{}, Removed: []string{}, Diagnostics: pipeline.Diagnostics{}}
+func (p *Provisioner) live(r *http.Request) (a *client.Deployed, err error) {
+	a = newPlan()
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxFolder))
 	if err != nil {
 		return a, err
@@ -55,11 +54,7 @@ func (p *Provisioner) live(r *http.Request) (a client.Deployed, err error) {
 	q := r.URL.Query()
 	folder, found := deploy.Read(files, q.Get("name"), q.Get("strict") != "false")
 	if err = found.Err(); err == nil {
-		var c factory.Changes
-		c, err = p.Plan(folder)
-		a.Added, a.Changed = append(a.Added, c.Added...), append(a.Changed, c.Changed...)
-		a.Removed = append(a.Removed, c.Removed...)
-		if err == nil && q.Get("plan") != "true" {
+		if a, err = p.Plan(folder); err == nil && q.Get("plan") != "true" {
 			err = p.Deploy(context.WithoutCancel(r.Context()), []*deploy.Deployment{folder})
 		}
 	}
@@ -69,31 +64,4 @@ func (p *Provisioner) live(r *http.Request) (a client.Deployed, err error) {
 	}
 	a.Diagnostics = append(a.Diagnostics, found...)
 	return a, err
-}
-
-// Plan returns what the deployment of a folder would do now. It refuses what the
-// deployment would refuse.
-func (p *Provisioner) Plan(folder *deploy.Deployment) (c factory.Changes, err error) {
-	if err := p.checkBus(folder); err != nil {
-		return c, err
-	}
-	if folder.Factory != nil {
-		if c, err = p.Factories.Preview(factory.ID{Subscription: p.Subscription, ResourceGroup: ResourceGroup}, Location,
-			folder.Factory); err != nil {
-			return c, refused(folder, err)
-		}
-	}
-	for _, ns := range folder.Namespaces {
-		for _, q := range ns.Queues {
-			if _, err := p.Broker.Queue(ns.Name, q.Name); err != nil {
-				c.Added = append(c.Added, "queue "+q.Name+" of namespace "+ns.Name)
-			}
-		}
-		for _, t := range ns.Topics {
-			if _, err := p.Broker.Topic(ns.Name, t.Name); err != nil {
-				c.Added = append(c.Added, "topic "+t.Name+" of namespace "+ns.Name)
-			}
-		}
-	}
-	return c, nil
 }

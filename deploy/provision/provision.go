@@ -27,6 +27,9 @@ const (
 	Location      = "westeurope"
 )
 
+// namespaceSKU is that of a folder's namespaces.
+const namespaceSKU = "Standard"
+
 // A Provisioner creates what folders declare. All fields are required.
 type Provisioner struct {
 	Local        arm.Local
@@ -173,7 +176,7 @@ func (p *Provisioner) namespace(ctx context.Context, name string) error {
 	id := p.group() + "/providers/Microsoft.ServiceBus/namespaces/" + name
 	created, err := p.ensure(ctx, id, "2021-11-01",
 		value.Member{Name: "location", Value: Location},
-		value.Member{Name: "sku", Value: value.NewObject(value.Member{Name: "name", Value: "Standard"})})
+		value.Member{Name: "sku", Value: value.NewObject(value.Member{Name: "name", Value: namespaceSKU})})
 	if err == nil && p.Broker.NamespaceDamaged(name) {
 		// It gets a new record, and keys if it has lost them.
 		_, lost := p.Authority.Rule(name, "", auth.DefaultRuleName)

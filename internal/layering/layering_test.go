@@ -63,7 +63,7 @@ var arrows = map[string][]string{
 	"ports":            {"commit", "listen"},
 	"status":           {"broker", "client", "pipeline", "pipeline/engine", "pipeline/run"},
 	"deploy":           {"auth", "ports", "broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
-	"deploy/provision": {"arm", "auth", "broker", "client", "commit", "deploy", "pipeline", "pipeline/factory", "value"},
+	"deploy/provision": {"arm", "auth", "broker", "broker/description", "client", "commit", "deploy", "pipeline", "pipeline/factory", "value"},
 	"identity":         {"arm", "arm/resourcesrp", "auth/identityhttp", "auth/issuer", "commit", "pipeline/factory", "auth"},
 	"vault":            {"clock", "commit", "pipeline"},
 	"vault/azure":      {"clock", "pipeline", "pipeline/fence", "value"},

@@ -84,8 +84,15 @@ func (m *Manager) Preview(id ID, location string, f *pipeline.Factory) (Changes,
 
 // follow makes a clone of a factory's state what a folder declares.
 func (m *Manager) follow(next *state, id ID, location string, f *pipeline.Factory) (c Changes, err error) {
+	was := next.record
 	if err := m.deployFactory(next, id, location, f); err != nil {
 		return c, err
+	}
+	switch what := "factory " + f.Name; {
+	case was == nil:
+		c.Added = append(c.Added, what)
+	case next.record != was:
+		c.Changed = append(c.Changed, what+": its location, tags or properties")
 	}
 	var changed []*definition
 	for _, k := range Kinds()[:DataFlows] {
