@@ -195,7 +195,7 @@ func parseSettle(c *Call, in *input) Settle {
 	s.LockToken, _ = in.text("lockToken")
 	s.Reason, _ = in.text("reason")
 	s.Description, _ = in.text("description")
-	if s.Shown = s.Reason; c.Mask != nil {
+	if s.Shown = s.Reason; s.Reason != "" && c.Mask != nil {
 		s.Shown = c.Mask(s.Reason)
 	}
 	if number, ok := in.text("sequenceNumber"); ok {

@@ -91,7 +91,8 @@ type ActivityFinished struct {
 	UserProperties            *value.Object
 
 	// Secrets are what the attempt was given that is secret and occurs in Output or
-	// Error: the run's [Masker] replaces them. Since version 3 of the encoding.
+	// Error: the run's [Masker] replaces them. An empty text stands for more than it
+	// remembers: no text of the run is shown. Since version 3 of the encoding.
 	Secrets []string
 }
 

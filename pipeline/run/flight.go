@@ -75,7 +75,7 @@ type Call struct {
 // returned.
 func (s *State) Call(e *ActivityStarted) Call {
 	c := Call{ActivityRunID: activityRunID(s.created.ID, e.Path, e.Attempt),
-		Seed: seed(s.created.ID, e.Path, e.Attempt), Masker: s.masker()}
+		Seed: seed(s.created.ID, e.Path, e.Attempt), Masker: s.masker().With(nil)}
 	n := s.live[e.Path]
 	if n == nil {
 		return c

@@ -3,6 +3,7 @@ package run
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"switchyard/pipeline"
@@ -23,11 +24,17 @@ const Mask = "**********"
 //   - the texts in inputs and outputs that are declared secure, from [minSecure] bytes on.
 //
 // Each is replaced wherever it occurs in a text, also as JSON or a URL escapes it. The
-// zero Masker replaces SecureString objects only. It is safe for concurrent use.
-type Masker struct {
-	secrets map[string]bool
-	texts   *strings.Replacer // nil: there are no secrets
-	all     bool              // the secrets are too many, or can't be read: no text is shown
+// zero Masker replaces SecureString objects only. It belongs to one goroutine; [Masker.With]
+// makes one for another. One is made for each attempt, so what it needs is made when it has
+// something to mask.
+type Masker struct{ *masking }
+
+type masking struct {
+	texts, more []string
+	all         bool // the secrets are too many, or can't be read: no text is shown
+
+	secrets map[string]bool   // of texts and more
+	replace *strings.Replacer // nil until it is needed
 }
 
 const (
@@ -44,12 +51,14 @@ const (
 
 // secrets are what the [Masker] of a run replaces.
 type secrets struct {
-	texts    map[string]bool
-	bytes    int
+	known    map[string]bool
+	texts    []string      // in the order in which they came: maskers share it
+	bytes    int           // of what was declared secure
 	parts    []value.Value // declared secure, in which a [Kept] stands for what is large
 	all      bool
-	revealed bool    // an attempt has answered with a secret that it was given
-	masker   *Masker // of all these; nil: something came since
+	revealed bool   // an attempt has answered with a secret that it was given
+	masker   Masker // of all these
+	made     bool   // masker is; false: something came since
 }
 
 // secretsOf are those that a run begins with.
@@ -63,21 +72,25 @@ func secretsOf(c *Created) (s secrets) {
 }
 
 func (s *secrets) add(text string) {
-	if text == "" || s.all || s.texts[text] {
+	if text == "" || s.all || s.known[text] {
 		return
 	}
-	if s.texts == nil {
-		s.texts = map[string]bool{}
+	if s.known == nil {
+		s.known = map[string]bool{}
 	}
-	s.texts[text] = true
-	s.masker = nil
+	s.known[text] = true
+	s.texts, s.made = append(s.texts, text), false
 }
 
 // reveal adds what an attempt was given and answered with.
 func (s *secrets) reveal(texts []string) {
 	for _, t := range texts {
-		s.add(t)
 		s.revealed = true
+		if s.bytes += len(t); t == tooMany || s.bytes > maxSecure {
+			s.hideAll()
+			return
+		}
+		s.add(t)
 	}
 }
 
@@ -88,7 +101,7 @@ func (s *secrets) secure(v value.Value) {
 	}
 	for _, text := range SecureTexts(v) {
 		switch {
-		case s.texts[text]:
+		case s.known[text]:
 		case s.bytes+len(text) > maxSecure:
 			s.hideAll()
 			return
@@ -97,50 +110,51 @@ func (s *secrets) secure(v value.Value) {
 			s.add(text)
 		}
 	}
-	if !HoldsKept(v) {
-		return
+	if HoldsKept(v) {
+		s.parts, s.made = append(s.parts, v), false
 	}
-	if s.parts, s.masker = append(s.parts, v), nil; len(s.parts) > maxParts {
+	if len(s.parts) > maxParts {
 		s.hideAll()
 	}
 }
 
 func (s *secrets) hideAll() { *s = secrets{all: true, revealed: s.revealed} }
 
-// make returns the masker. Values that are only in the history are read by keeper, each
-// time something new is secret: they are few.
+// make returns the masker. What is only in the history is read once, by keeper.
 func (s *secrets) make(keeper Keeper) Masker {
-	if s.masker != nil {
-		return *s.masker
-	}
-	whole := secrets{texts: s.texts, bytes: s.bytes, all: s.all}
-	if len(s.parts) > 0 {
-		whole.texts = make(map[string]bool, len(s.texts))
-		for t := range s.texts {
-			whole.texts[t] = true
+	for len(s.parts) > 0 {
+		v, err := keeper.Peek(s.parts[0])
+		if err != nil { // it may hold the secret: nothing is shown, until it can be read
+			return Masker{&masking{all: true}}
 		}
+		s.parts = s.parts[1:]
+		s.secure(v)
 	}
-	for _, part := range s.parts {
-		v, err := keeper.Peek(part)
-		if err != nil { // it may be the secret: nothing is shown
-			whole.hideAll()
-			break
-		}
-		whole.secure(v)
+	if !s.made {
+		s.masker, s.made = s.build(), true
 	}
-	m := whole.build()
-	s.masker = &m
-	return m
+	return s.masker
 }
 
 func (s *secrets) build() Masker {
-	if s.all || len(s.texts) == 0 {
-		return Masker{all: s.all}
+	if !s.all && len(s.texts) == 0 {
+		return Masker{}
 	}
-	m := Masker{secrets: s.texts}
+	return Masker{&masking{texts: slices.Clip(s.texts), all: s.all}}
+}
+
+// ready makes what masks, if it is not made yet.
+func (m *masking) ready() {
+	if m.replace != nil {
+		return
+	}
+	m.secrets = make(map[string]bool, len(m.texts)+len(m.more))
 	var forms []string
-	for t := range s.texts {
-		forms = append(forms, spellings(t)...)
+	for _, list := range [][]string{m.texts, m.more} {
+		for _, t := range list {
+			m.secrets[t] = true
+			forms = append(forms, spellings(t)...)
+		}
 	}
 	// Longer ones first: one secret may be part of another. Those of the same length
 	// in any order that is always the same.
@@ -155,8 +169,7 @@ func (s *secrets) build() Masker {
 	for _, f := range forms {
 		pairs = append(pairs, f, Mask)
 	}
-	m.texts = strings.NewReplacer(pairs...)
-	return m
+	m.replace = strings.NewReplacer(pairs...)
 }
 
 // spellings are the ways in which a text stands in others.
@@ -168,28 +181,19 @@ func spellings(t string) []string {
 // masker returns what masks the run's secrets as of now.
 func (s *State) masker() Masker { return s.secrets.make(s.keeper) }
 
-// Masker returns what masks the run's secrets as of now, and those too.
-func (s *State) Masker(more ...string) Masker {
-	if len(more) == 0 {
-		return s.masker()
-	}
-	m := s.masker()
-	return m.With(more)
-}
+// Masker returns what masks the run's secrets as of now.
+func (s *State) Masker() Masker { return s.masker() }
 
 // With returns a masker that replaces these secrets too.
 func (m Masker) With(more []string) Masker {
-	if m.all || len(more) == 0 {
+	more = slices.DeleteFunc(slices.Clone(more), func(t string) bool { return t == "" })
+	switch {
+	case m.masking == nil && len(more) == 0:
 		return m
+	case m.masking == nil:
+		return Masker{&masking{more: more}}
 	}
-	all := secrets{texts: make(map[string]bool, len(m.secrets)+len(more))}
-	for t := range m.secrets {
-		all.add(t)
-	}
-	for _, t := range more {
-		all.add(t)
-	}
-	return all.build()
+	return Masker{&masking{texts: m.texts, more: slices.Concat(m.more, more), all: m.all}}
 }
 
 // Revealed reports whether an attempt of the run has answered with a secret that it was
@@ -199,17 +203,27 @@ func (s *State) Revealed() bool { return s.secrets.revealed }
 // Text returns a text with its secrets masked.
 func (m Masker) Text(s string) string {
 	switch {
-	case m.all && s != "":
-		return Mask
-	case m.texts == nil:
+	case m.masking == nil || s == "":
 		return s
+	case m.all:
+		return Mask
 	}
-	return m.texts.Replace(s)
+	m.ready()
+	return m.replace.Replace(s)
+}
+
+// number reports whether a number is a secret.
+func (m Masker) number(v value.Value) bool {
+	if m.masking == nil || m.all {
+		return m.masking != nil
+	}
+	m.ready()
+	return m.secrets[value.Text(v)]
 }
 
 // Error returns an activity's error as it may be shown; nil of nil.
 func (m Masker) Error(e *pipeline.ActivityError) *pipeline.ActivityError {
-	if e == nil || m.texts == nil && !m.all && e.Details == nil {
+	if e == nil || m.masking == nil && e.Details == nil {
 		return e
 	}
 	c := *e
@@ -224,7 +238,7 @@ func (m Masker) Value(v value.Value) value.Value {
 	case string:
 		return m.Text(v)
 	case int64, float64:
-		if m.all || m.secrets[value.Text(v)] {
+		if m.number(v) {
 			return Mask
 		}
 	case value.Array:
@@ -279,10 +293,10 @@ func (m Masker) object(v *value.Object) *value.Object {
 // name masks the name of a member. Where nothing is shown the names still are: they are
 // mostly Data Factory's.
 func (m Masker) name(s string) string {
-	if m.texts == nil {
+	if m.masking == nil || m.all {
 		return s
 	}
-	return m.texts.Replace(s)
+	return m.Text(s)
 }
 
 // same reports whether Value returned its argument.
@@ -351,24 +365,78 @@ func secureTexts(found []string, v value.Value) []string {
 }
 
 // Occurs returns those of the secrets that occur in a result, as it is or as JSON or a
-// URL escapes them.
+// URL escapes them. If they are more than a run remembers it returns [tooMany] alone.
 func Occurs(secrets []string, output value.Value, e *pipeline.ActivityError) (found []string) {
+	if len(secrets) > fewSecrets {
+		return bounded(among(secrets, output, e))
+	}
 	for _, s := range secrets {
-		if s != "" && !slices.Contains(found, s) && occurs(spellings(s), output, e) {
+		if s == "" || slices.Contains(found, s) {
+			continue
+		}
+		forms := spellings(s)
+		if resultHolds(output, e, func(text string) bool {
+			return slices.ContainsFunc(forms, func(f string) bool { return strings.Contains(text, f) })
+		}) {
 			found = append(found, s)
+		}
+	}
+	return bounded(found)
+}
+
+// tooMany stands for secrets that are more than a run remembers.
+const tooMany = ""
+
+func bounded(found []string) []string {
+	n := 0
+	for _, s := range found {
+		if n += len(s); n > maxSecure {
+			return []string{tooMany}
 		}
 	}
 	return found
 }
 
-func occurs(forms []string, output value.Value, e *pipeline.ActivityError) bool {
-	holds := func(s string) bool {
-		return slices.ContainsFunc(forms, func(f string) bool { return strings.Contains(s, f) })
+// fewSecrets is how many secrets are looked for one after the other.
+const fewSecrets = 64
+
+// among looks for many secrets in one pass. Of one that is part of another it finds only the
+// longer where that is.
+func among(secrets []string, output value.Value, e *pipeline.ActivityError) (found []string) {
+	numbers := map[string]int{}
+	var forms []string
+	for i, s := range secrets {
+		for _, f := range spellings(s) {
+			if _, there := numbers[f]; !there && f != "" {
+				numbers[f] = i
+				forms = append(forms, f)
+			}
+		}
 	}
-	if e != nil && (holds(e.Code) || holds(e.Message) || valueHolds(e.Details, holds)) {
-		return true
+	slices.SortStableFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	pairs := make([]string, 0, 2*len(forms))
+	for _, f := range forms {
+		pairs = append(pairs, f, "\x00"+strconv.Itoa(numbers[f])+"\x00")
 	}
-	return valueHolds(output, holds)
+	replace := strings.NewReplacer(pairs...)
+	is := make([]bool, len(secrets))
+	resultHolds(output, e, func(text string) bool {
+		if marked := replace.Replace(text); marked != text {
+			for part := range strings.SplitSeq(marked, "\x00") {
+				if i, err := strconv.Atoi(part); err == nil && i >= 0 && i < len(is) && !is[i] {
+					is[i] = true
+					found = append(found, secrets[i])
+				}
+			}
+		}
+		return false // go on
+	})
+	return found
+}
+
+// resultHolds reports whether holds is true of a text or of a name in a result.
+func resultHolds(output value.Value, e *pipeline.ActivityError, holds func(string) bool) bool {
+	return e != nil && (holds(e.Code) || holds(e.Message) || valueHolds(e.Details, holds)) || valueHolds(output, holds)
 }
 
 // valueHolds reports whether holds is true of a text or of a name in a value.

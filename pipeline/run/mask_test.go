@@ -68,6 +68,23 @@ func TestMasker(t *testing.T) {
 	}
 }
 
+// TestMaskersOfManySecrets: an attempt's masker knows what was secret when it began, and
+// one that masks nothing costs nothing, however many secrets there are.
+func TestMaskersOfManySecrets(t *testing.T) {
+	var s secrets
+	var all []Masker
+	for i := range 5000 {
+		s.secure(fmt.Sprintf("secret %d of many", i))
+		all = append(all, s.make(nil).With([]string{"own"}))
+	}
+	if got := all[10].Text("secret 10 of many, secret 11 of many, own"); got != Mask+", secret 11 of many, "+Mask {
+		t.Errorf("got %s", got)
+	}
+	if n := testing.AllocsPerRun(10, func() { s.add("x" + string(rune(s.bytes))); s.bytes++; s.make(nil) }); n > 20 {
+		t.Errorf("%v allocations for a masker that is not used", n)
+	}
+}
+
 // TestMaskedError: every text of an error is masked, and the error itself stays.
 func TestMaskedError(t *testing.T) {
 	e := &pipeline.ActivityError{Code: "c hush", Message: "m hush", FailureType: pipeline.UserError, Details: value.Array{"d hush"}}
@@ -86,6 +103,33 @@ func TestOccurs(t *testing.T) {
 	e := &pipeline.ActivityError{Code: "X", Message: `sent {"a":"t\"wo"}`}
 	if got := fmt.Sprint(Occurs(secrets, parse(t, `{"a":["say one"],"n":14}`), e)); got != `[one t"wo 4]` {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestManyOccur: looking for many secrets in a large answer takes one pass.
+func TestManyOccur(t *testing.T) {
+	secrets := make([]string, 20_000)
+	for i := range secrets {
+		secrets[i] = fmt.Sprintf("secret number %d.", i)
+	}
+	answer := value.Array{strings.Repeat("nothing of the kind ", 200_000), "it is secret number 7. here", value.NewObject(value.Member{Name: "secret number 19999."})}
+	if got := fmt.Sprint(Occurs(secrets, answer, nil)); got != "[secret number 7. secret number 19999.]" {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestTooManyOccur: of what is more than a run remembers nothing is kept, and no text of
+// the run is shown any more.
+func TestTooManyOccur(t *testing.T) {
+	long := strings.Repeat("x", maxSecure+1)
+	found := Occurs([]string{long}, value.Array{long}, nil)
+	if len(found) != 1 || found[0] != tooMany {
+		t.Fatalf("%d found", len(found))
+	}
+	var s secrets
+	s.reveal(found)
+	if got := s.make(nil).Text("anything"); got != Mask || !s.revealed {
+		t.Errorf("shown: %s", got)
 	}
 }
 
