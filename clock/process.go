@@ -26,7 +26,8 @@ const (
 // nor holds it up: that changes what is [Process.Shown], from then on.
 //
 // Time in which the machine sleeps has passed, where the system tells it from a wall
-// clock that was set (Linux); elsewhere it has not.
+// clock that was set (Linux); elsewhere it has not. Its timers are set anew when that is
+// seen, by who asks for the time or by [Process.Watch].
 //
 // Its methods are safe for concurrent use, Resume before all others.
 type Process struct {
@@ -41,6 +42,8 @@ type Process struct {
 
 	mu    sync.Mutex
 	slept time.Duration // what start and base have of it; guarded by mu
+
+	sleepers sleepers
 }
 
 // NewProcess returns the clock that goes on from a wall clock.
@@ -96,8 +99,11 @@ func (p *Process) wasSet() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s := p.asleep(); s > p.slept {
+		long := s-p.slept > tolerance
 		p.base.Add(int64(s - p.slept))
-		p.slept = s
+		if p.slept = s; long {
+			defer p.sleepers.awake()
+		}
 	}
 	now, off := p.read()
 	if off > int64(tolerance) || off < -int64(tolerance) {
@@ -136,6 +142,3 @@ func unixNano(t time.Time) int64 {
 	}
 	return t.UnixNano()
 }
-
-// NewTimer implements [Clock].
-func (p *Process) NewTimer(d time.Duration) Timer { return p.wall.NewTimer(d) }

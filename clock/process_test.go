@@ -1,6 +1,7 @@
 package clock_test
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -180,6 +181,47 @@ func TestTimers(t *testing.T) {
 		want(t, "time of the timer", p.Now(), due)
 		if timer.Reset(time.Second) || !timer.Stop() {
 			t.Error("a timer that has fired was running, or one that was set again was not")
+		}
+	})
+}
+
+// TestTimersAfterSleep: what is due when the machine wakes up fires within about a second,
+// though nobody asks for the time, and what is not is due when it was.
+func TestTimersAfterSleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slept atomic.Int64
+		p := clock.NewProcess(clock.Wall{})
+		p.SetAsleep(func() time.Duration { return time.Duration(slept.Load()) })
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go p.Watch(ctx)
+		began, real := p.Now(), time.Now()
+		due, later := p.NewTimer(time.Hour), p.NewTimer(10*time.Hour)
+		again, fired, stopped := p.NewTimer(time.Minute), p.NewTimer(time.Second), p.NewTimer(time.Hour)
+		again.Reset(9 * time.Hour)
+		stopped.Stop()
+		<-fired.C()
+		slept.Store(int64(8 * time.Hour)) // timers of the machine stood still
+		<-due.C()
+		if took := time.Since(real); took > 3*time.Second {
+			t.Errorf("what was due fired %s after the machine woke up", took-time.Second)
+		}
+		<-again.C()
+		want(t, "set again", p.Now(), began.Add(9*time.Hour))
+		<-later.C()
+		want(t, "later", p.Now(), began.Add(10*time.Hour))
+		if time.Since(real) > 3*time.Hour {
+			t.Errorf("it took %s while the machine was awake", time.Since(real))
+		}
+		select {
+		case <-fired.C():
+			t.Error("what had fired fires again")
+		case <-stopped.C():
+			t.Error("what was stopped fires")
+		case <-time.After(24 * time.Hour):
+		}
+		if fired.Stop() || stopped.Stop() {
+			t.Error("what had fired, or was stopped, runs")
 		}
 	})
 }

@@ -78,7 +78,7 @@ type System struct {
 	ports    *ports.Ports
 	dialects *dialects
 	keys     servicebusrp.Keys
-	wg       sync.WaitGroup // cancellations of runs, and what follows changes of endpoints
+	wg       sync.WaitGroup // cancellations of runs, what follows changes of endpoints, the clock's watch
 
 	factories    *factory.Manager
 	starter      bridge.Starter
@@ -344,6 +344,7 @@ func (s *System) serve(context.Context) error {
 		s.log.Info("development: any client id with any secret logs in to the control plane; --auth strict " +
 			"asks for registered applications")
 	}
+	s.wg.Go(func() { s.clock.Watch(s.dialects.ctx) })
 	s.since = s.o.Clock.Now()
 	s.events.Started(s.o.Version, string(s.identities.Mode()), s.http.Addr(), s.amqp, s.Endpoints())
 	if s.amqp == nil {
