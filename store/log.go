@@ -70,6 +70,7 @@ type log struct {
 	mark     mark
 	batches  batches
 	look     bool // the value log waits for collect
+	crowd    bool // the commit before was of several units
 
 	space space
 }
@@ -295,10 +296,14 @@ func (l *log) stall() {
 // lead commits the open group. The caller has set leading.
 func (l *log) lead() {
 	// The commit before has woken its waiters. Those that have more to submit get
-	// the chance to join: with 8 of them it makes groups of 7 instead of 4.
-	runtime.Gosched()
+	// the chance to join: with 8 of them it makes groups of 7 instead of 4. If there
+	// was but one there is nobody to wait for, and on a busy machine this lasts.
+	if l.crowd {
+		runtime.Gosched()
+	}
 	l.mu.Lock()
 	g := l.open
+	l.crowd = len(g.units) > 1
 	l.taken, l.open = g, newGroup()
 	l.began = wall.Now()
 	l.look, l.reclaim = l.look || l.reclaim, false

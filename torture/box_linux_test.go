@@ -22,8 +22,9 @@ import (
 
 // A box is what a real program, built from this tree, may use at most.
 type box struct {
-	Memory int64 // bytes of a memory group of its own; 0: no bound
-	Files  int   // descriptors; 0: no bound of its own
+	Memory int64  // bytes of a memory group of its own; 0: no bound
+	Files  int    // descriptors; 0: no bound of its own
+	Cores  string // processors, as taskset takes them; "": all
 }
 
 // A server is the real program in a box.
@@ -77,6 +78,9 @@ func (b box) try(t *testing.T, dir string, args ...string) (*server, error) {
 		t.Fatal(err)
 	}
 	argv := append([]string{name, "up"}, args...)
+	if b.Cores != "" {
+		argv = append([]string{"taskset", "-c", b.Cores}, argv...)
+	}
 	argv = append(argv, "--data", dir, "--amqp-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0")
 	var limits strings.Builder
 	if b.Memory > 0 {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"switchyard/client"
+	"switchyard/compute"
 	"switchyard/config"
 	"switchyard/deploy"
 	"switchyard/identity"
@@ -19,6 +20,9 @@ import (
 	"switchyard/pipeline/fence"
 	"switchyard/system"
 )
+
+// goProcessors is the variable by which every Go program is told how many processors it uses.
+const goProcessors = "GOMAXPROCS"
 
 // options makes the options of a serving Switchyard from its settings.
 func options(ctx context.Context, e *env, v *config.Values) (system.Options, error) {
@@ -48,6 +52,7 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 	if err != nil {
 		return system.Options{}, err
 	}
+	compute.Spare(os.Getenv(goProcessors))
 	return system.Options{
 		Exposure: x, Auth: identity.Mode(v.String("auth")), Applications: apps, AllowHosts: allow,
 		KeyVault: v.String("key-vault"),

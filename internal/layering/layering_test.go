@@ -84,7 +84,7 @@ var arrows = map[string][]string{
 
 	"examples":        {},
 	"internal/golden": {},
-	"cmd/switchyard":  {"client", "listen", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "pipeline/run", "examples", "trial", "vault", "eventlog"},
+	"cmd/switchyard":  {"client", "compute", "listen", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "pipeline/run", "examples", "trial", "vault", "eventlog"},
 }
 
 // onlyFrom lists packages that few may import: the wiring stays in one place.

@@ -2,6 +2,7 @@ package activity
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 
@@ -80,6 +81,34 @@ func (h *holding) readBody(ctx context.Context, resp *http.Response, pause func(
 		return nil, err
 	}
 	h.read = true
-	rest, err := io.ReadAll(io.LimitReader(resp.Body, int64(maxWebResponse+1-len(b))))
-	return append(b, rest...), err
+	return readRest(resp.Body, b, resp.ContentLength)
+}
+
+// firstGrown is how much room an answer of unknown length gets first; it doubles.
+const firstGrown = 256 << 10
+
+// readRest reads what follows b, up to one byte more than an answer may have. Length is
+// what the answer is said to have, -1 if it did not say. A buffer that grows by a quarter,
+// as that of [io.ReadAll], copies an answer five times and leaves as much garbage.
+func readRest(r io.Reader, b []byte, length int64) ([]byte, error) {
+	const most = maxWebResponse + 1
+	room := int64(firstGrown)
+	if length >= 0 {
+		room = length + 1 // one for the end to be seen
+	}
+	b = append(make([]byte, 0, max(len(b)+1, int(min(room, most)))), b...)
+	for len(b) < most {
+		if len(b) == cap(b) {
+			b = append(make([]byte, 0, min(2*cap(b), most)), b...)
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if errors.Is(err, io.EOF) {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+	return b, nil
 }
