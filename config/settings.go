@@ -43,6 +43,9 @@ var Settings = []Setting{
 	{Name: "run-memory", Kind: Size, Default: autoSize,
 		Usage: "what one pipeline run may hold in variables and loops, and load for one activity, such as " +
 			"256MiB; auto: an eighth of the memory limit, at least 64MiB"},
+	{Name: "run-size", Kind: Size, None: true, Default: "4GiB",
+		Usage: "what the events and values of one active pipeline run may take before compression; beyond it no further " +
+			"activity of the run starts, and it fails; 0 sets no bound"},
 	{Name: "strict", Kind: Bool, Default: "true",
 		Usage: "refuse definitions that name something this version does not run"},
 	{Name: "min-free", Kind: Size, None: true, Default: "256MiB",

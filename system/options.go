@@ -71,6 +71,8 @@ type Options struct {
 	// Memory is how many bytes the process may use, 0 if that is unknown, and
 	// RunMemory what one pipeline run may hold of them, 0 for the engine's default.
 	Memory, RunMemory int64
+	// RunSize is how many bytes an active pipeline run may take on the disk; 0: no bound.
+	RunSize int64
 	// Strict refuses what Azure refuses.
 	Strict bool
 	Logger *slog.Logger

@@ -240,7 +240,7 @@ func (s *System) startEngine(context.Context) error {
 		Manages: s.identities.Manages,
 	}})
 	e, err := engine.New(engine.Options{
-		Memory: s.o.Memory, RunMemory: s.o.RunMemory, History: s.store, Log: s.store, Sealer: s.store,
+		Memory: s.o.Memory, RunMemory: s.o.RunMemory, RunSize: s.o.RunSize, History: s.store, Log: s.store, Sealer: s.store,
 		Clock: s.clock, Logger: s.log, Registry: s.registry,
 		Retention:        engine.Retention{Age: s.o.HistoryAge, Size: s.o.HistorySize, Wall: s.o.Clock},
 		ActivityFinished: s.events.Activities(),

@@ -64,7 +64,7 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 		HistoryAge: v.Duration("history-age"), HistorySize: v.Size("history-size"),
 		MinFree: cmp.Or(v.Size("min-free"), -1), Ballast: v.Size("ballast"),
 		Strict: v.Bool("strict"), Logger: log, Version: buildVersion(),
-		Memory: limitMemory(ctx, v, log), RunMemory: v.Size("run-memory"),
+		Memory: limitMemory(ctx, v, log), RunMemory: v.Size("run-memory"), RunSize: v.Size("run-size"),
 	}, nil
 }
 

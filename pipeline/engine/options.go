@@ -50,6 +50,9 @@ type Options struct {
 	// RunMemory is how many of them one run may hold. Default: an eighth, at least
 	// 64 MiB.
 	RunMemory int64
+	// RunSize is how many bytes the events and values of one run may take in the history
+	// while it is active; 0: no bound.
+	RunSize int64
 	// MaxQueuedRuns is how many runs of a pipeline wait for its concurrency,
 	// default 100 [ENGINE 3.4].
 	MaxQueuedRuns int

@@ -330,6 +330,10 @@ func (k *keeper) Peek(v value.Value) (value.Value, error) {
 	return k.r.outputs.load(v, &room{limit: peekLimit})
 }
 
+func (k *keeper) Starts(activity string) *pipeline.ActivityError {
+	return k.r.e.roomFor(k.r.id, activity, k.r.journal.bytes)
+}
+
 func (k *keeper) Afford(activity string, held, more int64) *pipeline.ActivityError {
 	return k.r.e.memory.afford(k.r, activity, held, more)
 }

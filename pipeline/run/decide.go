@@ -167,6 +167,9 @@ func (s *State) start(n *node, now time.Time) Event {
 	if n.step.def.Inactive {
 		return &ActivityFinished{Path: n.path, Attempt: 1, Status: Inactive, At: now}
 	}
+	if aerr := s.room(n); aerr != nil {
+		return n.fail(now, aerr)
+	}
 	c := s.context(n, now)
 	user, err := userProperties(c, n.step.def)
 	if err != nil {

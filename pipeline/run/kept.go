@@ -33,6 +33,9 @@ type Keeper interface {
 	// bytes in its variables and loops, nil if it may. More is how much of them the
 	// activity asks for.
 	Afford(activity string, held, more int64) *pipeline.ActivityError
+	// Starts returns the error of an activity that may not start because of what the
+	// history of the run takes, nil if it may.
+	Starts(activity string) *pipeline.ActivityError
 }
 
 // SetKeeper gives the state what holds its large values. Without one there is no
@@ -70,6 +73,14 @@ func (s *State) afford(n *node, more int64) *pipeline.ActivityError {
 		return nil
 	}
 	return s.keeper.Afford(n.step.def.Name, s.held, more)
+}
+
+// room returns the error of an activity that may not start.
+func (s *State) room(n *node) *pipeline.ActivityError {
+	if s.keeper == nil {
+		return nil
+	}
+	return s.keeper.Starts(n.step.def.Name)
 }
 
 // Held is about how many bytes of memory the run's variables and loops take.
