@@ -164,6 +164,7 @@ func (p *plan) stage(u *commit.Unit) error {
 
 // release serves what has become due and unlocks.
 func (p *plan) release() {
+	defer commit.Intact()
 	for _, x := range p.parts {
 		if x.topic != nil {
 			x.topic.settleDown(p.now)
@@ -222,6 +223,7 @@ func (p *plan) prepare() {
 // check checks the operations of every part and reports whether something is
 // needed first. It is called with all locks held.
 func (p *plan) check() (needs bool, err error) {
+	defer commit.Intact()
 	p.unwatch()
 	for _, x := range p.parts {
 		x.need, err = x.check(entity.Env{Now: p.now, Token: p.b.token, Supply: x.supply})
@@ -264,6 +266,7 @@ func (x *part) check(env entity.Env) (*entity.Need, error) {
 
 // apply is called with all locks held.
 func (p *plan) apply(u *commit.Unit) {
+	defer commit.Intact()
 	for _, x := range p.parts {
 		env := entity.Env{Now: p.now, Token: p.b.token, Supply: x.supply}
 		durable := false

@@ -26,17 +26,28 @@ func Do(ctx context.Context, log Log, bytes int, e Effect, add ...func(u *Unit))
 			return err
 		}
 	}
+	if fill(log, u, e != nil, add) {
+		release()
+		log.Sync(u)
+		return nil
+	}
+	release()
+	return nil
+}
+
+// fill adds the rest to a unit and submits it if there is something in it.
+func fill(log Log, u *Unit, locked bool, add []func(u *Unit)) (submitted bool) {
+	if locked {
+		defer Intact()
+	}
 	for _, f := range add {
 		f(u)
 	}
 	if u.Empty() {
-		release()
-		return nil
+		return false
 	}
 	log.Submit(u)
-	release()
-	log.Sync(u)
-	return nil
+	return true
 }
 
 // EffectFunc lets a function be an [Effect].

@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync"
 	"syscall"
@@ -143,6 +144,8 @@ type Mux struct {
 	tlsFailed func(net.Addr, error)
 	encrypted bool // other machines must encrypt
 
+	log *slog.Logger // for panics; nil: they are the process's
+
 	wg sync.WaitGroup // connections whose first byte is awaited; owned by Serve
 }
 
@@ -189,7 +192,12 @@ func (m *Mux) Serve(ctx context.Context) error {
 			}
 			c = g
 		}
-		m.wg.Go(func() { m.route(ctx, c) })
+		m.wg.Go(func() {
+			if m.log != nil {
+				defer caught(m.log, c)
+			}
+			m.route(ctx, c)
+		})
 	}
 	m.l.Close()
 	for _, q := range m.outs {

@@ -47,7 +47,7 @@ const maxHeader = 64 << 10
 // keep a pace: see [paced].
 func NewWeb(ctx context.Context, log *slog.Logger, now func() time.Time, h http.Handler, names ...string) *http.Server {
 	web := &http.Server{
-		Handler:           WithTLS(paced(Guard(h, names...), held.OfMemory(bodiesPart), now)),
+		Handler:           WithTLS(paced(Guard(caughtRequests(log, h), names...), held.OfMemory(bodiesPart), now)),
 		ConnContext:       ConnContext,
 		ConnState:         doorState,
 		ReadHeaderTimeout: FirstByte,
@@ -74,6 +74,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, amqp func(net.Conn))
 		}
 	})
 	mux := NewMux(l, FirstByte, s.Now)
+	mux.log = s.Logger
 	closed := func() {}
 	if mux.door = s.door; s.door != nil {
 		closed = s.door.port()
@@ -98,7 +99,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, amqp func(net.Conn))
 			if err != nil {
 				return
 			}
-			s.wg.Go(func() { amqp(c) })
+			s.wg.Go(func() {
+				defer caught(s.Logger, c)
+				amqp(c)
+			})
 		}
 	})
 	s.wg.Go(func() {

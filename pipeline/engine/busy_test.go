@@ -476,6 +476,38 @@ func (h slowRequests) PutCancelRequest(u *commit.Unit, id string, at time.Time) 
 	h.Memory.PutCancelRequest(u, id, at)
 }
 
+// A mistake of ours about what an activity answers is that of its run: it is set aside,
+// what was written before is whole, and other runs go on.
+func TestPanicOfAnOutcomeSetsTheRunAside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := enginetest.NewMemory(nil)
+		for start := range 2 {
+			web := `{"name":"A","type":"WebActivity","policy":{"secureOutput":true},"typeProperties":{"method":"GET","url":"http://x/"}}`
+			w := newWorld(t, memory, pipelineJSON("p", web), pipelineJSON("q", web))
+			w.options.Sealer = broken{}
+			w.register("WebActivity", func(_ context.Context, c *activity.Call) activity.Result {
+				answer := "answer"
+				if c.PipelineName == "p" {
+					answer = "slowly done"
+				}
+				return activity.Result{Output: value.NewObject(value.Member{Name: "a", Value: answer})}
+			})
+			w.start()
+			if start == 0 {
+				w.create("p", nil, engine.RunOptions{ID: "run"})
+			}
+			time.Sleep(2 * time.Second)
+			if got := w.engine.Aside(); len(got) != 1 || !strings.Contains(got[0], "run run of pipeline p") {
+				t.Errorf("start %d: set aside: %q", start, got)
+			}
+			if got := w.wait(w.create("q", nil, engine.RunOptions{})); got != run.Succeeded {
+				t.Errorf("another run ended %s", got)
+			}
+			w.engine.Stop(0)
+		}
+	})
+}
+
 // TestCancelWhileSetAside: a request that is answered ends the run, also if the run is
 // set aside between the request and the answer.
 func TestCancelWhileSetAside(t *testing.T) {

@@ -46,6 +46,11 @@ func (r *runner) execute(e *run.ActivityStarted) {
 // turn waits for no room: see [activity.Call.Yield].
 func (r *runner) attempt(ctx context.Context, e *run.ActivityStarted, call run.Call, queued time.Time) (
 	res activity.Result, revealed []string, unmade bool) {
+	defer func() {
+		if p := recover(); p != nil { // of reading its input; a call's own is its result
+			res, revealed, unmade = r.activityPanicked(e, p), nil, false
+		}
+	}()
 	input, release, err := r.input(ctx, e)
 	if ctx.Err() != nil {
 		release()
@@ -147,6 +152,15 @@ func (e *Engine) made(m *making) {
 	e.wg.Done()
 }
 
+// activityPanicked logs a panic of an attempt and returns the failure that it is.
+func (r *runner) activityPanicked(e *run.ActivityStarted, p any) activity.Result {
+	r.e.o.Logger.Error("activity panics", "run", r.id, "activity", e.Path, "type", e.Type, "panic",
+		fmt.Sprint(p), "stack", string(debug.Stack()))
+	return activity.Result{Err: &activity.Error{Code: codeInternal,
+		Message:     "The activity ended with an internal error; the log has the details.",
+		FailureType: activity.SystemError}}
+}
+
 // call makes the attempt that c begins to describe. A panic of an executor, or of an
 // expression in a linked service, is the failure of the activity. Revealed are the secrets
 // among what the attempt was given that are in its result.
@@ -154,11 +168,7 @@ func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call
 	res activity.Result, revealed []string) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.e.o.Logger.Error("activity panics", "run", r.id, "activity", e.Path, "type", e.Type, "panic",
-				fmt.Sprint(p), "stack", string(debug.Stack()))
-			res = activity.Result{Err: &activity.Error{Code: codeInternal,
-				Message:     "The activity ended with an internal error; the log has the details.",
-				FailureType: activity.SystemError}}
+			res = r.activityPanicked(e, p)
 		}
 	}()
 	c.RunID, c.PipelineName, c.Factory = r.id, r.pipeline, r.factory

@@ -120,6 +120,7 @@ func (j *journal) stage(effect commit.Effect, write func()) error {
 	if err != nil {
 		return err
 	}
+	defer commit.Intact()
 	j.unit = u
 	write()
 	j.submit()

@@ -266,6 +266,22 @@ func (r *runner) turn(messages []message) {
 	now := r.now()
 	// First of all: what an attempt has answered is then not wanted any more.
 	r.hearCancel(now)
+	if !r.hear(messages, now) {
+		r.sync() // what was written before is whole
+		r.let()
+		return
+	}
+	r.commitTurn(r.decide(now), false)
+}
+
+// hear folds what has come. It reports false after a panic, which is a mistake of ours:
+// it ends this run's owner and no other.
+func (r *runner) hear(messages []message, now time.Time) (whole bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.broken = panicked(r.e.o.Logger, r.id, p)
+		}
+	}()
 	for _, m := range messages {
 		switch m := m.(type) {
 		case granted:
@@ -284,7 +300,7 @@ func (r *runner) turn(messages []message) {
 	}
 	clear(messages)
 	r.fire(now)
-	r.commitTurn(r.decide(now), false)
+	return true
 }
 
 // now is the clock, which never goes backwards for a run.
