@@ -25,9 +25,9 @@ type Deployed struct {
 	Removed []string `json:"removed"`
 	// Properties are those of the queues, topics and subscriptions in Changed.
 	Properties []PropertyChange `json:"properties,omitempty"`
-	// Diagnostics are warnings or, if Refused, what is wrong, one line each.
-	Diagnostics []string `json:"diagnostics"`
-	Refused     bool     `json:"refused"`
+	// Diagnostics are warnings or, if Refused, what is wrong.
+	Diagnostics pipeline.Diagnostics `json:"diagnostics"`
+	Refused     bool                 `json:"refused"`
 }
 
 // A PropertyChange is what becomes of a property of a queue, topic or subscription, each as

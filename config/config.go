@@ -217,7 +217,7 @@ func Parse(names []string, args []string, src Source) (*Values, []string, error)
 				return nil, nil, ErrHelp
 			}
 			if mistake == "" {
-				mistake = flagMistake(err.Error(), rows)
+				mistake = flagMistake(err.Error(), rest, rows)
 			}
 			return v, nil, &UsageError{Msg: mistake, CommandLine: true}
 		}
@@ -268,19 +268,29 @@ func (v *Values) set(s Setting, val, origin string) error {
 
 // flagMistake says what package flag says about a flag itself, with the flags as
 // help texts write them.
-func flagMistake(text string, rows []Setting) string {
+func flagMistake(text string, args []string, rows []Setting) string {
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
 		flags := make([]string, len(rows))
 		for i, s := range rows {
 			flags[i] = s.Flag()
 		}
-		return "there is no flag --" + name + meant(name, flags, "--")
+		return "there is no flag " + written(name, args) + meant(name, flags, "--")
 	}
 	name, ok := strings.CutPrefix(text, "flag needs an argument: -")
 	if i := slices.IndexFunc(rows, func(s Setting) bool { return s.Flag() == name }); ok && i >= 0 {
 		return "--" + name + " needs a value: " + rows[i].ValueName()
 	}
 	return text
+}
+
+// written is a flag as it stands in the arguments, with one dash or two.
+func written(name string, args []string) string {
+	for _, a := range args {
+		if flag, _, _ := strings.Cut(a, "="); flag == "-"+name || flag == "--"+name {
+			return flag
+		}
+	}
+	return "--" + name
 }
 
 func (v *Values) readFile(src Source) error {
@@ -352,6 +362,9 @@ func (s Setting) check(val string) error {
 	if len(s.Choices) > 0 && !slices.Contains(s.Choices, strings.ToLower(val)) {
 		last := len(s.Choices) - 1
 		return fmt.Errorf("%q is not %s or %s", val, strings.Join(s.Choices[:last], ", "), s.Choices[last])
+	}
+	if val == "" && (s.Value == "DIR" || s.Value == "FILE" && s.FlagOnly) {
+		return fmt.Errorf("names no %s", map[string]string{"DIR": "directory", "FILE": "file"}[s.Value])
 	}
 	switch s.Kind {
 	case Bool:

@@ -24,12 +24,16 @@ func TestOperands(t *testing.T) {
 		{"--data -- a", "a", "--"}, // a value, not the end of the flags
 		{"--data d -- -- x", "-- x", "d"},
 		{"- a", "- a", ".switchyard"},
-		{"--data= a", "a", ""},
+		{"--data= a", "error", "--data: names no directory"},
+		{"-x a", "error", "there is no flag -x"},
+		{"a --x=1", "error", "there is no flag --x"},
 		{"--data a --data a", "", "a"},
 	} {
 		v, operands, err := Parse([]string{"data", "ephemeral"}, strings.Fields(c.args), source(nil, ""))
 		if err != nil {
-			t.Errorf("%q: %v", c.args, err)
+			if c.operands != "error" || err.Error() != c.data {
+				t.Errorf("%q: %v", c.args, err)
+			}
 			continue
 		}
 		if got := strings.Join(operands, " "); got != c.operands || v.String("data") != c.data {

@@ -13,20 +13,23 @@ import (
 type RunOnceOptions struct {
 	Deployment *deploy.Deployment
 	Factory    string // may be empty if the deployment has one
-	Pipeline   string
-	Parameters *value.Object
-	Logger     *slog.Logger
-	AllowHosts []string // as Options.AllowHosts
-	KeyVault   string   // as Options.KeyVault
+	trial.Once
+	VirtualTime bool // waits pass at once
+	Logger      *slog.Logger
+	AllowHosts  []string // as Options.AllowHosts
+	KeyVault    string   // as Options.KeyVault
 }
 
 // RunOnce runs one pipeline of a deployment in memory, without its triggers, and
 // waits for its end. If ctx ends, the run is cancelled.
 func RunOnce(ctx context.Context, o RunOnceOptions) (*trial.Run, error) {
-	s, err := Start(ctx, Options{
-		Ephemeral: true, Deployments: []*deploy.Deployment{o.Deployment}, WithoutTriggers: true, WithoutAMQP: true,
-		Logger: o.Logger, AllowHosts: o.AllowHosts, KeyVault: o.KeyVault,
-	})
+	so := Options{Ephemeral: true, Deployments: []*deploy.Deployment{o.Deployment}, WithoutTriggers: true, WithoutAMQP: true,
+		Logger: o.Logger, AllowHosts: o.AllowHosts, KeyVault: o.KeyVault}
+	if o.VirtualTime {
+		o.Clock = clock.NewVirtual()
+		so.Clock = o.Clock
+	}
+	s, err := Start(ctx, so)
 	if err != nil {
 		return nil, err
 	}

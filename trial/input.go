@@ -3,8 +3,12 @@ package trial
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"switchyard/bridge"
 	"switchyard/broker"
@@ -71,6 +75,23 @@ var kinds = value.KindNames{
 	value.KindObject: "an object",
 }
 
+// MaxID is how many characters the ids of a message may have [SB-SEM 1.5, 2.8].
+const MaxID = 128
+
+// unused are the members with which peek and receive show a message that no pipeline
+// sees, or that the broker gives it anew.
+var unused = []string{"sequenceNumber", "enqueuedTimeUtc", "deliveryCount", "state", "lockToken", "lockedUntilUtc",
+	"expiresAtUtc", "scheduledEnqueueTimeUtc", "partitionKey", "replyToSessionId", "deadLetterReason",
+	"deadLetterErrorDescription", "deadLetterSource", "bodyText"}
+
+// timeToLive reads a time to live as Data Factory or as peek writes it.
+func timeToLive(text string) (time.Duration, error) {
+	if d, err := time.ParseDuration(text); err == nil {
+		return d, nil
+	}
+	return pipeline.ParseTimespan(text)
+}
+
 func parseMessage(line []byte) (*broker.Message, error) {
 	v, err := value.Parse(line)
 	if err != nil {
@@ -93,20 +114,40 @@ func parseMessage(line []byte) (*broker.Message, error) {
 	} {
 		*m.to, _ = in.String(m.name)
 	}
+	for _, name := range []string{"messageId", "sessionId"} {
+		if text, _ := in.String(name); utf8.RuneCountInString(text) > MaxID {
+			in.Fail(name, "is longer than %d characters", MaxID)
+		}
+	}
 	if text, ok := in.String("timeToLive"); ok {
-		if out.TimeToLive, err = pipeline.ParseTimespan(text); err != nil || out.TimeToLive <= 0 {
-			in.Fail("timeToLive", "%q is not a time such as 00:05:00", text)
+		if out.TimeToLive, err = timeToLive(text); err != nil || out.TimeToLive <= 0 {
+			in.Fail("timeToLive", "%q is not a time such as 00:05:00 or 5m0s", text)
 		}
 	}
 	out.ApplicationProperties = scalars(in, "applicationProperties")
+	if _, dead := in.String("deadLetterReason"); dead {
+		// The broker shows its reasons as properties, too, and takes them from what is
+		// put back.
+		out.ApplicationProperties = without(out.ApplicationProperties, "DeadLetterReason", "DeadLetterErrorDescription")
+	}
 	setBody(in, &out)
-	in.Only("messageId", "subject", "contentType", "correlationId", "sessionId", "to", "replyTo", "timeToLive",
-		"applicationProperties", "body", "bodyBase64", "sequenceNumber", "enqueuedTimeUtc", "deliveryCount",
-		"lockToken", "state", "bodyText", "deadLetterReason", "deadLetterErrorDescription")
+	in.Only(append([]string{"messageId", "subject", "contentType", "correlationId", "sessionId", "to", "replyTo", "timeToLive",
+		"applicationProperties", "body", "bodyBase64"}, unused...)...)
 	if wrong.err != nil {
 		return nil, wrong.err
 	}
 	return bridge.NewMessage("", out)
+}
+
+// without is an object without some of its members.
+func without(o *value.Object, names ...string) *value.Object {
+	rest := &value.Object{}
+	for _, m := range o.Members() {
+		if !slices.Contains(names, m.Name) {
+			rest.Set(m.Name, m.Value)
+		}
+	}
+	return rest
 }
 
 // scalars reads application properties.
@@ -124,26 +165,40 @@ func scalars(in *read.Members, name string) *value.Object {
 // setBody reads the body as the activity ServiceBusSend writes it: a text is the body,
 // everything else its JSON. A content type that is given, be it null, is not replaced.
 func setBody(in *read.Members, out *activity.OutMessage) {
-	body, isBody := in.Value("body")
-	coded, isCoded := in.String("bodyBase64")
-	if isBody && isCoded {
-		in.Fail("bodyBase64", "stands beside body; give one of the two")
-		return
-	}
+	body, _ := in.Value("body")
 	usual := ""
 	switch b := body.(type) {
 	case nil:
-		raw, err := base64.StdEncoding.DecodeString(coded)
-		if err != nil {
-			in.Fail("bodyBase64", "is not base64: %v", err)
-		}
-		out.Body = raw
 	case string:
 		out.Body, usual = []byte(b), "text/plain"
 	default:
 		out.Body, usual = value.Append(nil, b), "application/json"
 	}
+	if coded, ok := in.String("bodyBase64"); ok {
+		raw, err := base64.StdEncoding.DecodeString(coded)
+		if err != nil {
+			in.Fail("bodyBase64", "is not base64: %v", err)
+		}
+		if shown, _ := ShownBody(raw); body != nil && !value.Equal(body, shown) {
+			in.Fail("bodyBase64", "is not what stands in body; give one of the two")
+		}
+		out.Body, usual = raw, ""
+	}
 	if _, given := in.Raw().Lookup("contentType"); !given {
 		out.ContentType = usual
 	}
+}
+
+// ShownBody is a body as the member body shows it: the JSON that it is, or its text, nil
+// if it is none. It is not whole if a reader of that would take it for another body: that
+// needs the member bodyBase64.
+func ShownBody(raw []byte) (body value.Value, whole bool) {
+	if !utf8.Valid(raw) {
+		return nil, false
+	}
+	if v, err := value.Parse(raw); err == nil && json.Valid(raw) {
+		_, text := v.(string)
+		return v, v != nil && !text
+	}
+	return string(raw), true
 }

@@ -233,13 +233,12 @@ func object(m *broker.Message) *value.Object {
 	if x.ApplicationProperties.Len() > 0 {
 		o.Set("applicationProperties", x.ApplicationProperties)
 	}
-	if !utf8.Valid(x.Body) {
-		o.Set("bodyBase64", base64.StdEncoding.EncodeToString(x.Body))
-		return o
+	body, whole := ShownBody(x.Body)
+	if utf8.Valid(x.Body) {
+		o.Set("body", body)
 	}
-	o.Set("body", string(x.Body))
-	if v, err := value.Parse(x.Body); err == nil {
-		o.Set("body", v)
+	if !whole {
+		o.Set("bodyBase64", base64.StdEncoding.EncodeToString(x.Body))
 	}
 	return o
 }

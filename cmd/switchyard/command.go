@@ -66,7 +66,8 @@ func (c *command) check(operands []string) error {
 	mistake := ""
 	switch words := strings.Fields(c.operands); {
 	case len(operands) < c.min:
-		mistake = words[len(operands)] + " is missing"
+		needed := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.HasPrefix(w, "[") })
+		mistake = needed[len(operands)] + " is missing"
 	case len(operands) > c.max:
 		mistake = fmt.Sprintf("%q is one operand too many", operands[c.max])
 	default:

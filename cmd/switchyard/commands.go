@@ -117,7 +117,7 @@ With --list it lists the pipelines with their parameters, and the triggers.
   switchyard run . Nightly --parameters @parameters.json --output json
   switchyard run examples/ticket-triage --trigger OnTicket \
     --message tickets.jsonl --expect expected.json`,
-			settings: []string{"trigger@run", "message@run", "expect", "real-time", "limit@run", "list@run", "parameters", "factory",
+			settings: []string{"trigger@run", "message@run", "expect", "real-time", "virtual-time", "limit@run", "list@run", "parameters", "factory",
 				"allow-host", "key-vault", "memory-limit", "strict", "log-level", "log-format", "output"},
 			run: runPipeline, stops: true,
 		},
@@ -184,9 +184,11 @@ answering, the command fails.
 		{
 			name: "resubmit", operands: "ENTITY", min: 1, max: 1, summary: "put dead letters back into their queue",
 			help: `Moves the dead letters of a queue or subscription back to its end, as new
-messages without the reason of their death, up to 4,000 messages and 4 MiB in
-one commit: each is in exactly one of the two queues whatever happens. What is
-dead-lettered again meanwhile stays. Locked and deferred ones stay too.
+messages without the reason of their death, up to 4,000 messages and 4 MiB (or
+one larger message) in one commit: each is in exactly one of the two queues
+whatever happens. What is dead-lettered again meanwhile stays. Locked and
+deferred ones stay too: the exit code is then 1. The name of the dead-letter
+queue itself, tickets/$DeadLetterQueue, means the same.
 
   switchyard resubmit tickets
   switchyard resubmit tickets --message-id t-17`,
@@ -194,7 +196,9 @@ dead-lettered again meanwhile stays. Locked and deferred ones stay too.
 		},
 		{
 			name: "purge", operands: "ENTITY", min: 1, max: 1, summary: "delete dead letters",
-			help: `Deletes the dead letters of a queue or subscription, and no other message.
+			help: `Deletes the dead letters of a queue or subscription, and no other message, in
+commits as large as those of resubmit. Locked and deferred ones stay: the exit
+code is then 1.
 
   switchyard purge tickets
   switchyard purge news/subscriptions/all --sequence-number 3,4`,

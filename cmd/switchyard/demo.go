@@ -15,6 +15,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
+	"switchyard/client"
 	"switchyard/config"
 	"switchyard/deploy"
 	"switchyard/examples"
@@ -85,7 +86,7 @@ func demo(ctx context.Context, e *env, v *config.Values, _ []string) int {
 		if text {
 			e.printf("\n")
 		}
-		if err := printEndpoints(ctx, e, v, sys.Endpoints()); err != nil {
+		if err := printEndpoints(ctx, e, v, client.Server{Endpoints: sys.Endpoints(), Patience: answerPatience}); err != nil {
 			code = e.fail(err)
 		}
 		if text {

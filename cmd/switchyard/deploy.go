@@ -12,13 +12,14 @@ import (
 	"switchyard/config"
 )
 
-// deployFolder deploys a folder into the Switchyard that runs on the data directory.
+// deployFolder deploys a folder into the Switchyard that runs on the data directory. The
+// plan is told before anything is done.
 func deployFolder(ctx context.Context, e *env, v *config.Values, operands []string) int {
 	dir := operands[0]
 	if err := checkFolder(dir); err != nil {
 		return e.fail(err)
 	}
-	ep, err := running(ctx, v)
+	s, err := running(ctx, v)
 	if err != nil {
 		return e.fail(err)
 	}
@@ -26,56 +27,42 @@ func deployFolder(ctx context.Context, e *env, v *config.Values, operands []stri
 	if err != nil {
 		return e.fail(err)
 	}
-	a, err := ep.Deploy(ctx, operands[0], packed, v.Bool("strict"), true)
+	a, err := s.Deploy(ctx, dir, packed, v.Bool("strict"), true)
 	if err != nil {
 		return e.fail(err)
 	}
-	if v.String("output") == "json" {
-		return deployJSON(ctx, e, ep, operands[0], packed, v, a)
+	if code := e.tellPlan(a); code != exitOK || v.Bool("plan") {
+		return code
 	}
-	if err != nil {
+	if a, err = s.Deploy(ctx, dir, packed, v.Bool("strict"), false); err != nil {
 		return e.fail(err)
 	}
-	for _, line := range a.Diagnostics {
-		fmt.Fprintln(e.stderr, line)
+	if a.Refused { // after all
+		return e.tellPlan(a)
 	}
-	if !a.Refused {
-		e.printf("%s is deployed\n", operands[0])
-		printTroubles(e.stdout, troublesOf(ctx, ep))
+	if !e.json {
+		e.printf("%s is deployed\n", dir)
+		printTroubles(e.stdout, troublesOf(ctx, s))
 	}
-	return refusedCode(a)
+	return exitOK
 }
 
-// deployJSON tells the plan, before anything is done, and does it. If it is refused then
-// after all, a second line says why.
-func deployJSON(ctx context.Context, e *env, ep client.Endpoints, dir string, packed []byte, v *config.Values,
-	a client.Deployed) int {
-	err := encodePlan(e.stdout, a)
-	if err == nil && !a.Refused && !v.Bool("plan") {
-		if a, err = ep.Deploy(ctx, dir, packed, v.Bool("strict"), false); err == nil && a.Refused {
-			err = encodePlan(e.stdout, a)
-		}
-	}
-	if err != nil {
-		return e.fail(err)
-	}
-	return refusedCode(a)
-}
-
-// reportDeployed tells what has become of a deployment, or of its plan.
-func reportDeployed(e *env, dir string, a client.Deployed, plan bool) int {
+// tellPlan tells what a deployment is going to do, or why it is refused.
+func (e *env) tellPlan(a client.Deployed) int {
 	if e.json {
 		if code := e.answer(a); code != exitOK {
 			return code
 		}
-	} else if len(a.Diagnostics) > 0 {
-		fmt.Fprintln(e.stderr, a.Diagnostics)
+	} else {
+		if len(a.Diagnostics) > 0 {
+			fmt.Fprintln(e.stderr, a.Diagnostics)
+		}
+		if !a.Refused {
+			printPlan(e.stdout, a)
+		}
 	}
-	switch {
-	case a.Refused:
+	if a.Refused {
 		return e.failed(a.Diagnostics)
-	case !e.json && !plan:
-		e.printf("%s is deployed\n", dir)
 	}
 	return exitOK
 }
@@ -93,13 +80,6 @@ func printPlan(w io.Writer, a client.Deployed) {
 	if len(a.Removed)+len(a.Added)+len(a.Changed) == 0 {
 		fmt.Fprintln(w, "nothing changes")
 	}
-}
-
-// encodePlan writes one line; arrows in it stay arrows.
-func encodePlan(w io.Writer, a client.Deployed) error {
-	j := json.NewEncoder(w)
-	j.SetEscapeHTML(false)
-	return j.Encode(a)
 }
 
 // watchEvery is how often a watched folder is looked at.
@@ -138,11 +118,11 @@ func watch(ctx context.Context, e *env, s client.Server, dir string, deployed [3
 		a, err := s.Deploy(ctx, dir, packed, strict, true)
 		if err == nil && !a.Refused {
 			if e.json {
-				_ = encodePlan(e.stdout, a)
+				_ = jsonLine(e.stdout, a)
 			} else {
 				printPlan(e.stdout, a)
 			}
-			a, err = ep.Deploy(ctx, dir, packed, strict, false)
+			a, err = s.Deploy(ctx, dir, packed, strict, false)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -154,7 +134,7 @@ func watch(ctx context.Context, e *env, s client.Server, dir string, deployed [3
 				a.Diagnostics, dir)
 		default:
 			fmt.Fprintf(e.stderr, "%s is deployed\n", dir)
-			printTroubles(e.stderr, troublesOf(ctx, ep))
+			printTroubles(e.stderr, troublesOf(ctx, s))
 		}
 	}
 }

@@ -15,6 +15,9 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/go-amqp"
+
+	"switchyard/trial"
+	"switchyard/value"
 )
 
 // shownMessage is a message as peek and receive show it; docs/output.md describes it.
@@ -28,7 +31,7 @@ type shownMessage struct {
 	ExpiresAt             *time.Time     `json:"expiresAtUtc,omitempty"`
 	ScheduledEnqueueTime  *time.Time     `json:"scheduledEnqueueTimeUtc,omitempty"`
 	TimeToLive            string         `json:"timeToLive,omitempty"`
-	ContentType           *string        `json:"contentType,omitempty"`
+	ContentType           *string        `json:"contentType"`
 	Subject               *string        `json:"subject,omitempty"`
 	CorrelationID         *string        `json:"correlationId,omitempty"`
 	SessionID             *string        `json:"sessionId,omitempty"`
@@ -76,12 +79,14 @@ func shown(m *azservicebus.ReceivedMessage) shownMessage {
 		}
 		s.ApplicationProperties[name] = shownProperty(v)
 	}
-	switch {
-	case json.Valid(m.Body):
-		s.Body = json.RawMessage(m.Body)
+	body, whole := trial.ShownBody(m.Body)
+	switch text, ok := body.(string); {
+	case ok && whole:
+		s.Body = text
 	case utf8.Valid(m.Body):
-		s.Body = string(m.Body)
-	default:
+		s.Body = json.RawMessage(m.Body) // with the digits that it has
+	}
+	if !whole {
 		s.BodyBase64 = m.Body
 	}
 	return s
@@ -103,6 +108,7 @@ func shownProperty(v any) any {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return fmt.Sprint(v)
 		}
+		return json.RawMessage(value.Append(nil, v)) // 2.0 stays what it is
 	case float32:
 		return shownProperty(float64(v))
 	case time.Time:

@@ -10,7 +10,10 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
+	"switchyard/bridge"
 	"switchyard/config"
+	"switchyard/trial"
+	"switchyard/value"
 )
 
 // settings resolves a command's settings from flags alone.
@@ -36,13 +39,13 @@ func TestMessagesAsJSON(t *testing.T) {
 		want string
 	}{
 		{azservicebus.ReceivedMessage{MessageID: "a", SequenceNumber: &number, EnqueuedTime: &at, DeliveryCount: 3, Body: []byte(`{"b": 1.0, "a":[]}`)},
-			`{"sequenceNumber":7,"messageId":"a","enqueuedTimeUtc":"2026-03-01T11:00:00.005Z","deliveryCount":3,"body":{"b":1.0,"a":[]}}`},
+			`{"sequenceNumber":7,"messageId":"a","enqueuedTimeUtc":"2026-03-01T11:00:00.005Z","deliveryCount":3,"contentType":null,"body":{"b":1.0,"a":[]}}`},
 		{azservicebus.ReceivedMessage{Body: []byte("a < b & c\n"), State: azservicebus.MessageStateDeferred},
-			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"state":"Deferred","body":"a < b & c\n"}`},
+			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"state":"Deferred","contentType":null,"body":"a < b & c\n"}`},
 		{azservicebus.ReceivedMessage{Body: []byte{0xff, 0x00}, State: azservicebus.MessageStateScheduled, ScheduledEnqueueTime: &at},
-			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"state":"Scheduled","scheduledEnqueueTimeUtc":"2026-03-01T11:00:00.005Z","body":null,"bodyBase64":"/wA="}`},
+			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"state":"Scheduled","scheduledEnqueueTimeUtc":"2026-03-01T11:00:00.005Z","contentType":null,"body":null,"bodyBase64":"/wA="}`},
 		{azservicebus.ReceivedMessage{LockedUntil: &at, ExpiresAt: &at, TimeToLive: &ttl, SessionID: text("se"), PartitionKey: text("p"), To: text("to"), ReplyTo: text("re"), ReplyToSessionID: text("rs")},
-			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"lockedUntilUtc":"2026-03-01T11:00:00.005Z","expiresAtUtc":"2026-03-01T11:00:00.005Z","timeToLive":"1m0s","sessionId":"se","partitionKey":"p","to":"to","replyTo":"re","replyToSessionId":"rs","body":""}`},
+			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"lockedUntilUtc":"2026-03-01T11:00:00.005Z","expiresAtUtc":"2026-03-01T11:00:00.005Z","timeToLive":"1m0s","contentType":null,"sessionId":"se","partitionKey":"p","to":"to","replyTo":"re","replyToSessionId":"rs","body":""}`},
 		{azservicebus.ReceivedMessage{ContentType: text("t/t"), Subject: text("s"), CorrelationID: text("c"), DeadLetterReason: text("r"),
 			DeadLetterErrorDescription: text("d"), DeadLetterSource: text("q"), ApplicationProperties: map[string]any{"n": uint64(math.MaxUint64), "t": at, "x": math.NaN(), "b": []byte{1}}},
 			`{"sequenceNumber":0,"messageId":"","enqueuedTimeUtc":"0001-01-01T00:00:00Z","deliveryCount":0,"contentType":"t/t","subject":"s","correlationId":"c","applicationProperties":{"b":"AQ==","n":18446744073709551615,"t":"2026-03-01T11:00:00.005Z","x":"NaN"},"deadLetterReason":"r","deadLetterErrorDescription":"d","deadLetterSource":"q","body":""}`},
@@ -53,6 +56,47 @@ func TestMessagesAsJSON(t *testing.T) {
 		}
 		if !json.Valid([]byte(c.want)) {
 			t.Errorf("the expectation is no JSON: %s", c.want)
+		}
+	}
+}
+
+// TestShownIsRead: what peek and receive write of a message is a message file, and what
+// comes of it has the same body, content type, ids, time to live and properties.
+func TestShownIsRead(t *testing.T) {
+	text := func(s string) *string { return &s }
+	at, ttl, number := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), 90*time.Second, int64(3)
+	for _, body := range []string{`{"a":[1,2.0,"x"]}`, "text", `"JSON text"`, "null", "", `""`, "1", "1.50", "true", "\xff\x00", "{", "1e400", "two\nlines"} {
+		m := &azservicebus.ReceivedMessage{SequenceNumber: &number, MessageID: "m", EnqueuedTime: &at, DeliveryCount: 2, Body: []byte(body),
+			LockedUntil: &at, ExpiresAt: &at, ScheduledEnqueueTime: &at, TimeToLive: &ttl, SessionID: text("s"), PartitionKey: text("s"),
+			ContentType: text("t/t"), Subject: text("su"), CorrelationID: text("c"), To: text("to"), ReplyTo: text("r"), ReplyToSessionID: text("rs"),
+			DeadLetterReason: text("R"), DeadLetterErrorDescription: text("D"), DeadLetterSource: text("q"), State: azservicebus.MessageStateDeferred,
+			ApplicationProperties: map[string]any{"i": int64(9007199254740993), "d": 2.0, "b": true, "n": nil, "s": "x", "DeadLetterReason": "R"}}
+		for _, typed := range []bool{true, false} {
+			want := "t/t"
+			if !typed {
+				m.ContentType, want = nil, ""
+			}
+			var line bytes.Buffer
+			if err := jsonLine(&line, shown(m)); err != nil {
+				t.Fatal(err)
+			}
+			in, err := trial.ParseInput(line.Bytes())
+			if err != nil || len(in) != 1 {
+				t.Errorf("%q: %d messages, %v, of %s", body, len(in), err, line.String())
+				continue
+			}
+			got, err := bridge.Message(in[0].Message)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(got.Body) != body && body != "1.50" || got.ContentType != want || got.MessageID != "m" || got.SessionID != "s" ||
+				got.Subject != "su" || got.CorrelationID != "c" || got.To != "to" || got.ReplyTo != "r" || in[0].Message.TimeToLive != ttl {
+				t.Errorf("%q: got %+v with the body %q of %s", body, got, got.Body, line.String())
+			}
+			properties := string(value.Append(nil, got.ApplicationProperties))
+			if properties != `{"b":true,"d":2.0,"i":9007199254740993,"n":null,"s":"x"}` {
+				t.Errorf("%q: properties %s", body, properties)
+			}
 		}
 	}
 }

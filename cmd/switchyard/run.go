@@ -76,8 +76,8 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 		return e.fail(&config.UsageError{Msg: err.Error()})
 	}
 	res, err := system.RunOnce(ctx, system.RunOnceOptions{
-		Deployment: d, Factory: v.String("factory"), Pipeline: operands[1], Parameters: params, Logger: log,
-		AllowHosts: allow, KeyVault: v.String("key-vault"),
+		Deployment: d, Factory: v.String("factory"), Logger: log, AllowHosts: allow, KeyVault: v.String("key-vault"), VirtualTime: v.Bool("virtual-time"),
+		Once: trial.Once{Pipeline: operands[1], Parameters: params, Waiting: e.waits()},
 	})
 	if err != nil {
 		e.fail(err)

@@ -6,14 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"time"
+	"unicode/utf8"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/google/uuid"
 
 	"switchyard/client"
 	"switchyard/config"
+	"switchyard/trial"
 )
 
 // maxMessageLine is the largest line of a file of messages: the largest message of all.
@@ -43,11 +46,12 @@ func send(ctx context.Context, e *env, v *config.Values, operands []string) int 
 	}
 	x := &sending{e: e, bus: b, sender: s, to: operands[0]}
 	for {
-		body, err := next()
+		body, line, err := next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil {
+			x.line = line
 			one := *m
 			if one.Body = body; one.MessageID == nil {
 				id := uuid.NewString() // so that it can be found again
@@ -80,6 +84,9 @@ func canSend(path string) error {
 	return nil
 }
 
+// maxTTL is the longest time to live of a message's header: 32 bits of milliseconds.
+const maxTTL = math.MaxUint32 * time.Millisecond
+
 // messageOf makes the message that the flags describe, without body.
 func messageOf(v *config.Values, now time.Time) (*azservicebus.Message, error) {
 	m := &azservicebus.Message{}
@@ -94,7 +101,17 @@ func messageOf(v *config.Values, now time.Time) (*azservicebus.Message, error) {
 			*x.to = &s
 		}
 	}
+	for _, flag := range []string{"message-id", "session"} {
+		if n := utf8.RuneCountInString(v.String(flag)); n > trial.MaxID {
+			return nil, &config.UsageError{CommandLine: true,
+				Msg: fmt.Sprintf("--%s: it has %d characters, and an id at most %d", flag, n, trial.MaxID)}
+		}
+	}
 	if ttl := v.Duration("ttl"); ttl > 0 {
+		if ttl%time.Millisecond != 0 || ttl > maxTTL {
+			return nil, &config.UsageError{CommandLine: true,
+				Msg: fmt.Sprintf("--ttl: %s is not what AMQP can say: whole milliseconds, from 1ms to %s", ttl, maxTTL)}
+		}
 		m.TimeToLive = &ttl
 	}
 	if s := v.String("at"); s != "" {
@@ -129,9 +146,9 @@ func moment(s string, now time.Time, direction time.Duration) (time.Time, error)
 	return time.Time{}, fmt.Errorf("%q is neither a time such as 2026-03-01T12:00:00Z nor a duration such as 10m", s)
 }
 
-// bodies returns what gives the bodies of the messages one after the other, and then
-// [io.EOF].
-func bodies(e *env, v *config.Values, operands []string) (next func() ([]byte, error), done func(), err error) {
+// bodies returns what gives the bodies of the messages one after the other, of those in a
+// file with the number of the line, and then [io.EOF].
+func bodies(e *env, v *config.Values, operands []string) (next func() ([]byte, int, error), done func(), err error) {
 	name, count := v.String("lines"), v.Int("count")
 	if name != "" {
 		if len(operands) > 0 || count > 1 {
@@ -154,29 +171,35 @@ func bodies(e *env, v *config.Values, operands []string) (next func() ([]byte, e
 	} else if body, err = io.ReadAll(e.stdin); err != nil {
 		return nil, nil, err
 	}
-	return func() ([]byte, error) {
+	return func() ([]byte, int, error) {
 		if count--; count < 0 {
-			return nil, io.EOF
+			return nil, 0, io.EOF
 		}
-		return body, nil
+		return body, 0, nil
 	}, func() {}, nil
 }
 
-// lines gives the lines of a file, but for empty ones.
-func lines(in io.Reader) func() ([]byte, error) {
+// lines gives the lines of a file, but for empty ones, with their numbers.
+func lines(in io.Reader) func() ([]byte, int, error) {
 	s := bufio.NewScanner(in)
 	s.Buffer(nil, maxMessageLine)
 	n := 0
-	return func() ([]byte, error) {
+	return func() ([]byte, int, error) {
 		for s.Scan() {
 			if n++; len(s.Bytes()) > 0 {
-				return append([]byte(nil), s.Bytes()...), nil
+				return append([]byte(nil), s.Bytes()...), n, nil
 			}
 		}
-		if err := s.Err(); err != nil {
-			return nil, fmt.Errorf("line %d: %w", n+1, err)
+		err := s.Err()
+		switch {
+		case err == nil:
+			err = io.EOF
+		case errors.Is(err, bufio.ErrTooLong):
+			err = fmt.Errorf("line %d is longer than %d MiB, which no message may be", n+1, maxMessageLine>>20)
+		default:
+			err = fmt.Errorf("line %d: %w", n+1, err)
 		}
-		return nil, io.EOF
+		return nil, 0, err
 	}
 }
 
@@ -188,7 +211,10 @@ type sending struct {
 	to     string
 	batch  *azservicebus.MessageBatch
 	in     []*azservicebus.Message // what is in it
-	sent   int
+	// line is the number of the line that is being sent, 0 without a file; first and last
+	// are those of the batch.
+	line, first, last int
+	sent              int
 }
 
 // timed runs one request with the time that the server has for it.
@@ -202,6 +228,17 @@ func (x *sending) timed(ctx context.Context, f func(context.Context) error) erro
 	return x.bus.Explain(ctx, "send to "+x.to, err)
 }
 
+// inLines adds to an error the lines that it is about.
+func inLines(err error, first, last int) error {
+	switch {
+	case err == nil || first == 0:
+		return err
+	case first == last:
+		return fmt.Errorf("line %d: %w", first, err)
+	}
+	return fmt.Errorf("lines %d to %d: %w", first, last, err)
+}
+
 func (x *sending) add(ctx context.Context, m *azservicebus.Message) error {
 	if x.batch == nil {
 		err := x.timed(ctx, func(ctx context.Context) (err error) {
@@ -209,7 +246,7 @@ func (x *sending) add(ctx context.Context, m *azservicebus.Message) error {
 			return err
 		})
 		if err != nil {
-			return err
+			return inLines(err, x.line, x.line)
 		}
 	}
 	err := x.batch.AddMessage(m, nil)
@@ -220,13 +257,16 @@ func (x *sending) add(ctx context.Context, m *azservicebus.Message) error {
 		}
 		return x.add(ctx, m)
 	case errors.Is(err, azservicebus.ErrMessageTooLarge): // for a batch; the server says whether for the entity, too
-		x.in = append(x.in, m)
+		x.in, x.first, x.last = append(x.in, m), x.line, x.line
 		err := x.timed(ctx, func(ctx context.Context) error { return x.sender.SendMessage(ctx, m, nil) })
 		return x.accepted(err)
 	case err != nil:
-		return x.bus.Explain(ctx, "send to "+x.to, err)
+		return inLines(x.bus.Explain(ctx, "send to "+x.to, err), x.line, x.line)
 	}
-	x.in = append(x.in, m)
+	if len(x.in) == 0 {
+		x.first = x.line
+	}
+	x.in, x.last = append(x.in, m), x.line
 	return nil
 }
 
@@ -243,7 +283,7 @@ func (x *sending) flush(ctx context.Context) error {
 // accepted tells of the messages of a batch, if they were sent.
 func (x *sending) accepted(err error) error {
 	if err != nil {
-		return err
+		return inLines(err, x.first, x.last)
 	}
 	for _, m := range x.in {
 		if x.e.json {
@@ -263,7 +303,7 @@ func (x *sending) accepted(err error) error {
 // failed reports an error, and what was sent before it.
 func (x *sending) failed(err error) int {
 	if x.sent > 0 {
-		err = fmt.Errorf("after %d messages: %w", x.sent, err)
+		err = fmt.Errorf("after %s: %w", plural(x.sent, "message"), err)
 	}
 	return x.e.fail(err)
 }

@@ -59,17 +59,22 @@ func take(ctx context.Context, e *env, v *config.Values, path string, back bool)
 	}
 	if err != nil {
 		if x.taken > 0 {
-			err = fmt.Errorf("after %d messages: %w", x.taken, err)
+			err = fmt.Errorf("after %s: %w", plural(x.taken, "message"), err)
 		}
 		return e.fail(x.explain(ctx, err))
 	}
 	if e.json {
-		if err := jsonLine(e.stdout, map[string]any{"entity": path, done: x.taken}); err != nil {
-			return e.fail(err)
-		}
-		return exitOK
+		err = jsonLine(e.stdout, map[string]any{"entity": path, done: x.taken, "left": x.left})
+	} else {
+		_, err = fmt.Fprintf(e.stdout, "%s %s of %s\n", done, plural(x.taken, "dead letter"), path)
 	}
-	e.printf("%s %d dead letters of %s\n", done, x.taken, path)
+	if err == nil && x.left > 0 {
+		err = fmt.Errorf("%s %s: %d of %d were not taken: they are locked, deferred or not there",
+			doing, path, x.left, x.taken+x.left)
+	}
+	if err != nil {
+		return e.fail(err)
+	}
 	return exitOK
 }
 
@@ -90,8 +95,8 @@ func sequenceNumbers(text string) (numbers []int64, err error) {
 // taking is a resubmit or purge under way.
 type taking struct {
 	*source
-	operation string
-	taken     int
+	operation   string
+	taken, left int // left: what was meant, too
 }
 
 func (x *taking) ask(ctx context.Context, args map[string]any) (n int, err error) {
@@ -114,15 +119,31 @@ func (x *taking) oldest(ctx context.Context, max int) error {
 			count = min(count, max-x.taken)
 		}
 		n, err := x.ask(ctx, map[string]any{"message-count": int32(count), "enqueued-time-utc": before})
-		if err != nil || n == 0 {
+		if err != nil {
 			return err
+		}
+		if n == 0 {
+			return x.countLeft(ctx, max, before)
 		}
 	}
 	return nil
 }
 
+// countLeft counts what nobody could take although it was meant: what is locked or
+// deferred.
+func (x *taking) countLeft(ctx context.Context, max int, before time.Time) error {
+	return x.each(ctx, 1, math.MaxInt, func(m *azservicebus.ReceivedMessage) error {
+		if m.EnqueuedTime != nil && m.EnqueuedTime.Before(before) && (max == 0 || x.taken+x.left < max) {
+			x.left++
+		}
+		return nil
+	})
+}
+
 // named takes messages by number.
 func (x *taking) named(ctx context.Context, numbers []int64) error {
+	slices.Sort(numbers)
+	numbers = slices.Compact(numbers)
 	for part := range slices.Chunk(numbers, takeBatch) {
 		for { // large ones are taken in several commits
 			n, err := x.ask(ctx, map[string]any{"sequence-numbers": part})
@@ -134,6 +155,7 @@ func (x *taking) named(ctx context.Context, numbers []int64) error {
 			}
 		}
 	}
+	x.left = len(numbers) - x.taken
 	return nil
 }
 

@@ -17,8 +17,8 @@ type trouble struct {
 
 // troublesOf asks a running Switchyard for its troubles. Where it has not said how it is,
 // none are known.
-func troublesOf(ctx context.Context, ep client.Endpoints) (list []trouble) {
-	s, err := ep.Status(ctx)
+func troublesOf(ctx context.Context, server client.Server) (list []trouble) {
+	s, err := server.Status(ctx)
 	if err != nil {
 		return nil
 	}

@@ -30,9 +30,6 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 	if err != nil {
 		return system.Options{}, err
 	}
-	if v.String("data") == "" {
-		return system.Options{}, &config.UsageError{Msg: "data: names no directory"}
-	}
 	if err := readable(v, "key-file"); err != nil {
 		return system.Options{}, err
 	}
@@ -164,7 +161,9 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 	// end, or have gone, which does not keep it from serving.
 	e.serving = true
 	printed := make(chan error, 1)
-	go func() { printed <- printEndpoints(ctx, e, v, sys.Endpoints()) }()
+	go func() {
+		printed <- printEndpoints(ctx, e, v, client.Server{Endpoints: sys.Endpoints(), Patience: answerPatience})
+	}()
 	select {
 	case err := <-printed:
 		if readerGone(err) {
@@ -191,53 +190,47 @@ func stop(e *env, sys *system.System) int {
 	return exitOK
 }
 
-func printEndpoints(ctx context.Context, e *env, v *config.Values, ep client.Endpoints) error {
-	list := troublesOf(ctx, ep)
+func printEndpoints(ctx context.Context, e *env, v *config.Values, s client.Server) error {
+	list := troublesOf(ctx, s)
 	if v.String("output") == "json" {
-		b, err := json.Marshal(struct {
+		return jsonLine(e.stdout, struct {
 			client.Endpoints
 			Troubles []trouble `json:"troubles,omitempty"`
-		}{ep.Public(), list})
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(e.stdout, "%s\n", b)
-		return err
+		}{s.Public(), list})
 	}
-	printEndpointsText(e, ep, v.String("data"))
+	var b strings.Builder
+	printEndpointsText(&b, s.Endpoints, v.String("data"))
 	if len(list) > 0 {
-		e.printf("\n")
+		b.WriteString("\n")
 	}
-	printTroubles(e.stdout, list)
-	return nil
+	printTroubles(&b, list)
+	_, err := io.WriteString(e.stdout, b.String())
+	return err
 }
 
-func printEndpointsText(w io.Writer, ep client.Endpoints, data string) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "Service Bus  %s\nHTTP         %s\n", ep.AMQP, ep.HTTP)
+func printEndpointsText(b *strings.Builder, ep client.Endpoints, data string) {
+	fmt.Fprintf(b, "Service Bus  %s\nHTTP         %s\n", ep.AMQP, ep.HTTP)
 	hidden := false
 	for _, n := range ep.Namespaces {
 		shown := n.WithoutKey()
 		hidden = hidden || shown != n.ConnectionString
-		fmt.Fprintf(&b, "\nnamespace %s\n  %s\n", n.Name, shown)
+		fmt.Fprintf(b, "\nnamespace %s\n  %s\n", n.Name, shown)
 		for _, q := range n.Queues {
-			fmt.Fprintf(&b, "  queue %s\n", q)
+			fmt.Fprintf(b, "  queue %s\n", q)
 		}
 		for _, t := range n.Topics {
-			fmt.Fprintf(&b, "  topic %s\n", t)
+			fmt.Fprintf(b, "  topic %s\n", t)
 		}
 	}
 	for _, f := range ep.Factories {
-		fmt.Fprintf(&b, "\nfactory %s\n", f.Name)
+		fmt.Fprintf(b, "\nfactory %s\n", f.Name)
 		for _, t := range f.Triggers {
-			fmt.Fprintf(&b, "  trigger %s\n", t)
+			fmt.Fprintf(b, "  trigger %s\n", t)
 		}
 	}
 	if hidden {
-		fmt.Fprintf(&b, "\n**** is a key: %s has it, and the Resource Manager's listKeys\n", filepath.Join(data, client.File))
+		fmt.Fprintf(b, "\n**** is a key: %s has it, and the Resource Manager's listKeys\n", filepath.Join(data, client.File))
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 func version(_ context.Context, e *env, v *config.Values, _ []string) int {

@@ -9,6 +9,7 @@ import (
 	"switchyard/broker/description"
 	"switchyard/client"
 	"switchyard/deploy"
+	"switchyard/pipeline"
 	"switchyard/pipeline/factory"
 	"switchyard/value"
 )
@@ -39,7 +40,7 @@ func (p *Provisioner) Plan(folder *deploy.Deployment) (*client.Deployed, error) 
 }
 
 func newPlan() *client.Deployed {
-	return &client.Deployed{Added: []string{}, Changed: []string{}, Removed: []string{}, Diagnostics: []string{}}
+	return &client.Deployed{Added: []string{}, Changed: []string{}, Removed: []string{}, Diagnostics: pipeline.Diagnostics{}}
 }
 
 // A busPlan finds what a folder does to the entities of namespaces. What is there and not
