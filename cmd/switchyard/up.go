@@ -208,7 +208,7 @@ func printEndpoints(ctx context.Context, e *env, v *config.Values, s client.Serv
 	return err
 }
 
-func printEndpointsText(b *strings.Builder, ep client.Endpoints, data string) {
+func printEndpointsText(b io.Writer, ep client.Endpoints, data string) {
 	fmt.Fprintf(b, "Service Bus  %s\nHTTP         %s\n", ep.AMQP, ep.HTTP)
 	hidden := false
 	for _, n := range ep.Namespaces {

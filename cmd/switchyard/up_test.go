@@ -146,13 +146,13 @@ func TestUpHidesKeys(t *testing.T) {
 	const open = "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true"
 	random := strings.NewReplacer("SAS_KEY_VALUE", "cmFuZG9t", ":1;", ":2;").Replace(open)
 	ep := client.Endpoints{Namespaces: []client.Namespace{{Name: "folder", ConnectionString: open, Queues: []string{"in"}}}}
-	_ = printEndpointsText(&out, ep, "data")
+	printEndpointsText(&out, ep, "data")
 	if got := out.String(); !strings.Contains(got, "\n  "+open+"\n  queue in\n") || strings.Contains(got, "****") {
 		t.Errorf("with the documented key: %s", got)
 	}
 	out.Reset()
 	ep.Namespaces = append(ep.Namespaces, client.Namespace{Name: "made", ConnectionString: random})
-	_ = printEndpointsText(&out, ep, "data")
+	printEndpointsText(&out, ep, "data")
 	if got := out.String(); strings.Contains(got, "cmFuZG9t") || !strings.Contains(got, "Endpoint=sb://127.0.0.1:2;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=****;") ||
 		!strings.Contains(got, "**** is a key: "+filepath.Join("data", client.File)+" has it") {
 		t.Errorf("with a random key: %s", got)
