@@ -69,10 +69,12 @@ type Conn struct {
 	dispositionRead, dispositionSent frames.Disposition
 }
 
-// linkName identifies a link within a connection [SB-AMQP 3.6].
+// linkName identifies a link within a connection [SB-AMQP 3.6]. A link to a coordinator is
+// one of its session: Java gives all of them the same name [SB-AMQP 11].
 type linkName struct {
-	name string
-	role Role
+	name    string
+	role    Role
+	session *Session // coordinators only
 }
 
 // NewConn returns an endpoint that awaits the client's first byte.
@@ -231,6 +233,9 @@ func (c *Conn) Shed(limit int64) {
 		}
 	}
 	what := fmt.Sprintf("%d bytes wait for the client", c.Unsent())
+	if c.owners > c.Unsent() {
+		what = fmt.Sprintf("its requests and transactions keep %d bytes", c.owners)
+	}
 	if most > 0 {
 		what = fmt.Sprintf("the unfinished message of %d bytes on link %q is one of them", most, name)
 	}

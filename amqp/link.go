@@ -63,6 +63,15 @@ func newLink(s *Session, a *frames.Attach) *Link {
 	return l
 }
 
+// key is what no other link of the connection has.
+func (l *Link) key() linkName {
+	key := linkName{name: l.name, role: l.role}
+	if _, ok := l.attach.Target.(*frames.Coordinator); ok {
+		key.session = l.session
+	}
+	return key
+}
+
 // Name returns the name that the client gave the link.
 func (l *Link) Name() string { return l.name }
 
@@ -258,8 +267,8 @@ func (l *Link) release() {
 // forget drops the deliveries of the link and its name.
 func (l *Link) forget() {
 	s := l.session
-	if key := (linkName{l.name, l.role}); s.conn.names[key] == l {
-		delete(s.conn.names, key)
+	if s.conn.names[l.key()] == l {
+		delete(s.conn.names, l.key())
 	}
 	s.conn.buffered -= l.partial.bytes()
 	l.current, l.partial = nil, partial{}

@@ -188,6 +188,33 @@ func TestLinkStealing(t *testing.T) {
 	`)
 }
 
+// Links to coordinators have their names in their session: Java has one of the same name
+// in each [SB-AMQP 11]. In one session the newest wins.
+func TestCoordinatorNames(t *testing.T) {
+	p := openPeer(t, Options{})
+	p.send(1, &frames.Begin{IncomingWindow: 1, OutgoingWindow: 1, HandleMax: 9})
+	coordinator := func(channel uint16, handle uint32) {
+		a := clientSender("coordinator", handle)
+		a.Target = &frames.Coordinator{}
+		p.attach(channel, a, &AcceptOptions{})
+	}
+	coordinator(0, 0)
+	coordinator(1, 0)
+	p.attach(1, clientSender("coordinator", 1), &AcceptOptions{}) // to a queue
+	if !p.links[0].Attached() || !p.links[1].Attached() || !p.links[2].Attached() {
+		t.Error("a link was detached for one of another session")
+	}
+	coordinator(0, 5)
+	if p.links[0].Attached() || !p.links[1].Attached() || !p.links[3].Attached() {
+		t.Error("the older coordinator of a session is not the one that was detached")
+	}
+	p.send(1, &frames.Detach{Handle: 0, Closed: true})
+	coordinator(1, 0)
+	if !p.links[3].Attached() || !p.links[4].Attached() {
+		t.Error("a link was detached for one of another session")
+	}
+}
+
 // What ends a session, and with which condition [SB-AMQP 2.5].
 func TestSessionErrors(t *testing.T) {
 	for _, c := range []struct {

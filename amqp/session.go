@@ -190,7 +190,7 @@ func (s *Session) attachIn(f *encoding.Fields) error {
 		return nil
 	}
 	l := newLink(s, attach)
-	if old := c.names[linkName{l.name, l.role}]; old != nil {
+	if old := c.names[l.key()]; old != nil {
 		old.steal()
 	}
 	if s.ended {
@@ -212,7 +212,7 @@ func (s *Session) attachIn(f *encoding.Fields) error {
 			Description: fmt.Sprintf("a connection may have %d links", c.maxLinks())})
 		return nil
 	}
-	c.names[linkName{l.name, l.role}] = l
+	c.names[l.key()] = l
 	c.emit(Attached{Link: l})
 	return nil
 }

@@ -21,7 +21,9 @@
 // Sends, settlements, renewals, receives by number, credit, reservations and the
 // reads of the workers each are a plan with a unit of its own. An effect of a
 // pipeline run is a plan that is staged into the run's unit: the run submits it.
-// Changes of the catalogue are a [Change] instead.
+// A [Transaction] of a client collects operations and is a plan when it commits; until
+// then it has only claimed the messages that it will settle. Changes of the catalogue are
+// a [Change] instead.
 //
 // # Topics
 //

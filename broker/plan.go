@@ -141,6 +141,24 @@ func (p *plan) unlockAll() {
 // what operations need: they are checked, what they lack is loaded under no lock,
 // and they are checked again.
 func (p *plan) stage(u *commit.Unit) error {
+	if err := p.ready(); err != nil {
+		return err
+	}
+	p.apply(u)
+	return nil
+}
+
+// verify finds out whether the plan could be staged now.
+func (p *plan) verify() error {
+	if err := p.ready(); err != nil {
+		return err
+	}
+	p.unlockAll()
+	return nil
+}
+
+// ready is stage as far as the decision, which can't fail then.
+func (p *plan) ready() error {
 	if p.err != nil {
 		return p.err
 	}
@@ -149,7 +167,6 @@ func (p *plan) stage(u *commit.Unit) error {
 		p.now = p.b.Now()
 		needs, err := p.check()
 		if err == nil && !needs {
-			p.apply(u)
 			return nil
 		}
 		p.unlockAll()

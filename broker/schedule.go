@@ -19,6 +19,9 @@ func (b *Broker) scheduledFor(msgs []*Message) {
 	}
 }
 
+func (q *Queue) schedule() *messageStore { return q.e }
+func (t *Topic) schedule() *messageStore { return t.t.schedule }
+
 // Schedule implements [Sender]: it is [Queue.Send], and those that are due already
 // are sent.
 func (q *Queue) Schedule(msgs []*Message, done func(numbers []int64)) (*commit.Unit, error) {

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -26,6 +27,13 @@ type Sender interface {
 	Limits() (SendLimits, error)
 
 	plan(p *plan, msgs []*Message) error
+	// top returns the top-level entity, by its lock, and its path.
+	top() (*entityLock, string)
+	// accepts fails if the entity does not take messages that it is to have later, beside
+	// so many bytes of others.
+	accepts(msgs []*Message, others int64) error
+	// schedule returns what keeps the scheduled messages.
+	schedule() *messageStore
 }
 
 // SendLimits are what a sender needs to know of an entity beforehand.
@@ -79,6 +87,25 @@ func (q *Queue) plan(p *plan, msgs []*Message) error {
 	return nil
 }
 
+func (q *Queue) top() (*entityLock, string) {
+	if q.e.topic != nil {
+		return q.e.mu, q.e.topic.path
+	}
+	return q.e.mu, q.e.path
+}
+
+func (q *Queue) accepts(msgs []*Message, others int64) error {
+	if err := q.canSend(); err != nil {
+		return err
+	}
+	q.e.mu.Lock()
+	defer q.e.mu.Unlock()
+	if err := q.e.alive(); err != nil {
+		return err
+	}
+	return q.e.q.Accepts(msgs, others)
+}
+
 // A Topic is what messages are sent to so that its subscriptions get them. It
 // stays usable when options, subscriptions and rules change; after the topic was
 // deleted every method answers [ErrEntityDeleted].
@@ -121,11 +148,16 @@ func (t *Topic) Send(msgs []*Message, done func(error)) (*commit.Unit, error) {
 	now, later := t.t.later(msgs)
 	op := &entity.Publish{Messages: now, Keep: b.keeps()}
 	t.t.evaluate(op)
-	size := int(op.FanOut.Bytes) + (op.FanOut.Count+1)*messageOverhead + sendSize(later)
+	size := sizeOfFanOut(op) + sendSize(later)
 	if err := b.log.Admit(b.ctx, size); err != nil {
 		return nil, fmt.Errorf("send to topic %q: %w", t.t.path, err)
 	}
 	return t.t.sendPlan(op, later).submit(sent(done))
+}
+
+// sizeOfFanOut is about how many bytes of log the copies take.
+func sizeOfFanOut(op *entity.Publish) int {
+	return int(op.FanOut.Bytes) + (op.FanOut.Count+1)*messageOverhead
 }
 
 func (t *Topic) plan(p *plan, msgs []*Message) error {
@@ -133,4 +165,15 @@ func (t *Topic) plan(p *plan, msgs []*Message) error {
 	now, later := t.t.later(msgs)
 	t.t.send(p, &entity.Publish{Messages: now}, later)
 	return nil
+}
+
+func (t *Topic) top() (*entityLock, string) { return t.t.mu, t.t.path }
+
+func (t *Topic) accepts(msgs []*Message, others int64) error {
+	t.t.mu.Lock()
+	defer t.t.mu.Unlock()
+	if err := errors.Join(t.t.alive(), t.t.whole()); err != nil {
+		return err
+	}
+	return t.t.core.Accepts(msgs, others)
 }

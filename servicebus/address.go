@@ -17,9 +17,10 @@ const maxAddress = 2048
 type node uint8
 
 const (
-	entityNode     node = iota // messages
-	managementNode             // requests about an entity: X/$management
-	tokenNode                  // $cbs
+	entityNode      node = iota // messages
+	managementNode              // requests about an entity: X/$management
+	tokenNode                   // $cbs
+	coordinatorNode             // no address: transactions
 )
 
 // An address is what a link is attached to, or what a token is for [SB-AMQP 5].
@@ -91,6 +92,8 @@ func (a address) path() string {
 		p += "/$management"
 	case tokenNode:
 		p = "$cbs"
+	case coordinatorNode:
+		p = "$coordinator" // as it is shown
 	}
 	return p
 }

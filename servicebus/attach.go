@@ -27,6 +27,8 @@ func (c *conn) attach(l *amqp.Link) {
 			f = c.attachToken(l)
 		case a.node == managementNode:
 			f = c.attachManagement(l, a)
+		case a.node == coordinatorNode:
+			f = c.attachCoordinator(l)
 		case l.Role() == amqp.RoleReceiver:
 			f = c.attachSender(l, a)
 		default:
@@ -45,7 +47,7 @@ func (c *conn) target(l *amqp.Link) (address, *fault) {
 		return address{}, &fault{frames.ErrNotFound, 404, "The connection has no namespace."}
 	}
 	if _, ok := l.Target().(*frames.Coordinator); ok {
-		return address{}, notSupported(frames.ErrNotAllowed, "Transactions are")
+		return address{node: coordinatorNode}, nil
 	}
 	source, target := l.Source(), asTarget(l.Target())
 	var text string

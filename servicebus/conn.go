@@ -36,6 +36,9 @@ type conn struct {
 	storing int64    // bytes of messages since the last flush that took no room
 	rooms   []func() // gives back the room of the others
 
+	transactions transactions
+	containerID  string // "": not made yet
+
 	held map[*receiver]struct{} // with credit that waits for the client to read
 
 	alarm   alarm

@@ -71,6 +71,9 @@ func (c *conn) schedule() {
 			sooner(p.base().active.Add(d))
 		}
 	}
+	if at := c.transactions.deadline(); !at.IsZero() {
+		sooner(at)
+	}
 	c.alarm.set(next, c.h.clock, func() { c.post(c.ring) })
 }
 
@@ -82,10 +85,11 @@ func (c *conn) emptyLimit() time.Duration {
 }
 
 // ring ends what is over: links whose token has expired [SB-AMQP 4.3], idle
-// links and idle connections [SB-AMQP 3.6].
+// links and idle connections [SB-AMQP 3.6], transactions [SB-AMQP 11].
 func (c *conn) ring() {
 	c.alarm.at = time.Time{} // it has fired: the same time must be set again
 	now := c.h.clock.Now()
+	c.endOverdue(now)
 	if over := c.grants.Expire(now); len(over) > 0 {
 		for _, p := range c.links {
 			if k := p.base(); k.rights != 0 && !c.allowed(k.addr, k.rights) {

@@ -14,8 +14,8 @@
 // log runs after the records are durable. No disposition, delivery or response
 // leaves before that.
 //
-// It implements [SB-AMQP 3] to [SB-AMQP 10] for queues, topics, subscriptions
+// It implements [SB-AMQP 3] to [SB-AMQP 11] for queues, topics, subscriptions
 // with their rules, and dead-letter queues. Not supported, and refused by name:
-// transactions and send-via, the transfer dead-letter queue. Idle
-// rules [SB-AMQP 3.6] are off unless [Idle] sets them.
+// send-via and transactions over several entities, and the transfer dead-letter queue.
+// Idle rules [SB-AMQP 3.6] are off unless [Idle] sets them.
 package servicebus

@@ -21,3 +21,25 @@ func (s *Shared) Storing() bool {
 	}
 	return !ok
 }
+
+// Transactions counts the open transactions of all connections, and the bytes that are
+// kept for them.
+func (h *Handler) Transactions() (open, bytes int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.conns {
+		done := make(chan struct{})
+		if !c.post(func() {
+			defer close(done)
+			open += len(c.transactions.open)
+			for _, t := range c.transactions.open {
+				bytes += t.held
+			}
+			bytes += c.transactions.bytes
+		}) {
+			continue
+		}
+		<-done
+	}
+	return open, bytes
+}

@@ -87,6 +87,9 @@ var faults = []struct {
 	{broker.ErrMessageTooLarge, frames.ErrMessageSizeExceeded, 403, ""},
 	{broker.ErrInvalidArgument, condArgumentError, 400, ""},
 	{broker.ErrNotAllowed, frames.ErrNotAllowed, 400, ""},
+	{broker.ErrTransactionScope, frames.ErrNotAllowed, 400, "Local transactions cannot span multiple entities or partitions."},
+	{broker.ErrTransactionFull, frames.ErrResourceLimitExceeded, 403, "Cannot send more than 100 messages in a single transaction."},
+	{broker.ErrTransactionSettlements, frames.ErrResourceLimitExceeded, 403, ""},
 	{broker.ErrNotSupported, frames.ErrNotAllowed, statusFinal, ""},
 	// A condition that every client takes as final: trying again reads the same.
 	{broker.ErrDamaged, frames.ErrNotAllowed, statusFinal, ""},

@@ -38,6 +38,9 @@ func (c *conn) attachManagement(l *amqp.Link, a address) *fault {
 	q.serve = func(req *request, respond func(response)) {
 		m := &managementRequest{requestLink: q, queue: queue, to: to, request: req, respond: respond}
 		if err := m.serve(); err != nil {
+			if m.transactional && operations[m.operation].in != aside {
+				m.c.doom(m.transaction, err)
+			}
 			m.refuse(err)
 		}
 	}
@@ -56,29 +59,40 @@ type managementRequest struct {
 	respond func(response)
 }
 
+// A participation says what an operation is to a transaction in whose name it is asked for
+// [SB-SEM 10]: .NET asks for everything in that of the transaction around it.
+type participation uint8
+
+const (
+	refused participation = iota // it can't be rolled back
+	aside                        // it is done at once, as receiving is
+	joins                        // it is part of it
+)
+
 // operations are those that are supported, with the right that each needs and what it
 // works on. An operation answers by itself, or returns an error and has done nothing.
 var operations = map[string]struct {
 	right auth.Rights
 	on    operand
 	run   func(m *managementRequest) error
+	in    participation
 }{
-	"com.microsoft:renew-lock":                 {auth.Listen, onQueue, (*managementRequest).renewLock},
-	"com.microsoft:peek-message":               {auth.Listen, onAny, (*managementRequest).peekMessage},
-	"com.microsoft:receive-by-sequence-number": {auth.Listen, onQueue, (*managementRequest).receiveBySequenceNumber},
-	"com.microsoft:update-disposition":         {auth.Listen, onQueue, (*managementRequest).updateDisposition},
-	"com.microsoft:batch-delete-messages":      {auth.Listen, onQueue, (*managementRequest).batchDelete},
-	"com.microsoft:schedule-message":           {auth.Send, onSender, (*managementRequest).scheduleMessage},
-	"com.microsoft:cancel-scheduled-message":   {auth.Send, onSender, (*managementRequest).cancelScheduled},
-	"com.microsoft:renew-session-lock":         {auth.Listen, onQueue, (*managementRequest).renewSessionLock},
-	"com.microsoft:get-session-state":          {auth.Listen, onQueue, (*managementRequest).getSessionState},
-	"com.microsoft:set-session-state":          {auth.Listen, onQueue, (*managementRequest).setSessionState},
-	"com.microsoft:get-message-sessions":       {auth.Listen, onQueue, (*managementRequest).getMessageSessions},
-	resubmitMessages:                           {auth.Listen, onQueue, (*managementRequest).resubmit},
-	deleteMessages:                             {auth.Listen, onQueue, (*managementRequest).delete},
-	"com.microsoft:enumerate-rules":            {auth.Listen, onQueue, (*managementRequest).enumerateRules},
-	"com.microsoft:add-rule":                   {auth.Listen, onQueue, (*managementRequest).addRule},
-	"com.microsoft:remove-rule":                {auth.Listen, onQueue, (*managementRequest).removeRule},
+	"com.microsoft:renew-lock":                 {auth.Listen, onQueue, (*managementRequest).renewLock, aside},
+	"com.microsoft:peek-message":               {auth.Listen, onAny, (*managementRequest).peekMessage, aside},
+	"com.microsoft:receive-by-sequence-number": {auth.Listen, onQueue, (*managementRequest).receiveBySequenceNumber, aside},
+	"com.microsoft:update-disposition":         {auth.Listen, onQueue, (*managementRequest).updateDisposition, joins},
+	"com.microsoft:batch-delete-messages":      {auth.Listen, onQueue, (*managementRequest).batchDelete, refused},
+	"com.microsoft:schedule-message":           {auth.Send, onSender, (*managementRequest).scheduleMessage, joins},
+	"com.microsoft:cancel-scheduled-message":   {auth.Send, onSender, (*managementRequest).cancelScheduled, joins},
+	"com.microsoft:renew-session-lock":         {auth.Listen, onQueue, (*managementRequest).renewSessionLock, aside},
+	"com.microsoft:get-session-state":          {auth.Listen, onQueue, (*managementRequest).getSessionState, aside},
+	"com.microsoft:set-session-state":          {auth.Listen, onQueue, (*managementRequest).setSessionState, refused},
+	"com.microsoft:get-message-sessions":       {auth.Listen, onQueue, (*managementRequest).getMessageSessions, aside},
+	resubmitMessages:                           {auth.Listen, onQueue, (*managementRequest).resubmit, refused},
+	deleteMessages:                             {auth.Listen, onQueue, (*managementRequest).delete, refused},
+	"com.microsoft:enumerate-rules":            {auth.Listen, onQueue, (*managementRequest).enumerateRules, aside},
+	"com.microsoft:add-rule":                   {auth.Listen, onQueue, (*managementRequest).addRule, refused},
+	"com.microsoft:remove-rule":                {auth.Listen, onQueue, (*managementRequest).removeRule, refused},
 }
 
 // An operand is what an operation works on.
@@ -112,6 +126,9 @@ func (m *managementRequest) serve() error {
 	}
 	if f := m.c.authorize(m.addr, op.right); f != nil {
 		return f
+	}
+	if m.transactional && op.in == refused {
+		return notSupported(frames.ErrNotImplemented, fmt.Sprintf("The operation '%.80s' in a transaction is", m.operation))
 	}
 	body, ok := m.body.(*encoding.Map)
 	if !ok {
@@ -296,17 +313,23 @@ func (m *managementRequest) updateDisposition() error {
 			return err
 		}
 	}
-	unit := m.queue.Settle(tokens, out, func(errs []error) {
-		m.c.post(func() {
-			for _, err := range errs {
-				if err != nil {
-					m.refuse(err)
-					return
-				}
-			}
-			m.succeed(nil)
-		})
-	})
-	m.c.submitted(unit)
+	if m.transactional {
+		m.updated(m.c.settle(m.transaction, &m.link, m.queue, tokens, out))
+		return nil
+	}
+	m.c.submitted(m.queue.Settle(tokens, out, func(errs []error) {
+		m.c.post(func() { m.updated(errs) })
+	}))
 	return nil
+}
+
+// updated answers with what became of settlements.
+func (m *managementRequest) updated(errs []error) {
+	for _, err := range errs {
+		if err != nil {
+			m.refuse(err)
+			return
+		}
+	}
+	m.succeed(nil)
 }

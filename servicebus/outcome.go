@@ -34,8 +34,6 @@ func settlement(state frames.State) (out broker.Outcome, reply frames.State, err
 	case frames.Rejected:
 		out, err = deadLetter(s.Error)
 		return out, frames.Rejected{}, err
-	case frames.TransactionalState:
-		return out, nil, notSupported(frames.ErrNotAllowed, fmt.Sprintf("Transactions (transaction id %x) are", s.TxnID))
 	}
 	return out, nil, nil
 }

@@ -44,9 +44,6 @@ func TestSettlement(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := settlement(frames.TransactionalState{TxnID: []byte("t"), Outcome: frames.Accepted{}}); err == nil || faultOf(err).condition != frames.ErrNotAllowed {
-		t.Errorf("a transactional state: %v, want not allowed", err)
-	}
 	if _, _, err := settlement(frames.Modified{MessageAnnotations: &encoding.Map{Pairs: []encoding.Pair{{Key: uint64(1), Value: "x"}}}}); err == nil || faultOf(err).status != 400 {
 		t.Errorf("a numeric property name: %v, want a fault of the client", err)
 	}

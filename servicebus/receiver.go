@@ -220,9 +220,17 @@ func (r *receiver) withdrawn() {
 
 // settled settles deliveries as the client says [SB-AMQP 7].
 func (r *receiver) settled(ev amqp.Settled) {
-	out, reply, err := settlement(ev.State)
+	state := ev.State
+	in, transactional := state.(frames.TransactionalState)
+	if transactional {
+		state = in.Outcome
+	}
+	out, reply, err := settlement(state)
 	switch {
 	case err != nil:
+		if transactional {
+			r.c.doom(in.TxnID, err)
+		}
 		f := faultOf(err)
 		r.acknowledge(ev, nil, func(int) *fault { return f })
 		return
@@ -237,17 +245,34 @@ func (r *receiver) settled(ev amqp.Settled) {
 	for _, d := range ev.Deliveries {
 		tokens = append(tokens, d.Data.(broker.LockToken))
 	}
+	if transactional {
+		r.settledIn(in.TxnID, ev, tokens, out, reply)
+		return
+	}
 	unit := r.queue.Settle(tokens, out, func(errs []error) {
-		r.c.post(func() {
-			r.acknowledge(ev, reply, func(i int) *fault {
-				if i >= len(errs) || errs[i] == nil {
-					return nil
-				}
-				return faultOf(errs[i])
-			})
-		})
+		r.c.post(func() { r.acknowledge(ev, reply, faultsOf(errs)) })
 	})
 	r.c.submitted(unit)
+}
+
+// settledIn is settled in a transaction: the locks stay until its end, and the client
+// hears at once whether it may settle them.
+func (r *receiver) settledIn(id []byte, ev amqp.Settled, tokens []broker.LockToken, out broker.Outcome, reply frames.State) {
+	errs := r.c.settle(id, &r.link, r.queue, tokens, out)
+	if reply != nil {
+		reply = frames.TransactionalState{TxnID: id, Outcome: reply}
+	}
+	r.acknowledge(ev, reply, faultsOf(errs))
+}
+
+// faultsOf returns what became of each settlement.
+func faultsOf(errs []error) func(i int) *fault {
+	return func(i int) *fault {
+		if i >= len(errs) || errs[i] == nil {
+			return nil
+		}
+		return faultOf(errs[i])
+	}
 }
 
 // acknowledge answers dispositions that the client has not settled itself.

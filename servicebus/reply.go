@@ -129,7 +129,12 @@ func (q *requestLink) delivered(d *amqp.Incoming) {
 		q.answer()
 		return
 	}
-	d.Settle(frames.Accepted{})
+	transactional, inTransaction := inTransaction(d.State)
+	if inTransaction {
+		d.Settle(frames.TransactionalState{TxnID: transactional, Outcome: frames.Accepted{}})
+	} else {
+		d.Settle(frames.Accepted{})
+	}
 	respond := func(r response) {
 		q.answer()
 		reply := q.c.replyTo(q.addr, q.l.Session(), req.replyTo)
@@ -143,10 +148,7 @@ func (q *requestLink) delivered(d *amqp.Incoming) {
 		}
 		reply.send(b)
 	}
-	if _, ok := d.State.(frames.TransactionalState); ok {
-		respond(q.failure(notSupported(frames.ErrNotImplemented, "Transactions are"), req))
-		return
-	}
+	req.transaction, req.transactional = transactional, inTransaction
 	q.serve(req, respond)
 }
 

@@ -14,6 +14,9 @@ type request struct {
 	operation  string
 	properties *encoding.Map // application properties
 	body       any           // the value, or the bytes of a data section
+
+	transactional bool   // it is an operation of a transaction
+	transaction   []byte // the id
 }
 
 // decodeRequest reads a request. Errors wrap errMessage. A request without a

@@ -26,16 +26,34 @@ func (m *managementRequest) scheduleMessage() error {
 		msgs[i] = msg
 		bytes += len(msg.Sections)
 	}
+	if m.transactional {
+		return m.scheduleIn(msgs, bytes)
+	}
 	if !m.c.store(bytes) {
 		return nil // the connection ends
 	}
 	unit, err := m.to.Schedule(msgs, func(numbers []int64) {
-		m.c.post(func() {
-			m.succeed(&encoding.Map{Pairs: []encoding.Pair{{Key: "sequence-numbers", Value: numbers}}})
-		})
+		m.c.post(func() { m.numbers(numbers) })
 	})
 	m.c.submitted(unit)
 	return err
+}
+
+func (m *managementRequest) numbers(numbers []int64) {
+	m.succeed(&encoding.Map{Pairs: []encoding.Pair{{Key: "sequence-numbers", Value: numbers}}})
+}
+
+// scheduleIn is scheduleMessage in a transaction: the numbers are told before the commit
+// [SB-AMQP 11].
+func (m *managementRequest) scheduleIn(msgs []*broker.Message, bytes int) error {
+	return m.c.operate(m.transaction, &m.link, bytes, func(tx *broker.Transaction) error {
+		numbers, unit, err := tx.Schedule(m.to, msgs)
+		if err == nil {
+			m.c.submitted(unit)
+			m.c.whenDurable(func() { m.numbers(numbers) })
+		}
+		return err
+	})
 }
 
 // scheduled reads one of the messages to schedule. What the map says of it beside its
@@ -58,6 +76,13 @@ func (m *managementRequest) scheduled(x any, now time.Time) (*broker.Message, er
 func (m *managementRequest) cancelScheduled() error {
 	numbers, err := m.args.numbers("sequence-numbers")
 	if err != nil {
+		return err
+	}
+	if m.transactional {
+		err := m.c.operate(m.transaction, &m.link, 0, func(tx *broker.Transaction) error { return tx.CancelScheduled(m.to, numbers) })
+		if err == nil {
+			m.succeed(nil)
+		}
 		return err
 	}
 	unit, err := m.to.CancelScheduled(numbers, func() { m.c.post(func() { m.succeed(nil) }) })

@@ -27,8 +27,12 @@ type sender struct {
 func (s *sender) gone() {}
 
 // delivered sends a message or a batch. The client hears "accepted" once it is
-// durable.
+// durable; in a transaction, which keeps it until its end, at once.
 func (s *sender) delivered(d *amqp.Incoming) {
+	if id, ok := inTransaction(d.State); ok {
+		s.deliveredIn(id, d)
+		return
+	}
 	if !s.c.store(len(d.Payload)) {
 		return
 	}
@@ -39,21 +43,36 @@ func (s *sender) delivered(d *amqp.Incoming) {
 	}
 	var done bool
 	if err == nil {
-		unit, sendErr := s.to.Send(msgs, func(err error) { s.c.post(func() { s.answer(d, err) }) })
+		unit, sendErr := s.to.Send(msgs, func(err error) { s.c.post(func() { s.answer(d, frames.Accepted{}, err) }) })
 		s.c.submitted(unit)
 		done, err = sendErr == nil, sendErr
 	}
 	if !done {
-		s.answer(d, err)
+		s.answer(d, nil, err)
 	}
+}
+
+// deliveredIn is delivered in a transaction.
+func (s *sender) deliveredIn(id []byte, d *amqp.Incoming) {
+	msgs, err := s.messages(d)
+	if errors.Is(err, errEmptyBatch) {
+		s.fail(faultOf(err))
+		return
+	}
+	if err != nil {
+		s.c.doom(id, err)
+	} else {
+		err = s.c.operate(id, &s.link, len(d.Payload), func(tx *broker.Transaction) error { return tx.Send(s.to, msgs) })
+	}
+	s.answer(d, frames.TransactionalState{TxnID: id, Outcome: frames.Accepted{}}, err)
 }
 
 // answer tells the client what became of a message. Credit comes back with
 // answers, not with arrivals: what is not yet durable counts as in use.
-func (s *sender) answer(d *amqp.Incoming, err error) {
+func (s *sender) answer(d *amqp.Incoming, reply frames.State, err error) {
 	switch {
 	case err == nil:
-		d.Settle(frames.Accepted{})
+		d.Settle(reply)
 	case errors.Is(err, broker.ErrEntityDeleted), errors.Is(err, broker.ErrEntityNotFound):
 		s.fail(s.c.entityNotFound(s.addr))
 		return
@@ -68,9 +87,6 @@ func (s *sender) answer(d *amqp.Incoming, err error) {
 
 // messages reads what a transfer holds.
 func (s *sender) messages(d *amqp.Incoming) ([]*broker.Message, error) {
-	if state, ok := d.State.(frames.TransactionalState); ok {
-		return nil, notSupported(frames.ErrNotAllowed, fmt.Sprintf("Transactions (transaction id %x) are", state.TxnID))
-	}
 	if s.maxSize > 0 && int64(len(d.Payload)) > s.maxSize {
 		return nil, &fault{frames.ErrMessageSizeExceeded, 403, fmt.Sprintf(
 			"The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.",

@@ -50,6 +50,9 @@ func (c *conn) attachToken(l *amqp.Link) *fault {
 // putToken verifies a token and keeps what it grants [SB-AMQP 4.2, 4.3, 4.4].
 func (c *conn) putToken(req *request) *fault {
 	bad := func(text string) *fault { return &fault{condArgumentError, 400, text} }
+	if req.transactional {
+		return bad("A token is no part of a transaction.")
+	}
 	if req.operation != "put-token" {
 		return bad(fmt.Sprintf("The operation '%.80s' is not known to $cbs.", req.operation))
 	}

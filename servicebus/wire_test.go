@@ -28,6 +28,11 @@ type wire struct {
 // many transfers in its window.
 func (s *server) wire(window uint32) *wire {
 	s.t.Helper()
+	return s.wireAs(auth.DefaultRuleName, auth.DevelopmentKey, window)
+}
+
+func (s *server) wireAs(name, key string, window uint32) *wire {
+	s.t.Helper()
 	nc, err := net.Dial("tcp", s.addr)
 	if err != nil {
 		s.t.Fatal(err)
@@ -36,7 +41,7 @@ func (s *server) wire(window uint32) *wire {
 	w := &wire{s.t, nc}
 	w.header(3)
 	wantFrame[*frames.SASLMechanisms](w)
-	w.send(frames.TypeSASL, &frames.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte("\x00" + auth.DefaultRuleName + "\x00" + auth.DevelopmentKey)}, nil)
+	w.send(frames.TypeSASL, &frames.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte("\x00" + name + "\x00" + key)}, nil)
 	if o := wantFrame[*frames.SASLOutcome](w); o.Code != frames.SASLOK {
 		s.t.Fatalf("sasl-outcome %d, want 0", o.Code)
 	}
@@ -73,20 +78,24 @@ func (w *wire) send(t frames.Type, body frames.Body, payload []byte) {
 
 // next reads a frame that is not a heartbeat.
 func (w *wire) next() (frames.Body, error) {
+	body, _, err := w.frame()
+	return body, err
+}
+
+// frame is next with the payload of a transfer.
+func (w *wire) frame() (body frames.Body, payload []byte, err error) {
 	for {
 		var head [frames.HeaderSize]byte
 		if _, err := io.ReadFull(w.nc, head[:]); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		b := make([]byte, binary.BigEndian.Uint32(head[:])-frames.HeaderSize)
 		if _, err := io.ReadFull(w.nc, b); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if len(b) == 0 {
-			continue
+		if len(b) > 0 {
+			return frames.ParseBody(b)
 		}
-		body, _, err := frames.ParseBody(b)
-		return body, err
 	}
 }
 
@@ -269,37 +278,6 @@ func TestReplyOutcomes(t *testing.T) {
 		}
 	}
 	s.counts("q", 0, 1)
-}
-
-func TestTransactionsRefused(t *testing.T) {
-	s := newServer(t)
-	s.queue("q", broker.QueueOptions{})
-	s.send("q", "m")
-	w := s.wire(5000)
-	w.send(frames.TypeAMQP, &frames.Attach{Name: "coordinator", Handle: 2, Role: frames.RoleSender, Source: &frames.Source{}, Target: &frames.Coordinator{}, InitialDeliveryCount: frames.Some(uint32(0))}, nil)
-	if a := wantFrame[*frames.Attach](w); a.Target != nil || a.Source != nil {
-		t.Errorf("attach is answered with %+v, want null termini", a)
-	}
-	if d := wantFrame[*frames.Detach](w); !d.Closed || d.Error == nil || d.Error.Condition != "amqp:not-allowed" {
-		t.Errorf("detach %+v, want amqp:not-allowed", d)
-	}
-	w.send(frames.TypeAMQP, &frames.Detach{Handle: 2, Closed: true}, nil)
-
-	w.attach(frames.RoleSender, "q")
-	w.send(frames.TypeAMQP, &frames.Transfer{DeliveryID: frames.Some(uint32(0)), DeliveryTag: []byte{1}, State: frames.TransactionalState{TxnID: []byte("t")}}, frames.AppendData(nil, []byte("x")))
-	refused := func(d *frames.Disposition) {
-		t.Helper()
-		if r, ok := d.State.(frames.Rejected); !ok || r.Error == nil || r.Error.Condition != "amqp:not-allowed" || !d.Settled {
-			t.Errorf("disposition %+v, want rejected with amqp:not-allowed", d)
-		}
-	}
-	refused(wantFrame[*frames.Disposition](w))
-	w.attach(frames.RoleReceiver, "q")
-	w.credit(1, 0)
-	d := wantFrame[*frames.Transfer](w)
-	w.send(frames.TypeAMQP, &frames.Disposition{Role: frames.RoleReceiver, First: d.DeliveryID.Value, Last: d.DeliveryID.Value, State: frames.TransactionalState{TxnID: []byte("t"), Outcome: frames.Accepted{}}}, nil)
-	refused(wantFrame[*frames.Disposition](w))
-	s.counts("q", 1, 0)
 }
 
 // What waits for the client's session window when the link ends has never left:

@@ -175,6 +175,7 @@ func FuzzMessage(f *testing.F) {
 	b = ok(AppendApplicationProperties(b, someMap))
 	f.Add(AppendData(b, []byte("x")))
 	f.Add(ok(AppendValue(nil, "x")))
+	f.Add(unhex(f, "00 53 77 00 53 32 c0 05 02 a0 01 07 41"))
 	f.Add(unhex(f, "00 80 0000000000000075 a0 01 62 005375 a0 01 63"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		_, _ = ParseBatch(in)
@@ -184,6 +185,7 @@ func FuzzMessage(f *testing.F) {
 		}
 		_, _ = m.ApplicationProperties()
 		_, _, _ = m.Value()
+		_, _ = m.Control()
 		_ = m.Data()
 		var kept []byte
 		for _, raw := range [][]byte{m.RawProperties, m.RawApplicationProperties, m.RawBody, m.RawFooter} {

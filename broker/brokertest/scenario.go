@@ -36,6 +36,8 @@ import (
 //	credit NAME N | drain NAME | close NAME
 //	complete|abandon|release|defer|dead-letter PATH ID… [reason=R] [description=D] [prop=NAME:VALUE]
 //	  [backoff=1s/10s]
+//	begin TX | commit TX | rollback TX: a transaction, which send, schedule, cancel
+//	  and the settlements take with in=TX
 //	renew PATH ID… | receive-deferred PATH NUMBER… [receive-and-delete]
 //	peek PATH [from=1] [max=10] | counts PATH | advance 10s | restart
 //	reserve NAME PATH MAX | free NAME | lock NAME RUN | settle-reserved NAME OUTCOME …
@@ -93,6 +95,7 @@ type scenario struct {
 	start        time.Time
 	consumers    map[string]*broker.Consumer
 	reservations map[string]*broker.Reservation
+	transactions map[string]*broker.Transaction
 	tokens       map[string]broker.LockToken // by address and message id
 
 	mu     sync.Mutex
@@ -101,7 +104,8 @@ type scenario struct {
 
 func runScript(t *testing.T, script string) string {
 	s := &scenario{t: t, store: NewStore(), start: time.Now(), consumers: map[string]*broker.Consumer{},
-		reservations: map[string]*broker.Reservation{}, tokens: map[string]broker.LockToken{}}
+		reservations: map[string]*broker.Reservation{}, tokens: map[string]broker.LockToken{},
+		transactions: map[string]*broker.Transaction{}}
 	s.open()
 	if err := s.b.PutNamespace(context.Background(), "ns", broker.NamespaceOptions{}); err != nil {
 		t.Fatal(err)

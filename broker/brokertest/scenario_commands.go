@@ -19,6 +19,7 @@ var commands = map[string]func(*scenario, arguments) error{
 	"consumer": (*scenario).consumer, "credit": (*scenario).credit, "drain": (*scenario).drain,
 	"close": (*scenario).close, "complete": settleWith("complete"), "abandon": settleWith("abandon"),
 	"release": settleWith("release"), "defer": settleWith("defer"), "dead-letter": settleWith("dead-letter"),
+	"begin": (*scenario).begin, "commit": (*scenario).commit, "rollback": (*scenario).rollback,
 	"renew": (*scenario).renew, "receive-deferred": (*scenario).receiveDeferred, "peek": (*scenario).peek,
 	"counts": (*scenario).counts, "advance": (*scenario).advance, "restart": (*scenario).restart,
 	"reserve": (*scenario).reserve, "free": (*scenario).free, "lock": (*scenario).lock,
@@ -60,6 +61,9 @@ func (s *scenario) send(a arguments) error {
 	if err != nil {
 		return err
 	}
+	if tx := s.transactions[a.options["in"]]; tx != nil {
+		return tx.Send(sender, msgs)
+	}
 	u, err := sender.Send(msgs, func(err error) {
 		for _, m := range msgs {
 			if m.SequenceNumber == 0 { // a topic's
@@ -81,6 +85,12 @@ func (s *scenario) schedule(a arguments) error {
 	if err != nil {
 		return err
 	}
+	if tx := s.transactions[a.options["in"]]; tx != nil {
+		numbers, u, err := tx.Schedule(sender, s.messages(a))
+		s.b.Sync(u)
+		s.event("numbers %v", numbers)
+		return err
+	}
 	u, err := sender.Schedule(s.messages(a), func(numbers []int64) { s.event("scheduled %v", numbers) })
 	if err == nil {
 		s.b.Sync(u)
@@ -96,6 +106,9 @@ func (s *scenario) cancel(a arguments) error {
 	var numbers []int64
 	for _, w := range a.words[1:] {
 		numbers = append(numbers, int64(s.number(w)))
+	}
+	if tx := s.transactions[a.options["in"]]; tx != nil {
+		return tx.CancelScheduled(sender, numbers)
 	}
 	u, err := sender.CancelScheduled(numbers, func() { s.event("cancelled") })
 	if err == nil {
@@ -192,8 +205,8 @@ func (s *scenario) locks(path string, ids []string) []broker.LockToken {
 
 func settleWith(kind string) func(*scenario, arguments) error {
 	return func(s *scenario, a arguments) error {
-		ids := a.words[1:]
-		u := s.queue(a.words[0]).Settle(s.locks(a.words[0], ids), s.outcome(kind, a), func(errs []error) {
+		q, ids := s.queue(a.words[0]), a.words[1:]
+		done := func(errs []error) {
 			for i, err := range errs {
 				if err != nil {
 					s.event("%s: %v", ids[i], err)
@@ -201,10 +214,33 @@ func settleWith(kind string) func(*scenario, arguments) error {
 					s.event("%s: ok", ids[i])
 				}
 			}
-		})
-		s.b.Sync(u)
+		}
+		if tx := s.transactions[a.options["in"]]; tx != nil {
+			done(tx.Settle(q, s.locks(a.words[0], ids), s.outcome(kind, a)))
+			return nil
+		}
+		s.b.Sync(q.Settle(s.locks(a.words[0], ids), s.outcome(kind, a), done))
 		return nil
 	}
+}
+
+func (s *scenario) begin(a arguments) error {
+	s.transactions[a.words[0]] = s.b.NewTransaction()
+	return nil
+}
+
+func (s *scenario) commit(a arguments) error {
+	u, err := s.transactions[a.words[0]].Commit(func() { s.event("committed") })
+	if err != nil {
+		return err
+	}
+	s.b.Sync(u)
+	return nil
+}
+
+func (s *scenario) rollback(a arguments) error {
+	s.transactions[a.words[0]].Rollback()
+	return nil
 }
 
 func (s *scenario) renew(a arguments) error {
@@ -283,6 +319,7 @@ func (s *scenario) restart(a arguments) error {
 	s.b.Close()
 	clear(s.consumers)
 	clear(s.reservations)
+	clear(s.transactions)
 	s.open()
 	return nil
 }

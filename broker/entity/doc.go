@@ -19,6 +19,9 @@
 // A topic holds no messages. Its decision ([TopicDecision]) names the operations
 // to apply to the queues of its subscriptions.
 //
+// A [Claim] is what a transaction has of a locked message before it commits: a mark in
+// memory, which ends with the lock.
+//
 // # What is in memory
 //
 // Of each sub-queue only a window is in memory: the headers of the first

@@ -40,17 +40,20 @@ func (s *sub) expiresBy(t time.Time) {
 
 // rewind makes the sweep look again at a message that it passed over because it
 // was held: it is free now.
-func (s *sub) rewind(it *item) {
-	if it.expires.IsZero() {
+func (s *sub) rewind(it *item) { s.rewindTo(it.seq, it.expires) }
+
+// rewindTo makes the sweep look at a message that may stand before what it has passed.
+func (s *sub) rewindTo(seq int64, expires time.Time) {
+	if expires.IsZero() {
 		return
 	}
-	at := Expiry{it.seq - 1, it.expires}
+	at := Expiry{seq - 1, expires}
 	switch {
 	case s.sweep != nil:
 		s.sweep.rewindTo(at)
 	case at.before(s.swept):
 		s.swept = at
-		s.expiryDue = earlier(s.expiryDue, it.expires)
+		s.expiryDue = earlier(s.expiryDue, expires)
 	}
 }
 

@@ -28,6 +28,8 @@ type item struct {
 	token   LockToken
 	session string   // its id, of an entity that requires sessions
 	held    *Session // by which it is locked; nil: by none
+	// claimant is the transaction that will settle a locked message; nil: none.
+	claimant *Claimant
 
 	place   place
 	claimed uint64 // the number of the last Check that claimed it

@@ -2,7 +2,9 @@ package entity_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -36,6 +38,45 @@ func (m *machine) activatedNow(t *rapid.T) {
 		m.model[now.seq] = now
 		m.nextSeq++
 	}
+}
+
+// number gives numbers to messages that a transaction schedules.
+func (m *machine) number(t *rapid.T) {
+	if m.numbered != nil {
+		t.Skip("one is under way")
+	}
+	op := &entity.Number{N: rapid.IntRange(1, 2).Draw(t, "messages")}
+	m.mustCheck(t, op)
+	for i := range op.N {
+		msg := &entity.Message{SequenceNumber: m.nextSeq + int64(i)}
+		msg.Sections = []byte(fmt.Sprint("body ", msg.SequenceNumber))
+		msg.ScheduledFor = m.now.Add(time.Duration(rapid.IntRange(-3, 9).Draw(t, "due")) * time.Second)
+		m.numbered = append(m.numbered, msg)
+	}
+	first := m.nextSeq
+	m.nextSeq += int64(op.N) // before what the decision activates
+	m.apply(t, op)
+	if op.First != first {
+		t.Fatalf("numbers from %d on, want %d", op.First, first)
+	}
+}
+
+// sendNumbered commits the transaction, some time later and perhaps when they are due, or
+// rolls it back.
+func (m *machine) sendNumbered(t *rapid.T) {
+	if m.numbered == nil {
+		t.Skip("none is under way")
+	}
+	op := entity.Send{Messages: m.numbered, Numbered: true}
+	m.numbered = nil
+	if rapid.IntRange(0, 3).Draw(t, "rollback") == 0 {
+		return
+	}
+	m.mustCheck(t, op)
+	for _, msg := range op.Messages {
+		m.model[msg.SequenceNumber] = &modelMessage{seq: msg.SequenceNumber, body: msg.SequenceNumber, sub: entity.ScheduledMessages, expires: msg.ScheduledFor}
+	}
+	m.apply(t, op)
 }
 
 type cancelling struct {

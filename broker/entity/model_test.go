@@ -28,9 +28,10 @@ func TestModel(t *testing.T) {
 			"send": m.send, "beginSend": m.beginSend, "endSend": m.endSend, "setWindow": m.setWindow, "copies": m.copies, "advance": m.advance, "tick": m.tick, "work": m.work, "finish": m.finish,
 			"credit": m.credit, "drain": m.drain, "renew": m.renew,
 			"settle": m.settle, "beginSettle": m.beginSettle, "endSettle": m.endSettle,
+			"claim": m.claim, "releaseClaim": m.releaseClaim, "settleClaimed": m.settleClaimed,
 			"reserve": m.reserve, "free": m.free, "lockRun": m.lockRun, "settleReserved": m.settleReserved, "settleRun": m.settleRun,
 			"watch": m.watch, "receiveDeferred": m.receiveDeferred, "beginTake": m.beginTake, "endTake": m.endTake,
-			"beginCancel": m.beginCancel, "endCancel": m.endCancel,
+			"number": m.number, "sendNumbered": m.sendNumbered, "beginCancel": m.beginCancel, "endCancel": m.endCancel,
 			"restart": m.restart, "settled": m.quiet,
 			"": m.invariants,
 		})
@@ -65,6 +66,7 @@ type modelMessage struct {
 	until    time.Time
 	expires  time.Time
 	waiting  time.Time // backoff, until a tick ends it
+	claim    *claim
 }
 
 type machine struct {
@@ -89,6 +91,8 @@ type machine struct {
 	history    modelHistory
 	sending    *sending
 	bodies     int64
+	claims     []*claim
+	numbered   []*entity.Message // scheduled in a transaction that has not ended
 }
 
 func newMachine(t *rapid.T) *machine {
@@ -133,7 +137,8 @@ func (m *machine) open() {
 	m.q.SetWindow(m.window)
 	m.q.SetGeneration(m.generation)
 	m.consumer = [3]*entity.Consumer{{Sub: entity.MainQueue}, {Sub: entity.MainQueue, Mode: entity.ReceiveAndDelete}, {Sub: entity.DeadLetterQueue}}
-	m.pending, m.held, m.settling, m.taking, m.cancel = nil, nil, nil, nil, nil
+	m.pending, m.held, m.settling, m.taking, m.cancel, m.claims = nil, nil, nil, nil, nil, nil
+	m.numbered = nil
 	m.sending = nil
 	m.readings = [2]*reading{}
 }
@@ -308,7 +313,7 @@ func (m *machine) deadLetter(x *modelMessage) {
 
 // outcome does to the model what the outcome does to a message.
 func (m *machine) outcome(x *modelMessage, o entity.Outcome) {
-	x.owner, x.token, x.until, x.waiting = free, entity.LockToken{}, time.Time{}, time.Time{}
+	x.owner, x.token, x.until, x.waiting, x.claim = free, entity.LockToken{}, time.Time{}, time.Time{}, nil
 	if x.sub == entity.MainQueue && (o.Kind == entity.Abandon || o.Kind == entity.Defer) {
 		x.count++
 		if x.count >= m.config.MaxDeliveryCount {
@@ -524,7 +529,7 @@ func (m *machine) settle(t *rapid.T) {
 	tokens := []entity.LockToken{x.token, {0xff}}
 	op := &entity.Settle{Sub: x.sub, Tokens: tokens, Outcome: m.drawOutcome(t, x.sub)}
 	supply := m.mustCheck(t, op)
-	held := x.until.After(m.now)
+	held := x.until.After(m.now) && x.claim == nil
 	if (op.Errs[0] == nil) != held || !errors.Is(op.Errs[1], entity.ErrMessageLockLost) {
 		t.Fatalf("settle at %v: errors %v, lock until %v", m.now, op.Errs, x.until)
 	}
@@ -574,7 +579,7 @@ func (m *machine) endSettle(t *rapid.T) {
 	}
 	for i, seq := range seqs {
 		x := m.model[seq]
-		held := x != nil && x.owner == link && x.token == op.Tokens[i] && x.until.After(m.now)
+		held := x != nil && x.owner == link && x.token == op.Tokens[i] && x.until.After(m.now) && x.claim == nil
 		if held = held && (i == 0 || seqs[0] != seq); (op.Errs[i] == nil) != held {
 			t.Fatalf("settle %+v at %v: errors %v", x, m.now, op.Errs)
 		}
@@ -598,6 +603,92 @@ func (m *machine) renew(t *rapid.T) {
 		m.apply(t, op)
 		x.until = op.Until
 	}
+}
+
+// claim is what one of two transactions has claimed of a sub-queue with one outcome.
+type claim struct {
+	by      *entity.Claimant
+	sub     entity.SubQueue
+	tokens  []entity.LockToken
+	seqs    []int64
+	outcome entity.Outcome
+}
+
+// claim claims two messages, which may be the same one and may be claimed already.
+func (m *machine) claim(t *rapid.T) {
+	first, second := m.pick(t, link), m.pick(t, link)
+	if first.sub != second.sub {
+		t.Skip("of different sub-queues")
+	}
+	c := &claim{by: &entity.Claimant{}, sub: first.sub, outcome: m.drawOutcome(t, first.sub)}
+	op := &entity.Claim{Sub: first.sub, Tokens: []entity.LockToken{first.token, second.token}, Outcome: c.outcome, By: c.by}
+	m.mustCheck(t, op)
+	for i, x := range []*modelMessage{first, second} {
+		free := x.until.After(m.now) && x.claim == nil
+		if (op.Errs[i] == nil) != free {
+			t.Fatalf("claim %+v at %v: error %v", x, m.now, op.Errs[i])
+		}
+		if free {
+			x.claim = c
+			c.tokens, c.seqs = append(c.tokens, x.token), append(c.seqs, x.seq)
+		}
+	}
+	m.apply(t, op)
+	for _, r := range m.d.Records {
+		if slices.Contains(c.seqs, r.SequenceNumber) {
+			t.Fatalf("a claim writes %+v", r)
+		}
+	}
+	if c.tokens != nil {
+		m.claims = append(m.claims, c)
+	}
+}
+
+// drawClaim takes a claim that has not ended from the list.
+func (m *machine) drawClaim(t *rapid.T) *claim {
+	if len(m.claims) == 0 {
+		t.Skip("nothing is claimed")
+	}
+	i := rapid.IntRange(0, len(m.claims)-1).Draw(t, "claim")
+	c := m.claims[i]
+	m.claims = slices.Delete(m.claims, i, i+1)
+	return c
+}
+
+func (m *machine) releaseClaim(t *rapid.T) { m.rollBack(t, m.drawClaim(t)) }
+
+func (m *machine) rollBack(t *rapid.T, c *claim) {
+	op := entity.ReleaseClaims{Sub: c.sub, Tokens: c.tokens, By: c.by}
+	m.mustCheck(t, op)
+	for _, x := range m.model {
+		if x.claim == c {
+			x.claim = nil
+		}
+	}
+	m.apply(t, op)
+}
+
+// settleClaimed settles what was claimed if every lock has held, and else nothing.
+func (m *machine) settleClaimed(t *rapid.T) {
+	c := m.drawClaim(t)
+	op := entity.SettleClaimed{Sub: c.sub, Tokens: c.tokens, Outcome: c.outcome, By: c.by}
+	whole := true
+	for _, seq := range c.seqs {
+		x := m.model[seq]
+		whole = whole && x != nil && x.claim == c && x.until.After(m.now)
+	}
+	supply, err := m.supplied(t, op)
+	if (err == nil) != whole || err != nil && !errors.Is(err, entity.ErrMessageLockLost) {
+		t.Fatalf("settle the claimed %v at %v: error %v, held %v", c.seqs, m.now, err, whole)
+	}
+	if err != nil {
+		m.rollBack(t, c)
+		return
+	}
+	for _, seq := range c.seqs {
+		m.outcome(m.model[seq], c.outcome)
+	}
+	m.applyWith(t, supply, op)
 }
 
 func (m *machine) reserve(t *rapid.T) {
@@ -840,6 +931,7 @@ func (m *machine) restart(t *rapid.T) {
 		if x.owner == reservation {
 			x.owner = free
 		}
+		x.claim = nil // transactions end with the process
 		if x.owner == free && !x.deferred {
 			x.waiting = m.store.statuses[x.sub][x.seq].NotBefore // the next tick finds out whether it is over
 		}

@@ -11,9 +11,8 @@ import (
 // schedule, and what sweeps it puts them into the main queue. They have numbers of
 // the entity; when it is their time they get new ones, at the end.
 
-// scheduled numbers a message and puts it into the schedule.
+// scheduled puts a message that has its number into the schedule.
 func (q *Queue) scheduled(m *Message, now time.Time, d *Decision) {
-	q.number(m)
 	m.EnqueuedAt = now
 	m.ExpiresAt = m.ScheduledFor.Add(time.Millisecond - 1).UTC().Truncate(time.Millisecond) // not before it
 	m.Status = Status{}
@@ -21,13 +20,28 @@ func (q *Queue) scheduled(m *Message, now time.Time, d *Decision) {
 	s := q.subs[ScheduledMessages]
 	s.counters.Messages++
 	s.counters.Bytes += int64(len(m.Sections))
-	if s.cursor == beyond {
-		s.cursor = m.SequenceNumber
-	}
+	s.cursor = min(s.cursor, m.SequenceNumber) // a transaction's have had their numbers before
 	d.count[s.id], d.Put = true, true
 	d.Records = append(d.Records, Record{Kind: PutMessage, Sub: s.id, SequenceNumber: m.SequenceNumber, Message: m})
 	s.expiresBy(m.ExpiresAt)
+	s.rewindTo(m.SequenceNumber, m.ExpiresAt) // it may be due since before the last that was
 	q.unlikeStored(s.id, m.SequenceNumber)
+}
+
+// Number takes numbers for messages that a transaction schedules: their sender is told
+// before the commit. Those of one that is rolled back are of nobody.
+type Number struct {
+	N     int
+	First int64 // set by Apply
+}
+
+func (o *Number) check(q *Queue, c *checker) error { return nil }
+
+func (o *Number) apply(q *Queue, env Env, d *Decision) {
+	c := &q.main().counters
+	o.First = c.NextSequence
+	c.NextSequence += int64(o.N)
+	d.count[MainQueue] = true
 }
 
 // number gives a message the next number of the entity.

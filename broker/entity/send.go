@@ -17,6 +17,9 @@ type Send struct {
 	Messages []*Message
 	// Keep lets the queue keep the content in memory until it is delivered.
 	Keep bool
+	// Numbered says that the messages have numbers from [Number] already: they go into the
+	// schedule under these, also those that are due by now.
+	Numbered bool
 }
 
 func (o Send) check(q *Queue, c *checker) error {
@@ -29,6 +32,25 @@ func (o Send) check(q *Queue, c *checker) error {
 		return err
 	}
 	return q.history.check(q.config.HistoryWindow, o.Messages, c)
+}
+
+// Accepts reports whether the queue would take messages now, beside so many bytes of
+// others that it does not hold yet. A [Send] is checked again when it is applied.
+func (q *Queue) Accepts(msgs []*Message, others int64) error {
+	return q.config.accepts(msgs, q.used()+others)
+}
+
+// Accepts is [Queue.Accepts]; what the topic's rules make of the messages is not counted.
+func (t *Topic) Accepts(msgs []*Message, others int64) error {
+	return t.config.accepts(msgs, t.Bytes()+others)
+}
+
+func (c *Config) accepts(msgs []*Message, used int64) error {
+	bytes, err := c.checkMessages(msgs)
+	if err != nil {
+		return err
+	}
+	return c.checkQuota(used + bytes)
 }
 
 // checkMessages reports whether an entity of that configuration accepts such
@@ -87,12 +109,13 @@ func (o Send) apply(q *Queue, env Env, d *Decision) {
 	now := env.Now.UTC().Truncate(time.Millisecond)
 	d.Accessed = true
 	for _, m := range o.Messages {
-		later := q.topic != nil || m.ScheduledFor.After(env.Now)
-		if !q.accepts(m, env, d) {
-			if later {
-				q.number(m)
-				d.count[MainQueue] = true
-			}
+		later := q.topic != nil || o.Numbered || m.ScheduledFor.After(env.Now)
+		accepted := q.accepts(m, env, d)
+		if later && !o.Numbered {
+			q.number(m)
+			d.count[MainQueue] = true
+		}
+		if !accepted {
 			continue
 		}
 		if later {

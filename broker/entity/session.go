@@ -258,7 +258,7 @@ func (h *Session) lock(it *item, env Env) {
 func (s *sub) letGoInSession(it *item) {
 	delete(s.tokens, it.token)
 	delete(it.held.locked, it.seq)
-	it.held, it.token = nil, LockToken{}
+	it.held, it.token, it.claimant = nil, LockToken{}, nil
 }
 
 // endSession frees a session. What was not settled is free too: with one more delivery if

@@ -21,10 +21,7 @@ func (o *Settle) check(q *Queue, c *checker) error {
 	s := q.subs[o.Sub]
 	o.Errs = make([]error, len(o.Tokens))
 	for i, t := range o.Tokens {
-		it, err := s.lockedBy(t, c.env.Now)
-		if err == nil && !c.claim(it) {
-			err = ErrMessageLockLost // named twice
-		}
+		it, err := s.settleable(t, c)
 		if err == nil {
 			err = s.allows(o.Outcome)
 		}
@@ -79,10 +76,15 @@ func (s *sub) exhausts(it *item) bool {
 // need asks for the content of the message if the outcome moves it to the
 // dead-letter queue.
 func (s *sub) need(c *checker, it *item, o Outcome) error {
-	if o.Kind == DeadLetter || (o.Kind == Abandon || o.Kind == Defer) && s.exhausts(it) {
+	if s.moves(it, o) {
 		return c.content(it)
 	}
 	return nil
+}
+
+// moves reports whether the outcome moves the message to the dead-letter queue.
+func (s *sub) moves(it *item, o Outcome) bool {
+	return o.Kind == DeadLetter || (o.Kind == Abandon || o.Kind == Defer) && s.exhausts(it)
 }
 
 // settle applies an outcome to a message that is locked or reserved.

@@ -98,6 +98,7 @@ func (s *sub) hold(it *item, p place) {
 // letGo takes a locked item out of the structures of its lock.
 func (s *sub) letGo(it *item) {
 	s.due.remove(it)
+	it.claimant = nil
 	if it.held != nil {
 		s.letGoInSession(it)
 		return
