@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"switchyard/auth"
 	"switchyard/broker"
@@ -22,6 +23,7 @@ func TestClientCommand(t *testing.T) {
 	}
 	s := newServer(t)
 	s.queue("clienttest", broker.QueueOptions{})
+	s.queue("clienttest-other", broker.QueueOptions{LockDuration: 5 * time.Second})
 	s.topic("clienttest-topic", broker.TopicOptions{}, "clienttest")
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
 	cmd.Env = append(os.Environ(), "SERVICEBUS_CONNECTION_STRING="+s.connectionString(auth.DefaultRuleName, auth.DevelopmentKey), "SERVICEBUS_QUEUE=clienttest")

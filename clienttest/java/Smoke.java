@@ -1,0 +1,420 @@
+// Uses azure-messaging-servicebus against a running Switchyard. See ../README.md.
+
+import com.azure.core.amqp.AmqpRetryOptions;
+import com.azure.core.util.IterableStream;
+import com.azure.messaging.servicebus.ServiceBusClientBuilder;
+import com.azure.messaging.servicebus.ServiceBusException;
+import com.azure.messaging.servicebus.ServiceBusFailureReason;
+import com.azure.messaging.servicebus.ServiceBusMessage;
+import com.azure.messaging.servicebus.ServiceBusMessageBatch;
+import com.azure.messaging.servicebus.ServiceBusReceivedMessage;
+import com.azure.messaging.servicebus.ServiceBusReceiverClient;
+import com.azure.messaging.servicebus.ServiceBusSenderClient;
+import com.azure.messaging.servicebus.ServiceBusTransactionContext;
+import com.azure.messaging.servicebus.models.AbandonOptions;
+import com.azure.messaging.servicebus.models.CompleteOptions;
+import com.azure.messaging.servicebus.models.DeadLetterOptions;
+import com.azure.messaging.servicebus.models.DeferOptions;
+import com.azure.messaging.servicebus.models.ServiceBusReceiveMode;
+import com.azure.messaging.servicebus.models.SubQueue;
+
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+public class Smoke {
+    static final String CONNECTION_STRING = System.getenv("SERVICEBUS_CONNECTION_STRING");
+    static final String QUEUE = env("SERVICEBUS_QUEUE", "clienttest");
+    static final String OTHER = env("SERVICEBUS_OTHER_QUEUE", "clienttest-other");
+    static final String TOPIC = env("SERVICEBUS_TOPIC", "clienttest-topic");
+    static final String SUBSCRIPTION = env("SERVICEBUS_SUBSCRIPTION", "clienttest");
+
+    static ServiceBusSenderClient sender;
+    static ServiceBusReceiverClient receiver;
+
+    static String env(String name, String other) {
+        String value = System.getenv(name);
+        return value == null ? other : value;
+    }
+
+    static ServiceBusClientBuilder builder() {
+        return new ServiceBusClientBuilder().connectionString(CONNECTION_STRING)
+            .retryOptions(new AmqpRetryOptions().setMaxRetries(1).setTryTimeout(Duration.ofSeconds(20)));
+    }
+
+    static ServiceBusReceiverClient receiverOf(SubQueue sub, ServiceBusReceiveMode mode) {
+        return builder().receiver().queueName(QUEUE).subQueue(sub).receiveMode(mode).disableAutoComplete().buildClient();
+    }
+
+    static List<ServiceBusReceivedMessage> receive(ServiceBusReceiverClient from, int count) {
+        List<ServiceBusReceivedMessage> all = new ArrayList<>();
+        while (all.size() < count) {
+            List<ServiceBusReceivedMessage> part =
+                from.receiveMessages(count - all.size(), Duration.ofSeconds(10)).stream().collect(Collectors.toList());
+            check(!part.isEmpty(), "received " + all.size() + " of " + count + " messages");
+            all.addAll(part);
+        }
+        return all;
+    }
+
+    static ServiceBusReceivedMessage receiveOne() { return receive(receiver, 1).get(0); }
+
+    static void receiveNone(ServiceBusReceiverClient from) {
+        IterableStream<ServiceBusReceivedMessage> got = from.receiveMessages(1, Duration.ofSeconds(1));
+        check(got.stream().count() == 0, "there is a message where none should be");
+    }
+
+    static void check(boolean ok, String what) {
+        if (!ok) {
+            throw new AssertionError(what);
+        }
+    }
+
+    static void equal(Object got, Object want, String what) {
+        check(want.equals(got), what + " is " + got + ", want " + want);
+    }
+
+    static Throwable rejects(Runnable call) {
+        try {
+            call.run();
+        } catch (RuntimeException caught) {
+            return caught;
+        }
+        throw new AssertionError("nothing was raised");
+    }
+
+    static void rejects(ServiceBusFailureReason reason, Runnable call) {
+        Throwable caught = rejects(call);
+        check(caught instanceof ServiceBusException && ((ServiceBusException) caught).getReason() == reason,
+            "raised " + caught + ", want the reason " + reason);
+    }
+
+    static void rejects(String text, Runnable call) {
+        Throwable caught = rejects(call);
+        check(String.valueOf(caught.getMessage()).contains(text), "raised " + caught + ", want \"" + text + "\"");
+    }
+
+    static void send(String... bodies) {
+        for (String body : bodies) {
+            sender.sendMessage(new ServiceBusMessage(body));
+        }
+    }
+
+    static void complete(String... bodies) {
+        for (String body : bodies) {
+            ServiceBusReceivedMessage m = receiveOne();
+            equal(m.getBody().toString(), body, "the next message");
+            receiver.complete(m);
+        }
+    }
+
+    static void sendReceiveComplete() {
+        ServiceBusMessage m = new ServiceBusMessage("größer").setMessageId("m-1").setSubject("label").setContentType("text/plain");
+        m.getApplicationProperties().put("number", 7);
+        m.getApplicationProperties().put("when", OffsetDateTime.parse("2026-01-01T00:00:00Z"));
+        sender.sendMessage(m);
+        ServiceBusReceivedMessage got = receiveOne();
+        equal(got.getBody().toString(), "größer", "the body");
+        equal(got.getMessageId(), "m-1", "the message id");
+        equal(got.getSubject(), "label", "the subject");
+        equal(got.getApplicationProperties().get("number"), 7, "the property");
+        equal(got.getDeliveryCount(), 0L, "the delivery count");
+        check(got.getSequenceNumber() > 0 && got.getLockedUntil().isAfter(OffsetDateTime.now()), "number and lock");
+        receiver.complete(got);
+        receiveNone(receiver);
+    }
+
+    static void batch() {
+        ServiceBusMessageBatch batch = sender.createMessageBatch();
+        for (int i = 0; i < 20; i++) {
+            check(batch.tryAddMessage(new ServiceBusMessage("b" + i)), "the batch is full");
+        }
+        sender.sendMessages(batch);
+        for (int i = 0; i < 20; i++) {
+            complete("b" + i);
+        }
+    }
+
+    static void abandon() {
+        send("again");
+        receiver.abandon(receiveOne(), new AbandonOptions().setPropertiesToModify(Map.of("tried", "yes")));
+        ServiceBusReceivedMessage got = receiveOne();
+        equal(got.getDeliveryCount(), 1L, "the delivery count");
+        equal(got.getApplicationProperties().get("tried"), "yes", "the property");
+        receiver.complete(got);
+    }
+
+    static void defer() {
+        send("later");
+        ServiceBusReceivedMessage got = receiveOne();
+        receiver.defer(got);
+        receiveNone(receiver);
+        ServiceBusReceivedMessage deferred = receiver.receiveDeferredMessage(got.getSequenceNumber());
+        equal(deferred.getBody().toString(), "later", "the deferred message");
+        receiver.complete(deferred);
+        check(rejects(() -> receiver.receiveDeferredMessage(got.getSequenceNumber())) != null, "it is gone");
+    }
+
+    static void deadLetter() {
+        send("bad");
+        receiver.deadLetter(receiveOne(), new DeadLetterOptions().setDeadLetterReason("R").setDeadLetterErrorDescription("D"));
+        try (ServiceBusReceiverClient dead = receiverOf(SubQueue.DEAD_LETTER_QUEUE, ServiceBusReceiveMode.PEEK_LOCK)) {
+            ServiceBusReceivedMessage got = receive(dead, 1).get(0);
+            equal(got.getDeadLetterReason() + "/" + got.getDeadLetterErrorDescription(), "R/D", "the reason");
+            dead.complete(got);
+        }
+    }
+
+    static void renewAndPeek() {
+        send("renewed");
+        ServiceBusReceivedMessage got = receiveOne();
+        OffsetDateTime until = receiver.renewMessageLock(got);
+        check(!until.isBefore(got.getLockedUntil()), "the lock ends at " + until);
+        equal(receiver.peekMessage(got.getSequenceNumber()).getBody().toString(), "renewed", "the message that is peeked");
+        receiver.complete(got);
+        receiver.complete(send1("twice")); // another message: the receiver goes on
+    }
+
+    static ServiceBusReceivedMessage send1(String body) {
+        send(body);
+        return receiveOne();
+    }
+
+    static void receiveAndDelete() {
+        send("gone");
+        try (ServiceBusReceiverClient r = receiverOf(SubQueue.NONE, ServiceBusReceiveMode.RECEIVE_AND_DELETE)) {
+            equal(receive(r, 1).get(0).getBody().toString(), "gone", "the message");
+        }
+        receiveNone(receiver);
+    }
+
+    static void missingQueue() {
+        try (ServiceBusSenderClient s = builder().sender().queueName("no-such-queue").buildClient()) {
+            rejects(ServiceBusFailureReason.MESSAGING_ENTITY_NOT_FOUND, () -> s.sendMessage(new ServiceBusMessage("x")));
+        }
+    }
+
+    // Transactions.
+
+    static ServiceBusMessage message(String body) { return new ServiceBusMessage(body); }
+
+    static void commitsWhole() {
+        send("in 1", "in 2", "in 3");
+        List<ServiceBusReceivedMessage> in = receive(receiver, 3);
+        ServiceBusTransactionContext tx = sender.createTransaction();
+        sender.sendMessage(message("out 1"), tx);
+        sender.sendMessages(List.of(message("out 2"), message("out 3")), tx);
+        receiver.complete(in.get(0), new CompleteOptions().setTransactionContext(tx));
+        receiver.deadLetter(in.get(1), new DeadLetterOptions().setDeadLetterReason("tx").setTransactionContext(tx));
+        receiver.defer(in.get(2), new DeferOptions().setTransactionContext(tx));
+        receiveNone(receiver);
+        sender.commitTransaction(tx);
+        complete("out 1", "out 2", "out 3");
+        receiver.complete(receiver.receiveDeferredMessage(in.get(2).getSequenceNumber()));
+        try (ServiceBusReceiverClient dead = receiverOf(SubQueue.DEAD_LETTER_QUEUE, ServiceBusReceiveMode.PEEK_LOCK)) {
+            ServiceBusReceivedMessage got = receive(dead, 1).get(0);
+            equal(got.getDeadLetterReason(), "tx", "the reason");
+            // A transaction of the receiver, about the dead-letter queue.
+            ServiceBusTransactionContext other = dead.createTransaction();
+            dead.complete(got, new CompleteOptions().setTransactionContext(other));
+            dead.commitTransaction(other);
+            receiveNone(dead);
+        }
+        receiveNone(receiver);
+    }
+
+    // Java's client does not settle a message again that it has settled in a transaction
+    // which was rolled back: it comes again when its lock ends, in this queue after 5 s.
+    static void rollsBack() {
+        ServiceBusClientBuilder shared = builder();
+        try (ServiceBusSenderClient s = shared.sender().queueName(OTHER).buildClient();
+             ServiceBusReceiverClient r = shared.receiver().queueName(OTHER).disableAutoComplete().buildClient()) {
+            s.sendMessage(message("kept"));
+            ServiceBusReceivedMessage in = receive(r, 1).get(0);
+            ServiceBusTransactionContext tx = r.createTransaction();
+            s.sendMessage(message("never"), tx);
+            r.complete(in, new CompleteOptions().setTransactionContext(tx));
+            r.rollbackTransaction(tx);
+            equal(r.peekMessage(1).getBody().toString(), "kept", "the message after the rollback");
+            in = receive(r, 1).get(0);
+            equal(in.getBody() + " " + in.getDeliveryCount(), "kept 1", "the message that comes again");
+            tx = r.createTransaction();
+            r.complete(in, new CompleteOptions().setTransactionContext(tx));
+            r.commitTransaction(tx);
+            receiveNone(r);
+        }
+    }
+
+    static void lockLost() {
+        ServiceBusClientBuilder shared = builder();
+        try (ServiceBusSenderClient s = shared.sender().queueName(OTHER).buildClient();
+             ServiceBusReceiverClient r = shared.receiver().queueName(OTHER).disableAutoComplete().buildClient()) {
+            s.sendMessage(message("late"));
+            ServiceBusReceivedMessage in = receive(r, 1).get(0);
+            ServiceBusTransactionContext tx = r.createTransaction();
+            r.complete(in, new CompleteOptions().setTransactionContext(tx));
+            s.sendMessage(message("never"), tx);
+            in = receive(r, 1).get(0); // the lock has ended
+            rejects(() -> s.commitTransaction(tx));
+            r.complete(in);
+            receiveNone(r);
+        }
+    }
+
+    static void deferredInATransaction() { // settled by a request
+        send("d");
+        ServiceBusReceivedMessage got = receiveOne();
+        receiver.defer(got);
+        ServiceBusReceivedMessage deferred = receiver.receiveDeferredMessage(got.getSequenceNumber());
+        ServiceBusTransactionContext tx = receiver.createTransaction();
+        receiver.complete(deferred, new CompleteOptions().setTransactionContext(tx));
+        sender.sendMessage(message("after"), tx);
+        receiver.commitTransaction(tx);
+        complete("after");
+        receiveNone(receiver);
+    }
+
+    static void scheduledInATransaction() {
+        ServiceBusTransactionContext tx = sender.createTransaction();
+        long back = sender.scheduleMessage(message("never"), OffsetDateTime.now().plusHours(1), tx);
+        sender.rollbackTransaction(tx);
+        check(receiver.peekMessage(back) == null, "a message that was scheduled and rolled back is there");
+        tx = sender.createTransaction();
+        long soon = sender.scheduleMessage(message("soon"), OffsetDateTime.now().plusSeconds(2), tx);
+        long later = sender.scheduleMessage(message("later"), OffsetDateTime.now().plusHours(1), tx);
+        check(soon > back && later > soon, "numbers " + back + ", " + soon + ", " + later);
+        sender.commitTransaction(tx);
+        complete("soon");
+        equal(receiver.peekMessage(later).getSequenceNumber(), later, "the number");
+        sender.cancelScheduledMessage(later);
+        receiveNone(receiver);
+    }
+
+    static void severalOpen() {
+        ServiceBusTransactionContext one = sender.createTransaction(), two = sender.createTransaction();
+        sender.sendMessage(message("one"), one);
+        sender.sendMessage(message("two"), two);
+        sender.commitTransaction(two);
+        complete("two");
+        sender.commitTransaction(one);
+        complete("one");
+    }
+
+    // Java's client takes a send in a transaction for done whatever the answer; what was
+    // refused shows when the transaction is committed.
+    static void tooMany() {
+        ServiceBusTransactionContext tx = sender.createTransaction();
+        List<ServiceBusMessage> hundred = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            hundred.add(message("t" + i));
+        }
+        sender.sendMessages(hundred, tx);
+        sender.sendMessage(message("t100"), tx);
+        rejects("Cannot send more than 100 messages in a single transaction.", () -> sender.commitTransaction(tx));
+        receiveNone(receiver);
+    }
+
+    static void unknownTransaction() {
+        ServiceBusTransactionContext tx = sender.createTransaction();
+        sender.commitTransaction(tx);
+        sender.sendMessage(message("x"), tx);
+        rejects("has already been discharged", () -> sender.commitTransaction(tx));
+        receiveNone(receiver);
+    }
+
+    // One connection, two queues.
+    static void anotherQueue() {
+        ServiceBusClientBuilder shared = builder();
+        try (ServiceBusSenderClient a = shared.sender().queueName(QUEUE).buildClient();
+             ServiceBusSenderClient b = shared.sender().queueName(OTHER).buildClient()) {
+            ServiceBusTransactionContext tx = a.createTransaction();
+            a.sendMessage(message("a"), tx);
+            b.sendMessage(message("b"), tx);
+            rejects("No active Transaction was found for ID", () -> a.commitTransaction(tx));
+            receiveNone(receiver);
+        }
+    }
+
+    static void crossEntity() {
+        ServiceBusClientBuilder shared = builder().enableCrossEntityTransactions();
+        try (ServiceBusSenderClient a = shared.sender().queueName(QUEUE).buildClient();
+             ServiceBusSenderClient b = shared.sender().queueName(OTHER).buildClient()) {
+            ServiceBusTransactionContext tx = a.createTransaction();
+            a.sendMessage(message("a"), tx);
+            b.sendMessage(message("b"), tx);
+            rejects("Cross-entity transactions", () -> a.commitTransaction(tx));
+            receiveNone(receiver);
+        }
+    }
+
+    static void topic() {
+        ServiceBusClientBuilder shared = builder();
+        try (ServiceBusSenderClient s = shared.sender().topicName(TOPIC).buildClient();
+             ServiceBusReceiverClient r = shared.receiver().topicName(TOPIC).subscriptionName(SUBSCRIPTION).disableAutoComplete().buildClient()) {
+            s.sendMessage(message("first"));
+            ServiceBusReceivedMessage got = receive(r, 1).get(0);
+            ServiceBusTransactionContext tx = s.createTransaction();
+            r.complete(got, new CompleteOptions().setTransactionContext(tx));
+            s.sendMessage(message("second"), tx);
+            receiveNone(r);
+            s.commitTransaction(tx);
+            got = receive(r, 1).get(0);
+            equal(got.getBody().toString(), "second", "the message");
+            r.complete(got);
+            receiveNone(r);
+        }
+    }
+
+    interface Step {
+        void run() throws Exception;
+    }
+
+    public static void main(String[] args) {
+        if (CONNECTION_STRING == null) {
+            System.err.println("SERVICEBUS_CONNECTION_STRING is not set");
+            System.exit(2);
+        }
+        ServiceBusClientBuilder shared = builder();
+        sender = shared.sender().queueName(QUEUE).buildClient();
+        receiver = shared.receiver().queueName(QUEUE).disableAutoComplete().buildClient();
+        Map<String, Step> steps = new java.util.LinkedHashMap<>();
+        steps.put("send, receive, complete", Smoke::sendReceiveComplete);
+        steps.put("batch", Smoke::batch);
+        steps.put("abandon", Smoke::abandon);
+        steps.put("defer", Smoke::defer);
+        steps.put("dead-letter", Smoke::deadLetter);
+        steps.put("renew, peek", Smoke::renewAndPeek);
+        steps.put("receive and delete", Smoke::receiveAndDelete);
+        steps.put("missing queue", Smoke::missingQueue);
+        steps.put("transaction: commit", Smoke::commitsWhole);
+        steps.put("transaction: rollback", Smoke::rollsBack);
+        steps.put("transaction: deferred", Smoke::deferredInATransaction);
+        steps.put("transaction: lock lost", Smoke::lockLost);
+        steps.put("transaction: schedule", Smoke::scheduledInATransaction);
+        steps.put("transaction: several open", Smoke::severalOpen);
+        steps.put("transaction: 101 messages", Smoke::tooMany);
+        steps.put("transaction: unknown", Smoke::unknownTransaction);
+        steps.put("transaction: another queue", Smoke::anotherQueue);
+        steps.put("transaction: cross-entity", Smoke::crossEntity);
+        steps.put("transaction: topic", Smoke::topic);
+        int failed = 0;
+        for (Map.Entry<String, Step> step : steps.entrySet()) {
+            if (args.length > 0 && !step.getKey().contains(args[0])) {
+                continue;
+            }
+            try {
+                step.getValue().run();
+                System.out.println("ok   " + step.getKey());
+            } catch (Throwable t) {
+                failed++;
+                System.out.println("FAIL " + step.getKey() + ": " + t);
+            }
+        }
+        receiver.close();
+        sender.close();
+        System.exit(failed == 0 ? 0 : 1);
+    }
+}

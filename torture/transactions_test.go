@@ -1,0 +1,321 @@
+package torture
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"switchyard/amqp/encoding"
+	"switchyard/amqp/frames"
+	"switchyard/auth"
+)
+
+// ledger is the queue of the example from which nothing starts.
+const ledger = "triaged"
+
+const (
+	entries    = 12 // messages of which each is exchanged by a transaction
+	exchanged  = 3  // for so many
+	coordinate = 0  // the handles of the links
+	sending    = 1
+	receiving  = 2
+)
+
+// A bookkeeper is a client with transactions, which no library for Go has: frames, one at
+// a time.
+type bookkeeper struct {
+	net.Conn
+	next     uint32 // delivery-id of what it sends
+	got      uint32 // messages received
+	entered  int    // entries that were accepted
+	acked    map[int]bool
+	declined map[int]bool // rolled back, or never discharged
+}
+
+var errRefused = errors.New("refused")
+
+func openLedger(cs string) (*bookkeeper, error) {
+	c, err := auth.ParseConnectionString(cs)
+	if err != nil {
+		return nil, err
+	}
+	nc, err := net.DialTimeout("tcp", c.Endpoint, 10*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	b := &bookkeeper{Conn: nc, acked: map[int]bool{}, declined: map[int]bool{}}
+	nc.SetDeadline(time.Now().Add(time.Minute))
+	steps := []struct {
+		header string
+		t      frames.Type
+		body   frames.Body
+		answer func(frames.Body) bool
+	}{
+		{"AMQP\x03\x01\x00\x00", frames.TypeSASL, &frames.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte("\x00" + c.KeyName + "\x00" + c.Key)}, is[*frames.SASLOutcome]},
+		{"AMQP\x00\x01\x00\x00", frames.TypeAMQP, &frames.Open{ContainerID: "ledger", MaxFrameSize: 65536, Hostname: frames.Some("localhost")}, is[*frames.Open]},
+		{"", frames.TypeAMQP, &frames.Begin{NextOutgoingID: 1, IncomingWindow: 5000, OutgoingWindow: 5000, HandleMax: 10}, is[*frames.Begin]},
+		{"", frames.TypeAMQP, attach(coordinate, &frames.Coordinator{}), is[*frames.Attach]},
+		{"", frames.TypeAMQP, attach(sending, &frames.Target{Address: frames.Some(ledger)}), is[*frames.Attach]},
+		{"", frames.TypeAMQP, &frames.Attach{Name: "receiving", Handle: receiving, Role: frames.RoleReceiver, RcvSettleMode: frames.ReceiverSecond,
+			Source: &frames.Source{Address: frames.Some(ledger)}, Target: &frames.Target{}}, is[*frames.Attach]},
+	}
+	for _, s := range steps {
+		if s.header != "" {
+			head := []byte(s.header)
+			if _, err := nc.Write(head); err != nil {
+				return nil, err
+			}
+			if _, err := io.ReadFull(nc, head); err != nil {
+				return nil, err
+			}
+		}
+		if err := b.frame(s.t, s.body); err != nil {
+			return nil, err
+		}
+		if _, _, err := b.until(s.answer); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func attach(handle uint32, target frames.TargetLike) *frames.Attach {
+	return &frames.Attach{Name: fmt.Sprint(handle), Handle: handle, Role: frames.RoleSender, Source: &frames.Source{}, Target: target, InitialDeliveryCount: frames.Some(uint32(0))}
+}
+
+func is[T frames.Body](body frames.Body) bool { _, ok := body.(T); return ok }
+
+func (b *bookkeeper) frame(t frames.Type, body frames.Body, payload ...byte) error {
+	out, mark := frames.BeginFrame(nil, t, 0)
+	out, err := body.Append(out)
+	if err == nil {
+		_, err = b.Write(frames.EndFrame(append(out, payload...), mark))
+	}
+	return err
+}
+
+// until reads up to a frame.
+func (b *bookkeeper) until(want func(frames.Body) bool) (frames.Body, []byte, error) {
+	for {
+		var head [frames.HeaderSize]byte
+		if _, err := io.ReadFull(b, head[:]); err != nil {
+			return nil, nil, err
+		}
+		in := make([]byte, binary.BigEndian.Uint32(head[:])-frames.HeaderSize)
+		if _, err := io.ReadFull(b, in); err != nil {
+			return nil, nil, err
+		}
+		if len(in) == 0 {
+			continue
+		}
+		body, payload, err := frames.ParseBody(in)
+		if err != nil || want(body) {
+			return body, payload, err
+		}
+		if d, ok := body.(*frames.Detach); ok {
+			return nil, nil, fmt.Errorf("%w: detached: %v", errRefused, d.Error)
+		}
+	}
+}
+
+// deliver sends a message and returns its outcome.
+func (b *bookkeeper) deliver(handle uint32, state frames.State, payload []byte) (frames.State, error) {
+	id := b.next
+	b.next++
+	err := b.frame(frames.TypeAMQP, &frames.Transfer{Handle: handle, DeliveryID: frames.Some(id), DeliveryTag: binary.BigEndian.AppendUint32(nil, id),
+		MessageFormat: frames.Some(uint32(0)), State: state}, payload...)
+	if err != nil {
+		return nil, err
+	}
+	return b.outcome(frames.RoleReceiver)
+}
+
+func (b *bookkeeper) outcome(role frames.Role) (frames.State, error) {
+	body, _, err := b.until(is[*frames.Disposition])
+	if err != nil {
+		return nil, err
+	}
+	d := body.(*frames.Disposition)
+	if r, ok := d.State.(frames.Rejected); ok || d.Role != role {
+		return nil, fmt.Errorf("%w: %v", errRefused, r.Error)
+	}
+	return d.State, nil
+}
+
+func entry(id string) []byte {
+	b, _ := frames.AppendProperties(nil, &frames.Properties{MessageID: id})
+	return frames.AppendData(b, []byte(id))
+}
+
+func control(code uint64, fields ...any) []byte {
+	b, err := frames.AppendValue(nil, encoding.Described{Descriptor: code, Value: encoding.List(fields)})
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// work sends the entries and exchanges each by a transaction of its own: what the third of
+// them does is rolled back, and the transaction of each fifth is left open. It ends when the
+// process does.
+func (b *bookkeeper) work() error {
+	for i := range entries {
+		if _, err := b.deliver(sending, nil, entry(fmt.Sprintf("in-%d", i))); err != nil {
+			return err
+		}
+		b.entered++
+	}
+	for i := range entries {
+		if err := b.exchange(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bookkeeper) exchange(i int) error {
+	err := b.frame(frames.TypeAMQP, &frames.Flow{NextIncomingID: frames.Some(1 + b.got), IncomingWindow: 5000, NextOutgoingID: 1, OutgoingWindow: 5000,
+		Handle: frames.Some(uint32(receiving)), DeliveryCount: frames.Some(b.got), LinkCredit: frames.Some(uint32(1))})
+	if err != nil {
+		return err
+	}
+	body, _, err := b.until(is[*frames.Transfer])
+	if err != nil {
+		return err
+	}
+	delivery := body.(*frames.Transfer).DeliveryID.Value
+	b.got++
+	state, err := b.deliver(coordinate, nil, control(0x31))
+	if err != nil {
+		return err
+	}
+	id := state.(frames.Declared).TxnID
+	for n := range exchanged {
+		if _, err := b.deliver(sending, frames.TransactionalState{TxnID: id}, entry(fmt.Sprintf("out-%d-%d", i, n))); err != nil {
+			return err
+		}
+	}
+	err = b.frame(frames.TypeAMQP, &frames.Disposition{Role: frames.RoleReceiver, First: delivery, Last: delivery,
+		State: frames.TransactionalState{TxnID: id, Outcome: frames.Accepted{}}})
+	if err == nil {
+		_, err = b.outcome(frames.RoleSender)
+	}
+	if err != nil {
+		return err
+	}
+	if i%5 == 4 {
+		b.declined[i] = true
+		return nil
+	}
+	b.declined[i] = i%3 == 2
+	if _, err := b.deliver(coordinate, nil, control(0x32, id, i%3 == 2)); err != nil {
+		return err
+	}
+	b.acked[i] = !b.declined[i]
+	return nil
+}
+
+// keepBooks lets a bookkeeper work until the process dies, and then looks in another
+// process whether each transaction is whole.
+func keepBooks(t *testing.T, what string, commit uint64, after time.Duration) (commits uint64) {
+	t.Helper()
+	dir := dataDir(t)
+	p := start(t, dir, commit)
+	defer p.kill()
+	if after > 0 {
+		defer time.AfterFunc(after, func() { p.cmd.Process.Kill() }).Stop()
+	}
+	b := &bookkeeper{}
+	if p.cs != "" {
+		opened, err := openLedger(p.cs)
+		if err == nil {
+			b = opened
+			defer b.Close()
+			err = b.work()
+		}
+		if errors.Is(err, errRefused) || err != nil && commit == 0 && after == 0 {
+			t.Fatalf("%s: %v; log: %s", what, err, p.log.String())
+		}
+	}
+	if commit == 0 && after == 0 {
+		commits = p.finish()
+	} else {
+		p.kill()
+	}
+	p = start(t, dir, 0)
+	defer p.kill()
+	there := booked(t, p)
+	for i := range entries {
+		in, out := there[fmt.Sprintf("in-%d", i)], 0
+		for n := range exchanged {
+			out += there[fmt.Sprintf("out-%d-%d", i, n)]
+		}
+		switch {
+		case out == exchanged && in == 0 && !b.declined[i]:
+		case out == 0 && in == 1 && !b.acked[i]:
+		case out == 0 && in == 0 && i >= b.entered:
+		default:
+			t.Errorf("%s: transaction %d, committed %v, given up %v, left %d messages and %d of its entry", what, i, b.acked[i], b.declined[i], out, in)
+		}
+	}
+	p.finish()
+	return commits
+}
+
+// booked counts the messages of the queue.
+func booked(t *testing.T, p *process) map[string]int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c := client(t, p.cs)
+	defer c.Close(context.Background())
+	r, err := c.NewReceiverForQueue(ledger, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]int{}
+	for {
+		msgs, err := r.PeekMessages(ctx, 100, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(msgs) == 0 {
+			return there
+		}
+		for _, m := range msgs {
+			if !strings.HasPrefix(m.MessageID, "in-") && !strings.HasPrefix(m.MessageID, "out-") {
+				t.Errorf("message %q is in the queue", m.MessageID)
+			}
+			there[m.MessageID]++
+		}
+	}
+}
+
+// TestKillTransactions kills the process after each of its commits in turn, and at random
+// times, while transactions settle a message and send others to the same queue. Each has
+// happened whole or not at all, and that which was acknowledged has.
+func TestKillTransactions(t *testing.T) {
+	torture(t)
+	commits := keepBooks(t, "without a kill", 0, 0)
+	t.Logf("%d transactions take %d commits", entries, commits)
+	for n := uint64(1); n <= commits && !t.Failed(); n++ {
+		keepBooks(t, fmt.Sprintf("killed after commit %d", n), n, 0)
+	}
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 10 {
+		if t.Failed() {
+			return
+		}
+		after := time.Duration(1+r.IntN(600)) * time.Millisecond
+		keepBooks(t, fmt.Sprintf("killed after %s", after), 0, after)
+	}
+}
