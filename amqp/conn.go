@@ -233,10 +233,10 @@ func (c *Conn) Shed(limit int64) {
 		}
 	}
 	what := fmt.Sprintf("%d bytes wait for the client", c.Unsent())
-	if c.owners > c.Unsent() {
-		what = fmt.Sprintf("its requests and transactions keep %d bytes", c.owners)
-	}
-	if most > 0 {
+	switch {
+	case c.owners > c.Unsent() && uint64(c.owners) > most:
+		what = fmt.Sprintf("its transactions and the answers to its requests keep %d bytes", c.owners)
+	case most > 0:
 		what = fmt.Sprintf("the unfinished message of %d bytes on link %q is one of them", most, name)
 	}
 	c.fail(&frames.Error{Condition: frames.ErrResourceLimitExceeded, Description: fmt.Sprintf(

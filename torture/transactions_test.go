@@ -41,7 +41,8 @@ type bookkeeper struct {
 
 var errRefused = errors.New("refused")
 
-func openLedger(cs string) (*bookkeeper, error) {
+// openLedger attaches to a coordinator and to a queue, to send and to receive.
+func openLedger(cs, host, queue string) (*bookkeeper, error) {
 	c, err := auth.ParseConnectionString(cs)
 	if err != nil {
 		return nil, err
@@ -59,12 +60,12 @@ func openLedger(cs string) (*bookkeeper, error) {
 		answer func(frames.Body) bool
 	}{
 		{"AMQP\x03\x01\x00\x00", frames.TypeSASL, &frames.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte("\x00" + c.KeyName + "\x00" + c.Key)}, is[*frames.SASLOutcome]},
-		{"AMQP\x00\x01\x00\x00", frames.TypeAMQP, &frames.Open{ContainerID: "ledger", MaxFrameSize: 65536, Hostname: frames.Some("localhost")}, is[*frames.Open]},
+		{"AMQP\x00\x01\x00\x00", frames.TypeAMQP, &frames.Open{ContainerID: "ledger", MaxFrameSize: 65536, Hostname: frames.Some(host)}, is[*frames.Open]},
 		{"", frames.TypeAMQP, &frames.Begin{NextOutgoingID: 1, IncomingWindow: 5000, OutgoingWindow: 5000, HandleMax: 10}, is[*frames.Begin]},
 		{"", frames.TypeAMQP, attach(coordinate, &frames.Coordinator{}), is[*frames.Attach]},
-		{"", frames.TypeAMQP, attach(sending, &frames.Target{Address: frames.Some(ledger)}), is[*frames.Attach]},
+		{"", frames.TypeAMQP, attach(sending, &frames.Target{Address: frames.Some(queue)}), is[*frames.Attach]},
 		{"", frames.TypeAMQP, &frames.Attach{Name: "receiving", Handle: receiving, Role: frames.RoleReceiver, RcvSettleMode: frames.ReceiverSecond,
-			Source: &frames.Source{Address: frames.Some(ledger)}, Target: &frames.Target{}}, is[*frames.Attach]},
+			Source: &frames.Source{Address: frames.Some(queue)}, Target: &frames.Target{}}, is[*frames.Attach]},
 	}
 	for _, s := range steps {
 		if s.header != "" {
@@ -119,8 +120,11 @@ func (b *bookkeeper) until(want func(frames.Body) bool) (frames.Body, []byte, er
 		if err != nil || want(body) {
 			return body, payload, err
 		}
-		if d, ok := body.(*frames.Detach); ok {
-			return nil, nil, fmt.Errorf("%w: detached: %v", errRefused, d.Error)
+		switch ended := body.(type) {
+		case *frames.Detach:
+			return nil, nil, fmt.Errorf("%w: detached: %v", errRefused, ended.Error)
+		case *frames.Close:
+			return nil, nil, fmt.Errorf("%w: closed: %v", errRefused, ended.Error)
 		}
 	}
 }
@@ -192,11 +196,10 @@ func (b *bookkeeper) exchange(i int) error {
 	}
 	delivery := body.(*frames.Transfer).DeliveryID.Value
 	b.got++
-	state, err := b.deliver(coordinate, nil, control(0x31))
+	id, err := b.declare()
 	if err != nil {
 		return err
 	}
-	id := state.(frames.Declared).TxnID
 	for n := range exchanged {
 		if _, err := b.deliver(sending, frames.TransactionalState{TxnID: id}, entry(fmt.Sprintf("out-%d-%d", i, n))); err != nil {
 			return err
@@ -215,11 +218,22 @@ func (b *bookkeeper) exchange(i int) error {
 		return nil
 	}
 	b.declined[i] = i%3 == 2
-	if _, err := b.deliver(coordinate, nil, control(0x32, id, i%3 == 2)); err != nil {
+	if err := b.discharge(id, i%3 == 2); err != nil {
 		return err
 	}
 	b.acked[i] = !b.declined[i]
 	return nil
+}
+
+func (b *bookkeeper) declare() (id []byte, err error) {
+	state, err := b.deliver(coordinate, nil, control(0x31))
+	declared, _ := state.(frames.Declared)
+	return declared.TxnID, err
+}
+
+func (b *bookkeeper) discharge(id []byte, fail bool) error {
+	_, err := b.deliver(coordinate, nil, control(0x32, id, fail))
+	return err
 }
 
 // keepBooks lets a bookkeeper work until the process dies, and then looks in another
@@ -234,7 +248,7 @@ func keepBooks(t *testing.T, what string, commit uint64, after time.Duration) (c
 	}
 	b := &bookkeeper{}
 	if p.cs != "" {
-		opened, err := openLedger(p.cs)
+		opened, err := openLedger(p.cs, "localhost", ledger)
 		if err == nil {
 			b = opened
 			defer b.Close()
