@@ -23,6 +23,13 @@ type Delivered struct {
 	Delivery *Incoming
 }
 
+// Oversized says that a delivery which came with a state, so one of a transaction, was
+// above the link's max-message-size and has been refused. Of others the owner hears nothing.
+type Oversized struct {
+	Link  *Link
+	State frames.State
+}
+
 // Flowed says what the peer's flow means for a sending link: Credit is what may
 // be sent as of now. If Drain is set the owner sends what it has at once and
 // then calls [Link.Drained], even if Credit is 0.
@@ -59,6 +66,7 @@ type Closed struct {
 func (Opened) isEvent()    {}
 func (Attached) isEvent()  {}
 func (Delivered) isEvent() {}
+func (Oversized) isEvent() {}
 func (Flowed) isEvent()    {}
 func (Settled) isEvent()   {}
 func (Detached) isEvent()  {}

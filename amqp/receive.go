@@ -134,8 +134,8 @@ func (l *Link) transferIn(t *frames.Transfer, payload []byte) {
 }
 
 // tooLarge keeps nothing of a delivery that exceeds the link's maximum and, when its
-// last frame has come, rejects it: the link lives on [SB-AMQP 3.3]. The owner does not
-// hear of it. A client that wants no answer learns of it by a detach.
+// last frame has come, rejects it: the link lives on [SB-AMQP 3.3]. A client that wants no
+// answer learns of it by a detach.
 func (l *Link) tooLarge(more bool) {
 	d := l.current
 	l.session.conn.buffered -= l.partial.bytes()
@@ -146,6 +146,9 @@ func (l *Link) tooLarge(more bool) {
 	err := &frames.Error{Condition: frames.ErrMessageSizeExceeded, Description: fmt.Sprintf(
 		"The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.",
 		d.id, d.size, l.maxMessage)}
+	if d.State != nil {
+		l.session.conn.emit(Oversized{Link: l, State: d.State})
+	}
 	if d.Settled {
 		l.Detach(err)
 		return

@@ -184,6 +184,10 @@ func (h *Handler) Handle(nc *amqpnet.Conn, ev amqp.Event) {
 			n.used()
 			n.delivered(ev.Delivery)
 		}
+	case amqp.Oversized:
+		if id, ok := inTransaction(ev.State); ok {
+			c.doom(id, broker.ErrMessageTooLarge)
+		}
 	case amqp.Flowed:
 		if n, ok := ev.Link.Data.(outgoing); ok {
 			if err := c.h.broker.Writable(); err != nil {

@@ -55,14 +55,14 @@ func (s *sender) delivered(d *amqp.Incoming) {
 // deliveredIn is delivered in a transaction.
 func (s *sender) deliveredIn(id []byte, d *amqp.Incoming) {
 	msgs, err := s.messages(d)
-	if errors.Is(err, errEmptyBatch) {
-		s.fail(faultOf(err))
-		return
-	}
 	if err != nil {
 		s.c.doom(id, err)
 	} else {
 		err = s.c.operate(id, &s.link, len(d.Payload), func(tx *broker.Transaction) error { return tx.Send(s.to, msgs) })
+	}
+	if errors.Is(err, errEmptyBatch) {
+		s.fail(faultOf(err))
+		return
 	}
 	s.answer(d, frames.TransactionalState{TxnID: id, Outcome: frames.Accepted{}}, err)
 }

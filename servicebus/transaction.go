@@ -16,6 +16,9 @@ const (
 	transactionTimeout = 2 * time.Minute
 	// maxTransactions is how many transactions of a connection may be open.
 	maxTransactions = 1000
+	// maxUnproven is how many those may be of a client that has shown no token: Java declares
+	// one before it does.
+	maxUnproven = 16
 	// maxTransactionBytes bounds what the open transactions of a connection send, beside
 	// the first message, and what one moves: all of it is in memory, then or at the commit.
 	maxTransactionBytes = 64 << 20
@@ -51,7 +54,11 @@ type transactions struct {
 // declare begins a transaction.
 func (c *conn) declare(k *coordinator) (*transaction, *fault) {
 	ts := &c.transactions
-	if len(ts.open) >= maxTransactions && !ts.forgetOverdue() {
+	limit := maxTransactions
+	if !c.shown {
+		limit = maxUnproven
+	}
+	if len(ts.open) >= limit && !ts.forgetOverdue() {
 		return nil, &fault{frames.ErrResourceLimitExceeded, 403,
 			fmt.Sprintf("The connection has %d open transactions already.", len(ts.open))}
 	}

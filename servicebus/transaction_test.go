@@ -395,7 +395,22 @@ func TestTransactionRefuses(t *testing.T) {
 		"another queue": {func(in frames.TransactionalState) frames.State { return c.deliver(4, in, message("x")) }, "amqp:not-allowed", crossEntity},
 		"a body that is none": {func(in frames.TransactionalState) frames.State { return c.deliver(0, in, []byte{0, 0x53, 0x75, 0x40}) },
 			"com.microsoft:argument-error", "invalid message"},
-		"a lock that is claimed": {func(in frames.TransactionalState) frames.State {
+		"a batch of nothing": {func(in frames.TransactionalState) frames.State {
+			c.send(frames.TypeAMQP, &frames.Transfer{DeliveryID: frames.Some(c.next), DeliveryTag: []byte{1}, MessageFormat: frames.Some(uint32(0x80013700)), State: in}, nil)
+			c.next++
+			d := wantFrame[*frames.Detach](c.wire)
+			c.send(frames.TypeAMQP, &frames.Detach{Handle: 0, Closed: true}, nil)
+			c.attach(frames.RoleSender, "q")
+			return frames.Rejected{Error: d.Error}
+		}, "com.microsoft:argument-error", "no data"},
+		"a message that is too large": {func(in frames.TransactionalState) frames.State {
+			for more := 5; more >= 0; more-- {
+				c.send(frames.TypeAMQP, &frames.Transfer{DeliveryID: frames.Some(c.next), DeliveryTag: []byte{1}, State: in, More: more > 0}, make([]byte, 60_000))
+			}
+			c.next++
+			return c.answer(frames.RoleReceiver, c.next-1)
+		}, "amqp:link:message-size-exceeded", "exceeds the limit"},
+		"a lock that is lost": {func(in frames.TransactionalState) frames.State {
 			id, tag := c.receive()
 			if err := c.elsewhere("q", tag); err != nil {
 				t.Fatal(err)
