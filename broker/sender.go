@@ -29,9 +29,9 @@ type Sender interface {
 	plan(p *plan, msgs []*Message) error
 	// top returns the top-level entity, by its lock, and its path.
 	top() (*entityLock, string)
-	// accepts fails if the entity does not take messages that it is to have later, beside
+	// admits fails if the entity does not take messages that it is to have later, beside
 	// so many bytes of others.
-	accepts(msgs []*Message, others int64) error
+	admits(msgs []*Message, others int64) error
 	// schedule returns what keeps the scheduled messages.
 	schedule() *messageStore
 }
@@ -94,7 +94,7 @@ func (q *Queue) top() (*entityLock, string) {
 	return q.e.mu, q.e.path
 }
 
-func (q *Queue) accepts(msgs []*Message, others int64) error {
+func (q *Queue) admits(msgs []*Message, others int64) error {
 	if err := q.canSend(); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (q *Queue) accepts(msgs []*Message, others int64) error {
 	if err := q.e.alive(); err != nil {
 		return err
 	}
-	return q.e.q.Accepts(msgs, others)
+	return q.e.q.Admits(msgs, others)
 }
 
 // A Topic is what messages are sent to so that its subscriptions get them. It
@@ -169,11 +169,11 @@ func (t *Topic) plan(p *plan, msgs []*Message) error {
 
 func (t *Topic) top() (*entityLock, string) { return t.t.mu, t.t.path }
 
-func (t *Topic) accepts(msgs []*Message, others int64) error {
+func (t *Topic) admits(msgs []*Message, others int64) error {
 	t.t.mu.Lock()
 	defer t.t.mu.Unlock()
 	if err := errors.Join(t.t.alive(), t.t.whole()); err != nil {
 		return err
 	}
-	return t.t.core.Accepts(msgs, others)
+	return t.t.core.Admits(msgs, others)
 }

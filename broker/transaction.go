@@ -86,21 +86,21 @@ func (t *Transaction) did(top *entityLock, path string, op Op) {
 // Send lets the commit send messages. They are checked now as [Sender] Send does, and
 // once more then. Errors: those of Send, [ErrTransactionScope], [ErrTransactionFull].
 func (t *Transaction) Send(to Sender, msgs []*Message) error {
-	if err := t.accepts(to, msgs); err != nil {
+	if err := t.admits(to, msgs); err != nil {
 		return err
 	}
 	t.sends(to, SendOp{Queue: to, Messages: msgs}, msgs)
 	return nil
 }
 
-func (t *Transaction) accepts(to Sender, msgs []*Message) error {
+func (t *Transaction) admits(to Sender, msgs []*Message) error {
 	if err := t.in(to.top()); err != nil {
 		return err
 	}
 	if t.sent+len(msgs) > maxTransactionMessages {
 		return ErrTransactionFull
 	}
-	return to.accepts(msgs, t.bytes)
+	return to.admits(msgs, t.bytes)
 }
 
 // sends notes an operation that sends messages.
@@ -118,7 +118,7 @@ func (t *Transaction) sends(to Sender, op Op, msgs []*Message) {
 // unit, which keeps the numbers from being given again, before it tells them. Errors are
 // those of [Transaction.Send].
 func (t *Transaction) Schedule(to Sender, msgs []*Message) ([]int64, *commit.Unit, error) {
-	if err := t.accepts(to, msgs); err != nil {
+	if err := t.admits(to, msgs); err != nil {
 		return nil, nil, err
 	}
 	if err := t.b.Writable(); err != nil {

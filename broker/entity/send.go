@@ -34,18 +34,18 @@ func (o Send) check(q *Queue, c *checker) error {
 	return q.history.check(q.config.HistoryWindow, o.Messages, c)
 }
 
-// Accepts reports whether the queue would take messages now, beside so many bytes of
+// Admits reports whether the queue would take messages now, beside so many bytes of
 // others that it does not hold yet. A [Send] is checked again when it is applied.
-func (q *Queue) Accepts(msgs []*Message, others int64) error {
-	return q.config.accepts(msgs, q.used()+others)
+func (q *Queue) Admits(msgs []*Message, others int64) error {
+	return q.config.admits(msgs, q.used()+others)
 }
 
-// Accepts is [Queue.Accepts]; what the topic's rules make of the messages is not counted.
-func (t *Topic) Accepts(msgs []*Message, others int64) error {
-	return t.config.accepts(msgs, t.Bytes()+others)
+// Admits is [Queue.Admits]; what the topic's rules make of the messages is not counted.
+func (t *Topic) Admits(msgs []*Message, others int64) error {
+	return t.config.admits(msgs, t.Bytes()+others)
 }
 
-func (c *Config) accepts(msgs []*Message, used int64) error {
+func (c *Config) admits(msgs []*Message, used int64) error {
 	bytes, err := c.checkMessages(msgs)
 	if err != nil {
 		return err
