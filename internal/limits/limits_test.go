@@ -49,7 +49,7 @@ var groups = []struct {
 		{what: "JSON of requests, answers, messages that is large as a value ²", bound: "1/8", at: "it waits; of a message it may be no more"},
 		{what: "batches that triggers read above 64 KiB, six times their size", bound: "1/8", at: "they wait in the queue"},
 		{what: "one batch", bound: "16 MiB, or one message", at: "the next run takes the others"},
-		{what: "what clients began or do not take, all", bound: "1/8, or 108 MiB up to 1/3", at: "who keeps most is closed ¹"},
+		{what: "what clients began or do not take, open transactions too, all", bound: "1/8, or 108 MiB up to 1/3", at: "who keeps most is closed ¹"},
 		{what: "the same, one connection", bound: "64 MiB, or one message", at: "the connection is closed ¹"},
 		{what: "the same, all without a token", bound: "1/32", at: "who keeps most is closed ¹"},
 		{what: "whole messages on their way to the disk ³, twice their size", bound: "1/8", at: "they wait, and large ones are not read further"},
@@ -86,6 +86,11 @@ var groups = []struct {
 		{what: "links of a connection", bound: "5,000", at: "`amqp:resource-limit-exceeded`"},
 		{what: "message; of Premium, by its entity", bound: "256 KiB; 1 to 100 MiB", at: "`amqp:link:message-size-exceeded`"},
 		{what: "sent ahead of what a receiver reads", bound: "about 1 MiB", at: "waits"},
+		{what: "a transaction", bound: "2 minutes from its first operation", at: "it is rolled back"},
+		{what: "messages that it sends; that it settles", bound: "100; 1,000", at: "`amqp:resource-limit-exceeded`"},
+		{what: "open transactions of a connection; without a token", bound: "1,000; 16", at: "the same, of the declaration"},
+		{what: "what they send, in memory until the commit", bound: "64 MiB, or one message", at: "the same"},
+		{what: "what one moves to a dead-letter queue, in memory at the commit", bound: "64 MiB, and one message", at: "the same"},
 	}},
 }
 
