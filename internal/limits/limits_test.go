@@ -35,9 +35,11 @@ var groups = []struct {
 		{what: "failed runs of the same messages", bound: "one", at: "only the last keeps events and parameters"},
 		{what: "size of a queue or topic", bound: "1,024 MiB", setting: "maxSizeInMegabytes", at: "`amqp:resource-limit-exceeded`"},
 		{what: "writes that are not on the disk yet", bound: "64 MiB", at: "the next one waits"},
+		{what: "message ids that duplicate detection remembers, about 40 bytes and the id", bound: "twice the window", setting: "duplicateDetectionHistoryTimeWindow", at: "those of a window are forgotten at once"},
 	}},
 	{"Memory", []limit{
 		{what: "Go's memory (soft)", bound: "*memory*", setting: "memory-limit", at: "it is collected more often"},
+		{what: "filters of remembered message ids, of one queue or topic", bound: "512 KiB for a window of them", at: "more sends read the store"},
 		{what: "variables and loops of a run", bound: "1/8, at least 64 MiB", setting: "run-memory", at: "`RunMemoryExceeded` of the activity"},
 		{what: "those of all runs", bound: "1/2", at: "the same, for a run above 1 MiB"},
 		{what: "one value of a run in memory, its parameters too", bound: "4 KiB", at: "read from the history when asked for"},
