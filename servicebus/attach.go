@@ -183,8 +183,8 @@ func (c *conn) attachReceiver(l *amqp.Link, a address) *fault {
 	if l.SndSettleMode() == frames.SenderSettled {
 		r.mode = broker.ReceiveAndDelete
 	}
-	for _, p := range pairs(l.Source().Filter) {
-		w, f := readSessionFilter(p.Value)
+	if v, ok := l.Source().Filter.Get(sessionFilter); ok {
+		w, f := readSessionFilter(v)
 		if f == nil {
 			f = c.attachSession(r, w)
 		}

@@ -75,7 +75,6 @@ var (
 	other = broker.QueueID{Entity: 8, Sub: broker.MainQueue}
 
 	transfer     = broker.QueueID{Entity: 7, Sub: broker.TransferQueue}
-	scheduled    = broker.QueueID{Entity: 7, Sub: broker.ScheduledMessages}
 	transferDead = broker.QueueID{Entity: 7, Sub: broker.TransferDeadLetterQueue}
 )
 
