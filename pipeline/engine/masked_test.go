@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,8 +32,13 @@ func TestWhatComesBackOfASecret(t *testing.T) {
 		w.register("WebActivity", func(context.Context, *activity.Call) activity.Result {
 			return activity.Result{Output: value.NewObject(value.Member{Name: "echo", Value: "you sent " + secret})}
 		})
-		var told []engine.FinishedActivity
-		w.options.ActivityFinished = func(a engine.FinishedActivity) { told = append(told, a) }
+		var mu sync.Mutex
+		var told []engine.FinishedActivity // guarded by mu
+		w.options.ActivityFinished = func(a engine.FinishedActivity) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, a)
+		}
 		w.start()
 		id := w.create("p", nil, engine.RunOptions{})
 		time.Sleep(30 * time.Second)
@@ -60,6 +66,8 @@ func TestWhatComesBackOfASecret(t *testing.T) {
 		for _, a := range list {
 			shown += string(value.Append(nil, a.JSON()))
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		for _, a := range told {
 			if a.Error != nil {
 				shown += a.Error.Code
