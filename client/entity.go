@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -71,4 +72,19 @@ func (b *Bus) Receiver(e Entity) (*azservicebus.Receiver, error) {
 		return b.sdk.NewReceiverForSubscription(e.Topic, e.Subscription, o)
 	}
 	return b.sdk.NewReceiverForQueue(e.Queue, o)
+}
+
+// Session takes the session with an id, or with "" the next one that has messages and
+// that nobody has. For that it waits until ctx ends.
+func (b *Bus) Session(ctx context.Context, e Entity, id string) (*azservicebus.SessionReceiver, error) {
+	switch {
+	case id == "" && e.Topic != "":
+		return b.sdk.AcceptNextSessionForSubscription(ctx, e.Topic, e.Subscription, nil)
+	case id == "":
+		return b.sdk.AcceptNextSessionForQueue(ctx, e.Queue, nil)
+	case e.Topic != "":
+		return b.sdk.AcceptSessionForSubscription(ctx, e.Topic, e.Subscription, id, nil)
+	default:
+		return b.sdk.AcceptSessionForQueue(ctx, e.Queue, id, nil)
+	}
 }

@@ -134,20 +134,22 @@ func otherWords(text string) bool {
 
 // remedies say what to do by the condition of an AMQP error.
 var remedies = map[string]string{
-	"amqp:unauthorized-access":          "the key of the connection string needs that right: Send to send, Listen to receive",
-	"amqp:not-found":                    "switchyard status lists what is there",
-	"amqp:resource-deleted":             "switchyard status lists what is there",
-	"amqp:resource-limit-exceeded":      "receive or purge messages, or make the entity larger",
-	"amqp:link:message-size-exceeded":   "send it smaller, or make the limit of the entity larger",
-	"com.microsoft:message-lock-lost":   "it comes again; what works longer on it renews its lock",
-	"com.microsoft:entity-disabled":     "set its status to Active",
-	"com.microsoft:server-busy":         "try again in a moment",
-	"com.microsoft:timeout":             "try again, or wait longer with --wait",
-	"com.microsoft:message-not-found":   "switchyard peek shows what is there",
-	"com.microsoft:argument-error":      "",
-	"amqp:not-allowed":                  "",
-	"amqp:not-implemented":              "",
-	"com.microsoft:operation-cancelled": "try again",
+	"amqp:unauthorized-access":               "the key of the connection string needs that right: Send to send, Listen to receive",
+	"amqp:not-found":                         "switchyard status lists what is there",
+	"amqp:resource-deleted":                  "switchyard status lists what is there",
+	"amqp:resource-limit-exceeded":           "receive or purge messages, or make the entity larger",
+	"amqp:link:message-size-exceeded":        "send it smaller, or make the limit of the entity larger",
+	"com.microsoft:message-lock-lost":        "it comes again; what works longer on it renews its lock",
+	"com.microsoft:session-lock-lost":        "what was not completed of it comes again",
+	"com.microsoft:session-cannot-be-locked": "it is free when that gives it back, or when its lock ends",
+	"com.microsoft:entity-disabled":          "set its status to Active",
+	"com.microsoft:server-busy":              "try again in a moment",
+	"com.microsoft:timeout":                  "try again, or wait longer with --wait",
+	"com.microsoft:message-not-found":        "switchyard peek shows what is there",
+	"com.microsoft:argument-error":           "",
+	"amqp:not-allowed":                       "",
+	"amqp:not-implemented":                   "",
+	"com.microsoft:operation-cancelled":      "try again",
 }
 
 // sdkError is how the SDK for Go prints an AMQP error that it does not give away; its
@@ -178,6 +180,9 @@ func explainAMQP(e *ServiceError) bool {
 	var code *azservicebus.Error
 	if e.Do = remedies[condition]; e.Do == "" && errors.As(e.err, &code) {
 		e.Do = sdkCodes[code.Code][1]
+	}
+	if strings.HasPrefix(e.Why, "The SessionId was not set") {
+		e.Do = "--session ID sets it"
 	}
 	return true
 }

@@ -164,7 +164,7 @@ whatever their state, and says when there are more.
   switchyard peek tickets --count 5
   switchyard peek news/subscriptions/all --full
   switchyard peek tickets --dead-letter --output json`,
-			settings: append([]string{"count", "from", "full", "dead-letter"}, onBus...), run: peek,
+			settings: append([]string{"count", "from", "full", "dead-letter", "session@take"}, onBus...), run: peek,
 		},
 		{
 			name: "receive", operands: "ENTITY", min: 1, max: 1, summary: "take messages and print them",
@@ -177,8 +177,9 @@ answering, the command fails.
 
   switchyard receive triaged --count 100 --wait 10s
   switchyard receive tickets --dead-letter --abandon
+  switchyard receive orders --session customer-7
   switchyard receive news/subscriptions/all --output json | jq .body`,
-			settings: append([]string{"count", "wait", "dead-letter", "abandon", "peek-lock"}, onBus...),
+			settings: append([]string{"count", "wait", "dead-letter", "session@take", "next-session", "abandon", "peek-lock"}, onBus...),
 			run:      receive, stops: true,
 		},
 		{

@@ -19,6 +19,10 @@ func peek(ctx context.Context, e *env, v *config.Values, operands []string) int 
 		return e.fail(err)
 	}
 	defer s.close(ctx)
+	s.how = "name one with --session ID"
+	if err := s.openSession(ctx, v.String("session"), false, 0); err != nil {
+		return e.fail(err)
+	}
 	p := &peeked{e: e, full: v.Bool("full"), left: v.Int("count")}
 	// One more than asked for tells whether there are more.
 	err = s.each(ctx, int64(v.Int("from")), p.left+1, p.add)

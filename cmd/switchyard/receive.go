@@ -20,12 +20,18 @@ import (
 // written out: what nobody reads is not taken.
 func receive(ctx context.Context, e *env, v *config.Values, operands []string) int {
 	abandon, count := v.Bool("abandon"), v.Int("count")
+	id, next := v.String("session"), v.Bool("next-session")
 	switch {
 	case abandon && v.Bool("peek-lock"):
 		return e.fail(&config.UsageError{Msg: "--abandon and --peek-lock exclude each other", CommandLine: true})
 	case abandon && count > maxHeld:
 		return e.fail(&config.UsageError{CommandLine: true,
 			Msg: fmt.Sprintf("--count: with --abandon at most %d messages are held, not %d", maxHeld, count)})
+	case next && id != "":
+		return e.fail(&config.UsageError{Msg: "--session and --next-session exclude each other", CommandLine: true})
+	case v.Bool("peek-lock") && (next || id != ""):
+		return e.fail(&config.UsageError{CommandLine: true, Msg: "--peek-lock leaves no message of a session locked: " +
+			"what it locks is free again when its session is given back, at the end of the command"})
 	case isClosed(e.stdout):
 		return e.fail(errClosed)
 	}
@@ -36,6 +42,18 @@ func receive(ctx context.Context, e *env, v *config.Values, operands []string) i
 		return e.fail(err)
 	}
 	defer s.close(ctx)
+	s.how = "name one with --session ID, or take the next one with --next-session"
+	switch err := s.openSession(ctx, id, next, v.Duration("wait")); {
+	case errors.Is(err, errNoSession):
+		if !e.json {
+			fmt.Fprintln(e.stderr, "no messages in any session that is free")
+		}
+		return exitOK
+	case err != nil && ctx.Err() != nil: // a signal
+		return exitOK
+	case err != nil:
+		return e.fail(err)
+	}
 	x := &receiving{source: s, e: e}
 	switch {
 	case abandon:
@@ -83,6 +101,7 @@ func (x *receiving) run(ctx context.Context, count int, wait time.Duration) erro
 	}
 	out := pipeOf(x.e)
 	x.seen = map[int64]bool{}
+	wait = max(wait, leastWait)
 	for n := range count {
 		m, err := x.next(ctx, wait)
 		if err != nil {
@@ -134,6 +153,10 @@ func (x *receiving) show(ctx context.Context, m *azservicebus.ReceivedMessage, n
 	x.seen[number] = true
 	return err
 }
+
+// leastWait is how long a message that is there already may take to come. The server has
+// locked it when a shorter wait ends, and nobody would show it.
+const leastWait = 250 * time.Millisecond
 
 // reconnects is how often a lost link is opened anew within one wait.
 const reconnects = 3

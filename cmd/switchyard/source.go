@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
@@ -15,9 +16,19 @@ import (
 // A source is an entity whose messages a command shows, takes or moves.
 type source struct {
 	*client.Bus
-	*azservicebus.Receiver
+	receiver
 	entity client.Entity
 	doing  string // for errors: "peek q"
+	how    string // to name a session, for errors
+}
+
+// A receiver is what the SDK has for an entity, or for one session of it.
+type receiver interface {
+	PeekMessages(context.Context, int, *azservicebus.PeekMessagesOptions) ([]*azservicebus.ReceivedMessage, error)
+	ReceiveMessages(context.Context, int, *azservicebus.ReceiveMessagesOptions) ([]*azservicebus.ReceivedMessage, error)
+	CompleteMessage(context.Context, *azservicebus.ReceivedMessage, *azservicebus.CompleteMessageOptions) error
+	AbandonMessage(context.Context, *azservicebus.ReceivedMessage, *azservicebus.AbandonMessageOptions) error
+	RenewMessageLock(context.Context, *azservicebus.ReceivedMessage, *azservicebus.RenewMessageLockOptions) error
 }
 
 // openSource opens the entity that an operand names, or its dead letters.
@@ -31,16 +42,37 @@ func openSource(ctx context.Context, v *config.Values, doing, path string, dead 
 	if s.Bus, err = connect(ctx, v); err != nil {
 		return nil, err
 	}
-	if s.Receiver, err = s.Bus.Receiver(entity); err != nil {
+	if s.receiver, err = s.Bus.Receiver(entity); err != nil {
 		s.close(ctx)
 		return nil, s.explain(ctx, err)
 	}
 	return s, nil
 }
 
-func (s *source) close(ctx context.Context) { s.Bus.Close(ctx) }
+func (s *source) close(ctx context.Context) {
+	if session, ok := s.receiver.(*session); ok {
+		session.stop()
+		<-session.done
+	}
+	s.Bus.Close(ctx)
+}
 
-func (s *source) explain(ctx context.Context, err error) error { return s.Explain(ctx, s.doing, err) }
+func (s *source) explain(ctx context.Context, err error) error {
+	err = s.Explain(ctx, s.doing, err)
+	// In the server's words these need a sessionful message receiver, or no such thing.
+	if e, ok := errors.AsType[*client.ServiceError](err); ok {
+		switch {
+		case strings.Contains(e.Why, "an entity that requires sessions"):
+			e.Why, e.Do = "it requires sessions", s.how
+		case strings.Contains(e.Why, "an entity that does not require sessions"):
+			e.Why, e.Do = "it has no sessions", "leave out --session"
+			if strings.Contains(s.how, "next") {
+				e.Do += " and --next-session"
+			}
+		}
+	}
+	return err
+}
 
 // timed runs one request with the time that the server has for it.
 func (s *source) timed(ctx context.Context, doing string, f func(context.Context) error) error {
