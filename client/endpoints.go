@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -101,7 +102,7 @@ func (e *NotRunningError) Error() string {
 	}
 	elsewhere := ""
 	if len(e.Elsewhere) > 0 {
-		elsewhere = ", such as " + strings.Join(e.Elsewhere, " or ")
+		elsewhere = ", such as " + strings.Join(slices.Compact(slices.Sorted(slices.Values(e.Elsewhere))), " or ")
 	}
 	return fmt.Sprintf(
 		"no Switchyard is running on the data directory %s%s: start one with switchyard up, or name its directory with --data%s",

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"switchyard/auth"
 	"switchyard/client"
 	"switchyard/config"
 )
@@ -20,7 +22,11 @@ const answerPatience = 5 * time.Second
 func connect(ctx context.Context, v *config.Values) (*client.Bus, error) {
 	cs, timeout := v.String("connection-string"), v.Duration("timeout")
 	if cs != "" && !v.Beats("data", "connection-string") && !v.Beats("namespace", "connection-string") {
-		return client.OpenBus(ctx, cs, timeout)
+		b, err := client.OpenBus(ctx, cs, timeout)
+		if errors.Is(err, auth.ErrConnectionString) {
+			err = &config.UsageError{Msg: err.Error()}
+		}
+		return b, err
 	}
 	ep, err := client.Find(ctx, v.String("data"), timeout)
 	if err != nil {

@@ -19,7 +19,7 @@ func properties(text string) (map[string]any, error) {
 	d.UseNumber()
 	var read any
 	if err := d.Decode(&read); err != nil {
-		return nil, err
+		return nil, fmt.Errorf(`%.60q is not JSON, such as {"colour":"red"}`, text)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("should be one JSON object and nothing behind it")

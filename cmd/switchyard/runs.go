@@ -83,6 +83,9 @@ func runFilter(v *config.Values, now time.Time) (f client.RunFilter, err error) 
 			}
 		}
 	}
+	if !f.After.IsZero() && !f.Before.IsZero() && f.Before.Before(f.After) {
+		return f, &config.UsageError{Msg: "--until is before --since: nothing can be between them", CommandLine: true}
+	}
 	return f, nil
 }
 

@@ -159,7 +159,7 @@ func bodies(e *env, v *config.Values, operands []string) (next func() ([]byte, i
 		if name != "-" {
 			f, err := os.Open(name)
 			if err != nil {
-				return nil, nil, &config.UsageError{Msg: "--lines: " + err.Error()}
+				return nil, nil, &config.UsageError{CommandLine: true, Msg: "--lines " + name + ": " + config.Unreadable(err)}
 			}
 			in, done = f, func() { f.Close() }
 		}

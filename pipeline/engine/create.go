@@ -87,8 +87,14 @@ func parameterError(err error) error {
 	case pipeline.ParameterUnknown:
 		kind = ErrUnknownParameter
 	}
-	return fmt.Errorf("%w: %w", kind, err)
+	return &parameterKindError{kind, err}
 }
+
+// A parameterKindError is an error that is of a kind and says it in its own words.
+type parameterKindError struct{ kind, err error }
+
+func (e *parameterKindError) Error() string   { return e.err.Error() }
+func (e *parameterKindError) Unwrap() []error { return []error{e.kind, e.err} }
 
 // fold makes the owner of a run from its history. A panic is an error too: the other
 // runs start without this one.
