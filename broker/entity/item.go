@@ -28,6 +28,7 @@ type item struct {
 	token   LockToken
 	session string   // its id, of an entity that requires sessions
 	held    *Session // by which it is locked; nil: by none
+	owner   *Session // whose owned counts it; nil: of none
 	// claimant is the transaction that will settle a locked message; nil: none.
 	claimant *Claimant
 

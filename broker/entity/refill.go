@@ -40,6 +40,7 @@ func (o Refill) apply(q *Queue, env Env, d *Decision) {
 	l := s.lineFor(o.Session)
 	r := l.refill
 	l.refill = nil
+	s.sessions.touch(l.session)
 	if r == nil || r.from != l.cursor {
 		return // the window overflowed in between: what was read is not next
 	}
@@ -72,7 +73,6 @@ func (o Refill) apply(q *Queue, env Env, d *Decision) {
 	for _, it := range items {
 		l.makeReady(it, d)
 	}
-	s.sessions.touch(l.session)
 }
 
 // Work is something to read for the queue, outside the shell's lock.
@@ -164,6 +164,7 @@ func (o Failed) apply(q *Queue, env Env, d *Decision) {
 			l.stuck = l.refill.from
 		}
 		l.refill = nil
+		s.sessions.touch(l.session)
 	case SweepWork:
 		sw := s.sweep
 		s.sweep, s.sweepAgain = nil, o.Again

@@ -219,14 +219,18 @@ func (s *sub) own(it *item) {
 		h = s.holds(it.session)
 	}
 	h.owned++
+	it.owner = h
 }
 
+// disown ends own. A message that a link's failure lets wait may outlive the session in
+// which that began.
 func (s *sub) disown(it *item) {
-	h := s.sessions.held[it.session]
-	if h == nil || h.consumer != nil || h.owned == 0 {
+	h := it.owner
+	it.owner = nil
+	if h == nil || h.over {
 		return
 	}
-	if h.owned--; h.owned == 0 {
+	if h.owned--; h.owned == 0 && h.consumer == nil {
 		s.sessions.ending = append(s.sessions.ending, h)
 	}
 }
@@ -275,7 +279,7 @@ func (s *sub) endSession(h *Session, lost bool, env Env, d *Decision) {
 			h.unlist(c)
 		}
 		c.drained(d)
-		c.session = nil
+		c.session, c.closed = nil, true // credit of who has not heard yet is for no other messages
 	}
 	if h.cursor < s.cursor {
 		s.cut(h.cursor)

@@ -366,12 +366,15 @@ func (m *sessionMachine) tick(t *rapid.T) {
 		m.lapsing[id] = m.consumers[m.holds[id]]
 		m.free(id, true)
 	}
-	n := 0
+	n, before := 0, m.lapsing
 	for range max(len(lost), 1) { // one at a time, if contents have to be read
 		m.must(t, entity.Tick{})
 		n += len(m.d.Lost)
 	}
 	m.lapsing = nil
+	for _, c := range before {
+		m.consumers[slices.Index(m.consumers, c)] = &entity.Consumer{Sub: entity.MainQueue}
+	}
 	if n != len(lost) {
 		t.Fatalf("%d sessions are lost, want %v", n, lost)
 	}

@@ -134,7 +134,9 @@ func (s *sub) forget(it *item) {
 // remove takes a message away for good.
 func (s *sub) remove(it *item, d *Decision) {
 	if it.place == ready {
-		s.lineOf(it).unwindow(it)
+		l := s.lineOf(it)
+		l.unwindow(it)
+		s.sessions.touch(l.session) // a drain may have waited for it
 	}
 	if it.place == waiting {
 		s.disown(it)

@@ -1,0 +1,132 @@
+package entity_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"switchyard/broker/entity"
+)
+
+// newSessionBench is a bench of an entity that requires sessions.
+func newSessionBench(t *testing.T) *bench {
+	b := newBench(t)
+	c := b.q.Config()
+	c.RequiresSession = true
+	b.q.SetConfig(c)
+	return b
+}
+
+// sendInSession sends messages whose content is in the store only.
+func (b *bench) sendInSession(ids ...string) {
+	b.t.Helper()
+	for _, id := range ids {
+		m := &entity.Message{Content: entity.Content{HasSession: true, SessionID: id}}
+		b.do(nil, entity.Send{Messages: []*entity.Message{m}})
+	}
+}
+
+// accept lets a consumer hold a session.
+func (b *bench) accept(id string) *entity.Consumer {
+	b.t.Helper()
+	c := &entity.Consumer{}
+	b.do(nil, entity.AcceptSession{Consumer: c, ID: id})
+	return c
+}
+
+// load brings the content of the message that the next work is about.
+func (b *bench) load() {
+	b.t.Helper()
+	w := b.q.Work(b.env.Now)
+	if w.Kind != entity.LoadWork {
+		b.t.Fatalf("the work is %+v, want a load", w)
+	}
+	m := &entity.Message{SequenceNumber: w.From, Content: entity.Content{HasSession: true, SessionID: w.Session.ID()}}
+	b.do(nil, entity.Load{Sub: w.Sub, From: w.From, Rows: []entity.Scanned{{Message: m}}})
+}
+
+// TestCreditOfLostSession: a client that has not heard yet that its session is lost may
+// give credit. It gets no messages of other sessions for it.
+func TestCreditOfLostSession(t *testing.T) {
+	b := newSessionBench(t)
+	b.sendInSession("b")
+	c := b.accept("a")
+	b.env.Now = b.env.Now.Add(time.Hour)
+	b.do(nil, entity.Tick{})
+	if len(b.d.Lost) != 1 {
+		t.Fatalf("%d sessions were lost, want 1", len(b.d.Lost))
+	}
+	b.do(nil, entity.AddCredit{Consumer: c, N: 1})
+	if len(b.d.Batches) > 0 || c.Credit() > 0 {
+		t.Errorf("the consumer got %v and has a credit of %d", b.d.Batches, c.Credit())
+	}
+	b.do(nil, entity.Drain{Consumer: c})
+	if len(b.d.Drained) != 1 {
+		t.Error("its drain is not answered")
+	}
+}
+
+// TestDrainOfTaken: a drain ends when what it waits for is taken away.
+func TestDrainOfTaken(t *testing.T) {
+	b := newSessionBench(t)
+	b.sendInSession("a")
+	c := b.accept("a")
+	b.do(nil, entity.AddCredit{Consumer: c, N: 1})
+	b.do(nil, entity.Drain{Consumer: c})
+	if len(b.d.Drained) != 0 {
+		t.Fatal("drained while there is a message")
+	}
+	take := &entity.Take{Numbers: []int64{1}}
+	supply := &entity.Supply{}
+	b.do(supply, take)
+	if take.Taken != 1 || len(b.d.Drained) != 1 {
+		t.Errorf("%d were taken, %d drains answered, want 1 and 1", take.Taken, len(b.d.Drained))
+	}
+}
+
+// TestRefillFailsInSession: a read that failed is tried again, whatever came meanwhile.
+func TestRefillFailsInSession(t *testing.T) {
+	b := newSessionBench(t)
+	b.q.SetWindow(1)
+	b.sendInSession("a", "a")
+	c := b.accept("a")
+	b.do(nil, entity.AddCredit{Consumer: c, N: 3})
+	b.load()
+	w := b.q.Work(b.env.Now)
+	if w.Kind != entity.RefillWork {
+		t.Fatalf("the work is %+v, want a refill", w)
+	}
+	b.sendInSession("a")
+	b.do(nil, entity.Failed{Work: w})
+	if again := b.q.Work(b.env.Now); again != w {
+		t.Errorf("after a failure the work is %+v, want %+v", again, w)
+	}
+}
+
+// TestWaitOutlivesSession: a message that can't be read and waits to be tried again does
+// not count for those that runs hold when it is ready, if it began to wait for a link.
+func TestWaitOutlivesSession(t *testing.T) {
+	b := newSessionBench(t)
+	b.sendInSession("a", "a")
+	c := b.accept("a")
+	b.do(nil, entity.AddCredit{Consumer: c, N: 1})
+	b.load()
+	token := b.d.Batches[0].Deliveries[0].LockToken
+	supply := &entity.Supply{}
+	abandon := settle(token[0], entity.Abandon)
+	abandon.Outcome.Backoff = entity.Backoff{First: time.Second, Max: time.Second}
+	b.do(supply, abandon)
+	b.do(nil, entity.CloseConsumer{Consumer: c})
+
+	supply.PutContent(entity.MessageKey{SequenceNumber: 2}, &entity.Content{HasSession: true, SessionID: "a"})
+	r := &entity.Reserve{Max: 1, Bytes: 100, Granted: 100}
+	b.do(supply, r)
+	if r.Result == nil || r.Result.Messages[0].SequenceNumber != 2 {
+		t.Fatalf("reserved %+v, want message 2", r.Result)
+	}
+	b.env.Now = b.env.Now.Add(time.Minute)
+	b.do(nil, entity.Tick{})
+	if _, err := b.q.Check(b.env, entity.AcceptSession{Consumer: &entity.Consumer{}, ID: "a"}); !errors.Is(err, entity.ErrSessionHeld) {
+		t.Errorf("accept the session of a run's message: %v, want that it is held", err)
+	}
+}
