@@ -114,10 +114,11 @@ func (e *messageStore) workFailed(w entity.Work, err error, now time.Time) *comm
 	u := &commit.Unit{}
 	e.apply(u, entity.Env{Now: now, Token: e.b.token}, entity.Failed{Work: w, Again: again, Damaged: damaged})
 	if w.Kind == entity.LoadWork || w.Kind == entity.RefillWork {
+		// Nobody stays who waits for it: the same would be read without end.
 		if e.trouble.failed++; damaged || e.trouble.failed >= patience {
 			e.trouble.failed = 0
 			for _, c := range slices.Clone(e.consumers) {
-				if c.sub == w.Sub && c.c.Credit() > 0 {
+				if c.c.WaitsFor(w) {
 					e.end(u, c, err)
 				}
 			}

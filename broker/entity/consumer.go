@@ -18,6 +18,7 @@ type Consumer struct {
 	Data any // the shell's
 
 	session *Session // that it holds; nil: none
+	waits   bool     // for the next one
 	credit  int
 	drains  []Drain // under way
 	closed  bool
@@ -26,6 +27,12 @@ type Consumer struct {
 
 // Credit returns how many messages the consumer may still be given.
 func (c *Consumer) Credit() int { return c.credit }
+
+// WaitsFor reports whether the consumer gets nothing before a read of its messages, or of
+// those of the next session, has succeeded.
+func (c *Consumer) WaitsFor(w Work) bool {
+	return c.Sub == w.Sub && c.session == w.Session && (c.credit > 0 || c.waits)
+}
 
 // CanReceive reports whether a consumer may be opened. The dead-letter queue
 // can be read whatever the status of the entity [SB-SEM 6].

@@ -156,6 +156,7 @@ func (o AcceptSession) apply(q *Queue, env Env, d *Decision) {
 	switch {
 	case o.Consumer.closed:
 	case o.Next:
+		o.Consumer.waits = true
 		s.sessions.waiting = append(s.sessions.waiting, o.Consumer)
 	default:
 		s.begin(o.ID, o.Consumer, env, d)
@@ -181,7 +182,7 @@ func (s *sub) begin(id string, c *Consumer, env Env, d *Decision) {
 	h := s.holds(id)
 	h.consumer, h.until = c, s.q.lockEnd(env.Now)
 	heap.Push(&s.sessions.due, h)
-	c.session = h
+	c.session, c.waits = h, false
 	d.Accepted = append(d.Accepted, c)
 	d.Accessed = true
 }
