@@ -60,6 +60,9 @@ func (l *line) makeReady(it *item, d *Decision) {
 	}
 	it.place = ready
 	s.remember(it)
+	if l.session != nil {
+		s.sessions.lower(it.seq)
+	}
 	if n := len(l.window); n == 0 || l.window[n-1].seq < it.seq {
 		l.window = append(l.window, it)
 	} else {

@@ -45,6 +45,8 @@ type sessions struct {
 	touched []*Session  // something of their lines has changed
 	wanting map[*Session]struct{}
 	ending  []*Session // of runs that have none of its messages any more
+	floor   int64      // what low returns the next so many times
+	again   int
 }
 
 // hasSessions reports whether messages of the sub-queue belong to sessions: those of a
@@ -108,8 +110,14 @@ func (h *Session) work(w *Work, now time.Time) {
 	w.From, w.Limit, _ = h.startRefill()
 }
 
-// low returns a number below which the sessions have no message.
+// low returns a number below which the sessions have no message. Where many are held it is
+// looked for now and then only, because each record of the counters has it, and is a lower
+// bound in between.
 func (x *sessions) low() int64 {
+	if x.again > 0 {
+		x.again--
+		return x.floor
+	}
 	low := int64(beyond)
 	for _, h := range x.held {
 		low = min(low, h.cursor)
@@ -117,8 +125,12 @@ func (x *sessions) low() int64 {
 			low = min(low, h.window[0].seq)
 		}
 	}
+	x.floor, x.again = low, len(x.held)/16
 	return low
 }
+
+// lower notes that a session may have a message of that number.
+func (x *sessions) lower(seq int64) { x.floor = min(x.floor, seq) }
 
 // unwait takes a consumer off those that wait for a session.
 func (x *sessions) unwait(c *Consumer) {
@@ -205,6 +217,10 @@ func (s *sub) holds(id string) *Session {
 		s.sessions.held = map[string]*Session{}
 	}
 	s.sessions.held[id] = h
+	s.sessions.lower(h.cursor)
+	if len(h.window) > 0 {
+		s.sessions.lower(h.window[0].seq)
+	}
 	s.sessions.touch(h)
 	return h
 }

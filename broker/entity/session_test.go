@@ -2,6 +2,7 @@ package entity_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -63,6 +64,68 @@ func TestCreditOfLostSession(t *testing.T) {
 	b.do(nil, entity.Drain{Consumer: c})
 	if len(b.d.Drained) != 1 {
 		t.Error("its drain is not answered")
+	}
+}
+
+// TestLowWaterOfManySessions: no record of the counters has a low water above a message,
+// though it is not looked for in all sessions for each.
+func TestLowWaterOfManySessions(t *testing.T) {
+	b := newSessionBench(t)
+	for i := range 100 {
+		b.sendInSession(fmt.Sprint(i % 50))
+		b.accept(fmt.Sprint("none", i))
+	}
+	var held []*entity.Consumer
+	want := int64(1)
+	for i := range 50 {
+		held = append(held, b.accept(fmt.Sprint(i)))
+		b.sendInSession("new")
+		if low := b.q.Counters(entity.MainQueue).LowWater; low > want {
+			t.Fatalf("the low water is %d, message %d is there", low, want)
+		}
+	}
+	for _, c := range held {
+		b.do(nil, entity.CloseConsumer{Consumer: c})
+		b.sendInSession("new")
+		if low := b.q.Counters(entity.MainQueue).LowWater; low > want {
+			t.Fatalf("the low water is %d, message %d is there", low, want)
+		}
+	}
+	for i := range int64(100) {
+		b.do(&entity.Supply{}, &entity.Take{Numbers: []int64{i + 1}})
+		b.accept(fmt.Sprint("more", i))
+		if low := b.q.Counters(entity.MainQueue).LowWater; low > i+2 {
+			t.Fatalf("the low water is %d, message %d is there", low, i+2)
+		}
+	}
+	for range 20 { // the bound follows
+		b.q.Counters(entity.MainQueue)
+	}
+	if low := b.q.Counters(entity.MainQueue).LowWater; low != 101 {
+		t.Errorf("the low water is %d, want 101", low)
+	}
+}
+
+// BenchmarkSendBesideSessions: what it costs to send while others hold many sessions.
+func BenchmarkSendBesideSessions(b *testing.B) {
+	for _, n := range []int{0, 100, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			x := newSessionBench(nil)
+			do := func(op entity.Op) {
+				if _, err := x.q.Check(x.env, op); err != nil {
+					b.Fatal(err)
+				}
+				x.d.Reset()
+				x.q.Apply(x.env, &x.d, op)
+			}
+			for i := range n {
+				do(entity.AcceptSession{Consumer: &entity.Consumer{}, ID: fmt.Sprint(i)})
+			}
+			for b.Loop() {
+				m := &entity.Message{Content: entity.Content{HasSession: true, SessionID: "other"}}
+				do(entity.Send{Messages: []*entity.Message{m}})
+			}
+		})
 	}
 }
 
