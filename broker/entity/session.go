@@ -341,13 +341,15 @@ func (s *sub) asBefore(it *item, d *Decision) {
 // lapsed names the sessions whose lock has run out by now. Those whose messages need
 // content that is not at hand have to wait.
 func (s *sub) lapsed(env Env) (over []*Session) {
-	for _, h := range s.sessions.held {
-		if h.lapsed(env.Now) && !slices.ContainsFunc(slices.Collect(maps.Values(h.locked)), func(it *item) bool {
-			return s.exhausts(it) && env.content(it) == nil && !env.unreadable(it)
-		}) {
-			over = append(over, h)
+	s.sessions.overdue(env.Now, func(h *Session) bool {
+		for _, it := range h.locked {
+			if s.exhausts(it) && env.content(it) == nil && !env.unreadable(it) {
+				return true
+			}
 		}
-	}
+		over = append(over, h)
+		return true
+	})
 	slices.SortFunc(over, func(a, b *Session) int { return cmp.Compare(a.id, b.id) })
 	return over
 }
@@ -366,16 +368,31 @@ func (s *sub) lapse(env Env, d *Decision) {
 	}
 }
 
-// needLapsed asks for the contents that lapse needs, for one session at least.
+// needLapsed asks for the contents that lapse needs, for one session at least: those of
+// the sessions beyond tickBatch stay for the next Tick.
 func (s *sub) needLapsed(c *checker) {
-	if !s.sessions.dueAt(c.env.Now) {
-		return
-	}
-	for _, it := range s.sessions.due[0].locked {
-		if s.exhausts(it) {
-			_ = c.content(it) // what can't be read stays
+	moved := 0
+	s.sessions.overdue(c.env.Now, func(h *Session) bool {
+		for _, it := range h.locked {
+			if s.exhausts(it) {
+				_ = c.content(it) // what can't be read stays
+				moved++
+			}
 		}
+		return moved < tickBatch
+	})
+}
+
+// overdue calls f for the sessions whose lock has run out, until f returns false.
+func (x *sessions) overdue(now time.Time, f func(*Session) bool) {
+	var walk func(i int) bool
+	walk = func(i int) bool {
+		if i >= len(x.due) || !x.due[i].lapsed(now) {
+			return true
+		}
+		return f(x.due[i]) && walk(2*i+1) && walk(2*i+2)
 	}
+	walk(0)
 }
 
 func (x *sessions) dueAt(now time.Time) bool { return len(x.due) > 0 && x.due[0].lapsed(now) }
