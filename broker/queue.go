@@ -158,12 +158,11 @@ const maxPeek = 250
 // in order and whatever their state. It changes nothing. Errors:
 // [ErrEntityDisabled], [ErrEntityDeleted].
 func (q *Queue) Peek(from int64, limit int) ([]*Message, error) {
-	return q.peek(from, limit, func(from int64, limit int) ([]Scanned, error) {
-		return q.e.b.store.Scan(q.ID(), from, limit, true)
-	})
+	return q.peek(nil, from, limit)
 }
 
-func (q *Queue) peek(from int64, limit int, scan func(from int64, limit int) ([]Scanned, error)) ([]*Message, error) {
+// peek is Peek of one session; nil: of all.
+func (q *Queue) peek(session *string, from int64, limit int) ([]*Message, error) {
 	e := q.e
 	e.mu.Lock()
 	err := e.alive()
@@ -184,12 +183,12 @@ func (q *Queue) peek(from int64, limit int, scan func(from int64, limit int) ([]
 		return nil, fmt.Errorf("peek queue %q: %w", e.path, err)
 	}
 	limit = min(limit, maxPeek)
-	rows, err := scan(start, limit)
+	rows, err := q.scanOf(session, start, limit, true)
 	if err != nil && len(rows) == 0 { // else the next peek begins where reading fails
 		return nil, fmt.Errorf("peek: %w", e.readFailed(fmt.Sprintf("messages from number %d on", start), err))
 	}
 	if waiting {
-		if rows, err = e.peekScheduled(rows, from, limit, err == nil); err != nil {
+		if rows, err = e.peekScheduled(rows, session, from, limit, err == nil); err != nil {
 			return nil, fmt.Errorf("peek: %w", e.readFailed(fmt.Sprintf("scheduled messages from number %d on", from), err))
 		}
 	}

@@ -136,9 +136,7 @@ func (q *Queue) RequiresSession() bool {
 
 // PeekSession is [Queue.Peek] of the messages of one session.
 func (q *Queue) PeekSession(id string, from int64, limit int) ([]*Message, error) {
-	return q.peek(from, limit, func(from int64, limit int) ([]Scanned, error) {
-		return q.e.b.store.ScanSession(q.ID(), id, from, limit, true)
-	})
+	return q.peek(&id, from, limit)
 }
 
 // Sessions names sessions in the order of their ids, without the first skip ones, at most

@@ -118,13 +118,7 @@ func (q *Queue) named(numbers []int64, f func(Scanned) bool) error {
 // until it returns false.
 func (q *Queue) scan(session *string, from int64, f func(Scanned) bool) error {
 	for {
-		var rows []Scanned
-		var err error
-		if session != nil {
-			rows, err = q.e.b.store.ScanSession(q.ID(), *session, from, takePage, false)
-		} else {
-			rows, err = q.e.b.store.Scan(q.ID(), from, takePage, false)
-		}
+		rows, err := q.scanOf(session, from, takePage, false)
 		if err != nil && len(rows) == 0 {
 			return q.e.readFailed(fmt.Sprintf("messages from number %d on", from), err)
 		}
@@ -138,4 +132,12 @@ func (q *Queue) scan(session *string, from int64, f func(Scanned) bool) error {
 			return nil
 		}
 	}
+}
+
+// scanOf reads messages of one session or all.
+func (q *Queue) scanOf(session *string, from int64, limit int, content bool) ([]Scanned, error) {
+	if session != nil {
+		return q.e.b.store.ScanSession(q.ID(), *session, from, limit, content)
+	}
+	return q.e.b.store.Scan(q.ID(), from, limit, content)
 }
