@@ -66,6 +66,7 @@ func (q *Queue) toTake(o TakeOptions) (numbers []int64, err error) {
 	e.mu.Lock()
 	err = e.alive()
 	from, last := e.q.Counters(q.sub).LowWater, e.last
+	requires := e.options.RequiresSession
 	e.mu.Unlock()
 	if err == nil {
 		err = e.b.Wait(last)
@@ -94,6 +95,8 @@ func (q *Queue) toTake(o TakeOptions) (numbers []int64, err error) {
 			return true // the wall clock was set back since
 		case r.State != Active || r.Owner != NoOwner:
 			return true
+		case o.Back && requires && !r.HasSession:
+			return true // it stays, and is not in the way of the others
 		}
 		return !add(r) && len(numbers) < o.Max
 	})

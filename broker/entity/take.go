@@ -8,7 +8,8 @@ import (
 
 // Take takes messages that nobody holds out of a sub-queue, by number: for good, or
 // back into the main queue. Those that are locked, reserved, deferred or gone are
-// passed over. Moved back, a message is a new one: it gets a number at the end, times
+// passed over, and so are those without a session that can't go back to an entity that
+// requires sessions. Moved back, a message is a new one: it gets a number at the end, times
 // of its own and a delivery count of 0, and does not say any more why it was
 // dead-lettered.
 type Take struct {
@@ -42,11 +43,18 @@ func (o *Take) check(q *Queue, c *checker) error {
 				return err
 			}
 		}
+		if o.Back && !q.config.mayHave(c.env.content(it)) {
+			continue
+		}
 		o.items = append(o.items, it)
 	}
 	o.Taken = len(o.items)
 	return nil
 }
+
+// mayHave reports whether messages of the content may be in the main queue; nil: it has
+// yet to be read.
+func (c *Config) mayHave(m *Content) bool { return m == nil || m.HasSession || !c.RequiresSession }
 
 // free returns a message that nobody holds, nil if there is none of the number or it
 // has yet to be read.
