@@ -15,6 +15,9 @@ import (
 	"switchyard/auth"
 )
 
+// ErrConnectionString: a text is not a connection string of a namespace.
+var ErrConnectionString = auth.ErrConnectionString
+
 // A Bus is a Service Bus namespace that messages are sent to and taken from: that of a
 // running Switchyard, or any that a connection string leads to.
 type Bus struct {

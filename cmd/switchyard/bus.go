@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"switchyard/auth"
 	"switchyard/client"
 	"switchyard/config"
 )
@@ -23,7 +22,7 @@ func connect(ctx context.Context, v *config.Values) (*client.Bus, error) {
 	cs, timeout := v.String("connection-string"), v.Duration("timeout")
 	if cs != "" && !v.Beats("data", "connection-string") && !v.Beats("namespace", "connection-string") {
 		b, err := client.OpenBus(ctx, cs, timeout)
-		if errors.Is(err, auth.ErrConnectionString) {
+		if errors.Is(err, client.ErrConnectionString) {
 			err = &config.UsageError{Msg: err.Error()}
 		}
 		return b, err
