@@ -3,10 +3,13 @@
 import os
 import sys
 import time
+from datetime import datetime, timedelta, timezone
 
 from azure.servicebus import (
+    NEXT_AVAILABLE_SESSION,
     ServiceBusClient,
     ServiceBusMessage,
+    ServiceBusMessageState,
     ServiceBusReceiveMode,
     ServiceBusSubQueue,
 )
@@ -14,13 +17,17 @@ from azure.servicebus.amqp import AmqpAnnotatedMessage
 from azure.servicebus.exceptions import (
     MessageNotFoundError,
     MessageSizeExceededError,
+    OperationTimeoutError,
     ServiceBusAuthenticationError,
     ServiceBusAuthorizationError,
     ServiceBusError,
+    SessionCannotBeLockedError,
+    SessionLockLostError,
 )
 
 CONNECTION_STRING = os.environ.get("SERVICEBUS_CONNECTION_STRING", "")
 QUEUE = os.environ.get("SERVICEBUS_QUEUE", "clienttest")
+SESSIONS, DUPLICATES = QUEUE + "-sessions", QUEUE + "-duplicates"
 
 
 def connect(connection_string=CONNECTION_STRING):
@@ -210,12 +217,100 @@ def sessions_refused(client, sender, receiver):
             session.receive_messages(max_wait_time=1)
 
     caught = rejects(ServiceBusError, accept)
-    assert "not supported" in str(caught), caught
+    assert "does not require sessions" in str(caught), caught
 
 
-def list_sessions_refused(client, sender, receiver):
-    caught = rejects(ServiceBusError, lambda: list(client.list_queue_sessions(QUEUE)))
-    assert "not supported" in str(caught) and not caught._retryable, caught
+def sessions(client, sender, receiver):
+    """A session is held by name or as the next one; its messages come in their order."""
+    with client.get_queue_sender(SESSIONS) as to:
+        to.send_messages([ServiceBusMessage(f"{s}{i}", session_id=s) for i in range(1, 4) for s in "ab"])
+        caught = rejects(ServiceBusError, lambda: to.send_messages(ServiceBusMessage("none")))
+        assert "SessionId was not set" in str(caught), caught
+        with client.get_queue_receiver(SESSIONS, session_id="a") as a:
+            (first,) = receive(a, 1)
+            assert body(first) == "a1" and first.session_id == "a" and a.session.session_id == "a"
+            rejects(SessionCannotBeLockedError, lambda: client.get_queue_receiver(SESSIONS, session_id="a").receive_messages(max_wait_time=1))
+            a.abandon_message(first)
+            rest = receive(a, 3)
+            assert sorted(body(m) for m in rest) == ["a1", "a2", "a3"], [body(m) for m in rest]
+            assert [m.delivery_count for m in rest if body(m) == "a1"] == [1]
+            with client.get_queue_receiver(SESSIONS, session_id=NEXT_AVAILABLE_SESSION) as b:
+                assert b.session.session_id == "b"
+                assert sorted(client.list_queue_sessions(SESSIONS)) == ["a", "b"]
+                assert [body(m) for m in b.peek_messages(max_message_count=10)] == ["b1", "b2", "b3"]
+                for m in receive(b, 3):
+                    b.complete_message(m)
+            deferred = rest[0]
+            a.defer_message(deferred)
+            (again,) = a.receive_deferred_messages(deferred.sequence_number)
+            a.complete_message(again)
+            a.dead_letter_message(rest[1], reason="bad")
+            a.complete_message(rest[2])
+        with client.get_queue_receiver(SESSIONS, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as dead:
+            (d,) = receive(dead, 1)
+            assert d.session_id == "a" and d.dead_letter_reason == "bad"
+            dead.complete_message(d)
+    began = time.monotonic()
+    none = client.get_queue_receiver(SESSIONS, session_id=NEXT_AVAILABLE_SESSION, max_wait_time=2)
+    rejects(OperationTimeoutError, lambda: none.receive_messages())
+    assert time.monotonic() - began < 20
+    none.close()
+
+
+def session_state(client, sender, receiver):
+    with client.get_queue_receiver(SESSIONS, session_id="state") as s:
+        assert s.session.get_state() is None
+        s.session.set_state(b"half")
+        assert s.session.get_state() == b"half"
+        before = s.session.locked_until_utc
+        time.sleep(0.05)
+        assert s.session.renew_lock() > before
+    with client.get_queue_receiver(SESSIONS, session_id="state") as s:
+        assert s.session.get_state() == b"half"
+        s.session.set_state(None)
+        assert s.session.get_state() is None
+
+
+def session_lock_lost(client, sender, receiver):
+    """The lock of a session runs out on an idle link; what was received can't be settled any more."""
+    with client.get_queue_sender(SESSIONS) as to:
+        to.send_messages(ServiceBusMessage("late", session_id="late"))
+    with client.get_queue_receiver(SESSIONS, session_id="late") as s:
+        (m,) = receive(s, 1)
+        time.sleep(11)
+        rejects(SessionLockLostError, lambda: s.complete_message(m))
+    with client.get_queue_receiver(SESSIONS, session_id="late") as s:
+        (m,) = receive(s, 1)
+        assert m.delivery_count == 1
+        s.complete_message(m)
+
+
+def schedule(client, sender, receiver):
+    at = datetime.now(timezone.utc) + timedelta(seconds=2)
+    first, second = sender.schedule_messages([ServiceBusMessage("first"), ServiceBusMessage("second")], at)
+    sender.send_messages(ServiceBusMessage("third", scheduled_enqueue_time_utc=at))
+    states = [m.state for m in receiver.peek_messages(max_message_count=10)]
+    assert states == [ServiceBusMessageState.SCHEDULED] * 3, states
+    sender.cancel_scheduled_messages(first)
+    rejects(MessageNotFoundError, lambda: sender.cancel_scheduled_messages([first]))
+    received = receive(receiver, 2)
+    assert [body(m) for m in received] == ["second", "third"]
+    assert received[0].sequence_number > second and received[0].enqueued_sequence_number == second
+    assert received[0].enqueued_time_utc >= at.replace(microsecond=at.microsecond // 1000 * 1000)
+    for m in received:
+        receiver.complete_message(m)
+
+
+def duplicates(client, sender, receiver):
+    with client.get_queue_sender(DUPLICATES) as to, client.get_queue_receiver(DUPLICATES) as taken:
+        for text in ("one", "again"):
+            to.send_messages(ServiceBusMessage(text, message_id="same"))
+        to.send_messages([ServiceBusMessage("two", message_id="other"), ServiceBusMessage("too", message_id="same")])
+        received = receive(taken, 2)
+        assert [body(m) for m in received] == ["one", "two"]
+        for m in received:
+            taken.complete_message(m)
+        receive_none(taken)
 
 
 STEPS = [
@@ -233,7 +328,11 @@ STEPS = [
     missing_queue,
     wrong_key,
     sessions_refused,
-    list_sessions_refused,
+    sessions,
+    session_state,
+    session_lock_lost,
+    schedule,
+    duplicates,
 ]
 
 
