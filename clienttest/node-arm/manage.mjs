@@ -174,7 +174,7 @@ async function show() {
     assert.equal((await resources.resourceGroups.checkExistence("none")).body, false);
     await refused(bus.queues.get(rg, ns, "none"), 404, "NotFound");
     await refused(bus.queues.createOrUpdate(rg, "nobody", "q", {}), 404, "ParentResourceNotFound");
-    await refused(bus.queues.createOrUpdate(rg, ns, "sessions", { requiresSession: true }), 400, "BadRequest");
+    await refused(bus.queues.createOrUpdate(rg, ns, "forwards", { forwardTo: "orders" }), 400, "BadRequest");
     await refused(adf.pipelines.get(rg, df, "None"), 404, "PipelineNotFound");
     await refused(adf.linkedServices.delete(rg, df, "Blob"), 400, "BadRequest");
     assert.deepEqual(await bus.namespaces.checkNameAvailability({ name: ns }).then((a) => [a.nameAvailable, a.reason]), [false, "NameInUse"]);
