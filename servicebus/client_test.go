@@ -24,6 +24,8 @@ func TestClientCommand(t *testing.T) {
 	s := newServer(t)
 	s.queue("clienttest", broker.QueueOptions{})
 	s.queue("clienttest-other", broker.QueueOptions{LockDuration: 5 * time.Second})
+	s.queue("clienttest-sessions", broker.QueueOptions{RequiresSession: true, LockDuration: 10 * time.Second})
+	s.queue("clienttest-duplicates", broker.QueueOptions{RequiresDuplicateDetection: true, DuplicateDetectionHistoryTimeWindow: 20 * time.Second})
 	s.topic("clienttest-topic", broker.TopicOptions{}, "clienttest")
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
 	cmd.Env = append(os.Environ(), "SERVICEBUS_CONNECTION_STRING="+s.connectionString(auth.DefaultRuleName, auth.DevelopmentKey), "SERVICEBUS_QUEUE=clienttest")

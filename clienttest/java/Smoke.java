@@ -1,6 +1,8 @@
 // Uses azure-messaging-servicebus against a running Switchyard. See ../README.md.
 
 import com.azure.core.amqp.AmqpRetryOptions;
+import com.azure.core.amqp.exception.AmqpErrorCondition;
+import com.azure.core.amqp.exception.AmqpException;
 import com.azure.core.util.IterableStream;
 import com.azure.messaging.servicebus.ServiceBusClientBuilder;
 import com.azure.messaging.servicebus.ServiceBusException;
@@ -10,11 +12,13 @@ import com.azure.messaging.servicebus.ServiceBusMessageBatch;
 import com.azure.messaging.servicebus.ServiceBusReceivedMessage;
 import com.azure.messaging.servicebus.ServiceBusReceiverClient;
 import com.azure.messaging.servicebus.ServiceBusSenderClient;
+import com.azure.messaging.servicebus.ServiceBusSessionReceiverClient;
 import com.azure.messaging.servicebus.ServiceBusTransactionContext;
 import com.azure.messaging.servicebus.models.AbandonOptions;
 import com.azure.messaging.servicebus.models.CompleteOptions;
 import com.azure.messaging.servicebus.models.DeadLetterOptions;
 import com.azure.messaging.servicebus.models.DeferOptions;
+import com.azure.messaging.servicebus.models.ServiceBusMessageState;
 import com.azure.messaging.servicebus.models.ServiceBusReceiveMode;
 import com.azure.messaging.servicebus.models.SubQueue;
 
@@ -29,6 +33,8 @@ public class Smoke {
     static final String CONNECTION_STRING = System.getenv("SERVICEBUS_CONNECTION_STRING");
     static final String QUEUE = env("SERVICEBUS_QUEUE", "clienttest");
     static final String OTHER = env("SERVICEBUS_OTHER_QUEUE", "clienttest-other");
+    static final String SESSIONS = env("SERVICEBUS_SESSION_QUEUE", "clienttest-sessions");
+    static final String DUPLICATES = env("SERVICEBUS_DUPLICATE_QUEUE", "clienttest-duplicates");
     static final String TOPIC = env("SERVICEBUS_TOPIC", "clienttest-topic");
     static final String SUBSCRIPTION = env("SERVICEBUS_SUBSCRIPTION", "clienttest");
 
@@ -94,7 +100,8 @@ public class Smoke {
 
     static void rejects(String text, Runnable call) {
         Throwable caught = rejects(call);
-        check(String.valueOf(caught.getMessage()).contains(text), "raised " + caught + ", want \"" + text + "\"");
+        String all = caught + (caught.getCause() == null ? "" : ", because of " + caught.getCause());
+        check(all.contains(text), "raised " + all + ", want \"" + text + "\"");
     }
 
     static void send(String... bodies) {
@@ -368,6 +375,255 @@ public class Smoke {
         }
     }
 
+    static void scheduled() {
+        OffsetDateTime at = OffsetDateTime.now().plusSeconds(2);
+        long never = sender.scheduleMessage(message("never"), at), soon = sender.scheduleMessage(message("soon"), at);
+        check(soon > never, soon + " is not after " + never);
+        ServiceBusReceivedMessage peeked = receiver.peekMessage(soon);
+        equal(peeked.getBody() + " " + peeked.getSequenceNumber(), "soon " + soon, "the message that is peeked");
+        equal(peeked.getState(), ServiceBusMessageState.SCHEDULED, "the state");
+        equal(peeked.getScheduledEnqueueTime().toInstant().toEpochMilli(), at.toInstant().toEpochMilli(), "the time");
+        sender.cancelScheduledMessage(never);
+        receiveNone(receiver);
+        ServiceBusReceivedMessage got = receiveOne();
+        equal(got.getBody().toString(), "soon", "the message");
+        check(got.getSequenceNumber() > soon, "the number " + got.getSequenceNumber() + " is not another than " + soon);
+        check(got.getEnqueuedTime().toInstant().toEpochMilli() >= at.toInstant().toEpochMilli(), "it was enqueued at " + got.getEnqueuedTime());
+        receiver.complete(got);
+        receiveNone(receiver);
+        sender.cancelScheduledMessage(never); // Java's client takes a message that is not there for cancelled
+    }
+
+    static void duplicates() {
+        ServiceBusClientBuilder shared = builder();
+        try (ServiceBusSenderClient s = shared.sender().queueName(DUPLICATES).buildClient();
+             ServiceBusReceiverClient r = shared.receiver().queueName(DUPLICATES).disableAutoComplete().buildClient()) {
+            s.sendMessage(message("first").setMessageId("1"));
+            s.sendMessage(message("again").setMessageId("1"));
+            s.sendMessages(List.of(message("in a batch").setMessageId("1"), message("second").setMessageId("2"),
+                message("twice").setMessageId("2")));
+            equal(bodies(receive(r, 2, r::complete)), List.of("first", "second"), "the messages");
+            s.sendMessage(message("after it was completed").setMessageId("1"));
+            receiveNone(r);
+        }
+    }
+
+    // Sessions. Each step has connections of its own, and locks are not renewed by the client:
+    // Java names the link after the session, and a connection has one link of a name.
+
+    static final class Sessions implements AutoCloseable {
+        final ServiceBusSenderClient sender;
+        final ServiceBusSessionReceiverClient receiver;
+
+        Sessions(ServiceBusClientBuilder shared) {
+            sender = shared.sender().queueName(SESSIONS).buildClient();
+            receiver = shared.sessionReceiver().queueName(SESSIONS).disableAutoComplete()
+                .maxAutoLockRenewDuration(Duration.ZERO).buildClient();
+        }
+
+        Sessions() { this(builder()); }
+
+        void send(String session, String... bodies) {
+            sender.sendMessages(java.util.Arrays.stream(bodies).map(body -> message(body).setSessionId(session)).collect(Collectors.toList()));
+        }
+
+        void within(String session, java.util.function.Consumer<ServiceBusReceiverClient> f) {
+            try (ServiceBusReceiverClient r = receiver.acceptSession(session)) {
+                equal(r.getSessionId(), session, "the session");
+                f.accept(r);
+            }
+        }
+
+        @Override
+        public void close() {
+            receiver.close();
+            sender.close();
+        }
+    }
+
+    static List<String> bodies(Iterable<ServiceBusReceivedMessage> all) {
+        List<String> out = new ArrayList<>();
+        all.forEach(m -> out.add(m.getBody().toString()));
+        return out;
+    }
+
+    static List<ServiceBusReceivedMessage> receive(ServiceBusReceiverClient from, int count,
+        java.util.function.Consumer<ServiceBusReceivedMessage> settle) {
+        List<ServiceBusReceivedMessage> all = receive(from, count);
+        all.forEach(settle);
+        return all;
+    }
+
+    static void sessionOrder() {
+        try (Sessions s = new Sessions()) {
+            s.send("a", "a1", "a2", "a3");
+            s.send("b", "b1");
+            s.within("a", r -> {
+                List<ServiceBusReceivedMessage> all = receive(r, 3, r::complete);
+                equal(bodies(all), List.of("a1", "a2", "a3"), "the messages");
+                equal(all.get(0).getSessionId(), "a", "the session id");
+                receiveNone(r);
+            });
+            s.within("b", r -> equal(bodies(receive(r, 1, r::complete)), List.of("b1"), "the message"));
+        }
+    }
+
+    static void sessionAbandon() {
+        try (Sessions s = new Sessions()) {
+            s.send("a", "a1", "a2");
+            s.within("a", r -> {
+                receive(r, 1, r::abandon);
+                List<ServiceBusReceivedMessage> all = receive(r, 2, r::complete);
+                equal(bodies(all), List.of("a1", "a2"), "the messages");
+                equal(all.get(0).getDeliveryCount(), 1L, "the delivery count");
+            });
+        }
+    }
+
+    static void sessionState() {
+        byte[] state = {0, 1, 2, (byte) 255};
+        try (Sessions s = new Sessions()) {
+            s.within("state", r -> {
+                check(r.getSessionState() == null, "there is a state");
+                r.setSessionState(state);
+            });
+        }
+        try (Sessions s = new Sessions()) {
+            s.within("state", r -> {
+                check(java.util.Arrays.equals(r.getSessionState(), state), "another state");
+                r.setSessionState(null);
+                check(r.getSessionState() == null, "there is a state after it was cleared");
+            });
+        }
+    }
+
+    static void sessionRenew() {
+        try (Sessions s = new Sessions()) {
+            s.within("a", r -> {
+                OffsetDateTime first = r.renewSessionLock();
+                check(first.isAfter(OffsetDateTime.now().plusSeconds(5)) && first.isBefore(OffsetDateTime.now().plusSeconds(11)),
+                    "the lock ends at " + first);
+                OffsetDateTime second = r.renewSessionLock();
+                check(second.isAfter(first), "the lock ends at " + second + ", before at " + first);
+            });
+        }
+    }
+
+    static void sessionNext() {
+        try (Sessions s = new Sessions()) {
+            s.send("x", "x1");
+            s.send("y", "y1");
+            try (ServiceBusReceiverClient one = s.receiver.acceptNextSession(); ServiceBusReceiverClient two = s.receiver.acceptNextSession()) {
+                equal(java.util.Set.of(one.getSessionId(), two.getSessionId()), java.util.Set.of("x", "y"), "the sessions");
+                for (ServiceBusReceiverClient r : List.of(one, two)) {
+                    equal(bodies(receive(r, 1, r::complete)), List.of(r.getSessionId() + "1"), "the message");
+                }
+            }
+        }
+    }
+
+    // The client waits for as long as it tells the server to, less a second.
+    static void sessionNoNext() {
+        long start = System.nanoTime();
+        try (Sessions s = new Sessions(builder().retryOptions(new AmqpRetryOptions().setMaxRetries(0).setTryTimeout(Duration.ofSeconds(2))))) {
+            rejects("com.microsoft:timeout", s.receiver::acceptNextSession);
+        }
+        long ms = (System.nanoTime() - start) / 1000000;
+        check(ms > 1000 && ms < 6000, "it took " + ms + " ms");
+    }
+
+    static void sessionHeld() {
+        try (Sessions s = new Sessions(); Sessions other = new Sessions()) {
+            s.within("a", r -> {
+                Throwable caught = rejects(() -> other.receiver.acceptSession("a"));
+                check(caught instanceof AmqpException && ((AmqpException) caught).getErrorCondition() == AmqpErrorCondition.SESSION_CANNOT_BE_LOCKED,
+                    "raised " + caught + ", want that the session cannot be locked");
+                s.send("a", "a1"); // the holder goes on
+                receive(r, 1, r::complete);
+            });
+            other.within("a", r -> { });
+        }
+    }
+
+    static void sessionDefer() {
+        try (Sessions s = new Sessions()) {
+            s.send("a", "d1", "d2");
+            s.within("a", r -> {
+                long number = receive(r, 1, r::defer).get(0).getSequenceNumber();
+                equal(bodies(receive(r, 1, r::complete)), List.of("d2"), "the other");
+                ServiceBusReceivedMessage d = r.receiveDeferredMessage(number);
+                equal(d.getBody() + " " + d.getSessionId() + " " + d.getState(), "d1 a DEFERRED", "the deferred message");
+                r.complete(d);
+                check(rejects(() -> r.receiveDeferredMessage(number)) != null, "it is gone");
+            });
+        }
+    }
+
+    static void sessionDeadLetter() {
+        ServiceBusClientBuilder shared = builder();
+        try (Sessions s = new Sessions(shared); ServiceBusReceiverClient dead = shared.receiver().queueName(SESSIONS)
+                .subQueue(SubQueue.DEAD_LETTER_QUEUE).disableAutoComplete().buildClient()) { // which has no sessions
+            s.send("a", "bad");
+            s.within("a", r -> {
+                receive(r, 1, m -> r.deadLetter(m, new DeadLetterOptions().setDeadLetterReason("R").setDeadLetterErrorDescription("D")));
+                receiveNone(r);
+            });
+            ServiceBusReceivedMessage got = receive(dead, 1, dead::complete).get(0);
+            equal(got.getBody() + " " + got.getSessionId() + " " + got.getDeadLetterReason() + "/" + got.getDeadLetterErrorDescription(),
+                "bad a R/D", "the dead letter");
+        }
+    }
+
+    static void sessionPeek() {
+        try (Sessions s = new Sessions()) {
+            s.send("a", "a1", "a2");
+            s.send("b", "b1");
+            s.within("a", r -> {
+                equal(bodies(r.peekMessages(10)), List.of("a1", "a2"), "the messages that are peeked");
+                receive(r, 2, r::complete);
+            });
+            s.within("b", r -> receive(r, 1, r::complete));
+        }
+    }
+
+    static void sessionRequired() {
+        ServiceBusClientBuilder shared = builder();
+        try (Sessions s = new Sessions(shared); ServiceBusReceiverClient none = shared.receiver().queueName(SESSIONS).buildClient();
+             ServiceBusSessionReceiverClient of = shared.sessionReceiver().queueName(QUEUE).buildClient()) {
+            rejects("SessionId was not set", () -> s.sender.sendMessage(message("x")));
+            rejects("requires sessions", () -> receiveNone(none));
+            check(rejects(() -> of.acceptSession("a")) != null, "a session of a queue that has none");
+        }
+    }
+
+    static void sessionSchedule() {
+        try (Sessions s = new Sessions()) {
+            long number = s.sender.scheduleMessage(message("soon").setSessionId("a"), OffsetDateTime.now().plusSeconds(2));
+            s.within("a", r -> {
+                ServiceBusReceivedMessage peeked = r.peekMessage();
+                equal(peeked.getBody() + " " + peeked.getState(), "soon SCHEDULED", "the message that is peeked");
+                ServiceBusReceivedMessage got = receive(r, 1, r::complete).get(0);
+                check(got.getBody().toString().equals("soon") && got.getSequenceNumber() > number, got.getBody() + ", number " + got.getSequenceNumber());
+            });
+        }
+    }
+
+    static void sessionTransaction() {
+        ServiceBusClientBuilder shared = builder();
+        try (Sessions s = new Sessions(shared)) {
+            s.send("a", "in");
+            s.within("a", r -> {
+                ServiceBusReceivedMessage in = receive(r, 1).get(0);
+                ServiceBusTransactionContext tx = s.sender.createTransaction();
+                s.sender.sendMessage(message("out").setSessionId("a"), tx);
+                r.complete(in, new CompleteOptions().setTransactionContext(tx));
+                s.sender.commitTransaction(tx);
+                equal(bodies(receive(r, 1, r::complete)), List.of("out"), "the message");
+                receiveNone(r);
+            });
+        }
+    }
+
     interface Step {
         void run() throws Exception;
     }
@@ -389,6 +645,21 @@ public class Smoke {
         steps.put("renew, peek", Smoke::renewAndPeek);
         steps.put("receive and delete", Smoke::receiveAndDelete);
         steps.put("missing queue", Smoke::missingQueue);
+        steps.put("schedule, peek, cancel", Smoke::scheduled);
+        steps.put("duplicates", Smoke::duplicates);
+        steps.put("session: in order", Smoke::sessionOrder);
+        steps.put("session: abandon", Smoke::sessionAbandon);
+        steps.put("session: state", Smoke::sessionState);
+        steps.put("session: renew its lock", Smoke::sessionRenew);
+        steps.put("session: the next", Smoke::sessionNext);
+        steps.put("session: there is no next", Smoke::sessionNoNext);
+        steps.put("session: held by another", Smoke::sessionHeld);
+        steps.put("session: defer", Smoke::sessionDefer);
+        steps.put("session: dead-letter", Smoke::sessionDeadLetter);
+        steps.put("session: peek", Smoke::sessionPeek);
+        steps.put("session: required", Smoke::sessionRequired);
+        steps.put("session: schedule", Smoke::sessionSchedule);
+        steps.put("session: transaction", Smoke::sessionTransaction);
         steps.put("transaction: commit", Smoke::commitsWhole);
         steps.put("transaction: rollback", Smoke::rollsBack);
         steps.put("transaction: deferred", Smoke::deferredInATransaction);

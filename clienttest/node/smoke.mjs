@@ -4,6 +4,8 @@ import { ServiceBusClient, delay } from "@azure/service-bus";
 
 const connectionString = process.env.SERVICEBUS_CONNECTION_STRING;
 const queue = process.env.SERVICEBUS_QUEUE ?? "clienttest";
+const sessions = process.env.SERVICEBUS_SESSION_QUEUE ?? "clienttest-sessions";
+const duplicates = process.env.SERVICEBUS_DUPLICATE_QUEUE ?? "clienttest-duplicates";
 if (!connectionString) {
   console.error("SERVICEBUS_CONNECTION_STRING is not set");
   process.exit(2);
@@ -170,9 +172,251 @@ async function run() {
     }
   });
 
-  await step("sessions are refused", async () => {
+  await step("sessions of a queue that has none are refused", async () => {
     // The library reports its own guess, not the reason in the detach.
     await assert.rejects(client.acceptSession(queue, "s"), { name: "ServiceBusError" });
+  });
+
+  await scheduled();
+  await withSessions();
+  await detectsDuplicates();
+}
+
+async function scheduled() {
+  await step("schedule, peek, cancel", async () => {
+    const at = new Date(Date.now() + 2000);
+    const [never, soon] = await sender.scheduleMessages([{ body: "never" }, { body: "soon" }], at);
+    assert.ok(soon > never, `${soon} is not after ${never}`);
+    const peeked = await receiver.peekMessages(10);
+    assert.deepEqual(peeked.map((m) => [m.body, m.state, m.sequenceNumber.toString()]),
+      [["never", "scheduled", never.toString()], ["soon", "scheduled", soon.toString()]]);
+    assert.equal(peeked[1].scheduledEnqueueTimeUtc.getTime(), at.getTime());
+    await sender.cancelScheduledMessages(never);
+    await receiveNone(receiver);
+    const [m] = await receive(receiver, 1);
+    assert.equal(m.body, "soon");
+    assert.ok(m.enqueuedTimeUtc >= at, `enqueued at ${m.enqueuedTimeUtc.toISOString()}, scheduled for ${at.toISOString()}`);
+    assert.ok(m.sequenceNumber > soon, `the number ${m.sequenceNumber} is not another than ${soon}`);
+    await receiver.completeMessage(m);
+    await receiveNone(receiver);
+    await assert.rejects(sender.cancelScheduledMessages(never), (err) => err.code === "MessageNotFound");
+  });
+}
+
+async function withSessions() {
+  const toSession = client.createSender(sessions);
+  const send = (sessionId, ...bodies) => toSession.sendMessages(bodies.map((body) => ({ body, sessionId })));
+  // Locks are renewed only where a step says so.
+  const options = { maxAutoLockRenewalDurationInMs: 0 };
+  const within = async (sessionId, f) => {
+    const r = await client.acceptSession(sessions, sessionId, options);
+    try {
+      assert.equal(r.sessionId, sessionId);
+      await f(r);
+    } finally {
+      await r.close();
+    }
+  };
+  const bodies = (all) => all.map((m) => m.body);
+
+  await step("session: in order", async () => {
+    await send("a", "a1", "a2", "a3");
+    await send("b", "b1");
+    await within("a", async (r) => {
+      const left = r.sessionLockedUntilUtc - Date.now();
+      assert.ok(left > 5000 && left < 11000, `the lock is for ${left} ms`);
+      const all = await receive(r, 3);
+      assert.deepEqual(all.map((m) => [m.body, m.sessionId]), [["a1", "a"], ["a2", "a"], ["a3", "a"]]);
+      for (const m of all) await r.completeMessage(m);
+      await receiveNone(r);
+    });
+    await within("b", async (r) => {
+      const [m] = await receive(r, 1);
+      assert.equal(m.body, "b1");
+      await r.completeMessage(m);
+    });
+  });
+
+  await step("session: abandon", async () => {
+    await send("a", "a1", "a2");
+    await within("a", async (r) => {
+      const [m] = await receive(r, 1);
+      await r.abandonMessage(m);
+      const all = await receive(r, 2);
+      assert.deepEqual(all.map((m) => [m.body, m.deliveryCount]), [["a1", 1], ["a2", 0]]);
+      for (const m of all) await r.completeMessage(m);
+    });
+  });
+
+  await step("session: state", async () => {
+    await within("state", async (r) => {
+      assert.equal(await r.getSessionState() ?? null, null);
+      await r.setSessionState({ at: 5, text: "größer" });
+    });
+    await within("state", async (r) => {
+      assert.deepEqual(await r.getSessionState(), { at: 5, text: "größer" });
+      await r.setSessionState(null);
+      assert.equal(await r.getSessionState() ?? null, null);
+    });
+  });
+
+  await step("session: renew its lock", async () => {
+    await within("a", async (r) => {
+      const before = r.sessionLockedUntilUtc;
+      await delay(100);
+      const until = await r.renewSessionLock();
+      assert.ok(until > before, `${until.toISOString()} is not after ${before.toISOString()}`);
+      assert.equal(r.sessionLockedUntilUtc.getTime(), until.getTime());
+    });
+  });
+
+  await step("session: the next", async () => {
+    await send("x", "x1");
+    await send("y", "y1");
+    const first = await client.acceptNextSession(sessions, options);
+    const second = await client.acceptNextSession(sessions, options);
+    assert.deepEqual([first.sessionId, second.sessionId].sort(), ["x", "y"]);
+    for (const r of [first, second]) {
+      const [m] = await receive(r, 1);
+      assert.equal(m.body, `${r.sessionId}1`);
+      await r.completeMessage(m);
+      await r.close();
+    }
+  });
+
+  await step("session: the next comes later", async () => {
+    const next = client.acceptNextSession(sessions, options);
+    await delay(300);
+    await send("late", "l1");
+    const r = await next;
+    assert.equal(r.sessionId, "late");
+    const [m] = await receive(r, 1);
+    await r.completeMessage(m);
+    await r.close();
+  });
+
+  await step("session: there is no next", async () => {
+    const impatient = new ServiceBusClient(connectionString, { retryOptions: { maxRetries: 0, timeoutInMs: 2000 } });
+    const start = Date.now();
+    try {
+      await assert.rejects(impatient.acceptNextSession(sessions), (err) => err.code === "ServiceTimeout");
+      assert.ok(Date.now() - start < 6000, `it took ${Date.now() - start} ms`);
+    } finally {
+      await impatient.close();
+    }
+  });
+
+  await step("session: held by another", async () => {
+    await within("a", async (r) => {
+      await assert.rejects(client.acceptSession(sessions, "a", options), (err) => err.code === "SessionCannotBeLocked");
+      await send("a", "a1"); // the holder goes on
+      const [m] = await receive(r, 1);
+      await r.completeMessage(m);
+    });
+  });
+
+  await step("session: defer and receive deferred", async () => {
+    await send("a", "d1", "d2");
+    await within("a", async (r) => {
+      const [m] = await receive(r, 1);
+      assert.equal(m.body, "d1");
+      await r.deferMessage(m);
+      const [other] = await receive(r, 1);
+      assert.equal(other.body, "d2");
+      await r.completeMessage(other);
+      const [d] = await r.receiveDeferredMessages(m.sequenceNumber);
+      assert.deepEqual([d.body, d.sessionId, d.state], ["d1", "a", "deferred"]);
+      await r.completeMessage(d);
+      await assert.rejects(r.receiveDeferredMessages(m.sequenceNumber), (err) => err.code === "MessageNotFound");
+    });
+  });
+
+  await step("session: dead-letter", async () => {
+    await send("a", "dead");
+    await within("a", async (r) => {
+      const [m] = await receive(r, 1);
+      await r.deadLetterMessage(m, { deadLetterReason: "bad", deadLetterErrorDescription: "very bad" });
+      await receiveNone(r);
+    });
+    const dead = client.createReceiver(sessions, { subQueueType: "deadLetter" }); // has no sessions
+    const [d] = await receive(dead, 1);
+    assert.deepEqual([d.body, d.sessionId, d.deadLetterReason, d.deadLetterErrorDescription], ["dead", "a", "bad", "very bad"]);
+    await dead.completeMessage(d);
+    await dead.close();
+  });
+
+  await step("session: peek", async () => {
+    await send("a", "a1", "a2");
+    await send("b", "b1");
+    await within("a", async (r) => {
+      const peeked = await r.peekMessages(10);
+      assert.deepEqual(peeked.map((m) => [m.body, m.sessionId]), [["a1", "a"], ["a2", "a"]]);
+      assert.deepEqual(bodies(await r.peekMessages(10, { fromSequenceNumber: peeked[1].sequenceNumber })), ["a2"]);
+      for (const m of await receive(r, 2)) await r.completeMessage(m);
+    });
+    await within("b", async (r) => {
+      for (const m of await receive(r, 1)) await r.completeMessage(m);
+    });
+  });
+
+  await step("session: receive and delete", async () => {
+    await send("a", "a1", "a2");
+    const r = await client.acceptSession(sessions, "a", { receiveMode: "receiveAndDelete" });
+    assert.deepEqual(bodies(await receive(r, 2)), ["a1", "a2"]);
+    await receiveNone(r);
+    await r.close();
+  });
+
+  await step("session: subscribe", async () => {
+    await send("a", "s1", "s2", "s3");
+    const r = await client.acceptSession(sessions, "a");
+    const seen = [];
+    await new Promise((resolve, reject) => {
+      r.subscribe({
+        processMessage: async (m) => { seen.push(m.body); if (seen.length === 3) resolve(); },
+        processError: async (args) => reject(args.error),
+      });
+    });
+    await delay(200); // what it has seen is completed after that, and closing does not wait for it
+    await r.close();
+    assert.deepEqual(seen, ["s1", "s2", "s3"]);
+    await within("a", receiveNone);
+  });
+
+  await step("session: a message without an id", async () => {
+    await assert.rejects(toSession.sendMessages({ body: "x" }), (err) => /SessionId was not set/.test(err.message));
+    const r = client.createReceiver(sessions); // nor is there a receiver without a session
+    await assert.rejects(r.receiveMessages(1, { maxWaitTimeInMs: 500 }), (err) => /requires sessions/.test(err.message));
+    await r.close();
+  });
+
+  await step("session: schedule", async () => {
+    const [number] = await toSession.scheduleMessages({ body: "soon", sessionId: "a" }, new Date(Date.now() + 2000));
+    await within("a", async (r) => {
+      const [peeked] = await r.peekMessages(10);
+      assert.deepEqual([peeked.body, peeked.state], ["soon", "scheduled"]);
+      const [m] = await receive(r, 1);
+      assert.ok(m.body === "soon" && m.sequenceNumber > number, `${m.body}, number ${m.sequenceNumber}`);
+      await r.completeMessage(m);
+    });
+  });
+  await toSession.close();
+}
+
+async function detectsDuplicates() {
+  await step("duplicates are dropped", async () => {
+    const s = client.createSender(duplicates);
+    const r = client.createReceiver(duplicates);
+    await s.sendMessages({ body: "first", messageId: "1" });
+    await s.sendMessages({ body: "again", messageId: "1" });
+    await s.sendMessages([{ body: "in a batch", messageId: "1" }, { body: "second", messageId: "2" }, { body: "twice", messageId: "2" }]);
+    const all = await receive(r, 2);
+    assert.deepEqual(all.map((m) => m.body), ["first", "second"]);
+    for (const m of all) await r.completeMessage(m);
+    await s.sendMessages({ body: "after it was completed", messageId: "1" });
+    await receiveNone(r);
+    await r.close();
+    await s.close();
   });
 }
 
