@@ -112,10 +112,12 @@ func (c *conn) exists(a address) *fault {
 	return c.addressFault(a, err)
 }
 
-// addressFault translates the error of looking an entity up.
+// addressFault translates the error of looking an entity up, or of one that is no longer
+// what it was. What is there and refused for good has the same status, so that Go does not
+// try again; the condition tells.
 func (c *conn) addressFault(a address, err error) *fault {
 	f := faultOf(err)
-	if f.status == 404 {
+	if f.condition == frames.ErrNotFound {
 		f = c.entityNotFound(a)
 	}
 	return f

@@ -61,6 +61,21 @@ var exported = map[string]error{
 	"auth.ErrConnectionString":         auth.ErrConnectionString,
 }
 
+// TestDamagedIsThere: an entity whose messages can't be read, or that can't do what is
+// asked, is not one that does not exist, although both are refused for good.
+func TestDamagedIsThere(t *testing.T) {
+	c := &conn{host: "h"}
+	for err, want := range map[error]encoding.Symbol{
+		broker.ErrDamaged: frames.ErrNotAllowed, broker.ErrNotSupported: frames.ErrNotAllowed,
+		broker.ErrEntityDeleted: frames.ErrNotFound, broker.ErrEntityNotFound: frames.ErrNotFound,
+	} {
+		f := c.addressFault(address{entity: "q"}, fmt.Errorf("queue %q: %w", "q", err))
+		if gone := strings.Contains(f.text, "could not be found"); f.condition != want || gone != (want == frames.ErrNotFound) {
+			t.Errorf("%v becomes %+v", err, f)
+		}
+	}
+}
+
 func TestFaultsWalksEveryError(t *testing.T) {
 	found := slices.Concat(exportedErrors(t, "broker"), exportedErrors(t, "auth"))
 	if want := slices.Sorted(maps.Keys(exported)); !slices.Equal(slices.Sorted(slices.Values(found)), want) {

@@ -296,11 +296,7 @@ func (r *receiver) entityClosed(err error) {
 		if r.over {
 			return
 		}
-		f := faultOf(err)
-		if f.status == 404 {
-			f = r.c.entityNotFound(r.addr)
-		}
-		r.fail(f)
+		r.fail(r.c.addressFault(r.addr, err))
 	})
 }
 
