@@ -83,7 +83,7 @@ func TestAttackMemory(t *testing.T) {
 	s = box{Memory: 2 << 30}.serve(t, dir)
 	stop = s.beside(200)
 	for id, name := range runs {
-		status, message := s.wait(id, 8*time.Minute)
+		status, message := s.wait(id, 20*time.Minute)
 		if s.ended() {
 			t.Fatalf("%s: %s: %s", name, s.cmd.ProcessState, s.tail())
 		}
