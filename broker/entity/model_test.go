@@ -43,6 +43,52 @@ type stored struct {
 	messages [entity.SubQueues]map[int64]*entity.Message
 	statuses [entity.SubQueues]map[int64]entity.Status
 	counters [entity.SubQueues]entity.Counters
+	sessions map[int64]string // the index of messages by session
+}
+
+func newStored() stored {
+	s := stored{sessions: map[int64]string{}}
+	for i := range s.messages {
+		s.messages[i], s.statuses[i] = map[int64]*entity.Message{}, map[int64]entity.Status{}
+	}
+	return s
+}
+
+// apply writes the records of a decision. What is changed or deleted must be there as the
+// record says.
+func (s *stored) apply(t *rapid.T, records []entity.Record) {
+	for _, r := range records {
+		seq, messages := r.SequenceNumber, s.messages[r.Sub]
+		switch r.Kind {
+		case entity.PutMessage:
+			c := *r.Message
+			c.Status = entity.Status{}
+			messages[seq] = &c
+		case entity.DeleteMessage:
+			old := messages[seq]
+			if old == nil || !old.ExpiresAt.Equal(r.ExpiresAt) {
+				t.Fatalf("message %d is deleted with expiry %v, stored is %+v", seq, r.ExpiresAt, old)
+			}
+			delete(messages, seq)
+			delete(s.statuses[r.Sub], seq)
+		case entity.PutStatus:
+			if messages[seq] == nil {
+				t.Fatalf("status of message %d, which is not there", seq)
+			}
+			s.statuses[r.Sub][seq] = *r.Status
+		case entity.DeleteStatus:
+			delete(s.statuses[r.Sub], seq)
+		case entity.PutCounters:
+			s.counters[r.Sub] = r.Counters
+		case entity.PutSessionEntry:
+			s.sessions[seq] = r.Session
+		case entity.DeleteSessionEntry:
+			if old, ok := s.sessions[seq]; !ok || old != r.Session {
+				t.Fatalf("message %d is deleted from session %q, the index has it in %q, %t", seq, r.Session, old, ok)
+			}
+			delete(s.sessions, seq)
+		}
+	}
 }
 
 type owner int
@@ -105,10 +151,7 @@ func newMachine(t *rapid.T) *machine {
 	if rapid.Bool().Draw(t, "duplicate detection") {
 		m.config.HistoryWindow = 10 * time.Second
 	}
-	for i := range m.store.messages {
-		m.store.messages[i] = map[int64]*entity.Message{}
-		m.store.statuses[i] = map[int64]entity.Status{}
-	}
+	m.store = newStored()
 	m.open()
 	return m
 }
@@ -201,30 +244,7 @@ func (m *machine) applyWith(t *rapid.T, supply *entity.Supply, ops ...entity.Op)
 	env := m.env()
 	env.Supply = supply
 	m.q.Apply(env, &m.d, ops...)
-	for _, r := range m.d.Records {
-		switch r.Kind {
-		case entity.PutMessage:
-			c := *r.Message
-			c.Status = entity.Status{}
-			m.store.messages[r.Sub][r.SequenceNumber] = &c
-		case entity.DeleteMessage:
-			old := m.store.messages[r.Sub][r.SequenceNumber]
-			if old == nil || !old.ExpiresAt.Equal(r.ExpiresAt) {
-				t.Fatalf("message %d is deleted with expiry %v, stored is %+v", r.SequenceNumber, r.ExpiresAt, old)
-			}
-			delete(m.store.messages[r.Sub], r.SequenceNumber)
-			delete(m.store.statuses[r.Sub], r.SequenceNumber)
-		case entity.PutStatus:
-			if m.store.messages[r.Sub][r.SequenceNumber] == nil {
-				t.Fatalf("status of message %d, which is not there", r.SequenceNumber)
-			}
-			m.store.statuses[r.Sub][r.SequenceNumber] = *r.Status
-		case entity.DeleteStatus:
-			delete(m.store.statuses[r.Sub], r.SequenceNumber)
-		case entity.PutCounters:
-			m.store.counters[r.Sub] = r.Counters
-		}
-	}
+	m.store.apply(t, m.d.Records)
 	m.history.commit(&m.d.History)
 	m.activatedNow(t)
 	for _, op := range ops {

@@ -1,7 +1,6 @@
 package entity_test
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -62,9 +61,7 @@ func newSessionMachine(t *rapid.T) *sessionMachine {
 	m.config = entity.Config{LockDuration: 10 * time.Second, DefaultTimeToLive: entity.Forever, MaxBytes: 1 << 30, MaxMessageBytes: 100,
 		MaxDeliveryCount: uint32(rapid.IntRange(1, 3).Draw(t, "max delivery")), RequiresSession: true, MaxSessionState: 10}
 	m.window = rapid.IntRange(1, 6).Draw(t, "window")
-	for i := range m.store.messages {
-		m.store.messages[i], m.store.statuses[i] = map[int64]*entity.Message{}, map[int64]entity.Status{}
-	}
+	m.store = newStored()
 	m.reopen()
 	return m
 }
@@ -83,14 +80,6 @@ func (m *sessionMachine) reopen() {
 			x.holder = nobody
 		}
 	}
-}
-
-func (m *sessionMachine) env() entity.Env {
-	return entity.Env{Now: m.now, Token: func() (token entity.LockToken) {
-		m.tokens++
-		binary.BigEndian.PutUint64(token[:], m.tokens)
-		return token
-	}}
 }
 
 // do checks and applies an operation, and looks at what it did.
@@ -115,23 +104,7 @@ func (m *sessionMachine) do(t *rapid.T, op entity.Op) error {
 	}
 	m.d.Reset()
 	m.q.Apply(env, &m.d, op)
-	for _, r := range m.d.Records {
-		switch r.Kind {
-		case entity.PutMessage:
-			c := *r.Message
-			c.Status = entity.Status{}
-			m.store.messages[r.Sub][r.SequenceNumber] = &c
-		case entity.DeleteMessage:
-			delete(m.store.messages[r.Sub], r.SequenceNumber)
-			delete(m.store.statuses[r.Sub], r.SequenceNumber)
-		case entity.PutStatus:
-			m.store.statuses[r.Sub][r.SequenceNumber] = *r.Status
-		case entity.DeleteStatus:
-			delete(m.store.statuses[r.Sub], r.SequenceNumber)
-		case entity.PutCounters:
-			m.store.counters[r.Sub] = r.Counters
-		}
-	}
+	m.store.apply(t, m.d.Records)
 	for _, c := range m.d.Accepted {
 		m.accepted(t, slices.Index(m.consumers, c))
 	}
@@ -409,7 +382,10 @@ func (m *sessionMachine) rows(w entity.Work, content bool) []entity.Scanned {
 	}
 	limit := w.Limit
 	w.Limit = 1 << 30
-	rows := slices.DeleteFunc(m.scan(w, content), func(r entity.Scanned) bool { return r.SessionID != w.Session.ID() })
+	rows := slices.DeleteFunc(m.scan(w, content), func(r entity.Scanned) bool {
+		id, ok := m.store.sessions[r.SequenceNumber]
+		return !ok || id != w.Session.ID()
+	})
 	return rows[:min(limit, len(rows))]
 }
 
@@ -537,6 +513,14 @@ func (m *sessionMachine) invariants(t *rapid.T) {
 		if msg == nil || msg.DeliveryCount != x.count || (msg.State == entity.Deferred) != x.deferred || (msg.Owner == entity.RunOwner) != (x.holder == runHolder) {
 			t.Fatalf("stored %+v, want %+v", msg, x)
 		}
+	}
+	for seq, msg := range m.store.messages[entity.MainQueue] {
+		if id, ok := m.store.sessions[seq]; !ok || id != msg.SessionID {
+			t.Fatalf("message %d of session %q: the index has %q, %t", seq, msg.SessionID, id, ok)
+		}
+	}
+	if n := len(m.store.messages[entity.MainQueue]); n != len(m.store.sessions) {
+		t.Fatalf("the index of sessions has %d messages, the main queue %d", len(m.store.sessions), n)
 	}
 	if n := len(m.store.messages[0]) + len(m.store.messages[1]); n != len(m.all) {
 		t.Fatalf("%d messages are stored, want %d", n, len(m.all))
