@@ -32,20 +32,19 @@ type item struct {
 	// claimant is the transaction that will settle a locked message; nil: none.
 	claimant *Claimant
 
-	place   place
-	claimed uint64 // the number of the last Check that claimed it
-	dirty   bool   // in Decision.dirty
-	removed bool   // its DeleteMessage is in the decision
-	inOut   bool   // in sub.out
-	due     time.Time
-	index   int // in sub.due, -1 if not
+	place    place
+	claimed  uint64 // the number of the last Check that claimed it
+	dirty    bool   // in Decision.dirty
+	removed  bool   // its DeleteMessage is in the decision
+	inOut    bool   // in sub.out
+	deadline        // of its lock or backoff, in sub.due
 }
 
 // item returns an item of a message of the sub-queue that is not in memory, of
 // so many bytes.
 func (s *sub) item(m *Message, size int) *item {
 	it := &item{sub: s, seq: m.SequenceNumber, size: size, enqueued: m.EnqueuedAt, expires: m.ExpiresAt,
-		status: m.Status, index: -1}
+		status: m.Status, deadline: deadline{index: -1}}
 	if s.hasSessions() {
 		it.session = m.SessionID
 	}
@@ -62,7 +61,7 @@ func (it *item) expiredAt(now time.Time) bool {
 func (it *item) message(c *Content) *Message {
 	m := &Message{SequenceNumber: it.seq, EnqueuedAt: it.enqueued, ExpiresAt: it.expires, Status: it.status}
 	if it.held != nil {
-		m.LockToken, m.LockedUntil = it.token, it.held.until
+		m.LockToken, m.LockedUntil = it.token, it.held.due
 	}
 	if c != nil {
 		m.Content = *c

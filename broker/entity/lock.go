@@ -21,8 +21,7 @@ func (s *sub) lock(it *item, env Env, d *Decision) {
 	it.status.NotBefore = time.Time{}
 	s.hold(it, locked)
 	s.lockedWith(it)
-	it.due = it.status.LockedUntil
-	s.due.push(it)
+	s.due.set(it, it.status.LockedUntil)
 	d.touch(it)
 }
 
@@ -55,15 +54,15 @@ func (o *Renew) apply(q *Queue, env Env, d *Decision) {
 	o.Until = q.lockEnd(env.Now)
 	for _, t := range o.Tokens {
 		it := s.tokens[t]
-		s.due.remove(it)
-		it.status.LockedUntil, it.due = o.Until, o.Until
-		s.due.push(it)
+		it.status.LockedUntil = o.Until
+		s.due.set(it, o.Until)
 		d.touch(it)
 	}
 }
 
+// dueAt reports whether a lock or a backoff has ended.
 func (s *sub) dueAt(now time.Time) bool {
-	return len(s.due) > 0 && !s.due[0].due.After(now) || s.sessions.dueAt(now)
+	return s.due.dueAt(now) || s.sessions.due.dueAt(now)
 }
 
 // Tick ends the locks, of messages and of sessions, and the backoffs whose time has come,
@@ -76,7 +75,7 @@ type Tick struct{}
 func (o Tick) check(q *Queue, c *checker) error {
 	moved := 0
 	for _, s := range q.subs {
-		s.overdue(c.env.Now, func(it *item) bool {
+		s.due.overdue(c.env.Now, func(it *item) bool {
 			if it.place == locked && s.exhausts(it) && c.content(it) == nil {
 				moved++
 			}
@@ -92,7 +91,7 @@ func (o Tick) apply(q *Queue, env Env, d *Decision) {
 	for _, s := range q.subs {
 		s.lapse(env, d)
 		var items []*item
-		s.overdue(env.Now, func(it *item) bool {
+		s.due.overdue(env.Now, func(it *item) bool {
 			items = append(items, it)
 			return true
 		})
@@ -107,9 +106,7 @@ func (o Tick) apply(q *Queue, env Env, d *Decision) {
 			content := env.content(it)
 			if last && content == nil {
 				if env.unreadable(it) {
-					s.due.remove(it)
-					it.due = env.Now.Add(unreadableRetry)
-					s.due.push(it)
+					s.due.set(it, env.Now.Add(unreadableRetry))
 				}
 				continue
 			}
@@ -124,16 +121,4 @@ func (o Tick) apply(q *Queue, env Env, d *Decision) {
 			s.unlocked(it, env, d)
 		}
 	}
-}
-
-// overdue calls f for the items of the heap that are due, until f returns false.
-func (s *sub) overdue(now time.Time, f func(*item) bool) {
-	var walk func(i int) bool
-	walk = func(i int) bool {
-		if i >= len(s.due) || s.due[i].due.After(now) {
-			return true
-		}
-		return f(s.due[i]) && walk(2*i+1) && walk(2*i+2)
-	}
-	walk(0)
 }

@@ -125,12 +125,7 @@ func (q *Queue) ContentBytes() int64 { return q.held }
 func (q *Queue) Deadline() time.Time {
 	t := q.history.deadline()
 	for _, s := range q.subs {
-		if len(s.due) > 0 {
-			t = earlier(t, s.due[0].due)
-		}
-		if len(s.sessions.due) > 0 {
-			t = earlier(t, s.sessions.due[0].until)
-		}
+		t = earlier(earlier(t, s.due.first()), s.sessions.due.first())
 		if s.sweep == nil {
 			t = earlier(t, s.sweepDue())
 		}

@@ -137,8 +137,7 @@ func (s *sub) unlocked(it *item, env Env, d *Decision) {
 	case it.status.NotBefore.After(env.Now):
 		s.own(it)
 		s.hold(it, waiting)
-		it.due = it.status.NotBefore
-		s.due.push(it)
+		s.due.set(it, it.status.NotBefore)
 		s.rewind(it)
 	default:
 		s.rewind(it)

@@ -12,7 +12,7 @@ type sub struct {
 	sessions sessions        // of the main queue of an entity that requires sessions
 	tokens   map[LockToken]*item
 	runs     map[RunID]map[int64]*item
-	due      dueHeap
+	due      deadlines[*item]
 	out      seqHeap
 
 	// deferredLow is not above the lowest deferred message.
@@ -42,8 +42,7 @@ func (s *sub) adopt(m Scanned) {
 	case it.status.Owner == LinkOwner:
 		s.hold(it, locked)
 		s.lockedWith(it)
-		it.due = it.status.LockedUntil
-		s.due.push(it)
+		s.due.set(it, it.status.LockedUntil)
 	case it.status.Owner == RunOwner:
 		s.own(it)
 		s.hold(it, locked)
@@ -51,8 +50,7 @@ func (s *sub) adopt(m Scanned) {
 	case it.status.State == Active && !it.status.NotBefore.IsZero():
 		s.own(it)
 		s.hold(it, waiting)
-		it.due = it.status.NotBefore
-		s.due.push(it)
+		s.due.set(it, it.status.NotBefore)
 	}
 }
 
