@@ -10,7 +10,6 @@ import (
 	"switchyard/amqp/frames"
 	"switchyard/auth"
 	"switchyard/broker"
-	"switchyard/commit"
 )
 
 // maxGrants bounds how many audiences one connection may hold tokens for: as
@@ -30,11 +29,7 @@ type conn struct {
 	links  map[*amqp.Link]peer
 	faults int // errors reported, part of their tracking ids
 
-	unit  *commit.Unit // the last unit submitted since the last flush
-	after []func()     // to run once it is durable
-
-	storing int64    // bytes of messages since the last flush that took no room
-	rooms   []func() // gives back the room of the others
+	durable durable
 
 	transactions transactions
 	containerID  string // "": not made yet
@@ -150,77 +145,6 @@ func (c *conn) proven() *fault {
 	return nil
 }
 
-// submitted notes a unit that the broker has submitted, so that the next flush
-// waits for it. The log is first in, first out: the last one stands for all.
-func (c *conn) submitted(u *commit.Unit) {
-	if u != nil {
-		c.unit = u
-	}
-}
-
-// whenDurable runs f in the next flush, after everything that was submitted
-// before it.
-func (c *conn) whenDurable(f func()) { c.after = append(c.after, f) }
-
-// store waits for room for a message that goes to the store. It reports false if the
-// connection has to end instead. Who waits holds nothing: before, it makes durable what
-// came earlier.
-func (c *conn) store(bytes int) bool {
-	if c.storing += int64(bytes); c.storing <= freeStoring {
-		return true
-	}
-	n := storingFactor * c.storing
-	c.storing = 0
-	release, ok := c.nc.TryStore(n)
-	if !ok {
-		c.flush()
-		if release, ok = c.nc.Store(n); !ok {
-			return false
-		}
-	}
-	c.rooms = append(c.rooms, release)
-	return true
-}
-
-// stored gives back the room of what is durable.
-func (c *conn) stored() {
-	for _, release := range c.rooms {
-		release()
-	}
-	clear(c.rooms)
-	c.rooms, c.storing = c.rooms[:0], 0
-}
-
-func (c *conn) flush() {
-	defer c.stored() // also if the log ends this goroutine
-	if len(c.held) > 0 && c.nc.AMQP().Unsent() <= maxUnsent {
-		for r := range c.held {
-			delete(c.held, r)
-			r.reconcile()
-		}
-	}
-	for c.unit != nil || len(c.after) > 0 {
-		u, after := c.unit, c.after
-		c.unit, c.after = nil, nil
-		if err := c.h.broker.Wait(u); err != nil {
-			c.stalled(err)
-			return
-		}
-		for _, f := range after {
-			f()
-		}
-	}
-}
-
-// stalled detaches every link: what its client waits for can't be told, since nothing
-// gets to the disk. A condition that the libraries take as final says so, and what was
-// sent or settled happens when there is room, or after a crash does not.
-func (c *conn) stalled(err error) {
-	for _, p := range c.links {
-		p.base().fail(faultOf(err))
-	}
-}
-
 // post runs f on the connection's loop. It reports false if the connection is
 // over, and then f never runs.
 func (c *conn) post(f func()) bool { return c.nc.Post(f) }
@@ -277,7 +201,7 @@ func (c *conn) gone() {
 		c.tellLink(LinkDetached, p.base().addr, l)
 		p.gone()
 	}
-	c.flush()
+	c.settleDown()
 	c.alarm.stop()
 	if c.counted {
 		c.h.shared.leave(c.ns)

@@ -76,10 +76,14 @@ func TestMessagesWaitForRoom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 50 { // each connection takes room again and again
-		if err := sender.Send(context.Background(), amqp.NewMessage(bytes.Repeat([]byte("a"), 40_000)), nil); err != nil {
+	for range 50 { // a connection takes room again and again
+		if err := sender.Send(context.Background(), amqp.NewMessage(bytes.Repeat([]byte("a"), 100_000)), nil); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// The room of a message is free before the next one is answered.
+	if err := sender.Send(context.Background(), amqp.NewMessage([]byte("a")), nil); err != nil {
+		t.Fatal(err)
 	}
 	if shared.Storing() {
 		t.Error("room is taken after everything is durable")

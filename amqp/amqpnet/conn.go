@@ -23,9 +23,9 @@ type Handler interface {
 	// Handle answers an event.
 	Handle(c *Conn, ev amqp.Event)
 	// Flush is called after a batch of events and posted functions, before the
-	// output that they caused is written: the place to make durable what the
-	// output acknowledges. What was posted meanwhile runs next, followed by
-	// another Flush.
+	// output that they caused is written: the place to begin to make durable what
+	// they have decided. A handler that waits here holds up the connection. What was
+	// posted meanwhile runs next, followed by another Flush.
 	Flush(c *Conn)
 	// Gone is called once, last: all links are detached, the socket is closed,
 	// and Post refuses.

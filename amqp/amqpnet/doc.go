@@ -7,8 +7,8 @@
 // with [Conn.Post].
 //
 // A turn of the loop takes what has arrived, runs the handler for every event,
-// runs what was posted, lets the handler flush (which may wait for a disk: the
-// more one turn takes, the fewer waits), and hands the output to the writer. The
-// next turn goes on while the writer writes. If the client stops reading, the
+// runs what was posted, lets the handler flush (which begins to make durable what the
+// turn has brought: the more that is, the fewer syncs), and hands the output to the writer.
+// The next turn goes on while the writer writes. If the client stops reading, the
 // loop stops reading too before memory runs out.
 package amqpnet
