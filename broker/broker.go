@@ -30,14 +30,16 @@ type Broker struct {
 	events EventListener
 	// encoding is that of stored messages.
 	encoding Encoding
-	// acceptLoss: see [Options].
+	// acceptLoss and belongings: see [Options].
 	acceptLoss bool
+	belongings func(namespace, path string) func(u *commit.Unit)
 
 	cached atomic.Int64 // bytes of content in memory
 	budget int64
 	token  func() LockToken // draws a lock token
 	timers *timers
 	pool   *pool
+	ends   *ends
 	// ctx ends with Close: it bounds waits for the log's admission.
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -64,10 +66,11 @@ func New(o Options) (*Broker, error) {
 		o.CacheBytes = 0
 	}
 	b := &Broker{acceptLoss: o.AcceptDataLoss, store: o.Store, log: o.Log, clock: o.Clock, logger: o.Logger,
-		events: o.Events, encoding: o.Encoding,
+		events: o.Events, encoding: o.Encoding, belongings: o.Belongings,
 		budget: o.CacheBytes, token: (&tokenSource{rand: o.Rand}).next, namespaces: map[string]*namespace{}}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
 	b.pool = newPool()
+	b.ends = &ends{b: b}
 	b.timers = newTimers(b)
 	if err := b.load(); err != nil {
 		return nil, fmt.Errorf("open broker: %w", err)

@@ -45,6 +45,7 @@ func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
 			if err != nil {
 				return false, nil, err
 			}
+			o = o.New()
 			b.lastEntity++
 			r := EntityRecord{ID: b.lastEntity, Path: path, CreatedAt: b.catalogueTime()}
 			e = newMessageStore(b, n, r, &entityLock{entity: r.ID}, o, entity.New(config(&o), entity.State{}))
@@ -93,6 +94,7 @@ func (n *namespace) free(path string) error {
 // mu held.
 func (e *messageStore) reconfigure(u *commit.Unit, c entity.Config, definition []byte) {
 	e.updated = e.b.catalogueTime()
+	e.touch()
 	e.q.SetConfig(c)
 	e.b.store.PutEntity(u, e.record(definition))
 	e.b.changed(u, e.namespace, e.path)
@@ -103,6 +105,7 @@ func (e *messageStore) reconfigure(u *commit.Unit, c entity.Config, definition [
 			}
 		}
 	}
+	e.settleDown(e.b.Now()) // it may have another time of idleness
 }
 
 // changed tells the listener of a change of an entity once the unit is durable.
@@ -132,8 +135,7 @@ func (b *Broker) DeleteQueueEffect(ns, path string, force bool) *Change {
 				return false, nil, err
 			}
 		}
-		e.drop(u)
-		delete(n.queues, strings.ToLower(path))
+		e.remove(u)
 		return false, e.mu.Unlock, nil
 	})
 }

@@ -42,6 +42,8 @@ type messageStore struct {
 	access    []byte       // written with mu and Broker.mu held
 	updated   time.Time
 	accessed  time.Time
+	used      time.Time // when somebody last did; see idle.go
+	ending    bool      // it waits for its deletion
 	deleted   bool
 	decision  entity.Decision
 	gone      Message      // what DeleteMessage is called with, made once
@@ -97,7 +99,7 @@ func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, e
 func newMessageStore(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o QueueOptions,
 	q *entity.Queue) *messageStore {
 	return &messageStore{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt,
-		mu: mu, options: o, q: q}
+		mu: mu, options: o, q: q, used: b.Now()}
 }
 
 // openState reads what an entity starts with; nothing if it can't read all of it.
@@ -172,6 +174,7 @@ func (e *messageStore) check(env entity.Env, ops ...entity.Op) (*entity.Need, er
 func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (durable bool) {
 	d := &e.decision
 	d.Reset()
+	used := usedBy(ops)
 	before := e.q.ContentBytes()
 	e.q.Apply(env, d, ops...)
 	if delta := e.q.ContentBytes() - before; delta != 0 {
@@ -187,6 +190,9 @@ func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (
 	}
 	if d.Accessed {
 		e.accessed = env.Now
+	}
+	if used || d.Accessed {
+		e.used = env.Now
 	}
 	e.tell(u, d)
 	e.report(u, d)
@@ -266,10 +272,18 @@ func (e *messageStore) settleDown(now time.Time) {
 		}
 		return
 	}
-	if next := e.q.Deadline(); !next.IsZero() && (e.armed.IsZero() || next.Before(e.armed)) {
+	if next := earlier(e.q.Deadline(), e.idleAt()); !next.IsZero() && (e.armed.IsZero() || next.Before(e.armed)) {
 		e.armed = next
 		e.b.timers.set(e, next)
 	}
+}
+
+// earlier returns the earlier of two times, of which zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // wake is called when an alarm that was set has gone off.

@@ -26,6 +26,10 @@ type Options struct {
 	// that it need not be read back. Default 64 MiB; negative: none.
 	CacheBytes int64
 
+	// Belongings returns what deletes in the same unit what others keep of an entity that
+	// the broker deletes because nobody uses it; nil: nothing. It is called without locks.
+	Belongings func(namespace, path string) func(u *commit.Unit)
+
 	// AcceptDataLoss deletes entities and namespaces whose records are so damaged that
 	// nobody knows which they are; without it New fails and names them.
 	AcceptDataLoss bool
@@ -43,6 +47,9 @@ type EventListener struct {
 	// QueueDeleted is called after the deletion is durable, with the runs that
 	// held messages of the queue (a forced deletion).
 	QueueDeleted func(namespace, path string, runs []RunID)
+	// IdleDeleted is called after the deletion of an entity that nobody has used for its
+	// AutoDeleteOnIdle is durable, before EntityChanged and QueueDeleted.
+	IdleDeleted func(IdleDeletion)
 	// DeadLettered is called for messages that came into the dead-letter queue, whoever
 	// moved them, when that is durable; id is the message id of the last.
 	DeadLettered func(namespace, path, id, reason string, messages int)

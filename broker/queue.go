@@ -172,6 +172,7 @@ func (q *Queue) peek(session *string, from int64, limit int) ([]*Message, error)
 	start := max(from, e.q.Counters(q.sub).LowWater)
 	waiting := q.sub == MainQueue && e.q.Counters(ScheduledMessages).Messages > 0
 	last := e.last
+	e.touch()
 	e.mu.Unlock()
 	if err != nil {
 		return nil, fmt.Errorf("peek queue %q: %w", e.path, err)

@@ -197,6 +197,7 @@ func (s *subscription) rule(name string) int {
 func (s *subscription) setRules(u *commit.Unit, rules []*rule) {
 	s.rules = rules
 	e := s.messageStore
+	e.touch()
 	e.b.store.PutEntity(u, e.record(s.definition()))
 	s.topic.publish()
 }

@@ -110,6 +110,7 @@ func (q *Queue) SessionState(id string) ([]byte, error) {
 		_, err = e.q.HeldSession(id, e.b.Now())
 	}
 	last := e.last
+	e.touch()
 	e.mu.Unlock()
 	if err == nil {
 		err = e.b.Wait(last)
@@ -147,6 +148,7 @@ func (q *Queue) Sessions(since time.Time, skip, top int) ([]string, error) {
 	e.mu.Lock()
 	err, last := e.alive(), e.last
 	requires := e.options.RequiresSession
+	e.touch()
 	e.mu.Unlock()
 	switch {
 	case err == nil && !requires:

@@ -193,6 +193,7 @@ func (b *Broker) PutSubscriptionEffect(ns, topic, name string, o SubscriptionOpt
 		t.mu.Lock()
 		s := t.subscriptions[strings.ToLower(name)]
 		if s == nil {
+			o = o.New()
 			if s, err = t.newSubscription(name, o, first); err != nil {
 				t.mu.Unlock()
 				return false, nil, err
@@ -262,11 +263,16 @@ func (b *Broker) DeleteSubscriptionEffect(ns, topic, name string, force bool) *C
 				return false, nil, err
 			}
 		}
-		s.messageStore.drop(u)
-		delete(t.subscriptions, strings.ToLower(name))
-		t.publish()
+		s.remove(u)
 		return false, t.mu.Unlock, nil
 	})
+}
+
+// remove deletes the subscription. It is called with the topic's lock and Broker.mu held.
+func (s *subscription) remove(u *commit.Unit) {
+	s.messageStore.drop(u)
+	delete(s.topic.subscriptions, strings.ToLower(s.name))
+	s.topic.publish()
 }
 
 // findSubscription is called with Broker.mu held.

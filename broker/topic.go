@@ -122,6 +122,7 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 			s.messageStore.options = s.storeOptions()
 			s.messageStore.q.SetConfig(s.config())
 		}
+		t.schedule.touch()
 		t.schedule.settleDown(b.Now()) // what fell due while nothing could be sent
 		return created, t.mu.Unlock, nil
 	})
@@ -137,7 +138,7 @@ func (t *topic) record() EntityRecord {
 // [ErrEntityInUse] while pipeline runs hold messages of one.
 func (b *Broker) DeleteTopicEffect(ns, path string, force bool) *Change {
 	return b.newChange("delete topic", path, func(u *commit.Unit) (_ bool, unlock func(), err error) {
-		n, t, err := b.findTopic(ns, path)
+		_, t, err := b.findTopic(ns, path)
 		if err != nil {
 			return false, nil, err
 		}
@@ -150,13 +151,18 @@ func (b *Broker) DeleteTopicEffect(ns, path string, force bool) *Change {
 				}
 			}
 		}
-		for _, s := range t.ordered() {
-			s.messageStore.drop(u)
-		}
-		t.drop(u)
-		delete(n.topics, strings.ToLower(path))
+		t.remove(u)
 		return false, t.mu.Unlock, nil
 	})
+}
+
+// remove deletes the topic with its subscriptions. It is called with mu and Broker.mu held.
+func (t *topic) remove(u *commit.Unit) {
+	for _, s := range t.ordered() {
+		s.messageStore.drop(u)
+	}
+	t.drop(u)
+	delete(t.namespace.topics, strings.ToLower(t.path))
 }
 
 // drop deletes the topic, whose subscriptions are deleted. It is called with mu held.
@@ -309,6 +315,7 @@ func (t *topic) check(env entity.Env, ops ...entity.TopicOp) (*entity.Need, erro
 func (t *topic) apply(u *commit.Unit, env entity.Env, ops ...entity.TopicOp) (durable bool) {
 	d := &t.decision
 	t.core.Apply(env, d, ops...)
+	t.schedule.used = env.Now
 	if d.Accessed {
 		t.accessed = env.Now
 	}

@@ -39,6 +39,7 @@ func (e *messageStore) step() (more bool) {
 	}
 	w := e.q.Work(now)
 	if w.Kind == entity.NoWork {
+		e.endIfIdle(now)
 		e.settleDown(now)
 		e.mu.Unlock()
 		return false

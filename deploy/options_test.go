@@ -28,7 +28,7 @@ func TestReadOptions(t *testing.T) {
 		`{"LockDuration":"PT30S","DefaultMessageTimeToLive":"PT1H","DuplicateDetectionHistoryTimeWindow":"PT20S","AutoDeleteOnIdle":"P10675199DT2H48M5.4775807S",
 		  "MaxDeliveryCount":3,"maxSizeInMegabytes":2048,"DeadLetteringOnMessageExpiration":true,"RequiresDuplicateDetection":true,"RequiresSession":false,
 		  "EnablePartitioning":false,"ForwardTo":"","ForwardDeadLetteredMessagesTo":null,"UserMetadata":"mine"}`,
-		`{"DEFAULTMESSAGETIMETOLIVE":"P1D","DuplicateDetectionHistoryTimeWindow":"P7D","AutoDeleteOnIdle":"P10675199DT2H48M5.4775807S","MaxSizeInMegabytes":5120,
+		`{"DEFAULTMESSAGETIMETOLIVE":"P1D","DuplicateDetectionHistoryTimeWindow":"P7D","AutoDeleteOnIdle":"PT5M","MaxSizeInMegabytes":5120,
 		  "RequiresDuplicateDetection":true,"EnablePartitioning":false,"UserMetadata":"t"}`,
 		`{"LockDuration":"PT5M","DefaultMessageTimeToLive":"PT1S","AutoDeleteOnIdle":"P300Y","MaxDeliveryCount":2147483647,"DeadLetteringOnMessageExpiration":false,
 		  "DeadLetteringOnFilterEvaluationExceptions":false,"RequiresSession":false,"ForwardTo":"","ForwardDeadLetteredMessagesTo":"","UserMetadata":""}`)
@@ -39,7 +39,7 @@ func TestReadOptions(t *testing.T) {
 	want := [3]description.Options{
 		{LockDuration: 30 * time.Second, DefaultMessageTimeToLive: time.Hour, DuplicateDetectionHistoryTimeWindow: 20 * time.Second, AutoDeleteOnIdle: description.Forever,
 			MaxDeliveryCount: 3, MaxSizeInMegabytes: 2048, DeadLetteringOnMessageExpiration: true, RequiresDuplicateDetection: true, UserMetadata: "mine"},
-		{DefaultMessageTimeToLive: 24 * time.Hour, DuplicateDetectionHistoryTimeWindow: 7 * 24 * time.Hour, AutoDeleteOnIdle: description.Forever,
+		{DefaultMessageTimeToLive: 24 * time.Hour, DuplicateDetectionHistoryTimeWindow: 7 * 24 * time.Hour, AutoDeleteOnIdle: 5 * time.Minute,
 			MaxSizeInMegabytes: 5120, RequiresDuplicateDetection: true, UserMetadata: "t"},
 		{LockDuration: 5 * time.Minute, DefaultMessageTimeToLive: time.Second, AutoDeleteOnIdle: description.Forever, MaxDeliveryCount: 2147483647,
 			DeadLetteringOnFilterEvaluationExceptions: &no},
@@ -55,7 +55,7 @@ func TestRefusedOptions(t *testing.T) {
 	_, got := readEntities(t,
 		`{"LockDuration":60,"MaxDeliveryCount":"3","RequiresSession":"false","UserMetadata":5,"DefaultMessageTimeToLive":"PT0S","ForwardTo":"other","MaxSizeInMegabytes":1,"Status":"Active"}`,
 		`{"LockDuration":"PT1M","DefaultMessageTimeToLive":null,"EnablePartitioning":true}`,
-		`{"MaxSizeInMegabytes":1024,"AutoDeleteOnIdle":"PT5M","LockDuration":"PT6M"}`)
+		`{"MaxSizeInMegabytes":1024,"AutoDeleteOnIdle":"PT299S","LockDuration":"PT6M"}`)
 	want := []string{
 		"Queues[q].Properties.LockDuration should be a text",
 		"Queues[q].Properties.MaxDeliveryCount should be a whole number",
@@ -69,7 +69,7 @@ func TestRefusedOptions(t *testing.T) {
 		"Topics[t].Properties.DefaultMessageTimeToLive should be a text",
 		"Topics[t].Properties.EnablePartitioning topic property EnablePartitioning is not supported",
 		"Topics[t].Subscriptions[s].Properties.MaxSizeInMegabytes there is no such setting of a subscription",
-		"Topics[t].Subscriptions[s].Properties.AutoDeleteOnIdle subscription property AutoDeleteOnIdle is not supported",
+		"Topics[t].Subscriptions[s].Properties.AutoDeleteOnIdle AutoDeleteOnIdle 4m59s: want at least 5 minutes",
 		"Topics[t].Subscriptions[s].Properties.LockDuration LockDuration 6m0s: want more than 0, at most 5 minutes",
 	}
 	if !reflect.DeepEqual(got, want) {

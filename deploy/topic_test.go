@@ -37,7 +37,7 @@ func TestTopicMistakes(t *testing.T) {
 	_, diags := Read(fstest.MapFS{"Config.json": {Data: []byte(`{"UserConfig":{"Namespaces":[{"Name":"test-ns",
 		"Queues":[{"Name":"same"}],
 		"Topics":[{"Name":"Same","Subscriptions":[
-			{"Name":"s","Properties":{"AutoDeleteOnIdle":"PT1H"}},
+			{"Name":"s","Properties":{"AutoDeleteOnIdle":"PT1S"}},
 			{"Name":"S","Rules":[
 				{"Name":"r","Properties":{"FilterType":"Sql","SqlFilter":{"SqlExpression":"amount >"}}},
 				{"Name":"q","Properties":{"FilterType":"Correlation","SqlFilter":{"SqlExpression":"1=1"}}},

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"switchyard/bridge"
+	"switchyard/broker"
 	"switchyard/client"
 	"switchyard/clock"
 	"switchyard/deploy"
@@ -106,6 +107,12 @@ func (l *Log) DeadLettered(namespace, queue, id, reason string, messages int) {
 		l.log.Info("dead-lettered", "namespace", namespace, "queue", queue, "messages", n, "id", shown(id),
 			"reason", shown(reason))
 	})
+}
+
+// IdleDeleted tells that an entity was deleted because nobody has used it.
+func (l *Log) IdleDeleted(d broker.IdleDeletion) {
+	l.log.Info("deleted, because nobody used it", "kind", d.Kind.String(), "namespace", d.Namespace, "entity", d.Path,
+		"autoDeleteOnIdle", d.Idle, "messages", d.Messages)
 }
 
 // Triggers tells of triggers that begin and end to start runs.

@@ -59,6 +59,7 @@ func (m *managementRequest) enumerateRules() error {
 		return &fault{condArgumentOutOfRange, 400,
 			fmt.Sprintf("top and skip must not be negative, and are %d and %d.", top, skip)}
 	}
+	m.queue.Touch() // the broker can't tell it from a look through the Resource Manager
 	rules, err := m.c.h.broker.Rules(m.c.ns, topic, name)
 	if err != nil {
 		return m.c.addressFault(m.addr, err)

@@ -198,8 +198,9 @@ func (s *System) startBroker(ctx context.Context) error {
 	changed := func(ns, path string) { s.dialects.entityChanged(ns, path); s.endpoints.Changed() }
 	b, err := broker.New(broker.Options{
 		Store: s.store, Log: s.store, Clock: s.clock, Logger: s.log, Rand: s.o.Rand, AcceptDataLoss: s.o.AcceptDataLoss,
-		Encoding: servicebus.StoredEncoding,
-		Events: broker.EventListener{QueueDeleted: s.queueDeleted, EntityChanged: changed,
+		Encoding:   servicebus.StoredEncoding,
+		Belongings: func(ns, path string) func(u *commit.Unit) { return s.control.bus.Belongings(ns, path) },
+		Events: broker.EventListener{QueueDeleted: s.queueDeleted, EntityChanged: changed, IdleDeleted: s.events.IdleDeleted,
 			DeadLettered: s.events.DeadLettered, Expired: s.o.Expired},
 	})
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // written are values of the properties that the broker supports, other than the
 // defaults where there is another one. PT120S must come back as it was written.
 var written = map[string]any{
-	"lockDuration": "PT120S", "defaultMessageTimeToLive": "P1M", "duplicateDetectionHistoryTimeWindow": "PT1H", "autoDeleteOnIdle": "P10675199DT2H48M5.4775807S",
+	"lockDuration": "PT120S", "defaultMessageTimeToLive": "P1M", "duplicateDetectionHistoryTimeWindow": "PT1H", "autoDeleteOnIdle": "PT600S",
 	"maxDeliveryCount": 2147483647., "maxSizeInMegabytes": 5120., "maxMessageSizeInKilobytes": 256., "status": "Disabled", "userMetadata": "mine",
 	"deadLetteringOnMessageExpiration": true, "deadLetteringOnFilterEvaluationExceptions": false, "enableBatchedOperations": false, "supportOrdering": false,
 	"requiresSession": false, "requiresDuplicateDetection": false, "enablePartitioning": false, "enableExpress": false, "isClientAffine": false,

@@ -131,6 +131,38 @@ func (p *Provider) putQueue(ctx context.Context, r *arm.Request) (*arm.Response,
 	return p.answerQueue(r)
 }
 
+// belongings returns what deletes what is kept of an entity outside the broker's records.
+func (p *Provider) belongings(id arm.ResourceID, ns, path string) func(u *commit.Unit) {
+	return func(u *commit.Unit) {
+		p.k.DeleteScope(u, id)
+		p.o.Authority.DeleteEntity(ns, path)
+	}
+}
+
+// Belongings is for an entity that the broker deletes by itself
+// ([broker.Options] Belongings).
+func (p *Provider) Belongings(ns, path string) func(u *commit.Unit) {
+	id, err := p.NamespaceID(ns)
+	if err != nil {
+		p.o.Logger.Error("the roles on an entity stay behind", "namespace", ns, "entity", path, "error", err)
+		return func(*commit.Unit) { p.o.Authority.DeleteEntity(ns, path) }
+	}
+	topic, name, ok := broker.SplitSubscription(path)
+	switch {
+	case p.o.Topics == nil:
+		id = id.Child("queues", path)
+	case ok && found(p.o.Topics.Subscription(ns, topic, name)):
+		id = id.Child("topics", topic).Child("subscriptions", name)
+	case found(p.topic(ns, path)):
+		id = id.Child("topics", path)
+	default:
+		id = id.Child("queues", path)
+	}
+	return p.belongings(id, ns, path)
+}
+
+func found(_ any, err error) bool { return err == nil }
+
 // deleteEntity deletes a queue, a topic or a subscription: found is what looking
 // for it gave.
 func (p *Provider) deleteEntity(ctx context.Context, r *arm.Request, path string, found error,
@@ -147,10 +179,7 @@ func (p *Provider) deleteEntity(ctx context.Context, r *arm.Request, path string
 	ns := r.ID.Names[0]
 	p.changing.Lock()
 	defer p.changing.Unlock()
-	err := p.free(ctx, effect(), func(u *commit.Unit) {
-		p.k.DeleteScope(u, r.ID)
-		p.o.Authority.DeleteEntity(ns, path)
-	})
+	err := p.free(ctx, effect(), p.belongings(r.ID, ns, path))
 	if errors.Is(err, broker.ErrEntityNotFound) {
 		return arm.NoContent(), nil // somebody else was faster
 	}

@@ -138,6 +138,9 @@ func (s *scenario) open() {
 				s.event("event: %s dead-lettered %d, last %s: %s", path, n, id, reason)
 			},
 			Expired: func(_, path string, dropped []int64) { s.event("event: %s dropped %d expired", path, len(dropped)) },
+			IdleDeleted: func(d broker.IdleDeletion) {
+				s.event("event: %v %s was idle for %v, %d messages are gone", d.Kind, d.Path, d.Idle, d.Messages)
+			},
 			QueueDeleted: func(_, path string, runs []broker.RunID) {
 				s.event("event: %s deleted, runs %v", path, runs)
 			},

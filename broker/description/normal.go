@@ -42,6 +42,9 @@ func (e Entity) Normal(o Options, sku string) (Options, error) {
 		}
 	}
 	o = e.Default(o, sku)
+	if o.ForwardTo != "" {
+		o.AutoDeleteOnIdle = Forever // without a word, as in Azure: what forwards is never idle
+	}
 	for _, p := range rows[e] {
 		if p.Unsupported && !p.isDefault(&o, sku) {
 			return o, &UnsupportedError{e, p.Name}
@@ -77,6 +80,15 @@ func (e Entity) CheckNew(o Options, sku string) error {
 		}
 	}
 	return nil
+}
+
+// New returns normal options as something that is created with them has them: what forwards
+// its dead letters is not created with a time of idleness, but may be given one [SB-SEM 1.1].
+func (o Options) New() Options {
+	if o.ForwardDeadLetteredMessagesTo != "" {
+		o.AutoDeleteOnIdle = Forever
+	}
+	return o
 }
 
 // Unchanged returns the first property that is fixed when an entity is created and

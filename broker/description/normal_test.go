@@ -113,6 +113,10 @@ func TestLimits(t *testing.T) {
 		{sub, std, "Status", "ReceiveDisabled", ""},
 		{sub, std, "Status", "SendDisabled", "Status SendDisabled: want Active, Disabled or ReceiveDisabled"},
 
+		{q, std, "AutoDeleteOnIdle", "PT5M", ""},
+		{top, std, "AutoDeleteOnIdle", "PT4M59.9999999S", "AutoDeleteOnIdle 4m59.9999999s: want at least 5 minutes"},
+		{sub, description.Premium, "AutoDeleteOnIdle", "P9999D", ""},
+
 		{q, std, "UserMetadata", strings.Repeat("ä", 1024), ""},
 		{top, std, "UserMetadata", strings.Repeat("x", 1025), "UserMetadata : want at most 1024 characters"},
 		{sub, std, "UserMetadata", strings.Repeat("x", 1025), "UserMetadata : want at most 1024 characters"},
@@ -185,9 +189,9 @@ func TestUnsupported(t *testing.T) {
 		}
 	}
 	for entity, want := range map[string]string{
-		"queue":        " ForwardTo ForwardDeadLetteredMessagesTo AutoDeleteOnIdle EnablePartitioning EnableExpress",
-		"topic":        " AutoDeleteOnIdle EnablePartitioning EnableExpress EnableSubscriptionPartitioning FilteringMessagesBeforePublishing",
-		"subscription": " ForwardTo ForwardDeadLetteredMessagesTo AutoDeleteOnIdle ClientAffine",
+		"queue":        " ForwardTo ForwardDeadLetteredMessagesTo EnablePartitioning EnableExpress",
+		"topic":        " EnablePartitioning EnableExpress EnableSubscriptionPartitioning FilteringMessagesBeforePublishing",
+		"subscription": " ForwardTo ForwardDeadLetteredMessagesTo ClientAffine",
 	} {
 		if refused[entity] != want {
 			t.Errorf("%s: refused are%s\nwant%s", entity, refused[entity], want)
@@ -242,8 +246,9 @@ func TestNotBasic(t *testing.T) {
 		}
 		want := ""
 		for _, name := range map[description.Entity][]string{
-			description.Queue: {"RequiresDuplicateDetection", "RequiresSession"},
-			description.Topic: {"RequiresDuplicateDetection"}, description.Subscription: {"RequiresSession"}}[e] {
+			description.Queue:        {"RequiresDuplicateDetection", "RequiresSession", "AutoDeleteOnIdle"},
+			description.Topic:        {"RequiresDuplicateDetection", "AutoDeleteOnIdle"},
+			description.Subscription: {"RequiresSession", "AutoDeleteOnIdle"}}[e] {
 			want += name + " can't be chosen in a Basic namespace: it needs Standard or Premium"
 		}
 		if refused != want {

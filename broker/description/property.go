@@ -225,8 +225,6 @@ func (p *Property) duration(s string) (time.Duration, error) {
 		return 0, err
 	case d == 0:
 		return 0, fmt.Errorf("'%s' is not more than zero", s)
-	case p.Unsupported && d < time.Duration(p.Min): // Normal does not come to its limits
-		return 0, fmt.Errorf("it must be at least %s", words(p.Min))
 	}
 	return d, nil
 }

@@ -212,7 +212,6 @@ func TestSetRefuses(t *testing.T) {
 		{"LockDuration", "00:01:00", "'00:01:00' is not an ISO 8601 duration such as PT1M or P14D"},
 		{"LockDuration", "PT0S", "'PT0S' is not more than zero"},
 		{"LockDuration", "PT0.00000001S", "'PT0.00000001S' is not more than zero"},
-		{"AutoDeleteOnIdle", "PT4M59S", "it must be at least 5 minutes"},
 		{"MaxDeliveryCount", "10", kind(value.KindInt)},
 		{"MaxDeliveryCount", 1.5, kind(value.KindInt)},
 		{"MaxDeliveryCount", int64(0), "0 is not from 1 to 2147483647"},

@@ -43,8 +43,31 @@ These may have only their default; anything else is refused by name.
 			}
 		}
 	}
+	b.WriteString(idleness)
 	return b.String()
 }
+
+const idleness = `
+## What nobody uses
+
+An entity with an ` + "`AutoDeleteOnIdle`" + ` is deleted, with all its messages, when nobody has used it for that long; a topic takes its
+subscriptions with it, and its keys and roles go as with any deletion. Links to it end with ` + "`amqp:not-found`" + `; the log says what
+was deleted and how many messages it had.
+
+| of | is used by |
+|---|---|
+| a queue | sends, receives, whether or not there is anything, settlements, renewals, peeks and every other request about its messages; new definitions |
+| a topic | sends, schedules, peeks and cancellations of what is scheduled; new definitions of it. Receivers of its subscriptions do not count |
+| a subscription | receives, settlements, peeks and the like; new definitions; rules that are put, deleted or listed. Copies that arrive do not count |
+
+All the time it is used by a receiver that has asked for messages, a trigger that waits for them, a run that holds some, and
+messages that are scheduled. An open link that asks for nothing is no use, and, as in Azure, neither is a receiver that waits for
+the next session of whatever id. Looks through the Resource Manager do not count.
+
+When an entity was last used is not written down, so that no message costs a write for it: the time begins anew at a start. An
+entity that can't be opened because its data is damaged stays. One with ` + "`ForwardTo`" + ` is never idle: whatever is written, it has no
+` + "`AutoDeleteOnIdle`" + `, and one that is created with ` + "`ForwardDeadLetteredMessagesTo`" + ` begins without.
+`
 
 func (p *Property) row(b *strings.Builder) {
 	file := "`" + p.Name + "`"

@@ -98,7 +98,7 @@ var table = []Property{
 		ARM: [3]int{16, 0, 12}, File: true, Word: "forward-dead-lettered-to", Unsupported: true,
 		Field: func(o *Options) any { return &o.ForwardDeadLetteredMessagesTo }},
 	{Name: "AutoDeleteOnIdle", Kind: Duration, Has: all,
-		ARM: [3]int{12, 9, 10}, File: true, Word: "auto-delete", Unsupported: true,
+		ARM: [3]int{12, 9, 10}, File: true, Word: "auto-delete", NotBasic: true,
 		Limits: Limits{Default: forever, Min: 5 * minute, Max: forever},
 		Field:  func(o *Options) any { return &o.AutoDeleteOnIdle }},
 	{Name: "EnablePartitioning", Kind: Flag, Has: queue | topic,

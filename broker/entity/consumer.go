@@ -28,6 +28,10 @@ type Consumer struct {
 // Credit returns how many messages the consumer may still be given.
 func (c *Consumer) Credit() int { return c.credit }
 
+// Receives reports whether the consumer may be given messages, or holds a session. One that
+// waits for a session does not.
+func (c *Consumer) Receives() bool { return !c.waits && (c.credit > 0 || c.session != nil) }
+
 // WaitsFor reports whether the consumer gets nothing before a read of its messages, or of
 // those of the next session, has succeeded.
 func (c *Consumer) WaitsFor(w Work) bool {

@@ -33,7 +33,7 @@ var arrows = map[string][]string{
 	"auth":       {},
 
 	"descriptors": {},
-	"eventlog":    {"bridge", "client", "clock", "deploy", "pipeline/engine", "pipeline/factory", "servicebus"},
+	"eventlog":    {"bridge", "broker", "client", "clock", "deploy", "pipeline/engine", "pipeline/factory", "servicebus"},
 
 	"amqp":          {"amqp/..."},
 	"amqp/encoding": {},
