@@ -293,6 +293,13 @@ it is not there, and 125 if there is no Switchyard.
 			run:      execute,
 		},
 		{
+			name: "bench", summary: "measure servers", commands: []command{{
+				name: "amqp", operands: "[WORKLOAD]...", max: 4, summary: "measure an AMQP 1.0 endpoint with messages that are all checked",
+				help: benchAMQPHelp, settings: []string{"url", "address", "settle", "count@bench", "pid", "device", "limit@bench", "timeout@bench", "output"},
+				run: benchAMQP, stops: true,
+			}},
+		},
+		{
 			name: "health", summary: "ask the running Switchyard whether all is well",
 			help: `Exits 0 if all is well, or only some runs or queues are not, and 1 otherwise:
 what the health check of a container runs.

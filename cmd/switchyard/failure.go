@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"switchyard/bench/workload"
 	"switchyard/client"
 	"switchyard/config"
 	"switchyard/listen"
@@ -59,8 +60,20 @@ var failures = []failure{
 		func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
 	{"RunFailed", "a pipeline run ended and did not succeed, or did not do what --expect says", exitFailed,
 		func(err error) bool { _, ok := errors.AsType[runFailedError](err); return ok }},
+	{workload.Lost, "bench: a server did not give back what it had accepted", exitFailed, faulty(workload.Lost)},
+	{workload.Duplicated, "bench: a server gave back a message twice", exitFailed, faulty(workload.Duplicated)},
+	{workload.Disordered, "bench: a server let a message overtake another of the same producer", exitFailed, faulty(workload.Disordered)},
+	{workload.Damaged, "bench: a server changed a message", exitFailed, faulty(workload.Damaged)},
 	{"Failed", "anything else: what was asked for was tried and did not succeed", exitFailed,
 		func(error) bool { return true }},
+}
+
+// faulty fits what a server did to messages.
+func faulty(kind string) func(error) bool {
+	return func(err error) bool {
+		f, ok := errors.AsType[*workload.Fault](err)
+		return ok && f.Kind == kind
+	}
 }
 
 // fail reports an error in one line on standard error, as JSON if --output asks for

@@ -82,9 +82,10 @@ var arrows = map[string][]string{
 	"auth/identityhttp": {"auth", "auth/issuer"},
 	"broker/filter":     {"value"},
 
+	"bench/workload":  {"auth", "clock"},
 	"examples":        {},
 	"internal/golden": {},
-	"cmd/switchyard":  {"client", "compute", "listen", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "pipeline/run", "examples", "trial", "vault", "eventlog"},
+	"cmd/switchyard":  {"bench/workload", "client", "clock", "compute", "listen", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "pipeline/run", "examples", "trial", "vault", "eventlog"},
 }
 
 // onlyFrom lists packages that few may import: the wiring stays in one place.

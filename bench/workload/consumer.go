@@ -1,0 +1,157 @@
+package workload
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/Azure/go-amqp"
+)
+
+// A consumer is a connection that receives and settles each message.
+type consumer struct {
+	conn     *amqp.Conn
+	receiver *amqp.Receiver
+	reader   reader
+	mode     amqp.ReceiverSettleMode
+	got      func()
+	all      func() // called when the last message of all has come
+}
+
+// open attaches a receiver.
+func (m *Measurement) open(ctx context.Context, credit int32, mode amqp.ReceiverSettleMode) (*amqp.Conn, *amqp.Receiver, error) {
+	conn, session, err := m.Endpoint.dial(ctx, m.Stall)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := session.NewReceiver(ctx, m.Address, &amqp.ReceiverOptions{Credit: credit, SettlementMode: &mode})
+	if err != nil {
+		conn.Close()
+		return nil, nil, fmt.Errorf("open a receiver of %s: %w", m.Address, err)
+	}
+	return conn, r, nil
+}
+
+// run receives until ctx ends, checks and settles what comes, and detaches, so that the
+// server has seen every settlement when it returns.
+func (c *consumer) run(ctx, limit context.Context) error {
+	settle, settled := c.settler(limit)
+	err := c.take(ctx, limit, settle)
+	if failed := settled(); err == nil {
+		err = failed
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.receiver.Close(limit); err != nil {
+		return fmt.Errorf("detach a receiver: %w", err)
+	}
+	return nil
+}
+
+// take receives until ctx ends.
+func (c *consumer) take(ctx, limit context.Context, settle func(*amqp.Message) error) error {
+	for {
+		msg, err := c.receiver.Receive(ctx, nil)
+		switch {
+		case limit.Err() != nil:
+			return context.Cause(limit)
+		case ctx.Err() != nil && msg == nil: // all have come
+			return nil
+		case err != nil:
+			return fmt.Errorf("receive: %w", err)
+		}
+		last, err := c.reader.took(msg.GetData())
+		if err != nil {
+			return err
+		}
+		if err := settle(msg); err != nil {
+			return err
+		}
+		c.got()
+		if last {
+			c.all()
+		}
+	}
+}
+
+// settler returns what accepts a message, and what waits until all that were given to it are
+// settled. In mode second each waits for the server, so there are many at once.
+func (c *consumer) settler(ctx context.Context) (settle func(*amqp.Message) error, settled func() error) {
+	accept := func(msg *amqp.Message) error {
+		err := c.receiver.AcceptMessage(ctx, msg)
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("settle: %w", err)
+		}
+		return err
+	}
+	if c.mode == amqp.ReceiverSettleModeFirst {
+		return accept, func() error { return nil }
+	}
+	var (
+		wg     sync.WaitGroup
+		mu     sync.Mutex
+		failed error // guarded by mu
+	)
+	queue := make(chan *amqp.Message, Credit)
+	for range Credit {
+		wg.Go(func() {
+			for msg := range queue {
+				err := accept(msg)
+				mu.Lock()
+				failed = errors.Join(failed, err)
+				mu.Unlock()
+			}
+		})
+	}
+	settle = func(msg *amqp.Message) error {
+		mu.Lock()
+		err := failed
+		mu.Unlock()
+		if err == nil {
+			queue <- msg
+		}
+		return err
+	}
+	return settle, func() error {
+		close(queue)
+		wg.Wait()
+		return failed
+	}
+}
+
+// sweep takes what is in the queue. Messages of earlier measurements are removed and
+// counted; one that is from elsewhere is given back, and is an error. (Draining the link would
+// tell at once that there are no more, but go-amqp takes the credit back with it, which a server
+// may see first.)
+func (m *Measurement) sweep(ctx context.Context) (removed int, err error) {
+	conn, r, err := m.open(ctx, Credit, amqp.ReceiverSettleModeFirst)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	for {
+		wait, cancel := context.WithTimeout(ctx, m.Empty)
+		msg, err := r.Receive(wait, nil)
+		cancel()
+		switch {
+		case msg == nil && ctx.Err() != nil:
+			return removed, context.Cause(ctx)
+		case msg == nil && wait.Err() != nil:
+			return removed, r.Close(ctx)
+		case err != nil:
+			return removed, fmt.Errorf("look whether %s is empty: %w", m.Address, err)
+		}
+		if !ours(msg.GetData()) {
+			if err := r.ReleaseMessage(ctx, msg); err != nil {
+				return removed, fmt.Errorf("give back a message: %w", err)
+			}
+			return removed, fmt.Errorf("%s has messages of others, which are left there: measure with a queue of its own", m.Address)
+		}
+		if err := r.AcceptMessage(ctx, msg); err != nil {
+			return removed, fmt.Errorf("remove a message of an earlier measurement: %w", err)
+		}
+		removed++
+	}
+}
