@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"switchyard/broker/entity"
@@ -85,28 +86,39 @@ func (q *Queue) canSend() error {
 	return nil
 }
 
-// Settle settles messages that links hold, by token, in one unit. done, which
+// Settle settles messages that links hold, by token, in one unit; if content of more than
+// 4 MiB, or more than 64 messages, are to be moved to the dead-letter queue, in several of
+// them, and it waits for all but the last. done, which
 // may be nil, gets an error for each token, once the settlement is durable:
 // [ErrMessageLockLost] if the token no longer holds, [ErrNotAllowed] for
 // dead-lettering from a dead-letter queue. Those that hold are settled whatever
 // becomes of the others. The caller must sync the unit.
 func (q *Queue) Settle(tokens []LockToken, out Outcome, done func(errs []error)) *commit.Unit {
-	op := &entity.Settle{Sub: q.sub, Tokens: tokens, Outcome: out}
-	then := func() {
-		if done != nil {
-			done(op.Errs)
+	if done == nil {
+		done = func([]error) {}
+	}
+	b := q.e.b
+	var errs []error // of those that are durable
+	err := b.Writable()
+	for err == nil {
+		op, before := &entity.Settle{Sub: q.sub, Tokens: tokens[len(errs):], Outcome: out}, errs
+		var u *commit.Unit
+		u, err = q.e.plan(op).submit(func() {
+			if len(op.Errs) == len(op.Tokens) {
+				done(append(before, op.Errs...))
+			}
+		})
+		if err == nil && len(op.Errs) == len(op.Tokens) {
+			return u
+		}
+		if err == nil {
+			err = b.Wait(u)
+		}
+		if err == nil {
+			errs = slices.Concat(errs, op.Errs)
 		}
 	}
-	err := q.e.b.Writable()
-	var u *commit.Unit
-	if err == nil {
-		u, err = q.e.plan(op).submit(then)
-	}
-	if err != nil {
-		op.Errs = repeat(err, len(tokens))
-		return q.e.b.tell(err, then)
-	}
-	return u
+	return b.tell(err, func() { done(append(errs, repeat(err, len(tokens)-len(errs))...)) })
 }
 
 // tell submits a unit that holds only a callback: it runs in its turn. While nothing is

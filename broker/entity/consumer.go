@@ -101,8 +101,8 @@ func (o CloseConsumer) apply(q *Queue, env Env, d *Decision) {
 	}
 	c.drained(d)
 	s.sessions.unwait(c)
-	if c.session != nil {
-		s.endSession(c.session, false, env, d)
+	if h := c.session; h != nil && !h.shedding { // else it ends as one that was lost
+		s.endSession(h, false, env, d)
 	}
 }
 

@@ -5,10 +5,6 @@ import (
 	"time"
 )
 
-// tickBatch bounds how many messages one Tick moves to the dead-letter queue,
-// and so the content it needs in memory.
-const tickBatch = 64
-
 // unreadableRetry is how long a message whose last delivery has ended stays locked if
 // it can't be read to be moved, until it is tried again. Others are served meanwhile.
 const unreadableRetry = time.Minute
@@ -66,22 +62,21 @@ func (s *sub) dueAt(now time.Time) bool {
 }
 
 // Tick ends the locks, of messages and of sessions, and the backoffs whose time has come,
-// and forgets message ids. A message whose last
-// delivery ended needs its content, for the dead-letter queue; those beyond
-// tickBatch stay for the next Tick, and one that can't be read stays locked for a
-// while.
+// and forgets message ids. A message whose last delivery ended needs its content, for the
+// dead-letter queue; what is more than one operation moves stays for the next Tick, and one
+// that can't be read stays locked for a while.
 type Tick struct{}
 
 func (o Tick) check(q *Queue, c *checker) error {
-	moved := 0
+	var m moving
 	for _, s := range q.subs {
 		s.due.overdue(c.env.Now, func(it *item) bool {
-			if it.place == locked && s.exhausts(it) && c.content(it) == nil {
-				moved++
+			if it.place == locked && s.exhausts(it) && m.admits(it) {
+				_ = c.content(it) // what can't be read stays
 			}
-			return moved < tickBatch
+			return !m.full()
 		})
-		s.needLapsed(c)
+		s.needLapsed(c, &m)
 	}
 	return nil
 }

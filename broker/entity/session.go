@@ -1,6 +1,7 @@
 package entity
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -21,6 +22,7 @@ type Session struct {
 	locked   map[int64]*item
 	owned    int // messages that are reserved for runs, are theirs, or wait after them
 	touched  bool
+	shedding bool // the lock has run out, and not everything has been put back yet
 	over     bool
 }
 
@@ -179,6 +181,33 @@ func (s *sub) asBefore(it *item, d *Decision) {
 	}
 	s.rewind(it)
 	s.makeReady(it, d)
+}
+
+// exhausted are the messages that the session has locked whose last delivery this is, in
+// order.
+func (h *Session) exhausted() (last []*item) {
+	for _, it := range h.locked {
+		if h.s.exhausts(it) {
+			last = append(last, it)
+		}
+	}
+	slices.SortFunc(last, func(a, b *item) int { return cmp.Compare(a.seq, b.seq) })
+	return last
+}
+
+// shed moves messages of a session that has lapsed whose last delivery has ended, as far
+// as their content is at hand, and reports whether those are all. Its consumer gets
+// nothing more.
+func (s *sub) shed(h *Session, env Env, d *Decision) bool {
+	for _, it := range h.exhausted() {
+		if env.content(it) == nil && !env.unreadable(it) {
+			return false
+		}
+		h.shedding = true
+		delete(s.sessions.wanting, h)
+		s.freed(it, true, env, d)
+	}
+	return true
 }
 
 func (h *Session) lapsed(now time.Time) bool { return !h.due.IsZero() && !h.due.After(now) }

@@ -42,7 +42,7 @@ func (x *sessions) pump(env Env, d *Decision) {
 	for i := 0; i < len(x.touched); i++ { // passing an expired message may touch another
 		h := x.touched[i]
 		h.touched = false
-		if h.over {
+		if h.over || h.shedding {
 			continue
 		}
 		h.line.pump(env, d)
@@ -121,15 +121,9 @@ func (s *sub) endOwned(env Env, d *Decision) {
 	s.sessions.ending = s.sessions.ending[:0]
 }
 
-// lapsed names the sessions whose lock has run out by now. Those whose messages need
-// content that is not at hand have to wait.
-func (s *sub) lapsed(env Env) (over []*Session) {
-	s.sessions.due.overdue(env.Now, func(h *Session) bool {
-		for _, it := range h.locked {
-			if s.exhausts(it) && env.content(it) == nil && !env.unreadable(it) {
-				return true
-			}
-		}
+// lapsed names the sessions whose lock has run out by now.
+func (s *sub) lapsed(now time.Time) (over []*Session) {
+	s.sessions.due.overdue(now, func(h *Session) bool {
 		over = append(over, h)
 		return true
 	})
@@ -137,29 +131,31 @@ func (s *sub) lapsed(env Env) (over []*Session) {
 	return over
 }
 
-// lapse ends the sessions whose lock has run out.
+// lapse ends the sessions whose lock has run out. One that has more messages whose last
+// delivery has ended than one Tick moves ends with the last of them.
 func (s *sub) lapse(env Env, d *Decision) {
 	if !s.sessions.due.dueAt(env.Now) {
 		return
 	}
-	for _, h := range s.lapsed(env) {
+	for _, h := range s.lapsed(env.Now) {
+		if !s.shed(h, env, d) {
+			continue
+		}
 		c := h.consumer
 		s.endSession(h, true, env, d)
 		d.Lost = append(d.Lost, c)
 	}
 }
 
-// needLapsed asks for the contents that lapse needs, for one session at least: those of
-// the sessions beyond tickBatch stay for the next Tick.
-func (s *sub) needLapsed(c *checker) {
-	moved := 0
+// needLapsed asks for the contents that lapse needs, as many as one Tick moves.
+func (s *sub) needLapsed(c *checker, m *moving) {
 	s.sessions.due.overdue(c.env.Now, func(h *Session) bool {
-		for _, it := range h.locked {
-			if s.exhausts(it) {
-				_ = c.content(it) // what can't be read stays
-				moved++
+		for _, it := range h.exhausted() {
+			if m.full() || !m.admits(it) {
+				return false
 			}
+			_ = c.content(it) // what can't be read stays
 		}
-		return moved < tickBatch
+		return true
 	})
 }

@@ -9,7 +9,8 @@ import (
 
 // Settle settles messages locked by links. Tokens that no longer hold are no
 // obstacle to the others: Check fills Errs, one per token, and Apply settles
-// those whose error is nil.
+// those whose error is nil. If more messages are to be moved to the dead-letter queue
+// than one operation moves, Errs is shorter than Tokens: the rest is for the next one.
 type Settle struct {
 	Sub     SubQueue
 	Tokens  []LockToken
@@ -19,25 +20,29 @@ type Settle struct {
 
 func (o *Settle) check(q *Queue, c *checker) error {
 	s := q.subs[o.Sub]
-	o.Errs = make([]error, len(o.Tokens))
-	for i, t := range o.Tokens {
+	o.Errs = make([]error, 0, len(o.Tokens))
+	var m moving
+	for _, t := range o.Tokens {
 		it, err := s.settleable(t, c)
 		if err == nil {
 			err = s.allows(o.Outcome)
 		}
-		if err == nil {
-			err = s.need(c, it, o.Outcome)
+		if err == nil && s.moves(it, o.Outcome) {
+			if m.full() || !m.admits(it) {
+				break
+			}
+			err = c.content(it)
 		}
-		o.Errs[i] = err
+		o.Errs = append(o.Errs, err)
 	}
 	return nil
 }
 
 func (o *Settle) apply(q *Queue, env Env, d *Decision) {
 	s := q.subs[o.Sub]
-	for i, t := range o.Tokens {
-		if o.Errs[i] == nil {
-			s.settle(s.tokens[t], o.Outcome, env, d)
+	for i, err := range o.Errs {
+		if err == nil {
+			s.settle(s.tokens[o.Tokens[i]], o.Outcome, env, d)
 		}
 	}
 }
