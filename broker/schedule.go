@@ -137,7 +137,8 @@ func (e *messageStore) workPlan(op entity.Op) *plan {
 // peekScheduled adds to a peek what is scheduled, in the order of numbers. What is
 // behind the end of one list that could not be read on is left for the next peek.
 func (e *messageStore) peekScheduled(rows []Scanned, session *string, from int64, limit int, whole bool) ([]Scanned, error) {
-	waiting, err := e.scanScheduled(session, from, limit)
+	q := Queue{e: e, sub: ScheduledMessages}
+	waiting, err := q.scanOf(session, from, limit, true)
 	if err != nil && len(waiting) == 0 {
 		return nil, err
 	}
@@ -157,27 +158,6 @@ func (e *messageStore) peekScheduled(rows []Scanned, session *string, from int64
 		rows = slices.DeleteFunc(rows, func(r Scanned) bool { return r.SequenceNumber > end })
 	}
 	return rows[:min(len(rows), limit)], nil
-}
-
-// scanScheduled reads what is scheduled, for one session or all. The schedule has no index
-// by session: the headers of the others are passed over.
-func (e *messageStore) scanScheduled(session *string, from int64, limit int) (found []Scanned, err error) {
-	if session == nil {
-		return e.b.store.Scan(e.queueID(ScheduledMessages), from, limit, true)
-	}
-	q := Queue{e: e, sub: ScheduledMessages}
-	scanErr := q.scan(nil, from, func(r Scanned) bool {
-		if r.SessionID != *session {
-			return true
-		}
-		var m *Message
-		m, err = e.message(entity.MessageKey{Sub: ScheduledMessages, SequenceNumber: r.SequenceNumber})
-		if m != nil { // else it has become due since
-			found = append(found, Scanned{Message: m, Size: r.Size})
-		}
-		return err == nil && len(found) < limit
-	})
-	return found, cmp.Or(err, scanErr)
 }
 
 // waits returns a message of the schedule as it is shown.

@@ -45,7 +45,7 @@ type item struct {
 func (s *sub) item(m *Message, size int) *item {
 	it := &item{sub: s, seq: m.SequenceNumber, size: size, enqueued: m.EnqueuedAt, expires: m.ExpiresAt,
 		status: m.Status, deadline: deadline{index: -1}}
-	if s.hasSessions() {
+	if s.indexed() {
 		it.session = m.SessionID
 	}
 	return it

@@ -23,6 +23,7 @@ func (q *Queue) scheduled(m *Message, now time.Time, d *Decision) {
 	s.cursor = min(s.cursor, m.SequenceNumber) // a transaction's have had their numbers before
 	d.count[s.id], d.Put = true, true
 	d.Records = append(d.Records, Record{Kind: PutMessage, Sub: s.id, SequenceNumber: m.SequenceNumber, Message: m})
+	s.sessionEntry(PutSessionEntry, m.SessionID, m.SequenceNumber, d)
 	s.expiresBy(m.ExpiresAt)
 	s.rewindTo(m.SequenceNumber, m.ExpiresAt) // it may be due since before the last that was
 	q.unlikeStored(s.id, m.SequenceNumber)

@@ -22,9 +22,15 @@ type sessions struct {
 // dead-letter queue do not [SB-SEM 3].
 func (s *sub) hasSessions() bool { return s.id == MainQueue && s.q.config.RequiresSession }
 
+// indexed reports whether there is an index of the sub-queue's messages by session: for
+// receivers, and of what is scheduled for who peeks.
+func (s *sub) indexed() bool {
+	return s.q.config.RequiresSession && (s.id == MainQueue || s.id == ScheduledMessages)
+}
+
 // sessionEntry adds a record of the index of messages by session.
 func (s *sub) sessionEntry(kind RecordKind, session string, seq int64, d *Decision) {
-	if s.hasSessions() {
+	if s.indexed() {
 		d.Records = append(d.Records, Record{Kind: kind, Sub: s.id, SequenceNumber: seq, Session: session})
 	}
 }
