@@ -56,6 +56,7 @@ type messageStore struct {
 	paused    time.Time // no reads before: one has failed
 	trouble   trouble
 	history   history
+	listings  listings
 }
 
 // watcher is one caller of OnReady.

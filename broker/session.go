@@ -2,12 +2,9 @@ package broker
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"switchyard/broker/entity"
-	"switchyard/clock"
 	"switchyard/commit"
 )
 
@@ -138,52 +135,4 @@ func (q *Queue) RequiresSession() bool {
 // PeekSession is [Queue.Peek] of the messages of one session.
 func (q *Queue) PeekSession(id string, from int64, limit int) ([]*Message, error) {
 	return q.peek(&id, from, limit)
-}
-
-// Sessions names sessions in the order of their ids, without the first skip ones, at most
-// top: those that have messages or a state; or, with a time of the wall clock, those
-// whose state was set after it [SB-AMQP 9.3].
-func (q *Queue) Sessions(since time.Time, skip, top int) ([]string, error) {
-	e := q.e
-	e.mu.Lock()
-	err, last := e.alive(), e.last
-	requires := e.options.RequiresSession
-	e.touch()
-	e.mu.Unlock()
-	switch {
-	case err == nil && !requires:
-		err = ErrNoSessions
-	case err == nil:
-		err = e.b.Wait(last)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("sessions of queue %q: %w", e.path, err)
-	}
-	ids, err := q.sessions(since)
-	if err != nil {
-		return nil, e.readFailed("its sessions", err)
-	}
-	return ids[min(skip, len(ids)):min(skip+top, len(ids))], nil
-}
-
-func (q *Queue) sessions(since time.Time) ([]string, error) {
-	store, ids := q.e.b.store, map[string]struct{}{}
-	after := clock.LastShown(q.e.b.clock, since)
-	err := store.SessionStates(q.ID(), func(id string, updated time.Time) error {
-		if since.IsZero() || updated.After(after) {
-			ids[id] = struct{}{}
-		}
-		return nil
-	})
-	for last := (*string)(nil); err == nil && since.IsZero(); {
-		var page []string
-		if page, err = store.Sessions(q.ID(), last, takePage); len(page) == 0 {
-			break
-		}
-		for _, id := range page {
-			ids[id] = struct{}{}
-		}
-		last = &page[len(page)-1]
-	}
-	return slices.Sorted(maps.Keys(ids)), err
 }

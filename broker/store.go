@@ -91,12 +91,14 @@ type Store interface {
 	// ScanSession is Scan of the messages that the index has of a session.
 	ScanSession(q QueueID, session string, from int64, limit int, content bool) ([]Scanned, error)
 	// Sessions names up to limit sessions that the index has messages of, those after the
-	// given one in an order that stays.
+	// given one: in the order of the ids' lengths in bytes, and those of one length in that
+	// of their bytes.
 	Sessions(q QueueID, after *string, limit int) ([]string, error)
+	// SessionsWithState is Sessions of those that have a state, whether the index has
+	// messages of them or not; with a time, whose state was set after it.
+	SessionsWithState(q QueueID, since time.Time, after *string, limit int) ([]string, error)
 	// SessionState reads the state of a session, nil if it has none.
 	SessionState(q QueueID, session string) (*SessionState, error)
-	// SessionStates calls f for every session with a state, in the order of Sessions.
-	SessionStates(q QueueID, f func(session string, updated time.Time) error) error
 	// Expired reads up to limit entries of the expiry index that come strictly
 	// after the given one, in the order of time and then sequence number. The
 	// zero Expiry comes before every entry.

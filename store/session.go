@@ -171,22 +171,56 @@ func (s *Store) Sessions(q broker.QueueID, after *string, limit int) ([]string, 
 	return ids, v.s.readErrorAt(prefix, it.Error())
 }
 
-// SessionStates implements [broker.Store].
-func (s *Store) SessionStates(q broker.QueueID, f func(session string, updated time.Time) error) error {
+// SessionsWithState implements [broker.Store]. Without a time no state is read.
+func (s *Store) SessionsWithState(q broker.QueueID, since time.Time, after *string, limit int) ([]string, error) {
+	v, err := s.view()
+	if err != nil {
+		return nil, err
+	}
+	defer v.close()
 	prefix := queueKey(q, kindSessionState)
-	return s.scan(prefix, end(prefix), func(key, value []byte) error {
-		id, _, ok := sessionOf(key)
-		if !ok {
-			return damaged(key, errShort)
+	from := prefix
+	if after != nil {
+		from = append(sessionKey(q, kindSessionState, *after), 0)
+	}
+	it, err := v.iterator(from, end(prefix))
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	var ids []string
+	for ok := it.First(); ok && len(ids) < limit; ok = it.Next() {
+		id, _, whole := sessionOf(it.Key())
+		if !whole {
+			return ids, damaged(it.Key(), errShort)
 		}
-		b, err := payload(key, value)
-		if err != nil {
-			return err
+		if !since.IsZero() {
+			updated, err := v.stateTime(it)
+			if err != nil {
+				return ids, err
+			}
+			if !updated.After(since) {
+				continue
+			}
 		}
-		st, err := decodeSessionState(b)
-		if err != nil {
-			return damaged(key, err)
-		}
-		return f(id, st.Updated)
-	})
+		ids = append(ids, id)
+	}
+	return ids, s.readErrorAt(prefix, it.Error())
+}
+
+// stateTime reads when the state was set on which an iterator stands.
+func (v *view) stateTime(it *pebble.Iterator) (time.Time, error) {
+	value, err := v.value(it)
+	if err != nil {
+		return time.Time{}, err
+	}
+	b, err := payload(it.Key(), value)
+	if err != nil {
+		return time.Time{}, err
+	}
+	st, err := decodeSessionState(b)
+	if err != nil {
+		return time.Time{}, damaged(it.Key(), err)
+	}
+	return st.Updated, nil
 }

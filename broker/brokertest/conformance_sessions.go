@@ -10,7 +10,7 @@ import (
 )
 
 // testSessions: the index of messages by session, and their states. No id is the
-// beginning of another, and "" is one.
+// beginning of another, and "" is one. They stand in their order here.
 func testSessions(t *testing.T, h *Harness) {
 	ids := []string{"", "a", "ab", "b\x00", "ä/€"}
 	seqs := map[string][]int64{}
@@ -42,7 +42,7 @@ func testSessions(t *testing.T, h *Harness) {
 			all = append(all, page...)
 			after = &page[len(page)-1]
 		}
-		equal(t, "sessions", len(all), len(ids))
+		equal(t, "sessions, in order", all, ids)
 		for _, id := range all {
 			rows, err := h.Store.ScanSession(main, id, 0, 100, true)
 			check(t, err)
@@ -64,9 +64,28 @@ func testSessions(t *testing.T, h *Harness) {
 		check(t, err)
 		equal(t, "a session that is not there", len(none), 0)
 
-		states := map[string]time.Time{}
-		check(t, h.Store.SessionStates(main, func(id string, at time.Time) error { states[id] = at; return nil }))
-		equal(t, "states", states, map[string]time.Time{"a": epoch, "b\x00": epoch.Add(2), "ä/€": epoch.Add(3)})
+		for _, c := range []struct {
+			since time.Time
+			after string
+			limit int
+			want  []string
+		}{
+			{time.Time{}, "", 10, []string{"a", "b\x00", "ä/€"}},
+			{time.Time{}, "", 2, []string{"a", "b\x00"}},
+			{time.Time{}, "a", 10, []string{"b\x00", "ä/€"}},
+			{time.Time{}, "ab", 1, []string{"b\x00"}}, // which has none itself
+			{time.Time{}, "ä/€", 10, nil},
+			{epoch, "", 10, []string{"b\x00", "ä/€"}},
+			{epoch.Add(2), "a", 1, []string{"ä/€"}},
+			{epoch.Add(3), "", 10, nil},
+		} {
+			got, err := h.Store.SessionsWithState(main, c.since, &c.after, c.limit)
+			check(t, err)
+			equal(t, fmt.Sprintf("sessions with a state since %v, after %q, limit %d", c.since, c.after, c.limit), got, c.want)
+		}
+		first, err := h.Store.SessionsWithState(main, time.Time{}, nil, 1)
+		check(t, err)
+		equal(t, "the first session with a state", first, []string{"a"})
 		st, err := h.Store.SessionState(main, "ä/€")
 		check(t, err)
 		equal(t, "state", *st, broker.SessionState{State: []byte("ä/€")[:1], Updated: epoch.Add(3)})

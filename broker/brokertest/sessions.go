@@ -48,17 +48,22 @@ func (m *Store) SessionState(q broker.QueueID, session string) (*broker.SessionS
 	return nil, nil
 }
 
-// SessionStates implements [broker.Store].
-func (m *Store) SessionStates(q broker.QueueID, f func(session string, updated time.Time) error) error {
+// SessionsWithState implements [broker.Store].
+func (m *Store) SessionsWithState(q broker.QueueID, since time.Time, after *string, limit int) (ids []string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	prefix := string(queueKey(q, 't'))
-	for n := m.keys.seek(prefix); n != nil && strings.HasPrefix(n.key, prefix); n = n.next[0] {
-		if err := f(n.key[len(prefix)+2:], n.value.(broker.SessionState).Updated); err != nil {
-			return err
+	from := prefix
+	if after != nil {
+		from = string(sessionKey(q, 't', *after)) + "\x00"
+	}
+	for n := m.keys.seek(from); n != nil && len(ids) < limit && strings.HasPrefix(n.key, prefix); n = n.next[0] {
+		m.SessionReads++
+		if since.IsZero() || n.value.(broker.SessionState).Updated.After(since) {
+			ids = append(ids, n.key[len(prefix)+2:])
 		}
 	}
-	return nil
+	return ids, nil
 }
 
 // ScanSession implements [broker.Store].
@@ -92,6 +97,7 @@ func (m *Store) Sessions(q broker.QueueID, after *string, limit int) (ids []stri
 		from = string(sessionKey(q, 'g', *after)) + strings.Repeat("\xff", 9)
 	}
 	for n := m.keys.seek(from); n != nil && len(ids) < limit && strings.HasPrefix(n.key, prefix); {
+		m.SessionReads++
 		id := n.value.(string)
 		ids = append(ids, id)
 		n = m.keys.seek(string(sessionKey(q, 'g', id)) + strings.Repeat("\xff", 9))

@@ -33,8 +33,9 @@ type Store struct {
 	Committed func(u *commit.Unit)
 	// Full makes Admit fail, except for what frees space.
 	Full error
-	// Reads counts the reads of messages and headers, IDReads those of message ids.
-	Reads, IDReads int
+	// Reads counts the reads of messages and headers, IDReads those of message ids,
+	// SessionReads those of sessions that are named.
+	Reads, IDReads, SessionReads int
 }
 
 // NewStore returns an empty store.
