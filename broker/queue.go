@@ -163,10 +163,13 @@ func (q *Queue) Renew(tokens []LockToken) ([]time.Time, *commit.Unit, error) {
 	return until, u, nil
 }
 
-// maxPeek bounds what one Peek returns [SB-AMQP 9.3].
-const maxPeek = 250
+// What one [Queue.Peek] returns at most [SB-AMQP 9.3].
+const (
+	maxPeek      = 250
+	maxPeekBytes = 4 << 20 // one message is always returned
+)
 
-// Peek returns up to limit messages, at most 250, with sequence numbers >= from,
+// Peek returns up to limit messages, at most 250 and 4 MiB, with sequence numbers >= from,
 // in order and whatever their state. It changes nothing. Errors:
 // [ErrEntityDisabled], [ErrEntityDeleted].
 func (q *Queue) Peek(from int64, limit int) ([]*Message, error) {
@@ -196,12 +199,12 @@ func (q *Queue) peek(session *string, from int64, limit int) ([]*Message, error)
 		return nil, fmt.Errorf("peek queue %q: %w", e.path, err)
 	}
 	limit = min(limit, maxPeek)
-	rows, err := q.scanOf(session, start, limit, true)
+	rows, whole, err := q.page(session, start, limit)
 	if err != nil && len(rows) == 0 { // else the next peek begins where reading fails
 		return nil, fmt.Errorf("peek: %w", e.readFailed(fmt.Sprintf("messages from number %d on", start), err))
 	}
 	if waiting {
-		if rows, err = e.peekScheduled(rows, session, from, limit, err == nil); err != nil {
+		if rows, err = e.peekScheduled(rows, session, from, limit, whole); err != nil {
 			return nil, fmt.Errorf("peek: %w", e.readFailed(fmt.Sprintf("scheduled messages from number %d on", from), err))
 		}
 	}
@@ -213,6 +216,23 @@ func (q *Queue) peek(session *string, from int64, limit int) ([]*Message, error)
 		}
 	}
 	return msgs, nil
+}
+
+// page reads what a peek of the sub-queue returns, and reports whether that is all there
+// is, or limit: it may be too large, or can't be read on.
+func (q *Queue) page(session *string, from int64, limit int) (rows []Scanned, whole bool, err error) {
+	heads, err := q.scanOf(session, from, limit, false)
+	n, bytes := 0, 0
+	for n < len(heads) && (n == 0 || bytes+heads[n].Size <= maxPeekBytes) {
+		bytes += heads[n].Size
+		n++
+	}
+	if n == 0 {
+		return nil, err == nil, err
+	}
+	whole = n == len(heads) && err == nil
+	rows, err = q.scanOf(session, from, n, true)
+	return rows, whole && err == nil, err
 }
 
 // ReceiveDeferred receives deferred messages by sequence number, all or none.

@@ -3,6 +3,7 @@ package broker
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"switchyard/broker/entity"
@@ -135,28 +136,26 @@ func (e *messageStore) workPlan(op entity.Op) *plan {
 }
 
 // peekScheduled adds to a peek what is scheduled, in the order of numbers. What is
-// behind the end of one list that could not be read on is left for the next peek.
+// behind the end of one list that is not whole is left for the next peek.
 func (e *messageStore) peekScheduled(rows []Scanned, session *string, from int64, limit int, whole bool) ([]Scanned, error) {
 	q := Queue{e: e, sub: ScheduledMessages}
-	waiting, err := q.scanOf(session, from, limit, true)
+	waiting, all, err := q.page(session, from, limit)
 	if err != nil && len(waiting) == 0 {
 		return nil, err
 	}
-	end := int64(-1)
-	if !whole {
+	end := int64(math.MaxInt64)
+	if !whole && len(rows) > 0 {
 		end = rows[len(rows)-1].SequenceNumber
 	}
-	if n := len(waiting); err != nil && (end < 0 || waiting[n-1].SequenceNumber < end) {
-		end = waiting[n-1].SequenceNumber
+	if !all && len(waiting) > 0 {
+		end = min(end, waiting[len(waiting)-1].SequenceNumber)
 	}
 	for i := range waiting {
 		waiting[i].Message = e.waits(waiting[i].Message)
 	}
 	rows = append(rows, waiting...)
 	slices.SortFunc(rows, func(a, b Scanned) int { return cmp.Compare(a.SequenceNumber, b.SequenceNumber) })
-	if end >= 0 {
-		rows = slices.DeleteFunc(rows, func(r Scanned) bool { return r.SequenceNumber > end })
-	}
+	rows = slices.DeleteFunc(rows, func(r Scanned) bool { return r.SequenceNumber > end })
 	return rows[:min(len(rows), limit)], nil
 }
 
