@@ -19,9 +19,9 @@ import (
 
 // A load is everything that Switchyard does, all at once and without end, against a
 // server that may be killed and started again: messages through a queue and a topic,
-// tickets that start runs, runs that are created, cancelled and listed, resources that come
-// and go, connections that open, idle and vanish. It keeps account of what was
-// acknowledged.
+// in sessions, in transactions, scheduled, deferred, sent again; tickets that start runs,
+// runs that are created, cancelled and listed, resources that come and go, connections
+// that open, idle and vanish. It keeps account of what was acknowledged.
 type load struct {
 	t       *testing.T
 	ctx     context.Context
@@ -36,9 +36,37 @@ type load struct {
 	beside  *account // messages of the queue
 	copies  *account // messages of the subscription
 	answers *account // tickets and what comes out for them
+	parts   []part
 
 	runs, resources, connections, refused atomic.Int64
 }
+
+// A part of the load is one kind of messages, in a queue of its own, with its account.
+type part interface {
+	// queue is the name of the queue, and properties what it is made with.
+	queue() (name, properties string)
+	// senders send, and takers take what is there. Each runs again and again.
+	senders() []worker
+	takers() []worker
+	// missing names what was accepted and has not come out, check is called when nothing
+	// is missing any more, or should not be.
+	missing() []string
+	check(t *testing.T)
+	String() string
+}
+
+// A worker does a part of the load until something fails or for a while.
+type worker func(l *load, s *server) error
+
+// A queuePart is what parts have that keep one account.
+type queuePart struct {
+	*account
+	name, properties string
+}
+
+func (p *queuePart) queue() (name, properties string) { return p.name, p.properties }
+
+func (p *queuePart) check(t *testing.T) { p.account.check(t, p.name) }
 
 // An account says of messages what their sender and their receivers were told.
 type account struct {
@@ -78,6 +106,13 @@ func (a *account) complete(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.done[id] = true
+}
+
+// violates notes what may not happen.
+func (a *account) violates(what string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.wrong = append(a.wrong, what)
 }
 
 // missing returns what was accepted and has not come.
@@ -127,15 +162,24 @@ func equip(s *server) {
 	s.must("PUT", bus+"/topics/news/subscriptions/all"+busVersion, `{"properties":{"lockDuration":"PT5S","maxDeliveryCount":1000}}`)
 	s.must("PUT", bus+"/topics/news/subscriptions/none"+busVersion, `{"properties":{}}`)
 	s.must("PUT", bus+"/topics/news/subscriptions/none/rules/$Default"+busVersion, `{"properties":{"filterType":"SqlFilter","sqlFilter":{"sqlExpression":"kind = 'none'"}}}`)
+	for _, p := range parts() {
+		name, properties := p.queue()
+		s.must("PUT", bus+"/queues/"+name+busVersion, `{"properties":`+properties+`}`)
+	}
 	s.pipeline("work", `{"parameters":{"n":{"type":"int","defaultValue":20}},"activities":[
 		{"name":"each","type":"ForEach","typeProperties":{"items":{"value":"@range(0,pipeline().parameters.n)","type":"Expression"},"batchCount":10,"activities":[
 			{"name":"set","type":"Filter","typeProperties":{"items":{"value":"@range(0,50)","type":"Expression"},"condition":{"value":"@equals(mod(item(),2),0)","type":"Expression"}}}]}},
 		{"name":"wait","type":"Wait","typeProperties":{"waitTimeInSeconds":1}}]}`)
 }
 
+// parts are all of them, new.
+func parts() []part {
+	return []part{newSessionsPart(), newLedgerPart(), newScheduledPart(), newRepeatedPart(), newDeferredPart()}
+}
+
 func newLoad(t *testing.T, ctx context.Context, s *server) *load {
 	return &load{t: t, ctx: ctx, tickets: tickets(t), server: s, changed: make(chan struct{}),
-		beside: newAccount(), copies: newAccount(), answers: newAccount()}
+		beside: newAccount(), copies: newAccount(), answers: newAccount(), parts: parts()}
 }
 
 // start starts the load; it ends with its context, and wait waits for that.
@@ -152,6 +196,11 @@ func (l *load) start() {
 	l.work(l.createRuns)
 	l.work(l.changeResources)
 	l.work(l.comeAndGo)
+	for _, p := range l.parts {
+		for _, w := range append(p.senders(), p.takers()...) {
+			l.work(func(s *server) error { return w(l, s) })
+		}
+	}
 }
 
 // work runs a worker again and again, each time with the server that there is now.
@@ -325,6 +374,42 @@ func (l *load) receive(s *server, a *account, namespace, entity, subscription st
 	return nil
 }
 
+// receiveAll takes and completes messages of a queue of the attacked namespace until
+// something fails.
+func (l *load) receiveAll(s *server, queue string, came func(id string, sequence int64), done func(id string)) error {
+	c, err := open(s.connection("attack-namespace"))
+	if err != nil {
+		return err
+	}
+	defer c.Close(context.Background())
+	r, err := c.NewReceiverForQueue(queue, nil)
+	if err != nil {
+		return err
+	}
+	for range 50 {
+		ctx, cancel := context.WithTimeout(l.ctx, 3*time.Second)
+		messages, err := r.ReceiveMessages(ctx, 20, nil)
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			came(m.MessageID, *m.SequenceNumber)
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			err := r.CompleteMessage(ctx, m, nil)
+			cancel()
+			if err != nil {
+				return err
+			}
+			done(m.MessageID)
+		}
+	}
+	return nil
+}
+
 // createRuns starts runs, cancels some, and lists them.
 func (l *load) createRuns(s *server) error {
 	factory := s.id(attackFactory)
@@ -402,13 +487,18 @@ func (l *load) comeAndGo(s *server) error {
 func (l *load) settle(s *server, limit time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	rest := &load{t: l.t, ctx: ctx, server: s, changed: make(chan struct{}), beside: l.beside, copies: l.copies, answers: l.answers}
+	rest := &load{t: l.t, ctx: ctx, server: s, changed: make(chan struct{}), beside: l.beside, copies: l.copies, answers: l.answers, parts: l.parts}
 	rest.work(func(s *server) error { return rest.receive(s, l.beside, "attack-namespace", "beside", "") })
 	rest.work(func(s *server) error { return rest.receive(s, l.copies, "attack-namespace", "news", "all") })
 	rest.work(func(s *server) error { return rest.receive(s, l.answers, "", "triaged", "") })
 	rest.work(func(s *server) error { return rest.receive(s, l.answers, "", "tickets/$DeadLetterQueue", "") })
-	for ctx.Err() == nil && len(l.beside.missing())+len(l.copies.missing())+len(l.answers.missing()) > 0 {
-		time.Sleep(100 * time.Millisecond)
+	for _, p := range l.parts {
+		for _, w := range p.takers() {
+			rest.work(func(s *server) error { return w(rest, s) })
+		}
+	}
+	for ctx.Err() == nil && rest.unfinished(s) {
+		time.Sleep(200 * time.Millisecond)
 	}
 	sleep(ctx, 3*time.Second) // what comes twice comes now
 	cancel()
@@ -416,9 +506,32 @@ func (l *load) settle(s *server, limit time.Duration) {
 	l.beside.check(l.t, "queue")
 	l.copies.check(l.t, "subscription")
 	l.answers.check(l.t, "tickets")
+	for _, p := range l.parts {
+		p.check(l.t)
+		name, _ := p.queue()
+		if n := s.messages(name); n != 0 {
+			l.t.Errorf("%s: %d messages are left when all have come out", name, n)
+		}
+	}
+}
+
+// unfinished reports whether something that was accepted has not come out yet, or is
+// still there.
+func (l *load) unfinished(s *server) bool {
+	n := len(l.beside.missing()) + len(l.copies.missing()) + len(l.answers.missing())
+	for _, p := range l.parts {
+		name, _ := p.queue()
+		n += len(p.missing()) + int(s.messages(name))
+	}
+	return n > 0
 }
 
 func (l *load) String() string {
-	return fmt.Sprintf("queue: %s; subscription: %s; tickets: %s; %d runs, %d changes of resources (%d failed), %d connections",
+	text := fmt.Sprintf("queue: %s; subscription: %s; tickets: %s; %d runs, %d changes of resources (%d failed), %d connections",
 		l.beside, l.copies, l.answers, l.runs.Load(), l.resources.Load(), l.refused.Load(), l.connections.Load())
+	for _, p := range l.parts {
+		name, _ := p.queue()
+		text += fmt.Sprintf("; %s: %s", name, p)
+	}
+	return text
 }

@@ -127,11 +127,11 @@ func (s *server) goroutines() int {
 }
 
 // TestKillUnderLoad kills the program with signal 9 under the whole load,
-// SWITCHYARD_KILLS times (20 unless set), on one data directory. Whatever was acknowledged
+// SWITCHYARD_KILLS times (30 unless set), on one data directory. Whatever was acknowledged
 // must come out once.
 func TestKillUnderLoad(t *testing.T) {
 	torture(t)
-	kills := 20
+	kills := 30
 	if s := os.Getenv("SWITCHYARD_KILLS"); s != "" {
 		var err error
 		if kills, err = strconv.Atoi(s); err != nil {

@@ -185,9 +185,7 @@ func (b *bookkeeper) work() error {
 }
 
 func (b *bookkeeper) exchange(i int) error {
-	err := b.frame(frames.TypeAMQP, &frames.Flow{NextIncomingID: frames.Some(1 + b.got), IncomingWindow: 5000, NextOutgoingID: 1, OutgoingWindow: 5000,
-		Handle: frames.Some(uint32(receiving)), DeliveryCount: frames.Some(b.got), LinkCredit: frames.Some(uint32(1))})
-	if err != nil {
+	if err := b.credit(1); err != nil {
 		return err
 	}
 	body, _, err := b.until(is[*frames.Transfer])
@@ -223,6 +221,12 @@ func (b *bookkeeper) exchange(i int) error {
 	}
 	b.acked[i] = !b.declined[i]
 	return nil
+}
+
+// credit asks for n messages beyond those that it has received.
+func (b *bookkeeper) credit(n uint32) error {
+	return b.frame(frames.TypeAMQP, &frames.Flow{NextIncomingID: frames.Some(1 + b.got), IncomingWindow: 5000, NextOutgoingID: 1, OutgoingWindow: 5000,
+		Handle: frames.Some(uint32(receiving)), DeliveryCount: frames.Some(b.got), LinkCredit: frames.Some(n)})
 }
 
 func (b *bookkeeper) declare() (id []byte, err error) {
