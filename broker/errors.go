@@ -37,6 +37,12 @@ var (
 // [ErrMessageNotFound].
 type MissingError = entity.MissingError
 
+// Errors that say more of [ErrEntityDisabled] and [ErrQuotaExceeded], to which they unwrap.
+type (
+	DisabledError = entity.DisabledError
+	FullError     = entity.FullError
+)
+
 // A NotSupportedError names the feature of Service Bus that this broker does
 // not have; it unwraps to [ErrNotSupported].
 type NotSupportedError = entity.NotSupportedError

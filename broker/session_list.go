@@ -54,6 +54,9 @@ func (q *Queue) Sessions(since time.Time, skip, top int) ([]string, error) {
 	e := q.e
 	e.mu.Lock()
 	err, commits := e.alive(), e.last
+	if err == nil {
+		err = e.q.CanReceive(q.sub) // as a peek
+	}
 	requires := e.options.RequiresSession
 	e.touch()
 	last, known := e.listings.find(since, skip, e.b.Now())

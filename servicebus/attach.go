@@ -148,7 +148,7 @@ func (c *conn) attachSender(l *amqp.Link, a address) *fault {
 		return c.addressFault(a, err)
 	}
 	if !limits.Status.CanSend() {
-		return faultOf(broker.ErrEntityDisabled)
+		return faultOf(&broker.DisabledError{Status: limits.Status, Sends: true})
 	}
 	properties := new(encoding.Map)
 	properties.Set(encoding.Symbol(maxBatchSize), c.maxBatchSize())

@@ -94,7 +94,7 @@ func (k *coordinator) discharge(d *amqp.Incoming, control frames.Discharge) {
 		k.settle(d, frames.Accepted{})
 	case t.failed != nil:
 		c.rollBack(t)
-		k.refuse(d, rolledBack(t.failed))
+		k.refuse(d, k.rolledBack(t, t.failed))
 	default:
 		k.commit(d, t)
 	}
@@ -108,15 +108,16 @@ func (k *coordinator) commit(d *amqp.Incoming, t *transaction) {
 	}
 	unit, err := t.tx.Commit(func() { k.c.post(func() { k.settle(d, frames.Accepted{}) }) })
 	if err != nil {
-		k.refuse(d, rolledBack(err))
+		k.refuse(d, k.rolledBack(t, err))
 		return
 	}
 	k.c.submitted(unit)
 }
 
 // rolledBack is the fault of a commit that did nothing, and why.
-func rolledBack(err error) *fault {
-	return &fault{frames.ErrTransactionRollback, 400, "The transaction was rolled back: " + faultOf(err).text}
+func (k *coordinator) rolledBack(t *transaction, err error) *fault {
+	return &fault{frames.ErrTransactionRollback, 400,
+		"The transaction was rolled back: " + k.c.words(faultOf(err), address{entity: t.tx.Entity()})}
 }
 
 // settle answers, and gives credit back.

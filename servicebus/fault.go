@@ -33,7 +33,7 @@ const (
 type fault struct {
 	condition encoding.Symbol
 	status    int32
-	text      string
+	text      string // in which [conn.words] replaces the marks
 }
 
 func (f *fault) Error() string { return string(f.condition) + ": " + f.text }
@@ -58,6 +58,7 @@ const (
 	textNoSessionID  = "The SessionId was not set on a message, and it cannot be sent to the entity. Entities that have " +
 		"session support enabled can only receive messages that have the SessionId set to a valid value."
 	textFull = "The maximum entity size has been reached or exceeded."
+	textMore = "For more information please see https://aka.ms/ServiceBusExceptions ."
 )
 
 // faults is the one table from the errors of other packages to what clients see.
@@ -121,6 +122,12 @@ func faultOf(err error) *fault {
 	if missing, ok := errors.AsType[*broker.MissingError](err); ok {
 		return &fault{condMessageNotFound, 404, missingText(missing)}
 	}
+	if disabled, ok := errors.AsType[*broker.DisabledError](err); ok {
+		return &fault{condEntityDisabled, 400, disabledText(disabled)}
+	}
+	if full, ok := errors.AsType[*broker.FullError](err); ok {
+		return &fault{frames.ErrResourceLimitExceeded, 403, fullText(full)}
+	}
 	for _, row := range faults {
 		if errors.Is(err, row.err) {
 			text := row.text
@@ -131,6 +138,40 @@ func faultOf(err error) *fault {
 		}
 	}
 	return &fault{frames.ErrInternalError, 500, "The service was unable to process the request: " + err.Error()}
+}
+
+// Marks in texts, for what is known only where a text is written to a client.
+const (
+	markURI  = "\x00uri\x00"  // the entity's URI
+	markName = "\x00name\x00" // of the form ns:Queue:q
+	markFull = "\x00full\x00" // as Queue: 'NS:QUEUE:q'
+)
+
+// disabledText says that an entity is disabled, as the service does [SB-AMQP 3.5].
+func disabledText(e *broker.DisabledError) string {
+	if e.Sends && e.Status == broker.StatusSendDisabled {
+		return "Messaging entity '" + markName + "' is currently disabled for Send operations."
+	}
+	return "Messaging entity '" + markURI + "' is currently disabled. " + textMore
+}
+
+// fullText says how full an entity is, as the service does [SB-SEM 11].
+func fullText(e *broker.FullError) string {
+	return fmt.Sprintf("The maximum entity size has been reached or exceeded for %s. Size of entity in bytes:%d, "+
+		"Max entity size in bytes: %d. %s QuotaType: EntitySize", markFull, e.Bytes, e.Max, textMore)
+}
+
+// words returns the text of a fault for an address.
+func (c *conn) words(f *fault, a address) string {
+	if !strings.Contains(f.text, "\x00") {
+		return f.text
+	}
+	kind := "Queue"
+	if _, err := c.h.broker.Topic(c.ns, a.entity); err == nil {
+		kind = "Topic"
+	}
+	return strings.NewReplacer(markURI, c.uri(a.queue()), markName, c.ns+":"+kind+":"+a.queue(),
+		markFull, kind+": '"+strings.ToUpper(c.ns+":"+kind)+":"+a.queue()+"'").Replace(f.text)
 }
 
 // missingText names scheduled messages that are not there, as the service does.

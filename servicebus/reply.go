@@ -162,7 +162,7 @@ func (q *requestLink) answer() {
 // failure makes the response that says why.
 func (q *requestLink) failure(f *fault, req *request) response {
 	return response{status: f.status, condition: f.condition,
-		description: q.c.tracked(f.text, q.c.tracker(q.addr), trackingID(req.properties))}
+		description: q.c.tracked(q.c.words(f, q.addr), q.c.tracker(q.addr), trackingID(req.properties))}
 }
 
 func (c *conn) addReplyLink(l *amqp.Link, a address, rights auth.Rights) *replyLink {

@@ -33,7 +33,7 @@ func (c *conn) tracker(a address) string {
 
 // amqpError makes the error that a client sees.
 func (c *conn) amqpError(f *fault, a address, trackingID string) *frames.Error {
-	return &frames.Error{Condition: f.condition, Description: c.tracked(f.text, c.tracker(a), trackingID)}
+	return &frames.Error{Condition: f.condition, Description: c.tracked(c.words(f, a), c.tracker(a), trackingID)}
 }
 
 // uri returns the entity's URI as it stands in error texts.

@@ -519,7 +519,7 @@ func TestTransactionCommitFails(t *testing.T) {
 		text      string
 	}{
 		"the lock has ended":    {func(s *server) { s.clock.advance(31 * time.Second) }, "The lock supplied is invalid. Either the lock expired"},
-		"the queue is disabled": {disabled, "is disabled"},
+		"the queue is disabled": {disabled, "Messaging entity 'testns:Queue:q' is currently disabled for Send operations."},
 		"the queue is deleted": {func(s *server) {
 			if err := commit.Do(context.Background(), s.log, 0, s.broker.DeleteQueueEffect(namespace, "q", false)); err != nil {
 				s.t.Fatal(err)

@@ -42,7 +42,7 @@ func (c *Consumer) WaitsFor(w Work) bool {
 // can be read whatever the status of the entity [SB-SEM 6].
 func (q *Queue) CanReceive(id SubQueue) error {
 	if id == MainQueue && !q.config.Status.CanReceive() {
-		return fmt.Errorf("receive: %w: status is %s", ErrEntityDisabled, q.config.Status)
+		return fmt.Errorf("receive: %w", &DisabledError{q.config.Status, false})
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package entity
 import (
 	"errors"
 	"fmt"
+
+	"switchyard/broker/description"
 )
 
 // Errors by meaning [SB-SEM 11]. The dialects map each to a condition or a
@@ -35,6 +37,29 @@ func (e *MissingError) Error() string {
 
 // Unwrap makes errors.Is(err, ErrMessageNotFound) true.
 func (e *MissingError) Unwrap() error { return ErrMessageNotFound }
+
+// A DisabledError says which status of an entity forbids what was asked for.
+type DisabledError struct {
+	Status description.Status
+	Sends  bool // a send was asked for
+}
+
+func (e *DisabledError) Error() string {
+	return fmt.Sprintf("%v: status is %s", ErrEntityDisabled, e.Status)
+}
+
+// Unwrap makes errors.Is(err, ErrEntityDisabled) true.
+func (e *DisabledError) Unwrap() error { return ErrEntityDisabled }
+
+// A FullError says how large an entity is that takes no more.
+type FullError struct{ Bytes, Max int64 }
+
+func (e *FullError) Error() string {
+	return fmt.Sprintf("%v: it has %d bytes, the limit is %d", ErrQuotaExceeded, e.Bytes, e.Max)
+}
+
+// Unwrap makes errors.Is(err, ErrQuotaExceeded) true.
+func (e *FullError) Unwrap() error { return ErrQuotaExceeded }
 
 // A NotSupportedError names the feature of Service Bus that this broker does
 // not have.

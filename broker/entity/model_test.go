@@ -1008,7 +1008,7 @@ func (m *machine) invariants(t *rapid.T) {
 		if x.deferred {
 			want[x.sub].Deferred++
 		}
-		if x.owner != free || !x.waiting.IsZero() {
+		if x.owner == link || x.owner == run {
 			held[x.sub]++
 		}
 		lowest[x.sub] = min(lowest[x.sub], seq)
@@ -1029,6 +1029,9 @@ func (m *machine) invariants(t *rapid.T) {
 		got.LowWater, got.NextSequence = 0, 0
 		if got != want[sub] {
 			t.Fatalf("sub-queue %d: counters %+v, want %+v", sub, got, want[sub])
+		}
+		if n := m.q.Locked(id); n != held[sub] {
+			t.Fatalf("sub-queue %d: %d messages are counted as locked, want %d", sub, n, held[sub])
 		}
 		// Expired ones that the sweep has to take are out of the window too, at most
 		// a window of them at a time per pass; the rest has an owner or a backoff.

@@ -30,10 +30,9 @@ func (o *Publish) check(t *Topic, c *checker) error {
 	if o.Due {
 		return nil
 	}
-	used := t.Bytes() + c.bytes
-	bytes, err := t.config.checkMessages(o.Messages)
+	_, err := t.config.checkMessages(o.Messages)
 	if err == nil {
-		err = t.config.checkQuota(used + max(bytes, o.FanOut.Bytes))
+		err = t.config.checkQuota(t.Bytes() + c.bytes)
 	}
 	c.bytes += o.FanOut.Bytes
 	if err != nil {

@@ -88,7 +88,7 @@ type CancelScheduled struct{ SequenceNumbers []int64 }
 
 func (o CancelScheduled) check(q *Queue, c *checker) error {
 	if !q.config.Status.CanSend() {
-		return fmt.Errorf("cancel: %w: status is %s", ErrEntityDisabled, q.config.Status)
+		return fmt.Errorf("cancel: %w", &DisabledError{q.config.Status, true})
 	}
 	var missing []int64
 	for i, seq := range o.SequenceNumbers {

@@ -24,13 +24,13 @@ type Send struct {
 
 func (o Send) check(q *Queue, c *checker) error {
 	bytes, err := q.config.checkMessages(o.Messages)
+	if err == nil {
+		err = q.config.checkQuota(q.used() + c.bytes)
+	}
 	if err != nil {
 		return err
 	}
 	c.bytes += bytes
-	if err := q.config.checkQuota(q.used() + c.bytes); err != nil {
-		return err
-	}
 	return q.history.check(q.config.HistoryWindow, o.Messages, c)
 }
 
@@ -46,18 +46,17 @@ func (t *Topic) Admits(msgs []*Message, others int64) error {
 }
 
 func (c *Config) admits(msgs []*Message, used int64) error {
-	bytes, err := c.checkMessages(msgs)
-	if err != nil {
+	if _, err := c.checkMessages(msgs); err != nil {
 		return err
 	}
-	return c.checkQuota(used + bytes)
+	return c.checkQuota(used)
 }
 
 // checkMessages reports whether an entity of that configuration accepts such
 // messages, and how many bytes they have. Topics and queues have the same rules.
 func (c *Config) checkMessages(msgs []*Message) (bytes int64, err error) {
 	if !c.Status.CanSend() {
-		return 0, fmt.Errorf("send: %w: status is %s", ErrEntityDisabled, c.Status)
+		return 0, fmt.Errorf("send: %w", &DisabledError{c.Status, true})
 	}
 	if len(msgs) == 0 {
 		return 0, fmt.Errorf("send: %w: no message", ErrInvalidArgument)
@@ -80,11 +79,11 @@ func (c *Config) checkMessages(msgs []*Message) (bytes int64, err error) {
 	return bytes, nil
 }
 
-// checkQuota reports whether an entity of that configuration may hold so many
-// bytes.
-func (c *Config) checkQuota(total int64) error {
-	if total > c.MaxBytes {
-		return fmt.Errorf("send: %w: %d bytes would exceed %d", ErrQuotaExceeded, total, c.MaxBytes)
+// checkQuota reports whether an entity of that configuration that holds so many bytes takes
+// more. The last that it takes may exceed the limit [SB-SEM 11].
+func (c *Config) checkQuota(used int64) error {
+	if used >= c.MaxBytes {
+		return fmt.Errorf("send: %w", &FullError{used, c.MaxBytes})
 	}
 	return nil
 }

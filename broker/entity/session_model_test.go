@@ -502,6 +502,8 @@ func (m *sessionMachine) quiet(t *rapid.T) {
 
 func (m *sessionMachine) invariants(t *rapid.T) {
 	lowest := m.nextSeq
+	var want [entity.SubQueues]entity.Counters
+	var locked [entity.SubQueues]int
 	for seq, x := range m.all {
 		sub := entity.MainQueue
 		if x.dead {
@@ -512,6 +514,21 @@ func (m *sessionMachine) invariants(t *rapid.T) {
 		msg := m.read(sub, seq)
 		if msg == nil || msg.DeliveryCount != x.count || (msg.State == entity.Deferred) != x.deferred || (msg.Owner == entity.RunOwner) != (x.holder == runHolder) {
 			t.Fatalf("stored %+v, want %+v", msg, x)
+		}
+		want[sub].Messages++
+		want[sub].Bytes += int64(len(msg.Sections))
+		if x.deferred {
+			want[sub].Deferred++
+		}
+		if x.holder != nobody {
+			locked[sub]++
+		}
+	}
+	for sub := range want {
+		got := m.q.Counters(entity.SubQueue(sub))
+		got.LowWater, got.NextSequence = 0, 0
+		if n := m.q.Locked(entity.SubQueue(sub)); got != want[sub] || n != locked[sub] {
+			t.Fatalf("sub-queue %d: counters %+v and %d locked, want %+v and %d", sub, got, n, want[sub], locked[sub])
 		}
 	}
 	for seq, msg := range m.store.messages[entity.MainQueue] {

@@ -26,7 +26,7 @@ func (o *Take) check(q *Queue, c *checker) error {
 		return err
 	}
 	if o.Back && !q.config.Status.CanSend() {
-		return fmt.Errorf("resubmit: %w: status is %s", ErrEntityDisabled, q.config.Status)
+		return fmt.Errorf("resubmit: %w", &DisabledError{q.config.Status, true})
 	}
 	s := q.subs[o.Sub]
 	o.items = o.items[:0]

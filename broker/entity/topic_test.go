@@ -220,18 +220,17 @@ func (m *topicMachine) refused(sends []*entity.Publish) (why []error) {
 		if len(op.Messages) == 0 {
 			why = append(why, entity.ErrInvalidArgument)
 		}
-		sent, copied := int64(0), int64(0)
+		copied := int64(0)
 		for _, msg := range op.Messages {
 			if len(msg.Sections) > 10 {
 				why = append(why, entity.ErrMessageTooLarge)
 			}
-			sent += int64(len(msg.Sections))
 			for _, s := range m.queues {
 				copies, dead := s.gets(msg.MessageID)
 				copied += int64((copies + dead) * len(msg.Sections))
 			}
 		}
-		if total+max(sent, copied) > m.config.MaxBytes {
+		if total >= m.config.MaxBytes {
 			why = append(why, entity.ErrQuotaExceeded)
 		}
 		total += copied
