@@ -41,15 +41,17 @@ type Conn struct {
 	events  []Event
 	eventAt int
 
-	sessions map[uint16]*Session // by channel: ours and the peer's are the same
-	names    map[linkName]*Link  // links that are pending or attached
-	links    int                 // including those whose detach is awaited
-	owners   int                 // bytes that the owner keeps, see Keeps
-	buffered uint64              // bytes that sessions, links and unfinished deliveries take
-	queued   uint64              // bytes of deliveries that wait in the queues of sessions
-	largest  uint64              // max-message-size that was announced
-	spare    partial             // for the next delivery of several frames
-	proven   bool                // the client has proved who it is
+	sessions  map[uint16]*Session // by channel: ours and the peer's are the same
+	names     map[linkName]*Link  // links that are pending or attached
+	links     int                 // including those whose detach is awaited
+	crowded   int                 // links that were refused because there were too many
+	unsettled int                 // deliveries in the sent of all sessions
+	owners    int                 // bytes that the owner keeps, see Keeps
+	buffered  uint64              // bytes that sessions, links and unfinished deliveries take
+	queued    uint64              // bytes of deliveries that wait in the queues of sessions
+	largest   uint64              // max-message-size that was announced
+	spare     partial             // for the next delivery of several frames
+	proven    bool                // the client has proved who it is
 
 	frameSize uint32 // of the frame being handled
 
@@ -214,7 +216,18 @@ func (c *Conn) Keeps(more int) { c.owners += more }
 
 // Held returns about how many bytes the peer makes the connection keep: what it has
 // begun and not finished, and what it does not take.
-func (c *Conn) Held() int { return len(c.in) + int(c.buffered+c.spare.bytes()) + c.owners + c.Unsent() }
+func (c *Conn) Held() int {
+	return len(c.in) + int(c.buffered+c.spare.bytes()) + c.owners + c.Unsent() + c.unsettled*unsettledCost
+}
+
+// unsettledCost is how much memory, about, a delivery takes that has left and is not settled.
+const unsettledCost = 256
+
+// Crowded returns how many links were refused because the connection has too many.
+func (c *Conn) Crowded() int { return c.crowded }
+
+// Unsettled returns how many deliveries have left and are not settled by either side.
+func (c *Conn) Unsettled() int { return c.unsettled }
 
 // Begun returns how many bytes of them are of messages and the like that the peer has
 // begun and not finished.
@@ -233,7 +246,9 @@ func (c *Conn) Shed(limit int64) {
 		}
 	}
 	what := fmt.Sprintf("%d bytes wait for the client", c.Unsent())
-	switch {
+	switch unsettled := c.unsettled * unsettledCost; {
+	case unsettled > max(c.Unsent(), c.owners) && uint64(unsettled) > most:
+		what = fmt.Sprintf("it has %d unsettled deliveries", c.unsettled)
 	case c.owners > c.Unsent() && uint64(c.owners) > most:
 		what = fmt.Sprintf("its transactions and the answers to its requests keep %d bytes", c.owners)
 	case most > 0:

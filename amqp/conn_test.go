@@ -50,7 +50,7 @@ func TestHandshakePipelined(t *testing.T) {
 		< 0 sasl-outcome 0
 		< "AMQP\x00\x01\x00\x00"
 		< 0 open switchyard max-frame=65536 channel-max=4999 idle=240000
-		< 3 begin remote=3 next-out=1 in=5000 out=5000 handle-max=255
+		< 3 begin remote=3 next-out=1 in=5000 out=5000 handle-max=4999
 	`
 	o := Options{Authenticate: func(mechanism, authzid, user, password string) error {
 		if mechanism != "PLAIN" || user != "user" || password != "secret" {
@@ -133,7 +133,7 @@ func TestConnectionErrors(t *testing.T) {
 		{"channel too high", "amqp:connection:framing-error", frame(5000, begin), false},
 		{"attach without session", "amqp:not-found", frame(9, clientSender("l", 0)), false},
 		{"transfer without session", "amqp:not-found", frame(9, transfer(0, 0)), false},
-		{"handle too high", "amqp:connection:framing-error", frame(0, clientSender("l", 256)), false},
+		{"handle too high", "amqp:connection:framing-error", frame(0, clientSender("l", 5000)), false},
 		{"not a performative", "amqp:decode-error", []byte{0, 0, 0, 12, 2, 0, 0, 0, 0, 0x53, 0x24, 0x45}, false},
 		{"not a list", "amqp:decode-error", []byte{0, 0, 0, 9, 2, 0, 0, 0, 0x41}, false},
 		{"SASL frame", "amqp:connection:framing-error", []byte{0, 0, 0, 8, 2, 1, 0, 0}, true},
@@ -192,7 +192,7 @@ func TestStrayFramesIgnored(t *testing.T) {
 	p.send(0, nil)
 	p.expect("")
 	p.send(0, &frames.Begin{IncomingWindow: 1, OutgoingWindow: 1})
-	p.expect(`< 0 begin remote=0 next-out=1 in=5000 out=5000 handle-max=255`)
+	p.expect(`< 0 begin remote=0 next-out=1 in=5000 out=5000 handle-max=4999`)
 }
 
 func TestCloseByClient(t *testing.T) {
@@ -283,7 +283,7 @@ func TestIdle(t *testing.T) {
 	p.expect("< heartbeat")
 	tick(20*time.Second, 30*time.Second)
 	p.send(0, &frames.Begin{IncomingWindow: 1, OutgoingWindow: 1, HandleMax: 1}) // the answer is a sign of life, too
-	p.expect("< 0 begin remote=0 next-out=1 in=5000 out=5000 handle-max=255")
+	p.expect("< 0 begin remote=0 next-out=1 in=5000 out=5000 handle-max=4999")
 	tick(30*time.Second, 35*time.Second)
 	p.expect("")
 	for at := 35; at < 220; at += 15 {

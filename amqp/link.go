@@ -274,10 +274,10 @@ func (l *Link) forget() {
 	l.current, l.partial = nil, partial{}
 	l.credit = 0
 	s.dropQueued(l)
-	for id, d := range s.sent {
+	for _, d := range s.sent {
 		if d.link == l {
 			d.done = true
-			delete(s.sent, id)
+			s.forgetSent(d)
 		}
 	}
 	for id, d := range s.received {

@@ -245,7 +245,7 @@ func TestSessionErrors(t *testing.T) {
 			p.send(0, &frames.End{})
 			p.expect("")
 			p.send(0, &frames.Begin{})
-			p.expect(`< 0 begin remote=0 next-out=1 in=5000 out=5000 handle-max=255`)
+			p.expect(`< 0 begin remote=0 next-out=1 in=5000 out=5000 handle-max=4999`)
 		})
 	}
 }

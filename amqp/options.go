@@ -11,11 +11,15 @@ type Options struct {
 	MaxFrameSize uint32
 	// ChannelMax is the highest channel that is taken. Default 4999.
 	ChannelMax uint16
-	// HandleMax is the highest link handle that is taken, per session. Default 255.
+	// HandleMax is the highest link handle that is taken, per session. Default 4999:
+	// Python has all links of a client in one session [SB-AMQP 3.2].
 	HandleMax uint32
 	// MaxLinks bounds the links of the whole connection; further attaches are
 	// refused with amqp:resource-limit-exceeded. Default 5000.
 	MaxLinks int
+	// MaxUnsettled bounds the deliveries that were sent on all links of the connection and
+	// are not settled; beyond it [Link.Send] fails. Default 100,000.
+	MaxUnsettled int
 	// IdleTimeout is what our open announces; the connection is closed after twice
 	// that time without a byte. Default 240 s.
 	IdleTimeout time.Duration
@@ -52,8 +56,9 @@ func (o Options) withDefaults() Options {
 	}
 	setDefault(&o.MaxFrameSize, 65536)
 	setDefault(&o.ChannelMax, 4999)
-	setDefault(&o.HandleMax, 255)
+	setDefault(&o.HandleMax, 4999)
 	setDefault(&o.MaxLinks, 5000)
+	setDefault(&o.MaxUnsettled, 100_000)
 	setDefault(&o.IdleTimeout, 240*time.Second)
 	setDefault(&o.OpenTimeout, 60*time.Second)
 	setDefault(&o.Window, 5000)

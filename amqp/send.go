@@ -11,17 +11,17 @@ import (
 var (
 	ErrNotAttached     = errors.New("amqp: link is not attached")
 	ErrNoCredit        = errors.New("amqp: link has no credit")
-	ErrMessageTooLarge = errors.New("amqp: message exceeds the client's max-message-size")
+	ErrUnsettled       = errors.New("amqp: too many deliveries of the connection are unsettled")
 	ErrInvalidDelivery = errors.New("amqp: delivery can't be sent")
 )
 
-// Outgoing is a message that we send. It must not be changed, and Tag and
-// Payload stay in use, until it is settled or its link is gone; a value is sent
-// once.
+// Outgoing is a message that we send. It must not be changed, and Tag stays in use,
+// until it is settled or its link is gone; a value is sent once. The payload is let go
+// when it has left: an unsettled delivery takes little memory however large it was.
 type Outgoing struct {
 	Tag     []byte   // 1 to 32 bytes, unique among the unsettled of the link
 	Format  uint32   // message-format
-	Payload [][]byte // the encoded message, in pieces
+	Payload [][]byte // the encoded message, in pieces; nil when all of it has left
 	Settled bool     // no settlement is expected
 	Data    any      // belongs to the owner of the connection
 
@@ -54,13 +54,20 @@ func (d *Outgoing) Settle(state frames.State) {
 		s.withdraw(d)
 		return
 	}
-	delete(s.sent, d.id)
+	s.forgetSent(d)
 	s.settle(RoleSender, d.id, state)
+}
+
+// forgetSent ends a delivery that is unsettled.
+func (s *Session) forgetSent(d *Outgoing) {
+	delete(s.sent, d.id)
+	s.conn.unsettled--
 }
 
 // Send sends a message on a sending link. It takes one credit; frames that the
 // session window, or the amount of unwritten output, does not let out are sent
-// later by themselves.
+// later by themselves. The client's max-message-size does not bound it: Python announces
+// 1 MiB without being asked and takes every message [SB-AMQP 3.4].
 func (l *Link) Send(d *Outgoing) error {
 	switch {
 	case l.state != attached:
@@ -73,13 +80,12 @@ func (l *Link) Send(d *Outgoing) error {
 		return fmt.Errorf("%w: tag of %d bytes", ErrInvalidDelivery, len(d.Tag))
 	case l.credit == 0:
 		return ErrNoCredit
+	case !d.Settled && l.session.conn.unsettled >= l.session.conn.o.MaxUnsettled:
+		return fmt.Errorf("%w: %d", ErrUnsettled, l.session.conn.unsettled)
 	}
 	var size uint64
 	for _, p := range d.Payload {
 		size += uint64(len(p))
-	}
-	if limit := l.attach.MaxMessageSize; limit > 0 && size > limit {
-		return fmt.Errorf("%w: %d bytes, limit %d", ErrMessageTooLarge, size, limit)
 	}
 	l.credit--
 	l.deliveryCount++
@@ -197,6 +203,7 @@ func (s *Session) sendFrame(d *Outgoing) (last bool) {
 		s.nextDelivery++
 		if !d.Settled && !d.done {
 			s.sent[d.id] = d
+			c.unsettled++
 		} else {
 			d.done = true
 		}
@@ -227,6 +234,9 @@ func (s *Session) sendFrame(d *Outgoing) (last bool) {
 	c.out = frames.EndFrame(b, mark)
 	s.nextOutgoing++
 	s.remoteWindow--
+	if !t.More {
+		d.Payload = nil
+	}
 	return !t.More
 }
 

@@ -77,6 +77,7 @@ func (s *Session) release(err *frames.Error) {
 		s.conn.queued -= d.size
 	}
 	s.queue = nil
+	s.conn.unsettled -= len(s.sent)
 	clear(s.sent)
 	clear(s.received)
 	for _, handle := range slices.Sorted(maps.Keys(s.links)) {
@@ -208,6 +209,7 @@ func (s *Session) attachIn(f *encoding.Fields) error {
 	s.links[attach.Handle] = l
 	c.links++
 	if c.links > c.maxLinks() {
+		c.crowded++
 		l.refuse(&frames.Error{Condition: frames.ErrResourceLimitExceeded,
 			Description: fmt.Sprintf("a connection may have %d links", c.maxLinks())})
 		return nil
@@ -281,7 +283,7 @@ func (s *Session) dispositionIn(f *encoding.Fields) error {
 	forEach(s.sent, d.First, d.Last, func(id uint32, out *Outgoing) {
 		found = append(found, settlement{id, out})
 		if d.Settled {
-			delete(s.sent, id)
+			s.forgetSent(out)
 			out.done = true
 		}
 	})

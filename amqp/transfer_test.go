@@ -583,9 +583,7 @@ func TestDetachDropsQueue(t *testing.T) {
 
 func TestSendRefused(t *testing.T) {
 	p := openPeer(t, Options{})
-	limited := clientReceiver("r", 0)
-	limited.MaxMessageSize = 3
-	l := p.attach(0, limited, &AcceptOptions{})
+	l := p.attach(0, clientReceiver("r", 0), &AcceptOptions{})
 	p.send(0, credit(0, 0, 5))
 	in := p.attach(0, clientSender("s", 1), &AcceptOptions{Credit: 1})
 	sent := out("sent", "x")
@@ -600,7 +598,6 @@ func TestSendRefused(t *testing.T) {
 		{"empty tag", l, out("", ""), ErrInvalidDelivery},
 		{"long tag", l, out(strings.Repeat("t", 33), ""), ErrInvalidDelivery},
 		{"twice", l, sent, ErrInvalidDelivery},
-		{"too large", l, out("a", "1234"), ErrMessageTooLarge},
 	} {
 		if err := c.l.Send(c.d); !errors.Is(err, c.want) {
 			t.Errorf("%s: Send = %v, want %v", c.name, err, c.want)

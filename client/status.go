@@ -21,8 +21,27 @@ type Status struct {
 	Health     Health            `json:"health"`
 	Disk       *Disk             `json:"disk,omitempty"` // nil if nothing is kept on one
 	HTTP       string            `json:"http"`           // host:port, of HTTP and HTTPS
+	Clients    Clients           `json:"clients"`
 	Namespaces []NamespaceStatus `json:"namespaces"`
 	Factories  []FactoryStatus   `json:"factories"`
+}
+
+// Clients is what the clients of all Service Bus namespaces have at the moment, and how
+// often a limit refused them something since the start: see docs/limits.md.
+type Clients struct {
+	Connections int64    `json:"connections"` // that have shown a token
+	Links       int64    `json:"links"`
+	Unsettled   int64    `json:"unsettled"`   // messages received and not settled on their links
+	Memory      int64    `json:"memoryBytes"` // what they have begun and do not take
+	Refused     Refusals `json:"refused"`
+}
+
+// Refusals count what was refused, or closed, because of a limit.
+type Refusals struct {
+	Connections uint64 `json:"connections"`
+	Links       uint64 `json:"links"`
+	Unsettled   uint64 `json:"unsettled"`
+	Memory      uint64 `json:"memory"`
 }
 
 // Disk is that of the data directory, in bytes.

@@ -46,6 +46,15 @@ var Settings = []Setting{
 	{Name: "run-size", Kind: Size, None: true, Default: "4GiB",
 		Usage: "what the events and values of one active pipeline run may take before compression; beyond it no further " +
 			"activity of the run starts, and it fails; 0 sets no bound"},
+	{Name: "max-connections", Kind: Int, Default: "5000",
+		Usage: "connections that one Service Bus namespace may have at a time, of clients that have shown a token; 5,000 is Azure's quota"},
+	{Name: "max-links", Kind: Int, Default: "5000",
+		Usage: "links, senders and receivers, that one Service Bus connection may have"},
+	{Name: "max-unsettled", Kind: Int, Default: "100000",
+		Usage: "messages that one Service Bus connection may have received and not settled"},
+	{Name: "client-memory", Kind: Size, Default: autoSize,
+		Usage: "memory for what all Service Bus clients have begun and do not take, such as 256MiB; auto: an eighth of the " +
+			"memory limit, or 108MiB up to a third of it"},
 	{Name: "strict", Kind: Bool, Default: "true",
 		Usage: "refuse definitions that name something this version does not run"},
 	{Name: "min-free", Kind: Size, None: true, Default: "256MiB",

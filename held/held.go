@@ -20,6 +20,7 @@ type Budget struct {
 	total   int64                // guarded by mu: of those that are not shed
 	holders map[*Holder]struct{} // guarded by mu: those that keep something and are not shed
 	opened  uint64               // guarded by mu
+	shed    uint64               // guarded by mu
 }
 
 // New returns a budget of limit bytes.
@@ -40,6 +41,13 @@ func OfMemory(part int64) *Budget {
 
 // Limit returns the bound in bytes.
 func (b *Budget) Limit() int64 { return b.limit }
+
+// Usage returns the bytes that all holders keep, and how many holders were shed so far.
+func (b *Budget) Usage() (bytes int64, shed uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.total, b.shed
+}
 
 // A Holder is one connection or request. Its methods are safe for concurrent use.
 type Holder struct {
@@ -79,6 +87,7 @@ func (h *Holder) Set(bytes int64) {
 	for b.total > b.limit && len(b.holders) > 0 {
 		victim := b.largest()
 		victim.leave()
+		b.shed++
 		victims = append(victims, victim)
 	}
 	b.mu.Unlock()

@@ -39,6 +39,7 @@ type conn struct {
 	alarm   alarm
 	empty   time.Time // since when there is no link
 	had     bool      // there has been one
+	tally   tally
 	shown   bool      // a valid token or key has been shown
 	counted bool      // among the namespace's connections
 	began   time.Time // the connection
@@ -175,6 +176,7 @@ func (k *link) entityChanged() {
 func (c *conn) add(l *amqp.Link, p peer) {
 	l.Data = p
 	c.links[l] = p
+	c.h.shared.links.Add(1)
 	c.had = true
 	p.base().active = c.h.clock.Now()
 	c.schedule()
@@ -187,6 +189,7 @@ func (c *conn) detached(l *amqp.Link) {
 		return
 	}
 	delete(c.links, l)
+	c.h.shared.links.Add(-1)
 	c.tellLink(LinkDetached, p.base().addr, l)
 	if len(c.links) == 0 {
 		c.empty = c.h.clock.Now()
@@ -198,10 +201,12 @@ func (c *conn) detached(l *amqp.Link) {
 func (c *conn) gone() {
 	for l, p := range c.links {
 		delete(c.links, l)
+		c.h.shared.links.Add(-1)
 		c.tellLink(LinkDetached, p.base().addr, l)
 		p.gone()
 	}
 	c.settleDown()
+	c.tell()
 	c.alarm.stop()
 	if c.counted {
 		c.h.shared.leave(c.ns)

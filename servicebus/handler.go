@@ -85,7 +85,7 @@ func NewHandler(o Options) *Handler {
 	h := &Handler{broker: o.Broker, auth: o.Auth, clock: o.Clock, log: o.Logger, rand: o.Rand,
 		namespace: o.Namespace, idle: o.Idle, events: o.Events, conns: map[*conn]struct{}{}}
 	if h.shared = o.Shared; h.shared == nil {
-		h.shared = NewShared()
+		h.shared = NewShared(Limits{})
 	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
@@ -102,7 +102,8 @@ func NewHandler(o Options) *Handler {
 func (h *Handler) Serve(ctx context.Context, nc net.Conn, o amqpnet.Options) error {
 	s := &plainHandler{h: h, remote: nc.RemoteAddr().String()}
 	o.AMQP.Authenticate = s.authenticate
-	o.AMQP.Unproven = amqp.Unproven{MaxSessions: 16, MaxLinks: 32, MaxBuffered: 128 << 10}
+	o.AMQP.MaxLinks, o.AMQP.MaxUnsettled = h.shared.limits.Links, h.shared.limits.Unsettled
+	o.AMQP.Unproven = amqp.Unproven{MaxSessions: 16, MaxLinks: min(32, o.AMQP.MaxLinks), MaxBuffered: 128 << 10}
 	o.Held, o.Unproven, o.Storing = h.shared.proven, h.shared.unproven, h.shared.storing
 	return amqpnet.Serve(ctx, nc, s, o)
 }
@@ -210,7 +211,11 @@ func (h *Handler) Handle(nc *amqpnet.Conn, ev amqp.Event) {
 
 // Flush makes durable what has been submitted since the last call, and so
 // causes the answers.
-func (h *Handler) Flush(nc *amqpnet.Conn) { h.conn(nc).flush() }
+func (h *Handler) Flush(nc *amqpnet.Conn) {
+	c := h.conn(nc)
+	c.flush()
+	c.tell()
+}
 
 // Gone ends what belongs to a connection.
 func (h *Handler) Gone(nc *amqpnet.Conn) {

@@ -2,6 +2,8 @@ package servicebus
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -80,11 +82,23 @@ func (r *receiver) send() {
 		r.measure(out)
 		if err := r.l.Send(out); err != nil {
 			r.giveBack(ds[i:])
+			if errors.Is(err, amqp.ErrUnsettled) {
+				r.crowded()
+			}
 			return
 		}
 		r.sent(out)
 	}
 	r.reconcile()
+}
+
+// crowded detaches a link whose client takes messages and settles none.
+func (r *receiver) crowded() {
+	s := r.c.h.shared
+	s.refusedUnsettled.Add(1)
+	r.fail(&fault{frames.ErrResourceLimitExceeded, 403, fmt.Sprintf(
+		"The connection has %d deliveries that are not settled; at most %d are allowed (max-unsettled).",
+		r.c.nc.AMQP().Unsettled(), s.limits.Unsettled)})
 }
 
 // sent notes a delivery that may still wait for the client's session window, or

@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"switchyard/amqp/frames"
 	"switchyard/held"
 	"switchyard/memory"
 )
-
-// maxConnections is how many connections a namespace may have: the service's quota.
-const maxConnections = 5000
 
 // Parts of the memory limit that connections may make the process keep, as divisors.
 const (
@@ -31,17 +29,23 @@ const largestMessage = 108 << 20
 // Shared is what the connections of all ports share: how much of what clients have
 // begun, and do not take, is kept, and how many there are.
 type Shared struct {
+	limits           Limits
 	proven, unproven *held.Budget
 	storing          *memory.Room
 
-	mu    sync.Mutex
-	conns map[string]int // guarded by mu: by namespace in lower case
+	links, unsettled               atomic.Int64
+	refusedLinks, refusedUnsettled atomic.Uint64
+
+	mu           sync.Mutex
+	conns        map[string]int // guarded by mu: by namespace in lower case
+	refusedConns uint64         // guarded by mu
 }
 
-// NewShared returns the bounds that follow from the process's memory limit.
-func NewShared() *Shared {
-	proven := max(held.OfMemory(provenPart).Limit(), min(largestMessage, held.OfMemory(3).Limit()))
-	return &Shared{proven: held.New(proven), unproven: held.OfMemory(unprovenPart),
+// NewShared returns the bounds; those of memory that nobody has set follow from the
+// process's memory limit.
+func NewShared(l Limits) *Shared {
+	l = l.withDefaults()
+	return &Shared{limits: l, proven: held.New(l.Memory), unproven: held.OfMemory(unprovenPart),
 		storing: memory.NewRoom(held.OfMemory(storingPart).Limit()), conns: map[string]int{}}
 }
 
@@ -50,7 +54,8 @@ func (s *Shared) enter(ns string) *fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ns = strings.ToLower(ns)
-	if s.conns[ns] >= maxConnections {
+	if s.conns[ns] >= s.limits.Connections {
+		s.refusedConns++
 		return &fault{frames.ErrResourceLimitExceeded, 403, fmt.Sprintf("ConnectionsQuotaExceeded for namespace: %s.", ns)}
 	}
 	s.conns[ns]++

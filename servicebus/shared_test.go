@@ -15,9 +15,8 @@ import (
 // TestConnectionQuota: a namespace has so many connections of clients that have proved
 // who they are. Others take no place, and those that end give theirs back.
 func TestConnectionQuota(t *testing.T) {
-	shared := servicebus.NewShared()
+	shared := servicebus.NewShared(servicebus.Limits{Connections: 1})
 	s := newServer(t, func(o *servicebus.Options) { o.Shared = shared })
-	shared.Fill(namespace, 1)
 	for range 3 {
 		if _, err := s.dial(amqp.SASLTypeAnonymous()); err != nil {
 			t.Fatal(err)
@@ -36,13 +35,16 @@ func TestConnectionQuota(t *testing.T) {
 		_, err = full.NewSession(testContext(t), nil)
 	}
 	wantCondition(t, err, "amqp:resource-limit-exceeded", "ConnectionsQuotaExceeded for namespace: testns.")
+	if u := shared.Usage(); u.Connections != 1 || u.Refused.Connections != 1 {
+		t.Errorf("usage %+v, want a connection and one refused", u)
+	}
 }
 
 // TestMessagesWaitForRoom: a message of more than 64 KiB waits for room before it goes to
 // the store, as do several that are more together, and gives it back when it is durable;
 // small ones of other connections go on.
 func TestMessagesWaitForRoom(t *testing.T) {
-	shared := servicebus.NewShared()
+	shared := servicebus.NewShared(servicebus.Limits{})
 	s := newServer(t, func(o *servicebus.Options) { o.Shared = shared })
 	s.queue("q", broker.QueueOptions{})
 	send := func(size int) chan error {

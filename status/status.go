@@ -14,6 +14,7 @@ import (
 	"switchyard/pipeline"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/run"
+	"switchyard/servicebus"
 )
 
 // Options are where the answer comes from. All are required.
@@ -26,6 +27,8 @@ type Options struct {
 	Base client.Status
 	Disk func() *client.Disk
 	Now  func() time.Time
+	// Clients knows what clients of Service Bus have.
+	Clients *servicebus.Shared
 
 	Broker *broker.Broker
 	// Address is the host and port of a namespace.
@@ -59,7 +62,7 @@ func Handler(o Options) http.Handler {
 // now is the status at the moment. What is deleted meanwhile is left out.
 func (o *Options) now() (*client.Status, error) {
 	s := o.Base
-	s.Disk = o.Disk()
+	s.Disk, s.Clients = o.Disk(), clients(o.Clients.Usage())
 	s.Namespaces, s.Factories = []client.NamespaceStatus{}, []client.FactoryStatus{}
 	for _, name := range o.Broker.Namespaces() {
 		if n, err := o.namespace(name); err == nil {
@@ -78,6 +81,11 @@ func (o *Options) now() (*client.Status, error) {
 		s.Factories = append(s.Factories, x)
 	}
 	return &s, nil
+}
+
+func clients(u servicebus.Usage) client.Clients {
+	return client.Clients{Connections: u.Connections, Links: u.Links, Unsettled: u.Unsettled, Memory: u.Memory,
+		Refused: client.Refusals(u.Refused)}
 }
 
 func (o *Options) namespace(name string) (client.NamespaceStatus, error) {

@@ -77,7 +77,7 @@ func (s *System) openControlPlane(context.Context) (err error) {
 	s.auth.AcceptBearer(s.identities.Issuer(), dataRoles)
 	s.dialects.options = servicebus.Options{
 		Broker: s.broker, Auth: s.auth, Clock: s.o.Clock, Logger: s.log, Rand: s.o.Rand,
-		Idle: servicebus.ServiceIdle, Shared: servicebus.NewShared(), Events: s.events.Connections()}
+		Idle: servicebus.ServiceIdle, Shared: servicebus.NewShared(s.o.Clients), Events: s.events.Connections()}
 	s.dialects.server = listen.Server{
 		Logger: s.log, TLS: c.certs.Config(), Encrypted: s.o.Exposure.Beyond(), Now: clock.Wall{}.Now,
 		MaxConnections: s.files.Inbound,

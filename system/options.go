@@ -11,6 +11,7 @@ import (
 	"switchyard/deploy"
 	"switchyard/identity"
 	"switchyard/listen"
+	"switchyard/servicebus"
 )
 
 // Options are what a Switchyard is started with. The zero value serves from
@@ -73,6 +74,8 @@ type Options struct {
 	Memory, RunMemory int64
 	// RunSize is how many bytes an active pipeline run may take on the disk; 0: no bound.
 	RunSize int64
+	// Clients bound what Service Bus clients have at the same time.
+	Clients servicebus.Limits
 	// Strict refuses what Azure refuses.
 	Strict bool
 	Logger *slog.Logger

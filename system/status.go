@@ -16,7 +16,7 @@ func statusOptions(s *System) status.Options {
 	}
 	return status.Options{
 		Token: s.token, Now: s.o.Clock.Now, Broker: s.broker, Address: s.ports.Address, FactoryNames: s.factories.Names,
-		Factory: s.factories.Factory, Engine: s.engine, Trouble: s.starter.Trouble,
+		Factory: s.factories.Factory, Engine: s.engine, Trouble: s.starter.Trouble, Clients: s.dialects.options.Shared,
 		Base: client.Status{Version: s.o.Version, PID: os.Getpid(), Since: s.o.Clock.Now().UTC(), DataDir: s.o.absDataDir(), Ephemeral: s.o.Ephemeral,
 			Auth: string(auth), HTTP: s.http.Addr().String()},
 		Disk: func() *client.Disk {

@@ -79,11 +79,24 @@ func writeStatus(b *strings.Builder, s *client.Status, now time.Time, columns in
 		fmt.Fprintf(b, "%s used, %s free on the disk\n", bytesText(s.Disk.Used), bytesText(s.Disk.Free))
 	}
 	fmt.Fprintf(b, "HTTP and HTTPS at %s\n", s.HTTP)
+	writeClients(b, s.Clients)
 	for _, n := range s.Namespaces {
 		writeNamespace(b, n, columns)
 	}
 	for _, f := range s.Factories {
 		writeFactory(b, f, now, columns)
+	}
+}
+
+// writeClients tells of clients, and of limits that they have met.
+func writeClients(b *strings.Builder, c client.Clients) {
+	if c.Connections > 0 {
+		fmt.Fprintf(b, "%d connections of clients, %d links, %d messages unsettled, %s\n",
+			c.Connections, c.Links, c.Unsettled, bytesText(c.Memory))
+	}
+	if r := c.Refused; r != (client.Refusals{}) {
+		fmt.Fprintf(b, "refused because of a limit: %d connections, %d links, %d receivers with unsettled messages, %d connections for memory\n",
+			r.Connections, r.Links, r.Unsettled, r.Memory)
 	}
 }
 

@@ -50,7 +50,7 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 		return system.Options{}, err
 	}
 	compute.Spare(os.Getenv(goProcessors))
-	return system.Options{
+	o := system.Options{
 		Exposure: x, Auth: identity.Mode(v.String("auth")), Applications: apps, AllowHosts: allow,
 		KeyVault: v.String("key-vault"),
 		DataDir:  v.String("data"), Ephemeral: ephemeral(v), KeyFile: v.String("key-file"),
@@ -62,7 +62,10 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 		MinFree: cmp.Or(v.Size("min-free"), -1), Ballast: v.Size("ballast"),
 		Strict: v.Bool("strict"), Logger: log, Version: buildVersion(),
 		Memory: limitMemory(ctx, v, log), RunMemory: v.Size("run-memory"), RunSize: v.Size("run-size"),
-	}, nil
+	}
+	o.Clients.Connections, o.Clients.Links = v.Int("max-connections"), v.Int("max-links")
+	o.Clients.Unsettled, o.Clients.Memory = v.Int("max-unsettled"), v.Size("client-memory")
+	return o, nil
 }
 
 // ephemeral reports whether a Switchyard keeps nothing. Who names a data directory

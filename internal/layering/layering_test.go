@@ -61,7 +61,7 @@ var arrows = map[string][]string{
 
 	"client":           {"auth", "auth/identityhttp", "broker/description", "pipeline", "value", "vault"},
 	"ports":            {"commit", "listen"},
-	"status":           {"broker", "client", "pipeline", "pipeline/engine", "pipeline/run"},
+	"status":           {"broker", "client", "pipeline", "pipeline/engine", "pipeline/run", "servicebus"},
 	"deploy":           {"auth", "ports", "broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
 	"deploy/provision": {"arm", "auth", "broker", "broker/description", "client", "commit", "deploy", "pipeline", "pipeline/factory", "value"},
 	"identity":         {"arm", "arm/resourcesrp", "auth/identityhttp", "auth/issuer", "commit", "pipeline/factory", "auth"},
@@ -91,7 +91,7 @@ var arrows = map[string][]string{
 // onlyFrom lists packages that few may import: the wiring stays in one place.
 var onlyFrom = map[string][]string{
 	"store":             {"system"},
-	"servicebus":        {"system", "bridge", "eventlog"},
+	"servicebus":        {"system", "bridge", "eventlog", "status"},
 	"arm/resourcesrp":   {"system", "identity"},
 	"arm/servicebusrp":  {"system"},
 	"arm/datafactoryrp": {"system"},
