@@ -634,6 +634,41 @@ public class Smoke {
         }
     }
 
+    // The server is killed and comes back with what it acknowledged; the same sender and
+    // receiver go on.
+    static void restarts() throws Exception {
+        String command = System.getenv("SERVICEBUS_RESTART");
+        if (command == null) {
+            System.out.println("left out: SERVICEBUS_RESTART is not set");
+            return;
+        }
+        ServiceBusClientBuilder shared = builder().retryOptions(new AmqpRetryOptions().setMaxRetries(5).setDelay(Duration.ofMillis(200)).setTryTimeout(Duration.ofSeconds(20)));
+        try (ServiceBusSenderClient s = shared.sender().queueName(QUEUE).buildClient();
+             ServiceBusReceiverClient r = shared.receiver().queueName(QUEUE).disableAutoComplete().buildClient()) {
+            s.sendMessages(List.of(message("locked"), message("waiting")));
+            ServiceBusReceivedMessage locked = receive(r, 1).get(0);
+            long number = s.scheduleMessage(message("scheduled"), OffsetDateTime.now().plusHours(1));
+            try (Sessions sessions = new Sessions()) {
+                sessions.within("restart", in -> in.setSessionState(new byte[] {1}));
+            }
+            Process restart = new ProcessBuilder("sh", "-c", command).inheritIO().start();
+            equal(restart.waitFor(), 0, "the exit code of the restart");
+            s.sendMessage(message("after"));
+            r.complete(locked); // the lock is the message's, not the link's
+            List<ServiceBusReceivedMessage> rest = receive(r, 2, r::complete);
+            equal(bodies(rest), List.of("waiting", "after"), "the messages");
+            equal(rest.get(0).getDeliveryCount(), 0L, "the delivery count");
+            s.cancelScheduledMessage(number);
+            receiveNone(r);
+            try (Sessions sessions = new Sessions()) {
+                sessions.within("restart", in -> {
+                    equal(in.getSessionState().length, 1, "the state");
+                    in.setSessionState(null);
+                });
+            }
+        }
+    }
+
     interface Step {
         void run() throws Exception;
     }
@@ -681,6 +716,7 @@ public class Smoke {
         steps.put("transaction: another queue", Smoke::anotherQueue);
         steps.put("transaction: cross-entity", Smoke::crossEntity);
         steps.put("transaction: topic", Smoke::topic);
+        steps.put("the server restarts", Smoke::restarts);
         int failed = 0;
         for (Map.Entry<String, Step> step : steps.entrySet()) {
             if (args.length > 0 && !step.getKey().contains(args[0])) {

@@ -1,5 +1,6 @@
 // Uses @azure/service-bus against a running Switchyard. See ../README.md.
 import assert from "node:assert/strict";
+import { execSync } from "node:child_process";
 import { ServiceBusClient, delay } from "@azure/service-bus";
 
 const connectionString = process.env.SERVICEBUS_CONNECTION_STRING;
@@ -180,6 +181,37 @@ async function run() {
   await scheduled();
   await withSessions();
   await detectsDuplicates();
+  await restarts();
+}
+
+// restarts is the last: the server is killed and comes back with what it acknowledged.
+async function restarts() {
+  await step("the server restarts", async () => {
+    if (!process.env.SERVICEBUS_RESTART) return console.log("left out: SERVICEBUS_RESTART is not set");
+    const toSession = client.createSender(sessions);
+    await sender.sendMessages([{ body: "locked" }, { body: "waiting" }]);
+    const [locked] = await receive(receiver, 1);
+    const [number] = await sender.scheduleMessages({ body: "scheduled" }, new Date(Date.now() + 3600 * 1000));
+    const before = await client.acceptSession(sessions, "restart", { maxAutoLockRenewalDurationInMs: 0 });
+    await before.setSessionState("half");
+    execSync(process.env.SERVICEBUS_RESTART, { stdio: "inherit" });
+    await sender.sendMessages({ body: "after" });
+    await receiver.completeMessage(locked); // the lock is the message's, not the link's
+    const rest = await receive(receiver, 2);
+    assert.deepEqual(rest.map((m) => [m.body, m.deliveryCount]), [["waiting", 0], ["after", 0]]);
+    for (const m of rest) await receiver.completeMessage(m);
+    await sender.cancelScheduledMessages(number);
+    await receiveNone(receiver);
+    await before.close();
+    await toSession.sendMessages({ body: "s1", sessionId: "restart" });
+    const after = await client.acceptSession(sessions, "restart");
+    assert.equal(await after.getSessionState(), "half");
+    await after.setSessionState(null);
+    const [m] = await receive(after, 1);
+    await after.completeMessage(m);
+    await after.close();
+    await toSession.close();
+  });
 }
 
 async function scheduled() {

@@ -1,6 +1,7 @@
 """Uses azure-servicebus against a running Switchyard. See ../README.md."""
 
 import os
+import subprocess
 import sys
 import time
 from datetime import datetime, timedelta, timezone
@@ -313,6 +314,31 @@ def duplicates(client, sender, receiver):
         receive_none(taken)
 
 
+def restart(client, sender, receiver):
+    """The server is killed and comes back with what it acknowledged; the same sender and receiver go on."""
+    command = os.environ.get("SERVICEBUS_RESTART")
+    if not command:
+        print("left out: SERVICEBUS_RESTART is not set")
+        return
+    sender.send_messages([ServiceBusMessage("locked"), ServiceBusMessage("waiting")])
+    (locked,) = receive(receiver, 1)
+    (number,) = sender.schedule_messages(ServiceBusMessage("scheduled"), datetime.now(timezone.utc) + timedelta(hours=1))
+    with client.get_queue_receiver(SESSIONS, session_id="restart") as s:
+        s.session.set_state(b"half")
+    subprocess.run(command, shell=True, check=True)
+    sender.send_messages(ServiceBusMessage("after"))
+    receiver.complete_message(locked)  # the lock is the message's, not the link's
+    rest = receive(receiver, 2)
+    assert [(body(m), m.delivery_count) for m in rest] == [("waiting", 0), ("after", 0)], [str(m) for m in rest]
+    for m in rest:
+        receiver.complete_message(m)
+    sender.cancel_scheduled_messages(number)
+    receive_none(receiver)
+    with client.get_queue_receiver(SESSIONS, session_id="restart") as s:
+        assert s.session.get_state() == b"half"
+        s.session.set_state(None)
+
+
 STEPS = [
     send_receive_complete,
     batch_in_order,
@@ -333,6 +359,7 @@ STEPS = [
     session_lock_lost,
     schedule,
     duplicates,
+    restart,
 ]
 
 
