@@ -36,6 +36,8 @@ type server struct {
 	log       *gate
 	commits   atomic.Int64 // units with records that became durable
 	addr      string
+	options   []func(*servicebus.Options)
+	stop      func() // ends the broker, the port and all connections
 }
 
 // A gate is a log whose syncs can be held up.
@@ -79,13 +81,33 @@ func (g *gate) Wait(u *commit.Unit) error {
 
 func newServer(t testing.TB, configure ...func(*servicebus.Options)) *server {
 	t.Helper()
-	s := &server{t: t, authority: new(auth.Authority), clock: newClock()}
+	s := &server{t: t, authority: new(auth.Authority), clock: newClock(), addr: "127.0.0.1:0", options: configure}
 	s.log = &gate{Store: brokertest.NewStore()}
 	s.log.Committed = func(u *commit.Unit) {
 		if len(u.Ops()) > 0 {
 			s.commits.Add(1)
 		}
 	}
+	s.start()
+	if err := s.broker.PutNamespace(context.Background(), namespace, broker.NamespaceOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s.rule("", auth.DefaultRuleName, auth.DevelopmentKey, auth.Send|auth.Listen|auth.Manage)
+	t.Cleanup(func() { s.stop() })
+	return s
+}
+
+// restart ends all connections and serves what is in the store anew, on the same port.
+func (s *server) restart() {
+	s.t.Helper()
+	s.stop()
+	s.start()
+}
+
+// start serves what is in the store.
+func (s *server) start() {
+	s.t.Helper()
+	t := s.t
 	var err error
 	s.broker, err = broker.New(broker.Options{Store: s.log.Store, Log: s.log, Clock: s.clock, Rand: rand.Reader,
 		Encoding: servicebus.StoredEncoding})
@@ -94,21 +116,16 @@ func newServer(t testing.TB, configure ...func(*servicebus.Options)) *server {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.broker.Start(ctx)
-	if err := s.broker.PutNamespace(ctx, namespace, broker.NamespaceOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	s.rule("", auth.DefaultRuleName, auth.DevelopmentKey, auth.Send|auth.Listen|auth.Manage)
-
 	o := servicebus.Options{
 		Broker: s.broker, Auth: s.authority, Clock: s.clock,
 		Namespace: func(string) (string, bool) { return namespace, true },
 	}
-	for _, f := range configure {
+	for _, f := range s.options {
 		f(&o)
 	}
 	h := servicebus.NewHandler(o)
 	s.handler = h
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := net.Listen("tcp", s.addr)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,13 +142,13 @@ func newServer(t testing.TB, configure ...func(*servicebus.Options)) *server {
 			})
 		}
 	})
-	t.Cleanup(func() {
+	stopped := s.broker
+	s.stop = func() {
 		ln.Close()
 		cancel()
 		running.Wait()
-		s.broker.Close()
-	})
-	return s
+		stopped.Close()
+	}
 }
 
 func (s *server) rule(queue, name, key string, rights auth.Rights) {
