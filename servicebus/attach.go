@@ -150,11 +150,8 @@ func (c *conn) attachSender(l *amqp.Link, a address) *fault {
 	if !limits.Status.CanSend() {
 		return faultOf(&broker.DisabledError{Status: limits.Status, Sends: true})
 	}
-	properties := new(encoding.Map)
+	properties := answered(l)
 	properties.Set(encoding.Symbol(maxBatchSize), c.maxBatchSize())
-	if id := trackingID(l.Properties()); id != "" {
-		properties.Set(encoding.Symbol(trackingProperty), id)
-	}
 	s := &sender{link: link{c: c, l: l, addr: a, rights: auth.Send}, to: to, maxSize: limits.MaxMessageSize}
 	c.add(l, s)
 	l.Accept(amqp.AcceptOptions{
@@ -199,8 +196,18 @@ func (c *conn) attachReceiver(l *amqp.Link, a address) *fault {
 	}
 	r.consumer = consumer
 	c.add(l, r)
-	l.Accept(amqp.AcceptOptions{Target: targetOf(l)})
+	l.Accept(amqp.AcceptOptions{Target: targetOf(l), Properties: answered(l)})
 	return nil
+}
+
+// answered returns the properties with which every attach is answered: the client's tracking
+// id, if it sent one [SB-AMQP 6.1].
+func answered(l *amqp.Link) *encoding.Map {
+	p := new(encoding.Map)
+	if id := trackingID(l.Properties()); id != "" {
+		p.Set(encoding.Symbol(trackingProperty), id)
+	}
+	return p
 }
 
 func asTarget(t frames.TargetLike) *frames.Target {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"time"
+	"unicode/utf8"
 
 	"switchyard/amqp/encoding"
 	"switchyard/amqp/frames"
@@ -66,6 +67,9 @@ func decodeContent(payload []byte, now time.Time, newID func() encoding.UUID) (b
 		key, isString := v.(string)
 		if !isString {
 			return broker.Content{}, fmt.Errorf("%w: %s must be a string", errMessage, annPartitionKey)
+		}
+		if n := utf8.RuneCountInString(key); n > maxID {
+			return broker.Content{}, tooLong("The partition key", n, maxID, "characters")
 		}
 		if sessionSet && key != c.SessionID {
 			return broker.Content{}, &fault{frames.ErrNotAllowed, 400,

@@ -136,6 +136,7 @@ func TestDecodeContentRefuses(t *testing.T) {
 		{"property above 32 KB", sentMessage{application: mapOf("trace", strings.Repeat("x", 32<<10))}.encode(t), frames.ErrNotAllowed},
 		{"properties above 64 KB", sentMessage{application: mapOf("a", strings.Repeat("x", 30000), "b", strings.Repeat("x", 30000), "c", strings.Repeat("x", 6000))}.encode(t), frames.ErrNotAllowed},
 		{"message id above 128 characters", sentMessage{properties: &frames.Properties{MessageID: strings.Repeat("m", 129)}}.encode(t), frames.ErrNotAllowed},
+		{"partition key above 128 characters", sentMessage{annotations: mapOf(encoding.Symbol("x-opt-partition-key"), strings.Repeat("k", 129))}.encode(t), frames.ErrNotAllowed},
 		{"partition key number", sentMessage{annotations: mapOf(encoding.Symbol("x-opt-partition-key"), int32(1))}.encode(t), condArgumentError},
 		{"partition key and session differ", sentMessage{annotations: mapOf(encoding.Symbol("x-opt-partition-key"), "a"), properties: &frames.Properties{GroupID: frames.Some("b")}}.encode(t), frames.ErrNotAllowed},
 	}

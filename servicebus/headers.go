@@ -19,9 +19,6 @@ const (
 // checkHeaders refuses properties above the limits. The condition is one that clients
 // take as final: with the service's own, frameworks tried again without end.
 func checkHeaders(m *frames.Message, properties *encoding.Map) error {
-	tooLong := func(what string, n, limit int, unit string) error {
-		return &fault{frames.ErrNotAllowed, 400, fmt.Sprintf("%s has %d %s, at most %d are allowed.", what, n, unit, limit)}
-	}
 	if properties != nil {
 		for _, p := range properties.Pairs {
 			if n := size(p.Value); n > maxProperty {
@@ -41,6 +38,10 @@ func checkHeaders(m *frames.Message, properties *encoding.Map) error {
 		}
 	}
 	return nil
+}
+
+func tooLong(what string, n, limit int, unit string) error {
+	return &fault{frames.ErrNotAllowed, 400, fmt.Sprintf("%s has %d %s, at most %d are allowed.", what, n, unit, limit)}
 }
 
 // size is what makes a property large.

@@ -46,6 +46,7 @@ func (r *replyLink) keep(more int) {
 }
 
 func (r *replyLink) send(response []byte) {
+	r.used()
 	if n := len(r.waiting); n >= maxWaiting || n > 0 && r.bytes+len(response) > maxWaitingBytes {
 		r.fail(&fault{frames.ErrResourceLimitExceeded, 403, "Too many responses wait for link credit."})
 		return

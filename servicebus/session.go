@@ -3,6 +3,7 @@ package servicebus
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"switchyard/amqp"
@@ -14,6 +15,7 @@ import (
 const (
 	sessionFilterCode = 0x137000000C // descriptor of the filter, as Go sends it
 	anySessionCode    = 0x137000000E // of non-exclusive sessions
+	anySessionName    = "com.microsoft:non-exclusive-session-filter:list"
 	lockedUntilUTC    = "com.microsoft:locked-until-utc"
 	timeoutProperty   = "com.microsoft:timeout"
 	// acceptTimeout is how long a client waits for the next session that does not say
@@ -31,7 +33,7 @@ type wantedSession struct {
 func readSessionFilter(v any) (wantedSession, *fault) {
 	var w wantedSession
 	if d, ok := v.(encoding.Described); ok {
-		if code, ok := d.Descriptor.(uint64); ok && code == anySessionCode {
+		if d.Descriptor == uint64(anySessionCode) || d.Descriptor == encoding.Symbol(anySessionName) {
 			return w, notSupported(frames.ErrNotImplemented, "A receiver of non-exclusive sessions is")
 		}
 		w.descriptor, v = d.Descriptor, d.Value
@@ -94,10 +96,10 @@ func (c *conn) attachSession(r *receiver, w wantedSession) *fault {
 func acceptLimit(l *amqp.Link) time.Duration {
 	v, _ := l.Properties().Get(timeoutProperty)
 	ms, ok := integer(v)
-	if !ok || ms <= 0 || ms > int64(time.Hour/time.Millisecond) {
+	if !ok || ms <= 0 {
 		return acceptTimeout
 	}
-	return time.Duration(ms) * time.Millisecond
+	return time.Duration(min(ms, math.MaxUint32)) * time.Millisecond // it is a uint [SB-AMQP 6.1]
 }
 
 // accepted answers the attach: the receiver holds a session.
@@ -107,7 +109,7 @@ func (r *receiver) accepted(s broker.Session) {
 		return // its consumer was closed, which frees the session
 	}
 	r.session.id, r.session.held = s.ID, true
-	properties := new(encoding.Map)
+	properties := answered(r.l)
 	properties.Set(encoding.Symbol(lockedUntilUTC), epochTicks+s.Until.UnixMicro()*10)
 	r.l.Accept(amqp.AcceptOptions{Source: r.session.wanted.answer(sourceOf(r.l), s.ID), Target: targetOf(r.l),
 		Properties: properties})
@@ -141,6 +143,7 @@ func (m *managementRequest) holds() error {
 	for _, p := range m.c.links {
 		r, ok := p.(*receiver)
 		if ok && r.session != nil && r.session.held && r.session.id == *m.session && r.queue.ID() == m.queue.ID() {
+			r.used() // also if the request does not name the link
 			return nil
 		}
 	}
