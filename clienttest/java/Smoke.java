@@ -11,9 +11,17 @@ import com.azure.messaging.servicebus.ServiceBusMessage;
 import com.azure.messaging.servicebus.ServiceBusMessageBatch;
 import com.azure.messaging.servicebus.ServiceBusReceivedMessage;
 import com.azure.messaging.servicebus.ServiceBusReceiverClient;
+import com.azure.messaging.servicebus.ServiceBusRuleManagerClient;
 import com.azure.messaging.servicebus.ServiceBusSenderClient;
 import com.azure.messaging.servicebus.ServiceBusSessionReceiverClient;
 import com.azure.messaging.servicebus.ServiceBusTransactionContext;
+import com.azure.messaging.servicebus.administration.models.CorrelationRuleFilter;
+import com.azure.messaging.servicebus.administration.models.CreateRuleOptions;
+import com.azure.messaging.servicebus.administration.models.FalseRuleFilter;
+import com.azure.messaging.servicebus.administration.models.RuleProperties;
+import com.azure.messaging.servicebus.administration.models.SqlRuleAction;
+import com.azure.messaging.servicebus.administration.models.SqlRuleFilter;
+import com.azure.messaging.servicebus.administration.models.TrueRuleFilter;
 import com.azure.messaging.servicebus.models.AbandonOptions;
 import com.azure.messaging.servicebus.models.CompleteOptions;
 import com.azure.messaging.servicebus.models.DeadLetterOptions;
@@ -634,6 +642,43 @@ public class Smoke {
         }
     }
 
+    // Rules: each kind of filter, and an action. Java repeats the rule's name inside the rule.
+    static void rules() {
+        ServiceBusClientBuilder shared = builder();
+        try (ServiceBusRuleManagerClient rules = shared.ruleManager().topicName(TOPIC).subscriptionName(SUBSCRIPTION).buildClient();
+             ServiceBusSenderClient s = shared.sender().topicName(TOPIC).buildClient();
+             ServiceBusReceiverClient r = shared.receiver().topicName(TOPIC).subscriptionName(SUBSCRIPTION).disableAutoComplete().buildClient()) {
+            rules.createRule("sql", new CreateRuleOptions(new SqlRuleFilter("color = 'red'")).setAction(new SqlRuleAction("SET seen = 1")));
+            rules.createRule("correlation", new CreateRuleOptions(new CorrelationRuleFilter().setLabel("invoice")));
+            rules.createRule("all", new CreateRuleOptions(new TrueRuleFilter()));
+            rules.createRule("none", new CreateRuleOptions(new FalseRuleFilter()));
+            equal(rules.listRules().stream().map(RuleProperties::getName).sorted().collect(Collectors.toList()),
+                List.of("$Default", "all", "correlation", "none", "sql"), "the rules");
+            check(rejects(() -> rules.createRule("sql", new CreateRuleOptions(new SqlRuleFilter("1 = 1")))) != null, "a rule of the same name");
+            rules.deleteRule("all");
+            rules.deleteRule("$Default");
+            check(rejects(() -> rules.deleteRule("all")) != null, "a rule that is not there is deleted");
+            ServiceBusMessage red = message("red"), blue = message("blue"), invoice = message("invoice").setSubject("invoice");
+            red.getApplicationProperties().put("color", "red");
+            blue.getApplicationProperties().put("color", "blue");
+            s.sendMessages(List.of(red, blue, invoice));
+            List<ServiceBusReceivedMessage> got = receive(r, 2);
+            equal(bodies(got), List.of("red", "invoice"), "the messages");
+            equal(got.get(0).getApplicationProperties().get("seen"), 1L, "what the action set");
+            r.complete(got.get(0));
+            r.deadLetter(got.get(1), new DeadLetterOptions().setDeadLetterReason("R"));
+            receiveNone(r);
+            try (ServiceBusReceiverClient dead = shared.receiver().topicName(TOPIC).subscriptionName(SUBSCRIPTION)
+                    .subQueue(SubQueue.DEAD_LETTER_QUEUE).disableAutoComplete().buildClient()) {
+                equal(receive(dead, 1, dead::complete).get(0).getDeadLetterReason(), "R", "the reason");
+            }
+            for (String name : List.of("sql", "correlation", "none")) {
+                rules.deleteRule(name);
+            }
+            rules.createRule("$Default", new CreateRuleOptions(new TrueRuleFilter()));
+        }
+    }
+
     // The server is killed and comes back with what it acknowledged; the same sender and
     // receiver go on.
     static void restarts() throws Exception {
@@ -716,6 +761,7 @@ public class Smoke {
         steps.put("transaction: another queue", Smoke::anotherQueue);
         steps.put("transaction: cross-entity", Smoke::crossEntity);
         steps.put("transaction: topic", Smoke::topic);
+        steps.put("rules", Smoke::rules);
         steps.put("the server restarts", Smoke::restarts);
         int failed = 0;
         for (Map.Entry<String, Step> step : steps.entrySet()) {

@@ -7,6 +7,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 from azure.servicebus import (
+    AutoLockRenewer,
     NEXT_AVAILABLE_SESSION,
     ServiceBusClient,
     ServiceBusMessage,
@@ -28,7 +29,8 @@ from azure.servicebus.exceptions import (
 
 CONNECTION_STRING = os.environ.get("SERVICEBUS_CONNECTION_STRING", "")
 QUEUE = os.environ.get("SERVICEBUS_QUEUE", "clienttest")
-SESSIONS, DUPLICATES = QUEUE + "-sessions", QUEUE + "-duplicates"
+SESSIONS, DUPLICATES, OTHER = QUEUE + "-sessions", QUEUE + "-duplicates", QUEUE + "-other"
+TOPIC, SUBSCRIPTION = os.environ.get("SERVICEBUS_TOPIC", "clienttest-topic"), os.environ.get("SERVICEBUS_SUBSCRIPTION", "clienttest")
 
 
 def connect(connection_string=CONNECTION_STRING):
@@ -314,6 +316,47 @@ def duplicates(client, sender, receiver):
         receive_none(taken)
 
 
+def topic(client, sender, receiver):
+    """A subscription is as good as a queue: each settlement, properties, peek, numbers and the dead letters."""
+    to = client.get_topic_sender(TOPIC)
+    subscription = client.get_subscription_receiver(TOPIC, SUBSCRIPTION)
+    with to, subscription:
+        to.send_messages([ServiceBusMessage(f"t{i}", message_id=f"t{i}", application_properties={"n": i}) for i in range(1, 5)])
+        assert [body(m) for m in subscription.peek_messages(max_message_count=10)] == ["t1", "t2", "t3", "t4"]
+        received = receive(subscription, 4)
+        assert [m.application_properties[b"n"] for m in received] == [1, 2, 3, 4]
+        subscription.complete_message(received[0])
+        subscription.abandon_message(received[1])
+        subscription.defer_message(received[2])
+        subscription.dead_letter_message(received[3], reason="bad", error_description="very bad")
+        (again,) = receive(subscription, 1)
+        assert (body(again), again.delivery_count) == ("t2", 1), again
+        subscription.complete_message(again)
+        (deferred,) = subscription.receive_deferred_messages(received[2].sequence_number)
+        subscription.complete_message(deferred)
+        receive_none(subscription)
+        with client.get_subscription_receiver(TOPIC, SUBSCRIPTION, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as dead_letters:
+            (d,) = receive(dead_letters, 1)
+            assert (body(d), d.dead_letter_reason) == ("t4", "bad")
+            dead_letters.complete_message(d)
+
+
+def lock_renewer(client, sender, receiver):
+    """The library's renewer keeps the lock of a message, of 5 s in this queue, and of a session, of 10 s."""
+    renewer = AutoLockRenewer(max_lock_renewal_duration=60)
+    with client.get_queue_sender(OTHER) as to, client.get_queue_receiver(OTHER) as short:
+        to.send_messages(ServiceBusMessage("kept"))
+        (m,) = receive(short, 1)
+        renewer.register(short, m)
+        with client.get_queue_receiver(SESSIONS, session_id="kept") as s:
+            renewer.register(s, s.session)
+            time.sleep(12)
+            assert s.session.get_state() is None  # it is held
+        short.complete_message(m)
+        receive_none(short)
+    renewer.close()
+
+
 def restart(client, sender, receiver):
     """The server is killed and comes back with what it acknowledged; the same sender and receiver go on."""
     command = os.environ.get("SERVICEBUS_RESTART")
@@ -359,6 +402,8 @@ STEPS = [
     session_lock_lost,
     schedule,
     duplicates,
+    topic,
+    lock_renewer,
     restart,
 ]
 
