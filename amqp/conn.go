@@ -38,8 +38,9 @@ type Conn struct {
 	outAt  int    // how much of out is written
 	flying int    // bytes that Take gave away and Written has not reported
 
-	events  []Event
-	eventAt int
+	events   []Event
+	eventAt  int
+	settling Settled // the event that comes after those; no deliveries: none
 
 	sessions  map[uint16]*Session // by channel: ours and the peer's are the same
 	names     map[linkName]*Link  // links that are pending or attached
@@ -69,6 +70,7 @@ type Conn struct {
 	transferRead, transferSent       frames.Transfer
 	flowRead, flowSent               frames.Flow
 	dispositionRead, dispositionSent frames.Disposition
+	found                            []settlement
 }
 
 // linkName identifies a link within a connection [SB-AMQP 3.6]. A link to a coordinator is
@@ -101,6 +103,7 @@ func (c *Conn) Identity() (mechanism, user string) {
 
 // NextEvent returns the next event; ok is false if there is none now.
 func (c *Conn) NextEvent() (ev Event, ok bool) {
+	c.endSettled()
 	if c.eventAt == len(c.events) {
 		return nil, false
 	}
@@ -112,7 +115,38 @@ func (c *Conn) NextEvent() (ev Event, ok bool) {
 	return ev, true
 }
 
-func (c *Conn) emit(ev Event) { c.events = append(c.events, ev) }
+func (c *Conn) emit(ev Event) {
+	c.endSettled()
+	c.events = append(c.events, ev)
+}
+
+// beginSettled begins the event of a disposition, or goes on with that of the one before if
+// both accept: many clients accept each message with a frame of its own.
+func (c *Conn) beginSettled(state frames.State, settled bool) {
+	e := &c.settling
+	_, accepted := state.(frames.Accepted)
+	if _, before := e.State.(frames.Accepted); !accepted || !before || e.Settled != settled {
+		c.endSettled()
+	}
+	e.State, e.Settled = state, settled
+}
+
+// emitSettled adds a delivery to the event. Each link has events of its own.
+func (c *Conn) emitSettled(d *Outgoing) {
+	if e := c.settling; e.Link != d.link {
+		c.endSettled()
+		c.settling = Settled{Link: d.link, State: e.State, Settled: e.Settled}
+	}
+	c.settling.Deliveries = append(c.settling.Deliveries, d)
+}
+
+// endSettled emits the settlements that were put together.
+func (c *Conn) endSettled() {
+	if len(c.settling.Deliveries) > 0 {
+		c.events = append(c.events, c.settling)
+	}
+	c.settling = Settled{}
+}
 
 // Close closes the connection: all links are detached, a close with err (nil:
 // none) is sent, and [Conn.Done] becomes true with the peer's close. The owner

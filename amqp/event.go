@@ -39,8 +39,9 @@ type Flowed struct {
 	Drain  bool
 }
 
-// Settled is the peer's disposition of deliveries that we sent on one link, in
-// the order in which they were sent. State is nil if the peer gave none. If
+// Settled is the peer's disposition of deliveries that we sent on one link, or several
+// dispositions with the same outcome that came one after the other. Those of one are in the
+// order in which they were sent. State is nil if the peer gave none. If
 // Settled is set the peer has forgotten the deliveries and so has the endpoint;
 // else the owner answers with [Outgoing.Settle].
 type Settled struct {

@@ -279,7 +279,7 @@ func (s *Session) dispositionIn(f *encoding.Fields) error {
 	if _, progress := d.State.(frames.Received); !d.Settled && (progress || d.State == nil) {
 		return nil // no outcome yet
 	}
-	var found []settlement
+	found := s.conn.found[:0]
 	forEach(s.sent, d.First, d.Last, func(id uint32, out *Outgoing) {
 		found = append(found, settlement{id, out})
 		if d.Settled {
@@ -290,13 +290,12 @@ func (s *Session) dispositionIn(f *encoding.Fields) error {
 	if !d.Settled {
 		s.rejectUnknown(d.First, d.Last, found)
 	}
-	for i := 0; i < len(found); {
-		ev := Settled{Link: found[i].d.link, State: d.State, Settled: d.Settled}
-		for ; i < len(found) && found[i].d.link == ev.Link; i++ {
-			ev.Deliveries = append(ev.Deliveries, found[i].d)
-		}
-		s.conn.emit(ev)
+	s.conn.beginSettled(d.State, d.Settled)
+	for _, f := range found {
+		s.conn.emitSettled(f.d)
 	}
+	clear(found)
+	s.conn.found = found[:0]
 	return nil
 }
 

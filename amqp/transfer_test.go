@@ -393,6 +393,48 @@ func TestDispositionRange(t *testing.T) {
 	`)
 }
 
+// Dispositions that accept, and come one after the other, are one event. Those with another
+// outcome are not, nor those that want an answer beside those that want none, nor those with
+// something between them.
+func TestSettlementsMerge(t *testing.T) {
+	p := openPeer(t, Options{})
+	l := p.attach(0, clientReceiver("l", 0), &AcceptOptions{})
+	m := p.attach(0, clientReceiver("m", 1), &AcceptOptions{})
+	p.send(0, credit(0, 0, 20))
+	p.send(0, credit(1, 0, 20))
+	for _, tag := range []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"} {
+		p.sendOut(l, out(tag, ""))
+	}
+	p.sendOut(m, out("j", ""), out("k", ""))
+	p.read()
+	p.trace = nil
+	var input []byte
+	frame := func(body frames.Body) { input = append(input, encodeFrame(t, frames.TypeAMQP, 0, body, nil)...) }
+	settle := func(first, last uint32, settled bool, state frames.State) {
+		frame(&frames.Disposition{Role: frames.RoleReceiver, First: first, Last: last, Settled: settled, State: state})
+	}
+	settle(1, 1, true, frames.Accepted{})
+	settle(0, 0, true, frames.Accepted{})
+	settle(2, 3, true, frames.Accepted{})
+	settle(4, 4, false, frames.Accepted{})
+	settle(5, 6, true, frames.Released{})
+	settle(7, 7, true, frames.Released{})
+	settle(8, 9, true, frames.Accepted{})
+	frame(credit(0, 9, 20))
+	settle(10, 10, true, frames.Accepted{})
+	p.raw(input)
+	p.expect(`
+		! settled l [1:b 0:a 2:c 3:d] state=Accepted settled=true
+		! settled l [4:e] state=Accepted settled=false
+		! settled l [5:f 6:g] state=Released settled=true
+		! settled l [7:h] state=Released settled=true
+		! settled l [8:i] state=Accepted settled=true
+		! settled m [9:j] state=Accepted settled=true
+		! flowed l credit=20 drain=false
+		! settled m [10:k] state=Accepted settled=true
+	`)
+}
+
 // [SB-AMQP 3.4]: the client's max-frame-size; continuations have neither id nor
 // tag.
 func TestSendMultiFrame(t *testing.T) {

@@ -263,10 +263,11 @@ func (r *receiver) settled(ev amqp.Settled) {
 		r.settledIn(in.TxnID, ev, tokens, out, reply)
 		return
 	}
-	unit := r.queue.Settle(tokens, out, func(errs []error) {
-		r.c.post(func() { r.acknowledge(ev, reply, faultsOf(errs)) })
-	})
-	r.c.submitted(unit)
+	var done func(errs []error)
+	if !ev.Settled { // else the client waits for no answer
+		done = func(errs []error) { r.c.post(func() { r.acknowledge(ev, reply, faultsOf(errs)) }) }
+	}
+	r.c.submitted(r.queue.Settle(tokens, out, done))
 }
 
 // settledIn is settled in a transaction: the locks stay until its end, and the client
