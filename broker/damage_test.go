@@ -35,21 +35,21 @@ func (s *unreadable) damaged(q broker.QueueID, seq int64) bool {
 	return q.Entity == s.entity && q.Sub == broker.MainQueue && s.from.Load() > 0 && seq >= s.from.Load()
 }
 
-func (s *unreadable) Scan(q broker.QueueID, from int64, limit int, content bool) ([]broker.Scanned, error) {
+func (s *unreadable) Scan(q broker.QueueID, from int64, limit, contents int) ([]broker.Scanned, error) {
 	if s.scans.Add(1) == 1000 {
 		panic("the same is read for ever")
 	}
-	rows, err := s.Store.Scan(q, from, limit, content)
+	rows, err := s.Store.Scan(q, from, limit, contents)
 	for i, row := range rows {
-		if s.damaged(q, row.SequenceNumber) && (content || s.err != errContent) {
+		if s.damaged(q, row.SequenceNumber) && (contents > 0 || s.err != errContent) {
 			return rows[:i], s.err
 		}
 	}
 	return rows, err
 }
 
-func (s *unreadable) ScanSession(q broker.QueueID, session string, from int64, limit int, content bool) ([]broker.Scanned, error) {
-	rows, err := s.Store.ScanSession(q, session, from, limit, content)
+func (s *unreadable) ScanSession(q broker.QueueID, session string, from int64, limit, contents int) ([]broker.Scanned, error) {
+	rows, err := s.Store.ScanSession(q, session, from, limit, contents)
 	for i, row := range rows {
 		if s.damaged(q, row.SequenceNumber) {
 			return rows[:i], s.err

@@ -134,7 +134,7 @@ func readState(store Store, q QueueID, i int, s *entity.State) (err error) {
 		return err
 	}
 	for _, seq := range held {
-		rows, err := store.Scan(q, seq, 1, false)
+		rows, err := store.Scan(q, seq, 1, 0)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"math"
 	"time"
 
 	"switchyard/commit"
@@ -85,11 +86,12 @@ type Store interface {
 	// [ErrMessageNotFound] if it is not there.
 	Message(q QueueID, seq int64) (*Message, error)
 	// Scan reads up to limit messages with sequence numbers >= from, in order,
-	// with their statuses. Without content, Sections is nil and Size tells its
-	// length. If it fails it also returns those before the failure.
-	Scan(q QueueID, from int64, limit int, content bool) ([]Scanned, error)
+	// with their statuses. Contents are read until they have that many bytes
+	// together, of one message at least; 0 reads none. Of the others Sections is nil,
+	// and Size tells its length. If it fails it also returns those before the failure.
+	Scan(q QueueID, from int64, limit, contents int) ([]Scanned, error)
 	// ScanSession is Scan of the messages that the index has of a session.
-	ScanSession(q QueueID, session string, from int64, limit int, content bool) ([]Scanned, error)
+	ScanSession(q QueueID, session string, from int64, limit, contents int) ([]Scanned, error)
 	// Sessions names up to limit sessions that the index has messages of, those after the
 	// given one: in the order of the ids' lengths in bytes, and those of one length in that
 	// of their bytes.
@@ -104,6 +106,9 @@ type Store interface {
 	// zero Expiry comes before every entry.
 	Expired(q QueueID, after Expiry, limit int) ([]Expiry, error)
 }
+
+// AllContents has [Store] Scan read all contents.
+const AllContents = math.MaxInt
 
 // Catalogue is what [Store.Catalogue] returns.
 type Catalogue struct {

@@ -106,7 +106,7 @@ func (q *Queue) toTake(o TakeOptions) (numbers []int64, err error) {
 // numbers, until it returns false.
 func (q *Queue) named(numbers []int64, f func(Scanned) bool) error {
 	for _, n := range slices.Compact(slices.Sorted(slices.Values(numbers))) {
-		rows, err := q.e.b.store.Scan(q.ID(), n, 1, false)
+		rows, err := q.e.b.store.Scan(q.ID(), n, 1, 0)
 		if err != nil {
 			return q.e.readFailed(fmt.Sprintf("message %d", n), err)
 		}
@@ -121,7 +121,7 @@ func (q *Queue) named(numbers []int64, f func(Scanned) bool) error {
 // until it returns false.
 func (q *Queue) scan(session *string, from int64, f func(Scanned) bool) error {
 	for {
-		rows, err := q.scanOf(session, from, takePage, false)
+		rows, err := q.scanOf(session, from, takePage, 0)
 		if err != nil && len(rows) == 0 {
 			return q.e.readFailed(fmt.Sprintf("messages from number %d on", from), err)
 		}
@@ -138,9 +138,9 @@ func (q *Queue) scan(session *string, from int64, f func(Scanned) bool) error {
 }
 
 // scanOf reads messages of one session or all.
-func (q *Queue) scanOf(session *string, from int64, limit int, content bool) ([]Scanned, error) {
+func (q *Queue) scanOf(session *string, from int64, limit, contents int) ([]Scanned, error) {
 	if session != nil {
-		return q.e.b.store.ScanSession(q.ID(), *session, from, limit, content)
+		return q.e.b.store.ScanSession(q.ID(), *session, from, limit, contents)
 	}
-	return q.e.b.store.Scan(q.ID(), from, limit, content)
+	return q.e.b.store.Scan(q.ID(), from, limit, contents)
 }

@@ -11,6 +11,10 @@ import (
 // readRetry is how long to wait after a read of the store has failed.
 const readRetry = time.Second
 
+// refillContents is how many bytes of contents are read with headers, if there is memory for
+// them: what consumers wait for is then not read twice, and is there when they give credit.
+const refillContents = 1 << 20
+
 // sweepBytes ends a sweep early: all that it takes is in memory. One message is always
 // taken.
 const sweepBytes = 4 << 20
@@ -73,14 +77,21 @@ func (e *messageStore) read(w entity.Work, now time.Time, last, lastPut *commit.
 	switch w.Kind {
 	case entity.LoadWork:
 		e.b.Sync(lastPut)
-		rows, err := e.scan(q, w, true)
+		rows, err := e.scan(q, w, AllContents)
 		if len(rows) > 0 {
 			err = nil
 		}
 		return entity.Load{Sub: w.Sub, From: w.From, Rows: rows}, err
 	case entity.RefillWork:
 		e.b.Sync(last)
-		rows, err := e.scan(q, w, false)
+		contents := 0
+		if e.b.keeps() {
+			contents = refillContents
+		}
+		rows, err := e.scan(q, w, contents)
+		if err != nil && contents > 0 {
+			rows, err = e.scan(q, w, 0) // the headers may be whole
+		}
 		more := len(rows) >= w.Limit || err != nil
 		if len(rows) > 0 {
 			err = nil
@@ -95,11 +106,11 @@ func (e *messageStore) read(w entity.Work, now time.Time, last, lastPut *commit.
 }
 
 // scan reads messages of all, or of a session.
-func (e *messageStore) scan(q QueueID, w entity.Work, content bool) ([]Scanned, error) {
+func (e *messageStore) scan(q QueueID, w entity.Work, contents int) ([]Scanned, error) {
 	if w.Session != nil {
-		return e.b.store.ScanSession(q, w.Session.ID(), w.From, w.Limit, content)
+		return e.b.store.ScanSession(q, w.Session.ID(), w.From, w.Limit, contents)
 	}
-	return e.b.store.Scan(q, w.From, w.Limit, content)
+	return e.b.store.Scan(q, w.From, w.Limit, contents)
 }
 
 func (e *messageStore) readExpired(w entity.Work, q QueueID, now time.Time) (entity.Op, error) {

@@ -46,3 +46,43 @@ func TestPauseAfterFailure(t *testing.T) {
 		b.Close()
 	})
 }
+
+// TestBacklogIsReadOnce: what was sent to an earlier process is read once, with its
+// content; what is too much to be kept with the headers is read when it is its turn.
+func TestBacklogIsReadOnce(t *testing.T) {
+	for _, c := range []struct{ size, reads int }{{1 << 10, 100}, {64 << 10, 100 + 84}} {
+		synctest.Test(t, func(t *testing.T) {
+			store := brokertest.NewStore()
+			b := newBroker(t, store, "q")
+			send(t, b, queue(t, b, "q"), messages(100, c.size)...)
+			b.Close()
+			b = openBroker(t, store, store)
+			b.Start(context.Background())
+			defer b.Close()
+			store.Reads = 0
+			got := 0
+			consumer, err := queue(t, b, "q").NewConsumer(broker.ConsumerOptions{Deliver: func(batch []broker.Delivery) {
+				for _, d := range batch {
+					if len(d.Sections) != c.size {
+						t.Errorf("message %d has %d bytes, want %d", d.SequenceNumber, len(d.Sections), c.size)
+					}
+				}
+				got += len(batch)
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for got < 100 {
+				before := got
+				b.Sync(consumer.AddCredit(10))
+				synctest.Wait()
+				if got != before+10 {
+					t.Fatalf("%d messages for a credit of 10", got-before)
+				}
+			}
+			if store.Reads != c.reads {
+				t.Errorf("100 messages of %d bytes took %d reads, want %d", c.size, store.Reads, c.reads)
+			}
+		})
+	}
+}

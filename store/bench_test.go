@@ -105,11 +105,11 @@ func BenchmarkScan(b *testing.B) {
 		s := memory(b)
 		q := broker.QueueID{Entity: 1}
 		messages(b, s, q, 4000, size)
-		for _, content := range []bool{false, true} {
-			b.Run(fmt.Sprintf("size=%d/content=%v", size, content), func(b *testing.B) {
+		for _, contents := range []int{0, broker.AllContents} {
+			b.Run(fmt.Sprintf("size=%d/content=%v", size, contents > 0), func(b *testing.B) {
 				b.ReportAllocs()
 				for i := range b.N {
-					got, err := s.Scan(q, int64(i%3000), 1000, content)
+					got, err := s.Scan(q, int64(i%3000), 1000, contents)
 					if err != nil || len(got) != 1000 {
 						b.Fatal(len(got), err)
 					}
@@ -137,7 +137,7 @@ func BenchmarkScanBehindDeleted(b *testing.B) {
 	for _, from := range []int64{n, 0} {
 		b.Run(fmt.Sprintf("from=%d", from), func(b *testing.B) {
 			for range b.N {
-				got, err := s.Scan(q, from, 10, false)
+				got, err := s.Scan(q, from, 10, 0)
 				if err != nil || len(got) != 10 {
 					b.Fatal(len(got), err)
 				}

@@ -247,7 +247,7 @@ func TestDamageAfterCrash(t *testing.T) {
 // wantPrefix checks that the numbered messages of populate have no gap.
 func wantPrefix(t *testing.T, s *Store) {
 	t.Helper()
-	ms, err := s.Scan(broker.QueueID{Entity: 2}, 2000, 1000, false)
+	ms, err := s.Scan(broker.QueueID{Entity: 2}, 2000, 1000, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

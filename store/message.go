@@ -168,7 +168,7 @@ func (s *Store) Message(q broker.QueueID, seq int64) (*broker.Message, error) {
 
 // Scan implements [broker.Store]. Messages and statuses are two tables in the
 // same order, read side by side.
-func (s *Store) Scan(q broker.QueueID, from int64, limit int, content bool) ([]broker.Scanned, error) {
+func (s *Store) Scan(q broker.QueueID, from int64, limit, contents int) ([]broker.Scanned, error) {
 	if limit <= 0 {
 		return nil, nil
 	}
@@ -191,10 +191,11 @@ func (s *Store) Scan(q broker.QueueID, from int64, limit int, content bool) ([]b
 		if m.Status, err = statuses.of(m.SequenceNumber); err != nil {
 			return err
 		}
-		if content {
+		if contents > 0 {
 			if m.Sections, err = v.sections(q, m); err != nil {
 				return err
 			}
+			contents -= m.size
 		}
 		out = append(out, broker.Scanned{Message: m.Message, Size: m.size})
 		if len(out) == limit {

@@ -82,19 +82,19 @@ func TestMessageRoundTrip(t *testing.T) {
 			t.Errorf("Message(%d) = %+v, %v, want %+v", want.SequenceNumber, got, err, want)
 		}
 	}
-	for _, content := range []bool{true, false} {
-		got, err := s.Scan(q, math.MinInt64, 10, content)
+	for _, contents := range []int{broker.AllContents, 0} {
+		got, err := s.Scan(q, math.MinInt64, 10, contents)
 		if err != nil || len(got) != 3 {
 			t.Fatalf("Scan = %v, %v, want 3 messages", got, err)
 		}
 		for i, want := range []*broker.Message{full, bare, big} {
 			m := *want
-			if !content {
+			if contents == 0 {
 				m.Sections = nil
 			}
 			if !reflect.DeepEqual(got[i].Message, &m) || got[i].Size != len(want.Sections) {
-				t.Errorf("Scan(content %v)[%d] = %+v size %d, want %+v size %d",
-					content, i, got[i].Message, got[i].Size, m, len(want.Sections))
+				t.Errorf("Scan(contents %v)[%d] = %+v size %d, want %+v size %d",
+					contents, i, got[i].Message, got[i].Size, m, len(want.Sections))
 			}
 		}
 	}
@@ -377,7 +377,8 @@ func TestModel(t *testing.T) {
 						}
 						from := seqs.Draw(t, "from")
 						limit := rapid.IntRange(1, 12).Draw(t, "limit")
-						content := rapid.Bool().Draw(t, "content")
+						contents := rapid.SampledFrom([]int{0, 1, 5000, broker.AllContents}).Draw(t, "contents")
+						left := contents
 						var want []broker.Scanned
 						var expiries []broker.Expiry
 						var locked []int64
@@ -401,13 +402,14 @@ func TestModel(t *testing.T) {
 							if got, err := s.Message(q, seq); err != nil || !reflect.DeepEqual(got, &c) {
 								t.Fatalf("Message(%v, %d) = %+v, %v, want %+v", q, seq, got, err, c)
 							}
-							if !content {
+							if left <= 0 {
 								c.Sections = nil
 							}
+							left -= len(m.Sections)
 							want = append(want, broker.Scanned{Message: &c, Size: len(m.Sections)})
 						}
-						if got, err := s.Scan(q, from, limit, content); err != nil || !reflect.DeepEqual(got, want) {
-							t.Fatalf("Scan(%v, %d, %d, %v) = %+v, %v, want %+v", q, from, limit, content, got, err, want)
+						if got, err := s.Scan(q, from, limit, contents); err != nil || !reflect.DeepEqual(got, want) {
+							t.Fatalf("Scan(%v, %d, %d, %v) = %+v, %v, want %+v", q, from, limit, contents, got, err, want)
 						}
 						slices.SortStableFunc(expiries, func(a, b broker.Expiry) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
 						if got, err := s.Expired(q, broker.Expiry{}, 100); err != nil || !reflect.DeepEqual(got, expiries) {

@@ -222,7 +222,7 @@ func TestDamagedRecord(t *testing.T) {
 		t.Helper()
 		s := memory(t)
 		do(s, func(u *commit.Unit) { u.Set(key, value) })
-		_, err := s.Scan(q, 0, 10, true)
+		_, err := s.Scan(q, 0, 10, broker.AllContents)
 		var damage *CorruptError
 		if !errors.Is(err, ErrCorrupt) || !errors.As(err, &damage) || !strings.HasPrefix(damage.Where, "message 3") || !strings.Contains(damage.Where, "entity 12") {
 			t.Errorf("%s: Scan = %v, want ErrCorrupt that names the message", what, err)
@@ -418,7 +418,7 @@ func tryReadAll(s *Store) (out []any, err error) {
 			q := broker.QueueID{Entity: entity.ID, Sub: sub}
 			counters, e := s.Counters(q)
 			add(counters, e)
-			ms, e := s.Scan(q, 0, 1<<30, true)
+			ms, e := s.Scan(q, 0, 1<<30, broker.AllContents)
 			add(len(ms), e)
 			for _, m := range ms {
 				add(*m.Message, nil)

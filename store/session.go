@@ -90,7 +90,7 @@ func (s *Store) SessionState(q broker.QueueID, session string) (*broker.SessionS
 
 // ScanSession implements [broker.Store]: it reads the index and, for each entry, the
 // message.
-func (s *Store) ScanSession(q broker.QueueID, session string, from int64, limit int, content bool) (
+func (s *Store) ScanSession(q broker.QueueID, session string, from int64, limit, contents int) (
 	[]broker.Scanned, error) {
 	if limit <= 0 {
 		return nil, nil
@@ -103,10 +103,11 @@ func (s *Store) ScanSession(q broker.QueueID, session string, from int64, limit 
 	var out []broker.Scanned
 	prefix := sessionKey(q, kindSession, session)
 	err = v.scan(appendI64(bytes.Clone(prefix), from), end(prefix), func(key, _ []byte) error {
-		row, err := v.scanned(q, i64(key[len(prefix):]), content)
+		row, err := v.scanned(q, i64(key[len(prefix):]), contents > 0)
 		if err != nil {
 			return err
 		}
+		contents -= row.Size
 		if out = append(out, row); len(out) == limit {
 			return errStop
 		}

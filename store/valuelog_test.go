@@ -104,7 +104,7 @@ func TestLargeRecords(t *testing.T) {
 	if err != nil || len(c.Entities) != 1 || !bytes.Equal(c.Entities[0].Definition, body) || !bytes.Equal(c.Namespaces[0].Definition, body) {
 		t.Errorf("Catalogue: %v, %d entities", err, len(c.Entities))
 	}
-	ms, err := s.Scan(q, 0, 10, true)
+	ms, err := s.Scan(q, 0, 10, broker.AllContents)
 	if err != nil || len(ms) != 1 || !bytes.Equal(ms[0].Sections, body) || ms[0].MessageID != text || ms[0].Status.Properties[0].Value != text {
 		t.Errorf("Scan: %v, %d messages", err, len(ms))
 	}

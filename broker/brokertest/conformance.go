@@ -247,8 +247,9 @@ func testScan(t *testing.T, h *Harness) {
 			{65537, 10, []int64{1 << 40}},
 			{1<<40 + 1, 10, nil},
 		} {
-			for _, content := range []bool{false, true} {
-				rows, err := h.Store.Scan(main, c.from, c.limit, content)
+			for _, contents := range []int{0, 1, 2 * len(fullMessage(1).Sections), broker.AllContents} {
+				left := contents
+				rows, err := h.Store.Scan(main, c.from, c.limit, contents)
 				check(t, err)
 				var got []int64
 				for _, r := range rows {
@@ -257,9 +258,10 @@ func testScan(t *testing.T, h *Harness) {
 					if r.Size != len(want.Sections) {
 						t.Errorf("message %d: size %d, want %d", r.SequenceNumber, r.Size, len(want.Sections))
 					}
-					if !content {
+					if left <= 0 {
 						want.Sections = nil
 					}
+					left -= r.Size
 					if r.SequenceNumber == 2 {
 						want.DeliveryCount = 2
 					}
@@ -367,7 +369,7 @@ func testDeleteEntity(t *testing.T, h *Harness) {
 	h.eachLife(t, func(t *testing.T) {
 		for q, want := range map[broker.QueueID]int{main: 0, dead: 0, transfer: 0, transferDead: 0, other: 1,
 			{Entity: 6}: 1} {
-			rows, err := h.Store.Scan(q, 0, 10, false)
+			rows, err := h.Store.Scan(q, 0, 10, 0)
 			check(t, err)
 			due, err := h.Store.Expired(q, broker.Expiry{}, 10)
 			check(t, err)
@@ -389,7 +391,7 @@ func testOrderWithinUnit(t *testing.T, h *Harness) {
 		h.Store.PutMessage(u, main, fullMessage(2))
 	})
 	h.eachLife(t, func(t *testing.T) {
-		rows, err := h.Store.Scan(main, 0, 10, false)
+		rows, err := h.Store.Scan(main, 0, 10, 0)
 		check(t, err)
 		if len(rows) != 1 || rows[0].SequenceNumber != 2 {
 			t.Errorf("got %d messages, want only number 2", len(rows))

@@ -44,7 +44,7 @@ func testSessions(t *testing.T, h *Harness) {
 		}
 		equal(t, "sessions, in order", all, ids)
 		for _, id := range all {
-			rows, err := h.Store.ScanSession(main, id, 0, 100, true)
+			rows, err := h.Store.ScanSession(main, id, 0, 100, broker.AllContents)
 			check(t, err)
 			var got []int64
 			for _, r := range rows {
@@ -52,15 +52,15 @@ func testSessions(t *testing.T, h *Harness) {
 				equal(t, "session of a message", fmt.Sprint(r.SessionID, r.HasSession, r.Size, len(r.Sections)), fmt.Sprint(id, true, 1, 1))
 			}
 			equal(t, "messages of "+id, got, seqs[id])
-			rows, err = h.Store.ScanSession(main, id, got[1]+1, 1, false)
+			rows, err = h.Store.ScanSession(main, id, got[1]+1, 1, 0)
 			check(t, err)
 			equal(t, "the third message of "+id, fmt.Sprint(rows[0].SequenceNumber, len(rows), rows[0].Size, len(rows[0].Sections)),
 				fmt.Sprint(got[2], 1, 1, 0))
 		}
-		rows, err := h.Store.ScanSession(main, "a", 6, 1, false)
+		rows, err := h.Store.ScanSession(main, "a", 6, 1, 0)
 		check(t, err)
 		equal(t, "status", fmt.Sprint(rows[0].State, rows[0].DeliveryCount), fmt.Sprint(broker.Deferred, 3))
-		none, err := h.Store.ScanSession(main, "aa", 0, 100, false)
+		none, err := h.Store.ScanSession(main, "aa", 0, 100, 0)
 		check(t, err)
 		equal(t, "a session that is not there", len(none), 0)
 
@@ -97,7 +97,7 @@ func testSessions(t *testing.T, h *Harness) {
 		h.Store.DeleteSessionEntry(u, main, "a", 1)
 		h.Store.DeleteEntity(u, other.Entity)
 	})
-	rows, err := h.Store.ScanSession(main, "a", 0, 1, false)
+	rows, err := h.Store.ScanSession(main, "a", 0, 1, 0)
 	check(t, err)
 	equal(t, "after a deletion", rows[0].SequenceNumber, int64(6))
 	gone, err := h.Store.Sessions(other, nil, 10)

@@ -67,7 +67,7 @@ func (m *Store) SessionsWithState(q broker.QueueID, since time.Time, after *stri
 }
 
 // ScanSession implements [broker.Store].
-func (m *Store) ScanSession(q broker.QueueID, session string, from int64, limit int, content bool) (
+func (m *Store) ScanSession(q broker.QueueID, session string, from int64, limit, contents int) (
 	[]broker.Scanned, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -79,9 +79,10 @@ func (m *Store) ScanSession(q broker.QueueID, session string, from int64, limit 
 		m.Reads++
 		msg := m.message(q, v.(*broker.Message))
 		size := len(msg.Sections)
-		if !content {
+		if contents <= 0 {
 			msg.Sections = nil
 		}
+		contents -= size
 		rows = append(rows, broker.Scanned{Message: msg, Size: size})
 	}
 	return rows, nil

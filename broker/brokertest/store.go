@@ -334,7 +334,7 @@ func (m *Store) message(q broker.QueueID, stored *broker.Message) *broker.Messag
 }
 
 // Scan implements [broker.Store].
-func (m *Store) Scan(q broker.QueueID, from int64, limit int, content bool) ([]broker.Scanned, error) {
+func (m *Store) Scan(q broker.QueueID, from int64, limit, contents int) ([]broker.Scanned, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var rows []broker.Scanned
@@ -345,9 +345,10 @@ func (m *Store) Scan(q broker.QueueID, from int64, limit int, content bool) ([]b
 		m.Reads++
 		msg := m.message(q, n.value.(*broker.Message))
 		size := len(msg.Sections)
-		if !content {
+		if contents <= 0 {
 			msg.Sections = nil
 		}
+		contents -= size
 		rows = append(rows, broker.Scanned{Message: msg, Size: size})
 	}
 	return rows, nil

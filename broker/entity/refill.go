@@ -28,7 +28,7 @@ type Refill struct {
 	Sub SubQueue
 	// Session is that of the [Work]; nil: none.
 	Session *Session
-	Rows    []Scanned
+	Rows    []Scanned // the first ones with their content
 	// More is set if the read stopped at its limit.
 	More bool
 }
@@ -65,6 +65,9 @@ func (o Refill) apply(q *Queue, env Env, d *Decision) {
 			continue
 		}
 		if it := s.item(row.Message, row.Size); s.lineOf(it) == l {
+			if row.Sections != nil {
+				s.setContent(it, &row.Content)
+			}
 			items = append(items, it)
 		}
 	}
