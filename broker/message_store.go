@@ -211,7 +211,7 @@ func (e *messageStore) write(u *commit.Unit, d *entity.Decision) {
 			store.PutMessage(u, q, r.Message)
 		case entity.DeleteMessage:
 			e.gone.SequenceNumber, e.gone.ExpiresAt = r.SequenceNumber, r.ExpiresAt
-			store.DeleteMessage(u, q, &e.gone)
+			store.DeleteMessage(u, q, &e.gone, r.Size)
 		case entity.PutStatus:
 			store.PutStatus(u, q, r.SequenceNumber, r.Status)
 		case entity.DeleteStatus:

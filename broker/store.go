@@ -56,9 +56,9 @@ type Store interface {
 	PutMessage(u *commit.Unit, q QueueID, m *Message)
 	PutStatus(u *commit.Unit, q QueueID, seq int64, s *Status)
 	DeleteStatus(u *commit.Unit, q QueueID, seq int64)
-	// DeleteMessage removes the message, its expiry entry and its status.
-	// Only SequenceNumber and ExpiresAt of m are read.
-	DeleteMessage(u *commit.Unit, q QueueID, m *Message)
+	// DeleteMessage removes the message, whose Sections have so many bytes, its expiry
+	// entry and its status. Only SequenceNumber and ExpiresAt of m are read.
+	DeleteMessage(u *commit.Unit, q QueueID, m *Message, size int)
 	PutCounters(u *commit.Unit, q QueueID, c Counters)
 	// PutSessionEntry and DeleteSessionEntry change the index of messages by session.
 	PutSessionEntry(u *commit.Unit, q QueueID, session string, seq int64)

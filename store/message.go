@@ -35,13 +35,14 @@ func (s *Store) DeleteStatus(u *commit.Unit, q broker.QueueID, seq int64) {
 	u.Delete(messageKey(q, kindStatus, seq))
 }
 
-// DeleteMessage implements [broker.Store]. What the message is made of is not
-// known here, so each record it may have is deleted: deleting an absent key is
-// cheaper than reading it.
-func (s *Store) DeleteMessage(u *commit.Unit, q broker.QueueID, m *broker.Message) {
+// DeleteMessage implements [broker.Store]. Whether the message has a status is not
+// known here, so it is deleted: deleting an absent key is cheaper than reading it.
+func (s *Store) DeleteMessage(u *commit.Unit, q broker.QueueID, m *broker.Message, size int) {
 	u.Delete(messageKey(q, kindMessage, m.SequenceNumber))
 	u.Delete(messageKey(q, kindStatus, m.SequenceNumber))
-	u.Delete(messageKey(q, kindSections, m.SequenceNumber))
+	if size > inlineSections {
+		u.Delete(messageKey(q, kindSections, m.SequenceNumber))
+	}
 	if !m.ExpiresAt.IsZero() {
 		u.Delete(expiryKey(q, m.ExpiresAt, m.SequenceNumber))
 	}
@@ -50,7 +51,7 @@ func (s *Store) DeleteMessage(u *commit.Unit, q broker.QueueID, m *broker.Messag
 // PutCounters implements [broker.Store].
 func (s *Store) PutCounters(u *commit.Unit, q broker.QueueID, c broker.Counters) {
 	key := queueKey(q, kindCounters)
-	u.Set(key, finish(key, appendCounters(newRecord(32), c)))
+	u.Overwrite(key, finish(key, appendCounters(newRecord(32), c)))
 }
 
 // Counters implements [broker.Store].

@@ -21,6 +21,10 @@ func (o *overwritten) take() bool {
 	return needless
 }
 
+// maxOverwritten is how many keys of a group are compared with each other: the counters of
+// more queues than that are written as often as they come.
+const maxOverwritten = 32
+
 // findOverwritten looks through the units of a group. In one that may be written in
 // several batches nothing can be left out: each batch must be whole.
 func findOverwritten(units []*commit.Unit) (all overwritten) {
@@ -35,7 +39,7 @@ func findOverwritten(units []*commit.Unit) (all overwritten) {
 				continue
 			}
 			needless := slices.ContainsFunc(last, func(key []byte) bool { return bytes.Equal(key, op.Key) })
-			if all = append(all, needless); !needless {
+			if all = append(all, needless); !needless && len(last) < maxOverwritten {
 				last = append(last, op.Key)
 			}
 		}

@@ -207,7 +207,7 @@ func testDeleteMessage(t *testing.T, h *Harness) {
 	})
 	h.commit(func(u *commit.Unit) {
 		m := fullMessage(1)
-		h.Store.DeleteMessage(u, main, &broker.Message{SequenceNumber: m.SequenceNumber, ExpiresAt: m.ExpiresAt})
+		h.Store.DeleteMessage(u, main, &broker.Message{SequenceNumber: m.SequenceNumber, ExpiresAt: m.ExpiresAt}, len(m.Sections))
 	})
 	h.eachLife(t, func(t *testing.T) {
 		if _, err := h.Store.Message(main, 1); !errors.Is(err, broker.ErrMessageNotFound) {
@@ -386,8 +386,8 @@ func testDeleteEntity(t *testing.T, h *Harness) {
 func testOrderWithinUnit(t *testing.T, h *Harness) {
 	h.commit(func(u *commit.Unit) {
 		h.Store.PutMessage(u, main, fullMessage(1))
-		h.Store.DeleteMessage(u, main, fullMessage(1))
-		h.Store.DeleteMessage(u, main, fullMessage(2))
+		h.Store.DeleteMessage(u, main, fullMessage(1), len(fullMessage(1).Sections))
+		h.Store.DeleteMessage(u, main, fullMessage(2), len(fullMessage(2).Sections))
 		h.Store.PutMessage(u, main, fullMessage(2))
 	})
 	h.eachLife(t, func(t *testing.T) {

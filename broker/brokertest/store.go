@@ -229,8 +229,16 @@ func (m *Store) DeleteStatus(u *commit.Unit, q broker.QueueID, seq int64) {
 	u.Delete(queueKey(q, 's', seq))
 }
 
-// DeleteMessage implements [broker.Store].
-func (m *Store) DeleteMessage(u *commit.Unit, q broker.QueueID, msg *broker.Message) {
+// DeleteMessage implements [broker.Store]. A real store may leave something behind of a
+// message of another size than it is told, so that panics here.
+func (m *Store) DeleteMessage(u *commit.Unit, q broker.QueueID, msg *broker.Message, size int) {
+	m.mu.Lock()
+	v, ok := m.keys.get(string(queueKey(q, 'm', msg.SequenceNumber)))
+	m.mu.Unlock()
+	if ok && len(v.(*broker.Message).Sections) != size {
+		panic(fmt.Sprintf("message %d has %d bytes and is deleted as one of %d",
+			msg.SequenceNumber, len(v.(*broker.Message).Sections), size))
+	}
 	u.Delete(queueKey(q, 'm', msg.SequenceNumber))
 	u.Delete(queueKey(q, 's', msg.SequenceNumber))
 	if !msg.ExpiresAt.IsZero() {

@@ -23,6 +23,7 @@ type Record struct {
 	Sub            SubQueue
 	SequenceNumber int64
 	ExpiresAt      time.Time     // DeleteMessage: names the expiry entry
+	Size           int           // DeleteMessage: of the content
 	Message        *Message      // PutMessage
 	Status         *Status       // PutStatus; valid until the next operation
 	Counters       Counters      // PutCounters

@@ -156,7 +156,7 @@ func (s *sub) remove(it *item, d *Decision) {
 	s.gone(it)
 	d.count[s.id] = true
 	d.Durable = true
-	r := Record{Kind: DeleteMessage, Sub: s.id, SequenceNumber: it.seq, ExpiresAt: it.expires}
+	r := Record{Kind: DeleteMessage, Sub: s.id, SequenceNumber: it.seq, ExpiresAt: it.expires, Size: it.size}
 	d.Records = append(d.Records, r)
 	s.sessionEntry(DeleteSessionEntry, it.session, it.seq, d)
 }
