@@ -1,6 +1,7 @@
 package amqp
 
 import (
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -28,25 +29,36 @@ func (c *Conn) Input(p []byte, now time.Time) {
 	if len(p) > 0 {
 		c.lastRead = now
 	}
-	if len(c.in) > 0 {
-		c.in = append(c.in, p...)
-		p = c.in
-	}
 	for len(p) > 0 && c.phase != over {
+		if len(c.in) > 0 {
+			p = c.complete(p)
+			continue
+		}
 		n := c.consume(p)
 		if n == 0 {
-			break
+			c.in = append(c.in, p...)
+			return
 		}
 		p = p[n:]
 	}
-	if c.phase == over {
-		return
-	}
-	if len(p) == 0 && cap(c.in) > smallInput {
+	if len(c.in) == 0 && cap(c.in) > smallInput {
 		c.in = nil
-		return
 	}
-	c.in = append(c.in[:0], p...)
+}
+
+// complete adds to the start of a frame that waits what it lacks, handles it if it is whole,
+// and returns the rest of p. Whole frames behind it are not copied.
+func (c *Conn) complete(p []byte) (rest []byte) {
+	size := frames.HeaderSize
+	if len(c.in) >= size {
+		size = int(binary.BigEndian.Uint32(c.in)) // more than there is, or consume would not wait
+	}
+	n := min(size-len(c.in), len(p))
+	c.in = append(c.in, p[:n]...)
+	if c.consume(c.in) > 0 && c.phase != over {
+		c.in = c.in[:0]
+	}
+	return p[n:]
 }
 
 // consume handles one header or frame at the start of p and returns its length,

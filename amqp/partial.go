@@ -37,12 +37,25 @@ func (p *partial) append(b []byte) {
 			}
 		}
 		if p.used == len(p.chunks) {
-			chunk := make([]byte, 0, max(len(b), min(max(p.size, minChunk), maxChunk)))
+			// Behind a large frame there is room for a short one: see whole.
+			size := max(len(b)+len(b)/8, min(max(p.size, minChunk), maxChunk))
+			chunk := make([]byte, 0, size)
 			p.chunks = append(p.chunks, chunk)
 			p.room += cap(chunk)
 		}
 		p.used++
 	}
+}
+
+// whole returns what is in it, followed by b: a copy or, where all of it fits the first piece
+// and fills it well, that piece, which it gives away.
+func (p *partial) whole(b []byte) []byte {
+	if n := p.size + len(b); p.used == 1 && n <= cap(p.chunks[0]) && n >= cap(p.chunks[0])*3/4 {
+		whole := append(p.chunks[0], b...)
+		*p = partial{}
+		return whole[:n:n]
+	}
+	return p.with(b)
 }
 
 // with returns a copy of what is in it, followed by b.

@@ -200,7 +200,7 @@ func (l *Link) complete(payload []byte) {
 	s := l.session
 	d := l.current
 	s.conn.buffered -= l.partial.bytes()
-	d.Payload = l.partial.with(payload)
+	d.Payload = l.partial.whole(payload)
 	l.current = nil
 	if l.partial.chunks != nil {
 		if l.partial.bytes() <= keepPartial {
