@@ -52,7 +52,13 @@ type Op struct {
 	Key   []byte
 	Value []byte // OpSet and OpOverwrite only
 	To    []byte // OpDeleteRange only
+	// Body and Tail are the rest of the value of an OpSet, so that a large part need not be
+	// copied to stand behind another; nil: Value is all.
+	Body, Tail []byte
 }
+
+// Len returns the length of the whole value.
+func (o *Op) Len() int { return len(o.Value) + len(o.Body) + len(o.Tail) }
 
 // A Unit is a list of records that become durable together, with the callbacks
 // to run once they are. The zero value is an empty unit, ready to use. A Unit
@@ -73,6 +79,12 @@ func (u *Unit) Grow(n int) { u.ops = slices.Grow(u.ops, n) }
 func (u *Unit) Set(key, value []byte) {
 	u.ops = append(u.ops, Op{Kind: OpSet, Key: key, Value: value})
 	u.bytes += len(key) + len(value)
+}
+
+// SetJoined is [Unit.Set] of a value that is head, body and tail one after the other.
+func (u *Unit) SetJoined(key, head, body, tail []byte) {
+	u.ops = append(u.ops, Op{Kind: OpSet, Key: key, Value: head, Body: body, Tail: tail})
+	u.bytes += len(key) + len(head) + len(body) + len(tail)
 }
 
 // Overwrite is [Unit.Set] for a record that many units write, such as a count: of those

@@ -19,16 +19,18 @@ func TestUnit(t *testing.T) {
 	u.Then(func() { ran = append(ran, 1) })
 	u.DeleteRange([]byte("a"), []byte("bcd"))
 	u.Then(func() { ran = append(ran, 2) })
+	u.SetJoined([]byte("parts"), []byte("h"), []byte("body"), []byte("t"))
 	want := []commit.Op{
 		{Kind: commit.OpSet, Key: []byte("key"), Value: []byte("value")},
 		{Kind: commit.OpOverwrite, Key: []byte("count"), Value: []byte("1")},
 		{Kind: commit.OpDelete, Key: []byte("gone")},
 		{Kind: commit.OpDeleteRange, Key: []byte("a"), To: []byte("bcd")},
+		{Kind: commit.OpSet, Key: []byte("parts"), Value: []byte("h"), Body: []byte("body"), Tail: []byte("t")},
 	}
 	if got := u.Ops(); !reflect.DeepEqual(got, want) {
 		t.Errorf("Ops = %v, want %v in the order in which they were added", got, want)
 	}
-	if got, want := u.Bytes(), 3+5+5+1+4+1+3; got != want {
+	if got, want := u.Bytes(), 3+5+5+1+4+1+3+5+6; got != want {
 		t.Errorf("Bytes = %d, want %d", got, want)
 	}
 	for _, f := range u.Callbacks() {

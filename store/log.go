@@ -525,11 +525,11 @@ func apply(b *pebble.Batch, ops []commit.Op, large *references, o *overwritten) 
 				err = b.Set(op.Key, op.Value, nil)
 			}
 		case commit.OpSet:
-			value := op.Value
-			if isLarge(op) && len(*large) > 0 {
-				value = large.take()
+			if isLarge(&op) && len(*large) > 0 {
+				err = b.Set(op.Key, large.take(), nil)
+			} else {
+				err = set(b, &op)
 			}
-			err = b.Set(op.Key, value, nil)
 		case commit.OpDelete:
 			err = b.Delete(op.Key, nil)
 		case commit.OpDeleteRange:
@@ -542,6 +542,19 @@ func apply(b *pebble.Batch, ops []commit.Op, large *references, o *overwritten) 
 		}
 	}
 	return nil
+}
+
+// set adds a value, which may be in parts.
+func set(b *pebble.Batch, op *commit.Op) error {
+	if op.Body == nil {
+		return b.Set(op.Key, op.Value, nil)
+	}
+	d := b.SetDeferred(len(op.Key), op.Len())
+	copy(d.Key, op.Key)
+	n := copy(d.Value, op.Value)
+	n += copy(d.Value[n:], op.Body)
+	copy(d.Value[n:], op.Tail)
+	return d.Finish()
 }
 
 func closeBatch(b *pebble.Batch, err error) error {

@@ -17,7 +17,7 @@ func (s *Store) PutMessage(u *commit.Unit, q broker.QueueID, m *broker.Message) 
 	u.Set(key, finish(key, appendMessage(newRecord(messageSize(m)), m)))
 	if len(m.Sections) > inlineSections {
 		key := messageKey(q, kindSections, m.SequenceNumber)
-		u.Set(key, record(key, m.Sections))
+		u.SetJoined(recordAround(key, m.Sections))
 	}
 	if !m.ExpiresAt.IsZero() {
 		u.Set(expiryKey(q, m.ExpiresAt, m.SequenceNumber), nil)

@@ -49,6 +49,15 @@ func record(key, payload []byte) []byte {
 	return finish(key, append(newRecord(len(payload)), payload...))
 }
 
+// recordAround is record without a copy of the payload: the value in three parts, for
+// [commit.Unit] SetJoined.
+func recordAround(key, payload []byte) (_, head, _, tail []byte) {
+	b := append(make([]byte, 0, recordOverhead), recordVersion)
+	sum := crc32.Update(checksum(key, b), castagnoli, payload)
+	b = binary.LittleEndian.AppendUint32(b, sum)
+	return key, b[:1:1], payload, b[1:]
+}
+
 // payload checks a value and returns what is in it. The error is a
 // [CorruptError] that names the key.
 func payload(key, value []byte) ([]byte, error) {

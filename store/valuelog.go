@@ -33,8 +33,9 @@ const (
 	// segmentSize is the size at which a segment of the value log is full. The
 	// value that fills it is written whole.
 	segmentSize = 64 << 20
-	// writeBuffer is how much is gathered for one write.
-	writeBuffer = 1 << 20
+	// writeBuffer is how much is gathered for one write, and copied for it: more is written
+	// from where it is.
+	writeBuffer = 32 << 10
 )
 
 // A frame of a segment is
@@ -155,16 +156,18 @@ func (rs *references) take() []byte {
 	return ref
 }
 
-func isLarge(op commit.Op) bool { return op.Kind == commit.OpSet && len(op.Value) >= separateFrom }
+func isLarge(op *commit.Op) bool { return op.Kind == commit.OpSet && op.Len() >= separateFrom }
 
 // write makes the large values of the units durable.
 func (v *valueLog) write(units []*commit.Unit) (refs references, err error) {
 	for _, u := range units {
-		for _, op := range u.Ops() {
+		ops := u.Ops()
+		for i := range ops {
+			op := &ops[i]
 			if !isLarge(op) {
 				continue
 			}
-			ref, err := v.put(op.Key, op.Value)
+			ref, err := v.put(op.Key, op.Value, op.Body, op.Tail)
 			if err != nil {
 				return nil, err
 			}
@@ -226,31 +229,43 @@ func (v *valueLog) nameBegan(b *pebble.Batch) error {
 
 // put appends a frame, to a new segment if the one that is written is full, and
 // returns the reference to its value. It is durable after sync.
-func (v *valueLog) put(key, value []byte) ([]byte, error) {
+func (v *valueLog) put(key []byte, value ...[]byte) ([]byte, error) {
 	if v.file == nil || v.size >= v.segmentSize {
 		if err := v.begin(); err != nil {
 			return nil, err
 		}
 	}
+	size := 0
+	for _, part := range value {
+		size += len(part)
+	}
 	at := v.size + int64(frameHeaderLen+len(key))
-	if at > math.MaxUint32 || len(key) > math.MaxUint16 || len(value) > math.MaxUint32 {
-		return nil, fmt.Errorf("value log: frame of %d bytes at %d", len(value), at)
+	if at > math.MaxUint32 || len(key) > math.MaxUint16 || size > math.MaxUint32 {
+		return nil, fmt.Errorf("value log: frame of %d bytes at %d", size, at)
 	}
-	v.buf = appendFrameHeader(v.buf, key, len(value))
-	if len(v.buf)+len(value) > writeBuffer {
+	v.buf = appendFrameHeader(v.buf, key, size)
+	for _, part := range value {
+		if err := v.append(part); err != nil {
+			return nil, err
+		}
+	}
+	v.size = at + int64(size)
+	return reference{v.number, uint32(at), uint32(size)}.encode(key), nil
+}
+
+// append writes b, or gathers it to be written with what follows.
+func (v *valueLog) append(b []byte) error {
+	if len(v.buf)+len(b) > writeBuffer {
 		if err := v.flush(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if len(value) >= writeBuffer {
-		if _, err := v.file.Write(value); err != nil {
-			return nil, err
-		}
-	} else {
-		v.buf = append(v.buf, value...)
+	if len(b) >= writeBuffer {
+		_, err := v.file.Write(b)
+		return err
 	}
-	v.size = at + int64(len(value))
-	return reference{v.number, uint32(at), uint32(len(value))}.encode(key), nil
+	v.buf = append(v.buf, b...)
+	return nil
 }
 
 func appendFrameHeader(b, key []byte, valueLen int) []byte {
