@@ -34,7 +34,7 @@ type Consumer struct {
 }
 
 // NewConsumer opens a consumer without credit. Errors: [ErrEntityDisabled],
-// [ErrEntityDeleted], [ErrSessionRequired].
+// [ErrEntityDeleted], [ErrSessionRequired], [ErrTooManyConsumers].
 func (q *Queue) NewConsumer(o ConsumerOptions) (*Consumer, error) {
 	e := q.e
 	c, err := q.consumer(o)
@@ -52,8 +52,23 @@ func (q *Queue) NewConsumer(o ConsumerOptions) (*Consumer, error) {
 	if e.options.RequiresSession && q.sub == MainQueue {
 		return nil, fmt.Errorf("queue %q: %w", e.path, ErrSessionRequired)
 	}
-	e.consumers = append(e.consumers, c)
+	if err := e.join(c); err != nil {
+		return nil, err
+	}
 	return c, nil
+}
+
+// maxConsumers is how many consumers an entity may have: the service's quota of concurrent
+// receives [SB-SEM 1.5].
+const maxConsumers = 5000
+
+// join puts a consumer on the list. It is called with mu held.
+func (e *messageStore) join(c *Consumer) error {
+	if len(e.consumers) >= maxConsumers {
+		return fmt.Errorf("receive from %q: %w", e.path, ErrTooManyConsumers)
+	}
+	e.consumers = append(e.consumers, c)
+	return nil
 }
 
 func (q *Queue) consumer(o ConsumerOptions) (*Consumer, error) {

@@ -15,6 +15,8 @@ var (
 	ErrClosed            = errors.New("broker closed")
 	// ErrNotReceivable is what asking for a topic's messages gives.
 	ErrNotReceivable = errors.New("a topic can't be received from, only its subscriptions can")
+	// ErrTooManyConsumers is what one more than 5,000 consumers of an entity gives.
+	ErrTooManyConsumers = errors.New("the entity has 5,000 receivers already, which is as many as it may have")
 
 	ErrMessageNotFound = entity.ErrMessageNotFound
 	ErrMessageLockLost = entity.ErrMessageLockLost

@@ -27,7 +27,8 @@ type SessionOptions struct {
 // AcceptSession opens a consumer without credit that holds a session until it is closed
 // or the lock runs out: then Closed learns [ErrSessionLockLost]. A consumer that waits for
 // the next session waits until it is closed. The caller must sync the unit, which may be
-// nil. Errors: [ErrSessionHeld], [ErrNoSessions], [ErrEntityDisabled], [ErrEntityDeleted].
+// nil. Errors: [ErrSessionHeld], [ErrNoSessions], [ErrEntityDisabled], [ErrEntityDeleted],
+// [ErrTooManyConsumers].
 func (q *Queue) AcceptSession(o SessionOptions) (*Consumer, *commit.Unit, error) {
 	c, err := q.consumer(o.ConsumerOptions)
 	if err != nil {
@@ -40,8 +41,11 @@ func (q *Queue) AcceptSession(o SessionOptions) (*Consumer, *commit.Unit, error)
 	}
 	e := q.e
 	e.mu.Lock()
-	e.consumers = append(e.consumers, c)
+	err = e.join(c)
 	e.mu.Unlock()
+	if err != nil {
+		return nil, nil, err
+	}
 	u, err := e.plan(op).submit(nil)
 	if err != nil {
 		e.mu.Lock()

@@ -75,6 +75,7 @@ var faults = []struct {
 	{broker.ErrRuleNotFound, frames.ErrNotFound, 404, ""},
 	{broker.ErrEntityExists, condEntityExists, 409, ""},
 	{broker.ErrNotReceivable, frames.ErrNotAllowed, 400, ""},
+	{broker.ErrTooManyConsumers, frames.ErrResourceLimitExceeded, 403, ""},
 	{broker.ErrEntityDisabled, condEntityDisabled, 400, textDisabled},
 	{broker.ErrEntityInUse, frames.ErrNotAllowed, 400, ""},
 	{broker.ErrMessageNotFound, condMessageNotFound, 404, textNotFound},

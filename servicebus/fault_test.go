@@ -30,6 +30,7 @@ var exported = map[string]error{
 	"broker.ErrEntityExists":           broker.ErrEntityExists,
 	"broker.ErrRuleNotFound":           broker.ErrRuleNotFound,
 	"broker.ErrNotReceivable":          broker.ErrNotReceivable,
+	"broker.ErrTooManyConsumers":       broker.ErrTooManyConsumers,
 	"broker.ErrMessageNotFound":        broker.ErrMessageNotFound,
 	"broker.ErrMessageLockLost":        broker.ErrMessageLockLost,
 	"broker.ErrQuotaExceeded":          broker.ErrQuotaExceeded,

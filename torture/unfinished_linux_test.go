@@ -94,12 +94,41 @@ func (r *raw) unfinished(channel uint16, handle uint32, address string, n int) e
 	return nil
 }
 
+// receive attaches a receiver with handle 0 and gives it credit.
+func (r *raw) receive(address string, credit uint32) {
+	r.frame(frames.TypeAMQP, 0, &frames.Attach{Name: "r", Role: frames.RoleReceiver, Target: &frames.Target{},
+		Source: &frames.Source{Address: frames.Some(address)}})
+	r.frame(frames.TypeAMQP, 0, &frames.Flow{NextIncomingID: frames.Some(uint32(0)), IncomingWindow: 1 << 30,
+		OutgoingWindow: 100, Handle: frames.Some(uint32(0)), DeliveryCount: frames.Some(uint32(0)), LinkCredit: frames.Some(credit)})
+}
+
 // TestAttackUnfinishedMessages: messages that are begun and never ended, and messages
-// that are asked for and never read, take little memory, end with words, and leave
-// the others their rate.
+// that are asked for and never read, or never settled, take little memory, end with words,
+// and leave the others their rate.
 func TestAttackUnfinishedMessages(t *testing.T) {
 	torture(t)
 	key := ""
+	large := func(s *server) { // 1.5 GB in the queue large
+		s.must("PUT", s.id(attackNamespace)+"/queues/large"+busVersion, `{"properties":{"maxSizeInMegabytes":5120}}`)
+		c, err := azservicebus.NewClientFromConnectionString(s.namespace().ConnectionString, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close(context.Background())
+		sender, err := c.NewSender("large", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wait sync.WaitGroup
+		for range 8 {
+			wait.Go(func() {
+				for range 750 {
+					sender.SendMessage(context.Background(), &azservicebus.Message{Body: bytes.Repeat([]byte("a"), 250_000)}, nil)
+				}
+			})
+		}
+		wait.Wait()
+	}
 	for _, attack := range []struct {
 		name    string
 		conns   int
@@ -135,31 +164,10 @@ func TestAttackUnfinishedMessages(t *testing.T) {
 				}
 			}
 		}},
-		{name: "receivers that do not read", conns: 60, proven: true, slow: true, prepare: func(s *server) {
-			s.must("PUT", s.id(attackNamespace)+"/queues/large"+busVersion, `{"properties":{"maxSizeInMegabytes":5120}}`)
-			c, err := azservicebus.NewClientFromConnectionString(s.namespace().ConnectionString, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close(context.Background())
-			sender, err := c.NewSender("large", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var wait sync.WaitGroup
-			for range 8 {
-				wait.Go(func() {
-					for range 750 {
-						sender.SendMessage(context.Background(), &azservicebus.Message{Body: bytes.Repeat([]byte("a"), 250_000)}, nil)
-					}
-				})
-			}
-			wait.Wait()
-		}, begin: func(_ *server, r *raw) {
-			r.frame(frames.TypeAMQP, 0, &frames.Attach{Name: "r", Role: frames.RoleReceiver, Target: &frames.Target{},
-				Source: &frames.Source{Address: frames.Some("large")}})
-			r.frame(frames.TypeAMQP, 0, &frames.Flow{NextIncomingID: frames.Some(uint32(0)), IncomingWindow: 1 << 30,
-				OutgoingWindow: 100, Handle: frames.Some(uint32(0)), DeliveryCount: frames.Some(uint32(0)), LinkCredit: frames.Some(uint32(10_000))})
+		{name: "receivers that do not read", conns: 60, proven: true, slow: true, prepare: large, begin: func(_ *server, r *raw) { r.receive("large", 10_000) }},
+		{name: "receivers that settle nothing", conns: 2, proven: true, prepare: large, begin: func(_ *server, r *raw) {
+			r.receive("large", 10_000)
+			time.Sleep(20 * time.Second) // 1.5 GB come
 		}},
 	} {
 		t.Run(attack.name, func(t *testing.T) {

@@ -87,6 +87,7 @@ var groups = []struct {
 		{what: "connections of a namespace, with a token", setting: "max-connections", at: "`amqp:resource-limit-exceeded`, `ConnectionsQuotaExceeded`"},
 		{what: "links of a connection", setting: "max-links", at: "`amqp:resource-limit-exceeded`"},
 		{what: "deliveries of a connection that are not settled", setting: "max-unsettled", at: "`amqp:resource-limit-exceeded`, the link is detached"},
+		{what: "receivers of a queue or subscription", bound: "5,000", at: "`amqp:resource-limit-exceeded`"},
 		{what: "message; of Premium, by its entity", bound: "256 KiB; 1 to 100 MiB", at: "`amqp:link:message-size-exceeded`"},
 		{what: "sent ahead of what a receiver reads", bound: "about 1 MiB", at: "waits"},
 		{what: "a transaction", bound: "2 minutes from its first operation", at: "it is rolled back"},
