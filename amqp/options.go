@@ -12,7 +12,7 @@ type Options struct {
 	// ChannelMax is the highest channel that is taken. Default 4999.
 	ChannelMax uint16
 	// HandleMax is the highest link handle that is taken, per session. Default 4999:
-	// Python has all links of a client in one session [SB-AMQP 3.2].
+	// generic clients have all links of a connection in one session.
 	HandleMax uint32
 	// MaxLinks bounds the links of the whole connection; further attaches are
 	// refused with amqp:resource-limit-exceeded. Default 5000.

@@ -164,10 +164,16 @@ func (c *conn) attachSender(l *amqp.Link, a address) *fault {
 // maxBatchSize is what the service reports for the namespace's tier, whatever
 // the entity's own limit [SB-AMQP 3.3].
 func (c *conn) maxBatchSize() uint64 {
-	if o, err := c.h.broker.Namespace(c.ns); err == nil && strings.EqualFold(o.SKU, "Premium") {
+	if c.premium() {
 		return 1 << 20
 	}
 	return 256 << 10
+}
+
+// premium reports whether the namespace is of the tier Premium.
+func (c *conn) premium() bool {
+	o, err := c.h.broker.Namespace(c.ns)
+	return err == nil && strings.EqualFold(o.SKU, "Premium")
 }
 
 func (c *conn) attachReceiver(l *amqp.Link, a address) *fault {

@@ -15,12 +15,13 @@ const (
 	// resubmitMessages moves dead letters back to their queue or subscription in one unit.
 	// It is asked of the dead-letter queue.
 	resubmitMessages = "switchyard:resubmit-messages"
-	// deleteMessages deletes messages by number.
+	// deleteMessages deletes messages by number, or the oldest.
 	deleteMessages = "switchyard:delete-messages"
 )
 
-// maxDeleted is how many messages one request deletes at most [SB-AMQP 9.3].
-const maxDeleted = 4000
+// maxDeleted is how many messages one request deletes at most, of Premium, and
+// maxDeletedBelow of other tiers [SB-AMQP 9.3].
+const maxDeleted, maxDeletedBelow = 4000, 500
 
 // batchDelete deletes messages that nobody holds, the oldest first. It may be fewer than
 // there are: clients ask until there are none.
@@ -33,7 +34,11 @@ func (m *managementRequest) batchDelete() error {
 			return err
 		}
 	}
-	return m.take(broker.TakeOptions{Session: m.session})
+	limit := maxDeletedBelow
+	if m.c.premium() {
+		limit = maxDeleted
+	}
+	return m.take(broker.TakeOptions{Session: m.session}, limit)
 }
 
 func (m *managementRequest) resubmit() error {
@@ -53,11 +58,12 @@ func (m *managementRequest) takeNamed(o broker.TakeOptions) error {
 			return err
 		}
 	}
-	return m.take(o)
+	return m.take(o, maxDeleted)
 }
 
-// take takes messages and answers how many, once that is durable.
-func (m *managementRequest) take(o broker.TakeOptions) error {
+// take takes messages, of those that are not named at most limit, and answers how many, once
+// that is durable.
+func (m *managementRequest) take(o broker.TakeOptions, limit int) error {
 	if o.Numbers == nil {
 		count, err := m.args.number("message-count")
 		if err != nil {
@@ -66,7 +72,7 @@ func (m *managementRequest) take(o broker.TakeOptions) error {
 		if count < 1 {
 			return &fault{condArgumentOutOfRange, 400, fmt.Sprintf("message-count must be positive, not %d.", count)}
 		}
-		o.Max = int(min(count, maxDeleted)) // who asks for more gets that [SB-AMQP 9.3]
+		o.Max = int(min(count, int64(limit))) // who asks for more gets that [SB-AMQP 9.3]
 		switch v, _ := m.args.Get("enqueued-time-utc"); v := v.(type) {
 		case nil:
 		case time.Time:

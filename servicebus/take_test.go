@@ -1,6 +1,7 @@
 package servicebus_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/go-amqp"
 
+	"switchyard/amqp/frames"
 	"switchyard/auth"
 	"switchyard/broker"
 )
@@ -87,4 +89,32 @@ func TestTake(t *testing.T) {
 	dead = newRPC(t, s.newSession(conn), "q/$DeadLetterQueue/$management")
 	call(resubmit, map[string]any{"message-count": int32(1)}, 401, "'Send' claim")
 	call(purge, map[string]any{"message-count": int32(1)}, 204, "NoContent")
+}
+
+// TestBatchDeleteOfATier: who asks for more than the tier deletes in a request gets that.
+func TestBatchDeleteOfATier(t *testing.T) {
+	for sku, want := range map[string][]int32{"Standard": {500, 100}, "Premium": {600}} {
+		s := newServer(t)
+		if err := s.broker.PutNamespace(context.Background(), namespace, broker.NamespaceOptions{SKU: sku}); err != nil {
+			t.Fatal(err)
+		}
+		s.queue("q", broker.QueueOptions{})
+		session := s.session()
+		var batch []byte
+		for range 600 {
+			batch = frames.AppendData(batch, frames.AppendData(nil, []byte("m")))
+		}
+		w := s.wire(5000)
+		w.attach(frames.RoleSender, "q")
+		w.send(frames.TypeAMQP, &frames.Transfer{DeliveryID: frames.Some(uint32(0)), DeliveryTag: []byte{1}, MessageFormat: frames.Some(uint32(0x80013700))}, batch)
+		wantFrame[*frames.Disposition](w)
+		rpc := newRPC(t, session, "q/$management")
+		for _, n := range want {
+			answer := rpc.call(map[string]any{"operation": "com.microsoft:batch-delete-messages"}, map[string]any{"message-count": int32(4000)})
+			if got, _ := answer.Value.(map[string]any); got["message-count"] != n {
+				t.Errorf("%s: deleted %v, want %d", sku, answer.Value, n)
+			}
+		}
+		s.counts("q", 0, 0)
+	}
 }

@@ -217,6 +217,14 @@ async function run() {
     await event(second, "session_close");
   });
 
+  await step("300 links in one session", async () => {
+    const links = Array.from({ length: 300 }, () => connection.open_receiver({ source: queue, credit_window: 0, autoaccept: false, rcv_settle_mode: 1 }));
+    await Promise.all(links.map((r) => event(r, "receiver_open")));
+    await send(sender, { body: "last" });
+    await accept((await receive(links.at(-1), 1))[0]);
+    await Promise.all(links.map((r) => { r.close(); return event(r, "receiver_close"); }));
+  });
+
   await step("a session", async () => {
     await send(await senderTo(sessions), { body: "s1", group_id: "rhea" }, { body: "s2", group_id: "rhea" });
     const r = connection.open_receiver({ credit_window: 0, autoaccept: false, rcv_settle_mode: 1,

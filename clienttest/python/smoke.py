@@ -1,5 +1,6 @@
 """Uses azure-servicebus against a running Switchyard. See ../README.md."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from azure.servicebus import (
     ServiceBusReceiveMode,
     ServiceBusSubQueue,
 )
+from azure.servicebus.aio import ServiceBusClient as AsyncClient
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 from azure.servicebus.exceptions import (
     MessageNotFoundError,
@@ -357,6 +359,42 @@ def lock_renewer(client, sender, receiver):
     renewer.close()
 
 
+def asynchronous(client, sender, receiver):
+    """The library for asyncio is another one, up to its AMQP."""
+
+    async def run():
+        async with AsyncClient.from_connection_string(CONNECTION_STRING, retry_total=1) as c:
+            async with c.get_queue_sender(QUEUE) as to, c.get_queue_receiver(QUEUE) as taken:
+                await to.send_messages([ServiceBusMessage(f"a{i}") for i in range(3)])
+                received = []
+                while len(received) < 3:
+                    part = await taken.receive_messages(max_message_count=3, max_wait_time=10)
+                    assert part, f"received {len(received)} of 3 messages"
+                    received += part
+                assert [body(m) for m in received] == ["a0", "a1", "a2"]
+                await taken.renew_message_lock(received[0])
+                await taken.complete_message(received[0])
+                await taken.abandon_message(received[1])
+                (again,) = await taken.receive_messages(max_wait_time=10)
+                assert (body(again), again.delivery_count) == ("a1", 1)
+                await taken.complete_message(again)
+                await taken.defer_message(received[2])
+                (deferred,) = await taken.receive_deferred_messages(received[2].sequence_number)
+                await taken.complete_message(deferred)
+            async with c.get_queue_sender(SESSIONS) as to:
+                await to.send_messages(ServiceBusMessage("s", session_id="async"))
+            async with c.get_queue_receiver(SESSIONS, session_id=NEXT_AVAILABLE_SESSION) as s:
+                (m,) = await s.receive_messages(max_wait_time=10)
+                assert (body(m), s.session.session_id) == ("s", "async")
+                await s.session.set_state(b"x")
+                assert await s.session.get_state() == b"x"
+                await s.session.set_state(None)
+                await s.complete_message(m)
+
+    asyncio.run(run())
+    receive_none(receiver)
+
+
 def restart(client, sender, receiver):
     """The server is killed and comes back with what it acknowledged; the same sender and receiver go on."""
     command = os.environ.get("SERVICEBUS_RESTART")
@@ -404,6 +442,7 @@ STEPS = [
     duplicates,
     topic,
     lock_renewer,
+    asynchronous,
     restart,
 ]
 
