@@ -60,7 +60,7 @@ func (o AddCredit) apply(q *Queue, env Env, d *Decision) {
 	if c.closed || o.N <= 0 {
 		return
 	}
-	if c.credit == 0 {
+	if c.credit == 0 && !c.waits { // who waits for a session is listed when it begins
 		l := q.subs[c.Sub].lineFor(c.session)
 		l.consumers = append(l.consumers, c)
 	}
@@ -96,9 +96,10 @@ func (o CloseConsumer) check(q *Queue, c *checker) error { return nil }
 func (o CloseConsumer) apply(q *Queue, env Env, d *Decision) {
 	c, s := o.Consumer, q.subs[o.Consumer.Sub]
 	c.closed = true
-	if c.credit > 0 {
+	if c.credit > 0 && !c.waits {
 		s.lineFor(c.session).unlist(c)
 	}
+	c.credit = 0
 	c.drained(d)
 	s.sessions.unwait(c)
 	if h := c.session; h != nil && !h.shedding { // else it ends as one that was lost

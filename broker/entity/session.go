@@ -52,6 +52,9 @@ func (s *sub) begin(id string, c *Consumer, env Env, d *Decision) {
 	h.consumer = c
 	s.sessions.due.set(h, s.q.lockEnd(env.Now))
 	c.session, c.waits = h, false
+	if c.credit > 0 { // it was given while it waited
+		h.consumers = append(h.consumers, c)
+	}
 	d.Accepted = append(d.Accepted, c)
 	d.Accessed = true
 }

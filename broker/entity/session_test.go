@@ -67,6 +67,30 @@ func TestCreditOfLostSession(t *testing.T) {
 	}
 }
 
+// TestCreditBeforeSession: credit that comes while a consumer waits for the next session is
+// for messages of that, and for none if it is closed before.
+func TestCreditBeforeSession(t *testing.T) {
+	b := newSessionBench(t)
+	closed, c := &entity.Consumer{}, &entity.Consumer{}
+	for _, c := range []*entity.Consumer{closed, c} {
+		b.do(nil, entity.AcceptSession{Consumer: c, Next: true})
+		b.do(nil, entity.AddCredit{Consumer: c, N: 2})
+		b.do(nil, entity.Drain{Consumer: c})
+	}
+	b.do(nil, entity.CloseConsumer{Consumer: closed})
+	if len(b.d.Drained) != 1 {
+		t.Error("the drain of a consumer that was closed is not answered")
+	}
+	m := &entity.Message{Content: entity.Content{HasSession: true, SessionID: "a"}}
+	b.do(nil, entity.Send{Messages: []*entity.Message{m}, Keep: true})
+	if c.Session() == nil || c.Session().ID() != "a" {
+		t.Fatalf("the consumer holds %v, want session a", c.Session())
+	}
+	if len(b.d.Batches) != 1 || b.d.Batches[0].Consumer != c || len(b.d.Drained) != 1 || c.Credit() != 0 {
+		t.Errorf("deliveries %v, %d drains answered, a credit of %d is left", b.d.Batches, len(b.d.Drained), c.Credit())
+	}
+}
+
 // TestLowWaterOfManySessions: no record of the counters has a low water above a message,
 // though it is not looked for in all sessions for each.
 func TestLowWaterOfManySessions(t *testing.T) {
