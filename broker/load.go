@@ -85,20 +85,42 @@ func (x *part) ticks() bool {
 	return ok
 }
 
+// maxStored is how many bytes of content are read at once for who names messages by
+// number, unless it is one message.
+const maxStored = 64 << 20
+
 // loadStored reads messages with their status, which every unit may change.
 func (x *part) loadStored() error {
-	if len(x.need.Stored) == 0 {
+	if len(x.need.Stored)+len(x.need.Bare) == 0 {
 		return nil
 	}
 	if err := x.store.b.Wait(x.last); err != nil {
 		return err
 	}
-	for _, k := range x.need.Stored {
+	bytes := 0
+	for i, k := range x.need.Stored {
 		m, err := x.store.message(k)
 		if err != nil {
 			return err
 		}
+		if m != nil {
+			bytes += len(m.Sections)
+		}
+		if bytes > maxStored && i > 0 {
+			return fmt.Errorf("%w: the first %d messages have more than %d MiB together, ask for fewer", ErrMessageTooLarge, i+1, maxStored>>20)
+		}
 		x.supply.PutStored(k, m)
+	}
+	for _, k := range x.need.Bare {
+		rows, err := x.store.b.store.Scan(x.store.queueID(k.Sub), k.SequenceNumber, 1, 0)
+		if err != nil {
+			return x.store.readFailed(fmt.Sprintf("message %d", k.SequenceNumber), err)
+		}
+		if len(rows) == 0 || rows[0].SequenceNumber != k.SequenceNumber {
+			x.supply.PutStored(k, nil)
+			continue
+		}
+		x.supply.PutBare(k, rows[0].Message, rows[0].Size)
 	}
 	return nil
 }

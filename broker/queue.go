@@ -221,18 +221,13 @@ func (q *Queue) peek(session *string, from int64, limit int) ([]*Message, error)
 // page reads what a peek of the sub-queue returns, and reports whether that is all there
 // is, or limit: it may be too large, or can't be read on.
 func (q *Queue) page(session *string, from int64, limit int) (rows []Scanned, whole bool, err error) {
-	heads, err := q.scanOf(session, from, limit, 0)
-	n, bytes := 0, 0
-	for n < len(heads) && (n == 0 || bytes+heads[n].Size <= maxPeekBytes) {
-		bytes += heads[n].Size
-		n++
+	rows, err = q.scanOf(session, from, limit, maxPeekBytes)
+	for i, r := range rows {
+		if r.Sections == nil && r.Size > 0 {
+			return rows[:i], false, err
+		}
 	}
-	if n == 0 {
-		return nil, err == nil, err
-	}
-	whole = n == len(heads) && err == nil
-	rows, err = q.scanOf(session, from, n, AllContents)
-	return rows, whole && err == nil, err
+	return rows, err == nil, err
 }
 
 // ReceiveDeferred receives deferred messages by sequence number, all or none.

@@ -264,7 +264,7 @@ func (p *ledgerPart) missing() (ids []string) {
 func (p *ledgerPart) check(t *testing.T) {
 	t.Helper()
 	if ids := p.missing(); len(ids) > 0 {
-		t.Errorf("ledger: %d of what was accepted and of whole transactions are missing: %.10q", len(ids), ids)
+		t.Errorf("ledger: %d of what was accepted and of whole transactions are missing: %q", len(ids), firstOf(ids))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -279,7 +279,7 @@ func (p *ledgerPart) check(t *testing.T) {
 		by[x.entry] = name
 	}
 	if len(p.wrong) > 0 {
-		t.Errorf("ledger: %d violations: %.10q", len(p.wrong), p.wrong)
+		t.Errorf("ledger: %d violations: %q", len(p.wrong), firstOf(p.wrong))
 	}
 	if p.committed == 0 || p.declined == 0 {
 		t.Errorf("ledger: %d transactions committed, %d given up", p.committed, p.declined)

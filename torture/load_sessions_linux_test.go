@@ -162,9 +162,11 @@ func (p *sessionsPart) hold(l *load, r *azservicebus.SessionReceiver) error {
 	}
 	holder := p.began(h, string(state))
 	holding := map[int]bool{}
-	for range 5 {
+	for range 40 {
+		// One: the library releases what comes for credit that is left over from the last
+		// call, and then what comes behind that has been received before it.
 		ctx, cancel := context.WithTimeout(l.ctx, 300*time.Millisecond)
-		messages, err := r.ReceiveMessages(ctx, 10, nil)
+		messages, err := r.ReceiveMessages(ctx, 1, nil)
 		cancel()
 		if errors.Is(err, context.DeadlineExceeded) {
 			return nil
@@ -180,6 +182,9 @@ func (p *sessionsPart) hold(l *load, r *azservicebus.SessionReceiver) error {
 			if err := p.complete(r, h, m, numbers[i]); err != nil {
 				return err
 			}
+		}
+		if rand.IntN(5) > 0 {
+			continue
 		}
 		if err := p.setState(r, h, holder, fmt.Sprint(numbers[len(numbers)-1])); err != nil {
 			return err
@@ -276,12 +281,12 @@ func (p *sessionsPart) missing() (ids []string) {
 func (p *sessionsPart) check(t *testing.T) {
 	t.Helper()
 	if ids := p.missing(); len(ids) > 0 {
-		t.Errorf("sessions: %d accepted messages are lost: %.10q", len(ids), ids)
+		t.Errorf("sessions: %d accepted messages are lost: %q", len(ids), firstOf(ids))
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.wrong) > 0 {
-		t.Errorf("sessions: %d violations: %.10q", len(p.wrong), p.wrong)
+		t.Errorf("sessions: %d violations: %q", len(p.wrong), firstOf(p.wrong))
 	}
 	if p.accepted == 0 || p.states == 0 {
 		t.Errorf("sessions: %d messages accepted, %d states set", p.accepted, p.states)

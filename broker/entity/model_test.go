@@ -378,6 +378,15 @@ func (m *machine) load(supply *entity.Supply, need *entity.Need) {
 			supply.PutContent(k, nil)
 		}
 	}
+	for _, k := range need.Bare {
+		if msg := m.read(k.Sub, k.SequenceNumber); msg != nil {
+			bare := *msg
+			bare.Sections = nil
+			supply.PutBare(k, &bare, len(msg.Sections))
+		} else {
+			supply.PutStored(k, nil)
+		}
+	}
 	for _, k := range need.Stored {
 		supply.PutStored(k, m.read(k.Sub, k.SequenceNumber))
 	}

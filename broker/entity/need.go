@@ -23,6 +23,8 @@ type Need struct {
 	// Stored are messages that are received or taken by number. Nothing of them is in
 	// memory: content and status are read.
 	Stored []MessageKey
+	// Bare are as Stored, but of their content only the size is needed.
+	Bare []MessageKey
 	// Headers are sub-queues whose window holds less than is asked for.
 	Headers []HeaderNeed
 	// FanOuts are messages sent to a topic that were not chosen by its rules of
@@ -44,7 +46,7 @@ type HeaderNeed struct {
 }
 
 func (n *Need) empty() bool {
-	return len(n.Contents) == 0 && len(n.Stored) == 0 && len(n.Headers) == 0 && len(n.FanOuts) == 0 &&
+	return len(n.Contents) == 0 && len(n.Stored) == 0 && len(n.Bare) == 0 && len(n.Headers) == 0 && len(n.FanOuts) == 0 &&
 		len(n.IDs) == 0
 }
 
@@ -55,8 +57,9 @@ type Supply struct {
 	contents map[MessageKey]*Content
 	failed   map[MessageKey]error // of those whose content is nil
 	stored   map[MessageKey]*Message
-	watched  []MessageKey // of stored, those that are being read among them
-	changed  []MessageKey // of watched
+	sizes    map[MessageKey]int // of those that were put without their content
+	watched  []MessageKey       // of stored, those that are being read among them
+	changed  []MessageKey       // of watched
 	ids      map[string]rememberedUntil
 }
 
@@ -90,6 +93,15 @@ func (s *Supply) PutStored(k MessageKey, m *Message) {
 		s.stored = map[MessageKey]*Message{}
 	}
 	s.stored[k] = m
+}
+
+// PutBare is PutStored without the content, which has so many bytes.
+func (s *Supply) PutBare(k MessageKey, m *Message, size int) {
+	s.PutStored(k, m)
+	if s.sizes == nil {
+		s.sizes = map[MessageKey]int{}
+	}
+	s.sizes[k] = size
 }
 
 // PutIDs supplies until when the ids that a need names are remembered, in their order;
@@ -135,7 +147,7 @@ func (s *Supply) storedMessage(k MessageKey) (m *Message, asked bool) {
 // already. Contents never change and are not watched.
 func (q *Queue) Watch(s *Supply, n *Need) {
 	if n != nil { // nil: nothing more
-		s.watched = slices.Clone(n.Stored)
+		s.watched = slices.Concat(n.Stored, n.Bare)
 	}
 	for k := range s.stored {
 		s.watched = append(s.watched, k)

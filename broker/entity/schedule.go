@@ -96,12 +96,12 @@ func (o CancelScheduled) check(q *Queue, c *checker) error {
 		switch m, asked := c.env.Supply.storedMessage(k); {
 		case slices.Contains(o.SequenceNumbers[:i], seq):
 		case !asked:
-			c.need.Stored = append(c.need.Stored, k)
+			c.need.Bare = append(c.need.Bare, k)
 		case m == nil:
 			missing = append(missing, seq)
 		}
 	}
-	if len(missing) > 0 && len(c.need.Stored) == 0 {
+	if len(missing) > 0 && len(c.need.Bare) == 0 {
 		return &MissingError{missing}
 	}
 	return nil
@@ -114,7 +114,8 @@ func (o CancelScheduled) apply(q *Queue, env Env, d *Decision) {
 		if slices.Contains(o.SequenceNumbers[:i], seq) {
 			continue
 		}
-		m, _ := env.Supply.storedMessage(MessageKey{s.id, seq})
-		s.remove(s.item(m, len(m.Sections)), d)
+		k := MessageKey{s.id, seq}
+		m, _ := env.Supply.storedMessage(k)
+		s.remove(s.item(m, env.Supply.sizes[k]), d)
 	}
 }
