@@ -39,7 +39,12 @@ type Broker struct {
 	token  func() LockToken // draws a lock token
 	timers *timers
 	pool   *pool
+	moving *pool // runs movers
 	ends   *ends
+	// waiting are the movers that wait for another entity; largeMove is held by the one that
+	// moves a large message.
+	waiting   waitingMovers
+	largeMove sync.Mutex
 	// ctx ends with Close: it bounds waits for the log's admission.
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -69,7 +74,7 @@ func New(o Options) (*Broker, error) {
 		events: o.Events, encoding: o.Encoding, belongings: o.Belongings,
 		budget: o.CacheBytes, token: (&tokenSource{rand: o.Rand}).next, namespaces: map[string]*namespace{}}
 	b.ctx, b.cancel = context.WithCancel(context.Background())
-	b.pool = newPool()
+	b.pool, b.moving = newPool(), newPool()
 	b.ends = &ends{b: b}
 	b.timers = newTimers(b)
 	if err := b.load(); err != nil {
@@ -152,16 +157,15 @@ func (b *Broker) openEntity(n *namespace, r EntityRecord, topics map[EntityID]*t
 // Start starts the broker's goroutines. They end with ctx or with Close.
 func (b *Broker) Start(ctx context.Context) {
 	context.AfterFunc(ctx, b.cancel)
-	b.pool.start(b.ctx)
+	b.pool.start(b.ctx, workers)
+	b.moving.start(b.ctx, movers)
 	b.timers.start(b.ctx)
 	all := b.messageStores()
 	for _, t := range b.allTopics() {
 		all = append(all, t.schedule)
 	}
 	for _, e := range all {
-		e.mu.Lock()
-		e.settleDown(b.Now())
-		e.mu.Unlock()
+		e.settle()
 	}
 }
 
@@ -171,6 +175,7 @@ func (b *Broker) Close() {
 	b.cancel()
 	b.timers.wait()
 	b.pool.wait()
+	b.moving.wait()
 }
 
 // Now returns the broker's time, UTC.

@@ -37,6 +37,13 @@ func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
 			return false, nil, err
 		}
 		e := n.queues[strings.ToLower(path)]
+		var old *QueueOptions
+		if e != nil {
+			old = &e.options // written with Broker.mu held, too
+		}
+		if err := n.checkForwards(path, &o, old); err != nil {
+			return false, nil, err
+		}
 		if e == nil {
 			err := n.canCreate(path)
 			if err == nil {
@@ -98,18 +105,20 @@ func (e *messageStore) reconfigure(u *commit.Unit, c entity.Config, definition [
 	e.q.SetConfig(c)
 	e.b.store.PutEntity(u, e.record(definition))
 	e.b.changed(u, e.namespace, e.path)
-	if err := e.q.CanReceive(MainQueue); err != nil {
-		for _, c := range slices.Clone(e.consumers) {
-			if c.sub == MainQueue {
-				e.end(u, c, err)
-			}
+	for _, c := range slices.Clone(e.consumers) {
+		if err := e.q.CanReceive(c.sub); err != nil {
+			e.end(u, c, err)
 		}
 	}
-	e.settleDown(e.b.Now()) // it may have another time of idleness
+	e.settleDown(e.b.Now()) // it may have another time of idleness, or messages to be moved
 }
 
-// changed tells the listener of a change of an entity once the unit is durable.
+// changed tells the listener of a change of an entity once the unit is durable, and those
+// who wait for one.
 func (b *Broker) changed(u *commit.Unit, n *namespace, path string) {
+	if b.waiting.any() {
+		u.Then(func() { b.pool.add(b.waiting.wake) })
+	}
 	if f := b.events.EntityChanged; f != nil {
 		u.Then(func() { f(n.name, path) })
 	}

@@ -49,6 +49,13 @@
 // that began in this process, tell of most new ids that no read is needed. The ids of a
 // bucket are deleted as one range when the last of them is over.
 //
+// # Forwarding
+//
+// A mover moves the messages of a sub-queue on to other entities: it reserves a page in
+// memory, and one plan takes them away here and sends them there. What a queue forwards is
+// found by messageStore.settleDown, as other work is; a backlog is read as consumers'
+// windows are. What is refused is dead-lettered by the same hand, or waits.
+//
 // # Locks
 //
 // Broker.mu guards the catalogue. Each top-level entity, a queue or a topic with
@@ -62,7 +69,7 @@
 // # Goroutines
 //
 // [Broker.Start] starts one goroutine that waits for deadlines (lock expiry,
-// time to live, backoff) and a few workers that read what an entity wants to
-// have in memory (entity.Work). [Broker.Close] waits for them. Everything else
-// runs in its caller's goroutine.
+// time to live, backoff), a few workers that read what an entity wants to
+// have in memory (entity.Work), and some that forward messages. [Broker.Close]
+// waits for them. Everything else runs in its caller's goroutine.
 package broker

@@ -24,7 +24,10 @@ type RunSettleOp struct {
 	Outcome         Outcome
 }
 
-func (o SendOp) plan(p *plan) error { return o.Queue.plan(p, o.Messages) }
+func (o SendOp) plan(p *plan) error {
+	p.b.scheduledFor(o.Messages)
+	return o.Queue.plan(p, o.Messages, false)
+}
 
 func (o RunSettleOp) plan(p *plan) error {
 	p.add(o.Queue.e, entity.RunSettle{Sub: o.Queue.sub, Run: o.Run, Seqs: o.SequenceNumbers, Outcome: o.Outcome})

@@ -33,6 +33,7 @@ var (
 	ErrNoSessions      = entity.ErrNoSessions
 	ErrSessionRequired = entity.ErrSessionRequired
 	ErrNoSessionID     = entity.ErrNoSessionID
+	ErrForwarded       = entity.ErrForwarded
 )
 
 // A MissingError names scheduled messages that are not there (any more); it unwraps to

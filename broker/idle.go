@@ -53,12 +53,17 @@ func (q *Queue) Touch() {
 }
 
 // usedBy reports whether operations are somebody's use of the entity, and not work of the
-// broker, or copies that arrive from a topic. A receiver that waits for the next session
+// broker, such as forwarding, or copies that arrive from a topic. A receiver that waits for the next session
 // is no use, as in Azure.
 func usedBy(ops []entity.Op) bool {
 	for _, op := range ops {
 		switch op := op.(type) {
 		case entity.Tick, entity.Load, entity.Refill, entity.Failed, entity.Copies:
+		case entity.ReleaseReserved, entity.SettleReserved, entity.LeaveReserved: // Reserve was one
+		case *entity.Reserve:
+			if !op.Forward {
+				return true
+			}
 		case entity.Sweep:
 			if op.Sub == ScheduledMessages { // what is scheduled has kept it until now
 				return true

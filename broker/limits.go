@@ -75,6 +75,8 @@ func config(o *description.Options) entity.Config {
 		RequiresSession:        o.RequiresSession,
 		MaxSessionState:        sessionState(o),
 	}
+	c.Forwards[MainQueue] = o.ForwardTo != ""
+	c.Forwards[DeadLetterQueue] = o.ForwardDeadLetteredMessagesTo != ""
 	if o.RequiresDuplicateDetection {
 		c.HistoryWindow = o.DuplicateDetectionHistoryTimeWindow
 	}

@@ -57,6 +57,7 @@ type messageStore struct {
 	trouble   trouble
 	history   history
 	listings  listings
+	movers    [entity.SubQueues]*mover // made when there is something to forward
 }
 
 // watcher is one caller of OnReady.
@@ -266,6 +267,7 @@ func (e *messageStore) settleDown(now time.Time) {
 	if e.deleted {
 		return
 	}
+	e.startMovers(now)
 	if e.q.HasWork(now) {
 		if !e.queued && !e.paused.After(now) { // the end of a pause has an alarm
 			e.queued = true

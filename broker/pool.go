@@ -5,8 +5,12 @@ import (
 	"sync"
 )
 
-// workers is how many entities are served at once.
-const workers = 4
+// How many entities are served at once, and how many sub-queues are forwarded from: these
+// wait for the disk most of the time, and who waits for messages must not wait behind them.
+const (
+	workers = 4
+	movers  = 16
+)
 
 // pool runs what must not run where it was noticed: reads for entities, and what
 // a callback may not do because it would take an entity's lock.
@@ -24,7 +28,7 @@ func newPool() *pool {
 	return p
 }
 
-func (p *pool) start(ctx context.Context) {
+func (p *pool) start(ctx context.Context, workers int) {
 	context.AfterFunc(ctx, func() {
 		p.mu.Lock()
 		p.ended = true

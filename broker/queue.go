@@ -182,7 +182,7 @@ func (q *Queue) peek(session *string, from int64, limit int) ([]*Message, error)
 	e.mu.Lock()
 	err := e.alive()
 	if err == nil {
-		err = e.q.CanReceive(q.sub)
+		err = e.q.CanBrowse(q.sub)
 	}
 	start := max(from, e.q.Counters(q.sub).LowWater)
 	waiting := q.sub == MainQueue && e.q.Counters(ScheduledMessages).Messages > 0

@@ -43,10 +43,15 @@ func (q *Queue) Reserve(limit ReserveLimit) (*Reservation, error) {
 	if limit.Messages <= 0 {
 		return nil, fmt.Errorf("reserve from queue %q: %w: %d messages", q.e.path, ErrInvalidArgument, limit.Messages)
 	}
+	return q.reserve(entity.Reserve{Sub: q.sub, Max: limit.Messages,
+		Bytes: cmp.Or(limit.Bytes, math.MaxInt64), Granted: cmp.Or(limit.Granted, math.MaxInt64)})
+}
+
+func (q *Queue) reserve(of entity.Reserve) (*Reservation, error) {
 	e := q.e
 	for {
-		op := &entity.Reserve{Sub: q.sub, Max: limit.Messages,
-			Bytes: cmp.Or(limit.Bytes, math.MaxInt64), Granted: cmp.Or(limit.Granted, math.MaxInt64)}
+		op := &entity.Reserve{}
+		*op = of
 		u, err := e.plan(op).submit(nil)
 		if err != nil {
 			return nil, err
@@ -87,7 +92,12 @@ func (r *Reservation) LockFor(run RunID) commit.Effect {
 // Settle returns the effect that settles the messages at once, for instance
 // abandons them because their trigger's parameters can't be evaluated.
 func (r *Reservation) Settle(o Outcome) commit.Effect {
-	p := r.e.plan(entity.SettleReserved{Reservation: r.r, Outcome: o})
+	return r.plan(entity.SettleReserved{Reservation: r.r, Outcome: o})
+}
+
+// plan returns the plan of an operation on the reserved messages, which has their contents.
+func (r *Reservation) plan(op entity.Op) *plan {
+	p := r.e.plan(op)
 	p.one.supply = &entity.Supply{}
 	for _, m := range r.messages {
 		p.one.supply.PutContent(entity.MessageKey{Sub: r.sub, SequenceNumber: m.SequenceNumber}, &m.Content)

@@ -26,7 +26,9 @@ type Sender interface {
 	// Limits says what the entity takes at the moment.
 	Limits() (SendLimits, error)
 
-	plan(p *plan, msgs []*Message) error
+	// plan adds to a plan that messages are accepted, whose times are by the broker's
+	// clock; keep is as in [entity.Send].
+	plan(p *plan, msgs []*Message, keep bool) error
 	// top returns the top-level entity, by its lock, and its path.
 	top() (*entityLock, string)
 	// admits fails if the entity does not take messages that it is to have later, beside
@@ -78,12 +80,11 @@ func (q *Queue) Limits() (SendLimits, error) {
 	return SendLimits{q.e.options.Status, q.e.options.MaxMessageSize}, q.e.alive()
 }
 
-func (q *Queue) plan(p *plan, msgs []*Message) error {
+func (q *Queue) plan(p *plan, msgs []*Message, keep bool) error {
 	if err := q.canSend(); err != nil {
 		return err
 	}
-	q.e.b.scheduledFor(msgs)
-	p.add(q.e, entity.Send{Messages: msgs})
+	p.add(q.e, entity.Send{Messages: msgs, Keep: keep})
 	return nil
 }
 
@@ -160,10 +161,9 @@ func sizeOfFanOut(op *entity.Publish) int {
 	return int(op.FanOut.Bytes) + (op.FanOut.Count+1)*messageOverhead
 }
 
-func (t *Topic) plan(p *plan, msgs []*Message) error {
-	t.t.b.scheduledFor(msgs)
+func (t *Topic) plan(p *plan, msgs []*Message, keep bool) error {
 	now, later := t.t.later(msgs)
-	t.t.send(p, &entity.Publish{Messages: now}, later)
+	t.t.send(p, &entity.Publish{Messages: now, Keep: keep}, later)
 	return nil
 }
 

@@ -192,6 +192,14 @@ func (b *Broker) PutSubscriptionEffect(ns, topic, name string, o SubscriptionOpt
 		}
 		t.mu.Lock()
 		s := t.subscriptions[strings.ToLower(name)]
+		var old *SubscriptionOptions
+		if s != nil {
+			old = &s.options
+		}
+		if err := n.checkForwards(path, &o, old); err != nil {
+			t.mu.Unlock()
+			return false, nil, err
+		}
 		if s == nil {
 			o = o.New()
 			if s, err = t.newSubscription(name, o, first); err != nil {

@@ -121,6 +121,7 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 		for _, s := range t.subscriptions {
 			s.messageStore.options = s.storeOptions()
 			s.messageStore.q.SetConfig(s.config())
+			s.messageStore.settleDown(b.Now())
 		}
 		t.schedule.touch()
 		t.schedule.settleDown(b.Now()) // what fell due while nothing could be sent

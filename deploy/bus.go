@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"switchyard/auth"
+	"switchyard/broker"
 	"switchyard/pipeline"
 	"switchyard/ports"
 )
@@ -18,14 +19,39 @@ type Existing struct {
 	Queue, Topic func(namespace, path string) bool
 }
 
-// CheckBus reports what the folder's triggers and activities name and is not there:
-// namespaces, and queues and topics whose names are no expressions. What a started
-// trigger needs is an error, as is everything in strict mode; the rest is a warning.
+// CheckBus reports what the folder's entities, triggers and activities name and is not
+// there: namespaces, and queues and topics whose names are no expressions. What an entity
+// forwards to and what a started trigger needs is an error, as is everything in strict mode;
+// the rest is a warning.
 func (d *Deployment) CheckBus(there Existing) pipeline.Diagnostics {
-	if d.Factory == nil {
-		return nil
+	c := &busCheck{d: d, there: there, told: map[*pipeline.LinkedService]bool{}}
+	c.forwards()
+	if d.Factory != nil {
+		c.factory()
 	}
-	c := &busCheck{d: d, there: there, severity: severity(d.Factory.Strict), told: map[*pipeline.LinkedService]bool{}}
+	d.sources.locate(c.diags)
+	inOrder(c.diags)
+	return c.diags
+}
+
+// forwards checks that what entities forward to is there.
+func (c *busCheck) forwards() {
+	c.severity = pipeline.SeverityError
+	for _, n := range c.d.Namespaces {
+		for _, f := range n.forwards {
+			queue, topic := c.find(n.Name, f.Path)
+			_, sub := broker.SplitPath(f.Path)
+			_, _, of := broker.SplitSubscription(f.Path)
+			if !topic && (!queue || of || sub != broker.MainQueue) {
+				c.report(f.file, f.at, "namespace %s has no queue or topic %q%s", n.Name, f.Path, c.known(n.Name, true))
+			}
+		}
+	}
+}
+
+// factory checks triggers and activities.
+func (c *busCheck) factory() {
+	d := c.d
 	for _, t := range d.Factory.Triggers {
 		if b := t.ServiceBus; b != nil {
 			c.severity = severity(d.Factory.Strict || t.Started)
@@ -48,9 +74,6 @@ func (d *Deployment) CheckBus(there Existing) pipeline.Diagnostics {
 			}
 		})
 	}
-	d.sources.locate(c.diags)
-	inOrder(c.diags)
-	return c.diags
 }
 
 // A busCheck collects what is not there.
@@ -86,7 +109,13 @@ func (c *busCheck) entity(file, at string, ref *pipeline.Reference, name string,
 	if sends {
 		what = "queue or topic"
 	}
+	forwards := ""
+	if !sends {
+		forwards = c.forwardsTo(ns, name)
+	}
 	switch {
+	case forwards != "":
+		c.report(file, at, "%q gives nothing to a trigger: its messages go on to %s", name, forwards)
 	case queue || topic && sends:
 	case topic:
 		c.report(file, at, "%q is a topic of namespace %s; messages are taken from a queue, or a subscription", name, ns)
@@ -178,6 +207,36 @@ func (c *busCheck) find(ns, name string) (queue, topic bool) {
 		}
 	}
 	return queue, topic
+}
+
+// forwardsTo returns where the messages go on that the folder lets a queue forward; "" if it
+// does not.
+func (c *busCheck) forwardsTo(ns, path string) string {
+	path, sub := broker.SplitPath(path)
+	to := func(o *broker.QueueOptions) string {
+		if sub == broker.DeadLetterQueue {
+			return o.ForwardDeadLetteredMessagesTo
+		}
+		return o.ForwardTo
+	}
+	for _, n := range c.d.Namespaces {
+		if !strings.EqualFold(n.Name, ns) {
+			continue
+		}
+		for _, q := range n.Queues {
+			if strings.EqualFold(q.Name, path) {
+				return to(&q.Options)
+			}
+		}
+		for _, t := range n.Topics {
+			for _, s := range t.Subscriptions {
+				if strings.EqualFold(broker.SubscriptionPath(t.Name, s.Name), path) {
+					return to(&s.Options)
+				}
+			}
+		}
+	}
+	return ""
 }
 
 // known lists what the folder declares in a namespace.

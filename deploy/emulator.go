@@ -17,6 +17,14 @@ type Namespace struct {
 	Name   string
 	Queues []Queue
 	Topics []Topic
+
+	forwards []forward
+}
+
+// A forward is a property of a queue or subscription that names where messages go on.
+type forward struct {
+	description.Forward
+	file, at string
 }
 
 // A Queue is a queue to create.
@@ -29,6 +37,10 @@ type Queue struct {
 type configFile struct {
 	name  string
 	diags pipeline.Diagnostics
+
+	// namespace and topic are those whose entities are read, forwards what these name.
+	inNamespace, inTopic string
+	forwards             []forward
 }
 
 func (f *configFile) errorf(path, format string, a ...any) {
@@ -107,9 +119,11 @@ func (f *configFile) namespace(o *read.Members) (string, Namespace) {
 		}
 		return nil
 	})}
+	f.inNamespace, f.forwards = n.Name, nil
 	paths := named{} // of queues and topics
 	n.Queues = each(o, "Queues", f.queue, paths)
 	n.Topics = each(o, "Topics", f.topic, paths)
+	n.forwards = f.forwards
 	return n.Name, n
 }
 
@@ -127,12 +141,25 @@ func nameOf(o *read.Members, check func(string) error) string {
 func (f *configFile) queue(o *read.Members) (string, Queue) {
 	o.Only("Name", "Properties")
 	q := Queue{Name: nameOf(o, description.CheckPath), Options: f.options(o, description.Queue)}
+	f.forwarding(o, q.Name, &q.Options)
 	return q.Name, q
 }
 
+// forwarding checks where an entity of the path forwards to; that it is there is left to
+// [Deployment.CheckBus].
+func (f *configFile) forwarding(o *read.Members, path string, options *description.Options) {
+	in := o.At("Properties")
+	if err, ok := errors.AsType[*description.InvalidError](options.CheckForwards(f.inNamespace, path)); ok {
+		f.errorf(in+"."+err.Property, "%v", err)
+		return
+	}
+	for _, x := range options.Forwards() {
+		f.forwards = append(f.forwards, forward{x, f.name, in + "." + x.Property})
+	}
+}
+
 // options reads the member Properties of an entity. Each property is checked alone,
-// so that what is wrong with it is told with its own place; no two of them depend on
-// each other.
+// so that what is wrong with it is told with its own place.
 func (f *configFile) options(o *read.Members, kind description.Entity) (out description.Options) {
 	props, _ := o.Object("Properties")
 	for _, m := range props.Raw().Members() {

@@ -53,7 +53,7 @@ func TestReadOptions(t *testing.T) {
 // TestRefusedOptions: what is wrong is told with its place, in the order of the file.
 func TestRefusedOptions(t *testing.T) {
 	_, got := readEntities(t,
-		`{"LockDuration":60,"MaxDeliveryCount":"3","RequiresSession":"false","UserMetadata":5,"DefaultMessageTimeToLive":"PT0S","ForwardTo":"other","MaxSizeInMegabytes":1,"Status":"Active"}`,
+		`{"LockDuration":60,"MaxDeliveryCount":"3","RequiresSession":"false","UserMetadata":5,"DefaultMessageTimeToLive":"PT0S","ForwardTo":"sb://other.servicebus.windows.net/q","MaxSizeInMegabytes":1,"Status":"Active"}`,
 		`{"LockDuration":"PT1M","DefaultMessageTimeToLive":null,"EnablePartitioning":true}`,
 		`{"MaxSizeInMegabytes":1024,"AutoDeleteOnIdle":"PT299S","LockDuration":"PT6M"}`)
 	want := []string{
@@ -62,7 +62,7 @@ func TestRefusedOptions(t *testing.T) {
 		"Queues[q].Properties.RequiresSession should be true or false",
 		"Queues[q].Properties.UserMetadata should be a text",
 		"Queues[q].Properties.DefaultMessageTimeToLive 'PT0S' is not more than zero",
-		"Queues[q].Properties.ForwardTo queue property ForwardTo is not supported",
+		`Queues[q].Properties.ForwardTo ForwardTo "sb://other.servicebus.windows.net/q": it must be in the namespace test-ns`,
 		"Queues[q].Properties.MaxSizeInMegabytes MaxSizeInMegabytes 1: want one of [1024 2048 3072 4096 5120] in a Standard namespace",
 		"Queues[q].Properties.Status there is no such setting of a queue",
 		"Topics[t].Properties.LockDuration there is no such setting of a topic",

@@ -33,6 +33,7 @@ type Rule struct {
 func (f *configFile) topic(o *read.Members) (string, Topic) {
 	o.Only("Name", "Properties", "Subscriptions")
 	t := Topic{Name: nameOf(o, description.CheckPath), Options: f.options(o, description.Topic)}
+	f.inTopic = t.Name
 	t.Subscriptions = each(o, "Subscriptions", f.subscription, named{})
 	return t.Name, t
 }
@@ -41,6 +42,7 @@ func (f *configFile) subscription(o *read.Members) (string, Subscription) {
 	o.Only("Name", "Properties", "Rules")
 	s := Subscription{Name: nameOf(o, description.CheckSubscription),
 		Options: f.options(o, description.Subscription)}
+	f.forwarding(o, broker.SubscriptionPath(f.inTopic, s.Name), &s.Options)
 	s.Rules = each(o, "Rules", f.rule, named{})
 	return s.Name, s
 }

@@ -99,6 +99,9 @@ func annotations(own *encoding.Map, m *broker.Message, v view) *encoding.Map {
 	if m.EnqueueSequence != 0 {
 		own.Set(encoding.Symbol(annEnqueueSequenceNumber), m.EnqueueSequence)
 	}
+	if m.DeadLetterSource != "" {
+		own.Set(encoding.Symbol(annDeadLetterSource), m.DeadLetterSource)
+	}
 	if v.lock {
 		own.Set(encoding.Symbol(annLockedUntil), m.LockedUntil)
 	}

@@ -58,6 +58,8 @@ var exported = map[string]error{
 	"auth.ErrNoBearer":                 auth.ErrNoBearer,
 	"auth.ErrRuleNotFound":             auth.ErrRuleNotFound,
 	"auth.ErrInvalidRule":              auth.ErrInvalidRule,
+	"broker.ErrForwarded":              broker.ErrForwarded,
+	"broker.ErrNoDestination":          broker.ErrNoDestination,
 	"auth.ErrTooManyRules":             auth.ErrTooManyRules,
 	"auth.ErrConnectionString":         auth.ErrConnectionString,
 }

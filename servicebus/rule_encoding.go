@@ -217,6 +217,11 @@ func (ruleEncoding) Rewrite(c *broker.Content, changes []filter.Change) (broker.
 		r.application = new(encoding.Map)
 	}
 	for _, x := range changes {
+		if raw, ok := x.Value.(broker.Encoded); ok { // what a settlement has added
+			if x.Value, _, err = encoding.Read(raw); err != nil {
+				return broker.Content{}, fmt.Errorf("%w: property %q: %w", errMessage, x.Name, err)
+			}
+		}
 		if x.System == 0 {
 			r.user(x)
 		} else if err := r.system(x.System, x.Value); err != nil {

@@ -24,6 +24,7 @@ const (
 	messagePartition
 	messageApart // the sections have a record of their own
 	messageEnqueueSequence
+	messageHops
 	messageFlags = 1<<iota - 1
 )
 
@@ -44,7 +45,8 @@ func appendMessage(b []byte, m *broker.Message) []byte {
 		bitIf(m.HasSession || m.SessionID != "", messageSession) |
 		bitIf(m.PartitionKey != "", messagePartition) |
 		bitIf(len(m.Sections) > inlineSections, messageApart) |
-		bitIf(m.EnqueueSequence != 0, messageEnqueueSequence)
+		bitIf(m.EnqueueSequence != 0, messageEnqueueSequence) |
+		bitIf(m.Hops != 0, messageHops)
 	b = binary.AppendUvarint(b, flags)
 	if flags&messageEnqueued != 0 {
 		b = appendTime(b, m.EnqueuedAt)
@@ -70,6 +72,9 @@ func appendMessage(b []byte, m *broker.Message) []byte {
 	if flags&messageEnqueueSequence != 0 {
 		b = binary.AppendVarint(b, m.EnqueueSequence)
 	}
+	if flags&messageHops != 0 {
+		b = binary.AppendVarint(b, int64(m.Hops))
+	}
 	b = binary.AppendUvarint(b, uint64(len(m.Sections)))
 	if flags&messageApart == 0 {
 		b = append(b, m.Sections...)
@@ -78,7 +83,7 @@ func appendMessage(b []byte, m *broker.Message) []byte {
 }
 
 func messageSize(m *broker.Message) int {
-	n := 2 + 3*timeSize + 6*binary.MaxVarintLen64 + len(m.MessageID) + len(m.SessionID) + len(m.PartitionKey)
+	n := 2 + 3*timeSize + 7*binary.MaxVarintLen64 + len(m.MessageID) + len(m.SessionID) + len(m.PartitionKey)
 	if len(m.Sections) <= inlineSections {
 		n += len(m.Sections)
 	}
@@ -121,6 +126,9 @@ func decodeMessage(b []byte) (storedMessage, error) {
 	}
 	if flags&messageEnqueueSequence != 0 {
 		m.EnqueueSequence = d.varint()
+	}
+	if flags&messageHops != 0 {
+		m.Hops = int(d.varint())
 	}
 	size := d.uvarint()
 	if size > math.MaxInt32 {

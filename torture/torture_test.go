@@ -69,6 +69,9 @@ func child(dir string) {
 	}
 	d.Namespaces[0].Queues = append(d.Namespaces[0].Queues, deploy.Queue{Name: onceQueue,
 		Options: description.Options{RequiresDuplicateDetection: true, DuplicateDetectionHistoryTimeWindow: time.Hour}})
+	if os.Getenv(forwardVar) != "" {
+		d.Namespaces[0].Queues = append(d.Namespaces[0].Queues, forwarding()...)
+	}
 	sys, err := system.Start(context.Background(), system.Options{
 		DataDir: dir, Deployments: []*deploy.Deployment{d}, Strict: true,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),

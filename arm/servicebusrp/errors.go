@@ -23,6 +23,8 @@ type failure struct {
 
 // failures is in the order in which it is searched.
 var failures = []failure{
+	{broker.ErrNoDestination, http.StatusBadRequest, "BadRequest", 40400},
+	{broker.ErrForwarded, http.StatusBadRequest, "BadRequest", 40000},
 	{broker.ErrNotSupported, http.StatusBadRequest, "BadRequest", 40000},
 	{broker.ErrNotAllowed, http.StatusBadRequest, "BadRequest", 40000},
 	{broker.ErrInvalidArgument, http.StatusBadRequest, "BadRequest", 40000},

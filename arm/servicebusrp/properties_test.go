@@ -15,6 +15,7 @@ var written = map[string]any{
 	"lockDuration": "PT120S", "defaultMessageTimeToLive": "P1M", "duplicateDetectionHistoryTimeWindow": "PT1H", "autoDeleteOnIdle": "PT600S",
 	"maxDeliveryCount": 2147483647., "maxSizeInMegabytes": 5120., "maxMessageSizeInKilobytes": 256., "status": "Disabled", "userMetadata": "mine",
 	"deadLetteringOnMessageExpiration": true, "deadLetteringOnFilterEvaluationExceptions": false, "enableBatchedOperations": false, "supportOrdering": false,
+	"forwardTo": "sb://contoso.servicebus.windows.net/dest", "forwardDeadLetteredMessagesTo": "Dest",
 	"requiresSession": false, "requiresDuplicateDetection": false, "enablePartitioning": false, "enableExpress": false, "isClientAffine": false,
 }
 
@@ -33,15 +34,16 @@ func TestEveryProperty(t *testing.T) {
 			f := newFixture(t, d, nil)
 			f.contoso(t)
 			f.must(t, "PUT", nsPath+"/topics/t", `{}`)
+			f.must(t, "PUT", nsPath+"/queues/dest", `{}`)
 			defaults := show(t, f, c.path, f.must(t, "PUT", c.path, `{}`))
 			body, want := map[string]any{}, map[string]any{}
 			for _, p := range c.kind.ARMProperties() {
 				name := p.ARMName()
 				v, ok := written[name]
-				if !ok && !strings.HasPrefix(name, "forward") {
+				if !ok {
 					t.Errorf("%s: there is no value to write", name)
 				}
-				if ok {
+				if ok && name != "forwardTo" { // with it there is no autoDeleteOnIdle
 					body[name], want[name] = v, v
 				}
 			}
@@ -54,6 +56,13 @@ func TestEveryProperty(t *testing.T) {
 			for name, v := range want {
 				if got[name] != v || again[name] != v {
 					t.Errorf("%s = %v is shown as %v, after a restart as %v", name, v, got[name], again[name])
+				}
+			}
+			if v := written["forwardTo"]; c.kind != description.Topic {
+				text := fmt.Sprintf(`{"properties":{"forwardTo":%q}}`, v)
+				want["forwardTo"] = v
+				if got := show(t, f, c.path, f.must(t, "PUT", c.path, text)); got["forwardTo"] != v {
+					t.Errorf("forwardTo = %v is shown as %v", v, got["forwardTo"])
 				}
 			}
 			reset := show(t, f, c.path, f.must(t, "PUT", c.path, `{"properties":{}}`))

@@ -132,6 +132,11 @@ func TestGoSDK(t *testing.T) {
 	check("put a queue with sessions", err)
 	_, err = queues.CreateOrUpdate(ctx, "rg1", "contoso", "forwards", armservicebus.SBQueue{Properties: &armservicebus.SBQueueProperties{ForwardTo: to.Ptr("x")}}, nil)
 	wantCode(t, err, 400, "BadRequest")
+	forwards, err := queues.CreateOrUpdate(ctx, "rg1", "contoso", "forwards", armservicebus.SBQueue{Properties: &armservicebus.SBQueueProperties{ForwardTo: to.Ptr("sessions")}}, nil)
+	check("put a queue that forwards", err)
+	if got := forwards.Properties.ForwardTo; got == nil || *got != "sessions" {
+		t.Errorf("forwardTo is %v, want sessions", got)
+	}
 	_, err = queues.CreateOrUpdate(ctx, "rg1", "nobody", "q", armservicebus.SBQueue{}, nil)
 	wantCode(t, err, 404, "ParentResourceNotFound")
 	_, err = queues.Get(ctx, "rg1", "contoso", "none", nil)

@@ -260,6 +260,12 @@ func (s *scenario) describe(m *broker.Message) string {
 	if m.EnqueueSequence != 0 {
 		fmt.Fprintf(&b, " enqueue-sequence=%d", m.EnqueueSequence)
 	}
+	if m.Hops != 0 {
+		fmt.Fprintf(&b, " hops=%d", m.Hops)
+	}
+	if m.DeadLetterSource != "" {
+		fmt.Fprintf(&b, " source=%s", m.DeadLetterSource)
+	}
 	if !m.LockedUntil.IsZero() {
 		fmt.Fprintf(&b, " locked-until=%v", m.LockedUntil.Sub(s.start))
 	}

@@ -54,3 +54,31 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// TestForwards: a destination is a path, or a URL of the namespace.
+func TestForwards(t *testing.T) {
+	for _, c := range []struct{ text, path, want string }{
+		{"q", "q", ""}, {"/a/b/", "a/b", ""}, {"sb://contoso.servicebus.windows.net/a/b", "a/b", ""},
+		{"https://CONTOSO.example.com:5671/Q/", "Q", ""}, {"sb://localhost:5672/q", "q", ""}, {"sb://127.0.0.1/q", "q", ""},
+		{"amqps://[::1]:5671/q", "q", ""}, {"sb://[::1]/q", "q", ""},
+		{"sb://other.servicebus.windows.net/q", "q", `ForwardTo "sb://other.servicebus.windows.net/q": it must be in the namespace contoso`},
+		{"Me/Too", "Me/Too", `ForwardTo "Me/Too": an entity can't forward to itself`},
+	} {
+		o := description.Options{ForwardTo: c.text}
+		got := ""
+		if err := o.CheckForwards("contoso", "me/too"); err != nil {
+			got = err.Error()
+		}
+		if path := description.ForwardPath(c.text); path != c.path || got != c.want {
+			t.Errorf("%s is %q, %s; want %q, %s", c.text, path, got, c.path, c.want)
+		}
+	}
+	o := description.Options{ForwardTo: "q", RequiresSession: true}
+	if err := o.CheckForwards("contoso", "x"); err == nil || err.Error() != "ForwardTo can't be chosen with RequiresSession" {
+		t.Errorf("with sessions: %v", err)
+	}
+	o = description.Options{ForwardDeadLetteredMessagesTo: "q", RequiresSession: true}
+	if err := o.CheckForwards("contoso", "x"); err != nil {
+		t.Errorf("dead letters with sessions: %v", err)
+	}
+}

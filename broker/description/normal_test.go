@@ -134,12 +134,12 @@ func TestLimits(t *testing.T) {
 
 // TestCheck: one property is judged alone.
 func TestCheck(t *testing.T) {
-	o := description.Options{LockDuration: time.Hour, MaxDeliveryCount: -1, ForwardTo: "x"}
+	o := description.Options{LockDuration: time.Hour, MaxDeliveryCount: -1, EnableExpress: true, ForwardTo: "x"}
 	for name, want := range map[string]string{
 		"LockDuration":     "LockDuration 1h0m0s: want more than 0, at most 5 minutes",
 		"MaxDeliveryCount": "MaxDeliveryCount -1: want 1 to 2147483647",
-		"ForwardTo":        "queue property ForwardTo is not supported",
-		"Status":           "", "DefaultMessageTimeToLive": "", "AutoDeleteOnIdle": "",
+		"EnableExpress":    "queue property EnableExpress is not supported",
+		"Status":           "", "ForwardTo": "", "DefaultMessageTimeToLive": "", "AutoDeleteOnIdle": "",
 	} {
 		got := ""
 		if err := description.Queue.Check(property(t, description.Queue, name), o, description.Standard); err != nil {
@@ -189,9 +189,9 @@ func TestUnsupported(t *testing.T) {
 		}
 	}
 	for entity, want := range map[string]string{
-		"queue":        " ForwardTo ForwardDeadLetteredMessagesTo EnablePartitioning EnableExpress",
+		"queue":        " EnablePartitioning EnableExpress",
 		"topic":        " EnablePartitioning EnableExpress EnableSubscriptionPartitioning FilteringMessagesBeforePublishing",
-		"subscription": " ForwardTo ForwardDeadLetteredMessagesTo ClientAffine",
+		"subscription": " ClientAffine",
 	} {
 		if refused[entity] != want {
 			t.Errorf("%s: refused are%s\nwant%s", entity, refused[entity], want)
@@ -246,9 +246,9 @@ func TestNotBasic(t *testing.T) {
 		}
 		want := ""
 		for _, name := range map[description.Entity][]string{
-			description.Queue:        {"RequiresDuplicateDetection", "RequiresSession", "AutoDeleteOnIdle"},
+			description.Queue:        {"RequiresDuplicateDetection", "RequiresSession", "ForwardTo", "ForwardDeadLetteredMessagesTo", "AutoDeleteOnIdle"},
 			description.Topic:        {"RequiresDuplicateDetection", "AutoDeleteOnIdle"},
-			description.Subscription: {"RequiresSession", "AutoDeleteOnIdle"}}[e] {
+			description.Subscription: {"RequiresSession", "ForwardTo", "ForwardDeadLetteredMessagesTo", "AutoDeleteOnIdle"}}[e] {
 			want += name + " can't be chosen in a Basic namespace: it needs Standard or Premium"
 		}
 		if refused != want {

@@ -68,13 +68,15 @@ type Options struct {
 	// DuplicateDetectionHistoryTimeWindow is how long an id is remembered. It is kept and
 	// shown, and without effect while detection is off, as in Azure.
 	DuplicateDetectionHistoryTimeWindow time.Duration `json:"duplicateDetectionHistoryTimeWindow,omitempty"`
-	ForwardTo                           string        `json:"forwardTo,omitempty"`
-	ForwardDeadLetteredMessagesTo       string        `json:"forwardDeadLetteredMessagesTo,omitempty"`
-	AutoDeleteOnIdle                    time.Duration `json:"autoDeleteOnIdle,omitempty"`
-	EnablePartitioning                  bool          `json:"enablePartitioning,omitempty"`
-	EnableExpress                       bool          `json:"enableExpress,omitempty"`
-	EnableSubscriptionPartitioning      bool          `json:"enableSubscriptionPartitioning,omitempty"`
-	FilteringMessagesBeforePublishing   bool          `json:"filteringMessagesBeforePublishing,omitempty"`
+	// ForwardTo and ForwardDeadLetteredMessagesTo name the queue or topic to which messages
+	// and dead letters go on [SB-SEM 4], as it was written: see [ForwardPath].
+	ForwardTo                         string        `json:"forwardTo,omitempty"`
+	ForwardDeadLetteredMessagesTo     string        `json:"forwardDeadLetteredMessagesTo,omitempty"`
+	AutoDeleteOnIdle                  time.Duration `json:"autoDeleteOnIdle,omitempty"`
+	EnablePartitioning                bool          `json:"enablePartitioning,omitempty"`
+	EnableExpress                     bool          `json:"enableExpress,omitempty"`
+	EnableSubscriptionPartitioning    bool          `json:"enableSubscriptionPartitioning,omitempty"`
+	FilteringMessagesBeforePublishing bool          `json:"filteringMessagesBeforePublishing,omitempty"`
 	// ClientAffine is a subscription of a JMS client.
 	ClientAffine bool `json:"clientAffine,omitempty"`
 

@@ -43,7 +43,7 @@ These may have only their default; anything else is refused by name.
 			}
 		}
 	}
-	b.WriteString(idleness)
+	b.WriteString(forwarding + idleness)
 	return b.String()
 }
 
@@ -67,6 +67,28 @@ the next session of whatever id. Looks through the Resource Manager do not count
 When an entity was last used is not written down, so that no message costs a write for it: the time begins anew at a start. An
 entity that can't be opened because its data is damaged stays. One with ` + "`ForwardTo`" + ` is never idle: whatever is written, it has no
 ` + "`AutoDeleteOnIdle`" + `, and one that is created with ` + "`ForwardDeadLetteredMessagesTo`" + ` begins without.
+`
+
+const forwarding = `
+## Forwarding
+
+What comes into a queue or subscription with ` + "`ForwardTo`" + ` is moved on at once, in order, and can't be received there; so are, with
+` + "`ForwardDeadLetteredMessagesTo`" + `, its dead letters. Each move is one unit of the log: after a crash a message is in one place. Where it
+comes to it is a new message (number, times, delivery count 0) with the old id, session, properties, body and time to live; it shows the number that it had
+first as its enqueued sequence number, and a dead letter its queue as ` + "`DeadLetterSource`" + `. A topic's rules see why it was dead-lettered.
+
+The other queue or topic must be there when the property is set. Setting it moves what is there, and closes receivers. An entity with
+` + "`RequiresSession`" + ` can forward its dead letters only; the one that it is forwarded to may require sessions.
+
+| what does not go on | where it is then |
+|---|---|
+| the fifth hop of a message; dead letters count, until somebody has received the message | dead-letter queue, ` + "`MaxTransferHopCountExceeded`" + `; it stays there |
+| a message that is refused: the other entity is full, disabled or deleted, the message too large or without session id | dead-letter queue, with why as reason and description; it stays there when the other one takes messages again |
+| a dead letter, while the other entity is full, disabled or deleted | it waits in the dead-letter queue, those behind it too, and goes on within seconds |
+| a dead letter that is too large or has no session id | it stays in the dead-letter queue; when a definition is put again it is tried again |
+
+While they wait, clients can peek at them that open no receiver for it (JavaScript's, .NET's). Go's does, and with it
+` + "`switchyard peek`, `purge` and `resubmit`" + `: take the property away first.
 `
 
 func (p *Property) row(b *strings.Builder) {
@@ -122,6 +144,8 @@ func (p *Property) bounds(l *Limits) string {
 			names[i] = fmt.Sprint(s)
 		}
 		return strings.Join(names, ", ") + "; a topic is not ReceiveDisabled, a subscription not SendDisabled"
+	case p.Kind == Text && l.Max == 0:
+		return "the path, or a URL, of a queue or topic of the namespace"
 	case p.Kind == Text:
 		return fmt.Sprintf("up to %d characters", l.Max)
 	case l.Allowed != nil:

@@ -90,17 +90,18 @@ var table = []Property{
 		ARM: [3]int{5, 0, 3}, File: true, Word: "session", Fixed: true, NotBasic: true,
 		Field: func(o *Options) any { return &o.RequiresSession }},
 
-	// What the broker does not have yet is refused by name.
 	{Name: "ForwardTo", Kind: Text, Has: queue | subscription,
-		ARM: [3]int{15, 0, 11}, File: true, Word: "forward-to", Unsupported: true,
+		ARM: [3]int{15, 0, 11}, File: true, Word: "forward-to", NotBasic: true,
 		Field: func(o *Options) any { return &o.ForwardTo }},
 	{Name: "ForwardDeadLetteredMessagesTo", Kind: Text, Has: queue | subscription,
-		ARM: [3]int{16, 0, 12}, File: true, Word: "forward-dead-lettered-to", Unsupported: true,
+		ARM: [3]int{16, 0, 12}, File: true, Word: "forward-dead-lettered-to", NotBasic: true,
 		Field: func(o *Options) any { return &o.ForwardDeadLetteredMessagesTo }},
 	{Name: "AutoDeleteOnIdle", Kind: Duration, Has: all,
 		ARM: [3]int{12, 9, 10}, File: true, Word: "auto-delete", NotBasic: true,
 		Limits: Limits{Default: forever, Min: 5 * minute, Max: forever},
 		Field:  func(o *Options) any { return &o.AutoDeleteOnIdle }},
+
+	// What the broker does not have yet is refused by name.
 	{Name: "EnablePartitioning", Kind: Flag, Has: queue | topic,
 		ARM: [3]int{13, 10, 0}, File: true, Word: "partitioned", Fixed: true, Unsupported: true,
 		Field: func(o *Options) any { return &o.EnablePartitioning }},

@@ -38,9 +38,18 @@ func (c *Consumer) WaitsFor(w Work) bool {
 	return c.Sub == w.Sub && c.session == w.Session && (c.credit > 0 || c.waits)
 }
 
-// CanReceive reports whether a consumer may be opened. The dead-letter queue
-// can be read whatever the status of the entity [SB-SEM 6].
+// CanReceive reports whether a consumer may be opened: not where messages are forwarded
+// [SB-SEM 4].
 func (q *Queue) CanReceive(id SubQueue) error {
+	if q.config.Forwards[id] {
+		return fmt.Errorf("receive: %w", forwardedError(id))
+	}
+	return q.CanBrowse(id)
+}
+
+// CanBrowse reports whether messages may be looked at, or moved by who manages the
+// entity. The dead-letter queue can be read whatever the status of the entity [SB-SEM 6].
+func (q *Queue) CanBrowse(id SubQueue) error {
 	if id == MainQueue && !q.config.Status.CanReceive() {
 		return fmt.Errorf("receive: %w", &DisabledError{q.config.Status, false})
 	}

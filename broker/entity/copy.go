@@ -31,7 +31,7 @@ func (o Copies) apply(q *Queue, env Env, d *Decision) {
 		m := c.Message
 		q.number(m)
 		d.count[s.id] = true
-		m.EnqueuedAt, m.ExpiresAt, m.Status = now, time.Time{}, Status{}
+		m.EnqueuedAt, m.ExpiresAt, m.Status = now, time.Time{}, m.carried()
 		if q.config.RequiresSession && !m.HasSession && c.Dead == nil {
 			c.Dead = &DeadLetterInfo{Reason: ReasonNoSession, Description: DescriptionNoSession}
 		}
@@ -40,7 +40,7 @@ func (o Copies) apply(q *Queue, env Env, d *Decision) {
 			s.accept(m, o.Keep, d)
 			continue
 		}
-		m.Properties = merge(c.Dead.Properties, c.Dead.reasons(), true)
+		m.Properties = merge(m.Properties, merge(c.Dead.Properties, c.Dead.reasons(), true), true)
 		d.deadLettered(c.Dead.Reason, m.MessageID)
 		dlq.accept(m, len(dlq.consumers) > 0, d)
 	}

@@ -24,6 +24,8 @@ var (
 	ErrNoSessions      = errors.New("the entity does not require sessions")
 	ErrSessionRequired = errors.New("the entity requires sessions")
 	ErrNoSessionID     = errors.New("the message has no session id")
+	// ErrForwarded is what receiving messages gives that are forwarded.
+	ErrForwarded = errors.New("messages are forwarded to another entity, so they can't be received here")
 	// ErrNotSupported is what a [NotSupportedError] unwraps to.
 	ErrNotSupported = errors.New("not supported")
 )

@@ -165,7 +165,7 @@ func (s *sub) expire(seq int64, m *Message, env Env, d *Decision) {
 
 func (s *sub) takeExpired(it *item, c *Content, d *Decision) {
 	if s.q.config.DeadLetterOnExpiration && s.id == MainQueue {
-		s.deadLetter(it, DeadLetterInfo{Reason: ReasonExpired, Description: DescriptionExpired}, c, d)
+		s.deadLetter(it, DeadLetterInfo{Reason: ReasonExpired, Description: DescriptionExpired}, c, false, d)
 		return
 	}
 	s.remove(it, d)

@@ -76,6 +76,11 @@ func (s *Status) IsZero() bool {
 		len(s.Properties) == 0 && s.DeadLetterSource == ""
 }
 
+// carried is what of a status goes from one entity to the next.
+func (s *Status) carried() Status {
+	return Status{Properties: s.Properties, DeadLetterSource: s.DeadLetterSource}
+}
+
 // unlock clears what belongs to a lock.
 func (s *Status) unlock() {
 	s.Owner, s.LockToken, s.LockedUntil, s.Run = NoOwner, LockToken{}, time.Time{}, ""

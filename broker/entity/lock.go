@@ -110,7 +110,7 @@ func (o Tick) apply(q *Queue, env Env, d *Decision) {
 				it.status.DeliveryCount++
 			}
 			if last {
-				s.deadLetter(it, exhausted(it, nil), content, d)
+				s.deadLetter(it, exhausted(it, nil), content, true, d)
 				continue
 			}
 			s.unlocked(it, env, d)

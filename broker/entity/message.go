@@ -118,9 +118,11 @@ type Content struct {
 	// ScheduledFor is the time before which the message must not be seen. Senders give
 	// it by the wall clock; the broker keeps it by its own.
 	ScheduledFor time.Time
-	// EnqueueSequence is the number that the message had before, in the schedule; 0:
-	// it had none.
+	// EnqueueSequence is the number that the message had first, in the schedule or in the
+	// entity from which it was forwarded; 0: it had none.
 	EnqueueSequence int64
+	// Hops is how often the message was forwarded, at most [MaxHops].
+	Hops int
 	// Encoding reads and rewrites Sections for the rules of a topic. The dialect
 	// sets it when a message is sent; it is not stored. Nil: rules see only what
 	// stands here, and actions fail.
@@ -160,7 +162,8 @@ type Status struct {
 	// Properties were added by settlements and dead-lettering; the dialect merges
 	// them into the application properties of what it delivers.
 	Properties []Property
-	// DeadLetterSource is the path of the entity that dead-lettered the message.
+	// DeadLetterSource is the path of the entity from whose dead-letter queue the message
+	// was forwarded; "": of none.
 	DeadLetterSource string
 
 	Owner       LockOwner
@@ -199,7 +202,13 @@ const (
 	DescriptionNoSession        = "Session enabled entity doesn't allow a message whose session identifier is null."
 	ReasonHeaderSize            = "HeaderSizeExceeded"
 	DescriptionHeaderSize       = "The size quota for this stream has been exceeded."
+	ReasonHops                  = "MaxTransferHopCountExceeded"
+	DescriptionHops             = "The maximum number of allowed hops when forwarding between queues has been exceeded. " +
+		"This value is set to 4."
 )
+
+// MaxHops is how often a message is forwarded at most [SB-SEM 4].
+const MaxHops = 4
 
 // Names of the application properties that dead-lettering adds.
 const (

@@ -29,7 +29,7 @@ func TestModel(t *testing.T) {
 			"credit": m.credit, "drain": m.drain, "renew": m.renew,
 			"settle": m.settle, "beginSettle": m.beginSettle, "endSettle": m.endSettle,
 			"claim": m.claim, "releaseClaim": m.releaseClaim, "settleClaimed": m.settleClaimed,
-			"reserve": m.reserve, "free": m.free, "lockRun": m.lockRun, "settleReserved": m.settleReserved, "settleRun": m.settleRun,
+			"reserve": m.reserve, "free": m.free, "lockRun": m.lockRun, "settleReserved": m.settleReserved, "configure": m.configure, "leave": m.leave, "settleRun": m.settleRun,
 			"watch": m.watch, "receiveDeferred": m.receiveDeferred, "beginTake": m.beginTake, "endTake": m.endTake,
 			"number": m.number, "sendNumbered": m.sendNumbered, "beginCancel": m.beginCancel, "endCancel": m.endCancel,
 			"restart": m.restart, "settled": m.quiet,
@@ -112,6 +112,7 @@ type modelMessage struct {
 	until    time.Time
 	expires  time.Time
 	waiting  time.Time // backoff, until a tick ends it
+	left     bool      // behind when others were forwarded; it may be found again
 	claim    *claim
 }
 
@@ -130,6 +131,8 @@ type machine struct {
 	consumer   [3]*entity.Consumer
 	pending    func(t *rapid.T) // applies the read that is under way
 	held       *entity.Reservation
+	heldSince  int         // of configured
+	configured int         // how often the configuration was changed
 	readings   [2]*reading // of deferred messages, under way
 	settling   *settling
 	taking     *taking
@@ -266,6 +269,11 @@ func (m *machine) applyWith(t *rapid.T, supply *entity.Supply, ops ...entity.Op)
 			m.expire(x)
 		}
 	}
+	for _, h := range m.d.Batches {
+		for _, msg := range h.Deliveries {
+			m.model[msg.SequenceNumber].left = false
+		}
+	}
 	for _, op := range ops {
 		if r, ok := op.(*entity.Reserve); ok {
 			m.reservedNow(t, r) // before anybody else gets something
@@ -311,7 +319,7 @@ func (m *machine) applyWith(t *rapid.T, supply *entity.Supply, ops ...entity.Op)
 func (m *machine) available(sub entity.SubQueue) []int64 {
 	var seqs []int64
 	for _, x := range m.model {
-		if x.sub == sub && x.owner == free && !x.deferred && x.waiting.IsZero() && (x.expires.IsZero() || x.expires.After(m.now)) {
+		if x.sub == sub && x.owner == free && !x.deferred && !x.left && x.waiting.IsZero() && (x.expires.IsZero() || x.expires.After(m.now)) {
 			seqs = append(seqs, x.seq)
 		}
 	}
@@ -726,14 +734,57 @@ func (m *machine) reserve(t *rapid.T) {
 	}
 	op := &entity.Reserve{Bytes: math.MaxInt64, Granted: math.MaxInt64, Sub: entity.SubQueue(rapid.IntRange(0, 1).Draw(t, "sub-queue"))}
 	op.Max = rapid.IntRange(1, 3).Draw(t, "max")
+	op.Forward = !m.config.Forwards[op.Sub]
+	if _, err := m.supplied(t, op); err == nil {
+		t.Fatalf("reserve with forward %t where messages are forwarded: %t", op.Forward, m.config.Forwards[op.Sub])
+	}
+	op.Forward = m.config.Forwards[op.Sub]
 	m.applyWith(t, m.mustCheck(t, op), op)
-	m.held = op.Result
+	m.held, m.heldSince = op.Result, m.configured
+}
+
+// configure lets the messages of a sub-queue be forwarded, or not. All that was left behind
+// is looked at again.
+func (m *machine) configure(t *rapid.T) {
+	sub := rapid.IntRange(0, 1).Draw(t, "sub-queue")
+	m.config.Forwards[sub] = !m.config.Forwards[sub]
+	m.q.SetConfig(m.config)
+	m.configured++
+	for _, x := range m.model {
+		x.left = false
+	}
+}
+
+// first draws how many messages of a reservation an operation is about, from the first on.
+// The others stay reserved.
+func (m *machine) first(t *rapid.T, r *entity.Reservation) (first []*entity.Message) {
+	n := rapid.IntRange(1, len(r.Messages)).Draw(t, "first")
+	first, r.Messages = r.Messages[:n], r.Messages[n:]
+	if len(r.Messages) > 0 {
+		m.held = r
+	}
+	return first
+}
+
+func (m *machine) leave(t *rapid.T) {
+	r := m.reserved(t)
+	first := m.first(t, r)
+	op := entity.LeaveReserved{Reservation: r, First: len(first)}
+	m.mustCheck(t, op)
+	for _, msg := range first {
+		x := m.model[msg.SequenceNumber]
+		x.owner, x.left = free, m.heldSince == m.configured
+	}
+	m.apply(t, op)
 }
 
 // reservedNow checks what was reserved and reserves it in the model.
 func (m *machine) reservedNow(t *rapid.T, op *entity.Reserve) {
 	if op.Result == nil {
 		return
+	}
+	for _, msg := range op.Result.Messages {
+		m.model[msg.SequenceNumber].left = false
 	}
 	want := m.available(op.Sub)
 	for i, msg := range op.Result.Messages {
@@ -781,9 +832,10 @@ func (m *machine) lockRun(t *rapid.T) {
 func (m *machine) settleReserved(t *rapid.T) {
 	r := m.reserved(t)
 	sub := m.model[r.Messages[0].SequenceNumber].sub
-	op := entity.SettleReserved{Reservation: r, Outcome: m.drawOutcome(t, sub)}
+	first := m.first(t, r)
+	op := entity.SettleReserved{Reservation: r, First: len(first), Outcome: m.drawOutcome(t, sub)}
 	supply := m.mustCheck(t, op)
-	for _, msg := range r.Messages {
+	for _, msg := range first {
 		m.outcome(m.model[msg.SequenceNumber], op.Outcome)
 	}
 	m.applyWith(t, supply, op)
@@ -823,8 +875,8 @@ func (m *machine) watch(t *rapid.T) {
 			seqs = append(seqs, x.seq)
 		}
 	}
-	if len(seqs) == 0 {
-		t.Skip("nothing deferred")
+	if len(seqs) == 0 || m.config.Forwards[sub] {
+		t.Skip("nothing deferred that can be received")
 	}
 	slices.Sort(seqs)
 	seq := rapid.SampledFrom(seqs).Draw(t, "deferred")
@@ -863,7 +915,8 @@ func (m *machine) receiveDeferred(t *rapid.T) {
 	if need != nil {
 		return // changed: the shell reads again
 	}
-	if there := x != nil && x.sub == op.Sub && x.deferred && x.owner == free; (err == nil) != there {
+	there := x != nil && x.sub == op.Sub && x.deferred && x.owner == free && !m.config.Forwards[op.Sub]
+	if (err == nil) != there {
 		t.Fatalf("receive deferred %+v: error %v", x, err)
 	}
 	if err != nil {
@@ -960,7 +1013,7 @@ func (m *machine) restart(t *rapid.T) {
 		if x.owner == reservation {
 			x.owner = free
 		}
-		x.claim = nil // transactions end with the process
+		x.claim, x.left = nil, false // transactions end with the process
 		if x.owner == free && !x.deferred {
 			x.waiting = m.store.statuses[x.sub][x.seq].NotBefore // the next tick finds out whether it is over
 		}

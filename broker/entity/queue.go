@@ -20,6 +20,9 @@ type Config struct {
 	HistoryWindow   time.Duration
 	RequiresSession bool
 	MaxSessionState int // bytes
+	// Forwards are the sub-queues whose messages the shell moves on to other entities: see
+	// [Queue.Forwardable].
+	Forwards [SubQueues]bool
 }
 
 // Env is what an operation may know of the world.
@@ -58,6 +61,8 @@ type Queue struct {
 	history History
 	checker checker
 	topic   *Topic // whose schedule it is; nil: it is a queue or a subscription
+	// configured counts the calls of SetConfig.
+	configured uint64
 }
 
 // New returns the queue that the store describes.
@@ -79,8 +84,15 @@ func New(c Config, s State) *Queue {
 	return q
 }
 
-// SetConfig changes the configuration: it holds for what happens from now on.
-func (q *Queue) SetConfig(c Config) { q.config = c }
+// SetConfig changes the configuration: it holds for what happens from now on. Messages
+// that were left behind when others were forwarded are looked at again.
+func (q *Queue) SetConfig(c Config) {
+	q.config = c
+	q.configured++
+	for _, s := range q.subs {
+		s.regain()
+	}
+}
 
 // Config returns the configuration.
 func (q *Queue) Config() Config { return q.config }
@@ -191,7 +203,7 @@ func (q *Queue) Apply(env Env, d *Decision, ops ...Op) {
 			c.LowWater = s.lowWater()
 			d.Records = append(d.Records, Record{Kind: PutCounters, Sub: s.id, Counters: c})
 		}
-		d.Ready[i] = d.moved[i] && s.available()
+		d.Ready[i] = d.moved[i] && s.available() && !q.config.Forwards[i]
 	}
 }
 

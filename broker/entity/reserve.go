@@ -1,6 +1,7 @@
 package entity
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -15,8 +16,9 @@ type Reservation struct {
 	// Full says that the next message is there and would have made it too large.
 	Full bool
 
-	sub   *sub
-	items []*item
+	sub        *sub
+	items      []*item
+	configured uint64 // Queue.configured when it began
 }
 
 // Reserve takes up to Max ready messages of up to Bytes together, of one session if the
@@ -30,9 +32,11 @@ type Reserve struct {
 	Sub            SubQueue
 	Max            int
 	Bytes, Granted int64
-	Wants          int64
-	Result         *Reservation
-	More           bool
+	// Forward: to move the messages on. Then they are none that can be received.
+	Forward bool
+	Wants   int64
+	Result  *Reservation
+	More    bool
 }
 
 // next returns the messages that o takes, those that have expired left out, how many
@@ -54,7 +58,11 @@ func (o *Reserve) next(s *sub, now time.Time) (items []*item, bytes int64, full 
 }
 
 func (o *Reserve) check(q *Queue, c *checker) error {
-	if err := q.CanReceive(o.Sub); err != nil {
+	can := q.CanReceive
+	if o.Forward {
+		can = q.canForward
+	}
+	if err := can(o.Sub); err != nil {
 		return err
 	}
 	s := q.subs[o.Sub]
@@ -90,7 +98,7 @@ func (o *Reserve) apply(q *Queue, env Env, d *Decision) {
 		o.Wants = bytes
 		return
 	}
-	r := &Reservation{sub: s, Full: full}
+	r := &Reservation{sub: s, Full: full, configured: q.configured}
 	for len(s.window) > 0 && s.window[0].expiredAt(env.Now) {
 		s.passExpired(s.window[0], d)
 	}
@@ -173,7 +181,9 @@ func (o LockRun) apply(q *Queue, env Env, d *Decision) {
 // SettleReserved settles reserved messages without locking them first.
 type SettleReserved struct {
 	Reservation *Reservation
-	Outcome     Outcome
+	// First is how many, from the first on; the others stay reserved. 0: all.
+	First   int
+	Outcome Outcome
 }
 
 func (o SettleReserved) check(q *Queue, c *checker) error {
@@ -181,7 +191,7 @@ func (o SettleReserved) check(q *Queue, c *checker) error {
 		return err
 	}
 	s := o.Reservation.sub
-	for _, it := range o.Reservation.items {
+	for _, it := range o.Reservation.first(o.First) {
 		if err := s.need(c, it, o.Outcome); err != nil {
 			return err
 		}
@@ -192,8 +202,18 @@ func (o SettleReserved) check(q *Queue, c *checker) error {
 func (o SettleReserved) apply(q *Queue, env Env, d *Decision) {
 	r := o.Reservation
 	d.Accessed = true
-	for _, it := range r.items {
+	for _, it := range r.first(o.First) {
 		r.sub.settle(it, o.Outcome, env, d)
 	}
-	r.items = nil
+	r.drop(o.First)
+}
+
+// first returns the first n messages; 0: all.
+func (r *Reservation) first(n int) []*item { return r.items[:cmp.Or(n, len(r.items))] }
+
+// drop ends the reservation of the first n messages; 0: all.
+func (r *Reservation) drop(n int) {
+	if r.items = r.items[cmp.Or(n, len(r.items)):]; len(r.items) == 0 {
+		r.items = nil
+	}
 }

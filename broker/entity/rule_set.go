@@ -99,7 +99,7 @@ func (s *Subscription) choose(copies []Copy, m *Message, c *filter.Context) []Co
 		}
 	}
 	if plain {
-		copies = append(copies, Copy{Message: &Message{Content: m.Content}})
+		copies = append(copies, Copy{Message: m.copied(m.Content)})
 	}
 	for _, r := range acting {
 		content, reason, err := r.act(m, c)
@@ -107,10 +107,13 @@ func (s *Subscription) choose(copies []Copy, m *Message, c *filter.Context) []Co
 			copies = s.dead(copies, m, reason, fmt.Sprintf("Rule '%s': %v", r.Name, err))
 			continue
 		}
-		copies = append(copies, Copy{Message: &Message{Content: content}})
+		copies = append(copies, Copy{Message: m.copied(content)})
 	}
 	return copies
 }
+
+// copied returns a copy of the message with the given content.
+func (m *Message) copied(c Content) *Message { return &Message{Content: c, Status: m.carried()} }
 
 // dead adds a dead letter, if the subscription wants it.
 func (s *Subscription) dead(copies []Copy, m *Message, reason, description string) []Copy {
@@ -118,7 +121,7 @@ func (s *Subscription) dead(copies []Copy, m *Message, reason, description strin
 		return copies
 	}
 	why := &DeadLetterInfo{Reason: reason, Description: description}
-	return append(copies, Copy{Message: &Message{Content: m.Content}, Dead: why})
+	return append(copies, Copy{Message: m.copied(m.Content), Dead: why})
 }
 
 // act returns the message with the action of the rule applied. If it fails, the

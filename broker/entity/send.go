@@ -10,7 +10,8 @@ import (
 const maxIDLength = 128
 
 // Send accepts messages into the main queue, or into the schedule those that are not
-// due yet, all or none. It numbers them, sets their times and clears their status. A
+// due yet, all or none. It numbers them, sets their times and clears their status but for
+// what a forwarded message carries along: properties and the source of a dead letter. A
 // duplicate is accepted and dropped [SB-SEM 2.7]; one that is scheduled gets a number,
 // which belongs to no message.
 type Send struct {
@@ -124,7 +125,7 @@ func (o Send) apply(q *Queue, env Env, d *Decision) {
 		q.number(m)
 		m.EnqueuedAt = now
 		m.ExpiresAt = q.expiry(now, m.TimeToLive)
-		m.Status = Status{}
+		m.Status = m.carried()
 		s.accept(m, o.Keep, d)
 	}
 }

@@ -168,7 +168,7 @@ func (s *sub) freed(it *item, lost bool, env Env, d *Decision) {
 	}
 	switch {
 	case last:
-		s.deadLetter(it, exhausted(it, nil), env.content(it), d)
+		s.deadLetter(it, exhausted(it, nil), env.content(it), true, d)
 	case lost:
 		s.unlocked(it, env, d)
 	default:

@@ -66,7 +66,7 @@ func (s *sub) allows(o Outcome) error {
 	switch {
 	case o.Kind > DeadLetter:
 		return fmt.Errorf("settle: %w: outcome %d", ErrInvalidArgument, o.Kind)
-	case o.Kind == DeadLetter && s.id == DeadLetterQueue:
+	case o.Kind == DeadLetter && (s.id == DeadLetterQueue || s.id == TransferDeadLetterQueue):
 		return fmt.Errorf("settle: %w: a message can't be dead-lettered from a dead-letter queue", ErrNotAllowed)
 	}
 	return nil
@@ -94,7 +94,7 @@ func (s *sub) moves(it *item, o Outcome) bool {
 
 // settle applies an outcome to a message that is locked or reserved.
 func (s *sub) settle(it *item, o Outcome, env Env, d *Decision) {
-	inSession := it.held != nil
+	inSession, received := it.held != nil, it.status.Owner != NoOwner
 	s.letGo(it)
 	switch o.Kind {
 	case Release:
@@ -106,14 +106,14 @@ func (s *sub) settle(it *item, o Outcome, env Env, d *Decision) {
 		s.remove(it, d)
 		return
 	case DeadLetter:
-		s.deadLetter(it, DeadLetterInfo{o.Reason, o.Description, o.Properties, o.Shown}, env.content(it), d)
+		s.deadLetter(it, DeadLetterInfo{o.Reason, o.Description, o.Properties, o.Shown}, env.content(it), received, d)
 		return
 	}
 	it.status.Properties = merge(it.status.Properties, o.Properties, false)
 	if o.Kind != Release && s.id == MainQueue {
 		if s.exhausts(it) && !env.unreadable(it) {
 			it.status.DeliveryCount++
-			s.deadLetter(it, exhausted(it, o.Exhausted), env.content(it), d)
+			s.deadLetter(it, exhausted(it, o.Exhausted), env.content(it), received, d)
 			return
 		}
 		it.status.DeliveryCount++

@@ -15,8 +15,9 @@ type sub struct {
 	due      deadlines[*item]
 	out      seqHeap
 
-	// deferredLow is not above the lowest deferred message.
-	deferredLow int64
+	// deferredLow is not above the lowest deferred message, leftLow not above the lowest
+	// that was left behind: see [LeaveReserved].
+	deferredLow, leftLow int64
 	// expiryDue is not after the first expiry that the sweep has not handled;
 	// zero: none.
 	expiryDue time.Time
@@ -27,7 +28,7 @@ type sub struct {
 }
 
 func newSub(q *Queue, id SubQueue, c Counters) *sub {
-	s := &sub{q: q, id: id, counters: c, deferredLow: beyond}
+	s := &sub{q: q, id: id, counters: c, deferredLow: beyond, leftLow: beyond}
 	s.line = line{s: s, cursor: beyond}
 	if c.Messages > 0 {
 		s.cursor = max(c.LowWater, 1)
@@ -150,8 +151,11 @@ func (s *sub) remove(it *item, d *Decision) {
 			s.deferredLow = beyond
 		}
 	}
-	if s.id == ScheduledMessages && s.counters.Messages == 0 {
-		s.cursor = beyond
+	if s.counters.Messages == 0 {
+		s.leftLow = beyond
+		if s.id == ScheduledMessages {
+			s.cursor = beyond
+		}
 	}
 	s.gone(it)
 	d.count[s.id] = true
@@ -189,6 +193,7 @@ func (s *sub) lowWater() int64 {
 	if s.counters.Deferred > 0 {
 		low = min(low, s.deferredLow)
 	}
+	low = min(low, s.leftLow)
 	low = min(low, s.sessions.low())
 	// Items that are no longer out may hide below a long-held one: rebuild
 	// before they outnumber the others.

@@ -22,7 +22,7 @@ type Take struct {
 }
 
 func (o *Take) check(q *Queue, c *checker) error {
-	if err := q.CanReceive(o.Sub); err != nil {
+	if err := q.CanBrowse(o.Sub); err != nil {
 		return err
 	}
 	if o.Back && !q.config.Status.CanSend() {
@@ -90,9 +90,10 @@ func (o *Take) apply(q *Queue, env Env, d *Decision) {
 		}
 		if o.Back {
 			m := &Message{Content: *content, EnqueuedAt: now}
-			m.EnqueueSequence = 0
+			m.EnqueueSequence, m.Hops = 0, 0
 			q.number(m)
 			m.Properties = withoutReasons(it.status.Properties)
+			m.DeadLetterSource = it.status.DeadLetterSource
 			m.ExpiresAt = q.expiry(now, m.TimeToLive)
 			s.remove(it, d)
 			main.accept(m, len(main.consumers) > 0, d)

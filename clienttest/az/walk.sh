@@ -110,7 +110,9 @@ want "7 0:00:45" servicebus queue show "${in[@]}" -n orders --query '[maxDeliver
 want "results" servicebus queue create "${in[@]}" -n results --query name
 want "orders results" servicebus queue list "${in[@]}" --query 'sort([].name)'
 refused NotFound servicebus queue show "${in[@]}" -n none
-refused BadRequest servicebus queue create "${in[@]}" -n forwards --forward-to orders
+refused BadRequest servicebus queue create "${in[@]}" -n forwards --forward-to nowhere
+want "orders" servicebus queue create "${in[@]}" -n forwards --forward-to orders --query forwardTo
+ok servicebus queue delete "${in[@]}" -n forwards
 
 echo "-- topic, subscription, rules"
 for _ in create "create again"; do

@@ -174,7 +174,9 @@ async function show() {
     assert.equal((await resources.resourceGroups.checkExistence("none")).body, false);
     await refused(bus.queues.get(rg, ns, "none"), 404, "NotFound");
     await refused(bus.queues.createOrUpdate(rg, "nobody", "q", {}), 404, "ParentResourceNotFound");
-    await refused(bus.queues.createOrUpdate(rg, ns, "forwards", { forwardTo: "orders" }), 400, "BadRequest");
+    await refused(bus.queues.createOrUpdate(rg, ns, "forwards", { forwardTo: "nowhere" }), 400, "BadRequest");
+    assert.equal((await bus.queues.createOrUpdate(rg, ns, "forwards", { forwardTo: "orders" })).forwardTo, "orders");
+    await bus.queues.delete(rg, ns, "forwards");
     await refused(adf.pipelines.get(rg, df, "None"), 404, "PipelineNotFound");
     await refused(adf.linkedServices.delete(rg, df, "Blob"), 400, "BadRequest");
     assert.deepEqual(await bus.namespaces.checkNameAvailability({ name: ns }).then((a) => [a.nameAvailable, a.reason]), [false, "NameInUse"]);
