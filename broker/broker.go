@@ -160,11 +160,7 @@ func (b *Broker) Start(ctx context.Context) {
 	b.pool.start(b.ctx, workers)
 	b.moving.start(b.ctx, movers)
 	b.timers.start(b.ctx)
-	all := b.messageStores()
-	for _, t := range b.allTopics() {
-		all = append(all, t.schedule)
-	}
-	for _, e := range all {
+	for _, e := range b.allStores() {
 		e.settle()
 	}
 }
@@ -212,11 +208,20 @@ func (b *Broker) messageStores() []*messageStore {
 	return all
 }
 
+// allStores is messageStores and what topics hold themselves.
+func (b *Broker) allStores() []*messageStore {
+	all := b.messageStores()
+	for _, t := range b.allTopics() {
+		all = append(all, t.schedule)
+	}
+	return all
+}
+
 // RunLocks returns every message that a run holds, by run, in the order of
 // queues and sequence numbers. It is for start: who holds what.
 func (b *Broker) RunLocks() map[RunID][]RunLock {
 	locks := map[RunID][]RunLock{}
-	for _, e := range b.messageStores() {
+	for _, e := range b.allStores() {
 		e.mu.Lock()
 		e.q.RunLocks(func(run RunID, sub SubQueue, seq int64, token LockToken) {
 			locks[run] = append(locks[run], RunLock{Queue: e.queueID(sub), SequenceNumber: seq, LockToken: token})
@@ -230,7 +235,7 @@ func (b *Broker) RunLocks() map[RunID][]RunLock {
 // delivery count unchanged.
 func (b *Broker) ReleaseRun(run RunID) commit.Effect {
 	p := &plan{b: b}
-	for _, e := range b.messageStores() {
+	for _, e := range b.allStores() {
 		for sub := range SubQueue(entity.SubQueues) {
 			e.mu.Lock()
 			held := len(e.q.HeldBy(sub, run)) > 0

@@ -179,8 +179,8 @@ func (e *messageStore) drop(u *commit.Unit) {
 	e.b.cached.Add(-e.q.ContentBytes())
 	e.b.store.DeleteEntity(u, e.id) // after what ending the consumers may have written
 	e.b.changed(u, e.namespace, e.path)
-	if f := e.b.events.QueueDeleted; f != nil {
-		runs := e.runs()
+	runs := e.runs()
+	if f := e.b.events.QueueDeleted; f != nil && (e.scheduleOf == nil || len(runs) > 0) {
 		u.Then(func() { f(e.namespace.name, e.path, runs) })
 	}
 	for sub := range e.watchers {
@@ -201,9 +201,9 @@ func (e *messageStore) end(u *commit.Unit, c *Consumer, err error) {
 	})
 }
 
-// Queue finds a sub-queue of a queue or subscription by its address: a queue's
-// path, or topic/Subscriptions/name, which may end in "/$DeadLetterQueue". Case
-// does not matter. Errors: [ErrEntityNotFound]; [ErrNotReceivable] if it is a
+// Queue finds a sub-queue by its address: a queue's path, or topic/Subscriptions/name,
+// which may end in "/$DeadLetterQueue"; the path of a queue or a topic with
+// "/$Transfer/$DeadLetterQueue" behind it. Case does not matter. Errors: [ErrEntityNotFound]; [ErrNotReceivable] if it is a
 // topic.
 func (b *Broker) Queue(ns, path string) (*Queue, error) {
 	path, sub := SplitPath(path)
@@ -219,7 +219,11 @@ func (b *Broker) Queue(ns, path string) (*Queue, error) {
 	if s := n.subscription(SplitSubscription(path)); s != nil {
 		return &Queue{e: s.messageStore, sub: sub}, nil
 	}
-	if n.topics[strings.ToLower(path)] != nil && sub == MainQueue {
+	t := n.topics[strings.ToLower(path)]
+	switch {
+	case t != nil && sub == TransferDeadLetterQueue:
+		return &Queue{e: t.schedule, sub: sub}, nil
+	case t != nil && sub == MainQueue:
 		return nil, fmt.Errorf("topic %q in namespace %q: %w", path, ns, ErrNotReceivable)
 	}
 	return nil, notFound("queue", path, ns)

@@ -39,6 +39,14 @@
 // that is rewritten at every completion, and every read would be two. A copy
 // costs its bytes once in the write-ahead log and is deleted by its own range.
 //
+// # Transfer queues
+//
+// A transaction is about one top-level entity. What it sends to others ([Broker.Via]) is
+// first a message of that one's transfer queue, in the same unit as the rest; a topic's
+// schedule has one too. From there a mover takes it on, as it does what is forwarded: one
+// unit for each move, so a message is in one place whatever happens. What its destination
+// does not take is dead-lettered beside the transfer queue.
+//
 // # Duplicates
 //
 // An entity with duplicate detection remembers the ids of what it has accepted

@@ -13,3 +13,12 @@ func InMemory(q *Queue) (n int) {
 	}
 	return n
 }
+
+// SetMaxBytes makes the entity smaller than its options can, until they are put again.
+func SetMaxBytes(q *Queue, n int64) {
+	q.e.mu.Lock()
+	defer q.e.mu.Unlock()
+	c := q.e.q.Config()
+	c.MaxBytes = n
+	q.e.q.SetConfig(c)
+}

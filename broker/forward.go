@@ -49,9 +49,7 @@ type mover struct {
 	last   *commit.Unit // of the page
 
 	pause time.Duration // the last one; 0: something has moved since
-	// blocked are the entities for which messages are left aside, until they are tried again.
-	blocked map[string]bool
-	apart   time.Duration // how long, the last time; 0: none were left aside
+	aside aside
 }
 
 // A route is what a mover does with the messages of one kind of sub-queue.
@@ -93,6 +91,21 @@ var routes = [entity.SubQueues]*route{
 			m.DeadLetterSource = e.path
 		},
 		waits: refusesAll,
+	},
+	// What was sent by way of the entity names where it goes, and may be scheduled there. For
+	// an entity that is full it waits, for one that is disabled or gone it does not
+	// [SB-SEM 4].
+	TransferQueue: {
+		destination: func(_ *messageStore, m *Message) string { return m.Destination },
+		stays:       exhaustedHops,
+		onward: func(_ *messageStore, m *Message) {
+			due := m.ScheduledFor
+			hop(m)
+			m.ScheduledFor, m.Destination = due, ""
+		},
+		waits:       func(err error) bool { return errors.Is(err, ErrQuotaExceeded) },
+		aside:       true,
+		deadLetters: true,
 	},
 }
 
@@ -155,11 +168,7 @@ func (e *messageStore) startMovers(now time.Time) {
 	}
 	for sub, route := range routes {
 		m := e.movers[sub]
-		if m != nil && !m.busy && !m.again.IsZero() && !m.again.After(now) {
-			e.q.Regain(SubQueue(sub))
-			m.again, m.blocked = time.Time{}, nil
-		}
-		if route == nil || !e.q.Forwardable(SubQueue(sub)) {
+		if route == nil || !e.q.Forwardable(SubQueue(sub)) && !m.triesAgain(now) {
 			continue
 		}
 		if m == nil {
@@ -187,7 +196,8 @@ func (e *messageStore) settle() {
 
 // run moves one page.
 func (m *mover) run() {
-	if len(m.blocked) == 0 {
+	m.tryAgain()
+	if len(m.aside.first) == 0 {
 		m.e.b.waiting.remove(m)
 	}
 	pause := m.page()
@@ -200,14 +210,7 @@ func (m *mover) run() {
 		m.until = now.Add(pause)
 		e.b.timers.set(e, m.until)
 	}
-	switch {
-	case len(m.blocked) == 0:
-		m.apart = 0
-	case m.again.IsZero():
-		m.apart = longer(m.apart)
-		m.again = now.Add(m.apart)
-		e.b.timers.set(e, m.again)
-	}
+	m.setAgain(now)
 	e.settleDown(now)
 }
 
@@ -218,7 +221,7 @@ func (m *mover) page() time.Duration {
 		return readRetry
 	}
 	of := entity.Reserve{Sub: m.sub, Max: movePage, Bytes: moveBytes, Granted: moveBytes, Forward: true}
-	if m.pause > 0 && len(m.blocked) == 0 {
+	if m.pause > 0 && len(m.aside.first) == 0 {
 		of.Max = 1 // to find out whether it goes on
 	}
 	q := Queue{e: m.e, sub: m.sub}
@@ -283,7 +286,7 @@ func (m *mover) step() error {
 	switch {
 	case n == 0:
 		return ErrNotAllowed // they are not forwarded any more
-	case m.blocked[to]:
+	case m.aside.waits(to):
 		return m.leave(n)
 	case why != nil:
 		return m.refuse(n, *why)
@@ -297,24 +300,12 @@ func (m *mover) step() error {
 	case why != nil && n > 1 && !refusesAll(err):
 		m.single = n
 		return nil
-	case m.aside(err, why):
-		m.waits(err)
-		if m.blocked == nil {
-			m.blocked = map[string]bool{}
-		}
-		m.blocked[to] = true
-		return m.leave(n)
+	case m.goesAside(err, why):
+		return m.putAside(n, to, err)
 	case why == nil || m.route.waits(err):
 		return err
 	}
 	return m.refuse(n, *why)
-}
-
-// aside reports whether messages for others go on although these wait: the fault is that of
-// the other entity.
-func (m *mover) aside(err error, why *DeadLetterInfo) bool {
-	ours := why == nil && (errors.Is(err, commit.ErrFull) || m.e.b.ctx.Err() != nil)
-	return m.route.aside && !ours && (why == nil || m.route.waits(err))
 }
 
 // next returns how many of the next messages go to the same entity, and which, or why

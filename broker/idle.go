@@ -84,10 +84,11 @@ func usedBy(ops []entity.Op) bool {
 }
 
 // inUse reports whether something uses the entity all the time: a receiver with credit, a
-// trigger, a run that holds messages, what is scheduled. What is damaged can't be used, and
+// trigger, a run that holds messages, what is scheduled or on its way to another entity. What is damaged can't be used, and
 // waits for somebody who looks at it. It is called with mu held.
 func (e *messageStore) inUse() bool {
-	if e.q.Counters(ScheduledMessages).Messages > 0 || e.trouble.closed != nil {
+	waits := e.q.Counters(ScheduledMessages).Messages + e.q.Counters(TransferQueue).Messages
+	if waits > 0 || e.trouble.closed != nil {
 		return true
 	}
 	if t := e.scheduleOf; t != nil {

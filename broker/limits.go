@@ -1,9 +1,11 @@
 package broker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"switchyard/broker/description"
 	"switchyard/broker/entity"
@@ -61,11 +63,15 @@ func invalid(err error) error {
 // message, but not more than 1 MiB.
 func sessionState(o *description.Options) int { return int(min(o.MaxMessageSize, 1<<20)) }
 
+// topicLock is how long the dead letters of a topic's transfer queue are locked: a topic has
+// no option for it.
+const topicLock = time.Minute
+
 // config is what the state machine needs of the normal options of a queue. Those of
 // a topic decide whether it takes a message.
 func config(o *description.Options) entity.Config {
 	c := entity.Config{
-		LockDuration:           o.LockDuration,
+		LockDuration:           cmp.Or(o.LockDuration, topicLock),
 		DefaultTimeToLive:      o.DefaultMessageTimeToLive,
 		MaxDeliveryCount:       uint32(o.MaxDeliveryCount),
 		DeadLetterOnExpiration: o.DeadLetteringOnMessageExpiration,
@@ -76,6 +82,7 @@ func config(o *description.Options) entity.Config {
 		MaxSessionState:        sessionState(o),
 	}
 	c.Forwards[MainQueue] = o.ForwardTo != ""
+	c.Forwards[TransferQueue] = true
 	c.Forwards[DeadLetterQueue] = o.ForwardDeadLetteredMessagesTo != ""
 	if o.RequiresDuplicateDetection {
 		c.HistoryWindow = o.DuplicateDetectionHistoryTimeWindow

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -29,7 +30,8 @@ type messageStore struct {
 	path      string // as created; of a subscription with the topic's
 	created   time.Time
 	topic     *topic // of a subscription; nil: a queue
-	// scheduleOf is the topic whose messages wait here until they are due; nil: none.
+	// scheduleOf is the topic whose messages wait here, until they are due or to go on to
+	// another entity; nil: none.
 	scheduleOf *topic
 
 	// work is held while something is read for the entity, until the operation that
@@ -295,16 +297,20 @@ func (e *messageStore) wake() { e.b.pool.add(e.serve) }
 // alive fails if the entity has been deleted, or could not be opened. It is called
 // with mu held.
 func (e *messageStore) alive() error {
-	if err := e.exists(); err != nil || e.trouble.closed == nil {
+	closed := e.trouble.closed
+	if t := e.scheduleOf; t != nil {
+		closed = cmp.Or(closed, t.closed)
+	}
+	if err := e.exists(); err != nil || closed == nil {
 		return err
 	}
-	return fmt.Errorf("queue %q can't be opened: %w", e.path, e.trouble.closed)
+	return fmt.Errorf("%s %q can't be opened: %w", e.subject().kind, e.path, closed)
 }
 
 // exists fails if the entity has been deleted. It is called with mu held.
 func (e *messageStore) exists() error {
 	if e.deleted {
-		return fmt.Errorf("queue %q: %w", e.path, ErrEntityDeleted)
+		return fmt.Errorf("%s %q: %w", e.subject().kind, e.path, ErrEntityDeleted)
 	}
 	return nil
 }

@@ -24,6 +24,13 @@ func (q *Queue) Namespace() string { return q.e.namespace.name }
 // Path returns the entity's path as it was created, without sub-queue.
 func (q *Queue) Path() string { return q.e.path }
 
+// TopLevel returns the path of the queue or topic that the messages belong to: it is what a
+// transaction is about.
+func (q *Queue) TopLevel() string {
+	_, path := q.top()
+	return path
+}
+
 // SubQueue returns which of the entity's sub-queues this is.
 func (q *Queue) SubQueue() SubQueue { return q.sub }
 
@@ -80,7 +87,7 @@ func (q *Queue) canSend() error {
 		return fmt.Errorf("send to the subscription %q: %w: messages are sent to its topic",
 			q.e.path, ErrNotAllowed)
 	}
-	if q.sub == DeadLetterQueue {
+	if q.sub != MainQueue {
 		return fmt.Errorf("send to the dead-letter queue of %q: %w", q.e.path, ErrNotAllowed)
 	}
 	return nil

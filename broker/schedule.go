@@ -122,7 +122,7 @@ func (t *topic) sendPlan(op *entity.Publish, later []*Message) *plan {
 // is published by the same plan.
 func (e *messageStore) workPlan(op entity.Op) *plan {
 	sweep, ok := op.(entity.Sweep)
-	if !ok || e.scheduleOf == nil {
+	if !ok || e.scheduleOf == nil || sweep.Sub != ScheduledMessages {
 		return e.plan(op)
 	}
 	sweep.Publish = &entity.Publish{Due: true, Keep: e.b.keeps()}

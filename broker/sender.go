@@ -9,20 +9,14 @@ import (
 	"switchyard/commit"
 )
 
-// A Sender is what messages can be sent to, a [*Queue] or a [*Topic].
+// A Sender is what messages can be sent to, a [Scheduler] or one by way of another: see
+// [Broker.Via].
 type Sender interface {
 	// Namespace and Path name the entity as they were created.
 	Namespace() string
 	Path() string
 	// Send accepts messages, all or none; see [Queue.Send] and [Topic.Send].
 	Send(msgs []*Message, done func(error)) (*commit.Unit, error)
-	// Schedule accepts messages for the times that they have, all or none, and tells
-	// their numbers once that is durable; else it is as Send.
-	Schedule(msgs []*Message, done func(numbers []int64)) (*commit.Unit, error)
-	// CancelScheduled takes scheduled messages away, all or none, and calls done once
-	// that is durable. The caller must sync the unit. Errors: a [MissingError] names
-	// those that are not (any more) scheduled; [ErrEntityDisabled], [ErrEntityDeleted].
-	CancelScheduled(numbers []int64, done func()) (*commit.Unit, error)
 	// Limits says what the entity takes at the moment.
 	Limits() (SendLimits, error)
 
@@ -34,7 +28,21 @@ type Sender interface {
 	// admits fails if the entity does not take messages that it is to have later, beside
 	// so many bytes of others.
 	admits(msgs []*Message, others int64) error
-	// schedule returns what keeps the scheduled messages.
+}
+
+// A Scheduler is what messages can be sent to at once or later, a [*Queue] or a [*Topic].
+type Scheduler interface {
+	Sender
+	// Schedule accepts messages for the times that they have, all or none, and tells
+	// their numbers once that is durable; else it is as Send.
+	Schedule(msgs []*Message, done func(numbers []int64)) (*commit.Unit, error)
+	// CancelScheduled takes scheduled messages away, all or none, and calls done once
+	// that is durable. The caller must sync the unit. Errors: a [MissingError] names
+	// those that are not (any more) scheduled; [ErrEntityDisabled], [ErrEntityDeleted].
+	CancelScheduled(numbers []int64, done func()) (*commit.Unit, error)
+
+	// schedule returns what keeps the scheduled messages, and those that go on to another
+	// entity.
 	schedule() *messageStore
 }
 
@@ -46,8 +54,8 @@ type SendLimits struct {
 
 // Sender finds what messages are sent to at an address: a queue or a topic. Case
 // does not matter. Errors: [ErrEntityNotFound]; [ErrNotAllowed] for a
-// subscription or a dead-letter queue.
-func (b *Broker) Sender(ns, path string) (Sender, error) {
+// subscription or a queue of dead letters.
+func (b *Broker) Sender(ns, path string) (Scheduler, error) {
 	entityPath, sub := SplitPath(path)
 	b.mu.RLock()
 	defer b.mu.RUnlock()

@@ -19,8 +19,8 @@ const (
 
 // TakeOptions say what [Queue.Take] takes.
 type TakeOptions struct {
-	// Back moves messages from a dead-letter queue to its main queue; else they are
-	// deleted.
+	// Back moves dead letters to where they were, a main queue or a transfer queue; else
+	// messages are deleted.
 	Back bool
 	// Numbers are the messages to take; none: the oldest that nobody holds.
 	Numbers []int64
@@ -37,11 +37,11 @@ type TakeOptions struct {
 // Take takes messages that nobody holds, without receiving them, in one unit, which
 // the caller must sync before it tells anybody; at most 4,000, and fewer if they are
 // large. It returns how many; the unit is nil if there are none. Errors:
-// [ErrInvalidArgument], [ErrNotAllowed] if there is no main queue to move them to,
+// [ErrInvalidArgument], [ErrNotAllowed] if they are no dead letters to move,
 // [ErrEntityDisabled], [ErrEntityDeleted].
 func (q *Queue) Take(o TakeOptions) (n int, u *commit.Unit, err error) {
 	e := q.e
-	if o.Back && q.sub != DeadLetterQueue {
+	if o.Back && !q.sub.IsDeadLetters() {
 		return 0, nil, fmt.Errorf("resubmit from %q: %w: it is not a dead-letter queue", e.path, ErrNotAllowed)
 	}
 	if len(o.Numbers) == 0 && o.Max < 1 {
@@ -66,7 +66,7 @@ func (q *Queue) toTake(o TakeOptions) (numbers []int64, err error) {
 	e.mu.Lock()
 	err = e.alive()
 	from, last := e.q.Counters(q.sub).LowWater, e.last
-	requires := e.options.RequiresSession
+	requires := e.options.RequiresSession && q.sub == DeadLetterQueue
 	e.mu.Unlock()
 	if err == nil {
 		err = e.b.Wait(last)

@@ -39,8 +39,8 @@ type topic struct {
 	subscriptions map[string]*subscription
 
 	core *entity.Topic
-	// schedule holds what waits at the topic until it is due, under the topic's number
-	// and lock.
+	// schedule holds what waits at the topic: until it is due, or to go on to another
+	// entity. It is under the topic's number and lock.
 	schedule *messageStore
 	decision entity.TopicDecision
 	// messages holds the subscriptions' messages, by their numbers.
@@ -62,14 +62,17 @@ func newTopic(b *Broker, n *namespace, r EntityRecord, o TopicOptions, s entity.
 
 // TopicInfo describes a topic.
 type TopicInfo struct {
-	Path              string // as created
-	Options           TopicOptions
-	CreatedAt         time.Time
-	UpdatedAt         time.Time
-	AccessedAt        time.Time // zero until the first send since start
-	SizeInBytes       int64     // of all copies in all subscriptions and what is scheduled
-	Scheduled         int64     // messages that wait at the topic until they are due
-	SubscriptionCount int
+	Path        string // as created
+	Options     TopicOptions
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	AccessedAt  time.Time // zero until the first send since start
+	SizeInBytes int64     // of all copies in all subscriptions and what is scheduled
+	Scheduled   int64     // messages that wait at the topic until they are due
+	// Transfer are messages that were sent by way of the topic and have not gone on yet,
+	// TransferDeadLetter those that could not.
+	Transfer, TransferDeadLetter int64
+	SubscriptionCount            int
 	// SQLFilterCount counts true and false filters too.
 	SQLFilterCount, CorrelationFilterCount int
 }
@@ -145,11 +148,9 @@ func (b *Broker) DeleteTopicEffect(ns, path string, force bool) *Change {
 		}
 		t.mu.Lock()
 		if !force {
-			for _, s := range t.subscriptions {
-				if err := s.messageStore.unused(); err != nil {
-					t.mu.Unlock()
-					return false, nil, err
-				}
+			if err := t.unused(); err != nil {
+				t.mu.Unlock()
+				return false, nil, err
 			}
 		}
 		t.remove(u)
@@ -166,11 +167,23 @@ func (t *topic) remove(u *commit.Unit) {
 	delete(t.namespace.topics, strings.ToLower(t.path))
 }
 
+// unused fails while runs hold messages of the topic. It is called with mu held.
+func (t *topic) unused() error {
+	if err := t.schedule.unused(); err != nil {
+		return err
+	}
+	for _, s := range t.subscriptions {
+		if err := s.messageStore.unused(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // drop deletes the topic, whose subscriptions are deleted. It is called with mu held.
 func (t *topic) drop(u *commit.Unit) {
-	t.deleted, t.schedule.deleted = true, true
-	t.b.store.DeleteEntity(u, t.id)
-	t.b.changed(u, t.namespace, t.path)
+	t.deleted = true
+	t.schedule.drop(u)
 }
 
 // findTopic is called with Broker.mu held.
@@ -243,7 +256,9 @@ func (t *topic) info() (TopicInfo, error) {
 	}
 	info := TopicInfo{Path: t.path, Options: t.options, CreatedAt: t.b.ShownTime(t.created),
 		UpdatedAt: t.b.ShownTime(t.updated), AccessedAt: t.b.ShownTime(t.accessed), SizeInBytes: t.core.Bytes(), SubscriptionCount: len(t.subscriptions),
-		Scheduled: t.core.Schedule().Counters(ScheduledMessages).Messages}
+	}
+	own := t.schedule.counts()
+	info.Scheduled, info.Transfer, info.TransferDeadLetter = own.Scheduled, own.Transfer, own.TransferDeadLetter
 	info.SQLFilterCount, info.CorrelationFilterCount = t.filters()
 	return info, nil
 }

@@ -117,7 +117,7 @@ func (t *Transaction) sends(to Sender, op Op, msgs []*Message) {
 // message that is due by then comes as soon as it is committed. The caller must sync the
 // unit, which keeps the numbers from being given again, before it tells them. Errors are
 // those of [Transaction.Send].
-func (t *Transaction) Schedule(to Sender, msgs []*Message) ([]int64, *commit.Unit, error) {
+func (t *Transaction) Schedule(to Scheduler, msgs []*Message) ([]int64, *commit.Unit, error) {
 	if err := t.admits(to, msgs); err != nil {
 		return nil, nil, err
 	}
@@ -141,7 +141,7 @@ func (t *Transaction) Schedule(to Sender, msgs []*Message) ([]int64, *commit.Uni
 // has become due by then, the commit fails. Errors: a [MissingError] names those that are
 // not scheduled now, or that the transaction has cancelled; [ErrEntityDisabled],
 // [ErrEntityDeleted], [ErrTransactionScope], [ErrTransactionSettlements].
-func (t *Transaction) CancelScheduled(to Sender, seqs []int64) error {
+func (t *Transaction) CancelScheduled(to Scheduler, seqs []int64) error {
 	top, path := to.top()
 	if err := t.in(top, path); err != nil {
 		return err
@@ -252,8 +252,11 @@ func (t *Transaction) Commit(done func()) (*commit.Unit, error) {
 func (p *plan) sends() (bytes int) {
 	for _, x := range p.parts {
 		for _, op := range x.ops {
-			if send, ok := op.(entity.Send); ok {
-				bytes += sendSize(send.Messages)
+			switch op := op.(type) {
+			case entity.Send:
+				bytes += sendSize(op.Messages)
+			case entity.Transfer:
+				bytes += sendSize(op.Messages)
 			}
 		}
 		for _, op := range x.topicOps {

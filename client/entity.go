@@ -11,23 +11,35 @@ import (
 )
 
 // Entity is what messages are sent to and taken from: a queue or topic, a subscription of
-// a topic, or the dead letters of a queue or subscription.
+// a topic, or the dead letters of one.
 type Entity struct {
-	Queue               string // or a topic to send to
+	Queue               string // or a topic
 	Topic, Subscription string // without Queue
 	Dead                bool
+	// Transfer: the dead letters are those that could not be sent on to another entity.
+	Transfer bool
 }
 
-// deadLetters is the sub-queue of dead letters, behind the path of its queue.
-const deadLetters = "$DeadLetterQueue"
+// deadLetters and transfer are sub-queues of dead letters, behind the path of their queue.
+const (
+	deadLetters = "/$DeadLetterQueue"
+	transfer    = "/$Transfer" + deadLetters
+)
+
+func cutSuffixFold(s, suffix string) (before string, found bool) {
+	if n := len(s) - len(suffix); n >= 0 && strings.EqualFold(s[n:], suffix) {
+		return s[:n], true
+	}
+	return s, false
+}
 
 // ParseEntity reads the path of a queue or, as topic/subscriptions/name, of a
-// subscription; each may be followed by /$DeadLetterQueue. A name that no entity can have
+// subscription; each may be followed by /$DeadLetterQueue or /$Transfer/$DeadLetterQueue. A name that no entity can have
 // is an error: in an address it would be taken for something else.
 func ParseEntity(path string) (e Entity, err error) {
-	rest := path
-	if i := strings.LastIndexByte(path, '/'); i >= 0 && strings.EqualFold(path[i+1:], deadLetters) {
-		rest, e.Dead = path[:i], true
+	rest, found := cutSuffixFold(path, transfer)
+	if e.Dead, e.Transfer = found, found; !found {
+		rest, e.Dead = cutSuffixFold(path, deadLetters)
 	}
 	parts := strings.Split(rest, "/")
 	for i, p := range parts {
@@ -56,8 +68,11 @@ func (e Entity) Path() string {
 	if e.Topic != "" {
 		path = e.Topic + "/Subscriptions/" + e.Subscription
 	}
-	if e.Dead {
-		path += "/" + deadLetters
+	switch {
+	case e.Transfer:
+		path += transfer
+	case e.Dead:
+		path += deadLetters
 	}
 	return path
 }
@@ -65,7 +80,10 @@ func (e Entity) Path() string {
 // Receiver opens a receiver of an entity.
 func (b *Bus) Receiver(e Entity) (*azservicebus.Receiver, error) {
 	o := &azservicebus.ReceiverOptions{}
-	if e.Dead {
+	switch {
+	case e.Transfer:
+		o.SubQueue = azservicebus.SubQueueTransfer
+	case e.Dead:
 		o.SubQueue = azservicebus.SubQueueDeadLetter
 	}
 	if e.Topic != "" {

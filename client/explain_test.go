@@ -67,6 +67,8 @@ func TestParseEntity(t *testing.T) {
 	for path, want := range map[string]string{
 		"q": "q", "a/b": "a/b", "t/subscriptions/s": "t/Subscriptions/s", "a/b/Subscriptions/s": "a/b/Subscriptions/s", "subscriptions": "subscriptions",
 		"q/$deadletterqueue": "q/$DeadLetterQueue", "t/subscriptions/s/$DeadLetterQueue": "t/Subscriptions/s/$DeadLetterQueue",
+		"q/$transfer/$deadletterqueue": "q/$Transfer/$DeadLetterQueue", "t/subscriptions/s/$Transfer/$DeadLetterQueue": "t/Subscriptions/s/$Transfer/$DeadLetterQueue",
+		"$Transfer/$DeadLetterQueue": "error", "/$Transfer/$DeadLetterQueue": "error",
 		"a b": "error", "a%20": "error", "it's": "error", "q/$Transfer": "error", "$DeadLetterQueue": "error", "t/subscriptions/a b": "error",
 		"": "error", "t/subscriptions/": "error", "t/subscriptions": "error", "t/subscriptions/a/b": "error",
 	} {

@@ -66,12 +66,20 @@ type QueueStatus struct {
 	Scheduled    int64  `json:"scheduled"`
 	Locked       int64  `json:"locked"`
 	Size         int64  `json:"sizeInBytes"`
+	TransferStatus
+}
+
+// TransferStatus is what was sent by way of a queue or a topic to other entities.
+type TransferStatus struct {
+	Waiting int64 `json:"transfer"` // to go on
+	Dead    int64 `json:"transferDeadLettered"`
 }
 
 // TopicStatus is a topic.
 type TopicStatus struct {
 	Name          string        `json:"name"`
 	Subscriptions []QueueStatus `json:"subscriptions"`
+	TransferStatus
 }
 
 // FactoryStatus is a data factory.

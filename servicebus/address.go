@@ -25,10 +25,9 @@ const (
 
 // An address is what a link is attached to, or what a token is for [SB-AMQP 5].
 type address struct {
-	entity   string // path as the client wrote it, decoded
-	sub      broker.SubQueue
-	transfer bool // the entity's transfer dead-letter queue
-	node     node
+	entity string // path as the client wrote it, decoded
+	sub    broker.SubQueue
+	node   node
 }
 
 var errAddress = errors.New("invalid address")
@@ -65,7 +64,6 @@ func splitAddress(path string) (address, error) {
 	if management {
 		a.node = managementNode
 	}
-	path, a.transfer = cutSuffixFold(path, "/$Transfer/$DeadLetterQueue")
 	a.entity, a.sub = broker.SplitPath(path)
 	return a, nil
 }
@@ -84,9 +82,6 @@ func (a address) queue() string { return a.entity + a.sub.Suffix() }
 // path returns the whole path, which is what rights are granted for.
 func (a address) path() string {
 	p := a.queue()
-	if a.transfer {
-		p += "/$Transfer/$DeadLetterQueue"
-	}
 	switch a.node {
 	case managementNode:
 		p += "/$management"

@@ -21,7 +21,7 @@ func TestParseAddress(t *testing.T) {
 		{"q/%24deadletterqueue", address{entity: "q", sub: broker.DeadLetterQueue}},
 		{"q/$management", address{entity: "q", node: managementNode}},
 		{"/q/$DEADLETTERQUEUE/$MANAGEMENT", address{entity: "q", sub: broker.DeadLetterQueue, node: managementNode}},
-		{"q/$Transfer/$DeadLetterQueue", address{entity: "q", transfer: true}},
+		{"q/$Transfer/$DeadLetterQueue", address{entity: "q", sub: broker.TransferDeadLetterQueue}},
 		{"$cbs", address{node: tokenNode}},
 		{"/$CBS", address{node: tokenNode}},
 		{"amqps://ns.servicebus.windows.net/q", address{entity: "q"}},

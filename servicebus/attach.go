@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	sessionFilter       = "com.microsoft:session-filter"
-	transferDestination = "com.microsoft:transfer-destination-address"
-	maxBatchSize        = "com.microsoft:max-message-batch-size"
+	sessionFilter = "com.microsoft:session-filter"
+	maxBatchSize  = "com.microsoft:max-message-batch-size"
 )
 
 // attach answers an attach [SB-AMQP 3.3, 3.4, 3.5].
@@ -56,9 +55,6 @@ func (c *conn) target(l *amqp.Link) (address, *fault) {
 			return address{}, notSupported(frames.ErrNotAllowed, "Links without a target, and dynamic targets, are")
 		}
 		text = target.Address.Or("")
-		if l.Properties().Has(transferDestination) {
-			return address{}, notSupported(frames.ErrNotAllowed, "Send-via ("+transferDestination+") is")
-		}
 	} else {
 		if source == nil || source.Dynamic {
 			return address{}, notSupported(frames.ErrNotAllowed, "Links without a source, and dynamic sources, are")
@@ -76,9 +72,6 @@ func (c *conn) target(l *amqp.Link) (address, *fault) {
 	a, err := parseAddress(text)
 	if err != nil {
 		return address{}, faultOf(err)
-	}
-	if a.transfer {
-		return a, notSupported(frames.ErrNotAllowed, "The transfer dead-letter queue is")
 	}
 	return a, nil
 }
@@ -135,15 +128,15 @@ func (c *conn) attachSender(l *amqp.Link, a address) *fault {
 	if f := c.authorize(a, auth.Send); f != nil {
 		return f
 	}
-	if a.sub == broker.DeadLetterQueue {
+	if a.sub != broker.MainQueue {
 		return &fault{frames.ErrNotAllowed, 400,
 			"Messages cannot be sent to the dead-letter queue '" + c.uri(a.queue()) + "'."}
 	}
-	to, err := c.h.broker.Sender(c.ns, a.queue())
-	if err != nil {
-		return c.addressFault(a, err)
+	r, f := c.route(l, a)
+	if f != nil {
+		return f
 	}
-	limits, err := to.Limits()
+	limits, err := r.to.Limits()
 	if err != nil {
 		return c.addressFault(a, err)
 	}
@@ -152,7 +145,8 @@ func (c *conn) attachSender(l *amqp.Link, a address) *fault {
 	}
 	properties := answered(l)
 	properties.Set(encoding.Symbol(maxBatchSize), c.maxBatchSize())
-	s := &sender{link: link{c: c, l: l, addr: a, rights: auth.Send}, to: to, maxSize: limits.MaxMessageSize}
+	r.attached(l, properties)
+	s := &sender{link: link{c: c, l: l, addr: a, beside: r.via, rights: auth.Send}, to: r.to, maxSize: limits.MaxMessageSize}
 	c.add(l, s)
 	l.Accept(amqp.AcceptOptions{
 		Source: sourceOf(l), MaxMessageSize: uint64(limits.MaxMessageSize), Properties: properties,
@@ -182,6 +176,9 @@ func (c *conn) attachReceiver(l *amqp.Link, a address) *fault {
 	}
 	q, f := c.queue(a)
 	if f != nil {
+		return f
+	}
+	if f := c.mayReceive(l, a, q); f != nil {
 		return f
 	}
 	r := &receiver{link: link{c: c, l: l, addr: a, rights: auth.Listen}, queue: q}

@@ -32,6 +32,7 @@ type conn struct {
 	durable durable
 
 	transactions transactions
+	groups       map[*amqp.Session]*group
 	containerID  string // "": not made yet
 
 	held map[*receiver]struct{} // with credit that waits for the client to read
@@ -71,6 +72,7 @@ type link struct {
 	c      *conn
 	l      *amqp.Link
 	addr   address
+	beside address     // another entity that the link is about, of the same rights; see [route]
 	rights auth.Rights // any of these must be granted; none: no token is needed
 	active time.Time   // of the last activity, while idle links are looked for
 }
@@ -156,26 +158,30 @@ func (c *conn) entityChanged(ns, path string) {
 	}
 	for _, p := range c.links {
 		k := p.base()
-		topic, _, _ := broker.SplitSubscription(k.addr.entity)
-		if strings.EqualFold(k.addr.entity, path) || strings.EqualFold(topic, path) {
-			k.entityChanged()
+		for _, a := range [...]address{k.addr, k.beside} {
+			topic, _, _ := broker.SplitSubscription(a.entity)
+			if strings.EqualFold(a.entity, path) || strings.EqualFold(topic, path) {
+				k.entityChanged(a)
+				break
+			}
 		}
 	}
 }
 
 // entityChanged detaches the link because its entity was updated or deleted.
-func (k *link) entityChanged() {
-	if f := k.c.exists(k.addr); f != nil {
+func (k *link) entityChanged(a address) {
+	if f := k.c.exists(a); f != nil {
 		k.fail(f)
 		return
 	}
 	k.fail(&fault{frames.ErrDetachForced, 400, "The link '" + k.l.Name() +
-		"' is force detached by the broker because the entity '" + k.c.uri(k.addr.queue()) + "' was updated."})
+		"' is force detached by the broker because the entity '" + k.c.uri(a.queue()) + "' was updated."})
 }
 
 func (c *conn) add(l *amqp.Link, p peer) {
 	l.Data = p
 	c.links[l] = p
+	c.groupOf(l).join(p)
 	c.h.shared.links.Add(1)
 	c.had = true
 	p.base().active = c.h.clock.Now()
@@ -190,6 +196,7 @@ func (c *conn) detached(l *amqp.Link) {
 	}
 	delete(c.links, l)
 	c.h.shared.links.Add(-1)
+	c.leaveGroup(l)
 	c.tellLink(LinkDetached, p.base().addr, l)
 	if len(c.links) == 0 {
 		c.empty = c.h.clock.Now()

@@ -2,11 +2,9 @@ package servicebus
 
 import (
 	"fmt"
-	"strings"
 
 	"switchyard/amqp"
 	"switchyard/amqp/frames"
-	"switchyard/broker"
 )
 
 // A coordinator is a link on which a client declares transactions and discharges them
@@ -14,25 +12,18 @@ import (
 // transaction that is not discharged ends with the coordinator on which it was declared.
 type coordinator struct {
 	link
-	// first: no link to an entity was on the session before. That is how clients ask for
-	// transactions that span entities.
-	first    bool
 	answered uint32 // since credit was last added
 }
 
 // attachCoordinator answers an attach whose target is a coordinator. It needs no right:
 // each operation needs that of its link.
 func (c *conn) attachCoordinator(l *amqp.Link) *fault {
-	if o, err := c.h.broker.Namespace(c.ns); err == nil && strings.EqualFold(o.SKU, broker.SKUBasic) {
+	if c.basic() {
 		return notSupported(frames.ErrNotAllowed,
 			"The namespace is of the tier Basic, which has no transactions: they are")
 	}
-	k := &coordinator{link: link{c: c, l: l, addr: address{node: coordinatorNode}}, first: true}
-	for other, p := range c.links {
-		if other.Session() == l.Session() && p.base().addr.node != tokenNode {
-			k.first = false
-		}
-	}
+	k := &coordinator{link: link{c: c, l: l, addr: address{node: coordinatorNode}}}
+	c.beginGroup(l)
 	c.add(l, k)
 	l.Accept(amqp.AcceptOptions{Source: sourceOf(l), MaxMessageSize: maxRequest, Credit: requestCredit})
 	return nil

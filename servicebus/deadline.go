@@ -92,9 +92,7 @@ func (c *conn) ring() {
 	c.endOverdue(now)
 	if over := c.grants.Expire(now); len(over) > 0 {
 		for _, p := range c.links {
-			if k := p.base(); k.rights != 0 && !c.allowed(k.addr, k.rights) {
-				k.fail(expiredToken(expiryOf(over, k.addr.path())))
-			}
+			p.base().expire(over)
 		}
 	}
 	if d := c.h.idle.Link; d > 0 {
@@ -117,6 +115,16 @@ func (c *conn) ring() {
 			d.Milliseconds())})
 	}
 	c.schedule()
+}
+
+// expire detaches the link if what was granted on its entities is over.
+func (k *link) expire(over []auth.Grant) {
+	for _, a := range [...]address{k.addr, k.beside} {
+		if k.rights != 0 && a != (address{}) && !k.c.allowed(a, k.rights) {
+			k.fail(expiredToken(expiryOf(over, a.path())))
+			return
+		}
+	}
 }
 
 // expiryOf returns when the last of the grants that covered path ended.

@@ -15,7 +15,6 @@
 // leaves before that.
 //
 // It implements [SB-AMQP 3] to [SB-AMQP 11] for queues, topics, subscriptions
-// with their rules, and dead-letter queues. Not supported, and refused by name:
-// send-via and transactions over several entities, and the transfer dead-letter queue.
+// with their rules, and dead-letter queues.
 // Idle rules [SB-AMQP 3.6] are off unless [Idle] sets them.
 package servicebus

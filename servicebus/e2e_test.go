@@ -509,30 +509,6 @@ func TestMessageSizes(t *testing.T) {
 	s.counts("q", 0, 0)
 }
 
-func TestUnsupportedIsRefusedByName(t *testing.T) {
-	s := newServer(t)
-	s.queue("q", broker.QueueOptions{})
-	c := s.client()
-	tests := []struct {
-		name string
-		do   func() error
-		want string
-	}{
-		{"transfer dead-letter queue", func() error {
-			_, err := s.receiver(c, "q", &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueTransfer}).ReceiveMessages(testContext(t), 1, nil)
-			return err
-		}, "transfer dead-letter queue is not supported"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if err := tt.do(); err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("error = %v, want one with %q", err, tt.want)
-			}
-		})
-	}
-	s.counts("q", 0, 0)
-}
-
 func TestQueueDeletedAndChanged(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{})

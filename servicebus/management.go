@@ -52,9 +52,9 @@ func (c *conn) attachManagement(l *amqp.Link, a address) *fault {
 type managementRequest struct {
 	*requestLink
 	*request
-	queue   *broker.Queue // nil: a topic
-	to      broker.Sender // nil: nothing can be sent there
-	session *string       // that the request is about; nil: none
+	queue   *broker.Queue    // nil: a topic
+	to      broker.Scheduler // nil: nothing can be sent there
+	session *string          // that the request is about; nil: none
 	args    arguments
 	respond func(response)
 }
@@ -314,7 +314,7 @@ func (m *managementRequest) updateDisposition() error {
 		}
 	}
 	if m.transactional {
-		m.updated(m.c.settle(m.transaction, &m.link, m.queue, tokens, out))
+		m.updated(m.c.settle(m.transaction, m.queue, tokens, out))
 		return nil
 	}
 	m.c.submitted(m.queue.Settle(tokens, out, func(errs []error) {

@@ -273,7 +273,7 @@ func (r *receiver) settled(ev amqp.Settled) {
 // settledIn is settled in a transaction: the locks stay until its end, and the client
 // hears at once whether it may settle them.
 func (r *receiver) settledIn(id []byte, ev amqp.Settled, tokens []broker.LockToken, out broker.Outcome, reply frames.State) {
-	errs := r.c.settle(id, &r.link, r.queue, tokens, out)
+	errs := r.c.settle(id, r.queue, tokens, out)
 	if reply != nil {
 		reply = frames.TransactionalState{TxnID: id, Outcome: reply}
 	}

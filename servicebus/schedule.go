@@ -46,7 +46,7 @@ func (m *managementRequest) numbers(numbers []int64) {
 // scheduleIn is scheduleMessage in a transaction: the numbers are told before the commit
 // [SB-AMQP 11].
 func (m *managementRequest) scheduleIn(msgs []*broker.Message, bytes int) error {
-	return m.c.operate(m.transaction, &m.link, bytes, func(tx *broker.Transaction) error {
+	return m.c.operate(m.transaction, bytes, func(tx *broker.Transaction) error {
 		numbers, unit, err := tx.Schedule(m.to, msgs)
 		if err == nil {
 			m.c.submitted(unit)
@@ -79,7 +79,7 @@ func (m *managementRequest) cancelScheduled() error {
 		return err
 	}
 	if m.transactional {
-		err := m.c.operate(m.transaction, &m.link, 0, func(tx *broker.Transaction) error { return tx.CancelScheduled(m.to, numbers) })
+		err := m.c.operate(m.transaction, 0, func(tx *broker.Transaction) error { return tx.CancelScheduled(m.to, numbers) })
 		if err == nil {
 			m.succeed(nil)
 		}

@@ -58,7 +58,7 @@ func (s *sender) deliveredIn(id []byte, d *amqp.Incoming) {
 	if err != nil {
 		s.c.doom(id, err)
 	} else {
-		err = s.c.operate(id, &s.link, len(d.Payload), func(tx *broker.Transaction) error { return tx.Send(s.to, msgs) })
+		err = s.c.operate(id, len(d.Payload), func(tx *broker.Transaction) error { return tx.Send(s.to, msgs) })
 	}
 	if errors.Is(err, errEmptyBatch) {
 		s.fail(faultOf(err))

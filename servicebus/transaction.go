@@ -124,8 +124,8 @@ func (c *conn) keepFor(t *transaction, more int) {
 	c.nc.AMQP().Keeps(more)
 }
 
-// operate lets a transaction have an operation that came on a link and has so many bytes.
-func (c *conn) operate(id []byte, k *link, bytes int, do func(tx *broker.Transaction) error) error {
+// operate lets a transaction have an operation of so many bytes.
+func (c *conn) operate(id []byte, bytes int, do func(tx *broker.Transaction) error) error {
 	t, err := c.transaction(id)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func (c *conn) operate(id []byte, k *link, bytes int, do func(tx *broker.Transac
 	}
 	began := t.tx.Began()
 	if err := do(t.tx); err != nil {
-		err = c.scope(t, k, err)
+		err = t.scope(err)
 		c.doom(id, err)
 		return err
 	}
@@ -151,7 +151,7 @@ func (c *conn) operate(id []byte, k *link, bytes int, do func(tx *broker.Transac
 }
 
 // settle lets a transaction settle messages, and returns an error for each token.
-func (c *conn) settle(id []byte, k *link, q *broker.Queue, tokens []broker.LockToken, out broker.Outcome) []error {
+func (c *conn) settle(id []byte, q *broker.Queue, tokens []broker.LockToken, out broker.Outcome) []error {
 	t, err := c.transaction(id)
 	if err != nil {
 		return slices.Repeat([]error{err}, len(tokens))
@@ -167,7 +167,7 @@ func (c *conn) settle(id []byte, k *link, q *broker.Queue, tokens []broker.LockT
 			c.keepFor(t, claimCost)
 			continue
 		}
-		errs[i] = c.scope(t, k, err)
+		errs[i] = t.scope(err)
 		c.doom(id, errs[i])
 	}
 	c.operated(t, began)
@@ -193,16 +193,12 @@ func (t *transaction) mayMove() error {
 }
 
 // scope puts into the service's words that an operation is about an entity that is not
-// the transaction's. Where Azure would send by way of the transaction's own entity, what
-// is missing here is named.
-func (c *conn) scope(t *transaction, k *link, err error) error {
-	switch {
-	case !errors.Is(err, broker.ErrTransactionScope):
-		return err
-	case t.coordinator.first && t.coordinator.l.Session() == k.l.Session():
-		return notSupported(frames.ErrNotAllowed, fmt.Sprintf("Cross-entity transactions (this one is about '%s') are", t.tx.Entity()))
+// the transaction's.
+func (t *transaction) scope(err error) error {
+	if errors.Is(err, broker.ErrTransactionScope) {
+		return noTransaction(t.id)
 	}
-	return noTransaction(t.id)
+	return err
 }
 
 // operated sets the end of a transaction by its first operation.

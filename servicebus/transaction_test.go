@@ -381,13 +381,16 @@ func TestTransactionRefuses(t *testing.T) {
 	s.queue("q", broker.QueueOptions{})
 	s.queue("other", broker.QueueOptions{})
 	s.send("q", "a")
-	c := s.txClient("q")
+	c := &txClient{wire: s.wire(5000), s: s}
+	c.attach(frames.RoleSender, "q") // before the coordinator: transactions span no entities
+	c.attachCoordinator("coordinator", 2)
+	c.attach(frames.RoleReceiver, "q")
 	a, tag := c.receive()
 	// A link to another queue, with the handle 4.
 	c.send(frames.TypeAMQP, &frames.Attach{Name: "other", Handle: 4, Role: frames.RoleSender, Source: &frames.Source{},
 		Target: &frames.Target{Address: frames.Some("other")}, InitialDeliveryCount: frames.Some(uint32(0))}, nil)
 	wantFrame[*frames.Attach](c.wire)
-	const crossEntity = "Cross-entity transactions (this one is about 'q') are not supported"
+	const crossEntity = "attempted to span multiple top-level entities such as Queue or Topic"
 	for name, tt := range map[string]struct {
 		do              func(in frames.TransactionalState) frames.State
 		condition, text string

@@ -103,7 +103,8 @@ func (o *Options) namespace(name string) (client.NamespaceStatus, error) {
 		return n, err
 	}
 	for _, t := range topics {
-		x := client.TopicStatus{Name: t.Path, Subscriptions: []client.QueueStatus{}}
+		x := client.TopicStatus{Name: t.Path, Subscriptions: []client.QueueStatus{},
+			TransferStatus: client.TransferStatus{Waiting: t.Transfer, Dead: t.TransferDeadLetter}}
 		subscriptions, _ := o.Broker.Subscriptions(name, t.Path) // none of a topic that is gone
 		for _, sub := range subscriptions {
 			x.Subscriptions = append(x.Subscriptions, queue(sub.Name, sub.Counts))
@@ -115,7 +116,8 @@ func (o *Options) namespace(name string) (client.NamespaceStatus, error) {
 
 func queue(name string, c broker.Counts) client.QueueStatus {
 	return client.QueueStatus{Name: name, Active: c.Active, DeadLettered: c.DeadLetter, Scheduled: c.Scheduled,
-		Locked: c.Locked, Size: c.SizeInBytes}
+		Locked: c.Locked, Size: c.SizeInBytes,
+		TransferStatus: client.TransferStatus{Waiting: c.Transfer, Dead: c.TransferDeadLetter}}
 }
 
 func (o *Options) factory(f *pipeline.Factory) (client.FactoryStatus, error) {

@@ -94,7 +94,7 @@
 //	entity    ns:uvarint path:bytes flags [created:time] [updated:time] definition:bytes
 //	message   flags [enqueued:time] [expires:time] [ttl:varint] [scheduled:time]
 //	          [id:bytes] [session:bytes] [partition:bytes] [enqueue sequence:varint] [hops:varint]
-//	          size:uvarint [sections, size bytes]
+//	          [destination:bytes] size:uvarint [sections, size bytes]
 //	id        until:time
 //	status    flags state:u8 deliveries:uvarint [not before:time] [properties]
 //	          [source:bytes] [owner:u8 token:16 bytes] [locked until:time] [run:bytes]

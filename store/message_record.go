@@ -25,6 +25,7 @@ const (
 	messageApart // the sections have a record of their own
 	messageEnqueueSequence
 	messageHops
+	messageDestination
 	messageFlags = 1<<iota - 1
 )
 
@@ -46,7 +47,8 @@ func appendMessage(b []byte, m *broker.Message) []byte {
 		bitIf(m.PartitionKey != "", messagePartition) |
 		bitIf(len(m.Sections) > inlineSections, messageApart) |
 		bitIf(m.EnqueueSequence != 0, messageEnqueueSequence) |
-		bitIf(m.Hops != 0, messageHops)
+		bitIf(m.Hops != 0, messageHops) |
+		bitIf(m.Destination != "", messageDestination)
 	b = binary.AppendUvarint(b, flags)
 	if flags&messageEnqueued != 0 {
 		b = appendTime(b, m.EnqueuedAt)
@@ -75,6 +77,9 @@ func appendMessage(b []byte, m *broker.Message) []byte {
 	if flags&messageHops != 0 {
 		b = binary.AppendVarint(b, int64(m.Hops))
 	}
+	if flags&messageDestination != 0 {
+		b = appendBytes(b, m.Destination)
+	}
 	b = binary.AppendUvarint(b, uint64(len(m.Sections)))
 	if flags&messageApart == 0 {
 		b = append(b, m.Sections...)
@@ -83,7 +88,8 @@ func appendMessage(b []byte, m *broker.Message) []byte {
 }
 
 func messageSize(m *broker.Message) int {
-	n := 2 + 3*timeSize + 7*binary.MaxVarintLen64 + len(m.MessageID) + len(m.SessionID) + len(m.PartitionKey)
+	n := 2 + 3*timeSize + 8*binary.MaxVarintLen64 + len(m.MessageID) + len(m.SessionID) + len(m.PartitionKey) +
+		len(m.Destination)
 	if len(m.Sections) <= inlineSections {
 		n += len(m.Sections)
 	}
@@ -129,6 +135,9 @@ func decodeMessage(b []byte) (storedMessage, error) {
 	}
 	if flags&messageHops != 0 {
 		m.Hops = int(d.varint())
+	}
+	if flags&messageDestination != 0 {
+		m.Destination = d.string()
 	}
 	size := d.uvarint()
 	if size > math.MaxInt32 {

@@ -75,6 +75,8 @@ func codecs() []codec {
 			func() any { m := fullMessage(); m.SequenceNumber, m.EnqueueSequence = 0, 300; return m }()},
 		{"message.forwarded", message, putMessage,
 			func() any { m := fullMessage(); m.SequenceNumber, m.EnqueueSequence, m.Hops = 0, 300, 4; return m }()},
+		{"message.transfer", message, putMessage,
+			func() any { m := fullMessage(); m.SequenceNumber, m.Destination = 0, "orders/new"; return m }()},
 		{"status",
 			func(b []byte) (any, error) { return decodeStatus(b) },
 			func(v any) []byte { s := v.(broker.Status); return appendStatus(nil, &s) },

@@ -68,7 +68,8 @@ func child(dir string) {
 		}
 	}
 	d.Namespaces[0].Queues = append(d.Namespaces[0].Queues, deploy.Queue{Name: onceQueue,
-		Options: description.Options{RequiresDuplicateDetection: true, DuplicateDetectionHistoryTimeWindow: time.Hour}})
+		Options: description.Options{RequiresDuplicateDetection: true, DuplicateDetectionHistoryTimeWindow: time.Hour}},
+		deploy.Queue{Name: elsewhere})
 	if os.Getenv(forwardVar) != "" {
 		d.Namespaces[0].Queues = append(d.Namespaces[0].Queues, forwarding()...)
 	}

@@ -12,13 +12,19 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+
 	"switchyard/amqp/encoding"
 	"switchyard/amqp/frames"
 	"switchyard/auth"
 )
 
-// ledger is the queue of the example from which nothing starts.
-const ledger = "triaged"
+// ledger is the queue of the example from which nothing starts, elsewhere one that the child
+// has beside the example's.
+const (
+	ledger    = "triaged"
+	elsewhere = "elsewhere"
+)
 
 const (
 	entries    = 12 // messages of which each is exchanged by a transaction
@@ -26,6 +32,7 @@ const (
 	coordinate = 0  // the handles of the links
 	sending    = 1
 	receiving  = 2
+	onward     = 3
 )
 
 // A bookkeeper is a client with transactions, which no library for Go has: frames, one at
@@ -35,6 +42,7 @@ type bookkeeper struct {
 	next     uint32 // delivery-id of what it sends
 	got      uint32 // messages received
 	entered  int    // entries that were accepted
+	out      uint32 // the link on which transactions send
 	acked    map[int]bool
 	declined map[int]bool // rolled back, or never discharged
 }
@@ -51,7 +59,7 @@ func openLedger(cs, host, queue string) (*bookkeeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bookkeeper{Conn: nc, acked: map[int]bool{}, declined: map[int]bool{}}
+	b := &bookkeeper{Conn: nc, out: sending, acked: map[int]bool{}, declined: map[int]bool{}}
 	nc.SetDeadline(time.Now().Add(time.Minute))
 	steps := []struct {
 		header string
@@ -85,6 +93,20 @@ func openLedger(cs, host, queue string) (*bookkeeper, error) {
 		}
 	}
 	return b, nil
+}
+
+// sendOn lets transactions send to another queue: the session began with the coordinator, so
+// they go by way of the ledger.
+func (b *bookkeeper) sendOn(queue string) error {
+	b.out = onward
+	if err := b.frame(frames.TypeAMQP, attach(onward, &frames.Target{Address: frames.Some(queue)})); err != nil {
+		return err
+	}
+	body, _, err := b.until(is[*frames.Attach])
+	if a, ok := body.(*frames.Attach); err == nil && ok && a.Target == nil {
+		return fmt.Errorf("%w: the link to %s", errRefused, queue)
+	}
+	return err
 }
 
 func attach(handle uint32, target frames.TargetLike) *frames.Attach {
@@ -199,7 +221,7 @@ func (b *bookkeeper) exchange(i int) error {
 		return err
 	}
 	for n := range exchanged {
-		if _, err := b.deliver(sending, frames.TransactionalState{TxnID: id}, entry(fmt.Sprintf("out-%d-%d", i, n))); err != nil {
+		if _, err := b.deliver(b.out, frames.TransactionalState{TxnID: id}, entry(fmt.Sprintf("out-%d-%d", i, n))); err != nil {
 			return err
 		}
 	}
@@ -241,14 +263,15 @@ func (b *bookkeeper) discharge(id []byte, fail bool) error {
 }
 
 // keepBooks lets a bookkeeper work until the process dies, and then looks in another
-// process whether each transaction is whole.
-func keepBooks(t *testing.T, what string, commit uint64, after time.Duration) (commits uint64) {
+// process whether each transaction is whole. What they send goes to the queue out.
+func keepBooks(t *testing.T, what, out string, commit uint64, after time.Duration) (commits uint64) {
 	t.Helper()
 	dir := dataDir(t)
 	p := start(t, dir, commit)
 	defer p.kill()
 	if after > 0 {
-		defer time.AfterFunc(after, func() { p.cmd.Process.Kill() }).Stop()
+		first := p.cmd.Process // not the one that looks
+		defer time.AfterFunc(after, func() { first.Kill() }).Stop()
 	}
 	b := &bookkeeper{}
 	if p.cs != "" {
@@ -256,7 +279,12 @@ func keepBooks(t *testing.T, what string, commit uint64, after time.Duration) (c
 		if err == nil {
 			b = opened
 			defer b.Close()
-			err = b.work()
+			if out != ledger {
+				err = b.sendOn(out)
+			}
+			if err == nil {
+				err = b.work()
+			}
 		}
 		if errors.Is(err, errRefused) || err != nil && commit == 0 && after == 0 {
 			t.Fatalf("%s: %v; log: %s", what, err, p.log.String())
@@ -269,32 +297,62 @@ func keepBooks(t *testing.T, what string, commit uint64, after time.Duration) (c
 	}
 	p = start(t, dir, 0)
 	defer p.kill()
-	there := booked(t, p)
-	for i := range entries {
-		in, out := there[fmt.Sprintf("in-%d", i)], 0
-		for n := range exchanged {
-			out += there[fmt.Sprintf("out-%d-%d", i, n)]
-		}
-		switch {
-		case out == exchanged && in == 0 && !b.declined[i]:
-		case out == 0 && in == 1 && !b.acked[i]:
-		case out == 0 && in == 0 && i >= b.entered:
-		default:
-			t.Errorf("%s: transaction %d, committed %v, given up %v, left %d messages and %d of its entry", what, i, b.acked[i], b.declined[i], out, in)
+	wrong := b.wrong(t, p, out)
+	for wait := time.Now().Add(time.Minute); len(wrong) > 0 && out != ledger && time.Now().Before(wait); wrong = b.wrong(t, p, out) {
+		time.Sleep(50 * time.Millisecond) // some are still on their way
+	}
+	for _, x := range wrong {
+		t.Errorf("%s: %s", what, x)
+	}
+	if out != ledger {
+		if dead := booked(t, p, ledger+"/$Transfer/$DeadLetterQueue"); len(dead) > 0 {
+			t.Errorf("%s: dead letters %v", what, dead)
 		}
 	}
 	p.finish()
 	return commits
 }
 
-// booked counts the messages of the queue.
-func booked(t *testing.T, p *process) map[string]int {
+// wrong says which transactions are not whole.
+func (b *bookkeeper) wrong(t *testing.T, p *process, queue string) (wrong []string) {
+	t.Helper()
+	entered, sent := booked(t, p, ledger), booked(t, p, queue)
+	for i := range entries {
+		in, out := entered[fmt.Sprintf("in-%d", i)], 0
+		for n := range exchanged {
+			id := fmt.Sprintf("out-%d-%d", i, n)
+			if queue != ledger && entered[id] > 0 {
+				wrong = append(wrong, id+" is in the ledger")
+			}
+			if sent[id] > 1 {
+				wrong = append(wrong, fmt.Sprintf("%s is there %d times", id, sent[id]))
+			}
+			out += sent[id]
+		}
+		switch {
+		case out == exchanged && in == 0 && !b.declined[i]:
+		case out == 0 && in == 1 && !b.acked[i]:
+		case out == 0 && in == 0 && i >= b.entered:
+		default:
+			wrong = append(wrong, fmt.Sprintf("transaction %d, committed %v, given up %v, left %d messages and %d of its entry", i, b.acked[i], b.declined[i], out, in))
+		}
+	}
+	return wrong
+}
+
+// booked counts the messages of a queue.
+func booked(t *testing.T, p *process, queue string) map[string]int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	c := client(t, p.cs)
 	defer c.Close(context.Background())
-	r, err := c.NewReceiverForQueue(ledger, nil)
+	queue, dead := strings.CutSuffix(queue, "/$Transfer/$DeadLetterQueue")
+	o := &azservicebus.ReceiverOptions{}
+	if dead {
+		o.SubQueue = azservicebus.SubQueueTransfer
+	}
+	r, err := c.NewReceiverForQueue(queue, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +360,7 @@ func booked(t *testing.T, p *process) map[string]int {
 	for {
 		msgs, err := r.PeekMessages(ctx, 100, nil)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("peek of %s: %v; log: %s", queue, err, p.log.String())
 		}
 		if len(msgs) == 0 {
 			return there
@@ -319,12 +377,18 @@ func booked(t *testing.T, p *process) map[string]int {
 // TestKillTransactions kills the process after each of its commits in turn, and at random
 // times, while transactions settle a message and send others to the same queue. Each has
 // happened whole or not at all, and that which was acknowledged has.
-func TestKillTransactions(t *testing.T) {
+func TestKillTransactions(t *testing.T) { killBookkeepers(t, ledger) }
+
+// TestKillTransfers is TestKillTransactions with messages to another queue, which go on from
+// the transfer queue meanwhile: each is there once.
+func TestKillTransfers(t *testing.T) { killBookkeepers(t, elsewhere) }
+
+func killBookkeepers(t *testing.T, out string) {
 	torture(t)
-	commits := keepBooks(t, "without a kill", 0, 0)
+	commits := keepBooks(t, "without a kill", out, 0, 0)
 	t.Logf("%d transactions take %d commits", entries, commits)
 	for n := uint64(1); n <= commits && !t.Failed(); n++ {
-		keepBooks(t, fmt.Sprintf("killed after commit %d", n), n, 0)
+		keepBooks(t, fmt.Sprintf("killed after commit %d", n), out, n, 0)
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -334,6 +398,6 @@ func TestKillTransactions(t *testing.T) {
 			return
 		}
 		after := time.Duration(1+r.IntN(600)) * time.Millisecond
-		keepBooks(t, fmt.Sprintf("killed after %s", after), 0, after)
+		keepBooks(t, fmt.Sprintf("killed after %s", after), out, 0, after)
 	}
 }

@@ -222,6 +222,35 @@ func send(t *testing.T, f *fixture, ns, path, body string) {
 	f.broker.Sync(u)
 }
 
+// TestTransferCounts: what was sent by way of a queue or a topic and has not gone on yet,
+// since nothing does in this broker, is counted there [SB-SEM 8].
+func TestTransferCounts(t *testing.T) {
+	f := newFixture(t, newDisk(), nil)
+	f.contoso(t)
+	f.must(t, "PUT", nsPath+"/queues/orders", `{}`)
+	f.must(t, "PUT", nsPath+"/queues/other", `{}`)
+	f.must(t, "PUT", nsPath+"/topics/news", `{}`)
+	for _, by := range []string{"queues/orders", "topics/news"} {
+		_, path, _ := strings.Cut(by, "/")
+		sender, err := f.broker.Via("contoso", path, "other")
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := sender.Send([]*broker.Message{{Content: broker.Content{Sections: []byte("\x00Sw\xa0\x01x")}}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.broker.Sync(u)
+		if got := f.must(t, "GET", nsPath+"/"+by, ""); !strings.Contains(got, `"transferMessageCount":1,"transferDeadLetterMessageCount":0`) ||
+			strings.Contains(got, `"sizeInBytes":0`) || !strings.Contains(got, `"activeMessageCount":0`) {
+			t.Errorf("%s: %s", by, got)
+		}
+	}
+	if got := f.must(t, "GET", nsPath+"/queues/other", ""); !strings.Contains(got, `"messageCount":0`) {
+		t.Errorf("the destination: %s", got)
+	}
+}
+
 // TestRunningThing: what a PUT creates takes messages when the answer leaves, the
 // counts are live, and what is deleted is gone with its messages.
 func TestRunningThing(t *testing.T) {

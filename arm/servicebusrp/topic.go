@@ -68,10 +68,11 @@ func (p *Provider) topicObject(e envelope, i broker.TopicInfo) *value.Object {
 	props := properties(description.Topic, i.Options, map[string]value.Value{
 		"sizeInBytes":       i.SizeInBytes,
 		"subscriptionCount": int64(i.SubscriptionCount),
-		"countDetails":      counts(broker.Counts{Scheduled: i.Scheduled}), // the rest its subscriptions hold
-		"createdAt":         arm.FormatTime(i.CreatedAt),
-		"updatedAt":         arm.FormatTime(i.UpdatedAt),
-		"accessedAt":        arm.FormatTime(i.AccessedAt),
+		"countDetails": counts(broker.Counts{Scheduled: i.Scheduled, // its subscriptions hold what is not here
+			Transfer: i.Transfer, TransferDeadLetter: i.TransferDeadLetter}),
+		"createdAt":  arm.FormatTime(i.CreatedAt),
+		"updatedAt":  arm.FormatTime(i.UpdatedAt),
+		"accessedAt": arm.FormatTime(i.AccessedAt),
 	})
 	return e.child("topics", i.Path, props)
 }

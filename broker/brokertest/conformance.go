@@ -86,6 +86,7 @@ func fullMessage(seq int64) *broker.Message {
 		Sections: []byte(fmt.Sprintf("sections of %d \x00\xff", seq)), MessageID: fmt.Sprint("id-", seq),
 		SessionID: "session", PartitionKey: "key", TimeToLive: 3 * time.Hour,
 		HasSession: true, ScheduledFor: epoch.Add(-time.Minute), EnqueueSequence: seq + 100, Hops: 3,
+		Destination: "other/queue",
 	}
 	return m
 }

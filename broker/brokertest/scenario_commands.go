@@ -57,7 +57,11 @@ func (s *scenario) messages(a arguments) (msgs []*broker.Message) {
 
 func (s *scenario) send(a arguments) error {
 	msgs := s.messages(a)
+	var sender broker.Sender
 	sender, err := s.b.Sender("ns", a.words[0])
+	if by, ok := a.options["via"]; ok {
+		sender, err = s.b.Via("ns", by, a.words[0])
+	}
 	if err != nil {
 		return err
 	}
@@ -298,13 +302,21 @@ func (s *scenario) peek(a arguments) error {
 func (s *scenario) counts(a arguments) error {
 	info, err := s.queue(a.words[0]).Info()
 	c := info.Counts
-	scheduled := ""
-	if c.Scheduled > 0 {
-		scheduled = fmt.Sprintf(" scheduled=%d", c.Scheduled)
-	}
-	s.event("active=%d dead-letter=%d total=%d size=%d locked=%d%s",
-		c.Active, c.DeadLetter, c.Total, c.SizeInBytes, c.Locked, scheduled)
+	s.event("active=%d dead-letter=%d total=%d size=%d locked=%d%s%s",
+		c.Active, c.DeadLetter, c.Total, c.SizeInBytes, c.Locked, some("scheduled", c.Scheduled), transfers(c.Transfer, c.TransferDeadLetter))
 	return err
+}
+
+// some is a count that is told if it is not 0.
+func some(name string, n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" %s=%d", name, n)
+}
+
+func transfers(waiting, dead int64) string {
+	return some("transfer", waiting) + some("transfer-dead-letter", dead)
 }
 
 func (s *scenario) advance(a arguments) error {

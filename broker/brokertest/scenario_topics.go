@@ -101,8 +101,8 @@ func (s *scenario) topicInfo(a arguments) error {
 	if err != nil {
 		return err
 	}
-	s.event("%s %s size=%d subscriptions=%d sql=%d correlation=%d", info.Path, info.Options.Status,
-		info.SizeInBytes, info.SubscriptionCount, info.SQLFilterCount, info.CorrelationFilterCount)
+	s.event("%s %s size=%d subscriptions=%d sql=%d correlation=%d%s", info.Path, info.Options.Status, info.SizeInBytes,
+		info.SubscriptionCount, info.SQLFilterCount, info.CorrelationFilterCount, transfers(info.Transfer, info.TransferDeadLetter))
 	subs, err := s.b.Subscriptions("ns", a.words[0])
 	for _, x := range subs {
 		s.event("%s %s active=%d dead-letter=%d locked=%d",

@@ -25,7 +25,7 @@ type Copies struct {
 func (o Copies) check(q *Queue, c *checker) error { return nil }
 
 func (o Copies) apply(q *Queue, env Env, d *Decision) {
-	s, dlq := q.main(), q.dlq()
+	s, dlq := q.main(), q.main().deadLetters()
 	now := env.Now.UTC().Truncate(time.Millisecond)
 	for _, c := range o.Copies {
 		m := c.Message

@@ -29,7 +29,7 @@ func (s *sub) deadLetters() *sub {
 }
 
 // deadLetter moves an unlocked message of the main queue to the dead-letter queue, or one
-// of the transfer queue to that of the transfer queue. It keeps its number, enqueued time
+// of the transfer queue to its dead letters. It keeps its number, enqueued time
 // and delivery count; it has no time to live there [SB-SEM 2.4]. The hops of one that
 // somebody has received count anew: that is no loop of the broker's own.
 func (s *sub) deadLetter(it *item, why DeadLetterInfo, c *Content, received bool, d *Decision) {

@@ -65,7 +65,7 @@ func (s *sub) wantsSweep(now time.Time) bool {
 // sweepDue is when the next sweep is due; zero: there is nothing to sweep. While a
 // topic can't be sent to, what is scheduled waits [SB-SEM 2.6].
 func (s *sub) sweepDue() time.Time {
-	if s.q.topic != nil && !s.q.config.Status.CanSend() {
+	if s.q.topic != nil && s.id == ScheduledMessages && !s.q.config.Status.CanSend() {
 		return time.Time{}
 	}
 	if !s.expiryDue.IsZero() && s.expiryDue.Before(s.sweepAgain) {
@@ -163,8 +163,13 @@ func (s *sub) expire(seq int64, m *Message, env Env, d *Decision) {
 	s.takeExpired(it, &m.Content, d)
 }
 
+// keepsExpired reports whether what has expired is dead-lettered.
+func (s *sub) keepsExpired() bool {
+	return s.q.config.DeadLetterOnExpiration && !s.id.IsDeadLetters()
+}
+
 func (s *sub) takeExpired(it *item, c *Content, d *Decision) {
-	if s.q.config.DeadLetterOnExpiration && s.id == MainQueue {
+	if s.keepsExpired() {
 		s.deadLetter(it, DeadLetterInfo{Reason: ReasonExpired, Description: DescriptionExpired}, c, false, d)
 		return
 	}
@@ -179,7 +184,7 @@ func (s *sub) passExpired(it *item, d *Decision) {
 	switch {
 	case it.content != nil && s.sweep == nil:
 		s.takeExpired(it, it.content, d)
-	case !s.q.config.DeadLetterOnExpiration && s.sweep == nil:
+	case !s.keepsExpired() && s.sweep == nil:
 		s.takeExpired(it, nil, d)
 	default:
 		s.lineOf(it).unwindow(it)

@@ -23,9 +23,10 @@ type SubQueue uint8
 const (
 	MainQueue SubQueue = iota
 	DeadLetterQueue
-	// TransferQueue holds what waits to be forwarded to another entity.
+	// TransferQueue holds what was sent by way of the entity to another one and has not
+	// come there yet. It has no address.
 	TransferQueue
-	// TransferDeadLetterQueue holds what could not be forwarded.
+	// TransferDeadLetterQueue holds what the other entity did not take.
 	TransferDeadLetterQueue
 	// ScheduledMessages holds what waits until it is due. It has no address.
 	ScheduledMessages
@@ -34,11 +35,23 @@ const (
 	SubQueues = iota
 )
 
+// suffixes are what stands behind an entity's path in the address of a sub-queue
+// [SB-AMQP 5], the longer ones first: they end as the others do.
+var suffixes = [...]struct {
+	sub    SubQueue
+	suffix string
+}{
+	{TransferDeadLetterQueue, "/$Transfer/$DeadLetterQueue"},
+	{DeadLetterQueue, "/$DeadLetterQueue"},
+}
+
 // Suffix returns what stands behind the entity's path in the sub-queue's
-// address: "" or "/$DeadLetterQueue".
+// address: "" or, for example, "/$DeadLetterQueue".
 func (s SubQueue) Suffix() string {
-	if s == DeadLetterQueue {
-		return "/$DeadLetterQueue"
+	for _, x := range suffixes {
+		if x.sub == s {
+			return x.suffix
+		}
 	}
 	return ""
 }
@@ -46,12 +59,17 @@ func (s SubQueue) Suffix() string {
 // SplitPath separates an address into the entity's path and its sub-queue.
 // Suffixes are compared ignoring case.
 func SplitPath(path string) (entity string, sub SubQueue) {
-	const dlq = "/$deadletterqueue"
-	if len(path) > len(dlq) && strings.EqualFold(path[len(path)-len(dlq):], dlq) {
-		return path[:len(path)-len(dlq)], DeadLetterQueue
+	for _, x := range suffixes {
+		if n := len(path) - len(x.suffix); n > 0 && strings.EqualFold(path[n:], x.suffix) {
+			return path[:n], x.sub
+		}
 	}
 	return path, MainQueue
 }
+
+// IsDeadLetters reports whether the sub-queue is one of dead letters: nothing can be sent
+// to it, and its messages have no sessions.
+func (s SubQueue) IsDeadLetters() bool { return s == DeadLetterQueue || s == TransferDeadLetterQueue }
 
 // A QueueID names one sub-queue in the store.
 type QueueID struct {
@@ -123,6 +141,9 @@ type Content struct {
 	EnqueueSequence int64
 	// Hops is how often the message was forwarded, at most [MaxHops].
 	Hops int
+	// Destination is the path of the entity to which a message of a transfer queue, or of
+	// its dead letters, is to go on; else "".
+	Destination string
 	// Encoding reads and rewrites Sections for the rules of a topic. The dialect
 	// sets it when a message is sent; it is not stored. Nil: rules see only what
 	// stands here, and actions fail.

@@ -31,6 +31,7 @@ func TestModel(t *testing.T) {
 			"claim": m.claim, "releaseClaim": m.releaseClaim, "settleClaimed": m.settleClaimed,
 			"reserve": m.reserve, "free": m.free, "lockRun": m.lockRun, "settleReserved": m.settleReserved, "configure": m.configure, "leave": m.leave, "settleRun": m.settleRun,
 			"watch": m.watch, "receiveDeferred": m.receiveDeferred, "beginTake": m.beginTake, "endTake": m.endTake,
+			"transfer": m.transfer, "regain": m.regain,
 			"number": m.number, "sendNumbered": m.sendNumbered, "beginCancel": m.beginCancel, "endCancel": m.endCancel,
 			"restart": m.restart, "settled": m.quiet,
 			"": m.invariants,
@@ -128,7 +129,7 @@ type machine struct {
 	window     int
 	generation int
 	d          entity.Decision
-	consumer   [3]*entity.Consumer
+	consumer   [4]*entity.Consumer
 	pending    func(t *rapid.T) // applies the read that is under way
 	held       *entity.Reservation
 	heldSince  int         // of configured
@@ -150,6 +151,7 @@ func newMachine(t *rapid.T) *machine {
 		MaxDeliveryCount: uint32(rapid.IntRange(1, 3).Draw(t, "max delivery")), DeadLetterOnExpiration: rapid.Bool().Draw(t, "dead-letter expired")}
 	m.window = rapid.IntRange(1, 6).Draw(t, "window")
 	m.generation = rapid.IntRange(1, 4).Draw(t, "generation")
+	m.config.Forwards[entity.TransferQueue] = true
 	m.history.until = map[string]time.Time{}
 	if rapid.Bool().Draw(t, "duplicate detection") {
 		m.config.HistoryWindow = 10 * time.Second
@@ -182,7 +184,8 @@ func (m *machine) open() {
 	m.q = entity.New(m.config, s)
 	m.q.SetWindow(m.window)
 	m.q.SetGeneration(m.generation)
-	m.consumer = [3]*entity.Consumer{{Sub: entity.MainQueue}, {Sub: entity.MainQueue, Mode: entity.ReceiveAndDelete}, {Sub: entity.DeadLetterQueue}}
+	m.consumer = [4]*entity.Consumer{{Sub: entity.MainQueue}, {Sub: entity.MainQueue, Mode: entity.ReceiveAndDelete}, {Sub: entity.DeadLetterQueue},
+		{Sub: entity.TransferDeadLetterQueue}}
 	m.pending, m.held, m.settling, m.taking, m.cancel, m.claims = nil, nil, nil, nil, nil, nil
 	m.numbered = nil
 	m.sending = nil
@@ -262,7 +265,7 @@ func (m *machine) applyWith(t *rapid.T, supply *entity.Supply, ops ...entity.Op)
 		}
 	}
 	for seq, x := range m.model { // what is gone without anybody's doing has expired
-		if x.sub == entity.MainQueue && !taken[seq] && m.store.messages[x.sub][seq] == nil {
+		if (x.sub == entity.MainQueue || x.sub == entity.TransferQueue) && !taken[seq] && m.store.messages[x.sub][seq] == nil {
 			if x.owner != free || x.deferred || x.expires.IsZero() || x.expires.After(m.now) {
 				t.Fatalf("at %v message is gone: %+v", m.now, x)
 			}
@@ -336,7 +339,11 @@ func (m *machine) expire(x *modelMessage) {
 }
 
 func (m *machine) deadLetter(x *modelMessage) {
-	*x = modelMessage{seq: x.seq, body: x.body, sub: entity.DeadLetterQueue, count: x.count}
+	sub := entity.DeadLetterQueue
+	if x.sub == entity.TransferQueue {
+		sub = entity.TransferDeadLetterQueue
+	}
+	*x = modelMessage{seq: x.seq, body: x.body, sub: sub, count: x.count}
 }
 
 // outcome does to the model what the outcome does to a message.
@@ -365,7 +372,7 @@ func (m *machine) outcome(x *modelMessage, o entity.Outcome) {
 
 func (m *machine) drawOutcome(t *rapid.T, sub entity.SubQueue) entity.Outcome {
 	o := entity.Outcome{Kind: rapid.SampledFrom([]entity.OutcomeKind{entity.Complete, entity.Abandon, entity.Abandon, entity.Release, entity.Defer, entity.DeadLetter}).Draw(t, "outcome")}
-	if o.Kind == entity.DeadLetter && sub == entity.DeadLetterQueue {
+	if o.Kind == entity.DeadLetter && sub.IsDeadLetters() {
 		o.Kind = entity.Release
 	}
 	if o.Kind == entity.Abandon && rapid.Bool().Draw(t, "backoff") {
@@ -533,7 +540,7 @@ func (m *machine) credit(t *rapid.T) {
 }
 
 func (m *machine) drawConsumer(t *rapid.T) *entity.Consumer {
-	return m.consumer[rapid.IntRange(0, 2).Draw(t, "consumer")]
+	return m.consumer[rapid.IntRange(0, 3).Draw(t, "consumer")]
 }
 
 func (m *machine) drain(t *rapid.T) {
@@ -732,7 +739,7 @@ func (m *machine) reserve(t *rapid.T) {
 	if m.held != nil {
 		t.Skip("one is held")
 	}
-	op := &entity.Reserve{Bytes: math.MaxInt64, Granted: math.MaxInt64, Sub: entity.SubQueue(rapid.IntRange(0, 1).Draw(t, "sub-queue"))}
+	op := &entity.Reserve{Bytes: math.MaxInt64, Granted: math.MaxInt64, Sub: entity.SubQueue(rapid.IntRange(0, 3).Draw(t, "sub-queue"))}
 	op.Max = rapid.IntRange(1, 3).Draw(t, "max")
 	op.Forward = !m.config.Forwards[op.Sub]
 	if _, err := m.supplied(t, op); err == nil {
@@ -950,8 +957,8 @@ func (m *machine) beginTake(t *rapid.T) {
 	if m.taking != nil {
 		t.Skip("one is under way")
 	}
-	op := &entity.Take{Sub: entity.SubQueue(rapid.IntRange(0, 1).Draw(t, "sub-queue"))}
-	op.Back = op.Sub == entity.DeadLetterQueue && rapid.Bool().Draw(t, "back")
+	op := &entity.Take{Sub: rapid.SampledFrom([]entity.SubQueue{entity.MainQueue, entity.DeadLetterQueue, entity.TransferDeadLetterQueue}).Draw(t, "sub-queue")}
+	op.Back = op.Sub.IsDeadLetters() && rapid.Bool().Draw(t, "back")
 	op.Numbers = rapid.SliceOfNDistinct(rapid.Int64Range(1, m.nextSeq), 1, 6, rapid.ID).Draw(t, "numbers")
 	m.taking = &taking{op, &entity.Supply{}}
 	need, err := m.q.Check(m.env(), op)
@@ -997,7 +1004,10 @@ func (m *machine) takenNow(t *rapid.T, op *entity.Take) {
 			continue
 		}
 		back := &modelMessage{seq: m.nextSeq, body: x.body}
-		if msg := m.store.messages[entity.MainQueue][back.seq]; msg != nil && msg.TimeToLive > 0 { // else it is delivered for good
+		if op.Sub == entity.TransferDeadLetterQueue {
+			back.sub = entity.TransferQueue
+		}
+		if msg := m.store.messages[back.sub][back.seq]; msg != nil && msg.TimeToLive > 0 { // else it is delivered for good
 			back.expires = m.now.Add(msg.TimeToLive)
 		}
 		m.model[back.seq] = back

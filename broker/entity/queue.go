@@ -207,7 +207,6 @@ func (q *Queue) Apply(env Env, d *Decision, ops ...Op) {
 	}
 }
 
-func (q *Queue) dlq() *sub  { return q.subs[DeadLetterQueue] }
 func (q *Queue) main() *sub { return q.subs[MainQueue] }
 
 // end is a number above that of every message of the entity.

@@ -66,7 +66,7 @@ func (s *sub) allows(o Outcome) error {
 	switch {
 	case o.Kind > DeadLetter:
 		return fmt.Errorf("settle: %w: outcome %d", ErrInvalidArgument, o.Kind)
-	case o.Kind == DeadLetter && (s.id == DeadLetterQueue || s.id == TransferDeadLetterQueue):
+	case o.Kind == DeadLetter && s.id.IsDeadLetters():
 		return fmt.Errorf("settle: %w: a message can't be dead-lettered from a dead-letter queue", ErrNotAllowed)
 	}
 	return nil

@@ -7,7 +7,7 @@ import (
 )
 
 // Take takes messages that nobody holds out of a sub-queue, by number: for good, or
-// back into the main queue. Those that are locked, reserved, deferred or gone are
+// back to where they were dead-lettered, the main queue or the transfer queue. Those that are locked, reserved, deferred or gone are
 // passed over, and so are those without a session that can't go back to an entity that
 // requires sessions. Moved back, a message is a new one: it gets a number at the end, times
 // of its own and a delivery count of 0, and does not say any more why it was
@@ -15,7 +15,7 @@ import (
 type Take struct {
 	Sub     SubQueue
 	Numbers []int64
-	Back    bool // from the dead-letter queue to the main queue
+	Back    bool // from a dead-letter queue
 
 	Taken int // set by Check
 	items []*item
@@ -43,7 +43,7 @@ func (o *Take) check(q *Queue, c *checker) error {
 				return err
 			}
 		}
-		if o.Back && !q.config.mayHave(c.env.content(it)) {
+		if o.Back && o.Sub == DeadLetterQueue && !q.config.mayHave(c.env.content(it)) {
 			continue
 		}
 		o.items = append(o.items, it)
@@ -80,7 +80,7 @@ func (s *sub) free(c *checker, seq int64) (*item, error) {
 }
 
 func (o *Take) apply(q *Queue, env Env, d *Decision) {
-	s, main := q.subs[o.Sub], q.main()
+	s := q.subs[o.Sub]
 	now := env.Now.UTC().Truncate(time.Millisecond)
 	d.Accessed = d.Accessed || len(o.items) > 0
 	for _, it := range o.items {
@@ -88,20 +88,30 @@ func (o *Take) apply(q *Queue, env Env, d *Decision) {
 		if it.place == absent {
 			it.content = nil // see free
 		}
-		if o.Back {
-			m := &Message{Content: *content, EnqueuedAt: now}
-			m.EnqueueSequence, m.Hops = 0, 0
-			q.number(m)
-			m.Properties = withoutReasons(it.status.Properties)
-			m.DeadLetterSource = it.status.DeadLetterSource
-			m.ExpiresAt = q.expiry(now, m.TimeToLive)
+		if !o.Back {
 			s.remove(it, d)
-			main.accept(m, len(main.consumers) > 0, d)
 			continue
 		}
+		m := &Message{Content: *content, EnqueuedAt: now}
+		m.EnqueueSequence, m.Hops = 0, 0
+		m.Properties = withoutReasons(it.status.Properties)
+		m.DeadLetterSource = it.status.DeadLetterSource
 		s.remove(it, d)
+		q.takeBack(s, m, env, d)
 	}
 	o.items = nil
+}
+
+// takeBack puts a message that a dead-letter queue had where it came from.
+func (q *Queue) takeBack(from *sub, m *Message, env Env, d *Decision) {
+	if from.id == TransferDeadLetterQueue {
+		q.transfer(m, false, env, d)
+		return
+	}
+	main := q.main()
+	q.number(m)
+	m.ExpiresAt = q.expiry(m.EnqueuedAt, m.TimeToLive)
+	main.accept(m, len(main.consumers) > 0, d)
 }
 
 // withoutReasons returns properties without those that tell why a message was

@@ -363,15 +363,64 @@ public class Smoke {
         }
     }
 
+    // Receive from one queue and send to another and to a topic: all of it or nothing.
     static void crossEntity() {
         ServiceBusClientBuilder shared = builder().enableCrossEntityTransactions();
-        try (ServiceBusSenderClient a = shared.sender().queueName(QUEUE).buildClient();
-             ServiceBusSenderClient b = shared.sender().queueName(OTHER).buildClient()) {
-            ServiceBusTransactionContext tx = a.createTransaction();
-            a.sendMessage(message("a"), tx);
-            b.sendMessage(message("b"), tx);
-            rejects("Cross-entity transactions", () -> a.commitTransaction(tx));
-            receiveNone(receiver);
+        sender.sendMessage(message("in-1"));
+        sender.sendMessage(message("in-2"));
+        try (ServiceBusReceiverClient from = shared.receiver().queueName(QUEUE).disableAutoComplete().buildClient();
+             ServiceBusReceiverClient at = builder().receiver().queueName(OTHER).disableAutoComplete().buildClient();
+             ServiceBusReceiverClient of = builder().receiver().topicName(TOPIC).subscriptionName(SUBSCRIPTION).disableAutoComplete().buildClient()) {
+            List<ServiceBusReceivedMessage> in = receive(from, 2);
+            try (ServiceBusSenderClient other = shared.sender().queueName(OTHER).buildClient();
+                 ServiceBusSenderClient topic = shared.sender().topicName(TOPIC).buildClient()) {
+                ServiceBusTransactionContext tx = other.createTransaction();
+                from.complete(in.get(0), new CompleteOptions().setTransactionContext(tx));
+                other.sendMessage(message("out-1"), tx);
+                topic.sendMessage(message("published"), tx);
+                receiveNone(at);
+                other.commitTransaction(tx);
+                equal(receive(at, 1).get(0).getBody().toString(), "out-1", "the message sent by way of the queue");
+                equal(receive(of, 1).get(0).getBody().toString(), "published", "the message published by way of the queue");
+
+                tx = from.createTransaction();
+                other.sendMessage(message("out-2"), tx);
+                from.rollbackTransaction(tx);
+                receiveNone(at);
+
+                // Without a transaction they go the same way.
+                other.sendMessage(message("out-3"));
+                equal(receive(at, 1).get(0).getBody().toString(), "out-3", "a message without a transaction");
+                from.complete(in.get(1));
+            }
+        } finally {
+            drain(OTHER);
+            drainTopic();
+        }
+        receiveNone(receiver);
+    }
+
+    // All that is received must be of the first entity.
+    static void crossEntityReceiver() {
+        ServiceBusClientBuilder shared = builder().enableCrossEntityTransactions();
+        try (ServiceBusSenderClient first = shared.sender().queueName(QUEUE).buildClient();
+             ServiceBusReceiverClient from = shared.receiver().queueName(OTHER).disableAutoComplete().buildClient()) {
+            first.sendMessage(message("first"));
+            rejects("cannot be received here", () -> from.receiveMessages(1, Duration.ofSeconds(5)).stream().count());
+        }
+        receiver.complete(receiveOne());
+    }
+
+    static void drain(String queue) {
+        try (ServiceBusReceiverClient r = builder().receiver().queueName(queue).receiveMode(ServiceBusReceiveMode.RECEIVE_AND_DELETE).buildClient()) {
+            r.receiveMessages(10, Duration.ofSeconds(6)).stream().count();
+        }
+    }
+
+    static void drainTopic() {
+        try (ServiceBusReceiverClient r = builder().receiver().topicName(TOPIC).subscriptionName(SUBSCRIPTION)
+                .receiveMode(ServiceBusReceiveMode.RECEIVE_AND_DELETE).buildClient()) {
+            r.receiveMessages(10, Duration.ofSeconds(6)).stream().count();
         }
     }
 
@@ -760,6 +809,7 @@ public class Smoke {
         steps.put("transaction: unknown", Smoke::unknownTransaction);
         steps.put("transaction: another queue", Smoke::anotherQueue);
         steps.put("transaction: cross-entity", Smoke::crossEntity);
+        steps.put("transaction: cross-entity, another receiver", Smoke::crossEntityReceiver);
         steps.put("transaction: topic", Smoke::topic);
         steps.put("rules", Smoke::rules);
         steps.put("the server restarts", Smoke::restarts);

@@ -170,7 +170,8 @@ whatever their state, and says when there are more.
 		{
 			name: "receive", operands: "ENTITY", min: 1, max: 1, summary: "take messages and print them",
 			help: `Takes messages one after the other, from a queue or from a subscription as
-topic/subscriptions/name, each also with /$DeadLetterQueue behind it. Completes
+topic/subscriptions/name, each also with /$DeadLetterQueue behind it, or a queue
+or topic with /$Transfer/$DeadLetterQueue: what it could not send on. Completes
 each only after it was written out and, through a pipe, read: with "| head -1"
 it takes one. With --abandon it holds up to 10,000 messages until the end and
 renews their locks. "no messages" is what the server said: if the server stops
@@ -190,7 +191,9 @@ messages without the reason of their death, up to 4,000 messages and 4 MiB (or
 one larger message) in one commit: each is in exactly one of the two queues
 whatever happens. What is dead-lettered again meanwhile stays. Locked and
 deferred ones stay too: the exit code is then 1. The name of the dead-letter
-queue itself, tickets/$DeadLetterQueue, means the same.
+queue itself, tickets/$DeadLetterQueue, means the same;
+tickets/$Transfer/$DeadLetterQueue lets what could not be sent on to another
+queue or topic by way of tickets go there again.
 
   switchyard resubmit tickets
   switchyard resubmit tickets --message-id t-17`,

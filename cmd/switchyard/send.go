@@ -76,7 +76,7 @@ func canSend(path string) error {
 	case err != nil:
 		return err
 	case to.Dead:
-		to.Dead = false
+		to.Dead, to.Transfer = false, false
 		return fmt.Errorf("nothing is sent to the dead letters of %s; resubmit moves them back", to.Path())
 	case to.Topic != "":
 		return fmt.Errorf("%q is a subscription: send to its topic, %s", path, to.Topic)

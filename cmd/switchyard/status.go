@@ -110,11 +110,18 @@ func writeNamespace(b *strings.Builder, n client.NamespaceStatus, columns int) {
 	row := func(indent string, q client.QueueStatus) {
 		t.add(indent+q.Name, fmt.Sprint(q.Active), fmt.Sprint(q.DeadLettered), fmt.Sprint(q.Scheduled), fmt.Sprint(q.Locked))
 	}
+	transfers := func(s client.TransferStatus) {
+		if s != (client.TransferStatus{}) {
+			t.add("  $Transfer", fmt.Sprint(s.Waiting), fmt.Sprint(s.Dead), "", "")
+		}
+	}
 	for _, q := range n.Queues {
 		row("", q)
+		transfers(q.TransferStatus)
 	}
 	for _, topic := range n.Topics {
 		t.add(topic.Name+" (topic)", "", "", "", "")
+		transfers(topic.TransferStatus)
 		for _, q := range topic.Subscriptions {
 			row("  ", q)
 		}
