@@ -421,12 +421,15 @@ func TestClosedBeforeDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t, brokertest.NewStore(), "q")
 		q := queue(t, b, "q")
-		send(t, b, q, messages(1, 8)...)
 		c, err := q.NewConsumer(broker.ConsumerOptions{Deliver: func([]broker.Delivery) { t.Error("delivered") }})
 		if err != nil {
 			t.Fatal(err)
 		}
-		u := c.AddCredit(1)
+		b.Sync(c.AddCredit(1))
+		u, err := q.Send(messages(1, 8), nil) // it is delivered when it is durable
+		if err != nil {
+			t.Fatal(err)
+		}
 		b.Sync(c.Close())
 		b.Sync(u)
 		synctest.Wait()

@@ -12,9 +12,9 @@ import (
 // ConsumerOptions is what [Queue.NewConsumer] needs.
 type ConsumerOptions struct {
 	Mode ReceiveMode
-	// Deliver gets messages once their lock, or their removal, is recorded. It
-	// runs in the goroutine that syncs and must not block or call the broker: it
-	// posts to the loop of the connection.
+	// Deliver gets messages once their removal, or what else they depend on, is durable. It
+	// runs in the goroutine that syncs or that has decided the delivery, maybe with a lock
+	// held, and must not block or call the broker: it posts to the loop of the connection.
 	Deliver func([]Delivery)
 	// Closed, which may be nil, is called once if the consumer ends without
 	// Close: the entity was deleted or disabled. The same rules hold.
@@ -29,6 +29,9 @@ type Consumer struct {
 	o      ConsumerOptions
 	c      *entity.Consumer
 	closed atomic.Bool
+	// waiting is how many batches wait for their unit. It is added to with messageStore.mu
+	// held.
+	waiting atomic.Int64
 	// accepted is that of [SessionOptions]; nil: the consumer is for no session.
 	accepted func(Session)
 }
@@ -121,7 +124,40 @@ func (e *messageStore) forget(c *Consumer) {
 	}
 }
 
-// deliver runs when the unit that locked the messages is durable.
+// hand has the consumer get a batch of a decision: at once if nothing of it can be lost that
+// anybody was told, else once the unit is durable. A batch never overtakes another. It is
+// called with messageStore.mu held.
+//
+// A peek lock may be lost, see [commit.Unit] Relax. So what is only locked, never before, and
+// known to be on the disk need not wait for the settlements of others that are on their way
+// there: a consumer's rate would be its credit for each sync.
+func (c *Consumer) hand(u *commit.Unit, batch []Delivery, locks bool) {
+	if locks && c.waiting.Load() == 0 && c.safe(batch) {
+		c.deliver(batch)
+		return
+	}
+	c.waiting.Add(1)
+	u.Then(func() {
+		c.deliver(batch)
+		c.waiting.Add(-1)
+	})
+}
+
+// safe reports whether the store has the messages as they are delivered, but for the lock.
+func (c *Consumer) safe(batch []Delivery) bool {
+	if c.sub != MainQueue || c.o.Mode != PeekLock || c.accepted != nil {
+		return false
+	}
+	durable := c.e.durable.Load()
+	for _, d := range batch {
+		if d.SequenceNumber > durable || d.DeliveryCount > 0 || len(d.Status.Properties) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// deliver gives the client what it is to have.
 func (c *Consumer) deliver(batch []Delivery) {
 	if !c.closed.Load() {
 		c.o.Deliver(batch)

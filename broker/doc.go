@@ -72,7 +72,8 @@
 // catalogue's lock is taken before an entity's; several entities are locked in
 // the order of their numbers; locks of the timers, the workers and the log are
 // last. A callback of a unit (Deliver, Drained, done, OnReady's f) runs without
-// any of them, in the goroutine that syncs.
+// any of them, in the goroutine that syncs. Deliver may also be called with the entity's
+// lock held, by who decides a delivery that need not wait for the disk.
 //
 // # Goroutines
 //

@@ -51,6 +51,7 @@ type messageStore struct {
 	gone      Message      // what DeleteMessage is called with, made once
 	last      *commit.Unit // the last unit that changed the entity
 	lastPut   *commit.Unit // the last that wrote content
+	durable   atomic.Int64 // the main queue's messages up to this number are on the disk
 	consumers []*Consumer  // in the order in which they were opened
 	watchers  [entity.SubQueues][]*watcher
 	armed     time.Time // the earliest alarm that is set
@@ -102,8 +103,10 @@ func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, e
 
 func newMessageStore(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o QueueOptions,
 	q *entity.Queue) *messageStore {
-	return &messageStore{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt,
+	e := &messageStore{b: b, id: r.ID, namespace: n, path: r.Path, created: r.CreatedAt, updated: r.UpdatedAt,
 		mu: mu, options: o, q: q, used: b.Now()}
+	e.durable.Store(e.numbered())
+	return e
 }
 
 // openState reads what an entity starts with; nothing if it can't read all of it.
@@ -191,6 +194,8 @@ func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (
 	e.history.write(e.b.store, u, e.id, &d.History)
 	if d.Put {
 		e.lastPut = u
+		n := e.numbered()
+		u.Then(func() { e.durable.Store(n) })
 	}
 	if d.Accessed {
 		e.accessed = env.Now
@@ -202,6 +207,9 @@ func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (
 	e.report(u, d)
 	return d.Durable
 }
+
+// numbered returns the last sequence number that was given. It is called with mu held.
+func (e *messageStore) numbered() int64 { return e.q.Counters(MainQueue).NextSequence - 1 }
 
 // write adds the records of a decision to u.
 func (e *messageStore) write(u *commit.Unit, d *entity.Decision) {
@@ -231,11 +239,11 @@ func (e *messageStore) write(u *commit.Unit, d *entity.Decision) {
 	}
 }
 
-// tell adds to u what may leave once a decision is durable.
+// tell adds to u what may leave once a decision is durable, and lets leave what need not
+// wait for that.
 func (e *messageStore) tell(u *commit.Unit, d *entity.Decision) {
 	for _, h := range d.Batches {
-		c := h.Consumer.Data.(*Consumer)
-		u.Then(func() { c.deliver(h.Deliveries) })
+		h.Consumer.Data.(*Consumer).hand(u, h.Deliveries, !d.Durable)
 	}
 	e.tellSessions(u, d)
 	for _, x := range d.Drained {
