@@ -35,7 +35,10 @@ var notForwarded = []string{annLockedUntil, annEnqueueSequenceNumber, annMessage
 // footer are the bytes that the sender sent, unless the broker has filled
 // something in. The slices must not be changed.
 func encodeDelivery(m *broker.Message, v view) ([][]byte, error) {
-	parsed, err := frames.ParseMessage(m.Sections)
+	parsed, err := frames.SplitMessage(m.Sections)
+	if err == nil && (!parsed.Identified() || expires(m)) {
+		err = parsed.ReadProperties()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: message %d: %w", errMessage, m.SequenceNumber, err)
 	}
@@ -68,7 +71,7 @@ func encodeDelivery(m *broker.Message, v view) ([][]byte, error) {
 	}
 
 	properties := parsed.RawProperties
-	if p := filledIn(parsed.Properties, m); p != nil {
+	if p := filledIn(parsed.Properties, parsed.Identified(), m); p != nil {
 		if properties, err = frames.AppendProperties(nil, p); err != nil {
 			return nil, fmt.Errorf("%w: properties: %w", errMessage, err)
 		}
@@ -116,11 +119,12 @@ func annotations(own *encoding.Map, m *broker.Message, v view) *encoding.Map {
 // message with a time to live that do not tell when it expires here. Creation and
 // absolute expiry time are written as a pair: some clients take their difference
 // for the time to live.
-func filledIn(p *frames.Properties, m *broker.Message) *frames.Properties {
-	identify := m.MessageID != "" && (p == nil || p.MessageID == nil)
-	expires := m.TimeToLive > 0 && !m.ExpiresAt.IsZero() &&
-		(p == nil || p.AbsoluteExpiryTime.IsZero() || clamped(m))
-	if p != nil && !identify && !expires {
+// identified says that there is a message id; p, absent ones apart, is only decoded if it may
+// have to be written.
+func filledIn(p *frames.Properties, identified bool, m *broker.Message) *frames.Properties {
+	identify := m.MessageID != "" && !identified
+	expires := expires(m) && (p == nil || p.AbsoluteExpiryTime.IsZero() || clamped(m))
+	if (p != nil || identified) && !identify && !expires {
 		return nil
 	}
 	if p == nil {
@@ -134,6 +138,9 @@ func filledIn(p *frames.Properties, m *broker.Message) *frames.Properties {
 	}
 	return p
 }
+
+// expires reports whether the sender gave the message a time to live, and it ends here.
+func expires(m *broker.Message) bool { return m.TimeToLive > 0 && !m.ExpiresAt.IsZero() }
 
 // clamped reports whether the entity's default time to live is shorter than the
 // sender's.

@@ -66,6 +66,19 @@ const (
 // annotations, which a library of Microsoft's writes last; a body is one
 // value, or one or more data or sequence sections, or absent.
 func ParseMessage(b []byte) (*Message, error) {
+	m, err := SplitMessage(b)
+	if err == nil {
+		err = m.ReadProperties()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// SplitMessage is ParseMessage without the decoding of the properties, which it leaves to
+// [Message.ReadProperties]: most deliveries do without.
+func SplitMessage(b []byte) (*Message, error) {
 	m := &Message{}
 	next := orderHeader
 	var body Code
@@ -119,6 +132,30 @@ func ParseMessage(b []byte) (*Message, error) {
 	return m, nil
 }
 
+// ReadProperties decodes the properties, if there are any.
+func (m *Message) ReadProperties() (err error) {
+	if m.RawProperties == nil {
+		return nil
+	}
+	if m.Properties, err = readProperties(m.RawProperties[3:]); err != nil {
+		return sectionError(CodeProperties, err)
+	}
+	return nil
+}
+
+// Identified reports whether the message has a message-id, decoded or not.
+func (m *Message) Identified() bool {
+	if m.RawProperties == nil {
+		return false
+	}
+	f, _, err := encoding.ReadFields(m.RawProperties[3:])
+	if err != nil {
+		return false
+	}
+	_, set := f.Raw()
+	return set
+}
+
 func sectionError(code Code, err error) error {
 	return fmt.Errorf("message section %#x: %w", uint64(code), err)
 }
@@ -157,7 +194,7 @@ func (m *Message) section(code Code, raw, value []byte) (err error) {
 		m.MessageAnnotations, err = readMap(value)
 	case CodeProperties:
 		m.RawProperties = raw
-		m.Properties, err = readProperties(value)
+		_, _, err = encoding.ReadFields(value)
 	case CodeApplicationProperties:
 		m.RawApplicationProperties = raw
 		err = isMap(value)

@@ -215,3 +215,44 @@ func BenchmarkParseMessage(b *testing.B) {
 		}
 	}
 }
+
+// TestSplitMessage: what is left undecoded is decoded later to the same, and whether there
+// is a message-id can be told before.
+func TestSplitMessage(t *testing.T) {
+	section := func(p *Properties) []byte {
+		b, err := AppendProperties(AppendHeader(nil, &Header{}), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return AppendData(b, []byte("body"))
+	}
+	for name, c := range map[string]struct {
+		b          []byte
+		identified bool
+	}{
+		"no properties":         {AppendData(nil, []byte("body")), false},
+		"an id":                 {section(&Properties{MessageID: "id", Subject: Some("s")}), true},
+		"no id":                 {section(&Properties{Subject: Some("s")}), false},
+		"an empty list":         {[]byte{0x00, 0x53, 0x73, 0x45}, false},
+		"a wide descriptor, id": {[]byte{0x00, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x73, 0xC0, 4, 1, 0xA1, 1, 'x'}, true},
+	} {
+		m, err := SplitMessage(c.b)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if m.Properties != nil || m.Identified() != c.identified {
+			t.Errorf("%s: identified %v, properties %+v before they are read; want %v, none", name, m.Identified(), m.Properties, c.identified)
+		}
+		if err := m.ReadProperties(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if want, err := ParseMessage(c.b); err != nil || !reflect.DeepEqual(m, want) {
+			t.Errorf("%s: in two steps %+v, at once %+v, %v", name, m, want, err)
+		}
+	}
+	bad := []byte{0x00, 0x53, 0x73, 0xC0, 4, 1, 0x70, 0, 0, 0, 1} // a uint as a message-id, too short
+	if _, err := SplitMessage(bad); err == nil {
+		t.Error("a list that ends early is taken")
+	}
+}
