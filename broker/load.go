@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"switchyard/broker/entity"
 	"switchyard/commit"
@@ -111,16 +112,36 @@ func (x *part) loadStored() error {
 		}
 		x.supply.PutStored(k, m)
 	}
-	for _, k := range x.need.Bare {
-		rows, err := x.store.b.store.Scan(x.store.queueID(k.Sub), k.SequenceNumber, 1, 0)
+	return x.loadBare()
+}
+
+// loadBare reads headers: those whose numbers are close together are read together.
+func (x *part) loadBare() error {
+	for keys := slices.SortedFunc(slices.Values(x.need.Bare), entity.MessageKey.Compare); len(keys) > 0; {
+		first, n := keys[0], 1
+		for n < len(keys) && keys[n].Sub == first.Sub && keys[n].SequenceNumber-first.SequenceNumber < takePage {
+			n++
+		}
+		limit := int(keys[n-1].SequenceNumber-first.SequenceNumber) + 1
+		rows, err := x.store.b.store.Scan(x.store.queueID(first.Sub), first.SequenceNumber, limit, 0)
+		if err != nil && n > 1 { // perhaps of one that nobody has named
+			n = 1
+			rows, err = x.store.b.store.Scan(x.store.queueID(first.Sub), first.SequenceNumber, 1, 0)
+		}
 		if err != nil {
-			return x.store.readFailed(fmt.Sprintf("message %d", k.SequenceNumber), err)
+			return x.store.readFailed(fmt.Sprintf("messages from number %d on", first.SequenceNumber), err)
 		}
-		if len(rows) == 0 || rows[0].SequenceNumber != k.SequenceNumber {
-			x.supply.PutStored(k, nil)
-			continue
+		for _, k := range keys[:n] {
+			for len(rows) > 0 && rows[0].SequenceNumber < k.SequenceNumber {
+				rows = rows[1:]
+			}
+			if len(rows) == 0 || rows[0].SequenceNumber != k.SequenceNumber {
+				x.supply.PutStored(k, nil)
+				continue
+			}
+			x.supply.PutBare(k, rows[0].Message, rows[0].Size)
 		}
-		x.supply.PutBare(k, rows[0].Message, rows[0].Size)
+		keys = keys[n:]
 	}
 	return nil
 }

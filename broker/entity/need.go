@@ -1,6 +1,7 @@
 package entity
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -10,6 +11,11 @@ import (
 type MessageKey struct {
 	Sub            SubQueue
 	SequenceNumber int64
+}
+
+// Compare orders keys by sub-queue and number.
+func (k MessageKey) Compare(l MessageKey) int {
+	return cmp.Or(cmp.Compare(k.Sub, l.Sub), cmp.Compare(k.SequenceNumber, l.SequenceNumber))
 }
 
 // A Need is what must be at hand before operations can be applied, and is made
