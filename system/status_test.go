@@ -9,8 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+
 	"switchyard/client"
 	"switchyard/deploy"
+	"switchyard/servicebus"
 )
 
 // TestStatus: the counts of messages and runs, and the states of triggers after the
@@ -18,7 +21,8 @@ import (
 func TestStatus(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	files := triggered(`{"MaxDeliveryCount":1}`, `{"name":"Stop","type":"Fail","typeProperties":{"message":"on purpose","errorCode":"1"}}`)
-	s := startSystem(t, Options{DataDir: dir, Version: "1.2.3", Deployments: []*deploy.Deployment{folder(t, files)}})
+	s := startSystem(t, Options{DataDir: dir, Version: "1.2.3", Deployments: []*deploy.Deployment{folder(t, files)},
+		Clients: servicebus.Limits{Connections: 1}})
 	c := sdk(t, s)
 	sendTo(t, c, "out", "a", "b")
 	r, err := c.NewReceiverForQueue("out", nil)
@@ -60,6 +64,25 @@ func TestStatus(t *testing.T) {
 	if got.Health.Status != "healthy" || got.Disk == nil || got.Disk.Used <= 0 || got.Disk.Free == 0 || got.DataDir != dir ||
 		got.Auth != "development" || got.Version != "1.2.3" || got.PID != os.Getpid() || got.Since.IsZero() {
 		t.Errorf("%+v", got)
+	}
+	// The client's links to "out", those by which it sent, and its token's.
+	if c := got.Clients; c.Connections != 1 || c.Links < 2 || c.Unsettled < 1 || c.Refused != (client.Refusals{}) {
+		t.Errorf("clients %+v, want one connection with links and an unsettled message", c)
+	}
+	second, err := azservicebus.NewClientFromConnectionString(s.Endpoints().ConnectionString, &azservicebus.ClientOptions{RetryOptions: azservicebus.RetryOptions{MaxRetries: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close(t.Context())
+	sender, err := second.NewSender("out", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sender.SendMessage(t.Context(), &azservicebus.Message{}, nil); err == nil || !strings.Contains(err.Error(), "ConnectionsQuotaExceeded") {
+		t.Errorf("a connection more than may be: %v", err)
+	}
+	if n := ask().Clients.Refused.Connections; n == 0 {
+		t.Error("the connection that was refused is not counted")
 	}
 	id := s.factories.List("", "")[0].ID
 	must(t, s, "POST", "/subscriptions/"+id.Subscription+"/resourceGroups/"+id.ResourceGroup+
