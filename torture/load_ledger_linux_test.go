@@ -40,8 +40,8 @@ func newLedgerPart() part {
 	return &ledgerPart{entries: map[string]bool{}, seen: map[string]int64{}, attempts: map[string]*exchange{}, ended: map[string]string{}}
 }
 
-func (p *ledgerPart) queue() (name, properties string) {
-	return "ledger", `{"lockDuration":"PT5S","maxDeliveryCount":1000}`
+func (p *ledgerPart) queues() []partQueue {
+	return []partQueue{{"ledger", `{"lockDuration":"PT5S","maxDeliveryCount":1000}`}}
 }
 
 func (p *ledgerPart) senders() []worker { return []worker{p.enter} }

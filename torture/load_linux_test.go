@@ -43,8 +43,8 @@ type load struct {
 
 // A part of the load is one kind of messages, in a queue of its own, with its account.
 type part interface {
-	// queue is the name of the queue, and properties what it is made with.
-	queue() (name, properties string)
+	// queues are those that it works on, in the order in which they are made.
+	queues() []partQueue
 	// senders send, and takers take what is there. Each runs again and again.
 	senders() []worker
 	takers() []worker
@@ -55,6 +55,9 @@ type part interface {
 	String() string
 }
 
+// A partQueue is a queue of a part and what it is made with.
+type partQueue struct{ name, properties string }
+
 // A worker does a part of the load until something fails or for a while.
 type worker func(l *load, s *server) error
 
@@ -64,7 +67,7 @@ type queuePart struct {
 	name, properties string
 }
 
-func (p *queuePart) queue() (name, properties string) { return p.name, p.properties }
+func (p *queuePart) queues() []partQueue { return []partQueue{{p.name, p.properties}} }
 
 func (p *queuePart) check(t *testing.T) { p.account.check(t, p.name) }
 
@@ -166,8 +169,9 @@ func equip(s *server) {
 	s.must("PUT", bus+"/topics/news/subscriptions/none"+busVersion, `{"properties":{}}`)
 	s.must("PUT", bus+"/topics/news/subscriptions/none/rules/$Default"+busVersion, `{"properties":{"filterType":"SqlFilter","sqlFilter":{"sqlExpression":"kind = 'none'"}}}`)
 	for _, p := range parts() {
-		name, properties := p.queue()
-		s.must("PUT", bus+"/queues/"+name+busVersion, `{"properties":`+properties+`}`)
+		for _, q := range p.queues() {
+			s.must("PUT", bus+"/queues/"+q.name+busVersion, `{"properties":`+q.properties+`}`)
+		}
 	}
 	s.pipeline("work", `{"parameters":{"n":{"type":"int","defaultValue":20}},"activities":[
 		{"name":"each","type":"ForEach","typeProperties":{"items":{"value":"@range(0,pipeline().parameters.n)","type":"Expression"},"batchCount":10,"activities":[
@@ -177,7 +181,7 @@ func equip(s *server) {
 
 // parts are all of them, new.
 func parts() []part {
-	return []part{newSessionsPart(), newLedgerPart(), newScheduledPart(), newRepeatedPart(), newDeferredPart()}
+	return []part{newSessionsPart(), newLedgerPart(), newScheduledPart(), newRepeatedPart(), newDeferredPart(), newForwardedPart()}
 }
 
 func newLoad(t *testing.T, ctx context.Context, s *server) *load {
@@ -511,9 +515,10 @@ func (l *load) settle(s *server, limit time.Duration) {
 	l.answers.check(l.t, "tickets")
 	for _, p := range l.parts {
 		p.check(l.t)
-		name, _ := p.queue()
-		if n := s.messages(name); n != 0 {
-			l.t.Errorf("%s: %d messages are left when all have come out", name, n)
+		for _, q := range p.queues() {
+			if n := s.messages(q.name); n != 0 {
+				l.t.Errorf("%s: %d messages are left when all have come out", q.name, n)
+			}
 		}
 	}
 }
@@ -523,8 +528,10 @@ func (l *load) settle(s *server, limit time.Duration) {
 func (l *load) unfinished(s *server) bool {
 	n := len(l.beside.missing()) + len(l.copies.missing()) + len(l.answers.missing())
 	for _, p := range l.parts {
-		name, _ := p.queue()
-		n += len(p.missing()) + int(s.messages(name))
+		n += len(p.missing())
+		for _, q := range p.queues() {
+			n += int(s.messages(q.name))
+		}
 	}
 	return n > 0
 }
@@ -533,8 +540,7 @@ func (l *load) String() string {
 	text := fmt.Sprintf("queue: %s; subscription: %s; tickets: %s; %d runs, %d changes of resources (%d failed), %d connections",
 		l.beside, l.copies, l.answers, l.runs.Load(), l.resources.Load(), l.refused.Load(), l.connections.Load())
 	for _, p := range l.parts {
-		name, _ := p.queue()
-		text += fmt.Sprintf("; %s: %s", name, p)
+		text += fmt.Sprintf("; %s: %s", p.queues()[0].name, p)
 	}
 	return text
 }

@@ -52,8 +52,8 @@ func newSessionsPart() part {
 	return p
 }
 
-func (p *sessionsPart) queue() (name, properties string) {
-	return "sessions", `{"requiresSession":true,"lockDuration":"PT5S","maxDeliveryCount":1000}`
+func (p *sessionsPart) queues() []partQueue {
+	return []partQueue{{"sessions", `{"requiresSession":true,"lockDuration":"PT5S","maxDeliveryCount":1000}`}}
 }
 
 func (p *sessionsPart) senders() []worker { return []worker{p.send, p.send, p.send} }
