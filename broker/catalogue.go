@@ -49,6 +49,9 @@ func (b *Broker) PutQueueEffect(ns, path string, o QueueOptions) *Change {
 			if err == nil {
 				err = invalid(description.Queue.CheckNew(o, n.options.SKU))
 			}
+			if err == nil {
+				err = n.canPartition(o.EnablePartitioning)
+			}
 			if err != nil {
 				return false, nil, err
 			}

@@ -75,7 +75,7 @@ func config(o *description.Options) entity.Config {
 		DefaultTimeToLive:      o.DefaultMessageTimeToLive,
 		MaxDeliveryCount:       uint32(o.MaxDeliveryCount),
 		DeadLetterOnExpiration: o.DeadLetteringOnMessageExpiration,
-		MaxBytes:               int64(o.MaxSizeInMegabytes) << 20,
+		MaxBytes:               o.MaxBytes(),
 		MaxMessageBytes:        o.MaxMessageSize,
 		Status:                 o.Status,
 		RequiresSession:        o.RequiresSession,
@@ -84,6 +84,7 @@ func config(o *description.Options) entity.Config {
 	c.Forwards[MainQueue] = o.ForwardTo != ""
 	c.Forwards[TransferQueue] = true
 	c.Forwards[DeadLetterQueue] = o.ForwardDeadLetteredMessagesTo != ""
+	c.Partitioned = o.EnablePartitioning
 	if o.RequiresDuplicateDetection {
 		c.HistoryWindow = o.DuplicateDetectionHistoryTimeWindow
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"switchyard/broker/description"
 	"switchyard/broker/entity"
 	"switchyard/commit"
 )
@@ -50,6 +51,8 @@ type Scheduler interface {
 type SendLimits struct {
 	Status         EntityStatus
 	MaxMessageSize int64 // bytes of one message
+	Partitioned    bool  // see [SendLimits.SameKey]
+	detects        bool  // duplicates
 }
 
 // Sender finds what messages are sent to at an address: a queue or a topic. Case
@@ -85,7 +88,12 @@ func (b *Broker) Sender(ns, path string) (Scheduler, error) {
 func (q *Queue) Limits() (SendLimits, error) {
 	q.e.mu.Lock()
 	defer q.e.mu.Unlock()
-	return SendLimits{q.e.options.Status, q.e.options.MaxMessageSize}, q.e.alive()
+	return sendLimits(&q.e.options), q.e.alive()
+}
+
+func sendLimits(o *description.Options) SendLimits {
+	return SendLimits{Status: o.Status, MaxMessageSize: o.MaxMessageSize, Partitioned: o.EnablePartitioning,
+		detects: o.RequiresDuplicateDetection}
 }
 
 func (q *Queue) plan(p *plan, msgs []*Message, keep bool) error {
@@ -144,7 +152,7 @@ func (t *Topic) Info() (TopicInfo, error) { return t.t.info() }
 func (t *Topic) Limits() (SendLimits, error) {
 	t.t.mu.Lock()
 	defer t.t.mu.Unlock()
-	return SendLimits{t.t.options.Status, t.t.options.MaxMessageSize}, t.t.alive()
+	return sendLimits(&t.t.options), t.t.alive()
 }
 
 // Send accepts messages, all or none, and gives each subscription its copies, in

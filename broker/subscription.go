@@ -149,7 +149,8 @@ func (s *subscription) config() entity.Config {
 // to keep to.
 func (s *subscription) storeOptions() description.Options {
 	o := s.options
-	o.MaxSizeInMegabytes, o.MaxMessageSize = s.topic.options.MaxSizeInMegabytes, s.topic.options.MaxMessageSize
+	t := &s.topic.options
+	o.MaxSizeInMegabytes, o.MaxMessageSize, o.EnablePartitioning = t.MaxSizeInMegabytes, t.MaxMessageSize, t.EnablePartitioning
 	return o
 }
 

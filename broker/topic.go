@@ -103,7 +103,14 @@ func (b *Broker) PutTopicEffect(ns, path string, o TopicOptions) *Change {
 		}
 		t := n.topics[strings.ToLower(path)]
 		if t == nil {
-			if err := n.canCreate(path); err != nil {
+			err := n.canCreate(path)
+			if err == nil {
+				err = invalid(description.Topic.CheckNew(o, n.options.SKU))
+			}
+			if err == nil {
+				err = n.canPartition(o.EnablePartitioning)
+			}
+			if err != nil {
 				return false, nil, err
 			}
 			b.lastEntity++

@@ -42,6 +42,7 @@ type Transaction struct {
 	top      *entityLock // of the one top-level entity; nil: nothing was done yet
 	path     string      // of it
 	began    time.Time
+	key      *string // of what is sent to a partitioned entity; nil: nothing is
 
 	ops     []Op      // in the order in which they came
 	claims  []storeOp // give back what is claimed
@@ -100,7 +101,14 @@ func (t *Transaction) admits(to Sender, msgs []*Message) error {
 	if t.sent+len(msgs) > maxTransactionMessages {
 		return ErrTransactionFull
 	}
-	return to.admits(msgs, t.bytes)
+	key, err := t.keyed(to, msgs)
+	if err == nil {
+		err = to.admits(msgs, t.bytes)
+	}
+	if err == nil {
+		t.key = key
+	}
+	return err
 }
 
 // sends notes an operation that sends messages.

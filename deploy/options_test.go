@@ -54,7 +54,7 @@ func TestReadOptions(t *testing.T) {
 func TestRefusedOptions(t *testing.T) {
 	_, got := readEntities(t,
 		`{"LockDuration":60,"MaxDeliveryCount":"3","RequiresSession":"false","UserMetadata":5,"DefaultMessageTimeToLive":"PT0S","ForwardTo":"sb://other.servicebus.windows.net/q","MaxSizeInMegabytes":1,"Status":"Active"}`,
-		`{"LockDuration":"PT1M","DefaultMessageTimeToLive":null,"EnablePartitioning":true}`,
+		`{"LockDuration":"PT1M","DefaultMessageTimeToLive":null,"EnablePartitioning":"true"}`,
 		`{"MaxSizeInMegabytes":1024,"AutoDeleteOnIdle":"PT299S","LockDuration":"PT6M"}`)
 	want := []string{
 		"Queues[q].Properties.LockDuration should be a text",
@@ -67,7 +67,7 @@ func TestRefusedOptions(t *testing.T) {
 		"Queues[q].Properties.Status there is no such setting of a queue",
 		"Topics[t].Properties.LockDuration there is no such setting of a topic",
 		"Topics[t].Properties.DefaultMessageTimeToLive should be a text",
-		"Topics[t].Properties.EnablePartitioning topic property EnablePartitioning is not supported",
+		"Topics[t].Properties.EnablePartitioning should be true or false",
 		"Topics[t].Subscriptions[s].Properties.MaxSizeInMegabytes there is no such setting of a subscription",
 		"Topics[t].Subscriptions[s].Properties.AutoDeleteOnIdle AutoDeleteOnIdle 4m59s: want at least 5 minutes",
 		"Topics[t].Subscriptions[s].Properties.LockDuration LockDuration 6m0s: want more than 0, at most 5 minutes",

@@ -146,7 +146,7 @@ func (c *conn) attachSender(l *amqp.Link, a address) *fault {
 	properties := answered(l)
 	properties.Set(encoding.Symbol(maxBatchSize), c.maxBatchSize())
 	r.attached(l, properties)
-	s := &sender{link: link{c: c, l: l, addr: a, beside: r.via, rights: auth.Send}, to: r.to, maxSize: limits.MaxMessageSize}
+	s := &sender{link: link{c: c, l: l, addr: a, beside: r.via, rights: auth.Send}, to: r.to, limits: limits}
 	c.add(l, s)
 	l.Accept(amqp.AcceptOptions{
 		Source: sourceOf(l), MaxMessageSize: uint64(limits.MaxMessageSize), Properties: properties,

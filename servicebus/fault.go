@@ -93,6 +93,7 @@ var faults = []struct {
 	{broker.ErrInvalidArgument, condArgumentError, 400, ""},
 	{broker.ErrNotAllowed, frames.ErrNotAllowed, 400, ""},
 	{broker.ErrTransactionScope, frames.ErrNotAllowed, 400, "Local transactions cannot span multiple entities or partitions."},
+	{broker.ErrPartitionKey, frames.ErrNotAllowed, 400, ""},
 	{broker.ErrTransactionFull, frames.ErrResourceLimitExceeded, 403, "Cannot send more than 100 messages in a single transaction."},
 	{broker.ErrTransactionSettlements, frames.ErrResourceLimitExceeded, 403, ""},
 	{broker.ErrNotSupported, frames.ErrNotAllowed, statusFinal, ""},

@@ -44,6 +44,7 @@ var exported = map[string]error{
 	"broker.ErrSessionRequired":        broker.ErrSessionRequired,
 	"broker.ErrNoSessionID":            broker.ErrNoSessionID,
 	"broker.ErrTransactionScope":       broker.ErrTransactionScope,
+	"broker.ErrPartitionKey":           broker.ErrPartitionKey,
 	"broker.ErrTransactionFull":        broker.ErrTransactionFull,
 	"broker.ErrTransactionSettlements": broker.ErrTransactionSettlements,
 	"broker.ErrClosed":                 broker.ErrClosed,

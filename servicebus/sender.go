@@ -20,8 +20,8 @@ const batchFormat = 0x80013700
 type sender struct {
 	link
 	to       broker.Sender
-	maxSize  int64
-	answered uint32 // since credit was last added
+	limits   broker.SendLimits // of when it was attached
+	answered uint32            // since credit was last added
 }
 
 func (s *sender) gone() {}
@@ -87,10 +87,10 @@ func (s *sender) answer(d *amqp.Incoming, reply frames.State, err error) {
 
 // messages reads what a transfer holds.
 func (s *sender) messages(d *amqp.Incoming) ([]*broker.Message, error) {
-	if s.maxSize > 0 && int64(len(d.Payload)) > s.maxSize {
+	if size := s.limits.MaxMessageSize; size > 0 && int64(len(d.Payload)) > size {
 		return nil, &fault{frames.ErrMessageSizeExceeded, 403, fmt.Sprintf(
 			"The received message (delivery-id:%d, size:%d bytes) exceeds the limit (%d bytes) currently allowed on the link.",
-			d.ID(), len(d.Payload), s.maxSize)}
+			d.ID(), len(d.Payload), s.limits.MaxMessageSize)}
 	}
 	payloads := [][]byte{d.Payload}
 	switch d.Format {
@@ -115,5 +115,5 @@ func (s *sender) messages(d *amqp.Incoming) ([]*broker.Message, error) {
 		}
 		msgs[i] = &broker.Message{Content: content}
 	}
-	return msgs, nil
+	return msgs, s.limits.SameKey(msgs)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"switchyard/amqp/encoding"
+	"switchyard/amqp/frames"
 	"switchyard/auth"
 	"switchyard/broker"
 )
@@ -26,6 +27,10 @@ const maxDeleted, maxDeletedBelow = 4000, 500
 // batchDelete deletes messages that nobody holds, the oldest first. It may be fewer than
 // there are: clients ask until there are none.
 func (m *managementRequest) batchDelete() error {
+	if m.queue.Partitioned() {
+		return &fault{frames.ErrNotAllowed, statusFinal,
+			"Messages of the partitioned entity '" + m.c.uri(m.addr.queue()) + "' can't be deleted in batches."}
+	}
 	if m.queue.SubQueue() == broker.MainQueue && m.queue.RequiresSession() {
 		if m.session == nil {
 			return broker.ErrSessionRequired

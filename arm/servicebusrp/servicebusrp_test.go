@@ -198,7 +198,7 @@ func TestDamagedNamespace(t *testing.T) {
 }
 
 func TestGolden(t *testing.T) {
-	for _, name := range []string{"namespaces", "refused_namespaces", "queues", "refused_queues", "rules", "topics", "refused_topics", "duplicates", "extras"} {
+	for _, name := range []string{"namespaces", "refused_namespaces", "queues", "refused_queues", "rules", "topics", "refused_topics", "duplicates", "partitions", "extras"} {
 		t.Run(name, func(t *testing.T) {
 			armtest.Golden(t, newFixture(t, newDisk(), nil).k, "testdata/"+name+".txt", vars)
 		})

@@ -42,6 +42,7 @@ func (e Entity) Normal(o Options, sku string) (Options, error) {
 		}
 	}
 	o = e.Default(o, sku)
+	e.perPartition(&o, sku)
 	if o.ForwardTo != "" {
 		o.AutoDeleteOnIdle = Forever // without a word, as in Azure: what forwards is never idle
 	}
@@ -59,9 +60,28 @@ func (e Entity) Normal(o Options, sku string) (Options, error) {
 	return o, nil
 }
 
+// perPartition takes what is written as it is shown, for all partitions together, as what
+// it is for one: clients that change an entity write what they have read.
+func (e Entity) perPartition(o *Options, sku string) {
+	if !o.EnablePartitioning {
+		return
+	}
+	for _, p := range rows[e] {
+		f, ok := p.Field(o).(*int)
+		if !ok || !p.PerPartition {
+			continue
+		}
+		may := p.limits(sku).Allowed
+		if one := *f / Partitions; one*Partitions == *f && !slices.Contains(may, int64(*f)) && slices.Contains(may, int64(one)) {
+			*f = one
+		}
+	}
+}
+
 // Check is what [Entity.Normal] says of one property, of an entity that has it.
 func (e Entity) Check(p *Property, o Options, sku string) error {
 	p.setDefault(&o, sku)
+	e.perPartition(&o, sku)
 	if p.Unsupported && !p.isDefault(&o, sku) {
 		return &UnsupportedError{e, p.Name}
 	}
@@ -77,6 +97,9 @@ func (e Entity) CheckNew(o Options, sku string) error {
 	for _, p := range rows[e] {
 		if sku == Basic && p.NotBasic && !p.isDefault(&o, sku) {
 			return &InvalidError{p.Name, "can't be chosen in a Basic namespace: it needs Standard or Premium"}
+		}
+		if sku == Premium && p.NotPremium != "" && !p.isDefault(&o, sku) {
+			return &InvalidError{p.Name, "can't be chosen in a Premium namespace: " + p.NotPremium}
 		}
 	}
 	return nil

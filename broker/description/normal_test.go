@@ -95,6 +95,9 @@ func TestLimits(t *testing.T) {
 		{q, description.Premium, "MaxSizeInMegabytes", int64(81920), ""},
 		{top, description.Premium, "MaxSizeInMegabytes", int64(10240), ""},
 
+		{q, std, "EnablePartitioning", true, ""},
+		{top, description.Basic, "EnablePartitioning", true, ""},
+
 		{q, std, "DuplicateDetectionHistoryTimeWindow", "PT20S", ""},
 		{q, std, "DuplicateDetectionHistoryTimeWindow", "P7D", ""},
 		{q, std, "DuplicateDetectionHistoryTimeWindow", "PT19.9999999S", "DuplicateDetectionHistoryTimeWindow 19.9999999s: want 20 s to 7 days"},
@@ -189,8 +192,8 @@ func TestUnsupported(t *testing.T) {
 		}
 	}
 	for entity, want := range map[string]string{
-		"queue":        " EnablePartitioning EnableExpress",
-		"topic":        " EnablePartitioning EnableExpress EnableSubscriptionPartitioning FilteringMessagesBeforePublishing",
+		"queue":        " EnableExpress",
+		"topic":        " EnableExpress EnableSubscriptionPartitioning FilteringMessagesBeforePublishing",
 		"subscription": " ClientAffine",
 	} {
 		if refused[entity] != want {
@@ -254,6 +257,36 @@ func TestNotBasic(t *testing.T) {
 		if refused != want {
 			t.Errorf("%v: in a Basic namespace: got %q, want %q", e, refused, want)
 		}
+	}
+}
+
+// TestPartitioned: the size of a partitioned entity is written for one partition and shown for
+// all, and what is written as it is shown means the same [SB-SEM 1.1]. A Premium namespace has
+// the partitions itself.
+func TestPartitioned(t *testing.T) {
+	for _, c := range []struct{ written, kept, shown int }{{0, 1024, 16384}, {2048, 2048, 32768}, {32768, 2048, 32768}, {81920, 5120, 81920}} {
+		for _, e := range []description.Entity{description.Queue, description.Topic} {
+			o, err := e.Normal(description.Options{EnablePartitioning: true, MaxSizeInMegabytes: c.written}, description.Standard)
+			shown := property(t, e, "MaxSizeInMegabytes").Value(&o)
+			if err != nil || o.MaxSizeInMegabytes != c.kept || shown != int64(c.shown) || o.MaxBytes() != int64(c.shown)<<20 {
+				t.Errorf("%v of %d MiB: kept as %d, shown as %v, holds %d bytes, error %v", e, c.written, o.MaxSizeInMegabytes, shown, o.MaxBytes(), err)
+			}
+			if err := e.CheckNew(o, description.Standard); err != nil {
+				t.Error(err)
+			}
+			const want = "EnablePartitioning can't be chosen in a Premium namespace: the partitions are those of the namespace"
+			if err := e.CheckNew(o, description.Premium); err == nil || err.Error() != want {
+				t.Errorf("in a Premium namespace: got error %v, want %s", err, want)
+			}
+		}
+	}
+	for _, size := range []int{1000, 16385, 6144 * 16} {
+		if _, err := description.Queue.Normal(description.Options{EnablePartitioning: true, MaxSizeInMegabytes: size}, description.Standard); err == nil {
+			t.Errorf("%d MiB is not refused", size)
+		}
+	}
+	if _, err := description.Queue.Normal(description.Options{MaxSizeInMegabytes: 16384}, description.Standard); err == nil {
+		t.Error("16384 MiB of a queue that is not partitioned is not refused")
 	}
 }
 

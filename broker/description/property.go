@@ -51,6 +51,11 @@ type Property struct {
 	// NotBasic properties have their default in what is created in a Basic namespace. What
 	// a queue has from the time when its namespace was Standard, it keeps.
 	NotBasic bool
+	// NotPremium, if it is not "", says why the property has its default in what is created
+	// in a Premium namespace.
+	NotPremium string
+	// PerPartition Numbers are written for one of [Partitions] and shown for all of them.
+	PerPartition bool
 	// Limits are those of Standard namespaces, and of others without their own.
 	Limits
 	Basic, Premium *Limits
@@ -77,6 +82,20 @@ type Output struct {
 	Name string
 	Has  Entities
 }
+
+// Partitions is how many a partitioned entity of a Basic or Standard namespace has in Azure.
+const Partitions = 16
+
+// partitions returns how many partitions the entity would have in Azure.
+func (o *Options) partitions() int {
+	if o.EnablePartitioning {
+		return Partitions
+	}
+	return 1
+}
+
+// MaxBytes is how much an entity with normal options may hold.
+func (o *Options) MaxBytes() int64 { return int64(o.MaxSizeInMegabytes*o.partitions()) << 20 }
 
 // Properties returns the properties of an entity in the order of the table.
 func (e Entity) Properties() []*Property { return rows[e] }
@@ -152,6 +171,9 @@ func (p *Property) Value(o *Options) value.Value {
 		}
 		return FormatDuration(*f)
 	case *int:
+		if p.PerPartition {
+			return int64(*f * o.partitions())
+		}
 		return int64(*f)
 	case *int64:
 		return *f / kib

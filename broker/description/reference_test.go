@@ -43,9 +43,27 @@ These may have only their default; anything else is refused by name.
 			}
 		}
 	}
-	b.WriteString(forwarding + idleness)
+	b.WriteString(forwarding + idleness + partitions)
 	return b.String()
 }
+
+const partitions = `
+## Partitioned queues and topics
+
+` + "`EnablePartitioning`" + ` is kept and shown, and what clients must heed in Azure they must heed here. The messages are in one place: as if
+all were in the first of Azure's 16 partitions, numbers count from 1, the order of a queue is kept, and a peek begins with the oldest.
+Whoever relies on that will find it otherwise in Azure; ` + "`x-opt-partition-id`" + ` is not set.
+
+* The size is 16 times what is written, and shown so. What is written as it is shown means the same.
+* The messages of a batch that have a session id or a partition key must have the same, else the batch is refused with
+  ` + "`amqp:not-allowed`" + `. Without these, any messages go together, also where duplicates are detected.
+* What one transaction sends must have one key: the session id, else the partition key, else, where duplicates are detected, the
+  message id. Messages without one are refused. What it settles is not compared.
+* Duplicates are those of the same id and the same key: the session id, else the partition key.
+* ` + "`batch-delete-messages`" + ` is refused. ` + "`switchyard purge`" + ` works.
+* A namespace has at most 100 partitioned queues and topics. A Premium namespace takes none by itself: there the namespace has the
+  partitions, and ` + "`premiumMessagingPartitions`" + ` is kept and shown without an effect on its entities.
+`
 
 const idleness = `
 ## What nobody uses
@@ -112,6 +130,12 @@ func (p *Property) row(b *strings.Builder) {
 		}
 		if p.NotBasic {
 			may += "; not in a Basic namespace"
+		}
+		if p.NotPremium != "" {
+			may += "; not in a Premium namespace"
+		}
+		if p.PerPartition {
+			may += fmt.Sprintf("; times %d in a partitioned one", Partitions)
 		}
 		fmt.Fprintf(b, " %s |", may)
 	}

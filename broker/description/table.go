@@ -49,7 +49,7 @@ var table = []Property{
 		Limits: Limits{Default: 10, Min: 1, Max: maxNumber},
 		Field:  func(o *Options) any { return &o.MaxDeliveryCount }},
 	{Name: "MaxSizeInMegabytes", Kind: Number, Has: queue | topic,
-		ARM: [3]int{3, 3, 0}, File: true,
+		ARM: [3]int{3, 3, 0}, File: true, PerPartition: true,
 		Limits:  Limits{Default: 1024, Allowed: sizes},
 		Premium: &Limits{Default: 1024, Allowed: premiumSizes},
 		Field:   func(o *Options) any { return &o.MaxSizeInMegabytes }},
@@ -103,7 +103,7 @@ var table = []Property{
 
 	// What the broker does not have yet is refused by name.
 	{Name: "EnablePartitioning", Kind: Flag, Has: queue | topic,
-		ARM: [3]int{13, 10, 0}, File: true, Word: "partitioned", Fixed: true, Unsupported: true,
+		ARM: [3]int{13, 10, 0}, File: true, Word: "partitioned", Fixed: true, NotPremium: "the partitions are those of the namespace",
 		Field: func(o *Options) any { return &o.EnablePartitioning }},
 	{Name: "EnableExpress", Kind: Flag, Has: queue | topic,
 		ARM: [3]int{14, 11, 0}, Unsupported: true,

@@ -77,20 +77,34 @@ func NewHistory(buckets []time.Time, damage error) History {
 }
 
 // check asks for what must be read to tell which of the messages are duplicates.
-func (h *History) check(window time.Duration, msgs []*Message, c *checker) error {
-	if window == 0 {
+func (h *History) check(config *Config, msgs []*Message, c *checker) error {
+	if config.HistoryWindow == 0 {
 		return nil
 	}
 	if h.damage != nil {
 		return fmt.Errorf("send: %w", h.damage)
 	}
 	for _, m := range msgs {
-		if _, known := h.until(m.MessageID, c.env.Supply); !known {
-			c.need.IDs = append(c.need.IDs, m.MessageID)
+		id := config.rememberedAs(m)
+		if _, known := h.until(id, c.env.Supply); !known {
+			c.need.IDs = append(c.need.IDs, id)
 			c.need.Buckets, c.need.turn = h.buckets, h.turn
 		}
 	}
 	return nil
+}
+
+// rememberedAs is the id by which duplicates of a message are known; "": it has none. Of a
+// partitioned entity it is one in the partition of the message's key [SB-SEM 2.7].
+func (c *Config) rememberedAs(m *Message) string {
+	key := m.SessionID
+	if key == "" {
+		key = m.PartitionKey
+	}
+	if !c.Partitioned || m.MessageID == "" {
+		return m.MessageID
+	}
+	return fmt.Sprintf("%d %s %s", len(key), key, m.MessageID)
 }
 
 // until returns until when an id is remembered, zero if it is not, or reports that
@@ -122,14 +136,15 @@ func (h *History) mayBeStored(id string) bool {
 
 // accepts reports whether a message is none of the duplicates that are dropped, and
 // remembers its id from now on. The operation's Check has let it pass.
-func (h *History) accepts(window time.Duration, m *Message, env Env, d *HistoryDecision) bool {
-	if window == 0 || m.MessageID == "" {
+func (h *History) accepts(config *Config, m *Message, env Env, d *HistoryDecision) bool {
+	id, window := config.rememberedAs(m), config.HistoryWindow
+	if window == 0 || id == "" {
 		return true
 	}
-	if until, _ := h.until(m.MessageID, env.Supply); until.After(env.Now) {
+	if until, _ := h.until(id, env.Supply); until.After(env.Now) {
 		return false
 	}
-	r := RememberedID{ID: m.MessageID, Until: env.Now.UTC().Round(0).Add(window)}
+	r := RememberedID{ID: id, Until: env.Now.UTC().Round(0).Add(window)}
 	r.Bucket = h.bucket(r.Until, window)
 	if f := h.filters[r.Bucket]; f != nil {
 		f.add(r.ID)

@@ -38,7 +38,7 @@ func (o *Publish) check(t *Topic, c *checker) error {
 	if err != nil {
 		return err
 	}
-	return t.schedule.history.check(t.config.HistoryWindow, o.Messages, c)
+	return t.schedule.history.check(&t.config, o.Messages, c)
 }
 
 func (o *Publish) apply(t *Topic, env Env, d *TopicDecision) {
@@ -62,7 +62,7 @@ func (o *Publish) apply(t *Topic, env Env, d *TopicDecision) {
 // the ids of the others.
 func (t *Topic) duplicates(msgs []*Message, env Env, d *TopicDecision) (dropped []int) {
 	for i, m := range msgs {
-		if !t.schedule.history.accepts(t.config.HistoryWindow, m, env, &d.History) {
+		if !t.schedule.history.accepts(&t.config, m, env, &d.History) {
 			dropped = append(dropped, i)
 		}
 	}

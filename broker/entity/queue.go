@@ -17,7 +17,9 @@ type Config struct {
 	Status                    description.Status
 	// HistoryWindow is for how long message ids are remembered; 0: there is no
 	// duplicate detection.
-	HistoryWindow   time.Duration
+	HistoryWindow time.Duration
+	// Partitioned says that message ids are compared among those of the same key only.
+	Partitioned     bool
 	RequiresSession bool
 	MaxSessionState int // bytes
 	// Forwards are the sub-queues whose messages the shell moves on to other entities: see

@@ -32,7 +32,7 @@ func (o Send) check(q *Queue, c *checker) error {
 		return err
 	}
 	c.bytes += bytes
-	return q.history.check(q.config.HistoryWindow, o.Messages, c)
+	return q.history.check(&q.config, o.Messages, c)
 }
 
 // Admits reports whether the queue would take messages now, beside so many bytes of
@@ -132,7 +132,7 @@ func (o Send) apply(q *Queue, env Env, d *Decision) {
 
 // accepts reports whether a message is none of the duplicates that are dropped.
 func (q *Queue) accepts(m *Message, env Env, d *Decision) bool {
-	ok := q.history.accepts(q.config.HistoryWindow, m, env, &d.History)
+	ok := q.history.accepts(&q.config, m, env, &d.History)
 	// The sender may hear of a duplicate no sooner than of the message that it repeats.
 	d.Durable = d.Durable || !ok
 	return ok

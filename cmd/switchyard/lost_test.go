@@ -157,7 +157,7 @@ func TestServerStopsAnswering(t *testing.T) {
 		{"receive q --abandon --wait 1500ms", peeks, 300 * time.Millisecond},
 		{"peek q", peeks, 0},
 		{"resubmit q", "switchyard:resubmit-messages", 0},
-		{"purge q", "com.microsoft:batch-delete-messages", 0},
+		{"purge q", "switchyard:delete-messages", 0},
 		{"purge q --message-id x", peeks, 0},
 		{"send q body", "body", 0},
 	} {

@@ -40,7 +40,7 @@ func take(ctx context.Context, e *env, v *config.Values, path string, back bool)
 		return e.fail(err)
 	}
 	defer s.close(ctx)
-	x := &taking{source: s, operation: "com.microsoft:batch-delete-messages"}
+	x := &taking{source: s, operation: "switchyard:delete-messages"} // also of partitioned entities
 	if back {
 		x.operation = "switchyard:resubmit-messages"
 	}
@@ -50,9 +50,6 @@ func take(ctx context.Context, e *env, v *config.Values, path string, back bool)
 		}
 	}
 	if err == nil && len(numbers) > 0 {
-		if !back {
-			x.operation = "switchyard:delete-messages"
-		}
 		err = x.named(ctx, numbers)
 	} else if err == nil {
 		err = x.oldest(ctx, v.Int("count"))
