@@ -19,18 +19,20 @@ type consumer struct {
 	all      func() // called when the last message of all has come
 }
 
-// open attaches a receiver.
-func (m *Measurement) open(ctx context.Context, credit int32, mode amqp.ReceiverSettleMode) (*amqp.Conn, *amqp.Receiver, error) {
-	conn, session, err := m.Endpoint.dial(ctx, m.Stall)
+// consumer connects and attaches a receiver.
+func (m *Measurement) consumer(ctx context.Context, mode amqp.ReceiverSettleMode) (*consumer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, m.Stall, &StalledError{after: m.Stall})
+	defer cancel()
+	conn, session, err := m.Endpoint.dial(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	r, err := session.NewReceiver(ctx, m.Address, &amqp.ReceiverOptions{Credit: credit, SettlementMode: &mode})
+	r, err := session.NewReceiver(ctx, m.Address, &amqp.ReceiverOptions{Credit: Credit, SettlementMode: &mode})
 	if err != nil {
 		conn.Close()
-		return nil, nil, fmt.Errorf("open a receiver of %s: %w", m.Address, err)
+		return nil, fmt.Errorf("open a receiver of %s: %w", m.Address, because(ctx, err))
 	}
-	return conn, r, nil
+	return &consumer{conn: conn, receiver: r, mode: mode}, nil
 }
 
 // run receives until ctx ends, checks and settles what comes, and detaches, so that the
@@ -44,10 +46,23 @@ func (c *consumer) run(ctx, limit context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.receiver.Close(limit); err != nil {
-		return fmt.Errorf("detach a receiver: %w", err)
+	return c.detach(limit)
+}
+
+// detach waits until the server has detached, before which it has seen all that was settled.
+func (c *consumer) detach(ctx context.Context) error {
+	if err := c.receiver.Close(ctx); err != nil {
+		return fmt.Errorf("detach a receiver: %w", because(ctx, err))
 	}
 	return nil
+}
+
+// because is why something failed: if the context ended, the cause of that.
+func because(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // take receives until ctx ends.
@@ -84,7 +99,7 @@ func (c *consumer) settler(ctx context.Context) (settle func(*amqp.Message) erro
 		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("settle: %w", err)
 		}
-		return err
+		return because(ctx, err)
 	}
 	if c.mode == amqp.ReceiverSettleModeFirst {
 		return accept, func() error { return nil }
@@ -126,30 +141,32 @@ func (c *consumer) settler(ctx context.Context) (settle func(*amqp.Message) erro
 // tell at once that there are no more, but go-amqp takes the credit back with it, which a server
 // may see first.)
 func (m *Measurement) sweep(ctx context.Context) (removed int, err error) {
-	conn, r, err := m.open(ctx, Credit, amqp.ReceiverSettleModeFirst)
+	c, err := m.consumer(ctx, amqp.ReceiverSettleModeFirst)
 	if err != nil {
 		return 0, err
 	}
-	defer conn.Close()
+	defer c.conn.Close()
 	for {
 		wait, cancel := context.WithTimeout(ctx, m.Empty)
-		msg, err := r.Receive(wait, nil)
+		msg, err := c.receiver.Receive(wait, nil)
 		cancel()
 		switch {
 		case msg == nil && ctx.Err() != nil:
 			return removed, context.Cause(ctx)
 		case msg == nil && wait.Err() != nil:
-			return removed, r.Close(ctx)
+			ctx, cancel := context.WithTimeoutCause(ctx, m.Stall, &StalledError{after: m.Stall})
+			defer cancel()
+			return removed, c.detach(ctx)
 		case err != nil:
 			return removed, fmt.Errorf("look whether %s is empty: %w", m.Address, err)
 		}
 		if !ours(msg.GetData()) {
-			if err := r.ReleaseMessage(ctx, msg); err != nil {
+			if err := c.receiver.ReleaseMessage(ctx, msg); err != nil {
 				return removed, fmt.Errorf("give back a message: %w", err)
 			}
 			return removed, fmt.Errorf("%s has messages of others, which are left there: measure with a queue of its own", m.Address)
 		}
-		if err := r.AcceptMessage(ctx, msg); err != nil {
+		if err := c.receiver.AcceptMessage(ctx, msg); err != nil {
 			return removed, fmt.Errorf("remove a message of an earlier measurement: %w", err)
 		}
 		removed++

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/Azure/go-amqp"
 
@@ -61,18 +60,16 @@ func fromConnectionString(s string) (Endpoint, error) {
 // String is the URL, without user and password.
 func (e Endpoint) String() string { return e.url }
 
-// dial opens a connection with a session, within a time.
-func (e Endpoint) dial(ctx context.Context, within time.Duration) (*amqp.Conn, *amqp.Session, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
+// dial opens a connection with a session.
+func (e Endpoint) dial(ctx context.Context) (*amqp.Conn, *amqp.Session, error) {
 	conn, err := amqp.Dial(ctx, e.url, &amqp.ConnOptions{SASLType: e.sasl})
 	if err != nil {
-		return nil, nil, fmt.Errorf("connect to %s: %w", e, err)
+		return nil, nil, fmt.Errorf("connect to %s: %w", e, because(ctx, err))
 	}
 	s, err := conn.NewSession(ctx, nil)
 	if err != nil {
 		conn.Close()
-		return nil, nil, fmt.Errorf("begin a session at %s: %w", e, err)
+		return nil, nil, fmt.Errorf("begin a session at %s: %w", e, because(ctx, err))
 	}
 	return conn, s, nil
 }

@@ -218,13 +218,12 @@ func (s *session) connect(ctx context.Context) error {
 		mode = amqp.ReceiverSettleModeSecond
 	}
 	for range s.Consumers {
-		conn, r, err := s.open(ctx, Credit, mode)
+		c, err := s.consumer(ctx, mode)
 		if err != nil {
 			return err
 		}
-		s.consumers = append(s.consumers, &consumer{
-			conn: conn, receiver: r, reader: reader{ledger: s.ledger}, mode: mode, got: func() { s.received.Add(1) },
-		})
+		c.reader, c.got = reader{ledger: s.ledger}, func() { s.received.Add(1) }
+		s.consumers = append(s.consumers, c)
 	}
 	return nil
 }

@@ -20,7 +20,9 @@ type producer struct {
 }
 
 func (m *Measurement) producer(ctx context.Context, w Workload, run uint64, number int) (*producer, error) {
-	conn, session, err := m.Endpoint.dial(ctx, m.Stall)
+	ctx, cancel := context.WithTimeoutCause(ctx, m.Stall, &StalledError{after: m.Stall})
+	defer cancel()
+	conn, session, err := m.Endpoint.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +30,7 @@ func (m *Measurement) producer(ctx context.Context, w Workload, run uint64, numb
 	sender, err := session.NewSender(ctx, m.Address, &amqp.SenderOptions{SettlementMode: &mode})
 	if err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("open a sender to %s: %w", m.Address, err)
+		return nil, fmt.Errorf("open a sender to %s: %w", m.Address, because(ctx, err))
 	}
 	return &producer{
 		conn: conn, sender: sender, first: identity{run: run, producer: uint32(number)},
