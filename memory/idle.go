@@ -13,7 +13,7 @@ const (
 	// burst is how much must have been allocated since memory was given back, and
 	// resident how much the process must hold, for it to be worth a collection.
 	burst    = 64 << 20
-	resident = 128 << 20
+	resident = 64 << 20
 	// quiet is how much may be allocated between two looks for the process to count
 	// as idle: a busy one collects by itself, and a collection costs it.
 	quiet = 8 << 20

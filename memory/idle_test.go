@@ -21,7 +21,8 @@ func TestReturnIdle(t *testing.T) {
 		{"after a burst", []uint64{500, 0, 0, 0}, 600 * mib, 1},
 		{"after each burst", []uint64{500, 0, 500, 0, 0}, 600 * mib, 2},
 		{"never while busy", []uint64{500, 500, 500, 500}, 600 * mib, 0},
-		{"not where little is held", []uint64{500, 0, 0}, 100 * mib, 0},
+		{"not where little is held", []uint64{500, 0, 0}, 60 * mib, 0},
+		{"where more than the tables of the log is held", []uint64{500, 0, 0}, 100 * mib, 1},
 		{"not after little", []uint64{20, 0, 20, 0}, 600 * mib, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
