@@ -94,7 +94,8 @@ func (s *sub) moves(it *item, o Outcome) bool {
 
 // settle applies an outcome to a message that is locked or reserved.
 func (s *sub) settle(it *item, o Outcome, env Env, d *Decision) {
-	inSession, received := it.held != nil, it.status.Owner != NoOwner
+	inSession := it.held != nil
+	received := inSession || it.status.Owner != NoOwner
 	s.letGo(it)
 	switch o.Kind {
 	case Release:
