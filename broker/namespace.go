@@ -167,11 +167,9 @@ func (b *Broker) DeleteNamespaceEffect(name string, force bool) *Change {
 		}
 		unlock = lockAll(locks)
 		if !force {
-			for _, e := range all {
-				if err := e.unused(); err != nil {
-					unlock()
-					return false, nil, err
-				}
+			if err := n.unused(); err != nil {
+				unlock()
+				return false, nil, err
 			}
 		}
 		for _, e := range all {
@@ -184,4 +182,20 @@ func (b *Broker) DeleteNamespaceEffect(name string, force bool) *Change {
 		b.store.DeleteNamespace(u, n.id)
 		return false, unlock, nil
 	})
+}
+
+// unused fails while runs hold messages of the namespace. It is called with all locks of
+// its entities and Broker.mu held.
+func (n *namespace) unused() error {
+	for _, e := range n.queues {
+		if err := e.unused(); err != nil {
+			return err
+		}
+	}
+	for _, t := range n.topics {
+		if err := t.unused(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -240,6 +240,10 @@ func TestTransferDeletedTopic(t *testing.T) {
 		if err := remove(false); !errors.Is(err, broker.ErrEntityInUse) {
 			t.Errorf("delete while a run holds a message: %v, want ErrEntityInUse", err)
 		}
+		namespace := b.DeleteNamespaceEffect("ns", false)
+		if err := commit.Do(context.Background(), store, 0, namespace); !errors.Is(err, broker.ErrEntityInUse) {
+			t.Errorf("delete the namespace while a run holds a message: %v, want ErrEntityInUse", err)
+		}
 		if err := commit.Do(context.Background(), store, 0, b.ReleaseRun("run")); err != nil {
 			t.Fatal(err)
 		}
