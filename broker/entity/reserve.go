@@ -19,6 +19,7 @@ type Reservation struct {
 	sub        *sub
 	items      []*item
 	configured uint64 // Queue.configured when it began
+	forward    bool   // of who moves messages on, which is nobody's access
 }
 
 // Reserve takes up to Max ready messages of up to Bytes together, of one session if the
@@ -98,7 +99,7 @@ func (o *Reserve) apply(q *Queue, env Env, d *Decision) {
 		o.Wants = bytes
 		return
 	}
-	r := &Reservation{sub: s, Full: full, configured: q.configured}
+	r := &Reservation{sub: s, Full: full, configured: q.configured, forward: o.Forward}
 	for len(s.window) > 0 && s.window[0].expiredAt(env.Now) {
 		s.passExpired(s.window[0], d)
 	}
@@ -201,7 +202,7 @@ func (o SettleReserved) check(q *Queue, c *checker) error {
 
 func (o SettleReserved) apply(q *Queue, env Env, d *Decision) {
 	r := o.Reservation
-	d.Accessed = true
+	d.Accessed = d.Accessed || !r.forward
 	for _, it := range r.first(o.First) {
 		r.sub.settle(it, o.Outcome, env, d)
 	}
