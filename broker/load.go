@@ -115,11 +115,17 @@ func (x *part) loadStored() error {
 	return x.loadBare()
 }
 
+// near reports whether headers are read with those of a key that comes before. Clients make
+// up numbers: the difference of two may be more than an int64 has.
+func near(first, k entity.MessageKey) bool {
+	return k.Sub == first.Sub && uint64(k.SequenceNumber)-uint64(first.SequenceNumber) < takePage
+}
+
 // loadBare reads headers: those whose numbers are close together are read together.
 func (x *part) loadBare() error {
 	for keys := slices.SortedFunc(slices.Values(x.need.Bare), entity.MessageKey.Compare); len(keys) > 0; {
 		first, n := keys[0], 1
-		for n < len(keys) && keys[n].Sub == first.Sub && keys[n].SequenceNumber-first.SequenceNumber < takePage {
+		for n < len(keys) && near(first, keys[n]) {
 			n++
 		}
 		limit := int(keys[n-1].SequenceNumber-first.SequenceNumber) + 1
