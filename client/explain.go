@@ -181,8 +181,12 @@ func explainAMQP(e *ServiceError) bool {
 	if e.Do = remedies[condition]; e.Do == "" && errors.As(e.err, &code) {
 		e.Do = sdkCodes[code.Code][1]
 	}
-	if strings.HasPrefix(e.Why, "The SessionId was not set") {
+	switch {
+	case strings.HasPrefix(e.Why, "The SessionId was not set"):
 		e.Do = "--session ID sets it"
+	case strings.Contains(e.Why, "an entity with auto-forwarding enabled"):
+		e.Why = "its messages go on to another queue or topic, so nobody can receive or peek at them here"
+		e.Do = "look there, or take ForwardTo or ForwardDeadLetteredMessagesTo away"
 	}
 	return true
 }

@@ -107,9 +107,16 @@ func (x *taking) ask(ctx context.Context, args map[string]any) (n int, err error
 }
 
 // oldest takes up to max messages, 0 for all. What is dead-lettered again meanwhile is
-// left: it would have no end.
+// left: it would have no end. Where nobody can peek, nothing is taken, since nobody could
+// say what is left.
 func (x *taking) oldest(ctx context.Context, max int) error {
-	before := time.Now().UTC().Add(time.Millisecond)
+	if err := x.answers(ctx); err != nil {
+		return err
+	}
+	// Times have whole milliseconds on the wire. What is resubmitted within this one would
+	// count among what was there before, so it is waited for.
+	before := time.Now().UTC().Truncate(time.Millisecond).Add(time.Millisecond)
+	time.Sleep(time.Until(before))
 	for max == 0 || x.taken < max {
 		count := takeBatch
 		if max > 0 {
