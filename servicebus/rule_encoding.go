@@ -326,7 +326,7 @@ func (r *rewriting) system(s filter.SystemProperty, v filter.Value) error {
 			return fmt.Errorf("%w: the system property %s can't be written", errMessage, s)
 		}
 		if s == filter.SessionID {
-			r.content.SessionID = text
+			r.content.SessionID, r.content.HasSession = text, set
 		}
 		*field = frames.Opt[string]{Value: text, Set: set}
 	}

@@ -137,6 +137,27 @@ func TestRewrite(t *testing.T) {
 	}
 }
 
+// TestRewriteSession: an action may give a message a session, or take it away.
+func TestRewriteSession(t *testing.T) {
+	with, without := ruleMessage(t), ruleMessage(t)
+	with.SessionID, with.HasSession = "s", true
+	without.SessionID, without.HasSession = "", false
+	for _, c := range []struct {
+		of   broker.Content
+		to   filter.Value
+		want string
+		has  bool
+	}{
+		{without, "made", "made", true}, {without, "", "", true}, {without, nil, "", false},
+		{with, "other", "other", true}, {with, nil, "", false},
+	} {
+		got, err := c.of.Encoding.Rewrite(&c.of, []filter.Change{{System: filter.SessionID, Value: c.to}})
+		if err != nil || got.SessionID != c.want || got.HasSession != c.has {
+			t.Errorf("session %q set to %v: %q, has one %t, %v; want %q, %t", c.of.SessionID, c.to, got.SessionID, got.HasSession, err, c.want, c.has)
+		}
+	}
+}
+
 // TestDecimal: the encodings of IEEE 754-2008, binary integer form.
 func TestDecimal(t *testing.T) {
 	for _, c := range []struct {
