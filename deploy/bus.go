@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ func (c *busCheck) forwards() {
 			_, sub := broker.SplitPath(f.Path)
 			_, _, of := broker.SplitSubscription(f.Path)
 			if !topic && (!queue || of || sub != broker.MainQueue) {
-				c.report(f.file, f.at, "namespace %s has no queue or topic %q%s", n.Name, f.Path, c.known(n.Name, true))
+				c.report(f.file, f.at, "namespace %s has no queue or topic %q%s", n.Name, cmp.Or(f.Path, f.Text), c.known(n.Name, true))
 			}
 		}
 	}

@@ -72,7 +72,7 @@ func TestReadConfig(t *testing.T) {
 		"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"test-ns","Queues":[
 			{"Name":"a b?"},
 			{"Name":"q","Properties":{"LockDuration":"PT0S","MaxDeliveryCount":0,"MaxSizeInMegabytes":0}},
-			{"Name":"r","Properties":{"LockDuration":"PT1H","AutoDeleteOnIdle":"PT1M","ForwardTo":"R","DefaultMessageTimeToLive":"PT0.1S"}},
+			{"Name":"r","Properties":{"LockDuration":"PT1H","AutoDeleteOnIdle":"PT1M","ForwardTo":"R","ForwardDeadLetteredMessagesTo":"r","DefaultMessageTimeToLive":"PT0.1S"}},
 			{"Name":"ok","Properties":{"LockDuration":"PT1M","MaxDeliveryCount":3,"ForwardTo":"","RequiresSession":false,"DefaultMessageTimeToLive":"PT1H","DuplicateDetectionHistoryTimeWindow":"PT20S"}}
 			]},{"Name":"-bad name-"}]}}`,
 		"servicebus/Config.json": `{"UserConfig":{"Namespaces":[{"Name":"TEST-NS","Queues":[{"Name":"q"}]}]}}`,
@@ -89,6 +89,7 @@ func TestReadConfig(t *testing.T) {
 		"dir/Config.json [test-ns].Queues[r].Properties.LockDuration",
 		"dir/Config.json [test-ns].Queues[r].Properties.AutoDeleteOnIdle",
 		"dir/Config.json [test-ns].Queues[r].Properties.ForwardTo",
+		"dir/Config.json [test-ns].Queues[r].Properties.ForwardDeadLetteredMessagesTo",
 		"dir/Config.json [test-ns].Queues[r].Properties.DefaultMessageTimeToLive",
 		"dir/Config.json [-bad name-].Name",
 		"dir/servicebus/Config.json [TEST-NS].Name",

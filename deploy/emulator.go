@@ -149,11 +149,11 @@ func (f *configFile) queue(o *read.Members) (string, Queue) {
 // [Deployment.CheckBus].
 func (f *configFile) forwarding(o *read.Members, path string, options *description.Options) {
 	in := o.At("Properties")
-	if err, ok := errors.AsType[*description.InvalidError](options.CheckForwards(f.inNamespace, path)); ok {
-		f.errorf(in+"."+err.Property, "%v", err)
-		return
-	}
 	for _, x := range options.Forwards() {
+		if err := options.CheckForward(x, f.inNamespace, path); err != nil {
+			f.errorf(in+"."+x.Property, "%v", err)
+			continue
+		}
 		f.forwards = append(f.forwards, forward{x, f.name, in + "." + x.Property})
 	}
 }

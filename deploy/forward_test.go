@@ -68,7 +68,7 @@ func TestCreateForwards(t *testing.T) {
 func TestForwardsRefused(t *testing.T) {
 	d, diags := Read(folder(map[string]string{"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"test-ns",
 		"Queues":[{"Name":"a","Properties":{"ForwardTo":"none"}}, {"Name":"b","Properties":{"ForwardTo":"a/$DeadLetterQueue"}},
-		  {"Name":"c","Properties":{"ForwardTo":"t/Subscriptions/s"}}, {"Name":"d","Properties":{"ForwardTo":"there"}}],
+		  {"Name":"c","Properties":{"ForwardTo":"t/Subscriptions/s"}}, {"Name":"d","Properties":{"ForwardTo":"there"}}, {"Name":"e","Properties":{"ForwardTo":"sb://"}}],
 		"Topics":[{"Name":"t","Subscriptions":[{"Name":"s","Properties":{"ForwardDeadLetteredMessagesTo":"none"}}]}]}]}}`,
 		"linkedService/Bus.json":  `{"name":"Bus","properties":{"type":"AzureServiceBus","typeProperties":{"fullyQualifiedNamespace":"test-ns.servicebus.windows.net"}}}`,
 		"pipeline/P.json":         `{"name":"P","properties":{"activities":[]}}`,
@@ -86,10 +86,11 @@ func TestForwardsRefused(t *testing.T) {
 	}
 	const where = "dir/Config.json $.UserConfig.Namespaces[test-ns]."
 	want := []string{
-		where + `Queues[a].Properties.ForwardTo: namespace test-ns has no queue or topic "none"; the folder declares a, b, c, d, t`,
-		where + `Queues[b].Properties.ForwardTo: namespace test-ns has no queue or topic "a/$DeadLetterQueue"; the folder declares a, b, c, d, t`,
-		where + `Queues[c].Properties.ForwardTo: namespace test-ns has no queue or topic "t/Subscriptions/s"; the folder declares a, b, c, d, t`,
-		where + `Topics[t].Subscriptions[s].Properties.ForwardDeadLetteredMessagesTo: namespace test-ns has no queue or topic "none"; the folder declares a, b, c, d, t`,
+		where + `Queues[a].Properties.ForwardTo: namespace test-ns has no queue or topic "none"; the folder declares a, b, c, d, e, t`,
+		where + `Queues[b].Properties.ForwardTo: namespace test-ns has no queue or topic "a/$DeadLetterQueue"; the folder declares a, b, c, d, e, t`,
+		where + `Queues[c].Properties.ForwardTo: namespace test-ns has no queue or topic "t/Subscriptions/s"; the folder declares a, b, c, d, e, t`,
+		where + `Queues[e].Properties.ForwardTo: namespace test-ns has no queue or topic "sb://"; the folder declares a, b, c, d, e, t`,
+		where + `Topics[t].Subscriptions[s].Properties.ForwardDeadLetteredMessagesTo: namespace test-ns has no queue or topic "none"; the folder declares a, b, c, d, e, t`,
 		`dir/trigger/OnDeadSub.json $.properties.typeProperties.queueName: "t/Subscriptions/s/$DeadLetterQueue" gives nothing to a trigger: its messages go on to none`,
 		`dir/trigger/OnForwards.json $.properties.typeProperties.queueName: "d" gives nothing to a trigger: its messages go on to there`,
 	}

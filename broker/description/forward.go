@@ -48,14 +48,22 @@ func splitURL(text string) (host, path string) {
 // forward its dead letters, which are in none.
 func (o *Options) CheckForwards(namespace, path string) error {
 	for _, f := range o.Forwards() {
-		switch host, to := splitURL(f.Text); {
-		case !mayBe(host, namespace):
-			return &InvalidError{f.Property, fmt.Sprintf("%q: it must be in the namespace %s", f.Text, namespace)}
-		case strings.EqualFold(to, path):
-			return &InvalidError{f.Property, fmt.Sprintf("%q: an entity can't forward to itself", f.Text)}
-		case f.Property == "ForwardTo" && o.RequiresSession:
-			return &InvalidError{f.Property, "can't be chosen with RequiresSession"}
+		if err := o.CheckForward(f, namespace, path); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// CheckForward is CheckForwards of one of the [Options.Forwards].
+func (o *Options) CheckForward(f Forward, namespace, path string) error {
+	switch host, to := splitURL(f.Text); {
+	case !mayBe(host, namespace):
+		return &InvalidError{f.Property, fmt.Sprintf("%q: it must be in the namespace %s", f.Text, namespace)}
+	case strings.EqualFold(to, path):
+		return &InvalidError{f.Property, fmt.Sprintf("%q: an entity can't forward to itself", f.Text)}
+	case f.Property == "ForwardTo" && o.RequiresSession:
+		return &InvalidError{f.Property, "can't be chosen with RequiresSession"}
 	}
 	return nil
 }
