@@ -72,17 +72,22 @@ func (x Starter) Queue(f *pipeline.Factory, t *pipeline.Trigger) (*broker.Queue,
 const troubleLimit = 2 * time.Second
 
 // Trouble returns why a trigger that is started takes no messages: its queue is not there,
-// its factory's identity has no role on it, or its key does not open it. Nil: it takes
+// is disabled or forwards them, its factory's identity has no role on it, or its key does
+// not open it. Nil: it takes
 // them, or is stopped. It looks anew, also after a trigger of which that was not so began.
 func (x Starter) Trouble(f *pipeline.Factory, t *pipeline.Trigger) error {
 	if !t.Started || t.ServiceBus == nil {
 		return nil
 	}
 	src, err := x.source(f, t, troubleLimit)
-	if err == nil {
-		_, err = src.open()
+	if err != nil {
+		return err
 	}
-	return err
+	q, err := src.open()
+	if err != nil {
+		return err
+	}
+	return q.CanReceive()
 }
 
 // Check returns an error for every started trigger of a folder that would find no

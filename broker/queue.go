@@ -93,6 +93,21 @@ func (q *Queue) canSend() error {
 	return nil
 }
 
+// CanReceive returns why nobody receives from the queue as it is now: [ErrForwarded],
+// [ErrEntityDisabled], [ErrEntityDeleted]; nil: messages can be received.
+func (q *Queue) CanReceive() error {
+	q.e.mu.Lock()
+	defer q.e.mu.Unlock()
+	err := q.e.alive()
+	if err == nil {
+		err = q.e.q.CanReceive(q.sub)
+	}
+	if err != nil {
+		return fmt.Errorf("queue %q: %w", q.e.path, err)
+	}
+	return nil
+}
+
 // Settle settles messages that links hold, by token, in one unit; if content of more than
 // 4 MiB, or more than 64 messages, are to be moved to the dead-letter queue, in several of
 // them, and it waits for all but the last. done, which

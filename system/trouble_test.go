@@ -50,3 +50,29 @@ func TestTroubleOfATrigger(t *testing.T) {
 		t.Errorf("without the role again: %q", why)
 	}
 }
+
+// TestTroubleOfAQueue: what has become of the queue since the trigger was started is told,
+// too, as long as nothing can be received there.
+func TestTroubleOfAQueue(t *testing.T) {
+	files := triggered(`{}`, `{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":1}}`)
+	s := startSystem(t, Options{Deployments: []*deploy.Deployment{folder(t, files)}})
+	queue := "/subscriptions/" + s.subscription + "/resourceGroups/switchyard/providers/Microsoft.ServiceBus/namespaces/test-ns/queues/in?api-version=2021-11-01"
+	for _, c := range []struct{ properties, want string }{
+		{`{"forwardTo":"out"}`, `queue "in": receive: messages are forwarded to another entity, so they can't be received here: ForwardTo is set`},
+		{`{"forwardDeadLetteredMessagesTo":"out"}`, ""},
+		{`{"status":"ReceiveDisabled"}`, `queue "in": receive: entity disabled: status is ReceiveDisabled`},
+		{`{"status":"SendDisabled"}`, ""},
+	} {
+		if code, answer := request(t, s, "PUT", queue, `{"properties":`+c.properties+`}`); code != 200 {
+			t.Fatal(code, answer)
+		}
+		var got client.Status
+		code, body := request(t, s, "GET", client.StatusPath, "")
+		if err := json.Unmarshal([]byte(body), &got); code != 200 || err != nil {
+			t.Fatal(code, body, err)
+		}
+		if why := got.Factories[0].Triggers[0].Trouble; why != c.want {
+			t.Errorf("%s: trouble %q, want %q", c.properties, why, c.want)
+		}
+	}
+}
