@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/Azure/go-amqp"
 )
+
+// manual is the credit of a receiver that gets messages only as it asks for them.
+const manual = -1
 
 // A consumer is a connection that receives and settles each message.
 type consumer struct {
@@ -19,15 +23,15 @@ type consumer struct {
 	all      func() // called when the last message of all has come
 }
 
-// consumer connects and attaches a receiver.
-func (m *Measurement) consumer(ctx context.Context, mode amqp.ReceiverSettleMode) (*consumer, error) {
+// consumer connects and attaches a receiver with so much credit; manual: as is asked for.
+func (m *Measurement) consumer(ctx context.Context, mode amqp.ReceiverSettleMode, credit int32) (*consumer, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, m.Stall, &StalledError{after: m.Stall})
 	defer cancel()
 	conn, session, err := m.Endpoint.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r, err := session.NewReceiver(ctx, m.Address, &amqp.ReceiverOptions{Credit: Credit, SettlementMode: &mode})
+	r, err := session.NewReceiver(ctx, m.Address, &amqp.ReceiverOptions{Credit: credit, SettlementMode: &mode})
 	if err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("open a receiver of %s: %w", m.Address, because(ctx, err))
@@ -57,8 +61,12 @@ func (c *consumer) detach(ctx context.Context) error {
 	return nil
 }
 
-// because is why something failed: if the context ended, the cause of that.
+// because is why something failed: if the context ended, the cause of that. go-amqp looks at
+// the time before a write, and may see the deadline a moment before the context ends.
 func because(ctx context.Context, err error) error {
+	if at, ok := ctx.Deadline(); ok && errors.Is(err, context.DeadlineExceeded) && time.Until(at) <= 0 {
+		<-ctx.Done()
+	}
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -137,16 +145,20 @@ func (c *consumer) settler(ctx context.Context) (settle func(*amqp.Message) erro
 }
 
 // sweep takes what is in the queue. Messages of earlier measurements are removed and
-// counted; one that is from elsewhere is given back, and is an error. (Draining the link would
+// counted; one that is from elsewhere is given back, and is an error. They are asked for one by
+// one: what else is on its way would stay locked, and what is given back come again. (Draining the link would
 // tell at once that there are no more, but go-amqp takes the credit back with it, which a server
 // may see first.)
 func (m *Measurement) sweep(ctx context.Context) (removed int, err error) {
-	c, err := m.consumer(ctx, amqp.ReceiverSettleModeFirst)
+	c, err := m.consumer(ctx, amqp.ReceiverSettleModeFirst, manual)
 	if err != nil {
 		return 0, err
 	}
 	defer c.conn.Close()
 	for {
+		if err := c.receiver.IssueCredit(1); err != nil {
+			return removed, fmt.Errorf("look whether %s is empty: %w", m.Address, err)
+		}
 		wait, cancel := context.WithTimeout(ctx, m.Empty)
 		msg, err := c.receiver.Receive(wait, nil)
 		cancel()
@@ -154,15 +166,16 @@ func (m *Measurement) sweep(ctx context.Context) (removed int, err error) {
 		case msg == nil && ctx.Err() != nil:
 			return removed, context.Cause(ctx)
 		case msg == nil && wait.Err() != nil:
-			ctx, cancel := context.WithTimeoutCause(ctx, m.Stall, &StalledError{after: m.Stall})
-			defer cancel()
-			return removed, c.detach(ctx)
+			return removed, m.detach(ctx, c)
 		case err != nil:
 			return removed, fmt.Errorf("look whether %s is empty: %w", m.Address, err)
 		}
 		if !ours(msg.GetData()) {
 			if err := c.receiver.ReleaseMessage(ctx, msg); err != nil {
 				return removed, fmt.Errorf("give back a message: %w", err)
+			}
+			if err := m.detach(ctx, c); err != nil {
+				return removed, err
 			}
 			return removed, fmt.Errorf("%s has messages of others, which are left there: measure with a queue of its own", m.Address)
 		}
@@ -171,4 +184,11 @@ func (m *Measurement) sweep(ctx context.Context) (removed int, err error) {
 		}
 		removed++
 	}
+}
+
+// detach is that of a consumer, in the time that the server has for it.
+func (m *Measurement) detach(ctx context.Context, c *consumer) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, m.Stall, &StalledError{after: m.Stall})
+	defer cancel()
+	return c.detach(ctx)
 }

@@ -218,7 +218,7 @@ func (s *session) connect(ctx context.Context) error {
 		mode = amqp.ReceiverSettleModeSecond
 	}
 	for range s.Consumers {
-		c, err := s.consumer(ctx, mode)
+		c, err := s.consumer(ctx, mode, Credit)
 		if err != nil {
 			return err
 		}

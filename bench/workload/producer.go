@@ -92,8 +92,8 @@ func (p *producer) settled(ctx context.Context, i int) error {
 }
 
 func (p *producer) explain(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	if err = because(ctx, err); ctx.Err() != nil {
+		return err
 	}
 	return fmt.Errorf("send: %w", err)
 }

@@ -9,7 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Azure/go-amqp"
+
 	"switchyard/bench/workload"
+	"switchyard/client"
 	"switchyard/clock"
 	"switchyard/config"
 )
@@ -57,6 +60,9 @@ func benchAMQP(ctx context.Context, e *env, v *config.Values, operands []string)
 		if err := m.Run(ctx, w, t.add); err != nil {
 			if errors.Is(context.Cause(ctx), context.Canceled) {
 				err = errors.New("stopped by a signal; the next measurement removes what is left in the queue")
+			}
+			if _, refused := errors.AsType[*amqp.Error](err); refused { // not in the SDK's notation
+				return e.fail(client.Explain("bench "+m.Address, m.Endpoint.String(), err))
 			}
 			return e.fail(fmt.Errorf("bench %s at %s: %w", m.Address, m.Endpoint, err))
 		}
