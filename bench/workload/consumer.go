@@ -64,8 +64,10 @@ func (c *consumer) detach(ctx context.Context) error {
 // because is why something failed: if the context ended, the cause of that. go-amqp looks at
 // the time before a write, and may see the deadline a moment before the context ends.
 func because(ctx context.Context, err error) error {
-	if at, ok := ctx.Deadline(); ok && errors.Is(err, context.DeadlineExceeded) && time.Until(at) <= 0 {
-		<-ctx.Done()
+	if _, limited := ctx.Deadline(); limited && errors.Is(err, context.DeadlineExceeded) {
+		soon, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+		<-soon.Done()
+		cancel()
 	}
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
