@@ -89,13 +89,14 @@ func TestLargeRecords(t *testing.T) {
 	text := string(large(5, separateFrom))
 	body := large(6, separateFrom)
 	do(s, func(u *commit.Unit) {
-		s.PutEntity(u, broker.EntityRecord{ID: 1, Namespace: 1, Path: "q", Definition: body})
-		s.PutNamespace(u, broker.NamespaceRecord{ID: 1, Name: "sb", Definition: body})
-		s.PutMessage(u, q, &broker.Message{SequenceNumber: 1, Content: broker.Content{Sections: body, MessageID: text}})
+		// Clones, because the file system of the tests changes what it was given when races are looked for.
+		s.PutEntity(u, broker.EntityRecord{ID: 1, Namespace: 1, Path: "q", Definition: bytes.Clone(body)})
+		s.PutNamespace(u, broker.NamespaceRecord{ID: 1, Name: "sb", Definition: bytes.Clone(body)})
+		s.PutMessage(u, q, &broker.Message{SequenceNumber: 1, Content: broker.Content{Sections: bytes.Clone(body), MessageID: text}})
 		s.PutStatus(u, q, 1, &broker.Status{Properties: []broker.Property{{Name: "p", Value: text}}})
-		s.AppendEvents(u, "run", 1, [][]byte{body})
-		s.PutPayload(u, "run", 1, body)
-		s.PutRun(u, engine.RunRecord{ID: "run", Start: epoch, Summary: body, Active: true})
+		s.AppendEvents(u, "run", 1, [][]byte{bytes.Clone(body)})
+		s.PutPayload(u, "run", 1, bytes.Clone(body))
+		s.PutRun(u, engine.RunRecord{ID: "run", Start: epoch, Summary: bytes.Clone(body), Active: true})
 	})
 	if got := s.values.size; got < 8*separateFrom {
 		t.Fatalf("the value log has %d bytes, want all of the large values", got)
