@@ -1,7 +1,6 @@
 package broker_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -17,17 +16,7 @@ func TestManyLargeByNumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := brokertest.NewStore()
 		b := newBroker(t, store)
-		ctx := context.Background()
-		if err := b.PutNamespace(ctx, "premium", broker.NamespaceOptions{SKU: broker.SKUPremium}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := b.PutQueue(ctx, "premium", "q", broker.QueueOptions{MaxMessageSize: 100 << 20}); err != nil {
-			t.Fatal(err)
-		}
-		q, err := b.Queue("premium", "q")
-		if err != nil {
-			t.Fatal(err)
-		}
+		q := premiumQueue(t, b)
 		var tokens []broker.LockToken
 		c, err := q.NewConsumer(broker.ConsumerOptions{Deliver: func(batch []broker.Delivery) {
 			for _, d := range batch {

@@ -11,23 +11,30 @@ import (
 	"switchyard/broker/brokertest"
 )
 
+// premiumQueue returns a queue that takes messages of up to 100 MiB.
+func premiumQueue(t *testing.T, b *broker.Broker) *broker.Queue {
+	t.Helper()
+	ctx := context.Background()
+	if err := b.PutNamespace(ctx, "premium", broker.NamespaceOptions{SKU: broker.SKUPremium}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.PutQueue(ctx, "premium", "q", broker.QueueOptions{MaxMessageSize: 100 << 20}); err != nil {
+		t.Fatal(err)
+	}
+	q, err := b.Queue("premium", "q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
 // TestPeekLargeMessages: a peek reads little at once, however large the messages are that
 // it is asked for; who goes on behind the last one sees each once, in order, scheduled
 // ones among them.
 func TestPeekLargeMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBroker(t, brokertest.NewStore())
-		ctx := context.Background()
-		if err := b.PutNamespace(ctx, "premium", broker.NamespaceOptions{SKU: broker.SKUPremium}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := b.PutQueue(ctx, "premium", "q", broker.QueueOptions{MaxMessageSize: 100 << 20}); err != nil {
-			t.Fatal(err)
-		}
-		q, err := b.Queue("premium", "q")
-		if err != nil {
-			t.Fatal(err)
-		}
+		q := premiumQueue(t, b)
 		for i := range 30 {
 			size := 1 << 20
 			if i%7 == 6 {
