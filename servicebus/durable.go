@@ -109,6 +109,9 @@ func (c *conn) land(f *flight) {
 	for _, release := range f.rooms {
 		release()
 	}
+	if !f.landed {
+		return // the log is closed: nobody knows whether it is durable
+	}
 	if f.err != nil {
 		c.stalled(f.err)
 		return

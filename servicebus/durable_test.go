@@ -2,10 +2,12 @@ package servicebus_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/Azure/go-amqp"
 
 	"switchyard/broker"
+	"switchyard/servicebus"
 )
 
 // TestConnectionGoesOnWhileItSyncs: while the log is busy with what came on one link, the
@@ -41,5 +43,54 @@ func TestConnectionGoesOnWhileItSyncs(t *testing.T) {
 		if err := <-sent; err != nil {
 			t.Errorf("send: %v", err)
 		}
+	}
+}
+
+// TestStopAnswersFirst: at a stop a client is told of what it sent before it is told that the
+// connection ends, or else it would send again what has become durable.
+func TestStopAnswersFirst(t *testing.T) {
+	s := newServer(t)
+	s.queue("q", broker.QueueOptions{})
+	session := s.session()
+	sender, err := session.NewSender(testContext(t), "q", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting := s.log.hold()
+	sent := make(chan error, 2)
+	send := func() { sent <- sender.Send(testContext(t), amqp.NewMessage([]byte("x")), nil) }
+	go send()
+	<-waiting
+	go send() // its sync can begin only when that of the first has ended
+	if _, err := session.NewSender(testContext(t), "q", &amqp.SenderOptions{Name: "another"}); err != nil {
+		t.Fatal(err)
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		s.restart()
+	}()
+	answered := 0
+	select {
+	case err := <-sent:
+		answered++
+		t.Errorf("a send ended (%v) before its sync", err)
+	case <-time.After(200 * time.Millisecond): // the loops know of the stop
+	}
+	s.log.open()
+	for ; answered < 2; answered++ {
+		if err := <-sent; err != nil {
+			t.Errorf("send: %v", err)
+		}
+	}
+	<-stopped
+	s.counts("q", 2, 0)
+}
+
+// TestClosedLogAnswersNothing: what was submitted to a log that is closed before it is durable
+// may be lost, so nobody is told that it is done.
+func TestClosedLogAnswersNothing(t *testing.T) {
+	if answers, rooms := servicebus.LandClosed(); answers != 0 || rooms != 1 {
+		t.Errorf("%d answers and %d rooms given back, want 0 and 1", answers, rooms)
 	}
 }

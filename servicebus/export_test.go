@@ -36,3 +36,13 @@ func (h *Handler) Transactions() (open, bytes int) {
 	}
 	return open, bytes
 }
+
+// LandClosed is how many answers are given for a sync that ended because the log was closed,
+// and how much of the room that was taken for it comes back.
+func LandClosed() (answers, rooms int) {
+	c := new(conn)
+	f := &flight{pending: pending{after: []func(){func() { answers++ }}, rooms: []func(){func() { rooms++ }}}}
+	c.durable.flying = f
+	c.land(f)
+	return answers, rooms
+}

@@ -143,6 +143,7 @@ func (s *plainHandler) Handle(nc *amqpnet.Conn, ev amqp.Event) {
 }
 
 func (s *plainHandler) Flush(nc *amqpnet.Conn) { s.h.Flush(nc) }
+func (s *plainHandler) Stop(nc *amqpnet.Conn)  { s.h.Stop(nc) }
 func (s *plainHandler) Gone(nc *amqpnet.Conn)  { s.h.Gone(nc) }
 
 // conn returns the state of a connection, made when it is first asked for.
@@ -216,6 +217,9 @@ func (h *Handler) Flush(nc *amqpnet.Conn) {
 	c.flush()
 	c.tell()
 }
+
+// Stop waits until what has been submitted is durable, and so causes the answers.
+func (h *Handler) Stop(nc *amqpnet.Conn) { h.conn(nc).settleDown() }
 
 // Gone ends what belongs to a connection.
 func (h *Handler) Gone(nc *amqpnet.Conn) {

@@ -130,6 +130,8 @@ func (h *echo) Flush(c *amqpnet.Conn) {
 	}
 }
 
+func (h *echo) Stop(*amqpnet.Conn) {}
+
 func (h *echo) Gone(c *amqpnet.Conn) {
 	h.mu.Lock()
 	h.gone++

@@ -27,6 +27,10 @@ type Handler interface {
 	// they have decided. A handler that waits here holds up the connection. What was
 	// posted meanwhile runs next, followed by another Flush.
 	Flush(c *Conn)
+	// Stop is called when the connection is going to be closed because the server shuts
+	// down, and may wait: what it and the functions posted meanwhile answer reaches the
+	// client before the close. It may be called more than once.
+	Stop(c *Conn)
 	// Gone is called once, last: all links are detached, the socket is closed,
 	// and Post refuses.
 	Gone(c *Conn)

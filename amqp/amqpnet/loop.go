@@ -83,13 +83,25 @@ func (l *loop) serve(ctx context.Context) {
 			l.spare = nil // a quiet connection keeps no large buffer
 		case <-stop:
 			stop = nil
-			l.forced = true
-			l.call(func() { c.amqp.Close(forced) })
+			l.stop()
 		}
 		if !l.turn() {
 			return
 		}
 	}
+}
+
+// stop closes the connection because the server shuts down. What the client has asked for
+// is answered before: it would ask again for what has been done.
+func (l *loop) stop() {
+	l.forced = true
+	if !l.dead {
+		l.call(func() { l.c.h.Stop(l.c) })
+	}
+	if l.posted(); !l.dead {
+		l.call(func() { l.c.h.Stop(l.c) }) // what was posted may wait for the log too
+	}
+	l.call(func() { l.c.amqp.Close(forced) })
 }
 
 // input takes one read and those behind it. It reports false when the socket is

@@ -35,6 +35,8 @@ func (s *script) Flush(c *amqpnet.Conn) {
 	}
 }
 
+func (s *script) Stop(*amqpnet.Conn) {}
+
 func (s *script) Gone(c *amqpnet.Conn) {
 	if s.gone != nil {
 		s.gone(c)

@@ -116,6 +116,8 @@ func (s *server) deliver(c *amqpnet.Conn) {
 
 func (s *server) Flush(*amqpnet.Conn) {}
 
+func (s *server) Stop(*amqpnet.Conn) {}
+
 func (s *server) Gone(c *amqpnet.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
