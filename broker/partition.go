@@ -47,13 +47,15 @@ func (q *Queue) Partitioned() bool {
 }
 
 // SameKey fails with [ErrPartitionKey] if an entity with these limits does not take the
-// messages as one batch: those that have a session or a partition key must have the same.
+// messages as one batch: those that have a session or a partition key must have the same. The
+// partition key of a message in a session is the session id, repeated or not.
 func (l *SendLimits) SameKey(msgs []*Message) error {
 	if !l.Partitioned {
 		return nil
 	}
 	for _, m := range msgs {
-		if m.HasSession != msgs[0].HasSession || m.SessionID != msgs[0].SessionID || m.PartitionKey != msgs[0].PartitionKey {
+		if m.HasSession != msgs[0].HasSession || m.SessionID != msgs[0].SessionID ||
+			!m.HasSession && m.PartitionKey != msgs[0].PartitionKey {
 			return fmt.Errorf("%w: there are %q and %q", ErrPartitionKey, l.key(msgs[0]), l.key(m))
 		}
 	}

@@ -64,6 +64,56 @@ func TestPartitionedBatch(t *testing.T) {
 	}
 }
 
+// TestPartitionedSessionBatch: the partition key of a message with a session id is that id,
+// whether the message repeats it or not.
+func TestPartitionedSessionBatch(t *testing.T) {
+	s := newServer(t)
+	s.queue("p", broker.QueueOptions{EnablePartitioning: true, RequiresSession: true})
+	ctx := testContext(t)
+	sender := s.sender(s.client(), "p")
+	for _, c := range []struct {
+		second  azservicebus.Message
+		refused bool
+	}{
+		{azservicebus.Message{SessionID: ptr("a"), PartitionKey: ptr("a")}, false},
+		{azservicebus.Message{SessionID: ptr("a")}, false},
+		{azservicebus.Message{SessionID: ptr("b"), PartitionKey: ptr("b")}, true},
+	} {
+		batch, err := sender.NewMessageBatch(ctx, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range []*azservicebus.Message{{SessionID: ptr("a")}, &c.second} {
+			if err := batch.AddMessage(m, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := sender.SendMessageBatch(ctx, batch, nil); c.refused != (err != nil) {
+			t.Errorf("session a and then session %q: %v, want it refused: %v", *c.second.SessionID, err, c.refused)
+		}
+	}
+	s.counts("p", 4, 0)
+}
+
+// TestPartitionedSchedule: messages that are scheduled together are a batch too.
+func TestPartitionedSchedule(t *testing.T) {
+	s := newServer(t)
+	s.queue("p", broker.QueueOptions{EnablePartitioning: true})
+	s.topic("t", broker.TopicOptions{EnablePartitioning: true}, "s")
+	s.queue("q", broker.QueueOptions{})
+	c := s.client()
+	for _, x := range []struct {
+		path, second string
+		refused      bool
+	}{{"p", "k", false}, {"p", "l", true}, {"t", "k", false}, {"t", "l", true}, {"q", "l", false}} {
+		msgs := []*azservicebus.Message{{PartitionKey: ptr("k")}, {PartitionKey: &x.second}}
+		_, err := s.sender(c, x.path).ScheduleMessages(testContext(t), msgs, s.clock.Now().Add(time.Hour), nil)
+		if x.refused != (err != nil) || err != nil && !strings.Contains(err.Error(), "same partition key") {
+			t.Errorf("scheduled to %s with the keys k and %s: %v, want it refused: %v", x.path, x.second, err, x.refused)
+		}
+	}
+}
+
 // TestPartitionedBatchDelete: Azure has it only of entities that are not partitioned.
 func TestPartitionedBatchDelete(t *testing.T) {
 	s := newServer(t)

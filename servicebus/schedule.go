@@ -29,6 +29,13 @@ func (m *managementRequest) scheduleMessage() error {
 	if m.transactional {
 		return m.scheduleIn(msgs, bytes)
 	}
+	limits, err := m.to.Limits()
+	if err != nil {
+		return err
+	}
+	if err := limits.SameKey(msgs); err != nil {
+		return err
+	}
 	if !m.c.store(bytes) {
 		return nil // the connection ends
 	}
