@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"switchyard/broker"
 	"switchyard/broker/description"
@@ -121,7 +122,7 @@ func (b busPlan) entity(e description.Entity, what, sku string, is *description.
 		}
 		c := client.PropertyChange{Of: what, Property: p.Name, Old: shown(p.Value(is)), New: shown(p.Value(&declared))}
 		b.a.Properties = append(b.a.Properties, c)
-		changes = append(changes, c.Property+" "+c.Old+" -> "+c.New)
+		changes = append(changes, p.Name+" "+prose(p, is)+" -> "+prose(p, &declared))
 	}
 	if len(changes) > 0 {
 		b.a.Changed = append(b.a.Changed, what+": "+strings.Join(changes, ", "))
@@ -172,4 +173,13 @@ func shown(v value.Value) string {
 		return "none"
 	}
 	return value.Text(v)
+}
+
+// prose is the value of a property as people read it: the longest duration that there is
+// means for ever, which its text does not show.
+func prose(p *description.Property, o *description.Options) string {
+	if d, ok := p.Field(o).(*time.Duration); ok && *d == description.Forever {
+		return "for ever"
+	}
+	return shown(p.Value(o))
 }
