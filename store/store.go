@@ -353,6 +353,7 @@ func (s *Store) release() error {
 		if s.closed && !s.opts.InMemory && s.log.space.roomy() && s.db.Metrics().WAL.Size > flushAtClose {
 			err = s.db.Flush()
 		}
+		live := int(s.db.Metrics().WAL.Files)
 		if f := s.log.batches.file; f != nil {
 			err = errors.Join(err, f.Close())
 		}
@@ -362,7 +363,7 @@ func (s *Store) release() error {
 		}
 		err = errors.Join(err, s.db.Close())
 		if err == nil && s.closed && !s.opts.InMemory {
-			err = s.files.writeClean()
+			err = errors.Join(s.files.removeDeadWALs(live), s.files.writeClean())
 			if vfs.IsNoSpaceError(err) {
 				err = nil // without the list the next Open looks closer
 			}

@@ -2,7 +2,9 @@ package store
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -228,4 +230,26 @@ func TestGivenKey(t *testing.T) {
 	if got, err := s.Open(sealed); err != nil || string(got) != "x" {
 		t.Errorf("Open(Seal(x)) with the given key = %q, %v", got, err)
 	}
+}
+
+// TestCloseLeavesNoDeadLogs: a start after a clean stop reads the write-ahead logs, so a
+// stop leaves only the one that is live, however much was written.
+func TestCloseLeavesNoDeadLogs(t *testing.T) {
+	dir := t.TempDir()
+	s := openTest(t, dir, Options{MemTableSize: 256 << 10})
+	value := make([]byte, 8<<10)
+	for i := range 400 {
+		rand.Read(value)
+		putMeta(s, fmt.Sprint(i%8), string(value))
+	}
+	putMeta(s, "last", "1")
+	closeTest(t, s)
+	names, err := filepath.Glob(filepath.Join(dir, databaseDir, "*.log"))
+	if err != nil || len(names) != 1 {
+		t.Errorf("the write-ahead logs %q are left, %v; want one", names, err)
+	}
+	s = openTest(t, dir, Options{})
+	defer closeTest(t, s)
+	wantMeta(t, s, "last", "1")
+	wantMeta(t, s, fmt.Sprint(399%8), string(value))
 }

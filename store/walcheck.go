@@ -97,14 +97,12 @@ func numberAtEnd(b []byte) (n batchNumber, ok bool) {
 	return n, err == nil
 }
 
-// scanWALs reads all write-ahead logs, in the order in which they were written.
-func (d directory) scanWALs() (all []walScan, err error) {
-	db := d.database()
-	names, err := d.fs.List(db.path)
-	if err != nil {
-		return nil, err
+// wals names all write-ahead logs, in the order in which they were written.
+func (d directory) wals() (names []string, numbers map[string]uint64, err error) {
+	if names, err = d.fs.List(d.path); err != nil {
+		return nil, nil, err
 	}
-	numbers := map[string]uint64{}
+	numbers = map[string]uint64{}
 	names = slices.DeleteFunc(names, func(name string) bool {
 		digits, isWAL := strings.CutSuffix(name, ".log")
 		n, err := strconv.ParseUint(digits, 10, 32)
@@ -112,6 +110,34 @@ func (d directory) scanWALs() (all []walScan, err error) {
 		return !isWAL || err != nil // not the database's
 	})
 	slices.SortFunc(names, func(a, b string) int { return int(numbers[a]) - int(numbers[b]) })
+	return names, numbers, nil
+}
+
+// removeDeadWALs removes the write-ahead logs of a closed database but the last ones,
+// which are live. The database keeps up to five dead ones, as large as a memtable, to
+// write over them, and the next start would read them whole: the list of a clean stop has
+// their checksums.
+func (d directory) removeDeadWALs(live int) error {
+	db := d.database()
+	names, _, err := db.wals()
+	if err != nil {
+		return err
+	}
+	for _, name := range names[:max(len(names)-max(live, 1), 0)] {
+		if err := db.fs.Remove(db.join(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scanWALs reads all write-ahead logs, in the order in which they were written.
+func (d directory) scanWALs() (all []walScan, err error) {
+	db := d.database()
+	names, numbers, err := db.wals()
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range names {
 		b, err := db.read(name)
 		if err != nil {
