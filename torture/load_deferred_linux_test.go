@@ -2,7 +2,6 @@ package torture
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -53,23 +52,7 @@ func (p *deferredPart) take(l *load, s *server) error {
 		return err
 	}
 	defer c.Close(context.Background())
-	for range 50 {
-		ctx, cancel := context.WithTimeout(l.ctx, 3*time.Second)
-		messages, err := r.ReceiveMessages(ctx, 10, nil)
-		cancel()
-		if errors.Is(err, context.DeadlineExceeded) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for _, m := range messages {
-			if err := p.settle(r, m); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return l.each(r, 10, func(m *azservicebus.ReceivedMessage) error { return p.settle(r, m) })
 }
 
 func (p *deferredPart) settle(r *azservicebus.Receiver, m *azservicebus.ReceivedMessage) error {
@@ -79,15 +62,11 @@ func (p *deferredPart) settle(r *azservicebus.Receiver, m *azservicebus.Received
 		p.violates(m.MessageID + " came to a receiver although it was deferred")
 	}
 	p.mu.Unlock()
+	if rand.IntN(2) == 0 {
+		return completed(r, m, p.complete)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if rand.IntN(2) == 0 {
-		err := r.CompleteMessage(ctx, m, nil)
-		if err == nil {
-			p.complete(m.MessageID)
-		}
-		return err
-	}
 	if err := r.DeferMessage(ctx, m, nil); err != nil {
 		return err
 	}
@@ -167,13 +146,9 @@ func (p *deferredPart) fetchOne(l *load, r *azservicebus.Receiver, n int64) erro
 	}
 	for _, m := range messages {
 		p.came(m.MessageID, *m.SequenceNumber)
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		err := r.CompleteMessage(ctx, m, nil)
-		cancel()
-		if err != nil {
+		if err := completed(r, m, p.complete); err != nil {
 			return err
 		}
-		p.complete(m.MessageID)
 	}
 	return nil
 }

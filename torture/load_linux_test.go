@@ -261,25 +261,76 @@ func open(cs string) (*azservicebus.Client, error) {
 	return azservicebus.NewClientFromConnectionString(cs, &azservicebus.ClientOptions{RetryOptions: azservicebus.RetryOptions{MaxRetries: -1}})
 }
 
-// sending sends up to n messages, with a pause after each that bounds the load.
-func (l *load) sending(s *server, a *account, namespace, entity string, n int, pause time.Duration, make func(id string) *azservicebus.Message) error {
+// sender is one on a connection of its own, which done closes.
+func (s *server) sender(namespace, entity string) (sender *azservicebus.Sender, done func(), err error) {
 	c, err := open(s.connection(namespace))
 	if err != nil {
+		return nil, nil, err
+	}
+	done = func() { c.Close(context.Background()) }
+	if sender, err = c.NewSender(entity, nil); err != nil {
+		done()
+	}
+	return sender, done, err
+}
+
+// send sends one message.
+func (l *load) send(sender *azservicebus.Sender, m *azservicebus.Message) error {
+	ctx, cancel := context.WithTimeout(l.ctx, 20*time.Second)
+	defer cancel()
+	return sender.SendMessage(ctx, m, nil)
+}
+
+// each calls f with every message of up to fifty times n, which may not come.
+func (l *load) each(r *azservicebus.Receiver, n int, f func(*azservicebus.ReceivedMessage) error) error {
+	for range 50 {
+		ctx, cancel := context.WithTimeout(l.ctx, 3*time.Second)
+		messages, err := r.ReceiveMessages(ctx, n, nil)
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, m := range messages {
+			if err := f(m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// A settler completes messages, with a session or without.
+type settler interface {
+	CompleteMessage(context.Context, *azservicebus.ReceivedMessage, *azservicebus.CompleteMessageOptions) error
+}
+
+// completed completes a message, also when the load is over, and calls done when that is
+// acknowledged.
+func completed(r settler, m *azservicebus.ReceivedMessage, done func(id string)) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := r.CompleteMessage(ctx, m, nil); err != nil {
 		return err
 	}
-	defer c.Close(context.Background())
-	sender, err := c.NewSender(entity, nil)
+	done(m.MessageID)
+	return nil
+}
+
+// sending sends up to n messages, with a pause after each that bounds the load.
+func (l *load) sending(s *server, a *account, namespace, entity string, n int, pause time.Duration, make func(id string) *azservicebus.Message) error {
+	sender, done, err := s.sender(namespace, entity)
 	if err != nil {
 		return err
 	}
+	defer done()
 	for range n {
 		id := fmt.Sprintf("%s-%08d", entity, l.number())
 		m := make(id)
 		m.MessageID = &id
-		ctx, cancel := context.WithTimeout(l.ctx, 20*time.Second)
-		err := sender.SendMessage(ctx, m, nil)
-		cancel()
-		if err != nil {
+		if err := l.send(sender, m); err != nil {
 			return err
 		}
 		a.accept(id)
@@ -349,36 +400,18 @@ func (l *load) receive(s *server, a *account, namespace, entity, subscription st
 	if err != nil {
 		return err
 	}
-	for range 50 {
-		ctx, cancel := context.WithTimeout(l.ctx, 3*time.Second)
-		messages, err := r.ReceiveMessages(ctx, 20, nil)
-		cancel()
-		if errors.Is(err, context.DeadlineExceeded) {
-			continue
+	return l.each(r, 20, func(m *azservicebus.ReceivedMessage) error {
+		id := m.MessageID
+		if a == l.answers && !dead && m.CorrelationID != nil {
+			id = *m.CorrelationID
 		}
-		if err != nil {
-			return err
+		sequence := *m.SequenceNumber
+		if dead {
+			sequence = -sequence // of another queue
 		}
-		for _, m := range messages {
-			id := m.MessageID
-			if a == l.answers && !dead && m.CorrelationID != nil {
-				id = *m.CorrelationID
-			}
-			sequence := *m.SequenceNumber
-			if dead {
-				sequence = -sequence // of another queue
-			}
-			a.came(id, sequence)
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			err := r.CompleteMessage(ctx, m, nil)
-			cancel()
-			if err != nil {
-				return err
-			}
-			a.complete(id)
-		}
-	}
-	return nil
+		a.came(id, sequence)
+		return completed(r, m, func(string) { a.complete(id) })
+	})
 }
 
 // receiveAll takes and completes messages of a queue of the attacked namespace until
@@ -393,28 +426,10 @@ func (l *load) receiveAll(s *server, queue string, came func(id string, sequence
 	if err != nil {
 		return err
 	}
-	for range 50 {
-		ctx, cancel := context.WithTimeout(l.ctx, 3*time.Second)
-		messages, err := r.ReceiveMessages(ctx, 20, nil)
-		cancel()
-		if errors.Is(err, context.DeadlineExceeded) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		for _, m := range messages {
-			came(m.MessageID, *m.SequenceNumber)
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			err := r.CompleteMessage(ctx, m, nil)
-			cancel()
-			if err != nil {
-				return err
-			}
-			done(m.MessageID)
-		}
-	}
-	return nil
+	return l.each(r, 20, func(m *azservicebus.ReceivedMessage) error {
+		came(m.MessageID, *m.SequenceNumber)
+		return completed(r, m, done)
+	})
 }
 
 // createRuns starts runs, cancels some, and lists them.

@@ -51,15 +51,11 @@ func (p *scheduledPart) came(id string, sequence int64) {
 }
 
 func (p *scheduledPart) send(l *load, s *server) error {
-	c, err := open(s.connection("attack-namespace"))
+	sender, done, err := s.sender("attack-namespace", p.name)
 	if err != nil {
 		return err
 	}
-	defer c.Close(context.Background())
-	sender, err := c.NewSender(p.name, nil)
-	if err != nil {
-		return err
-	}
+	defer done()
 	for range 50 {
 		if err := p.schedule(l, sender); err != nil {
 			return err
@@ -154,23 +150,16 @@ func (p *repeatedPart) takers() []worker {
 func (p *repeatedPart) sender() worker {
 	unknown := ""
 	return func(l *load, s *server) error {
-		c, err := open(s.connection("attack-namespace"))
+		sender, done, err := s.sender("attack-namespace", p.name)
 		if err != nil {
 			return err
 		}
-		defer c.Close(context.Background())
-		sender, err := c.NewSender(p.name, nil)
-		if err != nil {
-			return err
-		}
+		defer done()
 		for range 100 {
 			if unknown == "" {
 				unknown = p.id(l)
 			}
-			ctx, cancel := context.WithTimeout(l.ctx, 20*time.Second)
-			err := sender.SendMessage(ctx, &azservicebus.Message{MessageID: &unknown, Body: []byte(unknown)}, nil)
-			cancel()
-			if err != nil {
+			if err := l.send(sender, &azservicebus.Message{MessageID: &unknown, Body: []byte(unknown)}); err != nil {
 				return err
 			}
 			p.knows(unknown)

@@ -72,15 +72,11 @@ func (p *sessionsPart) pick() *orderly {
 }
 
 func (p *sessionsPart) send(l *load, s *server) error {
-	c, err := open(s.connection("attack-namespace"))
+	sender, done, err := s.sender("attack-namespace", "sessions")
 	if err != nil {
 		return err
 	}
-	defer c.Close(context.Background())
-	sender, err := c.NewSender("sessions", nil)
-	if err != nil {
-		return err
-	}
+	defer done()
 	for range 20 {
 		h := p.pick()
 		err := p.sendTo(l, sender, h)
@@ -101,10 +97,7 @@ func (p *sessionsPart) sendTo(l *load, sender *azservicebus.Sender, h *orderly) 
 		h.next++
 		p.mu.Unlock()
 		id := fmt.Sprintf("%s/%d", h.id, n)
-		ctx, cancel := context.WithTimeout(l.ctx, 20*time.Second)
-		err := sender.SendMessage(ctx, &azservicebus.Message{MessageID: &id, SessionID: &h.id, Body: []byte(id)}, nil)
-		cancel()
-		if err != nil {
+		if err := l.send(sender, &azservicebus.Message{MessageID: &id, SessionID: &h.id, Body: []byte(id)}); err != nil {
 			return err
 		}
 		p.mu.Lock()
@@ -237,16 +230,12 @@ func (p *sessionsPart) complete(r *azservicebus.SessionReceiver, h *orderly, m *
 	delete(h.open, n) // it may be gone from now on
 	h.tried[n] = true
 	p.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if err := r.CompleteMessage(ctx, m, nil); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	h.done[n] = true
-	p.done++
-	return nil
+	return completed(r, m, func(string) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		h.done[n] = true
+		p.done++
+	})
 }
 
 func (p *sessionsPart) setState(r *azservicebus.SessionReceiver, h *orderly, holder int, state string) error {

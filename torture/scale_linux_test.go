@@ -391,7 +391,7 @@ func TestAttackScale(t *testing.T) {
 	content := int64(manyWaiting+manyScheduled+manySessions) * scaleBody
 	for _, kill := range []bool{false, true} {
 		read := x.restart(fmt.Sprintf("with all of that, after kill -9: %t", kill), kill)
-		if read > content/4 {
+		if read > content/16 { // it may read the live write-ahead log, 16 MiB, and the queues
 			t.Errorf("a start reads %d MB, the messages have %d", read>>20, content>>20)
 		}
 	}

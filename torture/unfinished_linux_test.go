@@ -1,12 +1,14 @@
 package torture
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,25 +20,32 @@ import (
 	"switchyard/amqp/frames"
 )
 
-// A raw connection speaks AMQP in frames and keeps nothing of what it is told.
+// A raw connection speaks AMQP in frames and keeps nothing of what it is told but how it ends.
 type raw struct {
 	net.Conn
-	closed string // how the server ended it; written before ended is closed
-	ended  chan struct{}
+	answers chan struct{} // one for each link that may send, or will be sent to, or was refused
+	ended   chan struct{} // closed when nothing is read any more
+	came    atomic.Int64  // bytes
+
+	mu     sync.Mutex
+	faults []string // what was ended for another reason than a limit; guarded by mu
+	closed string   // how the server ended the connection; guarded by mu
 }
 
-// rawConn opens a connection and a session. With a key it logs in by SASL PLAIN.
-func (s *server) rawConn(key string) (*raw, error) {
+// rawConn opens a connection and a session. With a key it logs in by SASL PLAIN. A slow
+// one reads up to the answer of its first link and no further.
+func (s *server) rawConn(key string, slow bool) (*raw, error) {
 	c, err := net.DialTimeout("tcp", s.namespace().AMQP, 10*time.Second)
 	if err != nil {
 		return nil, err
 	}
-	r := &raw{Conn: c, ended: make(chan struct{})}
+	r := &raw{Conn: c, answers: make(chan struct{}, 1000), ended: make(chan struct{})}
 	s.t.Cleanup(func() { c.Close() })
 	init := &frames.SASLInit{Mechanism: "ANONYMOUS"}
 	if key != "" {
 		init = &frames.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte("\x00RootManageSharedAccessKey\x00" + key)}
 	}
+	go r.listen(slow)
 	io.WriteString(r, "AMQP\x03\x01\x00\x00")
 	r.frame(frames.TypeSASL, 0, init)
 	io.WriteString(r, "AMQP\x00\x01\x00\x00")
@@ -44,22 +53,92 @@ func (s *server) rawConn(key string) (*raw, error) {
 	return r, r.frame(frames.TypeAMQP, 0, &frames.Begin{IncomingWindow: 1 << 30, OutgoingWindow: 1 << 30, HandleMax: 1000})
 }
 
-// listen reads what comes, to learn how the connection ends.
-func (r *raw) listen() {
-	go func() {
-		defer close(r.ended)
-		var tail []byte
-		buf := make([]byte, 4096)
-		for {
-			n, err := r.Read(buf)
-			tail = append(tail, buf[:n]...)
-			tail = tail[max(0, len(tail)-2000):]
-			if err != nil {
-				r.closed = string(tail)
-				return
-			}
+// listen reads what comes: to learn which links may send, and how the connection ends.
+func (r *raw) listen(slow bool) {
+	defer close(r.ended)
+	type link struct {
+		channel uint16
+		handle  uint32
+	}
+	may := map[link]bool{}
+	for in := bufio.NewReader(r); ; {
+		channel, body, err := r.next(in)
+		if err != nil {
+			return
 		}
-	}()
+		switch b := body.(type) {
+		case *frames.Attach:
+			if b.Role == frames.RoleSender {
+				r.answers <- struct{}{}
+				if slow {
+					return
+				}
+			}
+		case *frames.Flow:
+			if at := (link{channel, b.Handle.Value}); b.Handle.Set && b.LinkCredit.Value > 0 && !may[at] {
+				may[at] = true
+				r.answers <- struct{}{}
+			}
+		case *frames.Detach:
+			r.fault(b.Error)
+			if !may[link{channel, b.Handle}] {
+				r.answers <- struct{}{}
+			}
+		case *frames.End:
+			r.fault(b.Error)
+		case *frames.Close:
+			r.fault(b.Error)
+			r.mu.Lock()
+			r.closed = fmt.Sprint(b.Error)
+			r.mu.Unlock()
+			return // what is still written is thrown away, until the connection ends
+		}
+	}
+}
+
+// fault notes an end that is not the one an attack is about.
+func (r *raw) fault(err *frames.Error) {
+	if err == nil || err.Condition != frames.ErrResourceLimitExceeded {
+		r.mu.Lock()
+		r.faults = append(r.faults, fmt.Sprint(err))
+		r.mu.Unlock()
+	}
+}
+
+// next reads a frame; its body is nil if it is a protocol header or empty.
+func (r *raw) next(in io.Reader) (channel uint16, body frames.Body, err error) {
+	var head [frames.HeaderSize]byte
+	if _, err := io.ReadFull(in, head[:]); err != nil {
+		return 0, nil, err
+	}
+	if string(head[:4]) == "AMQP" {
+		return 0, nil, nil
+	}
+	rest := make([]byte, binary.BigEndian.Uint32(head[:])-frames.HeaderSize)
+	if _, err := io.ReadFull(in, rest); err != nil {
+		return 0, nil, err
+	}
+	r.came.Add(int64(len(rest)))
+	if len(rest) == 0 {
+		return 0, nil, nil
+	}
+	body, _, err = frames.ParseBody(rest)
+	return binary.BigEndian.Uint16(head[6:]), body, err
+}
+
+// answered waits until n links more are answered: a sender's by credit.
+func (r *raw) answered(n int) error {
+	late := time.After(time.Minute)
+	for range n {
+		select {
+		case <-r.answers:
+		case <-r.ended:
+			return io.ErrUnexpectedEOF
+		case <-late:
+			return os.ErrDeadlineExceeded
+		}
+	}
+	return nil
 }
 
 func (r *raw) frame(t frames.Type, channel uint16, body frames.Body, payload ...byte) error {
@@ -73,32 +152,58 @@ func (r *raw) frame(t frames.Type, channel uint16, body frames.Body, payload ...
 	return err
 }
 
-// unfinished attaches a sender and begins a message of n bytes.
-func (r *raw) unfinished(channel uint16, handle uint32, address string, n int) error {
-	err := r.frame(frames.TypeAMQP, channel, &frames.Attach{
-		Name: fmt.Sprintf("l%d-%d", channel, handle), Handle: handle, Role: frames.RoleSender,
-		InitialDeliveryCount: frames.Some(uint32(0)), Source: &frames.Source{},
-		Target: &frames.Target{Address: frames.Some(address)},
-	})
-	if err != nil {
-		return err
-	}
-	for n > 0 {
-		part := min(n, 60_000)
-		t := &frames.Transfer{Handle: handle, DeliveryID: frames.Some(handle), DeliveryTag: []byte("t"), More: true}
-		if err := r.frame(frames.TypeAMQP, channel, t, make([]byte, part)...); err != nil {
+// attach attaches senders with the handles from 0 to n-1 and waits until they have credit.
+func (r *raw) attach(channel uint16, n int, address string) error {
+	for handle := range uint32(n) {
+		err := r.frame(frames.TypeAMQP, channel, &frames.Attach{
+			Name: fmt.Sprintf("l%d-%d", channel, handle), Handle: handle, Role: frames.RoleSender,
+			InitialDeliveryCount: frames.Some(uint32(0)), Source: &frames.Source{},
+			Target: &frames.Target{Address: frames.Some(address)},
+		})
+		if err != nil {
 			return err
 		}
-		n -= part
+	}
+	return r.answered(n)
+}
+
+// send sends the content of a message on a link that has credit; more says that it goes on.
+func (r *raw) send(channel uint16, handle uint32, content []byte, more bool) error {
+	for len(content) > 0 {
+		part := content[:min(len(content), 60_000)]
+		content = content[len(part):]
+		t := &frames.Transfer{Handle: handle, DeliveryID: frames.Some(handle), DeliveryTag: []byte("t"), More: more || len(content) > 0}
+		if err := r.frame(frames.TypeAMQP, channel, t, part...); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// receive attaches a receiver with handle 0 and gives it credit.
-func (r *raw) receive(address string, credit uint32) {
-	r.frame(frames.TypeAMQP, 0, &frames.Attach{Name: "r", Role: frames.RoleReceiver, Target: &frames.Target{},
+// unfinished attaches n senders, and then begins a message of size bytes on each.
+func (r *raw) unfinished(channel uint16, n int, address string, size int) error {
+	if err := r.attach(channel, n, address); err != nil {
+		return err
+	}
+	for handle := range uint32(n) {
+		if err := r.send(channel, handle, make([]byte, size), true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receive attaches a receiver with handle 0 and gives it credit when it is answered.
+func (r *raw) receive(address string, credit uint32) error {
+	err := r.frame(frames.TypeAMQP, 0, &frames.Attach{Name: "r", Role: frames.RoleReceiver, Target: &frames.Target{},
 		Source: &frames.Source{Address: frames.Some(address)}})
-	r.frame(frames.TypeAMQP, 0, &frames.Flow{NextIncomingID: frames.Some(uint32(0)), IncomingWindow: 1 << 30,
+	if err == nil {
+		err = r.answered(1)
+	}
+	if err != nil {
+		return err
+	}
+	return r.frame(frames.TypeAMQP, 0, &frames.Flow{NextIncomingID: frames.Some(uint32(0)), IncomingWindow: 1 << 30,
 		OutgoingWindow: 100, Handle: frames.Some(uint32(0)), DeliveryCount: frames.Some(uint32(0)), LinkCredit: frames.Some(credit)})
 }
 
@@ -139,28 +244,22 @@ func TestAttackUnfinishedMessages(t *testing.T) {
 		prepare func(s *server)
 	}{
 		{name: "without a token", conns: 1021, begin: func(_ *server, r *raw) {
-			r.unfinished(0, 0, "$cbs", 975_000)
+			r.unfinished(0, 1, "$cbs", 975_000)
 		}},
 		{name: "without a token, a part of a frame", conns: 1021, begin: func(_ *server, r *raw) {
 			b, mark := frames.BeginFrame(nil, frames.TypeAMQP, 0)
 			r.Write(frames.EndFrame(append(b, make([]byte, 65_000)...), mark)[:64_000])
 		}},
 		{name: "with a token", conns: 24, proven: true, closed: "resource-limit-exceeded", begin: func(_ *server, r *raw) {
-			for handle := range uint32(250) {
-				if r.unfinished(0, handle, "beside", 250_000) != nil {
-					return
-				}
-			}
+			r.unfinished(0, 250, "beside", 250_000)
 		}},
 		{name: "sessions and links", conns: 8, proven: true, closed: "resource-limit-exceeded", begin: func(_ *server, r *raw) {
 			for channel := range uint16(2000) {
 				if channel > 0 && r.frame(frames.TypeAMQP, channel, &frames.Begin{IncomingWindow: 100, OutgoingWindow: 100, HandleMax: 1000}) != nil {
 					return
 				}
-				for handle := range uint32(255) {
-					if r.unfinished(channel, handle, "beside", 1) != nil {
-						return
-					}
+				if r.unfinished(channel, 255, "beside", 1) != nil {
+					return
 				}
 			}
 		}},
@@ -187,13 +286,10 @@ func TestAttackUnfinishedMessages(t *testing.T) {
 			conns := make(chan *raw, attack.conns)
 			for range attack.conns {
 				wait.Go(func() {
-					r, err := s.rawConn(key)
+					r, err := s.rawConn(key, attack.slow)
 					if err != nil {
 						t.Logf("connect: %v", err)
 						return
-					}
-					if !attack.slow {
-						r.listen()
 					}
 					attack.begin(s, r)
 					conns <- r
@@ -204,20 +300,22 @@ func TestAttackUnfinishedMessages(t *testing.T) {
 			if s.ended() {
 				t.Fatalf("%s: %s", s.cmd.ProcessState, s.tail())
 			}
-			told := 0
+			told, came := 0, int64(0)
 			for range len(conns) {
 				r := <-conns
-				select {
-				case <-r.ended:
-					if attack.closed != "" && strings.Contains(r.closed, attack.closed) {
-						told++
-					}
-				default:
+				came += r.came.Load()
+				r.mu.Lock()
+				if len(r.faults) > 0 {
+					t.Errorf("the attack was stopped by its own fault: %q", firstOf(r.faults))
 				}
+				if attack.closed != "" && strings.Contains(r.closed, attack.closed) {
+					told++
+				}
+				r.mu.Unlock()
 			}
 			peak := s.status("VmHWM")
 			rate := stop()
-			t.Logf("peak %d MB, %d of %d told %q, beside %v", peak>>10, told, attack.conns, attack.closed, rate)
+			t.Logf("peak %d MB, %d of %d told %q, %d MB came, beside %v", peak>>10, told, attack.conns, attack.closed, came>>20, rate)
 			if peak > 1200<<10 {
 				t.Errorf("%d MB at most, want less than 1200", peak>>10)
 			}
@@ -236,20 +334,12 @@ func TestAttackUnfinishedMessages(t *testing.T) {
 
 // message attaches a sender and sends a whole message of n bytes on it.
 func (r *raw) message(address string, n int) error {
-	if err := r.unfinished(0, 0, address, 0); err != nil {
+	if err := r.attach(0, 1, address); err != nil {
 		return err
 	}
 	body := append([]byte{0x00, 0x53, 0x75, 0xb0}, binary.BigEndian.AppendUint32(nil, uint32(n))...)
 	body = append(body, make([]byte, n)...)
-	for len(body) > 0 {
-		part := body[:min(len(body), 60_000)]
-		body = body[len(part):]
-		t := &frames.Transfer{Handle: 0, DeliveryID: frames.Some(uint32(0)), DeliveryTag: []byte("t"), More: len(body) > 0}
-		if err := r.frame(frames.TypeAMQP, 0, t, part...); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.send(0, 0, body, false)
 }
 
 // TestAttackFinishedMessages: large messages of many connections that are whole and wait
@@ -268,12 +358,11 @@ func TestAttackFinishedMessages(t *testing.T) {
 	var wait sync.WaitGroup
 	for range conns {
 		wait.Go(func() {
-			r, err := s.rawConn(key)
+			r, err := s.rawConn(key, false)
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			r.listen()
 			turns <- struct{}{}
 			err = r.message("large", size)
 			<-turns
