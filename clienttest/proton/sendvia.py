@@ -2,21 +2,15 @@
 one queue by way of another against a running Switchyard. See ../README.md."""
 
 import os
-import sys
 
-from proton import Endpoint, Message, symbol
-from proton.handlers import MessagingHandler, TransactionHandler
-from proton.reactor import Container, LinkOption
+from proton import Message, symbol
+from proton.reactor import LinkOption
+
+from steps import Steps, run
 
 VIA = os.environ.get("SERVICEBUS_QUEUE", "clienttest")
 DESTINATION = os.environ.get("SERVICEBUS_OTHER_QUEUE", "clienttest-other")
 PROPERTY = "com.microsoft:transfer-destination-address"
-
-
-def settings(connection_string):
-    parts = dict(part.split("=", 1) for part in connection_string.split(";") if part)
-    host = parts["Endpoint"].split("://", 1)[1].rstrip("/")
-    return "amqp://" + host, parts["SharedAccessKeyName"], parts["SharedAccessKey"]
 
 
 class To(LinkOption):
@@ -29,25 +23,18 @@ class To(LinkOption):
         link.properties = {symbol(PROPERTY): self.destination}
 
 
-class Steps(MessagingHandler, TransactionHandler):
+class SendVia(Steps):
     """Receives a message of one queue, and in a transaction accepts it and sends another
     to a second queue by way of the first. Then one without a transaction, and to a queue
     that does not exist."""
 
-    def __init__(self, connection_string):
-        super().__init__(prefetch=0, auto_accept=False)
-        self.url, self.user, self.password = settings(connection_string)
-        self.events, self.error, self.transaction, self.missing = [], None, None, None
+    missing = None
 
-    def on_start(self, event):
-        self.container = event.container
-        self.connection = event.container.connect(
-            self.url, user=self.user, password=self.password, allowed_mechs="PLAIN", reconnect=False)
-        self.sender = event.container.create_sender(self.connection, VIA, name="direct")
-        self.receiver = event.container.create_receiver(self.connection, VIA)
-        self.via = event.container.create_sender(self.connection, VIA, name="via", options=To(DESTINATION))
-        self.arrived = event.container.create_receiver(self.connection, DESTINATION)
-        self.timeout = event.container.schedule(30, self)
+    def open_links(self):
+        self.sender = self.container.create_sender(self.connection, VIA, name="direct")
+        self.receiver = self.container.create_receiver(self.connection, VIA)
+        self.via = self.container.create_sender(self.connection, VIA, name="via", options=To(DESTINATION))
+        self.arrived = self.container.create_receiver(self.connection, DESTINATION)
 
     def on_link_opened(self, event):
         if event.link == self.via:
@@ -82,45 +69,12 @@ class Steps(MessagingHandler, TransactionHandler):
         self.events.append("committed")
         self.arrived.flow(1)
 
-    def on_transaction_declare_failed(self, event):
-        self.fail("declare failed")
-
-    def on_transaction_commit_failed(self, event):
-        self.fail("commit failed")
-
-    def on_timer_task(self, event):
-        self.fail("it takes too long")
-
-    def on_transport_error(self, event):
-        self.fail(str(event.transport.condition))
-
     def on_link_error(self, event):
         if event.link == self.missing:
             self.events.append("refused: " + event.link.remote_condition.name)
             self.end()
             return
-        self.fail(str(event.link.remote_condition))
-
-    def fail(self, what):
-        self.error = self.error or what
-        self.end()
-
-    def end(self):
-        self.timeout.cancel()
-        if self.connection.state & Endpoint.LOCAL_ACTIVE:
-            self.connection.close()
+        super().on_link_error(event)
 
 
-def main():
-    connection_string = os.environ.get("SERVICEBUS_CONNECTION_STRING", "")
-    if not connection_string:
-        sys.exit("SERVICEBUS_CONNECTION_STRING is not set")
-    steps = Steps(connection_string)
-    Container(steps).run()
-    want = ["to " + DESTINATION, "sent", "got in", "committed", "got out", "got alone", "refused: amqp:not-found"]
-    if steps.error or sorted(steps.events) != sorted(want):
-        sys.exit(f"{steps.error or 'other events than expected'}: {steps.events}, want {want}")
-    print("ok   send-via with Proton")
-
-
-main()
+run(SendVia, "send-via", ["to " + DESTINATION, "sent", "got in", "committed", "got out", "got alone", "refused: amqp:not-found"])
