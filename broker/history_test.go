@@ -24,7 +24,7 @@ func withID(id string) *broker.Message {
 }
 
 // TestDuplicatesInFlight: what nobody has synced yet is a duplicate too, however much has
-// been sent since and whoever sends it: a queue, or a topic's subscriptions in part.
+// been sent since and no matter what sends it: a queue, or a topic's subscriptions in part.
 func TestDuplicatesInFlight(t *testing.T) {
 	store := brokertest.NewStore()
 	b := newBroker(t, store)

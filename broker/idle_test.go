@@ -156,7 +156,7 @@ func TestManyIdle(t *testing.T) {
 	})
 }
 
-// TestIdleRace: whoever uses an entity at the moment of its deletion is either told that it
+// TestIdleRace: a client that uses an entity at the moment of its deletion is either told that it
 // is gone or keeps it; nothing that was accepted is lost.
 func TestIdleRace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -50,8 +50,8 @@ type EventListener struct {
 	// IdleDeleted is called after the deletion of an entity that nobody has used for its
 	// AutoDeleteOnIdle is durable, before EntityChanged and QueueDeleted.
 	IdleDeleted func(IdleDeletion)
-	// DeadLettered is called for messages that came into the dead-letter queue, whoever
-	// moved them, when that is durable; id is the message id of the last.
+	// DeadLettered is called for messages that came into the dead-letter queue, by
+	// a client or the broker, when that is durable; id is the message id of the last.
 	DeadLettered func(namespace, path, id, reason string, messages int)
 	// Expired is called for messages dropped because their time to live ended, with
 	// their numbers.

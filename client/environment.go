@@ -12,7 +12,7 @@ type Variable struct{ Name, Value string }
 
 // Environment returns the variables with which Pulumi, Terraform, the Azure
 // SDKs and the az CLI find this Switchyard [ARM 4.4, 12]. Those that would be empty are
-// left out: in strict mode whoever logs in says as whom.
+// left out: in strict mode the one that logs in says as whom.
 func (e Endpoints) Environment() []Variable {
 	host := strings.TrimPrefix(e.HTTPS, "https://")
 	vars := []Variable{

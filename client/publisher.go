@@ -44,7 +44,7 @@ func (p *Publisher) changes() chan struct{} {
 func (p *Publisher) Changed() {
 	select {
 	case p.changes() <- struct{}{}:
-	default: // whoever writes next sees this change too
+	default: // the next to write sees this change too
 	}
 }
 

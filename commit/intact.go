@@ -6,7 +6,7 @@ import (
 )
 
 // Intact is deferred by what changes something shared under a lock. If that panics the
-// process ends, with the stack, whoever would recover further up: what the lock guards may
+// process ends, with the stack, even if a caller would recover: what the lock guards may
 // be half changed, the lock would stay taken for ever, and the next start has everything
 // that was acknowledged. It does not return then.
 func Intact() {

@@ -83,7 +83,7 @@ var Settings = []Setting{
 			"link-local and metadata addresses, and the ports of this Switchyard"},
 	{Name: "key-vault", Choices: []string{"local", "azure"}, Default: "local",
 		Usage: "who answers references to secrets of key vaults: the vault in the data directory, or the one in Azure that the linked " +
-			"service names, asked as whoever azidentity finds in the environment"},
+			"service names, asked as the identity that azidentity finds in the environment"},
 	{Name: "connection-string", Default: "",
 		Usage: "Service Bus connection string; without it, that of the Switchyard running on the data directory"},
 
@@ -168,7 +168,7 @@ var Settings = []Setting{
 	{Name: "pid", Kind: Int, Default: "", FlagOnly: true,
 		Usage: "the server's process on this machine, whose processor time and memory are measured (Linux)"},
 	{Name: "device", Default: "", FlagOnly: true,
-		Usage: "a disk as in /proc/diskstats, such as vda, whose flushes are counted, whoever causes them (Linux)"},
+		Usage: "a disk as in /proc/diskstats, such as vda, whose flushes are counted, of all processes (Linux)"},
 	{Name: "limit@bench", Kind: Duration, Default: "30m", Usage: "how long all workloads may take", FlagOnly: true},
 	{Name: "timeout@bench", Kind: Duration, Default: "30s", FlagOnly: true,
 		Usage: "how long the server may do nothing; what has not come by then is lost"},

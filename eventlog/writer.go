@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// maxBuffered is how many bytes of lines wait for whoever reads the log.
+// maxBuffered is how many bytes of lines wait for the reader of the log.
 const maxBuffered = 1 << 20
 
 // urgent is how long a line at error waits to be read: the process may end with it.

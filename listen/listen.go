@@ -31,7 +31,7 @@ func (e *AddressInUseError) Error() string {
 // Unwrap returns the error of the operating system.
 func (e *AddressInUseError) Unwrap() error { return e.Err }
 
-// An AddressError is that of an address at which nothing can listen here, whoever asks.
+// An AddressError is that of an address at which nothing can listen here, for any client.
 type AddressError struct{ Address, Why string }
 
 func (e *AddressError) Error() string { return fmt.Sprintf("address %q %s", e.Address, e.Why) }

@@ -373,8 +373,8 @@ func TestAbandonInASession(t *testing.T) {
 	want(t, "credit 3, after an abandon", take(t, r, 1), "1/1")
 }
 
-// TestDeferInASession: a session goes on behind a deferred message, which whoever holds it
-// later can have, once; a session with nothing else is not offered as the next.
+// TestDeferInASession: a session goes on behind a deferred message, which a later
+// holder of it can have, once; a session with nothing else is not offered as the next.
 func TestDeferInASession(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{RequiresSession: true})

@@ -53,7 +53,7 @@ func TestSessionDetached(t *testing.T) {
 }
 
 // TestIdleClients: a receiver that waits keeps its queue, one that waits for the next session
-// does not, and what was deleted does not exist for whoever comes.
+// does not, and what was deleted does not exist for those who come.
 func TestIdleClients(t *testing.T) {
 	s := newServer(t)
 	for _, path := range []string{"q", "s"} {

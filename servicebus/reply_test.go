@@ -48,7 +48,7 @@ func TestReplies(t *testing.T) {
 		m := &amqp.Message{Properties: &amqp.MessageProperties{MessageID: id, ReplyTo: replyTo}, ApplicationProperties: map[string]any{"operation": "com.microsoft:peek-message"},
 			Value: map[string]any{"from-sequence-number": int64(0), "message-count": int32(1)}}
 		if err := sender.Send(testContext(t), m, nil); err != nil {
-			t.Fatalf("a request is accepted, whoever is told: %v", err)
+			t.Fatalf("a request is accepted, wherever the reply goes: %v", err)
 		}
 		if r := links[want]; r != nil {
 			answer, err := r.Receive(testContext(t), nil)

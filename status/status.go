@@ -1,6 +1,6 @@
 // Package status tells what there is in a running Switchyard and how it is, for
 // "switchyard status": the server is asked and not a file, so that the answer is true
-// whoever made what there is. It has no goroutines and keeps nothing.
+// no matter who made what there is. It has no goroutines and keeps nothing.
 package status
 
 import (

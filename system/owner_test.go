@@ -79,7 +79,7 @@ func TestFirstOwner(t *testing.T) {
 }
 
 // TestListenNeedsStrict: a data directory that is open to everybody is not opened to other
-// machines, whoever forgot to say so.
+// machines, even if that was only forgotten to say.
 func TestListenNeedsStrict(t *testing.T) {
 	x, err := listen.ParseExposure("0.0.0.0", "bus.example.com", "", "")
 	if err != nil {

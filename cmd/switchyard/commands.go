@@ -74,7 +74,7 @@ definitions that they began with. A folder with mistakes is not deployed.
 		{
 			name: "down", summary: "stop the Switchyard on the data directory",
 			help: `Asks it to stop as the first Ctrl-C does and waits until it has. If it stops
-already, this waits with whoever asked first. Nothing is killed.
+already, this waits with the one that asked first. Nothing is killed.
 
   switchyard down
   switchyard down --data /srv/switchyard --wait 1m`,

@@ -89,7 +89,7 @@ func Main(args []string, e *env) int {
 	out := &output{w: e.stdout}
 	inner := *e
 	inner.stdout = out
-	errs := eventlog.NewWriter(e.stderr) // whoever reads it may have stopped reading
+	errs := eventlog.NewWriter(e.stderr) // its reader may have stopped reading
 	defer errs.Close()
 	inner.stderr = errs
 	code := dispatch(args, &inner)
@@ -143,8 +143,8 @@ func dispatch(args []string, e *env) int {
 }
 
 // signals returns a context that the first signal ends, for a graceful stop. Ctrl-C ends
-// the process at once from then on; SIGTERM does not, since whoever sends it, as down, a
-// supervisor and kill do, may not know that the process stops already.
+// the process at once from then on; SIGTERM does not, since its sender, such as down, a
+// supervisor or kill, may not know that the process stops already.
 func signals(e *env) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ch := make(chan os.Signal, 2)

@@ -16,7 +16,7 @@ import (
 // early is how long before its end a token is replaced.
 const early = 5 * time.Minute
 
-// tokens gets tokens for whoever runs this process and keeps them: az, for one, would be
+// tokens gets tokens for the identity of this process and keeps them: az, for one, would be
 // run for each.
 type tokens struct {
 	clock clock.Clock
