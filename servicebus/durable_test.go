@@ -10,26 +10,35 @@ import (
 	"switchyard/servicebus"
 )
 
+// sendsWhileHeld holds the log up and sends two messages to queue q on one connection, which
+// has taken both: the sync of the second begins when the first has ended. What each send
+// ends with comes on the channel, once the log is opened.
+func (s *server) sendsWhileHeld() <-chan error {
+	s.t.Helper()
+	session := s.session()
+	sender, err := session.NewSender(testContext(s.t), "q", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	waiting := s.log.hold()
+	sent := make(chan error, 2)
+	send := func() { sent <- sender.Send(testContext(s.t), amqp.NewMessage([]byte("x")), nil) }
+	go send()
+	<-waiting
+	go send()
+	if _, err := session.NewSender(testContext(s.t), "q", &amqp.SenderOptions{Name: "another"}); err != nil {
+		s.t.Errorf("an attach beside a sync: %v", err)
+	}
+	return sent
+}
+
 // TestConnectionGoesOnWhileItSyncs: while the log is busy with what came on one link, the
 // connection takes what comes on others; what has to be durable is answered when it is.
 func TestConnectionGoesOnWhileItSyncs(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{})
-	session := s.session()
-	sender, err := session.NewSender(testContext(t), "q", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	before := s.commits.Load()
-	waiting := s.log.hold()
-	sent := make(chan error, 2)
-	send := func() { sent <- sender.Send(testContext(t), amqp.NewMessage([]byte("x")), nil) }
-	go send()
-	<-waiting
-	go send()
-	if _, err := session.NewSender(testContext(t), "q", &amqp.SenderOptions{Name: "another"}); err != nil {
-		t.Errorf("an attach beside a sync: %v", err)
-	}
+	sent := s.sendsWhileHeld()
 	select {
 	case err := <-sent:
 		t.Errorf("a send was answered (%v) before it was durable", err)
@@ -51,20 +60,7 @@ func TestConnectionGoesOnWhileItSyncs(t *testing.T) {
 func TestStopAnswersFirst(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{})
-	session := s.session()
-	sender, err := session.NewSender(testContext(t), "q", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	waiting := s.log.hold()
-	sent := make(chan error, 2)
-	send := func() { sent <- sender.Send(testContext(t), amqp.NewMessage([]byte("x")), nil) }
-	go send()
-	<-waiting
-	go send() // its sync can begin only when that of the first has ended
-	if _, err := session.NewSender(testContext(t), "q", &amqp.SenderOptions{Name: "another"}); err != nil {
-		t.Fatal(err)
-	}
+	sent := s.sendsWhileHeld()
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
