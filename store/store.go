@@ -353,7 +353,11 @@ func (s *Store) release() error {
 		if s.closed && !s.opts.InMemory && s.log.space.roomy() && s.db.Metrics().WAL.Size > flushAtClose {
 			err = s.db.Flush()
 		}
-		live := int(s.db.Metrics().WAL.Files)
+		wal := s.db.Metrics().WAL
+		live := int(wal.Files)
+		if wal.Size == 0 {
+			live = 0 // the last one is as large as what it was written over, and has nothing
+		}
 		if f := s.log.batches.file; f != nil {
 			err = errors.Join(err, f.Close())
 		}

@@ -233,23 +233,50 @@ func TestGivenKey(t *testing.T) {
 }
 
 // TestCloseLeavesNoDeadLogs: a start after a clean stop reads the write-ahead logs, so a
-// stop leaves only the one that is live, however much was written.
+// stop leaves only those with something that is not in tables, however much was written.
 func TestCloseLeavesNoDeadLogs(t *testing.T) {
-	dir := t.TempDir()
-	s := openTest(t, dir, Options{MemTableSize: 256 << 10})
 	value := make([]byte, 8<<10)
-	for i := range 400 {
-		rand.Read(value)
-		putMeta(s, fmt.Sprint(i%8), string(value))
+	rand.Read(value)
+	for _, test := range []struct {
+		name    string
+		writes  int // behind 2 MiB, which are in tables
+		logs    int
+		without []string // files that are gone when it is opened again
+	}{
+		{"little in the log", 10, 1, nil},
+		{"much in the log", flushAtClose/len(value) + 10, 0, nil},
+		{"a start that ended early", flushAtClose/len(value) + 10, 0, []string{cleanFile}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := openTest(t, dir, Options{MemTableSize: 4 << 20})
+			put := func(n int) {
+				for i := range n {
+					putMeta(s, fmt.Sprint(i%8), string(value))
+				}
+			}
+			for range 8 {
+				put(2 << 20 / 8 / len(value))
+				if err := s.db.Flush(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			put(test.writes)
+			putMeta(s, "last", "1")
+			closeTest(t, s)
+			names, err := filepath.Glob(filepath.Join(dir, databaseDir, "*.log"))
+			if err != nil || len(names) != test.logs {
+				t.Errorf("the write-ahead logs %q are left, %v; want %d", names, err, test.logs)
+			}
+			for _, name := range test.without {
+				if err := os.Remove(filepath.Join(dir, name)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s = openTest(t, dir, Options{})
+			defer closeTest(t, s)
+			wantMeta(t, s, "last", "1")
+			wantMeta(t, s, "7", string(value))
+		})
 	}
-	putMeta(s, "last", "1")
-	closeTest(t, s)
-	names, err := filepath.Glob(filepath.Join(dir, databaseDir, "*.log"))
-	if err != nil || len(names) != 1 {
-		t.Errorf("the write-ahead logs %q are left, %v; want one", names, err)
-	}
-	s = openTest(t, dir, Options{})
-	defer closeTest(t, s)
-	wantMeta(t, s, "last", "1")
-	wantMeta(t, s, fmt.Sprint(399%8), string(value))
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -97,20 +98,26 @@ func numberAtEnd(b []byte) (n batchNumber, ok bool) {
 	return n, err == nil
 }
 
+// A walName is a write-ahead log's file and number.
+type walName struct {
+	name   string
+	number uint32
+}
+
 // wals names all write-ahead logs, in the order in which they were written.
-func (d directory) wals() (names []string, numbers map[string]uint64, err error) {
-	if names, err = d.fs.List(d.path); err != nil {
-		return nil, nil, err
+func (d directory) wals() (all []walName, err error) {
+	names, err := d.fs.List(d.path)
+	if err != nil {
+		return nil, err
 	}
-	numbers = map[string]uint64{}
-	names = slices.DeleteFunc(names, func(name string) bool {
+	for _, name := range names {
 		digits, isWAL := strings.CutSuffix(name, ".log")
-		n, err := strconv.ParseUint(digits, 10, 32)
-		numbers[name] = n
-		return !isWAL || err != nil // not the database's
-	})
-	slices.SortFunc(names, func(a, b string) int { return int(numbers[a]) - int(numbers[b]) })
-	return names, numbers, nil
+		if n, err := strconv.ParseUint(digits, 10, 32); isWAL && err == nil { // else not the database's
+			all = append(all, walName{name, uint32(n)})
+		}
+	}
+	slices.SortFunc(all, func(a, b walName) int { return cmp.Compare(a.number, b.number) })
+	return all, nil
 }
 
 // removeDeadWALs removes the write-ahead logs of a closed database but the last ones,
@@ -119,12 +126,12 @@ func (d directory) wals() (names []string, numbers map[string]uint64, err error)
 // their checksums.
 func (d directory) removeDeadWALs(live int) error {
 	db := d.database()
-	names, _, err := db.wals()
+	all, err := db.wals()
 	if err != nil {
 		return err
 	}
-	for _, name := range names[:max(len(names)-max(live, 1), 0)] {
-		if err := db.fs.Remove(db.join(name)); err != nil {
+	for _, w := range all[:max(len(all)-live, 0)] {
+		if err := db.fs.Remove(db.join(w.name)); err != nil {
 			return err
 		}
 	}
@@ -134,18 +141,18 @@ func (d directory) removeDeadWALs(live int) error {
 // scanWALs reads all write-ahead logs, in the order in which they were written.
 func (d directory) scanWALs() (all []walScan, err error) {
 	db := d.database()
-	names, numbers, err := db.wals()
+	files, err := db.wals()
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range names {
-		b, err := db.read(name)
+	for _, f := range files {
+		b, err := db.read(f.name)
 		if err != nil {
 			return nil, err
 		}
-		w := scanWAL(b, uint32(numbers[name]))
-		w.path, w.name, w.size = db.join(name), name, len(b)
-		w.err = checkWALChunks(b, uint32(numbers[name]))
+		w := scanWAL(b, f.number)
+		w.path, w.name, w.size = db.join(f.name), f.name, len(b)
+		w.err = checkWALChunks(b, f.number)
 		all = append(all, w)
 	}
 	return all, nil

@@ -108,6 +108,21 @@ func (x *scale) restart(what string, kill bool) (read int64) {
 	return read
 }
 
+// starts is how much the least of three starts reads, each after the one before has come to
+// rest. What a start itself reads it reads each time; a compaction that the load has left
+// over runs beside one of them, and reads up to 100 MB.
+func (x *scale) starts(what string, kill bool) (least int64) {
+	x.t.Helper()
+	least = x.restart(what, kill)
+	for range 2 {
+		for before := int64(0); x.s.read()-before > 256<<10; time.Sleep(time.Second) {
+			before = x.s.read()
+		}
+		least = min(least, x.restart(what, kill))
+	}
+	return least
+}
+
 // queues makes them, eight at a time.
 func (x *scale) queues(n int) {
 	x.t.Helper()
@@ -390,7 +405,7 @@ func TestAttackScale(t *testing.T) {
 	}
 	content := int64(manyWaiting+manyScheduled+manySessions) * scaleBody
 	for _, kill := range []bool{false, true} {
-		read := x.restart(fmt.Sprintf("with all of that, after kill -9: %t", kill), kill)
+		read := x.starts(fmt.Sprintf("with all of that, after kill -9: %t", kill), kill)
 		if read > content/16 { // it may read the live write-ahead log, 16 MiB, and the queues
 			t.Errorf("a start reads %d MB, the messages have %d", read>>20, content>>20)
 		}
@@ -427,7 +442,9 @@ func TestAttackScale(t *testing.T) {
 	if left := diskUse(x.dir); left > empty+content/2 {
 		t.Errorf("%d MB are on the disk, %d before there were messages", left>>20, empty>>20)
 	}
-	x.restart("then", true)
+	if read := x.starts("then", true); read > content/16 {
+		t.Errorf("a start without the messages reads %d MB, they had %d", read>>20, content>>20)
+	}
 	x.look("started again")
 	if left := diskUse(x.dir); left > empty+content/4 {
 		t.Errorf("%d MB are on the disk after a start, %d before there were messages", left>>20, empty>>20)
