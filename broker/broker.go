@@ -193,6 +193,9 @@ func (b *Broker) Wait(u *commit.Unit) error {
 	return b.log.Wait(u)
 }
 
+// WaitFunc is Wait that does not wait: done gets the result, see [commit.WaitFunc].
+func (b *Broker) WaitFunc(u *commit.Unit, done func(error)) { commit.WaitFunc(b.log, u, done) }
+
 // Writable fails while nothing can be written: then nothing is decided either.
 func (b *Broker) Writable() error { return b.log.Admit(context.Background(), commit.Frees) }
 

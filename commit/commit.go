@@ -53,7 +53,7 @@ type Op struct {
 	Value []byte // OpSet and OpOverwrite only
 	To    []byte // OpDeleteRange only
 	// Body and Tail are the rest of the value of an OpSet, so that a large part need not be
-	// copied to stand behind another; nil: Value is all.
+	// copied to stand behind another.
 	Body, Tail []byte
 }
 
@@ -69,48 +69,57 @@ type Unit struct {
 	bytes   int
 	relaxed bool
 	ticket  any
+
+	// fewOps and fewThen are where the lists of a small unit are: of a message that is sent.
+	fewOps  [2]Op
+	fewThen [4]func()
 }
 
 // Grow makes room for n more records, so that adding them allocates nothing.
-func (u *Unit) Grow(n int) { u.ops = slices.Grow(u.ops, n) }
+func (u *Unit) Grow(n int) {
+	if u.ops == nil && n <= len(u.fewOps) {
+		return
+	}
+	u.ops = slices.Grow(u.ops, n)
+}
+
+func (u *Unit) add(op Op) {
+	if u.ops == nil {
+		u.ops = u.fewOps[:0]
+	}
+	u.ops = append(u.ops, op)
+	u.bytes += len(op.Key) + op.Len() + len(op.To)
+}
 
 // Set adds a record. The unit keeps key and value: the caller must not change
 // them afterwards.
-func (u *Unit) Set(key, value []byte) {
-	u.ops = append(u.ops, Op{Kind: OpSet, Key: key, Value: value})
-	u.bytes += len(key) + len(value)
-}
+func (u *Unit) Set(key, value []byte) { u.add(Op{Kind: OpSet, Key: key, Value: value}) }
 
 // SetJoined is [Unit.Set] of a value that is head, body and tail one after the other.
 func (u *Unit) SetJoined(key, head, body, tail []byte) {
-	u.ops = append(u.ops, Op{Kind: OpSet, Key: key, Value: head, Body: body, Tail: tail})
-	u.bytes += len(key) + len(head) + len(body) + len(tail)
+	u.add(Op{Kind: OpSet, Key: key, Value: head, Body: body, Tail: tail})
 }
 
 // Overwrite is [Unit.Set] for a record that many units write, such as a count: of those
 // that are committed together only the last one's is written.
-func (u *Unit) Overwrite(key, value []byte) {
-	u.ops = append(u.ops, Op{Kind: OpOverwrite, Key: key, Value: value})
-	u.bytes += len(key) + len(value)
-}
+func (u *Unit) Overwrite(key, value []byte) { u.add(Op{Kind: OpOverwrite, Key: key, Value: value}) }
 
 // Delete adds the removal of one key.
-func (u *Unit) Delete(key []byte) {
-	u.ops = append(u.ops, Op{Kind: OpDelete, Key: key})
-	u.bytes += len(key)
-}
+func (u *Unit) Delete(key []byte) { u.add(Op{Kind: OpDelete, Key: key}) }
 
 // DeleteRange adds the removal of every key in [from, to).
-func (u *Unit) DeleteRange(from, to []byte) {
-	u.ops = append(u.ops, Op{Kind: OpDeleteRange, Key: from, To: to})
-	u.bytes += len(from) + len(to)
-}
+func (u *Unit) DeleteRange(from, to []byte) { u.add(Op{Kind: OpDeleteRange, Key: from, To: to}) }
 
 // Then adds a callback that runs after the unit is durable. Callbacks of all
 // units run one after the other, in submit order; they never run if the sync
 // failed. A callback must not block, must not take a lock that is held while a
 // unit is submitted, and must not call the [Log].
-func (u *Unit) Then(f func()) { u.then = append(u.then, f) }
+func (u *Unit) Then(f func()) {
+	if u.then == nil {
+		u.then = u.fewThen[:0]
+	}
+	u.then = append(u.then, f)
+}
 
 // Relax says that the unit may be committed in its place in the order without
 // waiting for the disk, nor for the operating system to have taken it: that is
@@ -175,6 +184,24 @@ type Log interface {
 	// disk is full, and what to tell those who wait then. What is submitted meanwhile
 	// waits; Admit refuses even [Frees].
 	Stalled() (stalled <-chan struct{}, err error)
+}
+
+// A FuncWaiter is a [Log] that needs no goroutine for each unit that is waited for.
+type FuncWaiter interface {
+	// WaitFunc is Wait that returns at once and calls done with its result, under no lock
+	// of the log. done must not block and must not call the log; it is not called if the
+	// log is closed before the unit is durable.
+	WaitFunc(u *Unit, done func(error))
+}
+
+// WaitFunc begins to sync a submitted unit and calls done when Wait would return, with its
+// result. It is called outside all locks, and done may run before it returns.
+func WaitFunc(l Log, u *Unit, done func(error)) {
+	if w, ok := l.(FuncWaiter); ok {
+		w.WaitFunc(u, done)
+		return
+	}
+	go func() { done(l.Wait(u)) }()
 }
 
 // An Effect is what another package may add to a unit. Stage locks what it

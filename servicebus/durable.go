@@ -1,10 +1,6 @@
 package servicebus
 
-import (
-	"runtime"
-
-	"switchyard/commit"
-)
+import "switchyard/commit"
 
 // durable is what a connection has handed to the log and what waits for that. The loop
 // goes on while a sync is under way: meanwhile it reads and decides what will be synced
@@ -24,11 +20,14 @@ type pending struct {
 }
 
 // A flight is a sync that is under way.
-type flight struct {
-	pending
-	done   chan struct{} // closed when it has ended
-	err    error         // what Wait failed with
-	landed bool          // Wait has returned: the log is not closed
+type flight struct{ pending }
+
+// giveBack gives back the room that was taken for what becomes durable.
+func (p *pending) giveBack() {
+	for _, release := range p.rooms {
+		release()
+	}
+	p.rooms = nil
 }
 
 // submitted notes a unit that the broker has submitted, so that the next flush
@@ -82,38 +81,26 @@ func (c *conn) flush() {
 func (c *conn) depart() {
 	d := &c.durable
 	for d.flying == nil && (d.next.unit != nil || len(d.next.after) > 0) {
-		f := &flight{pending: d.next, done: make(chan struct{})}
+		f := &flight{d.next}
 		d.next = pending{}
 		d.flying = f
 		if f.unit == nil {
-			f.landed = true
-			close(f.done)
-			c.land(f)
+			c.land(f, nil)
 			continue
 		}
-		go func() {
-			defer close(f.done) // also if the log ends this goroutine
-			f.err = c.h.broker.Wait(f.unit)
-			f.landed = true
-			c.post(func() { c.land(f) })
-		}()
+		c.h.broker.WaitFunc(f.unit, func(err error) { c.post(func() { c.land(f, err) }) })
 	}
 }
 
 // land does what waited for a sync. The callbacks of its units have been posted before.
-func (c *conn) land(f *flight) {
+func (c *conn) land(f *flight, err error) {
 	if c.durable.flying != f {
 		return // settleDown has done it
 	}
 	c.durable.flying = nil
-	for _, release := range f.rooms {
-		release()
-	}
-	if !f.landed {
-		return // the log is closed: nobody knows whether it is durable
-	}
-	if f.err != nil {
-		c.stalled(f.err)
+	f.giveBack()
+	if err != nil {
+		c.stalled(err)
 		return
 	}
 	for _, after := range f.after {
@@ -121,16 +108,27 @@ func (c *conn) land(f *flight) {
 	}
 }
 
-// settleDown waits until everything that was submitted is durable.
+// settleDown waits until everything that was submitted is durable. If the log is closed
+// it ends the goroutine, as [commit.Log] Wait does.
 func (c *conn) settleDown() {
 	for c.depart(); c.durable.flying != nil; c.depart() {
 		f := c.durable.flying
-		<-f.done
-		c.land(f)
-		if !f.landed {
-			runtime.Goexit() // as who waits for a closed log does
-		}
+		c.land(f, c.awaited(f))
 	}
+}
+
+// awaited is what a sync that is under way ends with. If the log is closed, only the room
+// comes back: nobody knows what is durable.
+func (c *conn) awaited(f *flight) error {
+	ended := false
+	defer func() {
+		if !ended {
+			f.giveBack()
+		}
+	}()
+	err := c.h.broker.Wait(f.unit)
+	ended = true
+	return err
 }
 
 // stalled detaches every link: what its client waits for can't be told, since nothing

@@ -1,5 +1,10 @@
 package servicebus
 
+import (
+	"switchyard/broker"
+	"switchyard/commit"
+)
+
 // FillStoring takes all room for messages that go to the store.
 func (s *Shared) FillStoring() (release func()) {
 	release, _ = s.storing.TryTake(1 << 60)
@@ -37,12 +42,20 @@ func (h *Handler) Transactions() (open, bytes int) {
 	return open, bytes
 }
 
-// LandClosed is how many answers are given for a sync that ended because the log was closed,
-// and how much of the room that was taken for it comes back.
-func LandClosed() (answers, rooms int) {
-	c := new(conn)
-	f := &flight{pending: pending{after: []func(){func() { answers++ }}, rooms: []func(){func() { rooms++ }}}}
-	c.durable.flying = f
-	c.land(f)
+// SettleClosed is how many answers are given for a sync that the log of b does not end any
+// more, and how much of the room that was taken for it comes back.
+func SettleClosed(b *broker.Broker) (answers, rooms int) {
+	c := &conn{h: &Handler{broker: b}}
+	c.durable.flying = &flight{pending{
+		unit:  new(commit.Unit),
+		after: []func(){func() { answers++ }},
+		rooms: []func(){func() { rooms++ }},
+	}}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		c.settleDown()
+	}()
+	<-ended
 	return answers, rooms
 }

@@ -147,6 +147,8 @@ func testFullDisk(t *testing.T, tables bool, size int) {
 	var names []string
 	var err error
 	var answered atomic.Int64
+	told := make(chan error, 100)
+	tell := func(err error) { told <- err }
 	for i := 0; err == nil && i < 100; i++ {
 		name := "while/" + string(rune('A'+i))
 		names = append(names, name)
@@ -154,6 +156,7 @@ func testFullDisk(t *testing.T, tables bool, size int) {
 		s.PutMeta(u, name, make([]byte, size))
 		u.Then(func() { answered.Add(1) })
 		s.Submit(u)
+		commit.WaitFunc(s, u, tell)
 		err = s.Wait(u)
 	}
 	if took := time.Since(begun); !errors.Is(err, commit.ErrFull) || took > 2*fullPatience {
@@ -169,6 +172,18 @@ func testFullDisk(t *testing.T, tables bool, size int) {
 	}
 	if err := s.Wait(put(s, "late", 10)); !errors.Is(err, commit.ErrFull) {
 		t.Errorf("another commit = %v", err)
+	}
+	for range len(names) - 1 {
+		if err := <-told; err != nil {
+			t.Errorf("who did not wait for a commit was told %v", err)
+		}
+	}
+	if err := <-told; !errors.Is(err, commit.ErrFull) {
+		t.Errorf("who did not wait for the last was told %v", err)
+	}
+	commit.WaitFunc(s, put(s, "later", 10), tell)
+	if err := <-told; !errors.Is(err, commit.ErrFull) {
+		t.Errorf("who does not wait for a commit was told %v", err)
 	}
 	stalled, _ := s.Stalled()
 	<-stalled
@@ -195,7 +210,7 @@ func testFullDisk(t *testing.T, tables bool, size int) {
 	}
 	closeTest(t, s)
 	s = openTest(t, "data", o)
-	wantRecords(t, s, append(names, "before", "late", "after")...)
+	wantRecords(t, s, append(names, "before", "late", "later", "after")...)
 	closeTest(t, s)
 
 	s = openTest(t, "data", Options{FS: crashed})

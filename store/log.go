@@ -35,6 +35,7 @@ type group struct {
 	units   []*commit.Unit // guarded by log.mu until taken, then the leader's
 	bytes   int            // guarded by log.mu
 	waiters int            // guarded by log.mu; without the leader
+	funcs   []func(error)  // guarded by log.mu; what WaitFunc calls at the end
 	done    bool           // guarded by log.mu: durable, callbacks have run
 	// wake takes one value if a waiter shall lead, and is closed when the group
 	// is done or never will be.
@@ -115,6 +116,9 @@ func (s *Store) Wait(u *commit.Unit) error {
 	}
 	return err
 }
+
+// WaitFunc implements [commit.FuncWaiter].
+func (s *Store) WaitFunc(u *commit.Unit, done func(error)) { s.log.waitFunc(u, done) }
 
 // Stalled implements [commit.Log].
 func (s *Store) Stalled() (<-chan struct{}, error) {
@@ -237,6 +241,35 @@ func (l *log) sync(u *commit.Unit, giveUp bool) (done bool, err error) {
 	return l.wait(g, giveUp)
 }
 
+// waitFunc has the group of a unit committed, by a goroutine of its own if nobody leads.
+func (l *log) waitFunc(u *commit.Unit, done func(error)) {
+	g, ok := u.Ticket().(*group)
+	if !ok {
+		panic("store: wait for a unit that was not submitted")
+	}
+	l.mu.Lock()
+	switch {
+	case l.dead && !g.done:
+		l.mu.Unlock()
+		return
+	case g.done, l.isClosed:
+		var err error
+		if !g.done {
+			err = l.s.errStalled()
+		}
+		l.mu.Unlock()
+		done(err)
+		return
+	}
+	g.funcs = append(g.funcs, done)
+	begin := !l.leading // so the group is the open one
+	l.leading = true
+	l.mu.Unlock()
+	if begin {
+		go l.lead()
+	}
+}
+
 // take commits the open group. The caller has set leading. While there is little room
 // a goroutine of its own does it, so that who waits can be told that it does not end.
 func (l *log) take() {
@@ -290,7 +323,28 @@ func (l *log) stall() {
 	if l.leading && !l.isClosed && !l.began.IsZero() && wall.Now().Sub(l.began) >= fullPatience {
 		l.isClosed = true
 		close(l.stalled)
+		l.tellStalled()
 	}
+}
+
+// tellStalled tells those that do not wait. The caller holds mu.
+func (l *log) tellStalled() {
+	var all []func(error)
+	for _, g := range []*group{l.taken, l.open} {
+		if g != nil {
+			all = append(all, g.funcs...)
+			g.funcs = nil
+		}
+	}
+	if len(all) == 0 {
+		return
+	}
+	err := l.s.errStalled()
+	go func() {
+		for _, done := range all {
+			done(err)
+		}
+	}()
 }
 
 // lead commits the open group. The caller has set leading.
@@ -351,14 +405,27 @@ func (l *log) finish(g *group) {
 	}
 	l.inFlight -= g.bytes
 	l.wakeAdmitted()
-	if l.open.waiters > 0 {
+	again := false
+	switch {
+	case l.open.waiters > 0:
 		l.open.waiters--
 		l.open.wake <- struct{}{}
-	} else {
+	case len(l.open.funcs) > 0:
+		again = true
+	default:
 		l.leading = false
 	}
+	funcs := g.funcs
+	g.funcs = nil
 	l.mu.Unlock()
 	close(g.wake)
+	for _, done := range funcs {
+		done(nil)
+	}
+	if again {
+		// A goroutine of its own: the caller may be one that waited for its own unit.
+		go l.lead()
+	}
 }
 
 func (l *log) wakeAdmitted() {
@@ -546,7 +613,7 @@ func apply(b *pebble.Batch, ops []commit.Op, large *references, o *overwritten) 
 
 // set adds a value, which may be in parts.
 func set(b *pebble.Batch, op *commit.Op) error {
-	if op.Body == nil {
+	if len(op.Value) == op.Len() {
 		return b.Set(op.Key, op.Value, nil)
 	}
 	d := b.SetDeferred(len(op.Key), op.Len())

@@ -307,6 +307,57 @@ func TestFailedCommit(t *testing.T) {
 	}
 }
 
+// WaitFunc commits without a goroutine that waits: each function is called once, when its
+// unit is durable and the callbacks have run.
+func TestWaitFunc(t *testing.T) {
+	const goroutines, units = 8, 200
+	var commits atomic.Uint64
+	s := openTest(t, "data", Options{FS: vfs.NewMem(), AfterCommit: func(uint64) { commits.Add(1) }})
+	defer closeTest(t, s)
+	var told sync.WaitGroup
+	for g := range goroutines {
+		told.Add(units)
+		go func() {
+			for i := range units {
+				u := new(commit.Unit)
+				name, ran := fmt.Sprint(g, "/", i), false
+				s.PutMeta(u, name, nil)
+				u.Then(func() { ran = true })
+				s.Submit(u)
+				if i%7 == 0 {
+					s.Sync(u) // it may be durable before
+				}
+				commit.WaitFunc(s, u, func(err error) {
+					defer told.Done()
+					if _, lost := s.Meta(name); err != nil || lost != nil || !ran {
+						t.Errorf("%s: told %v; %v; its callback ran: %t", name, err, lost, ran)
+					}
+				})
+			}
+		}()
+	}
+	told.Wait()
+	if n := commits.Load(); n > goroutines*units {
+		t.Errorf("%d commits of %d units", n, goroutines*units)
+	}
+}
+
+// Who does not wait for a unit is not told of it once the log is closed, or a commit failed.
+func TestWaitFuncClosed(t *testing.T) {
+	s, fail, _ := doomed(t)
+	fail.Store(true)
+	var told atomic.Int64
+	tell := func(error) { told.Add(1) }
+	u := put(s, "lost", 1)
+	commit.WaitFunc(s, u, tell)
+	ended(func() { s.Sync(u) })
+	commit.WaitFunc(s, u, tell)
+	commit.WaitFunc(s, put(s, "late", 1), tell)
+	if err := s.Close(); !errors.Is(err, ErrClosed) || told.Load() != 0 {
+		t.Errorf("Close after a failed commit = %v; %d were told of units that are not durable", err, told.Load())
+	}
+}
+
 func TestCallbackPanics(t *testing.T) {
 	s, _, fatal := doomed(t)
 	if ended(func() { do(s, func(u *commit.Unit) { u.Then(func() { panic("oops") }) }) }) {
