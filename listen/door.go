@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -199,6 +200,9 @@ func (g *guest) Close() error {
 
 // CloseWrite closes the direction to the client.
 func (g *guest) CloseWrite() error { return closeWrite(g.Conn) }
+
+// SyscallConn is for who writes what the socket takes at once; see [syscall.Conn].
+func (g *guest) SyscallConn() (syscall.RawConn, error) { return syscallConn(g.Conn) }
 
 // guestOf returns the guest under what a mux has made of a connection, nil if there
 // is none.

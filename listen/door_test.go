@@ -2,6 +2,8 @@ package listen
 
 import (
 	"bytes"
+	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -111,5 +113,26 @@ func TestDoorDoesNotHurry(t *testing.T) {
 	now = now.Add(150 * time.Millisecond)
 	if g, wait := d.enter(b); g == nil || wait != 0 || !first.out {
 		t.Errorf("after 250 ms: let in %t, wait %v, the first is out: %t", g != nil, wait, first.out)
+	}
+}
+
+// TestSyscallConn: who writes to a socket past Go's buffers gets it from a plain connection,
+// and never from one that is encrypted.
+func TestSyscallConn(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	c, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := (&peeked{Conn: &guest{Conn: c}}).SyscallConn(); err != nil {
+		t.Errorf("a plain connection: %v", err)
+	}
+	if _, err := (&peeked{Conn: tls.Server(&guest{Conn: c}, nil)}).SyscallConn(); !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("an encrypted connection: %v", err)
 	}
 }

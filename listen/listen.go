@@ -325,6 +325,17 @@ func (p *peeked) Read(b []byte) (int, error) {
 // if what it has written itself is never read.
 func (p *peeked) CloseWrite() error { return closeWrite(p.Conn) }
 
+// SyscallConn is for who writes what the socket takes at once; see [syscall.Conn].
+func (p *peeked) SyscallConn() (syscall.RawConn, error) { return syscallConn(p.Conn) }
+
+// syscallConn fails for what does not write to the socket as it is, such as TLS.
+func syscallConn(c net.Conn) (syscall.RawConn, error) {
+	if sys, ok := c.(syscall.Conn); ok {
+		return sys.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
+
 func closeWrite(c net.Conn) error {
 	if half, ok := c.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()

@@ -143,9 +143,7 @@ func (l *loop) lost(err error) {
 func (l *loop) wrote(w written) bool {
 	l.writing = false
 	l.c.amqp.Written(w.n, l.c.o.Clock.Now())
-	if cap(w.buf) <= maxSpare {
-		l.spare = w.buf[:0]
-	}
+	l.keepSpare(w.buf)
 	if w.err != nil {
 		l.lost(w.err)
 		return false
@@ -162,13 +160,7 @@ func (l *loop) turn() bool {
 	c.keep()
 	l.work()
 	if !l.writing {
-		var out []byte
-		l.call(func() { out = c.amqp.Take(l.spare) })
-		if out != nil {
-			l.spare = nil
-			l.writing = true
-			l.s.writes <- out
-		}
+		l.output(now)
 	}
 	ended := c.amqp.Done() || l.dead
 	if l.closeBy.IsZero() && (ended || c.amqp.Closing()) {
@@ -191,6 +183,34 @@ func (l *loop) turn() bool {
 	}
 	l.arm(next, now)
 	return true
+}
+
+// output writes what the endpoint has to say. What the socket does not take at once is
+// left to the writer: most often it takes all, and nobody has to be woken.
+func (l *loop) output(now time.Time) {
+	for range maxRounds {
+		var buf []byte
+		l.call(func() { buf = l.c.amqp.Take(l.spare) })
+		if buf == nil {
+			return
+		}
+		l.spare = nil
+		n := l.s.tryWrite(buf)
+		if l.c.amqp.Written(n, now); n < len(buf) {
+			l.writing = true
+			l.s.writes <- output{buf, n}
+			return
+		}
+		l.keepSpare(buf) // and what was held back, to bound the buffer, can go
+	}
+	l.c.mailbox.signal()
+}
+
+// keepSpare keeps a buffer for the next output, unless it is large.
+func (l *loop) keepSpare(buf []byte) {
+	if cap(buf) <= maxSpare {
+		l.spare = buf[:0]
+	}
 }
 
 func (l *loop) tick(now time.Time) (next time.Time) {

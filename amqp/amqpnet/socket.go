@@ -3,6 +3,7 @@ package amqpnet
 import (
 	"net"
 	"sync"
+	"syscall"
 )
 
 // Sizes of the reader's buffers, of which there are two. A buffer grows when one
@@ -18,7 +19,13 @@ type read struct {
 	err  error  // the reader has ended
 }
 
-// A written is what became of one buffer of output.
+// An output is a buffer for the client, and how much of it the socket has taken.
+type output struct {
+	buf []byte
+	n   int
+}
+
+// A written is what became of one output since the writer got it.
 type written struct {
 	buf []byte
 	n   int
@@ -29,9 +36,10 @@ type written struct {
 // owned by the loop, which ends them with close.
 type socket struct {
 	nc     net.Conn
+	raw    syscall.RawConn // of nc; nil: it has none
 	reads  chan read
 	free   chan []byte
-	writes chan []byte
+	writes chan output
 	wrote  chan written
 	done   chan struct{} // closed when nobody listens to reads any more
 	wait   sync.WaitGroup
@@ -40,7 +48,10 @@ type socket struct {
 func openSocket(nc net.Conn) *socket {
 	s := &socket{
 		nc: nc, reads: make(chan read, 1), free: make(chan []byte, 2),
-		writes: make(chan []byte, 1), wrote: make(chan written, 1), done: make(chan struct{}),
+		writes: make(chan output, 1), wrote: make(chan written, 1), done: make(chan struct{}),
+	}
+	if sys, ok := nc.(syscall.Conn); ok {
+		s.raw, _ = sys.SyscallConn()
 	}
 	s.free <- nil
 	s.free <- nil
@@ -81,9 +92,9 @@ func (s *socket) release(data []byte) {
 }
 
 func (s *socket) writeAll() {
-	for buf := range s.writes {
-		n, err := s.nc.Write(buf)
-		s.wrote <- written{buf, n, err} // never blocks: the loop has one write under way
+	for out := range s.writes {
+		n, err := s.nc.Write(out.buf[out.n:])
+		s.wrote <- written{out.buf, n, err} // never blocks: the loop has one write under way
 	}
 }
 
