@@ -214,6 +214,9 @@ func (e *messageStore) numbered() int64 { return e.q.Counters(MainQueue).NextSeq
 // write adds the records of a decision to u.
 func (e *messageStore) write(u *commit.Unit, d *entity.Decision) {
 	store := e.b.store
+	if n := len(d.Records); n > 2 {
+		u.Grow(2 * n) // a message that goes has a status, too
+	}
 	for i := range d.Records {
 		r := &d.Records[i]
 		q := e.queueID(r.Sub)

@@ -14,10 +14,13 @@ import (
 // PutMessage implements [broker.Store].
 func (s *Store) PutMessage(u *commit.Unit, q broker.QueueID, m *broker.Message) {
 	key := messageKey(q, kindMessage, m.SequenceNumber)
-	u.Set(key, finish(key, appendMessage(newRecord(messageSize(m)), m)))
-	if len(m.Sections) > inlineSections {
+	head := appendMessage(newRecord(messageSize(m)), m)
+	if len(m.Sections) <= inlineSections {
+		u.SetJoined(finishAround(key, head, m.Sections))
+	} else {
+		u.Set(key, finish(key, head))
 		key := messageKey(q, kindSections, m.SequenceNumber)
-		u.SetJoined(recordAround(key, m.Sections))
+		u.SetJoined(finishAround(key, newRecord(0), m.Sections))
 	}
 	if !m.ExpiresAt.IsZero() {
 		u.Set(expiryKey(q, m.ExpiresAt, m.SequenceNumber), nil)

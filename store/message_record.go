@@ -37,6 +37,8 @@ func bitIf(there bool, bit uint64) uint64 {
 	return 0
 }
 
+// appendMessage appends a message but its sections, which come behind it, or stand in a
+// record of their own.
 func appendMessage(b []byte, m *broker.Message) []byte {
 	flags := bitIf(!m.EnqueuedAt.IsZero(), messageEnqueued) |
 		bitIf(!m.ExpiresAt.IsZero(), messageExpires) |
@@ -80,20 +82,13 @@ func appendMessage(b []byte, m *broker.Message) []byte {
 	if flags&messageDestination != 0 {
 		b = appendBytes(b, m.Destination)
 	}
-	b = binary.AppendUvarint(b, uint64(len(m.Sections)))
-	if flags&messageApart == 0 {
-		b = append(b, m.Sections...)
-	}
-	return b
+	return binary.AppendUvarint(b, uint64(len(m.Sections)))
 }
 
+// messageSize is the most that appendMessage appends.
 func messageSize(m *broker.Message) int {
-	n := 2 + 3*timeSize + 8*binary.MaxVarintLen64 + len(m.MessageID) + len(m.SessionID) + len(m.PartitionKey) +
+	return 2 + 3*timeSize + 8*binary.MaxVarintLen64 + len(m.MessageID) + len(m.SessionID) + len(m.PartitionKey) +
 		len(m.Destination)
-	if len(m.Sections) <= inlineSections {
-		n += len(m.Sections)
-	}
-	return n
 }
 
 // A stored message is a decoded message record. SequenceNumber comes from the

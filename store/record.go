@@ -49,13 +49,12 @@ func record(key, payload []byte) []byte {
 	return finish(key, append(newRecord(len(payload)), payload...))
 }
 
-// recordAround is record without a copy of the payload: the value in three parts, for
-// [commit.Unit] SetJoined.
-func recordAround(key, payload []byte) (_, head, _, tail []byte) {
-	b := append(make([]byte, 0, recordOverhead), recordVersion)
-	sum := crc32.Update(checksum(key, b), castagnoli, payload)
-	b = binary.LittleEndian.AppendUint32(b, sum)
-	return key, b[:1:1], payload, b[1:]
+// finishAround ends a value that newRecord started and that goes on with rest, without a copy
+// of that: the value in three parts, for [commit.Unit] SetJoined.
+func finishAround(key, b, rest []byte) (_, head, _, tail []byte) {
+	n := len(b)
+	b = binary.LittleEndian.AppendUint32(b, crc32.Update(checksum(key, b), castagnoli, rest))
+	return key, b[:n:n], rest, b[n:]
 }
 
 // payload checks a value and returns what is in it. The error is a

@@ -67,7 +67,7 @@ func codecs() []codec {
 		}
 		return m.Message, err
 	}
-	putMessage := func(v any) []byte { return appendMessage(nil, v.(*broker.Message)) }
+	putMessage := func(v any) []byte { return wholeMessage(nil, v.(*broker.Message)) }
 	return []codec{
 		{"message", message, putMessage,
 			func() any { m := fullMessage(); m.SequenceNumber = 0; return m }()},
@@ -221,7 +221,7 @@ func FuzzChunks(f *testing.F) {
 func TestDamagedRecord(t *testing.T) {
 	q := broker.QueueID{Entity: 12}
 	key, other := messageKey(q, kindMessage, 34), messageKey(q, kindMessage, 35)
-	good := finish(key, appendMessage(newRecord(0), fullMessage()))
+	good := finish(key, wholeMessage(newRecord(0), fullMessage()))
 	check := func(what string, key, value []byte) {
 		t.Helper()
 		s := memory(t)
@@ -461,4 +461,12 @@ func tryReadAll(s *Store) (out []any, err error) {
 	add(active, e)
 	add(nil, metas(s, "", func(name string, value []byte) error { add(name+"="+string(value), nil); return nil }))
 	return out, err
+}
+
+// wholeMessage is a message's record with its sections, if they stand in it.
+func wholeMessage(b []byte, m *broker.Message) []byte {
+	if b = appendMessage(b, m); len(m.Sections) <= inlineSections {
+		b = append(b, m.Sections...)
+	}
+	return b
 }
