@@ -20,6 +20,7 @@ type line struct {
 	// there are none.
 	cursor int64
 	refill *refill
+	served bool  // something was handed out since the last refill began
 	stuck  int64 // a cursor at which nothing can be read; 0: none is known
 
 	consumers []*Consumer // those with credit
@@ -145,10 +146,11 @@ func (l *line) noteSent(it *item) {
 }
 
 // wantsRefill reports whether consumers will soon want what the window lacks: it
-// is read before they stand still for it.
+// is read before they stand still for it. Who was served and has no credit left is
+// about to grant more.
 func (l *line) wantsRefill() bool {
-	waiting := len(l.consumers) > 0 || l.session == nil && len(l.s.sessions.waiting) > 0
-	return l.refill == nil && l.cursor != beyond && len(l.window) < max(l.s.q.size/4, 1) && waiting
+	waiting := l.served || len(l.consumers) > 0 || l.session == nil && len(l.s.sessions.waiting) > 0
+	return l.refill == nil && l.cursor != beyond && len(l.window) < max(l.s.q.size/2, 1) && waiting
 }
 
 func (l *line) startRefill() (from int64, limit int, ok bool) {
@@ -156,7 +158,8 @@ func (l *line) startRefill() (from int64, limit int, ok bool) {
 		return 0, 0, false
 	}
 	l.refill = &refill{from: l.cursor, overlay: map[int64]*item{}}
-	return l.cursor, l.s.q.size, true
+	l.served = false
+	return l.cursor, l.s.q.size - len(l.window), true
 }
 
 // wantsLoad reports whether a consumer waits for a message whose content is not
@@ -210,6 +213,7 @@ func (l *line) pump(env Env, d *Decision) {
 			l.turn = 0
 		}
 		c := l.consumers[l.turn]
+		l.served = true
 		content := it.content
 		if c.Mode == ReceiveAndDelete {
 			d.deliver(c, it.message(content))
