@@ -37,6 +37,9 @@ type Process struct {
 	last   atomic.Int64 // the latest time that Now has returned, in Unix nanoseconds
 	offset atomic.Int64 // what the wall clock shows beyond the time, in nanoseconds
 	sets   atomic.Pointer[[]Set]
+	// changes counts what begins and what ends of changes of offset and sets: it is odd
+	// during one.
+	changes atomic.Uint64
 
 	asleep func() time.Duration // how long the machine has slept since it was started
 
@@ -80,12 +83,24 @@ func (p *Process) Resume(m Mark) (notCounted time.Duration) {
 
 // Now implements [Clock]. The time is in UTC and without a monotonic reading.
 func (p *Process) Now() time.Time {
-	now, off := p.read()
-	if off > int64(tolerance) || off < -int64(tolerance) {
+	now, ok := p.tell()
+	if !ok {
 		now = p.wasSet()
 	}
 	return time.Unix(0, now).UTC()
 }
+
+// tell returns the time, unless the wall clock was set and that is not taken up, or is at
+// this moment: then the wall clock may have been read before, and the time be shown as
+// before, and differently a moment later.
+func (p *Process) tell() (now int64, ok bool) {
+	before := p.changes.Load()
+	now, off := p.read()
+	return now, !far(off) && before%2 == 0 && p.changes.Load() == before
+}
+
+// far reports whether what is shown is so far from the wall clock that this was set.
+func far(off int64) bool { return off > int64(tolerance) || off < -int64(tolerance) }
 
 // read returns the time, and how far the wall clock is from what is shown.
 func (p *Process) read() (now, off int64) {
@@ -106,15 +121,27 @@ func (p *Process) wasSet() int64 {
 		}
 	}
 	now, off := p.read()
-	if off > int64(tolerance) || off < -int64(tolerance) {
-		offset := p.offset.Load() + off
-		now = raise(&p.last, now+1) // now may have been told already, and shown as before
-		sets := append(p.Sets(), Set{From: time.Unix(0, now).UTC(), Ahead: time.Duration(offset)})
-		sets = forget(sets)
-		p.sets.Store(&sets)
-		p.offset.Store(offset)
+	if far(off) {
+		now = p.change(func(from int64) {
+			offset := p.offset.Load() + off
+			sets := append(p.Sets(), Set{From: time.Unix(0, from).UTC(), Ahead: time.Duration(offset)})
+			sets = forget(sets)
+			p.sets.Store(&sets)
+			p.offset.Store(offset)
+		})
 	}
 	return now
+}
+
+// change has f change what is shown from a time on, which it returns. Every time that was
+// told is before it, and is shown as it was: none is told meanwhile. It is called with mu
+// held.
+func (p *Process) change(f func(from int64)) (from int64) {
+	p.changes.Add(1)
+	defer p.changes.Add(1)
+	from = p.last.Add(1)
+	f(from)
+	return from
 }
 
 // raise makes n the value of a, unless that is greater, and returns the greater one.

@@ -2,6 +2,7 @@ package clock_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -226,7 +227,48 @@ func TestTimersAfterSleep(t *testing.T) {
 	})
 }
 
-// A flippedClock is set while others read it.
+// A betweenClock is read by who loses its turn before it uses what it has read.
+type betweenClock struct {
+	clock.Wall
+	between func()
+}
+
+func (c *betweenClock) Now() time.Time {
+	now := c.Wall.Now()
+	if f := c.between; f != nil {
+		c.between = nil
+		f()
+	}
+	return now
+}
+
+// TestNothingToldInBetween: while it is taken up that the wall clock was set, no time is
+// told: it could be one from which on something else is shown.
+func TestNothingToldInBetween(t *testing.T) {
+	wall := &betweenClock{}
+	p := clock.NewProcess(wall)
+	told := p.Now()
+	p.Change(func(from time.Time) {
+		if !from.After(told) {
+			t.Errorf("the change begins at %v, and %v was told before", from, told)
+		}
+		if now, ok := p.Tell(); ok {
+			t.Errorf("%v is told during a change from %v on", now, from)
+		}
+	})
+	wall.between = func() { p.Change(func(time.Time) {}) }
+	if now, ok := p.Tell(); ok {
+		t.Errorf("%v is told, of a wall clock that was read before a change", now)
+	}
+	var from time.Time
+	p.Change(func(f time.Time) { from = f })
+	if now, ok := p.Tell(); !ok || now.Before(from) {
+		t.Errorf("after a change from %v on, %v is told: %v", from, now, ok)
+	}
+}
+
+// A flippedClock is set while others read it, and what they read arrives late, and not in
+// order: a goroutine may lose its turn when it has read the clock of the machine.
 type flippedClock struct {
 	clock.Wall
 	step atomic.Int64 // seconds
@@ -234,6 +276,9 @@ type flippedClock struct {
 
 func (c *flippedClock) Now() time.Time {
 	stepped := steppedClock{now: time.Now(), step: time.Duration(c.step.Load()) * time.Second}
+	for range rand.IntN(2000) {
+		c.step.Load() // takes time
+	}
 	return stepped.Now()
 }
 
@@ -265,5 +310,27 @@ func TestConcurrent(t *testing.T) {
 	wg.Wait()
 	if n := len(p.Sets()); n != 9 {
 		t.Errorf("set %d times, want 9", n)
+	}
+}
+
+// BenchmarkNow is the time of a process beside that of the machine, by one goroutine and by
+// all processors at once.
+func BenchmarkNow(b *testing.B) {
+	for _, c := range []struct {
+		name  string
+		clock clock.Clock
+	}{{"wall", clock.Wall{}}, {"process", clock.NewProcess(clock.Wall{})}} {
+		b.Run(c.name, func(b *testing.B) {
+			for b.Loop() {
+				c.clock.Now()
+			}
+		})
+		b.Run(c.name+"/parallel", func(b *testing.B) {
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					c.clock.Now()
+				}
+			})
+		})
 	}
 }
