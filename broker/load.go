@@ -28,7 +28,7 @@ func (x *part) load() error {
 	if x.need == nil {
 		return nil
 	}
-	for _, load := range [...]func() error{x.evaluate, x.loadHeaders, x.loadContents, x.loadStored, x.loadIDs} {
+	for _, load := range [...]func() error{x.evaluate, x.loadHeaders, x.loadContents, x.loadStored, x.loadIDs, x.loadStates} {
 		if err := load(); err != nil {
 			return err
 		}
@@ -113,6 +113,25 @@ func (x *part) loadStored() error {
 		x.supply.PutStored(k, m)
 	}
 	return x.loadBare()
+}
+
+// loadStates reads states of sessions for their sizes. One that can't be read is replaced as
+// if there were none: the new one mends it.
+func (x *part) loadStates() error {
+	if len(x.need.States) == 0 {
+		return nil
+	}
+	if err := x.store.b.Wait(x.last); err != nil {
+		return err
+	}
+	for _, id := range x.need.States {
+		st, err := x.store.b.store.SessionState(x.store.queueID(MainQueue), id)
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			return x.store.readFailed(fmt.Sprintf("the state of session %q", id), err)
+		}
+		x.supply.PutState(id, st)
+	}
+	return nil
 }
 
 // near reports whether headers are read with those of a key that comes before. Clients make

@@ -40,6 +40,7 @@ const (
 	TransferQueue           = entity.TransferQueue
 	TransferDeadLetterQueue = entity.TransferDeadLetterQueue
 	ScheduledMessages       = entity.ScheduledMessages
+	SessionStates           = entity.SessionStates
 
 	Active    = entity.Active
 	Deferred  = entity.Deferred

@@ -82,7 +82,7 @@ func openMessageStore(b *Broker, n *namespace, r EntityRecord) (*messageStore, e
 		return nil, err
 	}
 	o := description.Queue.Default(d.Options, n.options.SKU)
-	s, err := openState(b.store, r.ID)
+	s, err := openState(b.store, r.ID, o.RequiresSession)
 	var t trouble
 	if err == nil {
 		s.History, err = openHistory(b, r, &o, subject{"queue", r.Path, n.name}, &t)
@@ -109,14 +109,50 @@ func newMessageStore(b *Broker, n *namespace, r EntityRecord, mu *entityLock, o 
 	return e
 }
 
-// openState reads what an entity starts with; nothing if it can't read all of it.
-func openState(store Store, id EntityID) (s entity.State, err error) {
+// openState reads what an entity starts with, which requires sessions or not; nothing if it
+// can't read all of it.
+func openState(store Store, id EntityID, sessions bool) (s entity.State, err error) {
 	for sub := range s.Counters {
 		if err := readState(store, QueueID{Entity: id, Sub: SubQueue(sub)}, sub, &s); err != nil {
 			return entity.State{}, err
 		}
 	}
+	if sessions {
+		if s.States, err = openStates(store, id); err != nil {
+			return entity.State{}, err
+		}
+	}
 	return s, nil
+}
+
+// openStates reads the totals of the states of sessions. Earlier programs did not keep them:
+// then they are counted, but for what can't be read, until the next state is set.
+func openStates(store Store, id EntityID) (c Counters, err error) {
+	c, err = store.Counters(QueueID{Entity: id, Sub: entity.SessionStates})
+	if err != nil || c.Messages > 0 {
+		return c, err
+	}
+	c = Counters{}
+	var after *string
+	for {
+		ids, err := store.SessionsWithState(QueueID{Entity: id}, time.Time{}, after, takePage)
+		for i, session := range ids {
+			st, err := store.SessionState(QueueID{Entity: id}, session)
+			switch {
+			case errors.Is(err, ErrDamaged):
+			case err != nil:
+				return Counters{}, err
+			case st != nil:
+				c.Messages, c.Bytes = c.Messages+1, c.Bytes+int64(len(st.State))
+			}
+			after = &ids[i]
+		}
+		if errors.Is(err, ErrDamaged) || err == nil && len(ids) < takePage {
+			return c, nil
+		} else if err != nil {
+			return Counters{}, err
+		}
+	}
 }
 
 func readState(store Store, q QueueID, i int, s *entity.State) (err error) {

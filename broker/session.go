@@ -89,7 +89,7 @@ func (q *Queue) RenewSession(id string) (time.Time, *commit.Unit, error) {
 
 // SetSessionState replaces the state of a session that is held; nil removes it. done runs
 // when that is durable: the caller must sync the unit. Errors: [ErrSessionLockLost],
-// [ErrMessageTooLarge].
+// [ErrMessageTooLarge], [ErrQuotaExceeded] if it is larger than the one before.
 func (q *Queue) SetSessionState(id string, state []byte, done func()) (*commit.Unit, error) {
 	size := commit.Frees
 	if state != nil {

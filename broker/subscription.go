@@ -69,7 +69,7 @@ func openTopic(b *Broker, n *namespace, r EntityRecord) (*topic, error) {
 		return nil, err
 	}
 	o := description.Topic.Default(d.Options, n.options.SKU)
-	s, err := openState(b.store, r.ID)
+	s, err := openState(b.store, r.ID, false)
 	var found trouble
 	if err == nil {
 		s.History, err = openHistory(b, r, &o, subject{"topic", r.Path, n.name}, &found)
@@ -103,7 +103,7 @@ func openSubscription(r EntityRecord, topics map[EntityID]*topic) error {
 	if t == nil {
 		return fmt.Errorf("subscription of topic %d: %w", d.Topic, errNoTopic)
 	}
-	state, err := openState(t.b.store, r.ID)
+	state, err := openState(t.b.store, r.ID, d.Options.RequiresSession)
 	if r.Damage != nil {
 		state, err = entity.State{}, putAgain(r.Damage)
 	}

@@ -176,7 +176,16 @@ func (c *conn) words(f *fault, a address) string {
 		kind = "Topic"
 	}
 	return strings.NewReplacer(markURI, c.uri(a.queue()), markName, c.ns+":"+kind+":"+a.queue(),
-		markFull, kind+": '"+strings.ToUpper(c.ns+":"+kind)+":"+a.queue()+"'").Replace(f.text)
+		markFull, c.full(kind, a)).Replace(f.text)
+}
+
+// full names what is full: what a subscription holds is its topic's.
+func (c *conn) full(kind string, a address) string {
+	path := a.queue()
+	if topic, _, ok := broker.SplitSubscription(path); ok {
+		kind, path = "Topic", topic
+	}
+	return kind + ": '" + strings.ToUpper(c.ns+":"+kind) + ":" + path + "'"
 }
 
 // missingText names scheduled messages that are not there, as the service does.

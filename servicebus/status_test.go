@@ -210,33 +210,69 @@ func TestStatusOfTopics(t *testing.T) {
 	}
 }
 
+// fill makes a queue, or a topic with one subscription, full.
+func (s *server) fill(path string) {
+	s.t.Helper()
+	to, err := s.broker.Sender(namespace, path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	body := make([]byte, 1<<18)
+	for range 41 { // 100 at a time: they share the bytes
+		msgs := make([]*broker.Message, 100)
+		for i := range msgs {
+			msgs[i] = &broker.Message{}
+			msgs[i].Sections, msgs[i].HasSession = body, true
+		}
+		u, err := to.Send(msgs, nil)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		s.broker.Sync(u)
+	}
+}
+
+// TestFullForState: a session of a full queue, or of a subscription of a full topic, takes no
+// state, and the client hears how full which one is.
+func TestFullForState(t *testing.T) {
+	s := newServer(t)
+	sessions := broker.QueueOptions{RequiresSession: true}
+	s.queue("q", sessions)
+	s.topic("t", broker.TopicOptions{})
+	if _, err := s.broker.PutSubscription(context.Background(), namespace, "t", "s", sessions); err != nil {
+		t.Fatal(err)
+	}
+	s.fill("q")
+	s.fill("t")
+	ctx, c := testContext(t), s.client()
+	q, err := c.AcceptSessionForQueue(ctx, "q", "a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sub, err := c.AcceptSessionForSubscription(ctx, "t", "s", "a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, r := range map[string]*azservicebus.SessionReceiver{"Queue: 'TESTNS:QUEUE:q'": q, "Topic: 'TESTNS:TOPIC:t'": sub} {
+		err := r.SetSessionState(ctx, []byte("state"), nil)
+		text := fmt.Sprintf("The maximum entity size has been reached or exceeded for %s. Size of entity in bytes:%d, ", kind, 4100<<18)
+		if err == nil || !strings.Contains(err.Error(), text) || !strings.Contains(err.Error(), "403") {
+			t.Errorf("a state in a full entity: got error %v, want %q", err, text)
+		}
+		if err := r.SetSessionState(ctx, nil, nil); err != nil {
+			t.Errorf("no state in a full entity: %v", err)
+		}
+	}
+}
+
 // TestFull: a full queue says how full it is, its link lives on, and it takes messages as soon
 // as there is room.
 func TestFull(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{})
 	s.topic("t", broker.TopicOptions{}, "s")
-	fill := func(to broker.Sender, err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		body := make([]byte, 1<<18)
-		for range 41 { // 100 at a time: they share the bytes
-			msgs := make([]*broker.Message, 100)
-			for i := range msgs {
-				msgs[i] = &broker.Message{}
-				msgs[i].Sections = body
-			}
-			u, err := to.Send(msgs, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s.broker.Sync(u)
-		}
-	}
-	fill(s.broker.Sender(namespace, "q"))
-	fill(s.broker.Sender(namespace, "t"))
+	s.fill("q")
+	s.fill("t")
 	ctx := testContext(t)
 	c := s.client()
 	const size = 4100 << 18

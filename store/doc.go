@@ -53,6 +53,8 @@
 //	26 factory                         tally of a factory's ended runs; the name in lower case
 //	27 hash:32 bytes                   which of the runs that one cause started failed last
 //
+// Counters with the sub 255 are those of the states of sessions, which are no sub-queue.
+//
 // All of an entity lies in [10 entity, 10 entity+1): deleting it is one range.
 // The same holds for the events and payloads of a run. Numbers are never
 // re-used because a deletion leaves the number behind, in the same unit, in

@@ -76,6 +76,7 @@ var (
 
 	transfer     = broker.QueueID{Entity: 7, Sub: broker.TransferQueue}
 	transferDead = broker.QueueID{Entity: 7, Sub: broker.TransferDeadLetterQueue}
+	states       = broker.QueueID{Entity: 7, Sub: broker.SessionStates}
 )
 
 // fullMessage has every member of the immutable record set.
@@ -346,10 +347,12 @@ func testCounters(t *testing.T, h *Harness) {
 		h.Store.PutCounters(u, main, want)
 		h.Store.PutCounters(u, transfer, broker.Counters{Messages: 2})
 		h.Store.PutCounters(u, transferDead, broker.Counters{Messages: 3})
+		h.Store.PutCounters(u, states, broker.Counters{Messages: 4, Bytes: 5})
 	})
 	h.eachLife(t, func(t *testing.T) {
 		for q, want := range map[broker.QueueID]broker.Counters{
 			main: want, dead: {}, transfer: {Messages: 2}, transferDead: {Messages: 3}, other: {},
+			states: {Messages: 4, Bytes: 5},
 		} {
 			got, err := h.Store.Counters(q)
 			check(t, err)

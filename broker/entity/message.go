@@ -35,6 +35,10 @@ const (
 	SubQueues = iota
 )
 
+// SessionStates is where the store keeps the totals of the sessions' states, as if they were
+// messages. It is no sub-queue.
+const SessionStates SubQueue = 255
+
 // suffixes are what stands behind an entity's path in the address of a sub-queue
 // [SB-AMQP 5], the longer ones first: they end as the others do.
 var suffixes = [...]struct {

@@ -45,10 +45,12 @@ type stored struct {
 	statuses [entity.SubQueues]map[int64]entity.Status
 	counters [entity.SubQueues]entity.Counters
 	sessions map[int64]string // the index of messages by session
+	states   map[string]*entity.SessionState
+	totals   entity.Counters // of the states
 }
 
 func newStored() stored {
-	s := stored{sessions: map[int64]string{}}
+	s := stored{sessions: map[int64]string{}, states: map[string]*entity.SessionState{}}
 	for i := range s.messages {
 		s.messages[i], s.statuses[i] = map[int64]*entity.Message{}, map[int64]entity.Status{}
 	}
@@ -59,6 +61,10 @@ func newStored() stored {
 // record says.
 func (s *stored) apply(t *rapid.T, records []entity.Record) {
 	for _, r := range records {
+		if r.Sub == entity.SessionStates {
+			s.totals = r.Counters
+			continue
+		}
 		seq, messages := r.SequenceNumber, s.messages[r.Sub]
 		switch r.Kind {
 		case entity.PutMessage:
@@ -88,6 +94,10 @@ func (s *stored) apply(t *rapid.T, records []entity.Record) {
 				t.Fatalf("message %d is deleted from session %q, the index has it in %q, %t", seq, r.Session, old, ok)
 			}
 			delete(s.sessions, seq)
+		case entity.PutSessionState:
+			if s.states[r.Session] = r.State; r.State == nil {
+				delete(s.states, r.Session)
+			}
 		}
 	}
 }
@@ -163,7 +173,7 @@ func newMachine(t *rapid.T) *machine {
 
 func (m *machine) open() {
 	var s entity.State
-	s.Counters = m.store.counters
+	s.Counters, s.States = m.store.counters, m.store.totals
 	for i := range m.store.messages {
 		sub := entity.SubQueue(i)
 		for _, seq := range slices.Sorted(maps.Keys(m.store.statuses[i])) {
@@ -404,6 +414,9 @@ func (m *machine) load(supply *entity.Supply, need *entity.Need) {
 	}
 	for _, k := range need.Stored {
 		supply.PutStored(k, m.read(k.Sub, k.SequenceNumber))
+	}
+	for _, id := range need.States {
+		supply.PutState(id, m.store.states[id])
 	}
 	supply.PutIDs(need, m.history.read(need))
 }

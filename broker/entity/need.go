@@ -31,6 +31,8 @@ type Need struct {
 	Stored []MessageKey
 	// Bare are as Stored, but of their content only the size is needed.
 	Bare []MessageKey
+	// States are sessions of whose state the size is to be read.
+	States []string
 	// Headers are sub-queues whose window holds less than is asked for.
 	Headers []HeaderNeed
 	// FanOuts are messages sent to a topic that were not chosen by its rules of
@@ -53,7 +55,7 @@ type HeaderNeed struct {
 
 func (n *Need) empty() bool {
 	return len(n.Contents) == 0 && len(n.Stored) == 0 && len(n.Bare) == 0 && len(n.Headers) == 0 && len(n.FanOuts) == 0 &&
-		len(n.IDs) == 0
+		len(n.IDs) == 0 && len(n.States) == 0
 }
 
 // A Supply is what was read for operations that are decided together: what their
@@ -67,6 +69,8 @@ type Supply struct {
 	watched  []MessageKey       // of stored, those that are being read among them
 	changed  []MessageKey       // of watched
 	ids      map[string]rememberedUntil
+	states   map[string]int // by session: how many bytes its state has, or noState
+	stale    bool           // a state was set while they were read
 }
 
 // rememberedUntil is what was read of an id, and in which turn of the history.
@@ -108,6 +112,19 @@ func (s *Supply) PutBare(k MessageKey, m *Message, size int) {
 		s.sizes = map[MessageKey]int{}
 	}
 	s.sizes[k] = size
+}
+
+// noState is the size of the state of a session that has none.
+const noState = -1
+
+// PutState supplies the state that the store has of a session; nil: none.
+func (s *Supply) PutState(session string, st *SessionState) {
+	if s.states == nil {
+		s.states = map[string]int{}
+	}
+	if s.states[session] = noState; st != nil {
+		s.states[session] = len(st.State)
+	}
 }
 
 // PutIDs supplies until when the ids that a need names are remembered, in their order;
@@ -158,7 +175,8 @@ func (q *Queue) Watch(s *Supply, n *Need) {
 	for k := range s.stored {
 		s.watched = append(s.watched, k)
 	}
-	if len(s.watched) == 0 {
+	states := len(s.states) > 0 || n != nil && len(n.States) > 0
+	if len(s.watched) == 0 && !states {
 		return
 	}
 	if q.watches == nil {
@@ -175,7 +193,10 @@ func (q *Queue) Unwatch(s *Supply) {
 	for _, k := range s.changed {
 		delete(s.stored, k)
 	}
-	s.watched, s.changed = nil, nil
+	if s.stale {
+		clear(s.states)
+	}
+	s.watched, s.changed, s.stale = nil, nil, false
 }
 
 // unlikeStored tells the reads under way that a message is not as the store may have

@@ -1,6 +1,7 @@
 package entity
 
 import (
+	"cmp"
 	"math"
 	"time"
 
@@ -50,6 +51,8 @@ type State struct {
 	NextExpiry [SubQueues]time.Time
 	// History remembers message ids, with duplicate detection.
 	History History
+	// States are the totals of the sessions' states: Messages of them, and Bytes.
+	States Counters
 }
 
 // A Queue is one queue or subscription with its sub-queues. It is not safe for
@@ -63,13 +66,15 @@ type Queue struct {
 	history History
 	checker checker
 	topic   *Topic // whose schedule it is; nil: it is a queue or a subscription
+	parent  *Topic // of a subscription: what it holds counts towards the quota of this topic
+	states  Counters
 	// configured counts the calls of SetConfig.
 	configured uint64
 }
 
 // New returns the queue that the store describes.
 func New(c Config, s State) *Queue {
-	q := &Queue{config: c, size: WindowSize, history: s.History}
+	q := &Queue{config: c, size: WindowSize, history: s.History, states: s.States}
 	for i := range q.subs {
 		q.subs[i] = newSub(q, SubQueue(i), s.Counters[i])
 		if s.LowestDeferred[i] > 0 {
@@ -106,8 +111,9 @@ func (q *Queue) Counters(s SubQueue) Counters {
 	return c
 }
 
-// Bytes returns the size of everything in all sub-queues.
+// Bytes returns the size of everything in all sub-queues, and of the states of sessions.
 func (q *Queue) Bytes() (n int64) {
+	n = q.states.Bytes
 	for _, s := range q.subs {
 		n += s.counters.Bytes
 	}
@@ -116,8 +122,8 @@ func (q *Queue) Bytes() (n int64) {
 
 // used is what counts towards the quota of the top-level entity.
 func (q *Queue) used() int64 {
-	if q.topic != nil {
-		return q.topic.Bytes()
+	if t := cmp.Or(q.topic, q.parent); t != nil {
+		return t.Bytes()
 	}
 	return q.Bytes()
 }

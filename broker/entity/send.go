@@ -83,10 +83,17 @@ func (c *Config) checkMessages(msgs []*Message) (bytes int64, err error) {
 // checkQuota reports whether an entity of that configuration that holds so many bytes takes
 // more. The last that it takes may exceed the limit [SB-SEM 11].
 func (c *Config) checkQuota(used int64) error {
-	if used >= c.MaxBytes {
-		return fmt.Errorf("send: %w", &FullError{used, c.MaxBytes})
+	if err := c.full(used); err != nil {
+		return fmt.Errorf("send: %w", err)
 	}
 	return nil
+}
+
+func (c *Config) full(used int64) error {
+	if used < c.MaxBytes {
+		return nil
+	}
+	return &FullError{used, c.MaxBytes}
 }
 
 // checkIDs reports whether a message may have its ids [SB-SEM 1.5, 2.8].

@@ -22,6 +22,7 @@ type Session struct {
 	locked   map[int64]*item
 	owned    int // messages that are reserved for runs, are theirs, or wait after them
 	touched  bool
+	state    *int // how many bytes its state has, or noState; nil: not known
 	shedding bool // the lock has run out, and not everything has been put back yet
 	over     bool
 }

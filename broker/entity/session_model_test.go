@@ -23,7 +23,8 @@ func TestSessionModel(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"send": m.send, "accept": m.accept, "next": m.next, "close": m.close, "credit": m.credit, "settle": m.settle,
 			"renew": m.renew, "advance": m.advance, "tick": m.tick, "work": m.work, "finish": m.finish,
-			"deferred": m.deferred, "reserve": m.reserve, "run": m.run, "restart": m.restart, "settled": m.quiet,
+			"deferred": m.deferred, "state": m.state, "beginState": m.beginState, "endState": m.endState,
+			"reserve": m.reserve, "run": m.run, "restart": m.restart, "settled": m.quiet,
 			"": m.invariants,
 		})
 	})
@@ -53,12 +54,14 @@ type sessionMachine struct {
 	waiting   []int                // consumers that wait for the next session
 	// lapsing are sessions whose lock has run out; it is over when the consumer has none.
 	lapsing map[string]*entity.Consumer
+	states  map[string][]byte
+	setting *setting
 }
 
 func newSessionMachine(t *rapid.T) *sessionMachine {
-	m := &sessionMachine{all: map[int64]*sessionMessage{}}
+	m := &sessionMachine{all: map[int64]*sessionMessage{}, states: map[string][]byte{}}
 	m.now, m.nextSeq = time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC), 1
-	m.config = entity.Config{LockDuration: 10 * time.Second, DefaultTimeToLive: entity.Forever, MaxBytes: 1 << 30, MaxMessageBytes: 100,
+	m.config = entity.Config{LockDuration: 10 * time.Second, DefaultTimeToLive: entity.Forever, MaxBytes: int64(rapid.SampledFrom([]int{40, 1 << 30}).Draw(t, "max bytes")), MaxMessageBytes: 100,
 		MaxDeliveryCount: uint32(rapid.IntRange(1, 3).Draw(t, "max delivery")), RequiresSession: true, MaxSessionState: 10}
 	m.window = rapid.IntRange(1, 6).Draw(t, "window")
 	m.store = newStored()
@@ -68,7 +71,7 @@ func newSessionMachine(t *rapid.T) *sessionMachine {
 
 func (m *sessionMachine) reopen() {
 	m.open()
-	m.consumers, m.waiting = nil, nil
+	m.consumers, m.waiting, m.setting = nil, nil, nil
 	m.holds, m.until = map[string]int{}, map[string]time.Time{}
 	for range 4 {
 		m.consumers = append(m.consumers, &entity.Consumer{Sub: entity.MainQueue})
@@ -201,6 +204,16 @@ func (m *sessionMachine) send(t *rapid.T) {
 		m.all[m.nextSeq] = &sessionMessage{seq: m.nextSeq, session: msg.SessionID, holder: nobody}
 		m.nextSeq++
 		op.Messages = append(op.Messages, msg)
+	}
+	if m.bytes() >= m.config.MaxBytes {
+		if err := m.do(t, op); !errors.Is(err, entity.ErrQuotaExceeded) {
+			t.Fatalf("send to an entity that has %d bytes: %v", m.bytes(), err)
+		}
+		for range op.Messages {
+			m.nextSeq--
+			delete(m.all, m.nextSeq)
+		}
+		return
 	}
 	m.must(t, op)
 }
@@ -474,6 +487,85 @@ func (m *sessionMachine) run(t *rapid.T) {
 	m.must(t, entity.RunSettle{Run: entity.RunID("run of " + x.session), Seqs: []int64{x.seq}, Outcome: o})
 }
 
+// bytes is what messages and states of sessions have.
+func (m *sessionMachine) bytes() (n int64) {
+	for _, messages := range m.store.messages {
+		for _, msg := range messages {
+			n += int64(len(msg.Sections))
+		}
+	}
+	for _, state := range m.states {
+		n += int64(len(state))
+	}
+	return n
+}
+
+// A setting is a state that is set, of which the old one is being read.
+type setting struct {
+	op     entity.SetSessionState
+	supply *entity.Supply
+}
+
+// drawState draws a state for a session that may be held.
+func (m *sessionMachine) drawState(t *rapid.T) (op entity.SetSessionState) {
+	op.ID = rapid.SampledFrom(sessionIDs).Draw(t, "session")
+	if n := rapid.IntRange(-1, 10).Draw(t, "size"); n >= 0 {
+		op.State = make([]byte, n)
+	}
+	return op
+}
+
+func (m *sessionMachine) state(t *rapid.T) {
+	m.set(t, &setting{m.drawState(t), &entity.Supply{}})
+}
+
+// beginState reads what a new state needs, as the store is now.
+func (m *sessionMachine) beginState(t *rapid.T) {
+	if m.setting != nil {
+		t.Skip("one is under way")
+	}
+	s := &setting{m.drawState(t), &entity.Supply{}}
+	need, err := m.q.Check(m.env(), s.op)
+	if err != nil || need == nil {
+		t.Skip("nothing to read")
+	}
+	m.q.Watch(s.supply, need)
+	m.load(s.supply, need)
+	m.setting = s
+}
+
+// endState sets the state after whatever has happened since.
+func (m *sessionMachine) endState(t *rapid.T) {
+	if m.setting == nil {
+		t.Skip("none is under way")
+	}
+	s := m.setting
+	m.setting = nil
+	m.set(t, s)
+}
+
+func (m *sessionMachine) set(t *rapid.T, s *setting) {
+	id, state := s.op.ID, s.op.State
+	c, held := m.holds[id]
+	held = held && c != runHolder && m.until[id].After(m.now)
+	full := m.bytes() >= m.config.MaxBytes && len(state) > len(m.states[id])
+	err := m.supply(t, s.supply, s.op)
+	switch {
+	case !held && errors.Is(err, entity.ErrSessionLockLost), held && full && errors.Is(err, entity.ErrQuotaExceeded):
+		return
+	case err != nil || !held || full:
+		t.Fatalf("set a state of %d bytes, held: %t, full: %t: %v", len(state), held, full, err)
+	}
+	if m.states[id] = state; state == nil {
+		delete(m.states, id)
+	}
+	m.d.Reset()
+	env := m.env()
+	env.Supply = s.supply
+	m.q.Apply(env, &m.d, s.op)
+	m.store.apply(t, m.d.Records)
+}
+
 func (m *sessionMachine) restart(t *rapid.T) { m.reopen() }
 
 // quiet does all the work there is: nobody waits for what could be handed out.
@@ -501,6 +593,9 @@ func (m *sessionMachine) quiet(t *rapid.T) {
 }
 
 func (m *sessionMachine) invariants(t *rapid.T) {
+	if got, want := m.q.Bytes(), m.bytes(); got != want || m.store.totals.Messages != int64(len(m.states)) {
+		t.Fatalf("the entity has %d bytes and %d states, want %d and %d", got, m.store.totals.Messages, want, len(m.states))
+	}
 	lowest := m.nextSeq
 	var want [entity.SubQueues]entity.Counters
 	var locked [entity.SubQueues]int

@@ -46,11 +46,15 @@ func (t *Topic) SetConfig(c Config) {
 // returns it. The subscriptions are in the order of their numbers; the topic
 // keeps the slice.
 func (t *Topic) SetSubscriptions(all []Subscription) *RuleSet {
+	for i := range all {
+		all[i].Queue.parent = t
+	}
 	t.rules = &RuleSet{all}
 	return t.rules
 }
 
-// Bytes returns the size of all copies in all subscriptions and of what is scheduled.
+// Bytes returns the size of all copies and states of sessions in all subscriptions and of
+// what is scheduled.
 func (t *Topic) Bytes() (n int64) {
 	n = t.schedule.Bytes()
 	for i := range t.rules.subscriptions {
