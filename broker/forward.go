@@ -75,7 +75,7 @@ var routes = [entity.SubQueues]*route{
 	MainQueue: {
 		destination: func(e *messageStore, _ *Message) string { return description.ForwardPath(e.options.ForwardTo) },
 		stays:       exhaustedHops,
-		onward:      func(_ *messageStore, m *Message) { hop(m) },
+		onward:      hop,
 		waits:       func(error) bool { return false },
 		deadLetters: true,
 	},
@@ -87,7 +87,7 @@ var routes = [entity.SubQueues]*route{
 		},
 		stays: exhaustedHops,
 		onward: func(e *messageStore, m *Message) {
-			hop(m)
+			hop(e, m)
 			m.DeadLetterSource = e.path
 		},
 		waits: refusesAll,
@@ -98,10 +98,9 @@ var routes = [entity.SubQueues]*route{
 	TransferQueue: {
 		destination: func(_ *messageStore, m *Message) string { return m.Destination },
 		stays:       exhaustedHops,
-		onward: func(_ *messageStore, m *Message) {
-			due := m.ScheduledFor
-			hop(m)
-			m.ScheduledFor, m.Destination = due, ""
+		onward: func(e *messageStore, m *Message) {
+			hop(e, m)
+			m.Destination = ""
 		},
 		waits:       func(err error) bool { return errors.Is(err, ErrQuotaExceeded) },
 		aside:       true,
@@ -109,11 +108,14 @@ var routes = [entity.SubQueues]*route{
 	},
 }
 
-// hop notes in a message that it is forwarded. It keeps the number that it had first.
-func hop(m *Message) {
+// hop notes in a message that it is forwarded. It keeps the number that it had first, and a
+// time that is to come: it was sent by way of the entity, or a rule's action has set it.
+func hop(e *messageStore, m *Message) {
 	m.Hops++
 	m.EnqueueSequence = cmp.Or(m.EnqueueSequence, m.SequenceNumber)
-	m.ScheduledFor = time.Time{} // it was due
+	if !m.ScheduledFor.After(e.b.Now()) {
+		m.ScheduledFor = time.Time{}
+	}
 }
 
 // exhaustedHops refuses the fifth hop. What was dead-lettered for it stays where it is

@@ -318,7 +318,8 @@ func (t *topic) publish() {
 
 // evaluate applies the rules of now to messages. It takes no lock.
 func (t *topic) evaluate(op *entity.Publish) {
-	op.FanOut = t.rules.Load().FanOut(entity.Env{Now: clock.ShownNow(t.b.clock), Token: t.b.token}, op.Messages)
+	now := t.b.Now()
+	op.FanOut = t.rules.Load().FanOut(entity.Env{Now: now, Token: t.b.token}, clock.Shown(t.b.clock, now), op.Messages)
 }
 
 // check checks operations. It is called with mu held.

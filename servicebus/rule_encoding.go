@@ -316,10 +316,11 @@ func (r *rewriting) system(s filter.SystemProperty, v filter.Value) error {
 	case filter.ViaPartitionKey:
 		r.annotate(annViaPartitionKey, v)
 	case filter.ScheduledEnqueueTimeUTC:
+		r.content.ScheduledFor, _ = v.(time.Time)
 		r.annotate(annScheduledEnqueueTime, v)
 	case filter.TimeToLive:
-		d, _ := v.(time.Duration)
-		r.timeToLive(d)
+		r.content.TimeToLive, _ = v.(time.Duration)
+		r.timeToLive(r.content.TimeToLive)
 	default:
 		field := textField(q, s)
 		if field == nil {

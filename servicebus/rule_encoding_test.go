@@ -96,8 +96,8 @@ func TestRewrite(t *testing.T) {
 	if !bytes.Equal(c.Sections, original) {
 		t.Error("the message itself has changed")
 	}
-	if got.MessageID != "m2" || got.SessionID != "s2" || got.PartitionKey != "s2" || got.TimeToLive != 90*time.Second || got.Encoding == nil {
-		t.Errorf("content = %+v, want the new ids and the old time to live", got)
+	if got.MessageID != "m2" || got.SessionID != "s2" || got.PartitionKey != "s2" || got.TimeToLive != 30*time.Second || !got.ScheduledFor.IsZero() || got.Encoding == nil {
+		t.Errorf("content = %+v, want the new ids and times", got)
 	}
 	m, err := frames.ParseMessage(got.Sections)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"switchyard/broker"
 	"switchyard/broker/filter"
@@ -53,6 +54,8 @@ func (p properties) System(s filter.SystemProperty) (filter.Value, bool) {
 		return p.content.MessageID, p.content.MessageID != ""
 	case filter.Size:
 		return int64(len(p.content.Sections)), true
+	case filter.TimeToLive:
+		return p.content.TimeToLive, p.content.TimeToLive > 0
 	}
 	v, ok := p.User("sys." + s.String())
 	return v, ok && v != nil
@@ -92,9 +95,14 @@ func (Encoding) Rewrite(c *broker.Content, changes []filter.Change) (broker.Cont
 		if x.System != 0 {
 			name = "sys." + x.System.String()
 		}
-		if x.System == filter.MessageID {
+		switch x.System {
+		case filter.MessageID:
 			out.MessageID, _ = x.Value.(string)
 			continue
+		case filter.TimeToLive:
+			out.TimeToLive, _ = x.Value.(time.Duration)
+		case filter.ScheduledEnqueueTimeUTC:
+			out.ScheduledFor, _ = x.Value.(time.Time)
 		}
 		fields = slices.DeleteFunc(fields, func(f string) bool {
 			n, _, _ := strings.Cut(f, "=")

@@ -94,6 +94,8 @@ What comes into a queue or subscription with ` + "`ForwardTo`" + ` is moved on a
 ` + "`ForwardDeadLetteredMessagesTo`" + `, its dead letters. Each move is one unit of the log: after a crash a message is in one place. Where it
 comes to it is a new message (number, times, delivery count 0) with the old id, session, properties, body and time to live; it shows the number that it had
 first as its enqueued sequence number, and a dead letter its queue as ` + "`DeadLetterSource`" + `. A topic's rules see why it was dead-lettered.
+What a rule's action has set holds there too: a message whose ` + "`sys.ScheduledEnqueueTimeUtc`" + ` is to come waits there until then, and in the
+subscription it does not, as in Azure. A ` + "`sys.TimeToLive`" + ` counts in the subscription already.
 
 The other queue or topic must be there when the property is set. Setting it moves what is there, and closes receivers. An entity with
 ` + "`RequiresSession`" + ` can forward its dead letters only; the one that it is forwarded to may require sessions.

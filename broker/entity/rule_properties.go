@@ -25,8 +25,11 @@ func (p *lazyProperties) properties() filter.Properties {
 }
 
 func (p *lazyProperties) System(s filter.SystemProperty) (filter.Value, bool) {
-	if s == filter.EnqueuedTimeUTC {
+	switch s {
+	case filter.EnqueuedTimeUTC:
 		return p.now, true
+	case filter.ExpiresAtUTC:
+		return filter.ExpiresAt(p)
 	}
 	return p.properties().System(s)
 }

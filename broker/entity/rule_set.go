@@ -40,16 +40,17 @@ const ruleNameProperty = "RuleName"
 // may have together [SB-SEM 1.5], so also how many the actions of a rule may add.
 const MaxHeaders = 64 << 10
 
-// FanOut applies the rules to messages. Now is the time of the evaluation, Token
-// where new ids come from; its Now is what rules are told of when the messages came.
-func (r *RuleSet) FanOut(env Env, msgs []*Message) FanOut {
+// FanOut applies the rules to messages. env.Token is where new ids come from; shown is what
+// the wall clock shows now, which is the time that rules see and set.
+func (r *RuleSet) FanOut(env Env, shown time.Time, msgs []*Message) FanOut {
 	f := FanOut{rules: r}
 	evaluated := make([]evaluation, len(msgs))
-	now, token := env.Now.UTC().Truncate(time.Millisecond), env.Token
+	now, token := shown.UTC().Truncate(time.Millisecond), env.Token
 	newID := func() filter.UUID { return filter.UUID(token()) }
 	for i, m := range msgs {
 		e := &evaluated[i]
 		e.properties = lazyProperties{content: &m.Content, now: now}
+		e.behind = shown.Sub(env.Now)
 		e.context = filter.Context{Properties: &e.properties, NewID: newID}
 	}
 	for i := range r.subscriptions {
@@ -57,7 +58,7 @@ func (r *RuleSet) FanOut(env Env, msgs []*Message) FanOut {
 		var copies []Copy
 		for i, m := range msgs {
 			n := len(copies)
-			copies = s.choose(copies, m, &evaluated[i].context)
+			copies = s.choose(copies, m, &evaluated[i])
 			for j := range copies[n:] {
 				copies[n+j].of = i
 			}
@@ -78,17 +79,18 @@ func (r *RuleSet) FanOut(env Env, msgs []*Message) FanOut {
 type evaluation struct {
 	properties lazyProperties
 	context    filter.Context
+	behind     time.Duration // of what the wall clock shows, the time of the process
 }
 
 // choose adds what a subscription gets of a message [SB-SEM 7]: one copy for
 // all matching rules without action together, and one for each matching rule
 // with an action. If a filter can't be evaluated the subscription does not get
 // the message at all, except perhaps as a dead letter.
-func (s *Subscription) choose(copies []Copy, m *Message, c *filter.Context) []Copy {
+func (s *Subscription) choose(copies []Copy, m *Message, e *evaluation) []Copy {
 	plain := false
 	var acting []*Rule
 	for _, r := range s.Rules {
-		match, err := r.Match.Match(c)
+		match, err := r.Match.Match(&e.context)
 		switch {
 		case err != nil:
 			return s.dead(copies, m, ReasonFilter, fmt.Sprintf("Rule '%s': %v", r.Name, err))
@@ -102,7 +104,7 @@ func (s *Subscription) choose(copies []Copy, m *Message, c *filter.Context) []Co
 		copies = append(copies, Copy{Message: m.copied(m.Content)})
 	}
 	for _, r := range acting {
-		content, reason, err := r.act(m, c)
+		content, reason, err := r.act(m, e)
 		if err != nil {
 			copies = s.dead(copies, m, reason, fmt.Sprintf("Rule '%s': %v", r.Name, err))
 			continue
@@ -125,9 +127,11 @@ func (s *Subscription) dead(copies []Copy, m *Message, reason, description strin
 }
 
 // act returns the message with the action of the rule applied. If it fails, the
-// reason is that for a dead letter.
-func (r *Rule) act(m *Message, c *filter.Context) (content Content, reason string, err error) {
-	changes, err := r.Action.Run(c)
+// reason is that for a dead letter. A time to live that it sets is that of the copy; a time
+// to enqueue it is for the entity to which the copy is forwarded: in the subscription it is
+// there at once [SB-SEM 7].
+func (r *Rule) act(m *Message, e *evaluation) (content Content, reason string, err error) {
+	changes, err := r.Action.Run(&e.context)
 	if err != nil {
 		return Content{}, ReasonAction, err
 	}
@@ -141,6 +145,9 @@ func (r *Rule) act(m *Message, c *filter.Context) (content Content, reason strin
 	}
 	if err != nil {
 		return Content{}, ReasonAction, err
+	}
+	if !content.ScheduledFor.IsZero() && !content.ScheduledFor.Equal(m.ScheduledFor) {
+		content.ScheduledFor = content.ScheduledFor.Add(-e.behind)
 	}
 	if len(content.Sections) > len(m.Sections)+MaxHeaders {
 		return Content{}, ReasonHeaderSize, errHeaderSize

@@ -131,7 +131,7 @@ func (m *topicMachine) evaluate(t *rapid.T) {
 		op.Messages = append(op.Messages, msg)
 	}
 	if rapid.Bool().Draw(t, "now") {
-		op.FanOut = m.rules.FanOut(m.env(), op.Messages)
+		op.FanOut = m.rules.FanOut(m.env(), m.now, op.Messages)
 	} else if m.stale == nil {
 		m.stale = map[*entity.Publish]bool{op: true}
 	} else {
@@ -196,7 +196,7 @@ func (m *topicMachine) publish(t *rapid.T) {
 	}
 	if err == nil {
 		for _, op := range need.FanOuts {
-			op.FanOut = m.rules.FanOut(m.env(), op.Messages)
+			op.FanOut = m.rules.FanOut(m.env(), m.now, op.Messages)
 		}
 		need, err = m.topic.Check(m.env(), ops...)
 	}

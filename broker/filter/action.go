@@ -114,6 +114,9 @@ type overlay struct {
 }
 
 func (o *overlay) System(p SystemProperty) (Value, bool) {
+	if p == ExpiresAtUTC {
+		return ExpiresAt(o)
+	}
 	for i := len(o.changes) - 1; i >= 0; i-- {
 		if c := o.changes[i]; c.System == p {
 			return c.Value, c.Value != nil

@@ -1,6 +1,9 @@
 package filter
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // A SystemProperty is a property of a message that the service defines, the
 // scope sys of the language.
@@ -93,6 +96,19 @@ type Properties interface {
 	System(p SystemProperty) (v Value, ok bool)
 	// User returns an application property by its name, ignoring case.
 	User(name string) (v Value, ok bool)
+}
+
+// ExpiresAt is the system property ExpiresAtUTC, as it follows from the others: of a message
+// with a time to live, when that ends.
+func ExpiresAt(p Properties) (v Value, ok bool) {
+	enqueued, _ := p.System(EnqueuedTimeUTC)
+	ttl, _ := p.System(TimeToLive)
+	at, known := enqueued.(time.Time)
+	d, limited := ttl.(time.Duration)
+	if !known || !limited || d <= 0 {
+		return nil, false
+	}
+	return at.Add(d), true
 }
 
 // A Context is what an evaluation may know.
