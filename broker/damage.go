@@ -25,10 +25,11 @@ const (
 
 // trouble is what an entity knows about reads of its messages that failed.
 type trouble struct {
-	damage error     // the last damage that was found; nil: none
-	closed error     // it could not be opened: nothing is known of its messages
-	told   time.Time // of the last line in the log
-	failed int       // reads for waiting consumers that failed in a row
+	damage error          // the last damage that was found; nil: none
+	closed error          // it could not be opened: nothing is known of its messages
+	told   time.Time      // of the last line in the log
+	failed int            // reads for waiting consumers that failed in a row
+	left   map[int64]bool // numbers of messages that were told not to be forwarded
 }
 
 // Damage says of every entity with messages that can't be read which one it is and
@@ -140,4 +141,56 @@ func (e *messageStore) workFailed(w entity.Work, err error, now time.Time) *comm
 func (e *messageStore) damagedStore(err error) {
 	e.trouble.damage, e.trouble.closed = err, err
 	e.b.logger.Error("a queue can't be opened", "queue", e.path, "namespace", e.namespace.name, "error", err)
+}
+
+// skipAtOnce is how many numbers are tried at most before others have their turn.
+const skipAtOnce = 1000
+
+// skip leaves behind what can't be read at the head of the sub-queue, whose contents and
+// headers are damaged: a message, or all of a block. It is found out number by number, so that
+// none is skipped that can be read. It returns how long to wait before the next page.
+func (m *mover) skip() time.Duration {
+	e := m.e
+	e.work.Lock()
+	defer e.work.Unlock()
+	e.mu.Lock()
+	from, stuck := e.q.Stuck(m.sub)
+	end := e.numbered() + 1
+	err := e.alive()
+	e.mu.Unlock()
+	if err != nil || !stuck {
+		return readRetry
+	}
+	to := from + 1
+	for ; to < end && to-from < skipAtOnce; to++ {
+		if _, err := e.b.store.Scan(e.queueID(m.sub), to, 1, 0); err == nil {
+			break
+		} else if !errors.Is(err, ErrDamaged) {
+			return readRetry
+		}
+	}
+	u, err := e.workPlan(entity.Skip{Sub: m.sub, From: from, To: to}).submit(nil)
+	if err != nil {
+		return readRetry
+	}
+	e.b.Sync(u)
+	e.tellLeft(m.sub, from, to-1)
+	return 0
+}
+
+// tellLeft says once in the log that messages of a sub-queue that can't be read are not
+// forwarded, from a number to a number.
+func (e *messageStore) tellLeft(sub SubQueue, from, to int64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.trouble.left[from] {
+		return
+	}
+	if e.trouble.left == nil {
+		e.trouble.left = map[int64]bool{}
+	}
+	e.trouble.left[from] = true
+	s := e.subject()
+	e.b.logger.Error("damaged messages are not forwarded: they stay, and those behind them go on", s.kind, s.path+sub.Suffix(),
+		"namespace", s.namespace, "from", from, "to", to, "error", e.trouble.damage)
 }

@@ -25,6 +25,8 @@ type unreadable struct {
 	entity broker.EntityID
 	// from: no message from this number on can be read; 0: all can.
 	from  atomic.Int64
+	to    int64 // and up to this one; 0: without end
+	sub   broker.SubQueue
 	scans atomic.Int64
 	// statuses: nor can the statuses of messages.
 	statuses bool
@@ -32,7 +34,7 @@ type unreadable struct {
 }
 
 func (s *unreadable) damaged(q broker.QueueID, seq int64) bool {
-	return q.Entity == s.entity && q.Sub == broker.MainQueue && s.from.Load() > 0 && seq >= s.from.Load()
+	return q.Entity == s.entity && q.Sub == s.sub && s.from.Load() > 0 && seq >= s.from.Load() && (s.to == 0 || seq <= s.to)
 }
 
 func (s *unreadable) Scan(q broker.QueueID, from int64, limit, contents int) ([]broker.Scanned, error) {

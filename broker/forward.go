@@ -236,7 +236,7 @@ func (m *mover) page() time.Duration {
 	}
 	switch {
 	case errors.Is(err, ErrDamaged):
-		return tellEvery
+		return m.skip()
 	case err != nil && m.there():
 		return readRetry
 	case err != nil || r == nil:

@@ -58,7 +58,7 @@ func (q *Queue) Touch() {
 func usedBy(ops []entity.Op) bool {
 	for _, op := range ops {
 		switch op := op.(type) {
-		case entity.Tick, entity.Load, entity.Refill, entity.Failed, entity.Copies:
+		case entity.Tick, entity.Load, entity.Refill, entity.Failed, entity.Skip, entity.Copies:
 		case entity.ReleaseReserved, entity.SettleReserved, entity.LeaveReserved: // Reserve was one
 		case *entity.Reserve:
 			if !op.Forward {

@@ -57,6 +57,9 @@ func (q *Queue) reserve(of entity.Reserve) (*Reservation, error) {
 			return nil, err
 		}
 		e.b.Sync(u)
+		for _, seq := range op.Damaged {
+			e.tellLeft(q.sub, seq, seq)
+		}
 		if r := op.Result; r != nil {
 			return &Reservation{e: e, sub: q.sub, r: r, messages: r.Messages}, nil
 		}

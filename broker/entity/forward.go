@@ -52,10 +52,40 @@ func (o LeaveReserved) apply(q *Queue, env Env, d *Decision) {
 			r.sub.makeReady(it, d)
 			continue
 		}
-		r.sub.leftLow = min(r.sub.leftLow, it.seq)
-		r.sub.forget(it)
+		r.sub.leave(it)
 	}
 	r.drop(o.First)
+}
+
+// leave leaves a message behind that was ready.
+func (s *sub) leave(it *item) {
+	s.leftLow = min(s.leftLow, it.seq)
+	s.forget(it)
+}
+
+// Stuck returns the number from which on no message of a sub-queue can be read, by the last
+// try; false: none is known that stands in the way.
+func (q *Queue) Stuck(id SubQueue) (from int64, ok bool) {
+	s := q.subs[id]
+	return s.cursor, s.cursor == s.stuck && len(s.window) == 0 && s.refill == nil
+}
+
+// Skip leaves behind what can't be read where a sub-queue is stuck, From and up to To: what
+// is behind it can go on.
+type Skip struct {
+	Sub      SubQueue
+	From, To int64
+}
+
+func (o Skip) check(q *Queue, c *checker) error { return nil }
+
+func (o Skip) apply(q *Queue, env Env, d *Decision) {
+	s := q.subs[o.Sub]
+	if from, ok := q.Stuck(o.Sub); ok && from == o.From {
+		s.leftLow = min(s.leftLow, o.From)
+		s.cursor, s.stuck = o.To, 0
+		d.moved[s.id] = true
+	}
 }
 
 // Regain makes what was left behind in a sub-queue ready again.

@@ -273,6 +273,11 @@ func (e *Env) unreadable(it *item) bool {
 	return it.content == nil && c == nil && asked
 }
 
+// damaged reports whether the content of a message was asked for and can't be read.
+func (e *Env) damaged(it *item) bool {
+	return it.content == nil && e.Supply != nil && e.Supply.failed[it.key()] != nil
+}
+
 // content returns the content of a message, nil if it is not at hand.
 func (e *Env) content(it *item) *Content {
 	if it.content != nil {

@@ -33,10 +33,12 @@ type Reserve struct {
 	Sub            SubQueue
 	Max            int
 	Bytes, Granted int64
-	// Forward: to move the messages on. Then they are none that can be received.
+	// Forward: to move the messages on. Then they are none that can be received, and those
+	// that can't be read are left behind, as by [LeaveReserved]: Damaged are their numbers.
 	Forward bool
 	Wants   int64
 	Result  *Reservation
+	Damaged []int64
 	More    bool
 }
 
@@ -77,6 +79,9 @@ func (o *Reserve) check(q *Queue, c *checker) error {
 	}
 	for i, it := range items {
 		if err := c.content(it); err != nil {
+			if o.Forward && c.env.damaged(it) {
+				continue
+			}
 			if i > 0 {
 				break // those before it first
 			}
@@ -104,6 +109,12 @@ func (o *Reserve) apply(q *Queue, env Env, d *Decision) {
 		s.passExpired(s.window[0], d)
 	}
 	for _, it := range items {
+		if o.Forward && env.damaged(it) {
+			s.lineOf(it).unwindow(it)
+			s.leave(it)
+			o.Damaged = append(o.Damaged, it.seq)
+			continue
+		}
 		content := env.content(it)
 		if content == nil {
 			break // it can't be read
