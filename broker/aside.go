@@ -80,6 +80,7 @@ func (m *mover) goesOn(to string, first *Message) bool {
 	if err == nil {
 		err = sender.admits([]*Message{first}, 0)
 	}
+	m.noteFull(to, err)
 	return err == nil || !m.goesAside(err, refusal(to, err))
 }
 

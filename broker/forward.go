@@ -23,7 +23,7 @@ const (
 )
 
 // The pauses of a mover that waits for another entity: doubled each time, until something
-// moves or an entity of the broker is changed.
+// moves, an entity of the broker is changed, or one that was full has room.
 const (
 	firstPause = time.Second
 	maxPause   = 16 * time.Second
@@ -47,6 +47,7 @@ type mover struct {
 	r      *Reservation
 	single int          // so many are moved one by one, because one of them was refused
 	last   *commit.Unit // of the page
+	full   []string     // entities that have refused messages because they are full
 
 	pause time.Duration // the last one; 0: something has moved since
 	aside aside
@@ -203,6 +204,14 @@ func (m *mover) run() {
 		m.e.b.waiting.remove(m)
 	}
 	pause := m.page()
+	full := m.full
+	m.full = nil
+	m.end(pause)
+	m.wantRoom(full)
+}
+
+// end lets the next page begin after a pause.
+func (m *mover) end(pause time.Duration) {
 	e := m.e
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -297,6 +306,7 @@ func (m *mover) step() error {
 	if err == nil {
 		return nil
 	}
+	m.noteFull(to, err)
 	why = refusal(to, err)
 	switch {
 	case why != nil && n > 1 && !refusesAll(err):
@@ -455,6 +465,11 @@ func (w *waitingMovers) wake() {
 	all := w.all
 	w.all = nil
 	w.mu.Unlock()
+	wake(all)
+}
+
+// wake lets movers try again.
+func wake(all map[*mover]struct{}) {
 	for m := range all {
 		m.e.mu.Lock()
 		m.until = time.Time{}

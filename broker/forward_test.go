@@ -102,7 +102,6 @@ func TestForwardToFull(t *testing.T) {
 		} else {
 			b.Sync(u)
 		}
-		time.Sleep(16 * time.Second) // the longest pause
 		synctest.Wait()
 		if c := counts(t, b, "r"); c.DeadLetter != 0 {
 			t.Errorf("with room again r has %+v", c)

@@ -19,6 +19,8 @@ import (
 type entityLock struct {
 	sync.Mutex
 	entity EntityID
+	// wantRoom are the movers that wait until the entity is not full; guarded by the lock.
+	wantRoom map[*mover]struct{}
 }
 
 // messageStore is one entity that holds messages, a queue or a subscription: its state
@@ -232,6 +234,9 @@ func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (
 		e.lastPut = u
 		n := e.numbered()
 		u.Then(func() { e.durable.Store(n) })
+	}
+	if len(e.mu.wantRoom) > 0 && !e.q.Full() {
+		e.hasRoom()
 	}
 	if d.Accessed {
 		e.accessed = env.Now

@@ -86,12 +86,12 @@ func TestTransferWaits(t *testing.T) {
 
 		// There is room: those that came first go, together, and the last may be too much.
 		take(t, b, full, 1)
-		time.Sleep(20 * time.Second)
+		synctest.Wait()
 		wantIDs(t, full, "f2", "f3", "f4")
 		sendVia(t, b, "q", "full", "f6")
 		wantTransfer(t, q, 4, 0)
 		take(t, b, full, 2)
-		time.Sleep(20 * time.Second)
+		synctest.Wait()
 		wantIDs(t, full, "f4", "f5", "f6")
 		sendVia(t, b, "q", "full", "f7")
 		wantTransfer(t, q, 3, 0)
@@ -270,4 +270,40 @@ func take(t *testing.T, b *broker.Broker, q *broker.Queue, n int) {
 		t.Fatalf("took %d of %d, %v", got, n, err)
 	}
 	b.Sync(u)
+}
+
+// TestTransferGoesOnBySettlement: what waits for a topic that is full goes on as soon as a
+// receiver of one of its subscriptions has settled what makes room.
+func TestTransferGoesOnBySettlement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBroker(t, brokertest.NewStore(), "q")
+		topic := newTopic(t, b, "t", "s")
+		sections := make([]byte, 1<<18)
+		for range 4096 { // they share the bytes
+			m := &broker.Message{}
+			m.Sections = sections
+			u, err := topic.Send([]*broker.Message{m}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Sync(u)
+		}
+		q := queue(t, b, "q")
+		sendVia(t, b, "q", "t", "a", "b")
+		time.Sleep(time.Hour)
+		wantTransfer(t, q, 2, 0)
+		s := queue(t, b, "t/subscriptions/s")
+		var locked broker.LockToken
+		c, err := s.NewConsumer(broker.ConsumerOptions{Deliver: func(ds []broker.Delivery) { locked = ds[0].LockToken }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Sync(c.AddCredit(1))
+		synctest.Wait()
+		wantTransfer(t, q, 2, 0)
+		b.Sync(s.Settle([]broker.LockToken{locked}, broker.Outcome{Kind: broker.Complete}, nil))
+		synctest.Wait()
+		wantTransfer(t, q, 0, 0)
+		b.Close()
+	})
 }

@@ -104,7 +104,7 @@ The other queue or topic must be there when the property is set. Setting it move
 |---|---|
 | the fifth hop of a message; dead letters count, until somebody has received the message | dead-letter queue, ` + "`MaxTransferHopCountExceeded`" + `; it stays there |
 | a message that is refused: the other entity is full, disabled or deleted, the message too large or without session id | dead-letter queue, with why as reason and description; it stays there when the other one takes messages again |
-| a dead letter, while the other entity is full, disabled or deleted | it waits in the dead-letter queue, those behind it too, and goes on within seconds |
+| a dead letter, while the other entity is full, disabled or deleted | it waits in the dead-letter queue, those behind it too, and goes on as soon as that takes it |
 | a dead letter that is too large or has no session id | it stays in the dead-letter queue; when a definition is put again it is tried again |
 | a message that can't be read because data is damaged | it stays where it is, and those behind it go on; when a definition is put again, and at a start, it is tried again |
 

@@ -128,6 +128,9 @@ func (q *Queue) used() int64 {
 	return q.Bytes()
 }
 
+// Full reports whether the top-level entity takes nothing more.
+func (q *Queue) Full() bool { return q.top().full(q.used()) != nil }
+
 // Locked counts the messages of a sub-queue that links and runs hold.
 func (q *Queue) Locked(s SubQueue) int {
 	n := len(q.subs[s].tokens)
