@@ -194,7 +194,13 @@ func (b *Broker) Wait(u *commit.Unit) error {
 }
 
 // WaitFunc is Wait that does not wait: done gets the result, see [commit.WaitFunc].
-func (b *Broker) WaitFunc(u *commit.Unit, done func(error)) { commit.WaitFunc(b.log, u, done) }
+func (b *Broker) WaitFunc(u *commit.Unit, done func(error)) {
+	if u == nil {
+		done(nil)
+		return
+	}
+	commit.WaitFunc(b.log, u, done)
+}
 
 // Writable fails while nothing can be written: then nothing is decided either.
 func (b *Broker) Writable() error { return b.log.Admit(context.Background(), commit.Frees) }

@@ -628,3 +628,13 @@ func TestTierChangesInPlace(t *testing.T) {
 		}
 	}
 }
+
+// TestWaitForNothing: what has nothing to write is durable.
+func TestWaitForNothing(t *testing.T) {
+	b := newBroker(t, brokertest.NewStore())
+	err := errors.New("not called")
+	b.WaitFunc(nil, func(got error) { err = got })
+	if err != nil || b.Wait(nil) != nil {
+		t.Errorf("the result is %v and %v, want nil at once", err, b.Wait(nil))
+	}
+}

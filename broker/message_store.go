@@ -329,18 +329,10 @@ func (e *messageStore) settleDown(now time.Time) {
 		}
 		return
 	}
-	if next := earlier(e.q.Deadline(), e.idleAt()); !next.IsZero() && (e.armed.IsZero() || next.Before(e.armed)) {
+	if next := entity.Earlier(e.q.Deadline(), e.idleAt()); !next.IsZero() && (e.armed.IsZero() || next.Before(e.armed)) {
 		e.armed = next
 		e.b.timers.set(e, next)
 	}
-}
-
-// earlier returns the earlier of two times, of which zero means never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // wake is called when an alarm that was set has gone off.

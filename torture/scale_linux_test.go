@@ -110,7 +110,7 @@ func (x *scale) restart(what string, kill bool) (read int64) {
 
 // starts is how much the least of three starts reads, each after the one before has come to
 // rest. What a start itself reads it reads each time; a compaction that the load has left
-// over runs beside one of them, and reads up to 100 MB.
+// over runs beside one of them.
 func (x *scale) starts(what string, kill bool) (least int64) {
 	x.t.Helper()
 	least = x.restart(what, kill)

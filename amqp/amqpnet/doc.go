@@ -9,6 +9,7 @@
 // A turn of the loop takes what has arrived, runs the handler for every event,
 // runs what was posted, lets the handler flush (which begins to make durable what the
 // turn has brought: the more that is, the fewer syncs), and writes the output. What the
-// socket does not take at once is handed to the writer, and the next turn goes on meanwhile. If the client stops reading, the
-// loop stops reading too before memory runs out.
+// socket does not take at once is handed to the writer, and the next turn goes on
+// meanwhile. If the client stops reading, the loop stops reading too before memory runs
+// out.
 package amqpnet

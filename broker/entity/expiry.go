@@ -32,9 +32,9 @@ func (e Expiry) before(f Expiry) bool {
 // expiresBy notes that something expires at t.
 func (s *sub) expiresBy(t time.Time) {
 	if s.sweep != nil {
-		s.sweep.due = earlier(s.sweep.due, t)
+		s.sweep.due = Earlier(s.sweep.due, t)
 	} else {
-		s.expiryDue = earlier(s.expiryDue, t)
+		s.expiryDue = Earlier(s.expiryDue, t)
 	}
 }
 
@@ -53,7 +53,7 @@ func (s *sub) rewindTo(seq int64, expires time.Time) {
 		s.sweep.rewindTo(at)
 	case at.before(s.swept):
 		s.swept = at
-		s.expiryDue = earlier(s.expiryDue, expires)
+		s.expiryDue = Earlier(s.expiryDue, expires)
 	}
 }
 
@@ -131,9 +131,9 @@ func (o Sweep) apply(q *Queue, env Env, d *Decision) {
 		}
 		s.expire(row.SequenceNumber, o.Messages[row.SequenceNumber], env, d)
 	}
-	s.expiryDue = earlier(s.expiryDue, sw.due)
+	s.expiryDue = Earlier(s.expiryDue, sw.due)
 	if r := sw.rewound; r != nil {
-		s.expiryDue = earlier(s.expiryDue, r.ExpiresAt)
+		s.expiryDue = Earlier(s.expiryDue, r.ExpiresAt)
 		if r.before(s.swept) {
 			s.swept = *r
 		}

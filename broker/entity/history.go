@@ -199,7 +199,7 @@ func (h *History) deadline() (t time.Time) {
 		t = h.began.Add(generationAge)
 	}
 	if len(h.buckets) > 0 {
-		t = earlier(t, h.buckets[0])
+		t = Earlier(t, h.buckets[0])
 	}
 	return t
 }

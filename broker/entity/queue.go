@@ -148,16 +148,16 @@ func (q *Queue) ContentBytes() int64 { return q.held }
 func (q *Queue) Deadline() time.Time {
 	t := q.history.deadline()
 	for _, s := range q.subs {
-		t = earlier(earlier(t, s.due.first()), s.sessions.due.first())
+		t = Earlier(Earlier(t, s.due.first()), s.sessions.due.first())
 		if s.sweep == nil {
-			t = earlier(t, s.sweepDue())
+			t = Earlier(t, s.sweepDue())
 		}
 	}
 	return t
 }
 
-// earlier returns the earlier of two times, of which zero means never.
-func earlier(a, b time.Time) time.Time {
+// Earlier returns the earlier of two times, of which zero means never.
+func Earlier(a, b time.Time) time.Time {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
 		return b
 	}

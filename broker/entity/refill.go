@@ -171,7 +171,7 @@ func (o Failed) apply(q *Queue, env Env, d *Decision) {
 	case SweepWork:
 		sw := s.sweep
 		s.sweep, s.sweepAgain = nil, o.Again
-		s.expiryDue = earlier(s.expiryDue, sw.due)
+		s.expiryDue = Earlier(s.expiryDue, sw.due)
 		if sw.rewound != nil && sw.rewound.before(s.swept) {
 			s.swept = *sw.rewound
 		}
