@@ -60,8 +60,7 @@ func decodeContent(payload []byte, now time.Time, newID func() encoding.UUID) (b
 		c.HasSession = sessionSet
 	}
 	if m.Properties == nil || m.Properties.MessageID == nil {
-		id := newID()
-		c.MessageID = hex.EncodeToString(id[:])
+		c.MessageID = hexOf(newID())
 	}
 	if v, ok := m.MessageAnnotations.Get(annPartitionKey); ok && v != nil {
 		key, isString := v.(string)
@@ -86,6 +85,12 @@ func decodeContent(payload []byte, now time.Time, newID func() encoding.UUID) (b
 		c.ScheduledFor = at
 	}
 	return c, nil
+}
+
+func hexOf(id encoding.UUID) string {
+	var text [2 * len(id)]byte
+	hex.Encode(text[:], id[:])
+	return string(text[:])
 }
 
 // timeToLive is the header's ttl. Beyond what its 32 bits hold, and without a

@@ -25,16 +25,24 @@ var (
 	viewPeek             = view{state: true, body: true}
 )
 
-// notForwarded are annotations that only the broker may write: a client that
-// sends a received message on sends old ones.
-var notForwarded = []string{annLockedUntil, annEnqueueSequenceNumber, annMessageState,
-	annDeadLetterSource, annPartitionID}
+// brokersAnnotations are annotations that only the broker may write: a client that sends a
+// received message on sends old ones.
+var brokersAnnotations = []string{annEnqueuedTime, annSequenceNumber, annLockedUntil, annEnqueueSequenceNumber,
+	annMessageState, annDeadLetterSource, annPartitionID}
 
-// encodeDelivery returns the sections of a message as a client gets it. Header
+// headSize is how many bytes the sections that are written anew have most often.
+const headSize = 256
+
+// encodeDelivery returns the sections of a message as a client gets it, in pieces. Header
 // and annotations are written anew; properties, application properties, body and
 // footer are the bytes that the sender sent, unless the broker has filled
 // something in. The slices must not be changed.
 func encodeDelivery(m *broker.Message, v view) ([][]byte, error) {
+	return appendDelivery(nil, m, v)
+}
+
+// appendDelivery is encodeDelivery with the room for the pieces.
+func appendDelivery(pieces [][]byte, m *broker.Message, v view) ([][]byte, error) {
 	parsed, err := frames.SplitMessage(m.Sections)
 	if err == nil && (!parsed.Identified() || expires(m)) {
 		err = parsed.ReadProperties()
@@ -50,29 +58,17 @@ func encodeDelivery(m *broker.Message, v view) ([][]byte, error) {
 	if header.TTL.Set && clamped(m) {
 		header.TTL = frames.Some(uint32(m.ExpiresAt.Sub(m.EnqueuedAt).Milliseconds()))
 	}
-	out := frames.AppendHeader(make([]byte, 0, 256), &header)
-
-	delivery := parsed.DeliveryAnnotations
-	delivery.Delete(annLockToken)
-	if v.lock {
-		if delivery == nil {
-			delivery = new(encoding.Map)
-		}
-		delivery.Set(encoding.Symbol(annLockToken), encoding.UUID(m.LockToken))
+	out := frames.AppendHeader(make([]byte, 0, headSize), &header)
+	if out, err = appendLockToken(out, parsed.DeliveryAnnotations, m, v); err != nil {
+		return nil, fmt.Errorf("%w: delivery annotations: %w", errMessage, err)
 	}
-	if delivery.Len() > 0 {
-		if out, err = frames.AppendDeliveryAnnotations(out, delivery); err != nil {
-			return nil, fmt.Errorf("%w: delivery annotations: %w", errMessage, err)
-		}
-	}
-	if out, err = frames.AppendMessageAnnotations(out,
-		annotations(parsed.MessageAnnotations, m, v)); err != nil {
+	if out, err = appendAnnotations(out, parsed.MessageAnnotations, m, v); err != nil {
 		return nil, fmt.Errorf("%w: message annotations: %w", errMessage, err)
 	}
-
 	properties := parsed.RawProperties
 	if p := filledIn(parsed.Properties, parsed.Identified(), m); p != nil {
-		if properties, err = frames.AppendProperties(nil, p); err != nil {
+		properties = nil
+		if out, err = frames.AppendProperties(out, p); err != nil {
 			return nil, fmt.Errorf("%w: properties: %w", errMessage, err)
 		}
 	}
@@ -86,32 +82,45 @@ func encodeDelivery(m *broker.Message, v view) ([][]byte, error) {
 	if !v.body {
 		body = nil
 	}
-	return [][]byte{out, properties, application, body, parsed.RawFooter}, nil
+	return append(pieces, out, properties, application, body, parsed.RawFooter), nil
 }
 
-// annotations returns the sender's own with those of the broker.
-func annotations(own *encoding.Map, m *broker.Message, v view) *encoding.Map {
-	if own == nil {
-		own = &encoding.Map{Pairs: make([]encoding.Pair, 0, 3)}
-	}
-	for _, name := range notForwarded {
-		own.Delete(name)
-	}
-	own.Set(encoding.Symbol(annEnqueuedTime), m.EnqueuedAt)
-	own.Set(encoding.Symbol(annSequenceNumber), m.SequenceNumber)
-	if m.EnqueueSequence != 0 {
-		own.Set(encoding.Symbol(annEnqueueSequenceNumber), m.EnqueueSequence)
-	}
-	if m.DeadLetterSource != "" {
-		own.Set(encoding.Symbol(annDeadLetterSource), m.DeadLetterSource)
+// appendLockToken adds the delivery annotations: the sender's own and the lock's token.
+func appendLockToken(out []byte, own *encoding.Map, m *broker.Message, v view) ([]byte, error) {
+	w := frames.BeginMap(out, frames.CodeDeliveryAnnotations)
+	if err := w.Pairs(own, annLockToken); err != nil {
+		return nil, err
 	}
 	if v.lock {
-		own.Set(encoding.Symbol(annLockedUntil), m.LockedUntil)
+		w.UUID(annLockToken, encoding.UUID(m.LockToken))
+	}
+	if w.Len() == 0 {
+		return out, nil
+	}
+	return w.End(), nil
+}
+
+// appendAnnotations adds the message annotations: the sender's own and those of the broker.
+func appendAnnotations(out []byte, own *encoding.Map, m *broker.Message, v view) ([]byte, error) {
+	w := frames.BeginMap(out, frames.CodeMessageAnnotations)
+	if err := w.Pairs(own, brokersAnnotations...); err != nil {
+		return nil, err
+	}
+	w.Timestamp(annEnqueuedTime, m.EnqueuedAt)
+	w.Long(annSequenceNumber, m.SequenceNumber)
+	if m.EnqueueSequence != 0 {
+		w.Long(annEnqueueSequenceNumber, m.EnqueueSequence)
+	}
+	if m.DeadLetterSource != "" {
+		w.String(annDeadLetterSource, m.DeadLetterSource)
+	}
+	if v.lock {
+		w.Timestamp(annLockedUntil, m.LockedUntil)
 	}
 	if v.state && m.State != broker.Active {
-		own.Set(encoding.Symbol(annMessageState), int32(m.State))
+		w.Int(annMessageState, int32(m.State))
 	}
-	return own
+	return w.End(), nil
 }
 
 // filledIn returns the properties if they must be written anew: absent ones,
@@ -190,7 +199,7 @@ func toProperty(name string, v any) (broker.Property, error) {
 
 // lockTag returns the lock token as a delivery tag: in the byte order of a .NET
 // Guid, whose first three groups are little-endian [SB-AMQP 7.1].
-func lockTag(t broker.LockToken) []byte {
-	return []byte{t[3], t[2], t[1], t[0], t[5], t[4], t[7], t[6], t[8], t[9], t[10], t[11], t[12],
+func lockTag(t broker.LockToken) [16]byte {
+	return [16]byte{t[3], t[2], t[1], t[0], t[5], t[4], t[7], t[6], t[8], t[9], t[10], t[11], t[12],
 		t[13], t[14], t[15]}
 }

@@ -118,18 +118,30 @@ func (r *receiver) sent(out *amqp.Outgoing) {
 	}
 }
 
+// A delivery is what one message on its way to a client takes, allocated at once: the
+// transfer, which leads back to it, and what that refers to.
+type delivery struct {
+	amqp.Outgoing
+	token  broker.LockToken
+	tag    [16]byte
+	pieces [5][]byte
+}
+
 func (r *receiver) outgoing(d broker.Delivery) (*amqp.Outgoing, error) {
-	v, tag := viewPeekLock, lockTag(d.LockToken)
+	x := &delivery{token: d.LockToken}
+	v := viewPeekLock
 	if r.mode == broker.ReceiveAndDelete {
 		v = viewReceiveAndDelete
-		tag = binary.BigEndian.AppendUint64(make([]byte, 8, 16), uint64(d.SequenceNumber))
+		binary.BigEndian.PutUint64(x.tag[8:], uint64(d.SequenceNumber))
+	} else {
+		x.tag = lockTag(d.LockToken)
 	}
-	payload, err := encodeDelivery(r.c.h.broker.Shown(d.Message), v)
+	payload, err := appendDelivery(x.pieces[:0], r.c.h.broker.Shown(d.Message), v)
 	if err != nil {
 		return nil, err
 	}
-	return &amqp.Outgoing{Tag: tag, Payload: payload, Settled: r.mode == broker.ReceiveAndDelete,
-		Data: d.LockToken}, nil
+	x.Tag, x.Payload, x.Settled, x.Data = x.tag[:], payload, r.mode == broker.ReceiveAndDelete, x
+	return &x.Outgoing, nil
 }
 
 // giveBack returns deliveries that never left, on any goroutine. Those of
@@ -150,7 +162,7 @@ func (r *receiver) withdraw() {
 	var tokens []broker.LockToken
 	for _, out := range r.waiting {
 		if out.ID() == 0 {
-			tokens = append(tokens, out.Data.(broker.LockToken))
+			tokens = append(tokens, out.Data.(*delivery).token)
 		}
 	}
 	r.waiting = nil
@@ -257,7 +269,7 @@ func (r *receiver) settled(ev amqp.Settled) {
 	}
 	tokens := make([]broker.LockToken, 0, len(ev.Deliveries))
 	for _, d := range ev.Deliveries {
-		tokens = append(tokens, d.Data.(broker.LockToken))
+		tokens = append(tokens, d.Data.(*delivery).token)
 	}
 	if transactional {
 		r.settledIn(in.TxnID, ev, tokens, out, reply)

@@ -33,13 +33,9 @@ func appendValue(dst []byte, v any, depth int) ([]byte, error) {
 	case uint64:
 		return AppendUlong(dst, v), nil
 	case int32:
-		if v >= math.MinInt8 && v <= math.MaxInt8 {
-			return append(dst, codeSmallInt, byte(v)), nil
-		}
+		return AppendInt(dst, v), nil
 	case int64:
-		if v >= math.MinInt8 && v <= math.MaxInt8 {
-			return append(dst, codeSmallLong, byte(v)), nil
-		}
+		return AppendLong(dst, v), nil
 	case []byte:
 		return AppendBinary(dst, v), nil
 	case string:
@@ -104,6 +100,22 @@ func AppendUlong(dst []byte, v uint64) []byte {
 		return append(dst, codeSmallUlong, byte(v))
 	}
 	return binary.BigEndian.AppendUint64(append(dst, codeUlong), v)
+}
+
+// AppendInt adds an int in its shortest form.
+func AppendInt(dst []byte, v int32) []byte {
+	if v >= math.MinInt8 && v <= math.MaxInt8 {
+		return append(dst, codeSmallInt, byte(v))
+	}
+	return binary.BigEndian.AppendUint32(append(dst, codeInt), uint32(v))
+}
+
+// AppendLong adds a long in its shortest form.
+func AppendLong(dst []byte, v int64) []byte {
+	if v >= math.MinInt8 && v <= math.MaxInt8 {
+		return append(dst, codeSmallLong, byte(v))
+	}
+	return binary.BigEndian.AppendUint64(append(dst, codeLong), uint64(v))
 }
 
 // AppendTimestamp adds a timestamp.

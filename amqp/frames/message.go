@@ -48,6 +48,8 @@ type Message struct {
 	RawApplicationProperties []byte
 	RawBody                  []byte // all body sections
 	RawFooter                []byte
+
+	header Header // where Header is
 }
 
 // section order (3.2): each kind at most once, except the parts of the body.
@@ -187,7 +189,8 @@ func sectionOrder(code Code) int {
 func (m *Message) section(code Code, raw, value []byte) (err error) {
 	switch code {
 	case CodeHeader:
-		m.Header, err = readHeader(value)
+		m.Header = &m.header
+		err = m.header.read(value)
 	case CodeDeliveryAnnotations:
 		m.DeliveryAnnotations, err = readMap(value)
 	case CodeMessageAnnotations:
@@ -209,18 +212,17 @@ func (m *Message) section(code Code, raw, value []byte) (err error) {
 	return err
 }
 
-func readHeader(b []byte) (*Header, error) {
+func (h *Header) read(b []byte) error {
 	f, _, err := encoding.ReadFields(b)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	h := &Header{}
 	h.Durable, _ = f.Bool()
 	h.Priority = some(f.Ubyte())
 	h.TTL = some(f.Uint())
 	h.FirstAcquirer, _ = f.Bool()
 	h.DeliveryCount, _ = f.Uint()
-	return h, f.Err()
+	return f.Err()
 }
 
 func readProperties(b []byte) (*Properties, error) {

@@ -42,7 +42,7 @@ func TestMessageRoundTrip(t *testing.T) {
 	b = append(b, footer...)
 	got, err := ParseMessage(b)
 	want := &Message{Header: fullHeader, DeliveryAnnotations: someMap, MessageAnnotations: &encoding.Map{}, Properties: fullProperties,
-		RawProperties: props, RawApplicationProperties: apps, RawBody: body, RawFooter: footer}
+		RawProperties: props, RawApplicationProperties: apps, RawBody: body, RawFooter: footer, header: *fullHeader}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("ParseMessage(%x) = %+v, %v; want %+v", b, got, err, want)
 	}

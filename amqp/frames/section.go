@@ -18,6 +18,11 @@ func AppendHeader(dst []byte, h *Header) []byte {
 	return dst
 }
 
+// BeginMap starts a section that is a map, behind dst.
+func BeginMap(dst []byte, code Code) encoding.MapWriter {
+	return encoding.BeginMap(append(dst, 0x00, 0x53, byte(code)))
+}
+
 // AppendDeliveryAnnotations adds a delivery-annotations section; nil is written
 // as an empty one.
 func AppendDeliveryAnnotations(dst []byte, m *encoding.Map) ([]byte, error) {
