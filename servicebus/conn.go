@@ -29,7 +29,8 @@ type conn struct {
 	links  map[*amqp.Link]peer
 	faults int // errors reported, part of their tracking ids
 
-	durable durable
+	durable  durable
+	gathered gathered
 
 	transactions transactions
 	groups       map[*amqp.Session]*group

@@ -9,8 +9,8 @@
 // its next deadline; it ends with the connection.
 //
 // The order that every operation keeps is decide, submit, unlock, sync, answer.
-// The broker decides and submits while events are handled; Flush waits once for
-// everything a batch of input has caused; answers are sent by callbacks that the
+// The broker decides and submits while events are handled, messages of one link that
+// come together as one; Flush waits once for everything a batch of input has caused; answers are sent by callbacks that the
 // log runs after the records are durable. No disposition, delivery or response
 // leaves before that.
 //

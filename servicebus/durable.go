@@ -41,6 +41,7 @@ func (c *conn) submitted(u *commit.Unit) {
 // whenDurable runs f on the loop, after everything that was submitted before it is
 // durable.
 func (c *conn) whenDurable(f func()) {
+	c.handOver()
 	c.durable.next.after = append(c.durable.next.after, f)
 }
 
@@ -79,6 +80,7 @@ func (c *conn) flush() {
 
 // depart begins a sync if there is something to wait for and none is under way.
 func (c *conn) depart() {
+	c.handOver()
 	d := &c.durable
 	for d.flying == nil && (d.next.unit != nil || len(d.next.after) > 0) {
 		f := &flight{d.next}

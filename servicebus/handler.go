@@ -176,6 +176,9 @@ func (h *Handler) EntityChanged(ns, path string) {
 // Handle answers one event of a connection.
 func (h *Handler) Handle(nc *amqpnet.Conn, ev amqp.Event) {
 	c := h.conn(nc)
+	if d, ok := ev.(amqp.Delivered); !ok || d.Link.Data != any(c.gathered.from) {
+		c.handOver()
+	}
 	switch ev := ev.(type) {
 	case amqp.Opened:
 		c.opened(ev.Open)

@@ -37,23 +37,25 @@ func (s *sender) delivered(d *amqp.Incoming) {
 		return
 	}
 	msgs, err := s.messages(d)
-	if errors.Is(err, errEmptyBatch) {
+	switch {
+	case errors.Is(err, errEmptyBatch):
 		s.fail(faultOf(err))
 		return
+	case err == nil && d.Format != batchFormat:
+		s.c.gather(s, d, msgs[0])
+		return
+	case err == nil:
+		s.c.handOver()
+		err = s.send([]*amqp.Incoming{d}, msgs)
 	}
-	var done bool
-	if err == nil {
-		unit, sendErr := s.to.Send(msgs, func(err error) { s.c.post(func() { s.answer(d, frames.Accepted{}, err) }) })
-		s.c.submitted(unit)
-		done, err = sendErr == nil, sendErr
-	}
-	if !done {
+	if err != nil {
 		s.answer(d, nil, err)
 	}
 }
 
 // deliveredIn is delivered in a transaction.
 func (s *sender) deliveredIn(id []byte, d *amqp.Incoming) {
+	s.c.handOver()
 	msgs, err := s.messages(d)
 	if err != nil {
 		s.c.doom(id, err)
