@@ -168,6 +168,9 @@ func (b *Broker) Start(ctx context.Context) {
 // Close ends the broker's goroutines and waits for them. Sends fail from now on;
 // nothing that was acknowledged is lost.
 func (b *Broker) Close() {
+	for _, e := range b.messageStores() {
+		e.recordLocks()
+	}
 	b.cancel()
 	b.timers.wait()
 	b.pool.wait()

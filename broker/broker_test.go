@@ -183,7 +183,12 @@ func TestRelaxed(t *testing.T) {
 		want bool
 	}{
 		{"send", func() { send(t, b, q, messages(3, 8)...) }, false},
-		{"lock", func() { b.Sync(lock.AddCredit(1)) }, true},
+		{"lock", func() {
+			b.Sync(lock.AddCredit(1))
+			if _, err := q.Peek(1, 1); err != nil { // who looks has it recorded
+				t.Fatal(err)
+			}
+		}, true},
 		{"renew", func() {
 			_, u, err := q.Renew([]broker.LockToken{token})
 			if err != nil {

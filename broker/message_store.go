@@ -249,6 +249,16 @@ func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (
 	return d.Durable
 }
 
+// recordLocks submits the records of locks that have none yet: see [entity.RecordLocks].
+func (e *messageStore) recordLocks() {
+	e.mu.Lock()
+	unrecorded := !e.deleted && (e.q.Unrecorded(MainQueue) || e.q.Unrecorded(DeadLetterQueue) || e.q.Unrecorded(TransferDeadLetterQueue))
+	e.mu.Unlock()
+	if unrecorded {
+		_, _ = e.plan(entity.RecordLocks{}).submit(nil) // fails only if the entity is gone
+	}
+}
+
 // numbered returns the last sequence number that was given. It is called with mu held.
 func (e *messageStore) numbered() int64 { return e.q.Counters(MainQueue).NextSequence - 1 }
 
@@ -266,7 +276,7 @@ func (e *messageStore) write(u *commit.Unit, d *entity.Decision) {
 			store.PutMessage(u, q, r.Message)
 		case entity.DeleteMessage:
 			e.gone.SequenceNumber, e.gone.ExpiresAt = r.SequenceNumber, r.ExpiresAt
-			store.DeleteMessage(u, q, &e.gone, r.Size)
+			store.DeleteMessage(u, q, &e.gone, r.Size, r.Bare)
 		case entity.PutStatus:
 			store.PutStatus(u, q, r.SequenceNumber, r.Status)
 		case entity.DeleteStatus:

@@ -201,6 +201,7 @@ func (q *Queue) Peek(from int64, limit int) ([]*Message, error) {
 // peek is Peek of one session; nil: of all.
 func (q *Queue) peek(session *string, from int64, limit int) ([]*Message, error) {
 	e := q.e
+	e.recordLocks() // as they are shown
 	e.mu.Lock()
 	err := e.alive()
 	if err == nil {

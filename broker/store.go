@@ -57,8 +57,9 @@ type Store interface {
 	PutStatus(u *commit.Unit, q QueueID, seq int64, s *Status)
 	DeleteStatus(u *commit.Unit, q QueueID, seq int64)
 	// DeleteMessage removes the message, whose Sections have so many bytes, its expiry
-	// entry and its status. Only SequenceNumber and ExpiresAt of m are read.
-	DeleteMessage(u *commit.Unit, q QueueID, m *Message, size int)
+	// entry and its status; bare: it has no status. Only SequenceNumber and ExpiresAt of m
+	// are read.
+	DeleteMessage(u *commit.Unit, q QueueID, m *Message, size int, bare bool)
 	PutCounters(u *commit.Unit, q QueueID, c Counters)
 	// PutSessionEntry and DeleteSessionEntry change the index of messages by session.
 	PutSessionEntry(u *commit.Unit, q QueueID, session string, seq int64)

@@ -148,6 +148,7 @@ func (s *server) start() {
 		cancel()
 		running.Wait()
 		stopped.Close()
+		s.log.Flush()
 	}
 }
 
@@ -269,6 +270,18 @@ func wantCode(t *testing.T, err error, want azservicebus.Code) {
 	var sbErr *azservicebus.Error
 	if !errors.As(err, &sbErr) || sbErr.Code != want {
 		t.Errorf("error = %v, want code %q", err, want)
+	}
+}
+
+// recordLocks has the store know of every lock: a peek shows them.
+func (s *server) recordLocks(queue string) {
+	s.t.Helper()
+	q, err := s.broker.Queue(namespace, queue)
+	if err == nil {
+		_, err = q.Peek(1, 1)
+	}
+	if err != nil {
+		s.t.Fatal(err)
 	}
 }
 

@@ -204,6 +204,7 @@ func TestTransactionCommits(t *testing.T) {
 		t.Errorf("settling what a transaction has settled = %v, want a lost lock", err)
 	}
 
+	s.recordLocks("q") // else that may be a unit in between
 	before := s.commits.Load()
 	waiting := s.log.hold()
 	c.deliverSettled(2, false, nil, discharge(tx, false))

@@ -130,7 +130,7 @@ func BenchmarkScanBehindDeleted(b *testing.B) {
 	for i := 0; i < n; i += 1000 {
 		do(s, func(u *commit.Unit) {
 			for j := i; j < i+1000; j++ {
-				s.DeleteMessage(u, q, &broker.Message{SequenceNumber: int64(j), ExpiresAt: epoch.Add(time.Hour)}, 1<<10)
+				s.DeleteMessage(u, q, &broker.Message{SequenceNumber: int64(j), ExpiresAt: epoch.Add(time.Hour)}, 1<<10, false)
 			}
 		})
 	}

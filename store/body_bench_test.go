@@ -40,7 +40,7 @@ func BenchmarkBodies(b *testing.B) {
 							var u commit.Unit
 							s.PutMessage(&u, q, &broker.Message{SequenceNumber: i, EnqueuedAt: epoch, Content: broker.Content{Sections: body}})
 							if behind > 0 {
-								s.DeleteMessage(&u, q, &broker.Message{SequenceNumber: i - behind}, size)
+								s.DeleteMessage(&u, q, &broker.Message{SequenceNumber: i - behind}, size, false)
 							}
 							s.Submit(&u)
 							s.Sync(&u)

@@ -38,11 +38,12 @@ func (s *Store) DeleteStatus(u *commit.Unit, q broker.QueueID, seq int64) {
 	u.Delete(messageKey(q, kindStatus, seq))
 }
 
-// DeleteMessage implements [broker.Store]. Whether the message has a status is not
-// known here, so it is deleted: deleting an absent key is cheaper than reading it.
-func (s *Store) DeleteMessage(u *commit.Unit, q broker.QueueID, m *broker.Message, size int) {
+// DeleteMessage implements [broker.Store].
+func (s *Store) DeleteMessage(u *commit.Unit, q broker.QueueID, m *broker.Message, size int, bare bool) {
 	u.Delete(messageKey(q, kindMessage, m.SequenceNumber))
-	u.Delete(messageKey(q, kindStatus, m.SequenceNumber))
+	if !bare {
+		u.Delete(messageKey(q, kindStatus, m.SequenceNumber))
+	}
 	if size > inlineSections {
 		u.Delete(messageKey(q, kindSections, m.SequenceNumber))
 	}

@@ -117,7 +117,7 @@ func TestDeleteMessageLeavesNothing(t *testing.T) {
 			t.Fatal("nothing was written")
 		}
 		do(s, func(u *commit.Unit) {
-			s.DeleteMessage(u, q, &broker.Message{SequenceNumber: m.SequenceNumber, ExpiresAt: m.ExpiresAt}, len(m.Sections))
+			s.DeleteMessage(u, q, &broker.Message{SequenceNumber: m.SequenceNumber, ExpiresAt: m.ExpiresAt}, len(m.Sections), false)
 		})
 		if after := dump(t, s); !reflect.DeepEqual(after, before) {
 			t.Errorf("after deleting a message of %d bytes: %v", size, after)
@@ -298,7 +298,7 @@ func TestModel(t *testing.T) {
 			"delete": func(t *rapid.T) {
 				k := key{queue.Draw(t, "queue"), seqs.Draw(t, "seq")}
 				if m := messages[k]; m != nil {
-					s.DeleteMessage(unit, k.q, &broker.Message{SequenceNumber: k.seq, ExpiresAt: m.ExpiresAt}, len(m.Sections))
+					s.DeleteMessage(unit, k.q, &broker.Message{SequenceNumber: k.seq, ExpiresAt: m.ExpiresAt}, len(m.Sections), false)
 					delete(messages, k)
 					delete(statuses, k)
 				}

@@ -205,13 +205,18 @@ func testDeleteMessage(t *testing.T, h *Harness) {
 	h.commit(func(u *commit.Unit) {
 		h.Store.PutMessage(u, main, fullMessage(1))
 		h.Store.PutStatus(u, main, 1, &broker.Status{DeliveryCount: 3})
+		h.Store.PutMessage(u, main, fullMessage(2))
 		h.Store.PutMessage(u, dead, fullMessage(1))
 	})
 	h.commit(func(u *commit.Unit) {
 		m := fullMessage(1)
-		h.Store.DeleteMessage(u, main, &broker.Message{SequenceNumber: m.SequenceNumber, ExpiresAt: m.ExpiresAt}, len(m.Sections))
+		h.Store.DeleteMessage(u, main, &broker.Message{SequenceNumber: m.SequenceNumber, ExpiresAt: m.ExpiresAt}, len(m.Sections), false)
+		h.Store.DeleteMessage(u, main, &broker.Message{SequenceNumber: 2, ExpiresAt: fullMessage(2).ExpiresAt}, len(m.Sections), true)
 	})
 	h.eachLife(t, func(t *testing.T) {
+		if _, err := h.Store.Message(main, 2); !errors.Is(err, broker.ErrMessageNotFound) {
+			t.Errorf("deleted message without a status: got error %v, want ErrMessageNotFound", err)
+		}
 		if _, err := h.Store.Message(main, 1); !errors.Is(err, broker.ErrMessageNotFound) {
 			t.Errorf("deleted message: got error %v, want ErrMessageNotFound", err)
 		}
@@ -390,8 +395,8 @@ func testDeleteEntity(t *testing.T, h *Harness) {
 func testOrderWithinUnit(t *testing.T, h *Harness) {
 	h.commit(func(u *commit.Unit) {
 		h.Store.PutMessage(u, main, fullMessage(1))
-		h.Store.DeleteMessage(u, main, fullMessage(1), len(fullMessage(1).Sections))
-		h.Store.DeleteMessage(u, main, fullMessage(2), len(fullMessage(2).Sections))
+		h.Store.DeleteMessage(u, main, fullMessage(1), len(fullMessage(1).Sections), false)
+		h.Store.DeleteMessage(u, main, fullMessage(2), len(fullMessage(2).Sections), false)
 		h.Store.PutMessage(u, main, fullMessage(2))
 	})
 	h.eachLife(t, func(t *testing.T) {

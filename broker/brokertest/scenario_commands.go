@@ -329,6 +329,7 @@ func (s *scenario) advance(a arguments) error {
 
 func (s *scenario) restart(a arguments) error {
 	s.b.Close()
+	s.store.Flush()
 	clear(s.consumers)
 	clear(s.reservations)
 	clear(s.transactions)

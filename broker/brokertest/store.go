@@ -106,6 +106,13 @@ func (m *Store) Sync(u *commit.Unit) {
 	}
 }
 
+// Flush commits what was submitted, as a log does that is closed.
+func (m *Store) Flush() {
+	last := &commit.Unit{}
+	m.Submit(last)
+	m.Sync(last)
+}
+
 func (m *Store) apply(op commit.Op) {
 	switch op.Kind {
 	case commit.OpSet, commit.OpOverwrite:
@@ -230,17 +237,24 @@ func (m *Store) DeleteStatus(u *commit.Unit, q broker.QueueID, seq int64) {
 }
 
 // DeleteMessage implements [broker.Store]. A real store may leave something behind of a
-// message of another size than it is told, so that panics here.
-func (m *Store) DeleteMessage(u *commit.Unit, q broker.QueueID, msg *broker.Message, size int) {
+// message of another size than it is told, or of one with a status that is said to have none,
+// so that panics here.
+func (m *Store) DeleteMessage(u *commit.Unit, q broker.QueueID, msg *broker.Message, size int, bare bool) {
 	m.mu.Lock()
 	v, ok := m.keys.get(string(queueKey(q, 'm', msg.SequenceNumber)))
+	_, status := m.keys.get(string(queueKey(q, 's', msg.SequenceNumber)))
 	m.mu.Unlock()
+	if bare && status {
+		panic(fmt.Sprintf("message %d has a status and is deleted as one that has none", msg.SequenceNumber))
+	}
 	if ok && len(v.(*broker.Message).Sections) != size {
 		panic(fmt.Sprintf("message %d has %d bytes and is deleted as one of %d",
 			msg.SequenceNumber, len(v.(*broker.Message).Sections), size))
 	}
 	u.Delete(queueKey(q, 'm', msg.SequenceNumber))
-	u.Delete(queueKey(q, 's', msg.SequenceNumber))
+	if !bare {
+		u.Delete(queueKey(q, 's', msg.SequenceNumber))
+	}
 	if !msg.ExpiresAt.IsZero() {
 		u.Delete(expiryKey(q, broker.Expiry{SequenceNumber: msg.SequenceNumber, ExpiresAt: msg.ExpiresAt}))
 	}

@@ -24,6 +24,7 @@ type Record struct {
 	SequenceNumber int64
 	ExpiresAt      time.Time     // DeleteMessage: names the expiry entry
 	Size           int           // DeleteMessage: of the content
+	Bare           bool          // DeleteMessage: the store has no status of it
 	Message        *Message      // PutMessage
 	Status         *Status       // PutStatus; valid until the next operation
 	Counters       Counters      // PutCounters

@@ -1,5 +1,8 @@
 package entity
 
+// RecordAfter is for how long a lock may be without a record.
+const RecordAfter = recordAfter
+
 // SetWindow makes the windows small, before the queue is used.
 func (q *Queue) SetWindow(n int) { q.size = n }
 

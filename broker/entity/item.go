@@ -36,6 +36,8 @@ type item struct {
 	claimed  uint64 // the number of the last Check that claimed it
 	dirty    bool   // in Decision.dirty
 	removed  bool   // its DeleteMessage is in the decision
+	recorded bool   // the store has a status record of it, or is about to
+	fresh    bool   // locked by a link in this decision
 	inOut    bool   // in sub.out
 	deadline        // of its lock or backoff, in sub.due
 }
@@ -44,7 +46,7 @@ type item struct {
 // so many bytes.
 func (s *sub) item(m *Message, size int) *item {
 	it := &item{sub: s, seq: m.SequenceNumber, size: size, enqueued: m.EnqueuedAt, expires: m.ExpiresAt,
-		status: m.Status, deadline: deadline{index: -1}}
+		status: m.Status, recorded: !m.Status.IsZero(), deadline: deadline{index: -1}}
 	if s.indexed() {
 		it.session = m.SessionID
 	}

@@ -18,6 +18,7 @@ func (s *sub) lock(it *item, env Env, d *Decision) {
 	s.hold(it, locked)
 	s.lockedWith(it)
 	s.due.set(it, it.status.LockedUntil)
+	it.fresh = true
 	d.touch(it)
 }
 
@@ -58,8 +59,10 @@ func (o *Renew) apply(q *Queue, env Env, d *Decision) {
 
 // dueAt reports whether a lock or a backoff has ended.
 func (s *sub) dueAt(now time.Time) bool {
-	return s.due.dueAt(now) || s.sessions.due.dueAt(now)
+	return s.due.dueAt(now) || s.sessions.due.dueAt(now) || isDue(s.unrecorded.due(), now)
 }
+
+func isDue(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 
 // Tick ends the locks, of messages and of sessions, and the backoffs whose time has come,
 // and forgets message ids. A message whose last delivery ended needs its content, for the

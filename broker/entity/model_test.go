@@ -72,6 +72,9 @@ func (s *stored) apply(t *rapid.T, records []entity.Record) {
 			c.Status = entity.Status{}
 			messages[seq] = &c
 		case entity.DeleteMessage:
+			if status, ok := s.statuses[r.Sub][seq]; ok && r.Bare {
+				t.Fatalf("message %d is deleted as one without a status, it has %+v", seq, status)
+			}
 			old := messages[seq]
 			if old == nil || !old.ExpiresAt.Equal(r.ExpiresAt) {
 				t.Fatalf("message %d is deleted with expiry %v, stored is %+v", seq, r.ExpiresAt, old)
@@ -121,6 +124,7 @@ type modelMessage struct {
 	owner    owner
 	token    entity.LockToken
 	until    time.Time
+	locked   time.Time // when a link locked it
 	expires  time.Time
 	waiting  time.Time // backoff, until a tick ends it
 	left     bool      // behind when others were forwarded; it may be found again
@@ -129,6 +133,7 @@ type modelMessage struct {
 
 type machine struct {
 	now        time.Time
+	applied    time.Time // the last decision
 	config     entity.Config
 	q          *entity.Queue
 	store      stored
@@ -257,6 +262,7 @@ func (m *machine) apply(t *rapid.T, ops ...entity.Op) { m.applyWith(t, nil, ops.
 // applyWith is apply with what was read for the operations.
 func (m *machine) applyWith(t *rapid.T, supply *entity.Supply, ops ...entity.Op) {
 	m.d.Reset()
+	m.applied = m.now
 	env := m.env()
 	env.Supply = supply
 	m.q.Apply(env, &m.d, ops...)
@@ -322,7 +328,7 @@ func (m *machine) applyWith(t *rapid.T, supply *entity.Supply, ops ...entity.Op)
 			if h.Consumer.Mode == entity.ReceiveAndDelete {
 				delete(m.model, x.seq)
 			} else {
-				x.owner, x.token, x.until = link, msg.LockToken, msg.LockedUntil
+				x.owner, x.token, x.until, x.locked = link, msg.LockToken, msg.LockedUntil, m.now
 			}
 		}
 	}
@@ -692,7 +698,8 @@ func (m *machine) claim(t *rapid.T) {
 	}
 	m.apply(t, op)
 	for _, r := range m.d.Records {
-		if slices.Contains(c.seqs, r.SequenceNumber) {
+		isLock := r.Kind == entity.PutStatus && r.Status.Owner == entity.LinkOwner // of before, recorded now
+		if slices.Contains(c.seqs, r.SequenceNumber) && !isLock {
 			t.Fatalf("a claim writes %+v", r)
 		}
 	}
@@ -1031,8 +1038,18 @@ func (m *machine) takenNow(t *rapid.T, op *entity.Take) {
 	}
 }
 
+// restart is a stop, or a crash that loses the locks that were not recorded.
 func (m *machine) restart(t *rapid.T) {
+	if rapid.Bool().Draw(t, "stop") {
+		m.apply(t, entity.RecordLocks{})
+	}
 	for _, x := range m.model {
+		if _, ok := m.store.statuses[x.sub][x.seq]; x.owner == link && !ok {
+			if m.applied.Sub(x.locked) >= entity.RecordAfter {
+				t.Fatalf("at %v the lock of %+v is not recorded", m.applied, x)
+			}
+			x.owner, x.token, x.until = free, entity.LockToken{}, time.Time{}
+		}
 		if x.owner == reservation {
 			x.owner = free
 		}
@@ -1097,6 +1114,12 @@ func (m *machine) invariants(t *rapid.T) {
 			held[x.sub]++
 		}
 		lowest[x.sub] = min(lowest[x.sub], seq)
+		if x.owner == link && msg.Owner == entity.NoOwner && m.applied.Sub(x.locked) < entity.RecordAfter {
+			if !msg.Status.IsZero() {
+				t.Fatalf("stored %+v of a lock that was not recorded", msg.Status)
+			}
+			continue
+		}
 		owners := map[owner]entity.LockOwner{free: entity.NoOwner, link: entity.LinkOwner, run: entity.RunOwner, reservation: entity.NoOwner}
 		if msg.DeliveryCount != x.count || (msg.State == entity.Deferred) != x.deferred || msg.Owner != owners[x.owner] || !msg.LockedUntil.Equal(x.until) {
 			t.Fatalf("stored %+v, want %+v", msg.Status, x)

@@ -149,6 +149,7 @@ func (q *Queue) Deadline() time.Time {
 	t := q.history.deadline()
 	for _, s := range q.subs {
 		t = Earlier(Earlier(t, s.due.first()), s.sessions.due.first())
+		t = Earlier(t, s.unrecorded.due())
 		if s.sweep == nil {
 			t = Earlier(t, s.sweepDue())
 		}
@@ -201,13 +202,19 @@ func (q *Queue) Apply(env Env, d *Decision, ops ...Op) {
 		switch {
 		case it.removed:
 		case it.status.IsZero():
-			d.Records = append(d.Records, Record{Kind: DeleteStatus, Sub: it.sub.id, SequenceNumber: it.seq})
+			if it.recorded {
+				it.recorded = false
+				d.Records = append(d.Records, Record{Kind: DeleteStatus, Sub: it.sub.id, SequenceNumber: it.seq})
+			}
+		case it.fresh && it.place == locked && !it.recorded:
+			it.sub.unrecorded.add(it, env.Now)
 		default:
-			r := Record{Kind: PutStatus, Sub: it.sub.id, SequenceNumber: it.seq, Status: &it.status}
-			d.Records = append(d.Records, r)
+			it.recordStatus(d)
 		}
+		it.fresh = false
 	}
 	for i, s := range q.subs {
+		s.recordLocks(env.Now, d)
 		if d.count[i] {
 			d.Durable = true
 			c := s.counters

@@ -4,16 +4,17 @@ import "time"
 
 // sub is one sub-queue.
 type sub struct {
-	q        *Queue
-	id       SubQueue
-	counters Counters        // LowWater is computed when written
-	known    map[int64]*item // this and the other maps are made when something is put in
-	line                     // what is ready, but for what sessions hold
-	sessions sessions        // of the main queue of an entity that requires sessions
-	tokens   map[LockToken]*item
-	runs     map[RunID]map[int64]*item
-	due      deadlines[*item]
-	out      seqHeap
+	q          *Queue
+	id         SubQueue
+	counters   Counters        // LowWater is computed when written
+	known      map[int64]*item // this and the other maps are made when something is put in
+	line                       // what is ready, but for what sessions hold
+	sessions   sessions        // of the main queue of an entity that requires sessions
+	tokens     map[LockToken]*item
+	runs       map[RunID]map[int64]*item
+	due        deadlines[*item]
+	unrecorded unrecorded
+	out        seqHeap
 
 	// deferredLow is not above the lowest deferred message, leftLow not above the lowest
 	// that was left behind: see [LeaveReserved].
@@ -160,7 +161,7 @@ func (s *sub) remove(it *item, d *Decision) {
 	s.gone(it)
 	d.count[s.id] = true
 	d.Durable = true
-	r := Record{Kind: DeleteMessage, Sub: s.id, SequenceNumber: it.seq, ExpiresAt: it.expires, Size: it.size}
+	r := Record{Kind: DeleteMessage, Sub: s.id, SequenceNumber: it.seq, ExpiresAt: it.expires, Size: it.size, Bare: !it.recorded}
 	d.Records = append(d.Records, r)
 	s.sessionEntry(DeleteSessionEntry, it.session, it.seq, d)
 }
