@@ -38,7 +38,12 @@ func NotJSON(file string, err error) Diagnostic {
 }
 
 // Report implements [read.Sink].
-func (r *reader) Report(p read.Problem) { r.errorf(p.At(), "%s", problemText(p)) }
+func (r *reader) Report(p read.Problem) { r.diags = append(r.diags, Malformed(r.file, p)) }
+
+// Malformed is the diagnostic of what package read reports of a definition.
+func Malformed(file string, p read.Problem) Diagnostic {
+	return Diagnostic{File: file, Path: p.At(), Message: problemText(p)}
+}
 
 func problemText(p read.Problem) string {
 	switch p.Reason {

@@ -50,6 +50,7 @@ var arrows = map[string][]string{
 
 	"expr/exprtest":              {"expr", "value"},
 	"pipeline":                   {"expr", "value", "value/read"},
+	"pipeline/recurrence":        {"expr", "value", "value/read", "pipeline"},
 	"pipeline/run":               {"expr", "value", "pipeline"},
 	"pipeline/activity":          {"clock", "compute", "memory", "value", "value/read", "pipeline", "pipeline/fence", "commit"},
 	"pipeline/fence":             {},
@@ -101,7 +102,7 @@ var onlyFrom = map[string][]string{
 }
 
 // cores are pure: values in, values out.
-var cores = []string{"amqp", "amqp/encoding", "amqp/frames", "amqp/sasl", "broker/description", "broker/entity", "broker/filter", "value", "value/read", "expr", "pipeline", "pipeline/run"}
+var cores = []string{"amqp", "amqp/encoding", "amqp/frames", "amqp/sasl", "broker/description", "broker/entity", "broker/filter", "value", "value/read", "expr", "pipeline", "pipeline/recurrence", "pipeline/run"}
 
 // impure are the standard packages that a core does not import.
 var impure = []string{"net", "net/http", "os", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand", "os/exec", "syscall", "sync"}
