@@ -52,6 +52,11 @@ func eraAt(t time.Time, zone *time.Location) era {
 	local := t.In(zone)
 	var e era
 	e.begin, e.end = local.ZoneBounds()
+	if !e.end.IsZero() && !e.end.After(t) {
+		// Of years beyond the zone's table, package time ends the last era when 365 days have
+		// passed, in leap years too: on their last day it is over already.
+		e.end = time.Date(t.UTC().Year()+1, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
 	e.offset = offsetOf(local)
 	e.before = e.offset
 	if !e.begin.IsZero() {

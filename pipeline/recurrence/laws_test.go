@@ -31,6 +31,9 @@ var clocks = map[string][2]string{ // a time near a change
 	"Middle East Standard Time":       {"2026-03-27", "2026-03-31"},
 	"Cuba Standard Time":              {"2026-10-30", "2026-11-03"},
 	"Lord Howe Standard Time, spring": {"2026-10-02", "2026-10-06"},
+	"Greenland Standard Time, later":  {"2076-03-26", "2076-03-31"},
+	"Lord Howe Standard Time, later":  {"2076-04-02", "2076-04-06"},
+	"W. Europe Standard Time":         {"2076-12-29", "2077-01-03"}, // the last day of a leap year
 }
 
 func zoneID(name string) string { id, _, _ := strings.Cut(name, ","); return id }
@@ -190,7 +193,7 @@ func TestLawsOfWindows(t *testing.T) {
 		delay := rapid.SampledFrom([]string{"00:00:00", "00:07:30", "3.00:00:00"}).Draw(t, "delay")
 		end := ""
 		if rapid.Bool().Draw(t, "ends") {
-			end = `,"endTime":"2029-01-01T00:00:00Z"`
+			end = `,"endTime":"` + start.AddDate(1, 6, 0).Format("2006-01-02T15:04:05Z") + `"`
 		}
 		w := window(t, fmt.Sprintf(`{"frequency":%q,"interval":%d,"startTime":%q,"delay":%q,"maxConcurrency":1%s}`, f, interval,
 			start.Format("2006-01-02T15:04:05.0000000Z"), delay, end))
