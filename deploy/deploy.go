@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"switchyard/pipeline"
+	"switchyard/pipeline/recurrence"
 )
 
 // A Deployment is what one folder declares, checked as a whole.
@@ -232,6 +233,7 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 		f.Strict = strict
 		f.Unread = func(folder, name string) bool { return unread[strings.ToLower(folder+"/"+name)] }
 		diags = append(diags, f.Validate()...)
+		diags = append(diags, recurrence.Check(f)...)
 	}
 	d.sources.locate(diags)
 	diags = slices.DeleteFunc(diags, repeated())

@@ -247,12 +247,24 @@ other: resubmit puts those back into their queue.
 			},
 		},
 		{
-			name: "triggers", summary: "show triggers, start and stop them",
+			name: "triggers", summary: "show triggers, start, stop and preview them",
 			help:     "Without a command it lists.\n\n  switchyard triggers",
 			settings: onFactory, run: listTriggers,
 			commands: []command{
 				{name: "list", summary: "list triggers with their states", help: "  switchyard triggers list",
 					settings: onFactory, run: listTriggers},
+				{name: "preview", operands: "FILE|NAME", min: 1, max: 1, summary: "tell when a trigger would fire",
+					help: `Tells when a trigger that goes by time would fire if it were started: a
+ScheduleTrigger, or a TumblingWindowTrigger with its windows and what each of
+them waits for. FILE is the trigger's JSON file, which is read alone; NAME that
+of a trigger in the folder, a data factory in its Git layout. Nothing need run.
+Times are those of the trigger's time zone, beside UTC. As JSON it is one array:
+of times or, of a tumbling window, of objects.
+
+  switchyard triggers preview trigger/Nightly.json
+  switchyard triggers preview Nightly --from 2026-03-27 --to 72h
+  switchyard triggers preview Hourly --folder factory --to 24h --output json`,
+					settings: []string{"folder", "from@preview", "to@preview", "count@preview", "output"}, run: previewTrigger},
 				{name: "start", operands: "TRIGGER", min: 1, max: 1, summary: "start a trigger",
 					help: "  switchyard triggers start OnTicket", settings: onFactory, run: startTrigger},
 				{name: "stop", operands: "TRIGGER", min: 1, max: 1, summary: "stop a trigger; its runs go on",

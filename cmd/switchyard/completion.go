@@ -101,7 +101,7 @@ func (c *command) values(k *cobra.Command, kind string) ([]string, cobra.ShellCo
 	switch kind {
 	case "DIR":
 		return nil, cobra.ShellCompDirectiveFilterDirs
-	case "FILE":
+	case "FILE", "FILE|NAME":
 		return nil, cobra.ShellCompDirectiveDefault
 	case "SHELL":
 		return slices.Sorted(maps.Keys(shells)), cobra.ShellCompDirectiveNoFileComp

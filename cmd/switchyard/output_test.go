@@ -37,6 +37,9 @@ var outputs = []struct {
 	{section: "`secret set`, `secret delete`",
 		commands: []string{"echo x | switchyard secret set gone --output json", "switchyard secret delete gone --output json"}},
 	{section: "`secret list`", commands: []string{"switchyard secret list --output json"}, rare: []string{"damage"}},
+	{section: "`triggers preview`", commands: []string{
+		"switchyard triggers preview W --folder timed --from 2026-01-01 --to 4h --output json",
+		"switchyard triggers preview S --folder timed --from 2026-01-01 --to 2h --output json"}},
 	{section: "`run --list`", commands: []string{"switchyard run dir --list --output json"}},
 	{section: "`run --trigger`", commands: []string{"switchyard run dir --trigger T --message lines --output json"},
 		as: map[string]string{"settlements": "testing-pipelines.md", "runs": "runs", "messages": "a queue's name"}},
@@ -164,5 +167,8 @@ var outputFiles = map[string]string{
 	"dir/trigger/T.json": `{"name":"T","properties":{"type":"ServiceBusTrigger","runtimeState":"Started",
 		"typeProperties":{"linkedServiceName":{"referenceName":"Bus","type":"LinkedServiceReference"},"queueName":"in"},
 		"pipelines":[{"pipelineReference":{"referenceName":"P","type":"PipelineReference"}}]}}`,
+	"timed/trigger/S.json": `{"name":"S","properties":{"type":"ScheduleTrigger","typeProperties":{"recurrence":{"frequency":"Hour","startTime":"2026-01-01T00:00:00Z"}}}}`,
+	"timed/trigger/W.json": `{"name":"W","properties":{"type":"TumblingWindowTrigger","typeProperties":{"frequency":"Hour","interval":1,
+		"startTime":"2026-01-01T00:00:00Z","maxConcurrency":1,"dependsOn":[{"type":"SelfDependencyTumblingWindowTriggerReference","offset":"-01:00:00"}]}}}`,
 	"bad/pipeline/P.json": `{"name":"P","properties":{"activities":[{"name":"A","type":"Weight"}]}}`,
 }

@@ -135,11 +135,16 @@ func messageOf(v *config.Values, now time.Time) (*azservicebus.Message, error) {
 
 // moment reads a time, or a duration away from now: ahead or, with a direction of -1, back.
 func moment(s string, now time.Time, direction time.Duration) (time.Time, error) {
+	return momentIn(s, now, direction, time.Local)
+}
+
+// momentIn is [moment] with the zone of a time that names none.
+func momentIn(s string, now time.Time, direction time.Duration, zone *time.Location) (time.Time, error) {
 	if d, err := time.ParseDuration(s); err == nil {
 		return now.Add(d * direction), nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
 			return t, nil
 		}
 	}

@@ -63,7 +63,7 @@ var arrows = map[string][]string{
 	"client":           {"auth", "auth/identityhttp", "broker/description", "pipeline", "value", "vault"},
 	"ports":            {"commit", "listen"},
 	"status":           {"broker", "client", "pipeline", "pipeline/engine", "pipeline/run", "servicebus"},
-	"deploy":           {"auth", "ports", "broker", "broker/description", "broker/filter", "value", "value/read", "pipeline"},
+	"deploy":           {"auth", "ports", "broker", "broker/description", "broker/filter", "value", "value/read", "pipeline", "pipeline/recurrence"},
 	"deploy/provision": {"arm", "auth", "broker", "broker/description", "client", "commit", "deploy", "pipeline", "pipeline/factory", "value"},
 	"identity":         {"arm", "arm/resourcesrp", "auth/identityhttp", "auth/issuer", "commit", "pipeline/factory", "auth"},
 	"vault":            {"clock", "commit", "pipeline"},
@@ -86,7 +86,7 @@ var arrows = map[string][]string{
 	"bench/workload":  {"auth", "clock"},
 	"examples":        {},
 	"internal/golden": {},
-	"cmd/switchyard":  {"bench/workload", "client", "clock", "compute", "listen", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "pipeline/run", "examples", "trial", "vault", "eventlog"},
+	"cmd/switchyard":  {"bench/workload", "client", "clock", "compute", "listen", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "pipeline/recurrence", "pipeline/run", "examples", "trial", "vault", "eventlog"},
 }
 
 // onlyFrom lists packages that few may import: the wiring stays in one place.

@@ -69,6 +69,9 @@ func (r *reader) bounds(m *read.Members, s *Schedule) (start time.Time, ok bool)
 		l = utc()
 	}
 	s.Zone, s.Start = l, first.in(l)
+	if l != utc() {
+		s.ZoneName = id
+	}
 	ok = wantZ(m, "startTime", first, l)
 	if !haveEnd || !wantZ(m, "endTime", last, l) {
 		return first.wall, ok

@@ -12,6 +12,8 @@ type Schedule struct {
 	// Zone is the zone whose clock the schedule goes by: UTC also if the definition names another
 	// one beside a startTime with an offset of its own.
 	Zone *time.Location
+	// ZoneName is its name in the definition; "" is UTC.
+	ZoneName string
 	// Start is the first time at which it may fire, End the last; a zero End is none.
 	Start, End time.Time
 
