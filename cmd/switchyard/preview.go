@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"os"
@@ -35,8 +33,9 @@ func previewTrigger(_ context.Context, e *env, v *config.Values, operands []stri
 	case t.Is(recurrence.TypeTumblingWindowTrigger):
 		ds = p.windows(d, t)
 	default:
-		return e.fail(&config.UsageError{Msg: fmt.Sprintf("%s is a %s, which does not fire by time; preview is for a %s or a %s",
-			printable(t.Name), printable(t.Type), recurrence.TypeScheduleTrigger, recurrence.TypeTumblingWindowTrigger)})
+		return e.fail(&config.UsageError{Msg: fmt.Sprintf(
+			"%s is a %s, which does not fire by time; preview is for a %s or a %s", printable(t.Name),
+			printable(t.Type), recurrence.TypeScheduleTrigger, recurrence.TypeTumblingWindowTrigger)})
 	}
 	if ds.Err() != nil {
 		return e.fail(ds.Errors())
@@ -169,7 +168,7 @@ func (p *preview) windows(d *deploy.Deployment, t *pipeline.Trigger) pipeline.Di
 	if len(w.DependsOn) > 0 {
 		p.waiting = "WAITS FOR"
 	}
-	others := upstream(d, t, w)
+	others := upstream(d, w)
 	p.unknown = slices.Contains(others, nil)
 	p.between = func(from, to time.Time) iter.Seq[firing] {
 		return func(yield func(firing) bool) {
@@ -188,12 +187,15 @@ func (p *preview) windows(d *deploy.Deployment, t *pipeline.Trigger) pipeline.Di
 }
 
 // upstream returns the windows of each trigger that one depends on; nil if they are not known.
-func upstream(d *deploy.Deployment, t *pipeline.Trigger, w *recurrence.TumblingWindow) []*recurrence.TumblingWindow {
+func upstream(d *deploy.Deployment, w *recurrence.TumblingWindow) []*recurrence.TumblingWindow {
 	list := make([]*recurrence.TumblingWindow, len(w.DependsOn))
 	for i, dependency := range w.DependsOn {
-		if dependency.Trigger == "" || strings.EqualFold(dependency.Trigger, t.Name) {
+		if dependency.Trigger == "" {
 			list[i] = w
-		} else if other := d.Factory.Trigger(dependency.Trigger); other != nil && other.Is(recurrence.TypeTumblingWindowTrigger) {
+			continue
+		}
+		other := d.Factory.Trigger(dependency.Trigger)
+		if other != nil && other.Is(recurrence.TypeTumblingWindowTrigger) {
 			list[i], _ = recurrence.ReadTumblingWindow(other)
 		}
 	}
@@ -320,73 +322,4 @@ func waits(needs []need) string {
 		list = append(list, fmt.Sprintf("%s (%s)", n.trigger, count))
 	}
 	return strings.Join(list, ", ")
-}
-
-// A windowJSON is a window as JSON.
-type windowJSON struct {
-	Start time.Time `json:"start"`
-	End   time.Time `json:"end"`
-}
-
-// A firingJSON is a window that is ready, as JSON.
-type firingJSON struct {
-	Window windowJSON `json:"window"`
-	At     time.Time  `json:"at"`
-	Needs  []needJSON `json:"needs,omitempty"`
-}
-
-// A needJSON is what it waits for. What is not known is absent.
-type needJSON struct {
-	Trigger string     `json:"trigger"`
-	Windows *int64     `json:"windows,omitempty"`
-	From    *time.Time `json:"from,omitempty"`
-	To      *time.Time `json:"to,omitempty"`
-}
-
-func (f firing) json(windowed bool) any {
-	if !windowed {
-		return f.at
-	}
-	out := firingJSON{Window: windowJSON(f.window), At: f.at}
-	for _, n := range f.needs {
-		x := needJSON{Trigger: n.trigger}
-		if n.known {
-			x.Windows = &n.windows
-		}
-		if n.windows > 0 {
-			x.From, x.To = &n.time.Start, &n.time.End
-		}
-		out.Needs = append(out.Needs, x)
-	}
-	return out
-}
-
-// printJSON writes one array, as it comes: it may be long.
-func (p *preview) printJSON() int {
-	out := bufio.NewWriter(p.stdout)
-	separator := "["
-	next, err := p.firings(func(f firing) error {
-		text, err := json.Marshal(f.json(p.windowed))
-		if err != nil {
-			return err
-		}
-		out.WriteString(separator)
-		separator = ","
-		_, err = out.Write(text) // the writer remembers an error
-		return err
-	})
-	if separator == "[" {
-		out.WriteString("[")
-	}
-	out.WriteString("]\n")
-	if flushed := out.Flush(); err == nil {
-		err = flushed
-	}
-	if err != nil {
-		return p.fail(err)
-	}
-	if !next.IsZero() {
-		_ = jsonLine(p.stderr, map[string]any{"more": true, "from": next})
-	}
-	return exitOK
 }

@@ -58,7 +58,8 @@ func (c *checker) add(n *node) {
 
 func (c *checker) report(n *node, i int, format string, a ...any) {
 	at := typeProperties + "." + read.Element("dependsOn", i) + ".referenceTrigger.referenceName"
-	c.diags = append(c.diags, pipeline.Diagnostic{File: n.trigger.File, Path: at, Message: fmt.Sprintf(format, a...)})
+	c.diags = append(c.diags,
+		pipeline.Diagnostic{File: n.trigger.File, Path: at, Message: fmt.Sprintf(format, a...)})
 }
 
 // visit reports dependencies on what is not there, and the one that closes a circle.

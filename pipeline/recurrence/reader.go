@@ -35,7 +35,8 @@ func (r *reader) Report(p read.Problem) {
 	d := pipeline.Malformed(r.file, p)
 	if p.Reason == read.Unknown {
 		d.Severity = pipeline.SeverityWarning
-		d.Message = "is not a member of this object, and has no effect; there are " + strings.Join(p.Known, ", ")
+		d.Message = "is not a member of this object, and has no effect; there are " +
+			strings.Join(p.Known, ", ")
 	}
 	r.diags = append(r.diags, d)
 }
@@ -156,7 +157,8 @@ func zone(m *read.Members, name string) (l *time.Location, id string, ok bool) {
 		return nil, id, false
 	}
 	if l, ok = expr.LoadTimeZone(id); !ok {
-		m.Fail(name, "%q is no time zone; want the id that Windows has for one, such as %q", id, "W. Europe Standard Time")
+		m.Fail(name, "%q is no time zone; want the id that Windows has for one, such as %q", id,
+			"W. Europe Standard Time")
 	}
 	return l, id, ok
 }

@@ -27,7 +27,8 @@ func ReadSchedule(t *pipeline.Trigger) (*Schedule, pipeline.Diagnostics) {
 	}
 	m.Only("frequency", "interval", "startTime", "endTime", "timeZone", "schedule", "count")
 	if v, there := m.Value("count"); there {
-		r.warn(m.At("count"), "is %s and has no effect: the trigger fires until endTime", value.Append(nil, v))
+		r.warn(m.At("count"), "is %s and has no effect: the trigger fires until endTime",
+			value.Append(nil, v))
 	}
 	s := &Schedule{
 		Frequency: frequency(m, Minute, Hour, Day, Week, Month),
@@ -64,8 +65,8 @@ func (r *reader) bounds(m *read.Members, s *Schedule) (start time.Time, ok bool)
 		return time.Time{}, false
 	}
 	if first.absolute && l != utc() {
-		r.warn(m.At("timeZone"), "has no effect, because startTime %s says its offset itself: all times are UTC, without daylight "+
-			"saving; leave the offset out for times of %s", first.text, id)
+		r.warn(m.At("timeZone"), "has no effect, because startTime %s says its offset itself: all times are UTC, "+
+			"without daylight saving; leave the offset out for times of %s", first.text, id)
 		l = utc()
 	}
 	s.Zone, s.Start = l, first.in(l)
@@ -87,8 +88,8 @@ func wantZ(m *read.Members, name string, s stamp, l *time.Location) bool {
 	if s.absolute || l != utc() {
 		return true
 	}
-	m.Fail(name, "%q has no Z at the end, without which Data Factory does not start a trigger whose time zone is UTC; write %sZ",
-		s.text, s.text)
+	m.Fail(name, "%q has no Z at the end, without which Data Factory does not start a trigger whose time zone "+
+		"is UTC; write %sZ", s.text, s.text)
 	return false
 }
 
@@ -97,8 +98,8 @@ func (r *reader) due(m *read.Members, s *Schedule, start time.Time) {
 	raw, scheduled := m.Value("schedule")
 	if s.Frequency.seconds() > 0 {
 		if scheduled {
-			m.Fail("schedule", "The recurrence schedule of trigger has an invalid recurrence frequency '%s'; schedule belongs to "+
-				"Day, Week and Month", s.Frequency)
+			m.Fail("schedule", "The recurrence schedule of trigger has an invalid recurrence frequency '%s'; "+
+				"schedule belongs to Day, Week and Month", s.Frequency)
 		}
 		s.steps = newSteps(s.Start, s.Frequency, s.Interval)
 		return
@@ -138,8 +139,8 @@ func (c *calendar) read(m *read.Members) {
 // belongs refuses a member with another frequency, also if it is an empty list.
 func (c *calendar) belongs(m *read.Members, name string, to Frequency) {
 	if _, there := m.Value(name); there && c.unit != to {
-		m.Fail(name, "The recurrence schedule of trigger could not have '%s' for recurrence frequency '%s'; %[3]s belongs to %s",
-			strings.ToUpper(name[:1])+name[1:], c.unit, name, to)
+		m.Fail(name, "The recurrence schedule of trigger could not have '%s' for recurrence frequency '%s'; "+
+			"%[3]s belongs to %s", strings.ToUpper(name[:1])+name[1:], c.unit, name, to)
 	}
 }
 
@@ -245,7 +246,8 @@ func readOccurrences(m *read.Members) (list []occurrence) {
 		x := occurrence{day: d, n: integer(o, "occurrence", 0, -5, 5)}
 		if v, there := o.Value("occurrence"); there && x.n == 0 {
 			if n, ok := whole(v); ok && n == 0 {
-				o.Fail("occurrence", "is 0, want 1 to 5, or -1 to -5 from the month's end; without it, every one counts")
+				o.Fail("occurrence", "is 0, want 1 to 5, or -1 to -5 from the month's end; "+
+					"without it, every one counts")
 			}
 		}
 		list = append(list, x)

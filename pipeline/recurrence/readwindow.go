@@ -24,17 +24,19 @@ const (
 // errors. What a dependency says of another trigger is for [Check].
 func ReadTumblingWindow(t *pipeline.Trigger) (*TumblingWindow, pipeline.Diagnostics) {
 	r, m := readerOf(t)
-	m.Only("frequency", "interval", "startTime", "endTime", "delay", "maxConcurrency", "retryPolicy", "dependsOn")
+	m.Only("frequency", "interval", "startTime", "endTime", "delay", "maxConcurrency", "retryPolicy",
+		"dependsOn")
 	m.Required("interval")
 	m.Required("startTime")
 	m.Required("maxConcurrency")
 	retry, _ := m.Object("retryPolicy")
 	retry.Only("count", "intervalInSeconds")
+	retryInterval := integer(retry, "intervalInSeconds", defaultRetryInterval, 0, math.MaxInt32)
 	w := &TumblingWindow{
 		Frequency:      frequency(m, Minute, Hour, Month),
 		Interval:       integer(m, "interval", 1, 1, math.MaxInt32),
 		MaxConcurrency: integer(m, "maxConcurrency", 1, 1, maxConcurrency),
-		RetryInterval:  time.Duration(integer(retry, "intervalInSeconds", defaultRetryInterval, 0, math.MaxInt32)) * time.Second,
+		RetryInterval:  time.Duration(retryInterval) * time.Second,
 	}
 	if v, ok := retry.Value("count"); ok {
 		w.Retry = v
@@ -58,7 +60,8 @@ func ReadTumblingWindow(t *pipeline.Trigger) (*TumblingWindow, pipeline.Diagnost
 		return nil, r.diags
 	}
 	if _, ok := w.After(w.Start); !ok {
-		r.warn(m.Path(), "never fires: the first window would end at %s, after endTime", w.Window(0).End.Format(time.RFC3339))
+		r.warn(m.Path(), "never fires: the first window would end at %s, after endTime",
+			w.Window(0).End.Format(time.RFC3339))
 	}
 	return w, r.diags
 }
@@ -72,7 +75,8 @@ func (r *reader) windowBounds(m *read.Members, w *TumblingWindow) {
 		stamp
 	}{{"startTime", first}, {"endTime", last}} {
 		if x.text != "" && !x.absolute {
-			r.warn(m.At(x.name), "%q has no Z at the end, and is UTC nevertheless: tumbling windows have no time zone", x.text)
+			r.warn(m.At(x.name), "%q has no Z at the end, and is UTC nevertheless: tumbling windows have no time zone",
+				x.text)
 		}
 	}
 	w.Start = first.wall
@@ -139,7 +143,8 @@ func selfDependency(o *read.Members, w *TumblingWindow) Dependency {
 		return d
 	}
 	if d.Offset = offset; offset >= 0 {
-		o.Fail("offset", "is %s, want less than 0: a window can depend on earlier ones only", pipeline.FormatTimespan(offset))
+		o.Fail("offset", "is %s, want less than 0: a window can depend on earlier ones only",
+			pipeline.FormatTimespan(offset))
 		return d
 	}
 	if length := max(d.Size, 0); length > -offset || length == 0 && w.shortest() > -offset {

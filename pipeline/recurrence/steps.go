@@ -28,7 +28,8 @@ func (s steps) at(k int64) time.Time {
 	month := monthOf(s.start) + int(k)*s.months
 	day := min(s.start.Day(), daysIn(month))
 	hour, minute, second := s.start.Clock()
-	return time.Date(month/12, time.Month(month%12+1), day, hour, minute, second, s.start.Nanosecond(), time.UTC)
+	return time.Date(month/12, time.Month(month%12+1), day,
+		hour, minute, second, s.start.Nanosecond(), time.UTC)
 }
 
 // index returns the last step that is not after t; it is negative before the start.
