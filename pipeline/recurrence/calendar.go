@@ -45,9 +45,9 @@ func dayOf(wall time.Time) int { return int(floorDiv(wall.Unix(), 24*60*60)) }
 
 func midnight(day int) time.Time { return time.Unix(int64(day)*24*60*60, 0).UTC() }
 
-// day returns the first day, not before another, at which something is due.
+// day returns the first day, not before another, at which something is due. That is not before the
+// start.
 func (c *calendar) day(from int) (day int, ok bool) {
-	from = max(from, dayOf(c.start))
 	switch c.unit {
 	case Day:
 		first := dayOf(c.start)

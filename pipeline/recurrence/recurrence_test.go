@@ -73,6 +73,23 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// TestFromWithin: what is asked for in a period that does not count is in the next one that does.
+func TestFromWithin(t *testing.T) {
+	for _, c := range []struct{ recurrence, after, want string }{
+		{`"frequency":"Month","interval":2,"startTime":"2026-11-05T06:00:00Z","schedule":{"monthDays":[1,10]}`, "2026-12-15T00:00:00Z", "2027-01-01T06:00:00Z"},
+		{`"frequency":"Month","interval":2,"startTime":"2026-11-05T06:00:00Z","schedule":{"monthDays":[1,10]}`, "2026-12-01T00:00:00Z", "2027-01-01T06:00:00Z"},
+		{`"frequency":"Week","interval":2,"startTime":"2026-11-02T06:00:00Z","schedule":{"weekDays":["Tuesday"]}`, "2026-11-09T00:00:00Z", "2026-11-17T06:00:00Z"},
+		{`"frequency":"Week","interval":2,"startTime":"2026-11-02T06:00:00Z","schedule":{"weekDays":["Tuesday"]}`, "2026-11-03T06:00:00Z", "2026-11-17T06:00:00Z"},
+		{`"frequency":"Day","interval":3,"startTime":"2026-11-02T06:00:00Z"`, "2026-11-03T00:00:00Z", "2026-11-05T06:00:00Z"},
+		{`"frequency":"Day","interval":3,"startTime":"2026-11-02T06:00:00Z"`, "1970-01-01T00:00:00Z", "2026-11-02T06:00:00Z"},
+	} {
+		after, _ := time.Parse(time.RFC3339, c.after)
+		if got, ok := schedule(t, "{"+c.recurrence+"}").After(after); !ok || got.Format(time.RFC3339) != c.want {
+			t.Errorf("%s after %s: got %v, %v, want %s", c.recurrence, c.after, got, ok, c.want)
+		}
+	}
+}
+
 // TestTheLastYear: what the service can't write does not fire.
 func TestTheLastYear(t *testing.T) {
 	for _, f := range []Frequency{Minute, Hour, Day, Week, Month} {
@@ -161,6 +178,20 @@ func TestNeeds(t *testing.T) {
 		got := c.d.Needs(w.Window(c.k), window(t, c.of))
 		if got != c.want || got.Len() != c.wantSome {
 			t.Errorf("%s: got %v, %d windows, want %v, %d", c.name, got, got.Len(), c.want, c.wantSome)
+		}
+	}
+}
+
+// TestTheLastWindow: one that ends with the trigger is there, one that would end later is not.
+func TestTheLastWindow(t *testing.T) {
+	for end, want := range map[string]int{"03:00:00": 3, "03:59:59": 3, "04:00:00": 4} {
+		w := window(t, `{"frequency":"Hour","interval":1,"startTime":"2026-01-01T00:00:00Z","endTime":"2026-01-01T`+end+`Z","maxConcurrency":1}`)
+		n := 0
+		for range w.Between(w.Start, w.Start.AddDate(1, 0, 0)) {
+			n++
+		}
+		if n != want {
+			t.Errorf("until %s: %d windows, want %d", end, n, want)
 		}
 	}
 }
