@@ -29,7 +29,7 @@ type trouble struct {
 	closed error          // it could not be opened: nothing is known of its messages
 	told   time.Time      // of the last line in the log
 	failed int            // reads for waiting consumers that failed in a row
-	left   map[int64]bool // numbers of messages that were told not to be forwarded
+	left   map[int64]bool // numbers that were told not to be forwarded
 }
 
 // Damage says of every entity with messages that can't be read which one it is and
@@ -146,9 +146,9 @@ func (e *messageStore) damagedStore(err error) {
 // skipAtOnce is how many numbers are tried at most before others have their turn.
 const skipAtOnce = 1000
 
-// skip leaves behind what can't be read at the head of the sub-queue, whose contents and
-// headers are damaged: a message, or all of a block. It is found out number by number, so that
-// none is skipped that can be read. It returns how long to wait before the next page.
+// skip leaves behind what can't be read at the head of the sub-queue, whose headers are
+// damaged: a message, or all of a block. It is found out number by number, so that none is
+// skipped that can be read. It returns how long to wait before the next page.
 func (m *mover) skip() time.Duration {
 	e := m.e
 	e.work.Lock()
@@ -159,38 +159,53 @@ func (m *mover) skip() time.Duration {
 	err := e.alive()
 	e.mu.Unlock()
 	if err != nil || !stuck {
-		return readRetry
+		return tellEvery
 	}
+	left := []int64{from}
 	to := from + 1
-	for ; to < end && to-from < skipAtOnce; to++ {
+	for ; to < end && len(left) < skipAtOnce; to++ {
 		if _, err := e.b.store.Scan(e.queueID(m.sub), to, 1, 0); err == nil {
 			break
 		} else if !errors.Is(err, ErrDamaged) {
 			return readRetry
 		}
+		left = append(left, to)
 	}
-	u, err := e.workPlan(entity.Skip{Sub: m.sub, From: from, To: to}).submit(nil)
+	u, err := e.plan(entity.Skip{Sub: m.sub, From: from, To: to}).submit(nil)
 	if err != nil {
 		return readRetry
 	}
 	e.b.Sync(u)
-	e.tellLeft(m.sub, from, to-1)
+	e.tellLeft(m.sub, left)
 	return 0
 }
 
-// tellLeft says once in the log that messages of a sub-queue that can't be read are not
-// forwarded, from a number to a number.
-func (e *messageStore) tellLeft(sub SubQueue, from, to int64) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.trouble.left[from] {
+// tellLeft says once in the log which messages of a sub-queue are not forwarded because they
+// can't be read. The numbers are in order.
+func (e *messageStore) tellLeft(sub SubQueue, numbers []int64) {
+	if len(numbers) == 0 {
 		return
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	numbers = slices.DeleteFunc(numbers, func(n int64) bool { return e.trouble.left[n] })
 	if e.trouble.left == nil {
 		e.trouble.left = map[int64]bool{}
 	}
-	e.trouble.left[from] = true
 	s := e.subject()
-	e.b.logger.Error("damaged messages are not forwarded: they stay, and those behind them go on", s.kind, s.path+sub.Suffix(),
-		"namespace", s.namespace, "from", from, "to", to, "error", e.trouble.damage)
+	for i, from := range numbers {
+		e.trouble.left[from] = true
+		if i > 0 && numbers[i-1] == from-1 {
+			continue
+		}
+		to := from
+		for _, n := range numbers[i+1:] {
+			if n != to+1 {
+				break
+			}
+			to = n
+		}
+		e.b.logger.Error("damaged messages are not forwarded: they stay, and those behind them go on", s.kind,
+			s.path+sub.Suffix(), "namespace", s.namespace, "from", from, "to", to, "error", e.trouble.damage)
+	}
 }

@@ -57,9 +57,7 @@ func (q *Queue) reserve(of entity.Reserve) (*Reservation, error) {
 			return nil, err
 		}
 		e.b.Sync(u)
-		for _, seq := range op.Damaged {
-			e.tellLeft(q.sub, seq, seq)
-		}
+		e.tellLeft(q.sub, op.Damaged)
 		if r := op.Result; r != nil {
 			return &Reservation{e: e, sub: q.sub, r: r, messages: r.Messages}, nil
 		}

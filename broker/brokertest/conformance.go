@@ -368,7 +368,7 @@ func testCounters(t *testing.T, h *Harness) {
 
 func testDeleteEntity(t *testing.T, h *Harness) {
 	h.commit(func(u *commit.Unit) {
-		for _, q := range []broker.QueueID{main, dead, transfer, transferDead, other, {Entity: 6}} {
+		for _, q := range []broker.QueueID{main, dead, transfer, transferDead, states, other, {Entity: 6}} {
 			h.Store.PutMessage(u, q, fullMessage(1))
 			h.Store.PutStatus(u, q, 1, &broker.Status{DeliveryCount: 1})
 			h.Store.PutCounters(u, q, broker.Counters{Messages: 1})
@@ -376,7 +376,7 @@ func testDeleteEntity(t *testing.T, h *Harness) {
 	})
 	h.commit(func(u *commit.Unit) { h.Store.DeleteEntity(u, 7) })
 	h.eachLife(t, func(t *testing.T) {
-		for q, want := range map[broker.QueueID]int{main: 0, dead: 0, transfer: 0, transferDead: 0, other: 1,
+		for q, want := range map[broker.QueueID]int{main: 0, dead: 0, transfer: 0, transferDead: 0, states: 0, other: 1,
 			{Entity: 6}: 1} {
 			rows, err := h.Store.Scan(q, 0, 10, 0)
 			check(t, err)
