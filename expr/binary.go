@@ -13,20 +13,19 @@ import (
 
 const binaryType = "application/octet-stream"
 
-// bytes returns the bytes of a string or of a content object.
-func (c *call) bytes(i int) ([]byte, error) {
-	switch v := c.args[i].(type) {
-	case string:
-		return []byte(v), nil
-	case *value.Object:
-		if err := c.ev.spend(contentSteps(v)); err != nil {
+// bytes returns the bytes of the first argument: of a content object what it holds, of
+// any other value its text.
+func (c *call) bytes() ([]byte, error) {
+	if o, ok := c.args[0].(*value.Object); ok {
+		if err := c.ev.spend(contentSteps(o)); err != nil {
 			return nil, err
 		}
-		if content, ok := value.ContentOf(v); ok {
+		if content, ok := value.ContentOf(o); ok {
 			return content.Data, nil
 		}
 	}
-	return nil, c.wrong(i, "a string")
+	text, err := c.ev.text(c.args[0], "the function '"+c.name+"'")
+	return []byte(text), err
 }
 
 // binary charges and makes a content object.
@@ -105,7 +104,12 @@ func (c *call) base64Argument() ([]byte, error) {
 }
 
 func fnBase64(c *call) (value.Value, error) {
-	data, err := c.bytes(0)
+	switch c.args[0].(type) {
+	case string, value.Array, *value.Object:
+	default:
+		return nil, c.wrong(0, "a string, an object or an array")
+	}
+	data, err := c.bytes()
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +137,10 @@ func fnBase64ToBinary(c *call) (value.Value, error) {
 }
 
 func fnBinary(c *call) (value.Value, error) {
-	data, err := c.bytes(0)
+	if c.args[0] == nil {
+		return nil, c.notConvertible()
+	}
+	data, err := c.bytes()
 	if err != nil {
 		return nil, err
 	}
@@ -141,12 +148,17 @@ func fnBinary(c *call) (value.Value, error) {
 }
 
 func fnDataURI(c *call) (value.Value, error) {
-	data, err := c.bytes(0)
+	if c.args[0] == nil {
+		return nil, c.notConvertible()
+	}
+	data, err := c.bytes()
 	if err != nil {
 		return nil, err
 	}
-	mediaType := "text/plain;charset=utf-8"
-	if content, ok := value.ContentOf(c.args[0]); ok {
+	mediaType := "application/json;charset=utf-8"
+	if _, ok := c.args[0].(string); ok {
+		mediaType = "text/plain;charset=utf-8"
+	} else if content, ok := value.ContentOf(c.args[0]); ok {
 		mediaType = content.MediaType
 	}
 	text, err := c.ev.encodeBase64(data)
@@ -237,9 +249,10 @@ func fnDecodeDataURI(c *call) (value.Value, error) {
 
 const upperHex = "0123456789ABCDEF"
 
-// fnURIComponent escapes all but the unreserved characters of RFC 3986.
+// fnURIComponent escapes all but the unreserved characters of RFC 3986 in the text of
+// any value.
 func fnURIComponent(c *call) (value.Value, error) {
-	s, err := c.text(0)
+	s, err := c.ev.text(c.args[0], "the function '"+c.name+"'")
 	if err != nil {
 		return nil, err
 	}

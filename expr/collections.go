@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"math"
 	"strings"
 	"unicode/utf8"
 
@@ -120,9 +121,9 @@ func (c *call) cut(bounds func(n, count int) (start, end int)) (value.Value, err
 	if err != nil {
 		return nil, err
 	}
-	if count < 0 {
+	if count < 0 || count > math.MaxInt32 {
 		return nil, errorf(
-			"The function '%s' expects its second parameter to be a non-negative integer. The provided value is '%d'.",
+			"The function '%s' expects its second parameter to be a non-negative integer of 32 bits. The provided value is '%d'.",
 			c.name, count)
 	}
 	n := len(a)
@@ -223,18 +224,22 @@ func fnUnion(c *call) (value.Value, error) {
 		}
 		return out, nil
 	}
+	// Of equal elements the last stays, in the place of the first: objects can be
+	// equal and have another order of members.
 	out := value.Array{}
-	seen := map[string]bool{}
+	seen := map[string]int{}
 	var buf []byte
 	for _, v := range c.args {
 		for _, e := range v.(value.Array) {
 			if buf, err = c.key(buf, e); err != nil {
 				return nil, err
 			}
-			if !seen[string(buf)] {
-				seen[string(buf)] = true
-				out = append(out, e)
+			if i, ok := seen[string(buf)]; ok {
+				out[i] = e
+				continue
 			}
+			seen[string(buf)] = len(out)
+			out = append(out, e)
 		}
 	}
 	return out, nil

@@ -42,9 +42,6 @@ type Context struct {
 	// fails unless Trigger is there: then the body is null.
 	TriggerBody value.Value
 
-	// Lenient accepts substring with two arguments, as the sibling service does.
-	Lenient bool
-
 	// Budget bounds all evaluations of the Context together. If it is nil, a full
 	// one does that names nobody and has no interrupt.
 	Budget *Budget

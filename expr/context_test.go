@@ -148,19 +148,6 @@ func TestNowInAnotherZone(t *testing.T) {
 	}
 }
 
-func TestLenientSubstring(t *testing.T) {
-	c := &expr.Context{Lenient: true}
-	for in, want := range map[string]string{
-		"@substring('hello', 2)":    "llo",
-		"@substring('hello', 5)":    "",
-		"@substring('hello', 1, 2)": "el",
-	} {
-		if v, err := c.EvaluateString(in); err != nil || v != want {
-			t.Errorf("%s: got %v, %v, want %q", in, v, err, want)
-		}
-	}
-}
-
 func TestEvaluateTemplate(t *testing.T) {
 	tpl, err := expr.Parse("v=@{variables('x')}")
 	if err != nil {

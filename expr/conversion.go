@@ -60,10 +60,13 @@ func fnBool(c *call) (value.Value, error) {
 	return nil, c.notConvertible()
 }
 
+// fnInt goes through a float, as the service does: of more than 53 bits it loses some.
 func fnInt(c *call) (value.Value, error) {
 	switch v := c.args[0].(type) {
 	case int64:
-		return v, nil
+		if i, ok := value.Integral(float64(v)); ok {
+			return i, nil
+		}
 	case bool:
 		if v {
 			return int64(1), nil
@@ -74,15 +77,15 @@ func fnInt(c *call) (value.Value, error) {
 			return i, nil
 		}
 	case string:
-		if i, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64); err == nil {
-			return i, nil
+		if f, ok := decimal(v, false); ok {
+			if i, ok := value.Integral(f); ok {
+				return i, nil
+			}
 		}
 	}
 	return nil, c.notConvertible()
 }
 
-// fnFloat reads a decimal number as .NET does with the invariant culture:
-// commas between the digits before the point are ignored.
 func fnFloat(c *call) (value.Value, error) {
 	if len(c.args) == 2 {
 		if err := c.locale(1); err != nil {
@@ -94,18 +97,32 @@ func fnFloat(c *call) (value.Value, error) {
 		return v, nil
 	case int64:
 		return float64(v), nil
+	case bool:
+		if v {
+			return 1.0, nil
+		}
+		return 0.0, nil
 	case string:
-		text := strings.TrimSpace(v)
-		if !isDecimal(text) {
-			break
+		if f, ok := decimal(v, true); ok {
+			return f, nil
 		}
-		f, err := strconv.ParseFloat(strings.ReplaceAll(text, ",", ""), 64)
-		if err != nil {
-			break
-		}
-		return finite(c.name, f)
 	}
 	return nil, c.notConvertible()
+}
+
+// decimal reads a decimal number as .NET does with the invariant culture: commas
+// between the digits before the point are ignored. The sign may stand behind, if
+// trailingSign says so.
+func decimal(s string, trailingSign bool) (float64, bool) {
+	s = strings.TrimSpace(s)
+	if n := len(s) - 1; trailingSign && n > 0 && (s[n] == '-' || s[n] == '+') && (isDigit(s[0]) || s[0] == '.') {
+		s = s[n:] + s[:n]
+	}
+	if !isDecimal(s) {
+		return 0, false
+	}
+	f, err := strconv.ParseFloat(strings.ReplaceAll(s, ",", ""), 64)
+	return f, err == nil
 }
 
 // isDecimal reports whether s is a sign, digits with commas between them, a

@@ -171,10 +171,21 @@ func (ev *evaluation) eval(n *node) (value.Value, error) {
 			return nil, ev.place(err, n.offset)
 		}
 	}
+	return ev.accessAll(v, n)
+}
+
+// accessAll applies the accessors of n. A null before one with "?" is the result:
+// what follows is not evaluated [EXPR 2.3].
+func (ev *evaluation) accessAll(v value.Value, n *node) (value.Value, error) {
 	for i := range n.accessors {
+		a := &n.accessors[i]
+		ended := v == nil && a.safe
 		var err error
-		if v, err = ev.access(v, &n.accessors[i]); err != nil {
-			return nil, ev.place(err, n.accessors[i].offset)
+		if v, err = ev.access(v, a); err != nil {
+			return nil, ev.place(err, a.offset)
+		}
+		if ended {
+			return nil, nil
 		}
 	}
 	return v, nil
@@ -188,8 +199,8 @@ func (ev *evaluation) invoke(n *node) (value.Value, error) {
 		return nil, errorf("The template function '%s' is not defined or not valid.", n.name)
 	}
 	least := f.min
-	if f.lenientMin > 0 && ev.ctx.Lenient {
-		least = f.lenientMin
+	if f.accepted > 0 {
+		least = f.accepted
 	}
 	if len(n.args) < least || f.max >= 0 && len(n.args) > f.max {
 		return nil, errArgumentCount(f, len(n.args))
@@ -240,9 +251,6 @@ func (ev *evaluation) access(v value.Value, a *accessor) (value.Value, error) {
 		return nil, ev.cannot("property '%s' doesn't exist, available properties are '%s'.", name, memberNames(v))
 	case value.Array:
 		i, ok := key.(int64)
-		if f, isFloat := key.(float64); isFloat {
-			i, ok = value.Integral(f)
-		}
 		switch {
 		case !ok:
 			return nil, ev.cannot(
@@ -257,8 +265,11 @@ func (ev *evaluation) access(v value.Value, a *accessor) (value.Value, error) {
 		}
 		return nil, ev.cannot("array index '%d' is outside bounds (0, %d) of array.", i, len(v)-1)
 	case nil:
-		if a.safe {
-			return nil, nil
+		switch key.(type) {
+		case string, int64:
+			if a.safe {
+				return nil, nil
+			}
 		}
 		return nil, ev.cannot("property '%s' cannot be selected.", value.Text(key))
 	}

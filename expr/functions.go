@@ -41,10 +41,10 @@ func LookupFunction(name string) (Function, bool) {
 // A function is an entry of the table. Exactly one of lazy and strict is set; a
 // strict function gets its arguments evaluated from left to right.
 type function struct {
-	name       string
-	family     Family
-	min, max   int
-	lenientMin int // smaller minimum of Context.Lenient, if not 0
+	name     string
+	family   Family
+	min, max int // as documented
+	accepted int // how many arguments suffice nevertheless, if not 0
 	// varies: two calls with the same arguments can differ within one Context.
 	varies bool
 	// arguments and doc are for people: docs/expressions.md is made of them.
@@ -91,7 +91,7 @@ var functionTable = []*function{
 		arguments: "text, old, new", doc: "the text with every old replaced"},
 	{name: "split", family: FamilyString, min: 2, max: 2, strict: fnSplit,
 		arguments: "text, separator", doc: "the parts between the separators"},
-	{name: "substring", family: FamilyString, min: 3, max: 3, lenientMin: 2, strict: fnSubstring,
+	{name: "substring", family: FamilyString, min: 3, max: 3, accepted: 2, strict: fnSubstring,
 		arguments: "text, start, length", doc: "a part of a text"},
 	{name: "toLower", family: FamilyString, min: 1, max: 1, strict: fnToLower,
 		arguments: "text", doc: "in small letters"},
@@ -304,20 +304,13 @@ func (c *call) wrong(i int, want string) error {
 		c.name, c.parameter(i), want, value.TypeName(c.args[i]))
 }
 
-// text returns a string argument; a content object is read as its text.
+// text returns a string argument. A content object is none.
 func (c *call) text(i int) (string, error) {
-	switch v := c.args[i].(type) {
-	case string:
-		return v, nil
-	case *value.Object:
-		if err := c.ev.spend(contentSteps(v)); err != nil {
-			return "", err
-		}
-		if content, ok := value.ContentOf(v); ok {
-			return content.Text(), nil
-		}
+	s, ok := c.args[i].(string)
+	if !ok {
+		return "", c.wrong(i, "a string")
 	}
-	return "", c.wrong(i, "a string")
+	return s, nil
 }
 
 // texts returns the first two arguments as text.

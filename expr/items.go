@@ -94,13 +94,3 @@ func (ev *evaluation) evalFixed(n *node) (value.Value, error) {
 	}
 	return f.value, nil
 }
-
-func (ev *evaluation) accessAll(v value.Value, n *node) (value.Value, error) {
-	for i := range n.accessors {
-		var err error
-		if v, err = ev.access(v, &n.accessors[i]); err != nil {
-			return nil, ev.place(err, n.accessors[i].offset)
-		}
-	}
-	return v, nil
-}

@@ -69,8 +69,8 @@ func fnCoalesce(ev *evaluation, args []*node) (value.Value, error) {
 	return nil, nil
 }
 
-// fnEquals takes more than two values as "all equal the first", and a boolean
-// beside a number as 1 or 0 (documentation: equals(true, 1) is true).
+// fnEquals takes more than two values as "all equal the first". An integer equals a
+// float of the same value here, unlike within arrays and objects.
 func fnEquals(c *call) (value.Value, error) {
 	for _, v := range c.args[1:] {
 		if same, err := c.ev.equalLoose(c.args[0], v); !same || err != nil {
@@ -81,17 +81,11 @@ func fnEquals(c *call) (value.Value, error) {
 }
 
 func (ev *evaluation) equalLoose(a, b value.Value) (bool, error) {
-	if _, ok := a.(bool); !ok {
-		a, b = b, a
-	}
-	if t, ok := a.(bool); ok {
+	switch a.(type) {
+	case int64, float64:
 		switch b.(type) {
 		case int64, float64:
-			n := int64(0)
-			if t {
-				n = 1
-			}
-			return value.Equal(n, b), nil
+			return compareNumbers(a, b) == 0, ev.spend(1)
 		}
 	}
 	return ev.equal(a, b)
@@ -131,7 +125,7 @@ func (c *call) order() (int, error) {
 	a, b := kind(c.args[0]), kind(c.args[1])
 	switch {
 	case a == 1 && b == 1:
-		return value.CompareNumbers(c.args[0], c.args[1]), nil
+		return compareNumbers(c.args[0], c.args[1]), nil
 	case a == 2 && b == 2:
 		return c.ev.compareFold(c.args[0].(string), c.args[1].(string))
 	case a == 0 && value.TypeName(c.args[0]) == value.TypeName(c.args[1]):

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"cmp"
 	"math"
 	"math/bits"
 
@@ -28,6 +29,16 @@ func toFloat(v value.Value) float64 {
 	}
 	f, _ := v.(float64)
 	return f
+}
+
+// compareNumbers orders two numbers, as floats unless both are integers.
+func compareNumbers(a, b value.Value) int {
+	x, ok1 := a.(int64)
+	y, ok2 := b.(int64)
+	if ok1 && ok2 {
+		return cmp.Compare(x, y)
+	}
+	return cmp.Compare(toFloat(a), toFloat(b))
 }
 
 func (c *call) overflow() error {
@@ -148,7 +159,7 @@ func (c *call) extreme(sign int) (value.Value, error) {
 					"invalid parameter types: '%s'.",
 				c.name, value.TypeName(v))
 		}
-		if i == 0 || value.CompareNumbers(v, best)*sign > 0 {
+		if i == 0 || compareNumbers(v, best)*sign > 0 {
 			best = v
 		}
 	}
@@ -170,15 +181,15 @@ func fnRange(c *call) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if count <= 0 || count > maxRangeCount {
+	if count < 0 || count > maxRangeCount {
 		return nil, errorf(
-			"The function 'range' expects its second parameter to be a positive integer of at most %d. The "+
+			"The function 'range' expects its second parameter to be a non-negative integer of at most %d. The "+
 				"provided value is '%d'.",
 			maxRangeCount, count)
 	}
-	if start > maxRangeEnd-count {
+	if start > maxRangeEnd-count+1 {
 		return nil, errorf(
-			"The function 'range' expects the sum of its parameters to be at most %d. The provided values are '%d' and '%d'.",
+			"The function 'range' expects its numbers to be at most %d. The provided values are '%d' and '%d'.",
 			maxRangeEnd, start, count)
 	}
 	if err := c.ev.charge(int(count) * elementCost); err != nil {

@@ -53,7 +53,7 @@ func (m *members) keep(ev *evaluation, n int) error {
 }
 
 // hasElement reports whether an element of a, which is the array of the index,
-// equals v, as [value.Equal] tells.
+// equals v.
 func (m *members) hasElement(ev *evaluation, a value.Array, v value.Value) (bool, error) {
 	if !m.built {
 		if err := m.keep(ev, len(a)); err != nil {

@@ -8,7 +8,7 @@ import (
 	"switchyard/value"
 )
 
-// A node is a literal or a call, followed by accessors.
+// A node is a literal, or a call followed by accessors.
 type node struct {
 	offset    int
 	call      bool
@@ -43,9 +43,6 @@ type parser struct {
 // parse reads the whole expression: up to the end of the template or, inside an
 // interpolation, up to its closing brace. The scanner then stands behind it.
 func (p *parser) parse(interpolated bool) (*node, error) {
-	if !interpolated && p.pos < len(p.src) && strings.IndexByte(" \t\r\n", p.src[p.pos]) >= 0 {
-		return nil, p.fail(p.pos, "white space must not follow the '@'")
-	}
 	p.advance()
 	n, err := p.expr()
 	if err != nil {
@@ -112,7 +109,7 @@ func (p *parser) expr() (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	for p.tok.kind == tokenPunct {
+	for n.call && p.tok.kind == tokenPunct {
 		a := accessor{offset: p.tok.offset}
 		switch p.tok.text {
 		case ".", "?.":

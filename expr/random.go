@@ -62,9 +62,9 @@ func fnRand(c *call) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if low >= high {
+	if low > high {
 		return nil, errorf(
-			"The function 'rand' expects its first parameter to be less than its second parameter. The provided "+
+			"The function 'rand' expects its first parameter not to be greater than its second. The provided "+
 				"values are '%d' and '%d'.",
 			low, high)
 	}

@@ -13,7 +13,7 @@ const (
 	tokenName             // text: the name
 	tokenString           // text: the decoded string
 	tokenNumber           // text: the digits as written
-	tokenPunct            // text: one of ( ) [ ] , . } ? or the two-character ?. ?[
+	tokenPunct            // text: one of ( ) [ ] , . } ?. ?[
 	tokenBad              // text: what is wrong
 )
 
@@ -29,8 +29,8 @@ type scanner struct {
 	pos int
 }
 
-func isNameStart(r rune) bool { return r == '_' || unicode.IsLetter(r) }
-func isNamePart(r rune) bool  { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
+func isNameStart(r rune) bool { return r == '_' || r == '$' || unicode.IsLetter(r) }
+func isNamePart(r rune) bool  { return isNameStart(r) || unicode.IsDigit(r) }
 func isDigit(c byte) bool     { return c >= '0' && c <= '9' }
 
 func (s *scanner) space() {
@@ -58,10 +58,9 @@ func (s *scanner) next() token {
 		return s.number()
 	case c == '.' && start+1 < len(s.src) && isDigit(s.src[start+1]):
 		return s.number()
-	case c == '?' && start+1 < len(s.src) && (s.src[start+1] == '.' || s.src[start+1] == '['):
-		s.pos += 2
-		return token{tokenPunct, s.src[start:s.pos], start}
-	case strings.IndexByte("()[],.}?", c) >= 0:
+	case c == '?':
+		return s.question()
+	case strings.IndexByte("()[],.}", c) >= 0:
 		s.pos++
 		return token{tokenPunct, s.src[start:s.pos], start}
 	}
@@ -73,7 +72,19 @@ func (s *scanner) next() token {
 	return token{tokenBad, "the character '" + s.src[start:s.pos] + "' is not expected", start}
 }
 
-// name reads letters, digits and underscores.
+// question reads ?. or ?[, which may have white space within.
+func (s *scanner) question() token {
+	start := s.pos
+	s.pos++
+	s.space()
+	if s.pos < len(s.src) && (s.src[s.pos] == '.' || s.src[s.pos] == '[') {
+		s.pos++
+		return token{tokenPunct, "?" + s.src[s.pos-1:s.pos], start}
+	}
+	return token{tokenBad, "the '?' is not followed by '.' or '['", start}
+}
+
+// name reads letters, digits, underscores and dollar signs.
 func (s *scanner) name() token {
 	start := s.pos
 	for s.pos < len(s.src) {

@@ -159,7 +159,12 @@ func fnSubstring(c *call) (value.Value, error) {
 			return nil, err
 		}
 	}
-	if start < 0 || length < 0 || start > n || length > n-start {
+	if start < 0 || start >= n {
+		return nil, errorf(
+			"The function 'substring' parameter is out of range: 'start index' must be a non-negative integer and " +
+				"less than the length of the string.")
+	}
+	if length < 0 || length > n-start {
 		return nil, errorf(
 			"The function 'substring' parameters are out of range: 'start index' and 'length' must be " +
 				"non-negative integers and their sum must be no larger than the length of the string.")

@@ -36,6 +36,9 @@ type expression struct {
 func Parse(s string) (*Template, error) {
 	t := &Template{source: s}
 	switch {
+	case s == "@":
+		t.literal = s
+		return t, nil
 	case strings.HasPrefix(s, "@@"):
 		t.literal = s[1:]
 		return t, nil
@@ -57,7 +60,7 @@ func Parse(s string) (*Template, error) {
 func (t *Template) String() string { return t.source }
 
 func (t *Template) parseWhole() error {
-	text := strings.TrimRight(t.source[1:], " \t\r\n")
+	text := strings.Trim(t.source[1:], " \t\r\n")
 	p := parser{scanner: scanner{src: t.source, pos: 1}, start: 1}
 	if err := checkLength(text, 1); err != nil {
 		return err

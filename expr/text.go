@@ -15,7 +15,7 @@ func upperRune(r rune) rune {
 		}
 		return r
 	}
-	if r == 'ı' || r == 'ſ' {
+	if r == 'ı' {
 		return r
 	}
 	return unicode.ToUpper(r)

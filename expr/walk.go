@@ -11,7 +11,8 @@ import (
 // What package value does with whole values, done here so that it takes steps of
 // the budget and ends when that says so.
 
-// equal is [value.Equal].
+// equal reports whether a and b are the same value, integers apart from floats:
+// [EXPR 6] deep equality.
 func (ev *evaluation) equal(a, b value.Value) (bool, error) {
 	switch a := a.(type) {
 	case string:
@@ -50,17 +51,21 @@ func (ev *evaluation) equal(a, b value.Value) (bool, error) {
 		}
 		return true, ev.spend(1)
 	}
-	return value.Equal(a, b), ev.spend(1)
+	_, float1 := a.(float64)
+	_, float2 := b.(float64)
+	return float1 == float2 && value.Equal(a, b), ev.spend(1)
 }
 
 // keySteps is what a scalar takes to become a key, beside its text.
 const keySteps = 8
 
-// appendKey is [value.AppendKey].
+// appendKey is [value.AppendKey], but integers and floats never share a key.
 func (ev *evaluation) appendKey(dst []byte, v value.Value) ([]byte, error) {
 	switch v := v.(type) {
 	case string:
 		return value.AppendKey(dst, v), ev.spend(keySteps + len(v)/bytesPerStep)
+	case float64:
+		return value.AppendKey(append(dst, 'f'), v), ev.spend(keySteps)
 	case value.Array:
 		dst = append(dst, '[')
 		for _, e := range v {

@@ -306,9 +306,9 @@ func isXMLNameRune(r rune, start bool) bool {
 	switch {
 	case r == utf8.RuneError:
 		return false
-	case isNameStart(r):
+	case isNameStart(r) && r != '$':
 		return true
-	case start:
+	case start || r == '$':
 		return false
 	}
 	return isNamePart(r) || r == '-' || r == '.' || r == '·'
