@@ -125,7 +125,7 @@ func fnBase64ToString(c *call) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.result(strings.ToValidUTF8(string(data), "\uFFFD"))
+	return c.result(value.UTF8(data))
 }
 
 func fnBase64ToBinary(c *call) (value.Value, error) {

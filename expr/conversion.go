@@ -176,8 +176,7 @@ func (c *call) locale(i int) error {
 	return errorf("The function '%s' does not support the locale '%s'; only 'en-US' is supported.", c.name, name)
 }
 
-// fnJSON parses JSON text or converts XML. Unlike the service, which is lax in
-// its own ways, it accepts exactly the JSON of RFC 8259.
+// fnJSON parses JSON text or converts XML.
 func fnJSON(c *call) (value.Value, error) {
 	text := ""
 	switch v := c.args[0].(type) {
@@ -208,17 +207,21 @@ func fnJSON(c *call) (value.Value, error) {
 	return c.parseJSON(text, "The function 'json' parameter is not valid. The provided value cannot be parsed: %s.")
 }
 
-// parseJSON parses text; what is wrong with it goes into the format.
+// parseJSON parses text, also if it is JSON only to the service's lax reader; what is wrong with it goes into the format.
 func (c *call) parseJSON(text, format string) (value.Value, error) {
 	if err := c.ev.charge(2 * len(text)); err != nil {
 		return nil, err
 	}
-	v, err := value.ParseWithin([]byte(text), MaxValueDepth, func(n, parts int) error {
+	spend := func(n, parts int) error {
 		if err := c.ev.charge(parts * elementCost); err != nil {
 			return err
 		}
 		return c.ev.spend(4*parts + n)
-	})
+	}
+	v, err := value.ParseWithin([]byte(text), MaxValueDepth, spend)
+	if _, ok := err.(*value.SyntaxError); ok {
+		v, err = value.ParseLax([]byte(text), MaxValueDepth, spend)
+	}
 	if e, ok := err.(*Error); ok {
 		return nil, e
 	}

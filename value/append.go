@@ -7,8 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// Append appends the compact JSON text of v. Floats are written in the
-// shortest form that reads back as the same float: 1.0 stays 1.0. A float that
+// Append appends the compact JSON text of v. Floats are written as the common JSON
+// library of .NET does, in the shortest form that reads back as the same float: 1.0
+// stays 1.0, 1e-5 is 1E-05. A float that
 // JSON cannot hold (NaN, infinities) is written as null. Nothing is escaped for
 // HTML. Append panics if v holds a Go type that is no [Value].
 func Append(dst []byte, v Value) []byte {
@@ -51,15 +52,24 @@ func appendFloat(dst []byte, f float64) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return append(dst, "null"...)
 	}
-	abs := math.Abs(f)
-	if abs != 0 && (abs < 1e-6 || abs >= 1e21) {
-		return strconv.AppendFloat(dst, f, 'e', -1, 64)
-	}
-	dst = strconv.AppendFloat(dst, f, 'f', -1, 64)
-	if f == math.Trunc(f) {
+	dst = appendDecimal(dst, f)
+	if f == math.Trunc(f) && math.Abs(f) < exponentFrom {
 		dst = append(dst, ".0"...)
 	}
 	return dst
+}
+
+// exponentFrom is the least float that .NET writes with an exponent.
+const exponentFrom = 1e17
+
+// appendDecimal appends f as .NET writes it with the invariant culture: the shortest
+// digits that read back as f, with an exponent only below 1E-04 and from 1E+17.
+func appendDecimal(dst []byte, f float64) []byte {
+	format := byte('f')
+	if abs := math.Abs(f); abs != 0 && (abs < 1e-4 || abs >= exponentFrom) {
+		format = 'E' // Go writes the sign and at least two digits, as .NET does
+	}
+	return strconv.AppendFloat(dst, f, format, -1, 64)
 }
 
 const hexDigits = "0123456789abcdef"

@@ -192,10 +192,11 @@ func TestText(t *testing.T) {
 		want string
 	}{
 		{nil, ""}, {true, "True"}, {false, "False"}, {"text", "text"}, {int64(-5), "-5"}, {int64(math.MinInt64), "-9223372036854775808"},
-		{0.0, "0"}, {math.Copysign(0, -1), "0"}, {3.0, "3"}, {2.5, "2.5"}, {1.0 / 60, "0.016666666666666666"}, {-1e16, "-10000000000000000"}, {1e17, "1E+17"}, {1.5e21, "1.5E+21"},
+		{0.0, "0"}, {math.Copysign(0, -1), "-0"}, {3.0, "3"}, {2.5, "2.5"}, {1.0 / 60, "0.016666666666666666"}, {-1e16, "-10000000000000000"}, {1e17, "1E+17"}, {1.5e21, "1.5E+21"},
 		{1e-4, "0.0001"}, {1e-5, "1E-05"}, {1.25e-7, "1.25E-07"}, {1e100, "1E+100"}, {math.MaxFloat64, "1.7976931348623157E+308"}, {5e-324, "5E-324"}, {123456789.125, "123456789.125"},
 		{Array{true, nil, "a", 1.0}, `[true,null,"a",1.0]`}, {NewObject(Member{"a", false}), `{"a":false}`}, {Array{}, "[]"}, {NewObject(), "{}"},
 		{NewContent("text/plain", []byte("hé")), "hé"}, {NewContent("application/octet-stream", []byte{0xff, 'a'}), "\ufffda"},
+		{NewContent("", []byte("\xb6\xbb\x9e\xe2\x82A\xed\xa0\x80\xc0\x80\xf4\x90\x80\xf0\x9f\x98")), "\ufffd\ufffd\ufffd" + "\ufffdA" + "\ufffd\ufffd\ufffd" + "\ufffd\ufffd" + "\ufffd\ufffd\ufffd" + "\ufffd"},
 	} {
 		if got := Text(c.v); got != c.want {
 			t.Errorf("Text(%v) = %q, want %q", c.v, got, c.want)

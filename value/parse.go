@@ -352,40 +352,47 @@ func (p *jsonParser) escaped(open, start int) (string, error) {
 			p.pos++
 			continue
 		}
-		at := p.pos
-		p.pos++
-		if p.pos >= len(p.b) {
-			break
-		}
-		c = p.b[p.pos]
-		p.pos++
-		switch c {
-		case '"', '\\', '/':
-			buf = append(buf, c)
-		case 'b':
-			buf = append(buf, '\b')
-		case 'f':
-			buf = append(buf, '\f')
-		case 'n':
-			buf = append(buf, '\n')
-		case 'r':
-			buf = append(buf, '\r')
-		case 't':
-			buf = append(buf, '\t')
-		case 'u':
-			r, ok := p.hex4()
-			if !ok {
-				return "", p.fail(at, "an escape \\u needs four hexadecimal digits")
-			}
-			if utf16.IsSurrogate(r) {
-				r = p.pair(r)
-			}
-			buf = utf8.AppendRune(buf, r)
-		default:
-			return "", p.fail(at, "unknown escape in a string")
+		var err error
+		if buf, err = p.escape(buf); err != nil {
+			return "", err
 		}
 	}
 	return "", p.fail(open, "the string has no end")
+}
+
+// escape reads the escape at the current position and appends what it stands for.
+func (p *jsonParser) escape(buf []byte) ([]byte, error) {
+	at := p.pos
+	p.pos++
+	if p.pos >= len(p.b) {
+		return buf, nil // and the string has no end
+	}
+	c := p.b[p.pos]
+	p.pos++
+	switch c {
+	case '"', '\\', '/':
+		return append(buf, c), nil
+	case 'b':
+		return append(buf, '\b'), nil
+	case 'f':
+		return append(buf, '\f'), nil
+	case 'n':
+		return append(buf, '\n'), nil
+	case 'r':
+		return append(buf, '\r'), nil
+	case 't':
+		return append(buf, '\t'), nil
+	case 'u':
+		r, ok := p.hex4()
+		if !ok {
+			return nil, p.fail(at, "an escape \\u needs four hexadecimal digits")
+		}
+		if utf16.IsSurrogate(r) {
+			r = p.pair(r)
+		}
+		return utf8.AppendRune(buf, r), nil
+	}
+	return nil, p.fail(at, "unknown escape in a string")
 }
 
 // pair completes a surrogate with the escape that follows, if it fits.

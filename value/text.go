@@ -1,9 +1,7 @@
 package value
 
 import (
-	"math"
 	"strconv"
-	"strings"
 )
 
 // Text converts v to text as string(), concat, join and interpolation do
@@ -24,27 +22,13 @@ func Text(v Value) string {
 	case int64:
 		return strconv.FormatInt(v, 10)
 	case float64:
-		return floatText(v)
+		return string(appendDecimal(nil, v))
 	case *Object:
 		if c, ok := ContentOf(v); ok {
 			return c.Text()
 		}
 	}
 	return string(Append(nil, v))
-}
-
-// floatText writes f as .NET does with the invariant culture: the shortest
-// digits that read back as f, with an exponent only below 1E-04 and from 1E+17.
-func floatText(f float64) string {
-	if f == 0 {
-		return "0"
-	}
-	digits := strconv.FormatFloat(f, 'e', -1, 64)
-	mantissa, exponent, _ := strings.Cut(digits, "e")
-	if e, _ := strconv.Atoi(exponent); e >= -4 && e <= 16 || math.IsInf(f, 0) || math.IsNaN(f) {
-		return strconv.FormatFloat(f, 'f', -1, 64)
-	}
-	return mantissa + "E" + exponent // Go writes the sign and at least two digits, as .NET does
 }
 
 // TypeName returns the name of v's type as error messages spell it.

@@ -19,10 +19,10 @@ func TestParse(t *testing.T) {
 		{`"<a href='x'>&\u2028"`, "\"<a href='x'>&\u2028\""},
 		{`9223372036854775807`, `9223372036854775807`},
 		{`-9223372036854775808`, `-9223372036854775808`},
-		{`9223372036854775808`, `9223372036854776000.0`},
-		{`1e21`, `1e+21`},
-		{`0.000001`, `0.000001`},
-		{`1e-7`, `1e-07`},
+		{`9223372036854775808`, `9.223372036854776E+18`},
+		{`1e21`, `1E+21`},
+		{`0.000001`, `1E-06`},
+		{`1e-7`, `1E-07`},
 		{`[]`, `[]`},
 		{`{}`, `{}`},
 	}
@@ -164,4 +164,59 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("Parse(%q) wrote %q and then %q", b, text, second)
 		}
 	})
+}
+
+// TestParseLax covers what the JSON library of .NET reads [EXPR 8].
+func TestParseLax(t *testing.T) {
+	tests := []struct{ in, want string }{
+		{``, `null`},
+		{" \u00a0// nothing", `null`},
+		{`{'one':1,"it's":'a"b\'c'}`, `{"one":1,"it's":"a\"b'c"}`},
+		{`{a:1, $b_2 : [ ] , 3:{},ä:null,}`, `{"a":1,"$b_2":[],"3":{},"ä":null}`},
+		{`[1,2,]`, `[1,2]`},
+		{"/* [ */ [1, //]\n 2/**/,/* , */]", `[1,2]`},
+		{`[1] x`, `[1]`},
+		{`{"a":1}{`, `{"a":1}`},
+		{`true,`, `true`},
+		{"\"a\n\tb\\u0041\\\"\"", `"a\n\tbA\""`},
+		{`[.5,-.5,5.,1.e3,0x1F,017,00,-017,-0,0.5,0e1]`, `[0.5,-0.5,5.0,1000.0,31,15,0,-17,0,0.5,0.0]`},
+		{`[99999999999999999999]`, `[1E+20]`},
+	}
+	for _, tt := range tests {
+		v, err := ParseLax([]byte(tt.in), MaxDepth, nil)
+		if err != nil {
+			t.Errorf("ParseLax(%s): %v", tt.in, err)
+			continue
+		}
+		if got := string(Append(nil, v)); got != tt.want {
+			t.Errorf("ParseLax(%s): got %s, want %s", tt.in, got, tt.want)
+		}
+	}
+	for _, in := range []string{
+		`{`, `[1`, `{"a":1`, `{"a":`, `[`, `]`, `}`, `{,}`, `[,]`, `[1,,2]`, `{"a":,}`, `{"a" 1}`, `{a b:1}`, `{a-b:1}`, `{"a"/**/:1}`, `{:1}`, `[1 2]`,
+		`{"a":1 "b":2}`, `[1}`, `{"a":1]`, `"a`, `'a"`, `"\a"`, `"\x41"`, `"\u00"`, `"\`, `/* c`, `/ c`, `True`, `trueish`, `nul`, `NaN`, `-Infinity`, `undefined`,
+		`new Date(5)`, `08`, `01.5`, `0x`, `+1`, `1e`, `--1`, `1-1`, `-`, `.`, `1_000`, `1x`, `1e400`, `abc`, `<a/>`, `:`, "\"\xff\"", "\ufeff1", strings.Repeat("[", MaxDepth+1),
+	} {
+		if v, err := ParseLax([]byte(in), MaxDepth, nil); err == nil {
+			t.Errorf("ParseLax(%q): got %s, want an error", in, Append(nil, v))
+		}
+	}
+}
+
+// TestParseLaxSpends: the reader of one long token or comment ends when told so.
+func TestParseLaxSpends(t *testing.T) {
+	stop := errors.New("stop")
+	long := strings.Repeat("x", 1<<20)
+	for _, in := range []string{"'" + long + "'", "/*" + long + "*/ 1", "//" + long, "[" + strings.Repeat("'',", 1<<20) + "]"} {
+		calls := 0
+		_, err := ParseLax([]byte(in), MaxDepth, func(int, int) error {
+			if calls++; calls == 3 {
+				return stop
+			}
+			return nil
+		})
+		if err != stop {
+			t.Errorf("%.10s…: got %v, want the error of spend", in, err)
+		}
+	}
 }
