@@ -74,7 +74,7 @@ var argumentKinds = []struct {
 	{"string", []string{"1"}, []string{"nbifsao"}},
 	{"json", []string{"'1'"}, []string{"sao"}},
 	{"xml", []string{"'<a/>'"}, []string{"so"}},
-	{"xpath", []string{"'<a/>'", "'/a'"}, []string{"s", "s"}},
+	{"xpath", []string{"xml('<a/>')", "'/a'"}, []string{"", "s"}},
 	// [EXPR 9].
 	{"add", []string{"1", "2"}, []string{"if", "if"}},
 	{"sub", []string{"1", "2"}, []string{"if", "if"}},

@@ -3,6 +3,7 @@ package expr
 import (
 	"encoding/base64"
 	"errors"
+	"slices"
 	"strings"
 
 	"switchyard/value"
@@ -168,8 +169,8 @@ func fnDataURI(c *call) (value.Value, error) {
 	return c.result("data:" + mediaType + ";base64," + text)
 }
 
-// dataURI parses the argument (RFC 2397). The media type is the text of the URI;
-// an absent one is text/plain;charset=us-ascii.
+// dataURI parses the argument (RFC 2397). The media type is the text of the URI; an
+// absent one is text/plain.
 func (c *call) dataURI() (value.Content, error) {
 	invalid := errorf(
 		"The function '%s' expects its parameter to be a data URI. The provided value is not valid.", c.name)
@@ -181,7 +182,7 @@ func (c *call) dataURI() (value.Content, error) {
 		return value.Content{}, invalid
 	}
 	mediaType, payload, ok := strings.Cut(s[5:], ",")
-	if !ok {
+	if !ok || strings.HasPrefix(mediaType, ";") && !strings.EqualFold(mediaType, ";base64") {
 		return value.Content{}, invalid
 	}
 	const marker = ";base64"
@@ -195,16 +196,13 @@ func (c *call) dataURI() (value.Content, error) {
 		}
 		return value.Content{MediaType: dataType(mediaType[:n]), Data: data}, nil
 	}
-	data, err := c.ev.unescapePercent(payload, false)
+	data, err := c.ev.unescapePercent(payload, true)
 	return value.Content{MediaType: dataType(mediaType), Data: data}, err
 }
 
 func dataType(s string) string {
-	switch {
-	case s == "":
-		return "text/plain;charset=us-ascii"
-	case s[0] == ';':
-		return "text/plain" + s
+	if s == "" {
+		return "text/plain"
 	}
 	return s
 }
@@ -222,7 +220,27 @@ func fnDataURIToString(c *call) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.contentText(u, "utf-8")
+}
+
+// contentText returns what u holds as text, if its charset is one of the names.
+func (c *call) contentText(u value.Content, names ...string) (value.Value, error) {
+	if charset := charsetOf(u.MediaType); charset != "" && !slices.Contains(names, strings.ToLower(charset)) {
+		return nil, errorf("The function '%s' does not support the charset '%s'; it supports %s.",
+			c.name, charset, strings.Join(names, " and "))
+	}
 	return c.result(u.Text())
+}
+
+// charsetOf returns the parameter charset of a media type.
+func charsetOf(mediaType string) string {
+	for parameter := range strings.SplitSeq(mediaType, ";") {
+		name, v, ok := strings.Cut(strings.TrimSpace(parameter), "=")
+		if ok && strings.EqualFold(name, "charset") {
+			return v
+		}
+	}
+	return ""
 }
 
 // fnDecodeDataURI reads the URI as content of its media type.
@@ -231,17 +249,17 @@ func fnDecodeDataURI(c *call) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	kind, parameters, _ := strings.Cut(u.MediaType, ";")
+	kind, _, _ := strings.Cut(u.MediaType, ";")
 	kind = strings.ToLower(strings.TrimSpace(kind))
 	switch {
 	case strings.HasPrefix(kind, "text/"):
-		return c.result(u.Text())
+		return c.contentText(u, "utf-8", "us-ascii")
 	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
 		return c.parseJSON(u.Text(),
 			"The function 'decodeDataUri' parameter is not valid. The content cannot be parsed as JSON: %s.")
 	}
 	mediaType := u.MediaType
-	if !strings.Contains(strings.ToLower(parameters), "charset=") {
+	if charsetOf(mediaType) == "" {
 		mediaType += ";charset=us-ascii"
 	}
 	return c.binary(mediaType, u.Data)

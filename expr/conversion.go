@@ -190,7 +190,7 @@ func fnJSON(c *call) (value.Value, error) {
 			return v, nil
 		}
 		text = content.Text()
-		if content.IsXML() {
+		if isXMLType(content.MediaType) {
 			root, err := c.parseXML(text)
 			if err != nil {
 				return nil, err

@@ -107,7 +107,7 @@ func TestErrorsAreShort(t *testing.T) {
 	for _, in := range []string{
 		"@variables(item())", "@activity(item())", "@json('{}')[item()]", "@guid(item())", "@utcNow(item())",
 		"@ticks(item())", "@convertFromUtc('2018-01-01', item())", "@addToTime('2018-01-01', 1, item())",
-		"@xpath('<a/>', item())", "@json(item())", "@xml(item())", "@float('1', item())", "@int(item())",
+		"@xpath(xml('<a/>'), item())", "@json(item())", "@xml(item())", "@float('1', item())", "@int(item())",
 	} {
 		_, err := c.EvaluateString(in)
 		if err == nil || len(err.Error()) > 5000 {
@@ -139,7 +139,7 @@ func TestXPathSteps(t *testing.T) {
 		"//a[//b[//a]]/preceding::*//*",
 		"//*[. = //*]",
 	} {
-		v, err := c.EvaluateString("@xpath(variables('v'), '" + path + "')")
+		v, err := c.EvaluateString("@xpath(xml(variables('v')), '" + path + "')")
 		if err == nil {
 			t.Logf("%s: %.40s", path, value.Text(v))
 			continue
@@ -148,5 +148,5 @@ func TestXPathSteps(t *testing.T) {
 			t.Errorf("%s: got %v, want the limit on steps", path, err)
 		}
 	}
-	refuses(t, c, "@xpath(variables('v'), '//*[count(//*[count(//*) > 0]) > 0]')", "too many steps")
+	refuses(t, c, "@xpath(xml(variables('v')), '//*[count(//*[count(//*) > 0]) > 0]')", "too many steps")
 }

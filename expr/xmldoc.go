@@ -33,7 +33,12 @@ type xmlNode struct {
 	children   []*xmlNode
 	index      int  // position among the parent's children
 	declaring  int  // attributes on it and around it
+	order      int  // in the document
 	selfClosed bool // written as <a/>
+	preserve   bool // white space: xml:space="preserve"
+	// Of a document: whether some element declares a default namespace, or the one
+	// of [jsonNamespace].
+	defaults, arrays bool
 }
 
 type xmlAttr struct{ prefix, name, value string }
@@ -103,8 +108,8 @@ func (n *xmlNode) appendText(b *strings.Builder) {
 	}
 }
 
-// parseXML parses a well-formed document with one root element. White space
-// between elements is dropped; document type declarations are refused.
+// parseXML parses a well-formed document with one root element. Text of nothing but
+// white space is dropped; document type declarations are refused.
 func (c *call) parseXML(text string) (*xmlNode, error) {
 	if err := c.ev.charge(len(text)); err != nil {
 		return nil, err
@@ -143,7 +148,7 @@ func (ev *evaluation) readXML(text string) (*xmlNode, error) {
 	// The text is decoded already, whatever encoding it declares.
 	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
 	root := &xmlNode{kind: xmlRoot}
-	at, depth := root, 0
+	at, depth, order := root, 0, 0
 	for {
 		before := d.InputOffset()
 		tok, err := d.RawToken()
@@ -161,9 +166,10 @@ func (ev *evaluation) readXML(text string) (*xmlNode, error) {
 			if depth++; depth > maxXMLDepth {
 				return nil, errors.New("elements nest too deeply")
 			}
-			e := &xmlNode{kind: xmlElement, prefix: t.Name.Space, name: t.Name.Local}
+			e := &xmlNode{kind: xmlElement, prefix: t.Name.Space, name: t.Name.Local, preserve: at.preserve}
 			for _, a := range t.Attr {
 				e.attrs = append(e.attrs, xmlAttr{a.Name.Space, a.Name.Local, a.Value})
+				root.note(e, e.attrs[len(e.attrs)-1])
 			}
 			if err := ev.charge(len(t.Attr) * xmlNodeCost); err != nil {
 				return nil, err
@@ -196,6 +202,13 @@ func (ev *evaluation) readXML(text string) (*xmlNode, error) {
 		case xml.Directive:
 			return nil, errors.New("document type declarations are not supported")
 		}
+		if n := len(at.children); n > 0 && at.children[n-1].order == 0 {
+			order++
+			at.children[n-1].order = order
+		} else if at.order == 0 && at != root {
+			order++
+			at.order = order
+		}
 	}
 	if at != root {
 		return nil, errors.New("the element " + at.qualified() + " has no end tag")
@@ -206,11 +219,50 @@ func (ev *evaluation) readXML(text string) (*xmlNode, error) {
 	return root, nil
 }
 
+// mergeText makes one text of CDATA sections and the text beside them, which XPath does not
+// tell apart.
+func (n *xmlNode) mergeText() {
+	kept := n.children[:0]
+	for i := 0; i < len(n.children); {
+		c := n.children[i]
+		end := i + 1
+		if c.isText() {
+			for end < len(n.children) && n.children[end].isText() {
+				end++
+			}
+			var b strings.Builder
+			for _, piece := range n.children[i:end] {
+				b.WriteString(piece.text)
+			}
+			c.kind, c.text = xmlText, b.String()
+		}
+		c.mergeText()
+		c.index = len(kept)
+		kept = append(kept, c)
+		i = end
+	}
+	n.children = kept
+}
+
+func (n *xmlNode) isText() bool { return n.kind == xmlText || n.kind == xmlCDATA }
+
+// note remembers what an attribute of the element e tells.
+func (n *xmlNode) note(e *xmlNode, a xmlAttr) {
+	switch {
+	case a.prefix == "xml" && a.name == "space":
+		e.preserve = a.value == "preserve"
+	case a.declares(""):
+		n.defaults = true
+	case a.prefix == "xmlns" && a.value == jsonNamespace:
+		n.arrays = true
+	}
+}
+
 func (n *xmlNode) addText(text string, cdata bool) error {
 	switch {
 	case cdata && n.kind == xmlElement:
 		n.add(&xmlNode{kind: xmlCDATA, text: text})
-	case strings.Trim(text, " \t\r\n\ufeff") == "":
+	case strings.Trim(text, " \t\r\n\ufeff") == "" && !n.preserve:
 	case n.kind == xmlRoot:
 		return errors.New("there is text outside the root element")
 	default:
@@ -264,14 +316,32 @@ type xmlWriter struct {
 	b     strings.Builder
 	scope []xmlAttr // namespaces declared around the current node, in the output
 	err   error     // the first of the budget's
+	// What is not beside text stands in a line of its own: with indent, at the
+	// depth level, unless mixed.
+	indent, mixed bool
+	level         int
 }
 
-// outer returns the text of n alone: a namespace that n inherits and uses is
-// declared on it.
+// outer returns the text of n alone, as .NET's OuterXml of a navigator has it: without the
+// XML declaration, indented; a namespace that n inherits and uses is declared on it.
 func (ev *evaluation) outer(n *xmlNode) (string, error) {
-	w := xmlWriter{ev: ev}
+	w := xmlWriter{ev: ev, indent: true}
 	w.node(n)
 	return w.b.String(), w.err
+}
+
+// document returns the text of a document, without white space that means nothing.
+func (ev *evaluation) document(root *xmlNode) (string, error) {
+	w := xmlWriter{ev: ev}
+	w.node(root)
+	return w.b.String(), w.err
+}
+
+// line begins a line.
+func (w *xmlWriter) line() {
+	if w.indent && !w.mixed && w.b.Len() > 0 {
+		w.b.WriteString("\n" + strings.Repeat("  ", w.level))
+	}
 }
 
 // spend takes steps and reports whether to go on.
@@ -298,14 +368,23 @@ func (w *xmlWriter) node(n *xmlNode) {
 			w.node(c)
 		}
 	case xmlElement:
+		w.line()
 		w.element(n)
 	case xmlText:
+		w.mixed = true
 		w.escape(n.text, false)
 	case xmlCDATA:
+		w.mixed = true
 		w.b.WriteString("<![CDATA[" + strings.ReplaceAll(n.text, "]]>", "]]]]><![CDATA[>") + "]]>")
 	case xmlComment:
+		w.line()
 		w.b.WriteString("<!--" + n.text + "-->")
 	case xmlInstruction:
+		if n.name == "xml" {
+			w.declaration(n.text)
+			break
+		}
+		w.line()
 		w.b.WriteString("<?" + n.name)
 		if n.text != "" {
 			w.b.WriteString(" " + n.text)
@@ -331,12 +410,33 @@ func (w *xmlWriter) element(n *xmlNode) {
 		w.b.WriteString(" />")
 	} else {
 		w.b.WriteString(">")
+		mixed := w.mixed
+		w.level++
 		for _, c := range n.children {
 			w.node(c)
 		}
+		w.level--
+		if len(n.children) > 0 {
+			w.line()
+		}
+		w.mixed = mixed
 		w.b.WriteString("</" + name + ">")
 	}
 	w.scope = w.scope[:mark]
+}
+
+// declaration writes an XML declaration anew, unless the text is a part of a document.
+func (w *xmlWriter) declaration(text string) {
+	if w.indent {
+		return
+	}
+	w.b.WriteString("<?xml")
+	for _, name := range declarationAttributes {
+		if v, ok := pseudoAttribute(text, name); ok {
+			w.attribute(xmlAttr{"", name, v})
+		}
+	}
+	w.b.WriteString("?>")
 }
 
 func (w *xmlWriter) attribute(a xmlAttr) {
@@ -372,9 +472,8 @@ func (w *xmlWriter) declare(n *xmlNode, prefix string) {
 }
 
 var (
-	xmlTextEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", "&#xD;")
-	xmlAttrEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\t", "&#x9;",
-		"\n", "&#xA;", "\r", "&#xD;")
+	xmlTextEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+	xmlAttrEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "\n", "&#xA;", "\r", "&#xD;")
 )
 
 func (ev *evaluation) escapeXML(b *strings.Builder, s string, attribute bool) error {

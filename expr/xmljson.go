@@ -2,6 +2,7 @@ package expr
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -14,28 +15,52 @@ import (
 
 const xmlType = "application/xml;charset=utf-8"
 
-// fnXML checks XML text, or writes an object with one root member as XML.
+// isXMLType reports whether content of the type is what the function xpath takes.
+func isXMLType(mediaType string) bool {
+	t, _, _ := strings.Cut(mediaType, ";")
+	return strings.EqualFold(strings.TrimSpace(t), "application/xml")
+}
+
+// declarationAttributes are those of an XML declaration, in their order.
+var declarationAttributes = [...]string{"version", "encoding", "standalone"}
+
+// jsonNamespace is that of the attribute Array="true", which makes an element an array
+// even if it is alone.
+const jsonNamespace = "http://james.newtonking.com/projects/json"
+
+// fnXML checks XML text and writes it anew, or writes an object with one root member as
+// XML. Content only gets another type.
 func fnXML(c *call) (value.Value, error) {
-	text := ""
 	switch v := c.args[0].(type) {
 	case string:
-		text = v
-	case *value.Object:
-		if content, ok := value.ContentOf(v); ok {
-			text = content.Text()
-			break
-		}
-		var err error
-		if text, err = c.ev.jsonToXML(v); err != nil {
+		root, err := c.parseXML(v)
+		if err != nil {
 			return nil, err
 		}
-	default:
-		return nil, c.wrong(0, "a string or an object")
+		text, err := c.ev.document(root)
+		if err != nil {
+			return nil, err
+		}
+		return c.binary(xmlType, []byte(text))
+	case *value.Object:
+		if err := c.ev.spend(contentSteps(v)); err != nil {
+			return nil, err
+		}
+		if content, ok := value.ContentOf(v); ok {
+			return c.binary(xmlType, content.Data)
+		}
+		text, err := c.ev.jsonToXML(v)
+		if err != nil {
+			return nil, err
+		}
+		if text != "" {
+			if _, err := c.parseXML(text); err != nil {
+				return nil, err
+			}
+		}
+		return c.binary(xmlType, []byte(text))
 	}
-	if _, err := c.parseXML(text); err != nil {
-		return nil, err
-	}
-	return c.binary(xmlType, []byte(text))
+	return nil, c.wrong(0, "a string or an object")
 }
 
 // xmlToJSON converts a document.
@@ -44,9 +69,12 @@ func (ev *evaluation) xmlToJSON(root *xmlNode) (value.Value, error) {
 	for _, n := range root.children {
 		switch n.kind {
 		case xmlElement:
-			v, err := ev.elementToJSON(n)
+			v, err := ev.elementToJSON(n, root.arrays)
 			if err != nil {
 				return nil, err
+			}
+			if root.arrays && n.isArray() {
+				v = value.Array{v}
 			}
 			o.Set(decodeXMLName(n.qualified()), v)
 		case xmlInstruction:
@@ -61,7 +89,7 @@ func instructionToJSON(n *xmlNode) value.Value {
 		return n.text
 	}
 	o := &value.Object{}
-	for _, name := range []string{"version", "encoding", "standalone"} {
+	for _, name := range declarationAttributes {
 		if v, ok := pseudoAttribute(n.text, name); ok {
 			o.Set("@"+name, v)
 		}
@@ -87,21 +115,49 @@ func pseudoAttribute(text, name string) (string, bool) {
 // elementSteps is what an element or attribute takes to become a member.
 const elementSteps = 40
 
-func (ev *evaluation) elementToJSON(n *xmlNode) (value.Value, error) {
-	if err := ev.spend(elementSteps * (1 + len(n.attrs))); err != nil {
+// isArray reports whether n has the attribute that makes it an array.
+func (n *xmlNode) isArray() bool {
+	for _, a := range n.attrs {
+		if a.name == "Array" && a.value == "true" && n.isJSONAttribute(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// isJSONAttribute reports whether a is for the conversion only: in, or the declaration of,
+// its namespace.
+func (n *xmlNode) isJSONAttribute(a xmlAttr) bool {
+	if a.prefix == "xmlns" {
+		return a.value == jsonNamespace
+	}
+	uri, _ := n.namespace(a.prefix)
+	return a.prefix != "" && uri == jsonNamespace
+}
+
+// elementToJSON converts an element. With arrays, some may say that they are arrays.
+func (ev *evaluation) elementToJSON(n *xmlNode, arrays bool) (value.Value, error) {
+	attrs := n.attrs
+	if arrays {
+		if err := ev.spend(n.declaring * (1 + len(n.attrs))); err != nil {
+			return nil, err
+		}
+		attrs = slices.DeleteFunc(slices.Clone(attrs), n.isJSONAttribute)
+	}
+	if err := ev.spend(elementSteps * (1 + len(attrs))); err != nil {
 		return nil, err
 	}
 	content := n.children[:len(n.children):len(n.children)]
-	if len(n.attrs) == 0 {
-		if len(content) == 0 {
-			return nil, nil
-		}
-		if len(content) == 1 && content[0].kind == xmlText {
-			return content[0].text, nil
-		}
+	switch {
+	case len(n.attrs) == 0 && len(content) == 0 && n.selfClosed:
+		return nil, nil
+	case len(n.attrs) == 0 && len(content) == 0:
+		return "", nil
+	case len(attrs) == 0 && len(content) == 1 && content[0].kind == xmlText:
+		return content[0].text, nil
 	}
 	o := &value.Object{}
-	for _, a := range n.attrs {
+	for _, a := range attrs {
 		o.Set("@"+decodeXMLName(qualifiedName(a.prefix, a.name)), a.value)
 	}
 	// What has the same name goes into one array, in the place of the first.
@@ -111,7 +167,7 @@ func (ev *evaluation) elementToJSON(n *xmlNode) (value.Value, error) {
 		switch c.kind {
 		case xmlElement:
 			var err error
-			if v, err = ev.elementToJSON(c); err != nil {
+			if v, err = ev.elementToJSON(c, arrays); err != nil {
 				return nil, err
 			}
 			name = decodeXMLName(c.qualified())
@@ -126,55 +182,54 @@ func (ev *evaluation) elementToJSON(n *xmlNode) (value.Value, error) {
 		}
 		group := append(groups[name], v)
 		groups[name] = group
-		if len(group) == 1 {
+		if len(group) == 1 && !(arrays && c.isArray()) {
 			o.Set(name, v)
 		} else {
 			o.Set(name, group)
 		}
 	}
-	if o.Len() == 0 { // comments only
-		return nil, nil
-	}
 	return o, nil
 }
 
-// jsonToXML writes an object as a document: one root member and, if there is
-// one, the XML declaration.
+// jsonToXML writes an object as a document: one root member, with the XML declaration and
+// instructions before it. No member makes no document.
 func (ev *evaluation) jsonToXML(o *value.Object) (string, error) {
 	w := jsonXMLWriter{xmlWriter{ev: ev}}
 	roots := 0
 	for _, m := range o.Members() {
 		switch {
 		case m.Name == "?xml":
-			w.declaration(m.Value)
+			w.xmlDeclaration(m.Value)
 			continue
-		case strings.HasPrefix(m.Name, "?"), m.Name == "#comment":
+		case strings.HasPrefix(m.Name, "?"):
+			w.member(m)
 			continue
 		}
-		if roots++; roots > 1 {
-			break
+		if m.Name == "" || m.Name[0] == '@' || m.Name == "#text" || m.Name == "#cdata-section" {
+			return "", errorf("The function 'xml' cannot make an element of the root property '%s'.", m.Name)
 		}
-		if _, ok := m.Value.(value.Array); ok {
-			return "", errorf("The function 'xml' expects the root property of its parameter not to be an array.")
+		a, isArray := m.Value.(value.Array)
+		if roots++; roots > 1 || len(a) > 1 {
+			return "", errorf(
+				"The function 'xml' expects its parameter to be an object with exactly one root property that is " +
+					"not an array of several.")
 		}
-		w.element(m.Name, m.Value)
-	}
-	if roots != 1 {
-		return "", errorf(
-			"The function 'xml' expects its parameter to be an object with exactly one root property.")
+		if !isArray || len(a) == 1 {
+			w.element(m.Name, m.Value)
+		}
 	}
 	return w.b.String(), w.err
 }
 
 type jsonXMLWriter struct{ xmlWriter }
 
-func (w *jsonXMLWriter) declaration(v value.Value) {
+func (w *jsonXMLWriter) xmlDeclaration(v value.Value) {
 	o, ok := v.(*value.Object)
 	if !ok {
 		return
 	}
 	w.b.WriteString("<?xml")
-	for _, name := range []string{"version", "encoding", "standalone"} {
+	for _, name := range declarationAttributes {
 		if a, ok := o.Get("@" + name); ok {
 			w.attribute(name, a)
 		}
@@ -188,7 +243,8 @@ func (w *jsonXMLWriter) attribute(name string, v value.Value) {
 	w.b.WriteString(`"`)
 }
 
-// element writes a member; an array becomes elements of the same name.
+// element writes a member; an array becomes elements of the same name, an array within
+// it an element of them.
 func (w *jsonXMLWriter) element(name string, v value.Value) {
 	if !w.spend(elementSteps + len(name)) {
 		return
@@ -197,10 +253,19 @@ func (w *jsonXMLWriter) element(name string, v value.Value) {
 		w.err = errTooLong("the function 'xml'")
 		return
 	}
-	encoded := encodeXMLName(name)
+	mark := len(w.scope)
+	o, _ := v.(*value.Object)
+	w.declared(o)
+	encoded := w.name(name)
 	switch v := v.(type) {
 	case value.Array:
 		for _, e := range v {
+			if nested, ok := e.(value.Array); ok && len(nested) > 0 {
+				w.b.WriteString("<" + encoded + ">")
+				w.element(name, nested)
+				w.b.WriteString("</" + encoded + ">")
+				continue
+			}
 			w.element(name, e)
 		}
 	case nil:
@@ -212,16 +277,50 @@ func (w *jsonXMLWriter) element(name string, v value.Value) {
 		w.escape(xmlScalar(v), false)
 		w.b.WriteString("</" + encoded + ">")
 	}
+	w.scope = w.scope[:mark]
+}
+
+// declared notes the prefixes that the attributes of o declare.
+func (w *jsonXMLWriter) declared(o *value.Object) {
+	for _, m := range o.Members() {
+		if prefix, ok := strings.CutPrefix(m.Name, "@xmlns:"); ok {
+			w.scope = append(w.scope, xmlAttr{"xmlns", prefix, xmlScalar(m.Value)})
+		}
+	}
+}
+
+// name returns what is written for the name of a member: without its prefix, if no
+// element around declares that.
+func (w *jsonXMLWriter) name(name string) string {
+	encoded := encodeXMLName(name)
+	prefix, local, ok := strings.Cut(encoded, ":")
+	if !ok || prefix == "xml" || prefix == "xmlns" || !w.spend(len(w.scope)) {
+		return encoded
+	}
+	for _, a := range w.scope {
+		if a.name == prefix {
+			return encoded
+		}
+	}
+	return local
 }
 
 func (w *jsonXMLWriter) object(name string, o *value.Object) {
 	w.b.WriteString("<" + name)
 	inner := 0
 	for _, m := range o.Members() {
-		if strings.HasPrefix(m.Name, "@") && isScalar(m.Value) {
-			w.attribute(encodeXMLName(m.Name[1:]), m.Value)
-		} else {
-			inner++
+		attribute, ok := strings.CutPrefix(m.Name, "@")
+		switch {
+		case m.Name == "":
+			w.fail(errorf("The function 'xml' cannot make an element of a property without a name."))
+		case !ok:
+			if !isEmptyArray(m.Value) {
+				inner++
+			}
+		case attribute == "" || !isScalar(m.Value):
+			w.fail(errorf("The function 'xml' expects the property '%s' to have a name and the value of an attribute.", m.Name))
+		default:
+			w.attribute(w.name(attribute), m.Value)
 		}
 	}
 	if inner == 0 {
@@ -235,6 +334,13 @@ func (w *jsonXMLWriter) object(name string, o *value.Object) {
 	w.b.WriteString("</" + name + ">")
 }
 
+func (w *jsonXMLWriter) fail(err error) {
+	if w.err == nil {
+		w.err = err
+	}
+}
+
+// member writes what an element holds; attributes are written already.
 func (w *jsonXMLWriter) member(m value.Member) {
 	special := func(write func(string)) {
 		a, ok := m.Value.(value.Array)
@@ -254,10 +360,15 @@ func (w *jsonXMLWriter) member(m value.Member) {
 		special(func(s string) {
 			w.node(&xmlNode{kind: xmlInstruction, name: m.Name[1:], text: s})
 		})
-	case strings.HasPrefix(m.Name, "@") && isScalar(m.Value):
+	case strings.HasPrefix(m.Name, "@"):
 	default:
 		w.element(m.Name, m.Value)
 	}
+}
+
+func isEmptyArray(v value.Value) bool {
+	a, ok := v.(value.Array)
+	return ok && len(a) == 0
 }
 
 func isScalar(v value.Value) bool {
@@ -295,9 +406,6 @@ func encodeXMLName(name string) string {
 		default:
 			fmt.Fprintf(&b, "_x%04X_", r)
 		}
-	}
-	if b.Len() == 0 {
-		return "_"
 	}
 	return b.String()
 }

@@ -1,9 +1,9 @@
 package expr
 
 import (
+	"cmp"
 	"errors"
-	"math"
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/antchfx/xpath"
@@ -17,36 +17,20 @@ const maxXPathSteps = 5_000_000
 
 const maxXPathLength = 8192
 
-// laterFunction finds calls of functions of XPath 2.0 that the xpath package has
-// and the service, which knows version 1.0, has not: a regular expression of a
-// user can take hours, and a replacement any size.
-var (
-	laterFunction = regexp.MustCompile(`(?:^|[^\w.-])(matches|replace|string-join|lower-case|ends-with|reverse)\s*\(`)
-	xpathQuoted   = regexp.MustCompile(`'[^']*'|"[^"]*"`)
-)
-
 // navigatorSteps is what one of these moves takes of the budget.
 const navigatorSteps = 8
 
 // errXPathSteps is thrown through the xpath package by a navigator.
 var errXPathSteps = errors.New("the path takes too many steps")
 
-// fnXPath evaluates an XPath 1.0 expression. Elements are returned as content
-// objects and other nodes as strings, always in an array.
+// fnXPath evaluates an XPath 1.0 expression. Nodes are returned in an array, numbers as
+// floats.
 func fnXPath(c *call) (v value.Value, err error) {
-	text := ""
-	switch v := c.args[0].(type) {
-	case string:
-		text = v
-	case *value.Object:
-		content, ok := value.ContentOf(v)
-		if !ok {
-			return nil, c.wrong(0, "an XML content")
-		}
-		text = content.Text()
-	default:
-		return nil, c.wrong(0, "an XML content")
+	content, ok := value.ContentOf(c.args[0])
+	if !ok || !isXMLType(content.MediaType) {
+		return nil, c.wrong(0, "an XML object")
 	}
+	text := content.Text()
 	path, ok := c.args[1].(string)
 	if !ok {
 		return nil, c.wrong(1, "a string")
@@ -55,14 +39,18 @@ func fnXPath(c *call) (v value.Value, err error) {
 		return nil, errorf("The function 'xpath' expects its second parameter to have at most %d characters.",
 			maxXPathLength)
 	}
-	if name := laterFunction.FindStringSubmatch(xpathQuoted.ReplaceAllString(path, "''")); name != nil {
-		return nil, errorf("The function 'xpath' cannot parse the path '%s': '%s' is no function of XPath 1.0.",
-			path, name[1])
+	prefixed, err := checkXPath(path)
+	if err != nil {
+		return nil, errorf("The function 'xpath' cannot parse the path '%s': %v.", path, err)
 	}
 	root, err := c.parseXML(text)
 	if err != nil {
 		return nil, err
 	}
+	if err := c.ev.charge(len(text)); err != nil { // texts that are put together
+		return nil, err
+	}
+	root.mergeText()
 	// The xpath package reports most mistakes in a path by panicking, some of
 	// them only when it evaluates it.
 	defer func() {
@@ -73,7 +61,11 @@ func fnXPath(c *call) (v value.Value, err error) {
 			v, err = nil, errorf("The function 'xpath' cannot evaluate the path '%s': %v.", path, p)
 		}
 	}()
-	compiled, err := xpath.CompileWithNS(path, map[string]string{"xml": xmlNamespace})
+	source := path
+	if root.defaults { // else a name without a prefix can only be in no namespace
+		source = prefixed
+	}
+	compiled, err := xpath.CompileWithNS(source, map[string]string{"xml": xmlNamespace, noNamespace: ""})
 	if err != nil {
 		return nil, errorf("The function 'xpath' cannot parse the path '%s': %v.", path, err)
 	}
@@ -82,9 +74,6 @@ func fnXPath(c *call) (v value.Value, err error) {
 	case *xpath.NodeIterator:
 		return c.nodes(r)
 	case float64:
-		if i, ok := value.Integral(r); ok && math.Abs(r) < 1<<53 {
-			return i, nil
-		}
 		return finite("xpath", r)
 	case bool:
 		return r, nil
@@ -94,20 +83,25 @@ func fnXPath(c *call) (v value.Value, err error) {
 	return nil, errorf("The function 'xpath' cannot evaluate the path '%s'.", path)
 }
 
+// nodes returns what a path found, in the order of the document.
 func (c *call) nodes(it *xpath.NodeIterator) (value.Value, error) {
-	out := value.Array{}
+	var found []xmlNavigator
 	for it.MoveNext() {
 		nav := it.Current().(*xmlNavigator)
-		var v value.Value = nav.Value()
-		if nav.attr < 0 && (nav.node.kind == xmlElement || nav.node.kind == xmlRoot) {
-			outer, err := c.ev.outer(nav.node)
-			if err != nil {
-				return nil, err
-			}
-			if err := c.ev.charge(len(outer)); err != nil {
-				return nil, err
-			}
-			v = value.NewContent(xmlType, []byte(outer))
+		if err := c.ev.spend(navigatorSteps); err != nil {
+			return nil, err
+		}
+		found = append(found, *nav)
+	}
+	slices.SortStableFunc(found, func(a, b xmlNavigator) int {
+		return cmp.Or(cmp.Compare(a.node.order, b.node.order), cmp.Compare(a.attr, b.attr))
+	})
+	found = slices.CompactFunc(found, func(a, b xmlNavigator) bool { return a.node == b.node && a.attr == b.attr })
+	out := value.Array{}
+	for i := range found {
+		v, err := found[i].result()
+		if err != nil {
+			return nil, err
 		}
 		text, err := c.ev.text(v, "the function 'xpath'")
 		if err != nil {
@@ -119,6 +113,26 @@ func (c *call) nodes(it *xpath.NodeIterator) (value.Value, error) {
 		out = append(out, v)
 	}
 	return out, nil
+}
+
+// result is what the function returns for a node: an element as XML, an attribute as
+// name="value", text as it is.
+func (v *xmlNavigator) result() (value.Value, error) {
+	switch {
+	case v.attr >= 0:
+		a := v.node.attrs[v.attr]
+		return qualifiedName(a.prefix, a.name) + `="` + a.value + `"`, nil
+	case v.node.kind == xmlComment:
+		return nil, errorf("The function 'xpath' cannot return a comment.")
+	case v.node.kind != xmlElement && v.node.kind != xmlRoot:
+		return v.Value(), nil
+	}
+	ev := v.walk.ev
+	outer, err := ev.outer(v.node)
+	if err != nil {
+		return nil, err
+	}
+	return value.NewContent(xmlType, []byte(outer)), ev.charge(len(outer))
 }
 
 // An xmlNavigator is a cursor over a document. Namespace declarations are no

@@ -2,7 +2,6 @@ package value
 
 import (
 	"encoding/base64"
-	"strings"
 	"unicode/utf8"
 )
 
@@ -91,11 +90,4 @@ func cutOff(b []byte) int {
 		low, high = 0x80, 0xBF
 	}
 	return n
-}
-
-// IsXML reports whether the media type is one of XML.
-func (c Content) IsXML() bool {
-	t, _, _ := strings.Cut(c.MediaType, ";")
-	t = strings.ToLower(strings.TrimSpace(t))
-	return t == "application/xml" || t == "text/xml" || strings.HasSuffix(t, "+xml")
 }
