@@ -16,7 +16,7 @@ func (c *call) time(i int) (timestamp, error) {
 	if err != nil {
 		return timestamp{}, err
 	}
-	t, ok := parseTimestamp(s)
+	t, ok := parseTimestamp(s, c.ev.ctx.Now.UTC())
 	if !ok {
 		if len(s) > 64 {
 			s = strings.ToValidUTF8(s[:64], "") + "…"

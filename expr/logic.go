@@ -111,7 +111,7 @@ func fnLessOrEquals(c *call) (value.Value, error) {
 	return order <= 0, err
 }
 
-// order compares two numbers, or two strings ignoring case.
+// order compares two numbers, or two strings.
 func (c *call) order() (int, error) {
 	kind := func(v value.Value) int {
 		switch v.(type) {
@@ -127,7 +127,7 @@ func (c *call) order() (int, error) {
 	case a == 1 && b == 1:
 		return compareNumbers(c.args[0], c.args[1]), nil
 	case a == 2 && b == 2:
-		return c.ev.compareFold(c.args[0].(string), c.args[1].(string))
+		return c.ev.compareText(c.args[0].(string), c.args[1].(string))
 	case a == 0 && value.TypeName(c.args[0]) == value.TypeName(c.args[1]):
 		return 0, c.wrong(0, "an integer, a float, a decimal number or a string")
 	}

@@ -62,9 +62,8 @@ func (t timestamp) inZone(l *time.Location) timestamp {
 	return timestamp{t.clock.Add(time.Duration(offset) * time.Second), kindUnspecified}
 }
 
-// fromZone reads t's clock time as one of zone l and returns the instant. A
-// clock time that occurs twice is taken as standard time, the later of the two;
-// one that does not occur is false.
+// fromZone reads t's clock time as one of zone l and returns the instant. It returns false
+// if the clock time does not occur, or occurs twice.
 func (t timestamp) fromZone(l *time.Location) (timestamp, bool) {
 	var instant time.Time
 	found := false
@@ -74,16 +73,17 @@ func (t timestamp) fromZone(l *time.Location) (timestamp, bool) {
 		if _, actual := candidate.In(l).Zone(); actual != offset {
 			continue
 		}
-		if !found || candidate.After(instant) {
-			instant, found = candidate, true
+		if found && !candidate.Equal(instant) {
+			return timestamp{}, false
 		}
+		instant, found = candidate, true
 	}
 	return timestamp{instant, kindUTC}, found
 }
 
 func (c *call) gap(i int) error {
 	return errorf(
-		"In function '%s', the value provided for date time string '%s' is a time that does not occur in its time zone.",
+		"In function '%s', the value provided for date time string '%s' is a time that does not occur in its time zone, or occurs twice.",
 		c.name, value.Text(c.args[i]))
 }
 
@@ -96,11 +96,17 @@ func fnConvertFromUTC(c *call) (value.Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if t.kind != kindUTC {
+		return nil, errorf(
+			"The function 'convertFromUtc' expects its first parameter to be a string that contains a UTC date time, "+
+				"with a Z at its end. The value was '%s'.",
+			value.Text(c.args[0]))
+	}
 	return c.formatted(t.inZone(l), 2)
 }
 
-// fnConvertToUTC refuses a timestamp that names its zone unless the zone given
-// is UTC.
+// fnConvertToUTC refuses a timestamp that names its zone, unless that and the zone given
+// are UTC.
 func fnConvertToUTC(c *call) (value.Value, error) {
 	t, err := c.time(0)
 	if err != nil {
@@ -111,7 +117,7 @@ func fnConvertToUTC(c *call) (value.Value, error) {
 		return nil, err
 	}
 	if t.kind != kindUnspecified {
-		if !isUTC(l) {
+		if !isUTC(l) || t.kind != kindUTC {
 			return nil, errorf(
 				"In function '%s', the source time zone must match the one that the timestamp '%s' indicates.",
 				c.name, value.Text(c.args[0]))
