@@ -43,8 +43,8 @@ type datePart struct {
 // A timeParser reads a timestamp from left to right.
 type timeParser struct {
 	s       string
-	parts   []datePart
 	buf     [3]datePart
+	count   int // of the parts of the date in buf
 	weekday int // -1: none
 
 	hasTime, iso, colons bool // iso: behind a T
@@ -59,7 +59,6 @@ type timeParser struct {
 }
 
 func (p *timeParser) scan() bool {
-	p.parts = p.buf[:0]
 	if p.space(); p.s == "" {
 		return false
 	}
@@ -127,13 +126,14 @@ func (p *timeParser) number() bool {
 
 // part adds a part of the date and reads the separator behind it.
 func (p *timeParser) part(d datePart) bool {
-	if len(p.parts) == 3 || p.hasTime && p.dateFirst {
+	if p.count == 3 || p.hasTime && p.dateFirst {
 		return false
 	}
-	p.parts = append(p.parts, d)
+	p.buf[p.count] = d
+	p.count++
 	p.dateFirst = !p.hasTime
 	p.space()
-	if len(p.parts) == 3 {
+	if p.count == 3 {
 		return p.separator(",.") // a - is an offset
 	}
 	return p.separator("-/.,")
@@ -170,13 +170,13 @@ func (p *timeParser) word() bool {
 		return p.isoTime()
 	case strings.EqualFold(w, "Z"):
 		p.zoned, p.kind = true, kindUTC
-		return p.hasTime || len(p.parts) == 3
+		return p.hasTime || p.count == 3
 	case strings.EqualFold(w, "GMT"):
 		p.zoned, p.kind = true, kindUTC
-		return !p.iso && (p.hasTime || len(p.parts) == 3)
+		return !p.iso && (p.hasTime || p.count == 3)
 	}
 	if day := nameIndex(dayNames[:], w); day >= 0 {
-		if p.weekday >= 0 || len(p.parts) != 0 && len(p.parts) != 3 {
+		if p.weekday >= 0 || p.count != 0 && p.count != 3 {
 			return false
 		}
 		p.weekday = day
@@ -187,7 +187,7 @@ func (p *timeParser) word() bool {
 	if month < 0 {
 		return false
 	}
-	for _, d := range p.parts {
+	for _, d := range p.buf[:p.count] {
 		if d.digits == 0 {
 			return false
 		}
@@ -207,7 +207,7 @@ func nameIndex(names []string, w string) int {
 
 // isoTime reads HH:mm[:ss[.f]] behind the T, which follows a year, a month and a day.
 func (p *timeParser) isoTime() bool {
-	if p.hasTime || len(p.parts) != 3 || p.parts[0].digits < 3 || p.parts[1].digits == 0 || p.parts[2].digits == 0 {
+	if p.hasTime || p.count != 3 || p.buf[0].digits < 3 || p.buf[1].digits == 0 || p.buf[2].digits == 0 {
 		return false
 	}
 	p.iso = true
@@ -277,7 +277,7 @@ func (p *timeParser) colon() bool {
 
 // numericZone reads ±h, ±hh, ±hhmm or ±hh:mm.
 func (p *timeParser) numericZone() (ok bool) {
-	if p.zoned || !p.hasTime && len(p.parts) < 2 {
+	if p.zoned || !p.hasTime && p.count < 2 {
 		return false
 	}
 	sign := time.Duration(1)
@@ -333,24 +333,24 @@ var dateOrders = map[string][]string{
 func (p *timeParser) date(today time.Time) (time.Time, bool) {
 	year, month, day := today.Date()
 	switch {
-	case len(p.parts) == 0:
+	case p.count == 0:
 		return time.Date(year, month, day, 0, 0, 0, 0, time.UTC), p.hasTime && p.weekday < 0
-	case len(p.parts) == 2 && p.dateFirst && p.colons:
+	case p.count == 2 && p.dateFirst && p.colons:
 		return time.Time{}, false
 	}
-	shape := make([]byte, 0, 3)
-	for _, d := range p.parts {
+	var shape [3]byte
+	for i, d := range p.buf[:p.count] {
 		kind := byte('N')
 		if d.digits == 0 {
 			kind = 'M'
 		} else if d.digits > 2 {
 			kind = 'Y'
 		}
-		shape = append(shape, kind)
+		shape[i] = kind
 	}
-	for _, order := range dateOrders[string(shape)] {
+	for _, order := range dateOrders[string(shape[:p.count])] {
 		y, m, d := year, 0, 1
-		for i, part := range p.parts {
+		for i, part := range p.buf[:p.count] {
 			switch order[i] {
 			case 'y':
 				y = part.year()
