@@ -92,7 +92,7 @@ var functionTable = []*function{
 	{name: "split", family: FamilyString, min: 2, max: 2, strict: fnSplit,
 		arguments: "text, separator", doc: "the parts between the separators"},
 	{name: "substring", family: FamilyString, min: 3, max: 3, accepted: 2, strict: fnSubstring,
-		arguments: "text, start, length", doc: "a part of a text"},
+		arguments: "text, start, length", doc: "a part of a text; without a length, which validation wants, up to its end"},
 	{name: "toLower", family: FamilyString, min: 1, max: 1, strict: fnToLower,
 		arguments: "text", doc: "in small letters"},
 	{name: "toUpper", family: FamilyString, min: 1, max: 1, strict: fnToUpper,

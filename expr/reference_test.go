@@ -36,8 +36,9 @@ echo '{"expr": "@substring(item(), 1, 3)", "context": {"item": "hello"}}' | swit
 
 A text that begins with ` + "`@`" + ` is an expression and keeps its type; ` + "`@{…}`" + ` within a text is replaced by the text of its
 value; ` + "`@@`" + ` at the beginning is an ` + "`@`" + `. Texts stand between single quotes, a quote within is doubled. ` + "`.name`" + ` and
-` + "`['name']`" + ` take a member and fail without one, ` + "`?.name`" + ` and ` + "`?['name']`" + ` give null. Names of functions and members
-compare without regard to case. There are no operators. Arguments in brackets may be left out; … stands for more of the same.
+` + "`['name']`" + ` take a member and fail without one, ` + "`?.name`" + ` and ` + "`?['name']`" + ` give null; what stands behind a
+` + "`?`" + ` on null is not evaluated. Names of functions and members compare without regard to case. There are no
+operators. Arguments in brackets may be left out; … stands for more of the same.
 What differs from what one expects, with the source of each fact, is in the
 [specification](spec/data-factory-expressions.md).
 `)

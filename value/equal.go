@@ -107,38 +107,3 @@ func AppendKey(dst []byte, v Value) []byte {
 	}
 	return Append(dst, v)
 }
-
-// CompareNumbers orders an int64 or float64 against another by exact value.
-func CompareNumbers(a, b Value) int {
-	switch a := a.(type) {
-	case int64:
-		switch b := b.(type) {
-		case int64:
-			return cmp.Compare(a, b)
-		case float64:
-			return compareMixed(a, b)
-		}
-	case float64:
-		switch b := b.(type) {
-		case int64:
-			return -compareMixed(b, a)
-		case float64:
-			return cmp.Compare(a, b)
-		}
-	}
-	return 0
-}
-
-func compareMixed(i int64, f float64) int {
-	switch {
-	case f >= 1<<63:
-		return -1
-	case f < -(1 << 63):
-		return 1
-	}
-	whole := math.Floor(f)
-	if c := cmp.Compare(i, int64(whole)); c != 0 || whole == f {
-		return c
-	}
-	return -1
-}
