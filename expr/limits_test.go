@@ -150,3 +150,22 @@ func TestXPathSteps(t *testing.T) {
 	}
 	refuses(t, c, "@xpath(xml(variables('v')), '//*[count(//*[count(//*) > 0]) > 0]')", "too many steps")
 }
+
+// TestXPathDepth: a path is read by calls within calls, here and in the xpath package.
+func TestXPathDepth(t *testing.T) {
+	c := &expr.Context{}
+	nest := func(open, within, end string, n int) string {
+		return "@xpath(xml('<a/>'), '" + strings.Repeat(open, n) + within + strings.Repeat(end, n) + "')"
+	}
+	if v, err := c.EvaluateString(nest("(", "1", ")", 150)); err != nil || v != 1.0 {
+		t.Errorf("150 brackets: got %v, %v", v, err)
+	}
+	for _, in := range []string{nest("(", "1", ")", 2000), nest("a[", "1", "]", 2000), nest("not(", "1", ")", 1500), nest("(", "", "", 4000)} {
+		refuses(t, c, in, "nests too deeply")
+	}
+	for _, in := range []string{nest("-", "1", "", 7000), nest("a/", "b", "", 3500), nest("a|", "b", "", 3500), nest("1+", "1", "", 3500)} {
+		if _, err := c.EvaluateString(in); err != nil && !isExprError(err) {
+			t.Errorf("%.40s…: got error %#v", in, err)
+		}
+	}
+}

@@ -337,7 +337,8 @@ func (ev *evaluation) document(root *xmlNode) (string, error) {
 	return w.b.String(), w.err
 }
 
-// line begins a line.
+// line begins a line. The white space is bounded by how deeply XML nests and by what the
+// budget takes for each node.
 func (w *xmlWriter) line() {
 	if w.indent && !w.mixed && w.b.Len() > 0 {
 		w.b.WriteString("\n" + strings.Repeat("  ", w.level))

@@ -3,6 +3,7 @@ package expr
 import (
 	"cmp"
 	"errors"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -39,9 +40,13 @@ func fnXPath(c *call) (v value.Value, err error) {
 		return nil, errorf("The function 'xpath' expects its second parameter to have at most %d characters.",
 			maxXPathLength)
 	}
+	shown := path
+	if len(shown) > 256 {
+		shown = strings.ToValidUTF8(shown[:256], "") + "…"
+	}
 	prefixed, err := checkXPath(path)
 	if err != nil {
-		return nil, errorf("The function 'xpath' cannot parse the path '%s': %v.", path, err)
+		return nil, errorf("The function 'xpath' cannot parse the path '%s': %v.", shown, err)
 	}
 	root, err := c.parseXML(text)
 	if err != nil {
@@ -58,7 +63,7 @@ func fnXPath(c *call) (v value.Value, err error) {
 		if e, ok := p.(*Error); ok {
 			v, err = nil, e
 		} else if p != nil {
-			v, err = nil, errorf("The function 'xpath' cannot evaluate the path '%s': %v.", path, p)
+			v, err = nil, errorf("The function 'xpath' cannot evaluate the path '%s': %v.", shown, p)
 		}
 	}()
 	source := path
@@ -67,7 +72,7 @@ func fnXPath(c *call) (v value.Value, err error) {
 	}
 	compiled, err := xpath.CompileWithNS(source, map[string]string{"xml": xmlNamespace, noNamespace: ""})
 	if err != nil {
-		return nil, errorf("The function 'xpath' cannot parse the path '%s': %v.", path, err)
+		return nil, errorf("The function 'xpath' cannot parse the path '%s': %v.", shown, err)
 	}
 	walk := &xpathWalk{ev: c.ev, left: maxXPathSteps, functions: 1 + strings.Count(path, "(")}
 	switch r := compiled.Evaluate(&xmlNavigator{node: root, attr: -1, walk: walk}).(type) {
@@ -80,7 +85,7 @@ func fnXPath(c *call) (v value.Value, err error) {
 	case string:
 		return c.result(r)
 	}
-	return nil, errorf("The function 'xpath' cannot evaluate the path '%s'.", path)
+	return nil, errorf("The function 'xpath' cannot evaluate the path '%s'.", shown)
 }
 
 // nodes returns what a path found, in the order of the document.
@@ -93,9 +98,15 @@ func (c *call) nodes(it *xpath.NodeIterator) (value.Value, error) {
 		}
 		found = append(found, *nav)
 	}
-	slices.SortStableFunc(found, func(a, b xmlNavigator) int {
+	inDocument := func(a, b xmlNavigator) int {
 		return cmp.Or(cmp.Compare(a.node.order, b.node.order), cmp.Compare(a.attr, b.attr))
-	})
+	}
+	if !slices.IsSortedFunc(found, inDocument) {
+		if err := c.ev.spend(navigatorSteps * bits.Len(uint(len(found))) * len(found)); err != nil {
+			return nil, err
+		}
+		slices.SortFunc(found, inDocument)
+	}
 	found = slices.CompactFunc(found, func(a, b xmlNavigator) bool { return a.node == b.node && a.attr == b.attr })
 	out := value.Array{}
 	for i := range found {
