@@ -196,7 +196,7 @@ func (ev *evaluation) accessAll(v value.Value, n *node) (value.Value, error) {
 func (ev *evaluation) invoke(n *node) (value.Value, error) {
 	f := n.fn
 	if f == nil {
-		return nil, errorf("The template function '%s' is not defined or not valid.", n.name)
+		return nil, errorf("The template function '%s' is not defined or not valid.%s", n.name, n.meant)
 	}
 	least := f.min
 	if f.accepted > 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"switchyard/spelling"
 	"switchyard/value"
 )
 
@@ -259,6 +260,24 @@ var functionsByName = func() map[string]*function {
 }()
 
 func lookupFunction(name string) *function { return functionsByName[strings.ToLower(name)] }
+
+// SimilarFunction returns the function that a name that is none may have meant, "" if there
+// is none.
+func SimilarFunction(name string) string {
+	names := make([]string, len(functionTable))
+	for i, f := range functionTable {
+		names[i] = f.name
+	}
+	return spelling.Nearest(name, names)
+}
+
+// meant asks whether a similar function was meant, "" if none is.
+func meant(name string) string {
+	if s := SimilarFunction(name); s != "" {
+		return " Did you mean '" + s + "'?"
+	}
+	return ""
+}
 
 func errArgumentCount(f *function, got int) *Error {
 	plural := "s"

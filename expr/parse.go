@@ -15,6 +15,7 @@ type node struct {
 	value     value.Value // literal
 	name      string      // call: the name as written
 	fn        *function   // call: nil if there is no such function
+	meant     string      // call without fn: a question, or nothing
 	args      []*node
 	accessors []accessor
 
@@ -178,6 +179,9 @@ func (p *parser) primary() (*node, error) {
 // the current token.
 func (p *parser) arguments(n *node, name string) error {
 	n.call, n.name, n.fn = true, name, lookupFunction(name)
+	if n.fn == nil {
+		n.meant = meant(name)
+	}
 	n.callVaries = n.fn != nil && n.fn.varies
 	n.varies = n.callVaries
 	p.advance()

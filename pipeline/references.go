@@ -57,7 +57,11 @@ func (v *validator) call(call expr.CallReference, at string, env *environment) {
 	f, known := expr.LookupFunction(call.Name)
 	switch {
 	case !known:
-		v.errorf(at, "function %q is not known", call.Name)
+		meant := ""
+		if s := expr.SimilarFunction(call.Name); s != "" {
+			meant = "; did you mean " + s + "?"
+		}
+		v.errorf(at, "function %q is not known%s", call.Name, meant)
 	case call.Args < f.MinArgs:
 		v.errorf(at, "function %q has %d arguments, want at least %d", call.Name, call.Args, f.MinArgs)
 	case f.MaxArgs >= 0 && call.Args > f.MaxArgs:
