@@ -77,6 +77,12 @@ func FuzzDateFormat(f *testing.F) {
 			f.Add(ts, format)
 		}
 	}
+	for _, ts := range []string{
+		"3/15/2018 1:00 PM", "Thu, 15 Mar 2018 13:00:00 GMT", "15-Mar-18", "13:00+05:30 3/15", "2.5", "2018-03-15 -8", "Mar 32 15",
+		"9999-12-31T23:59:59.99999999Z", "1 PM", "0001-01-01T00:00:00+14:00",
+	} {
+		f.Add(ts, "o")
+	}
 	f.Fuzz(func(t *testing.T, ts, format string) {
 		c := &expr.Context{Variables: func(name string) (value.Value, bool) {
 			if name == "ts" {

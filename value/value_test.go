@@ -220,3 +220,24 @@ func TestParseLaxSpends(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseLax checks that what is JSON reads the same, and that nothing ends it.
+func FuzzParseLax(f *testing.F) {
+	for _, s := range []string{`{a:1,'b':[.5,0x1F,],/* c */"d":"\u0041"}`, `[1]`, `'it\'s'`, "//\n1", `{"a":{"b":null}} rest`, `-017`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		lax, err := ParseLax([]byte(s), MaxDepth, nil)
+		strict, bad := Parse([]byte(s))
+		switch {
+		case bad == nil && err != nil:
+			t.Fatalf("ParseLax(%q): %v, but it is JSON", s, err)
+		case bad == nil && !Equal(lax, strict):
+			t.Fatalf("ParseLax(%q) = %s, want %s", s, Append(nil, lax), Append(nil, strict))
+		case err == nil:
+			if again, err := Parse(Append(nil, lax)); err != nil || !Equal(again, lax) {
+				t.Fatalf("ParseLax(%q) = %s, which does not read back: %v", s, Append(nil, lax), err)
+			}
+		}
+	})
+}
