@@ -14,6 +14,11 @@ import (
 	"switchyard/clock"
 )
 
+// level0Compaction is how many tables of the first level may lie over each other before they
+// are compacted; Pebble's default is 4. Most of what is sent is gone by then, and is not
+// written once more.
+const level0Compaction = 8
+
 // Options says how a store works. The zero value is a store on disk with the
 // defaults that the fields name.
 type Options struct {
@@ -125,6 +130,8 @@ func (o Options) pebble(full *full, lock *pebble.Lock, fatal func(error)) *pebbl
 		CacheSize:                   o.CacheSize,
 		MemTableSize:                o.MemTableSize,
 		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       level0Compaction,
+		L0StopWritesThreshold:       3 * level0Compaction,
 		MaxOpenFiles:                o.MaxOpenFiles - o.segmentReaders(),
 		// A manifest is read whole by every Open.
 		MaxManifestFileSize: 4 << 20,
