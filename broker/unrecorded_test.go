@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,8 +34,11 @@ func TestLocksThatLastAreRecorded(t *testing.T) {
 		store := brokertest.NewStore()
 		b := newBroker(t, store, "q")
 		q := queue(t, b, "q")
+		var mu sync.Mutex // guards got
 		var got []string
 		store.Committed = func(u *commit.Unit) {
+			mu.Lock()
+			defer mu.Unlock()
 			if len(u.Ops()) > 0 {
 				got = append(got, records(u))
 			}
@@ -84,12 +88,14 @@ func TestLocksThatLastAreRecorded(t *testing.T) {
 			{"lock", lock, ""},
 			{"stop", func() { b.Close(); store.Flush() }, "+s"},
 		} {
-			got = nil
 			step.do()
 			synctest.Wait()
+			mu.Lock()
 			if s := strings.Join(got, " "); s != step.want {
 				t.Errorf("%s: records %q, want %q", step.name, s, step.want)
 			}
+			got = nil
+			mu.Unlock()
 		}
 	})
 }
