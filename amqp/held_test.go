@@ -134,3 +134,19 @@ func TestUnsent(t *testing.T) {
 		t.Errorf("%d bytes wait on a link that is gone", n)
 	}
 }
+
+// TestSentPayloadIsLetGo: who sends may keep the pieces of a payload in what it keeps of the
+// delivery; what they refer to goes when it has left, settled or not.
+func TestSentPayloadIsLetGo(t *testing.T) {
+	p := openPeer(t, Options{})
+	l := p.attach(0, clientReceiver("r", 0), &AcceptOptions{})
+	p.send(0, credit(0, 0, 100))
+	pieces := [2][]byte{make([]byte, 10), make([]byte, 1000)}
+	if err := l.Send(&Outgoing{Tag: []byte{1}, Payload: pieces[:]}); err != nil {
+		t.Fatal(err)
+	}
+	p.read()
+	if pieces[0] != nil || pieces[1] != nil {
+		t.Errorf("what has left is still held: %d and %d bytes", len(pieces[0]), len(pieces[1]))
+	}
+}

@@ -235,6 +235,7 @@ func (s *Session) sendFrame(d *Outgoing) (last bool) {
 	s.nextOutgoing++
 	s.remoteWindow--
 	if !t.More {
+		clear(d.Payload) // its array may be part of what stays
 		d.Payload = nil
 	}
 	return !t.More

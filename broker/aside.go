@@ -69,6 +69,7 @@ func (m *mover) tryAgain() {
 	if m.aside.tried {
 		e.mu.Lock()
 		e.q.Regain(m.sub)
+		m.regained = e.b.Now()
 		e.mu.Unlock()
 	}
 }

@@ -42,6 +42,8 @@ type mover struct {
 	busy  bool      // in the pool
 	until time.Time // no page before
 	again time.Time // when messages that were left aside are tried again; zero: there are none
+	// regained is when some of them were last taken up.
+	regained time.Time
 
 	// Of the page that is being moved.
 	r      *Reservation
@@ -465,16 +467,25 @@ func (w *waitingMovers) wake() {
 	all := w.all
 	w.all = nil
 	w.mu.Unlock()
-	wake(all)
+	wake(all, 0)
 }
 
-// wake lets movers try again.
-func wake(all map[*mover]struct{}) {
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// wake lets movers try again at once, and look for what they left behind no sooner than a
+// pause after they last found some.
+func wake(all map[*mover]struct{}, pause time.Duration) {
 	for m := range all {
 		m.e.mu.Lock()
 		m.until = time.Time{}
-		if !m.again.IsZero() {
-			m.again = m.e.b.Now()
+		if again := latest(m.e.b.Now(), m.regained.Add(pause)); m.again.After(again) {
+			m.again = again
+			m.e.b.timers.set(m.e, again)
 		}
 		m.e.settleDown(m.e.b.Now())
 		m.e.mu.Unlock()

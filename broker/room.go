@@ -3,8 +3,10 @@ package broker
 import "errors"
 
 // Movers that wait for room in an entity that is full are noted with its lock, so that who
-// makes room looks for them only there, and lets them go on at once. What they wait for
-// besides that, they try again after a pause.
+// makes room looks for them only there, and lets them go on at once. Those that let others
+// go on meanwhile take up what they left behind once a second at most: they read all that
+// waits each time, and one message that leaves makes room for one. What they wait for besides room, they try again
+// after a pause.
 
 // noteFull notes that an entity has refused messages because it is full.
 func (m *mover) noteFull(to string, err error) {
@@ -35,7 +37,7 @@ func (m *mover) wantRoom(full []string) {
 		e.mu.Unlock()
 	}
 	if room {
-		wake(map[*mover]struct{}{m: {}})
+		wake(map[*mover]struct{}{m: {}}, firstPause)
 	}
 }
 
@@ -43,5 +45,5 @@ func (m *mover) wantRoom(full []string) {
 func (e *messageStore) hasRoom() {
 	all := e.mu.wantRoom
 	e.mu.wantRoom = nil
-	e.b.pool.add(func() { wake(all) })
+	e.b.pool.add(func() { wake(all, firstPause) })
 }

@@ -91,6 +91,7 @@ func TestTransferWaits(t *testing.T) {
 		sendVia(t, b, "q", "full", "f6")
 		wantTransfer(t, q, 4, 0)
 		take(t, b, full, 2)
+		time.Sleep(time.Second) // since it went on last
 		synctest.Wait()
 		wantIDs(t, full, "f4", "f5", "f6")
 		sendVia(t, b, "q", "full", "f7")

@@ -161,6 +161,7 @@ func (s *sub) deferMessage(it *item, d *Decision) {
 	}
 	d.Durable = true
 	s.forget(it)
+	s.gone(it) // what was read of it before does not say that it is deferred
 }
 
 // after returns until when a message waits after its n-th failed delivery: zero

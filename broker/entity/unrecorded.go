@@ -8,7 +8,8 @@ import "time"
 const recordAfter = 100 * time.Millisecond
 
 // unrecorded are messages that a link has locked and of whose lock there is no record, the
-// oldest first. A crash loses these locks, see [Decision] Durable.
+// oldest first. A crash loses these locks, see [Decision] Durable. While reads of the queue fail
+// they may have to wait longer.
 type unrecorded struct {
 	list []unrecordedLock
 	head int // what is before has been dealt with
