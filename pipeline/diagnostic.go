@@ -43,6 +43,35 @@ type Diagnostic struct {
 	Path     string   `json:"path"` // JSON path in the file: $.properties.activities[Call].typeProperties.items
 	Severity Severity `json:"severity"`
 	Message  string   `json:"message"`
+	// Excerpt is, for a mistake in an expression, the line with it and below that a line
+	// with a caret at its place; it is for people to see.
+	Excerpt string `json:"-"`
+}
+
+// Runes of a line that an excerpt has on each side of the place.
+const (
+	excerptBefore = 60
+	excerptAfter  = 40
+)
+
+// excerpt makes an [Diagnostic.Excerpt] of a text and an offset in it.
+func excerpt(text string, offset int) string {
+	start := strings.LastIndexByte(text[:offset], '\n') + 1
+	line, _, _ := strings.Cut(text[start:], "\n")
+	before, after := []rune(line[:offset-start]), []rune(strings.TrimRight(line[offset-start:], "\r"))
+	if cut := len(before) - excerptBefore; cut > 0 {
+		before = append([]rune{'…'}, before[cut:]...)
+	}
+	if len(after) > excerptAfter {
+		after = append(after[:excerptAfter:excerptAfter], '…')
+	}
+	blank := strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return r
+		}
+		return ' '
+	}, string(before))
+	return string(before) + string(after) + "\n" + blank + "^"
 }
 
 // String returns file, place, severity, path and message on one line, in the form that

@@ -268,3 +268,21 @@ func TestLists(t *testing.T) {
 		t.Errorf("linked services %v, want %v", names, want)
 	}
 }
+
+func TestExcerpt(t *testing.T) {
+	long := "@concat('" + strings.Repeat("ä", 100) + "', nope(" + strings.Repeat("1, ", 50) + "2))"
+	for _, c := range []struct{ text, at, want string }{
+		{"@nope()", "nope", "@nope()\n ^"},
+		{"x\n\t@{ä(nope())}\r\ny", "nope", "\t@{ä(nope())}\n\t    ^"},
+		{"@concat('a'", "", "@concat('a'\n           ^"},
+		{long, "nope", "…" + strings.Repeat("ä", 57) + "', nope(" + strings.Repeat("1, ", 11) + "1,…\n" + strings.Repeat(" ", 61) + "^"},
+	} {
+		offset := len(c.text)
+		if c.at != "" {
+			offset = strings.Index(c.text, c.at)
+		}
+		if got := excerpt(c.text, offset); got != c.want {
+			t.Errorf("excerpt(%q, %d):\n%s\nwant:\n%s", c.text, offset, got, c.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"slices"
 
 	"switchyard/expr"
@@ -106,8 +107,8 @@ func eachReturnExpression(v value.Value, at string, f func(x value.Value, at str
 func (v *validator) expressions(val value.Value, at string, env *environment) {
 	eachText(val, at, func(text, at string) {
 		t, err := expr.Parse(text)
-		if err != nil {
-			v.errorf(at, "%v", err)
+		if e, ok := errors.AsType[*expr.Error](err); ok {
+			v.errorIn(at, text, e.Offset, "%v", err)
 			return
 		}
 		v.template(t, at, env)

@@ -20,6 +20,12 @@ func (r *reader) errorf(at, format string, args ...any) {
 	r.diags = append(r.diags, Diagnostic{File: r.file, Path: at, Message: fmt.Sprintf(format, args...)})
 }
 
+// errorIn reports a mistake at an offset of an expression's text.
+func (r *reader) errorIn(at, text string, offset int, format string, args ...any) {
+	r.errorf(at, format, args...)
+	r.diags[len(r.diags)-1].Excerpt = excerpt(text, offset)
+}
+
 func (r *reader) warnf(at, format string, args ...any) {
 	r.diags = append(r.diags,
 		Diagnostic{File: r.file, Path: at, Message: fmt.Sprintf(format, args...), Severity: SeverityWarning})

@@ -38,7 +38,7 @@ func containsFold(list []string, name string) bool {
 func (v *validator) template(t *expr.Template, at string, env *environment) {
 	refs := t.References()
 	for _, call := range refs.Calls {
-		v.call(call, at, env)
+		v.call(t.String(), call, at, env)
 	}
 	if env.pipeline {
 		v.pipelineReferences(refs, at, env)
@@ -53,7 +53,7 @@ func (v *validator) template(t *expr.Template, at string, env *environment) {
 
 // call checks that a function exists, here, and gets as many arguments as it
 // takes.
-func (v *validator) call(call expr.CallReference, at string, env *environment) {
+func (v *validator) call(text string, call expr.CallReference, at string, env *environment) {
 	f, known := expr.LookupFunction(call.Name)
 	switch {
 	case !known:
@@ -61,11 +61,11 @@ func (v *validator) call(call expr.CallReference, at string, env *environment) {
 		if s := expr.SimilarFunction(call.Name); s != "" {
 			meant = "; did you mean " + s + "?"
 		}
-		v.errorf(at, "function %q is not known%s", call.Name, meant)
+		v.errorIn(at, text, call.Offset, "function %q is not known%s", call.Name, meant)
 	case call.Args < f.MinArgs:
-		v.errorf(at, "function %q has %d arguments, want at least %d", call.Name, call.Args, f.MinArgs)
+		v.errorIn(at, text, call.Offset, "function %q has %d arguments, want at least %d", call.Name, call.Args, f.MinArgs)
 	case f.MaxArgs >= 0 && call.Args > f.MaxArgs:
-		v.errorf(at, "function %q has %d arguments, want at most %d", call.Name, call.Args, f.MaxArgs)
+		v.errorIn(at, text, call.Offset, "function %q has %d arguments, want at most %d", call.Name, call.Args, f.MaxArgs)
 	case !containsFold(contextFunctions, call.Name):
 	case !env.has(call.Name):
 		v.errorf(at, "%s() is not available in %s", f.Name, env.place)

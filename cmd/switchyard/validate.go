@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strings"
 
 	"switchyard/config"
 	"switchyard/deploy"
@@ -30,6 +31,9 @@ func validate(ctx context.Context, e *env, v *config.Values, operands []string) 
 	}
 	for _, x := range diags {
 		e.printf("%s\n", x)
+		if x.Excerpt != "" {
+			e.printf("    %s\n", strings.ReplaceAll(x.Excerpt, "\n", "\n    "))
+		}
 	}
 	errs, warnings := len(diags.Errors()), len(diags)-len(diags.Errors())
 	told := ""
