@@ -75,6 +75,9 @@ func (c *conn) flush() {
 			r.reconcile()
 		}
 	}
+	if len(c.held) > 0 {
+		c.nc.FlushAgain()
+	}
 	c.depart()
 }
 

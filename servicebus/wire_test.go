@@ -195,6 +195,33 @@ func TestAnswersAreDurable(t *testing.T) {
 	s.counts("q", 0, 0)
 }
 
+// TestLargeMessagesKeepComing: who has credit and settles nothing gets what there is, though
+// more than may wait for the client leaves at once.
+func TestLargeMessagesKeepComing(t *testing.T) {
+	s := newServer(t)
+	s.queue("q", broker.QueueOptions{})
+	const n, size = 60, 200_000
+	w := s.wire(5000)
+	w.attach(frames.RoleSender, "q")
+	for id := range uint32(n) {
+		body := frames.AppendData(nil, make([]byte, size))
+		for len(body) > 0 {
+			part := body[:min(len(body), 60_000)]
+			body = body[len(part):]
+			w.send(frames.TypeAMQP, &frames.Transfer{DeliveryID: frames.Some(id), DeliveryTag: []byte{byte(id + 1)},
+				MessageFormat: frames.Some(uint32(0)), More: len(body) > 0}, part)
+		}
+	}
+	w.outcomes(n)
+	w.attach(frames.RoleReceiver, "q")
+	w.credit(n, 0)
+	for got := 0; got < n; {
+		if !wantFrame[*frames.Transfer](w).More {
+			got++
+		}
+	}
+}
+
 // One disposition settles a range; a lost lock in it is told by itself
 // [SB-AMQP 7.3].
 func TestDispositionRange(t *testing.T) {

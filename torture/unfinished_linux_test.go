@@ -242,6 +242,7 @@ func TestAttackUnfinishedMessages(t *testing.T) {
 		closed  string // what some of them are told; "": nothing
 		slow    bool   // they do not read
 		prepare func(s *server)
+		comes   int64 // MB at least
 	}{
 		{name: "without a token", conns: 1021, begin: func(_ *server, r *raw) {
 			r.unfinished(0, 1, "$cbs", 975_000)
@@ -264,7 +265,7 @@ func TestAttackUnfinishedMessages(t *testing.T) {
 			}
 		}},
 		{name: "receivers that do not read", conns: 60, proven: true, slow: true, prepare: large, begin: func(_ *server, r *raw) { r.receive("large", 10_000) }},
-		{name: "receivers that settle nothing", conns: 2, proven: true, prepare: large, begin: func(_ *server, r *raw) {
+		{name: "receivers that settle nothing", conns: 2, proven: true, prepare: large, comes: 1000, begin: func(_ *server, r *raw) {
 			r.receive("large", 10_000)
 			time.Sleep(20 * time.Second) // 1.5 GB come
 		}},
@@ -318,6 +319,9 @@ func TestAttackUnfinishedMessages(t *testing.T) {
 			t.Logf("peak %d MB, %d of %d told %q, %d MB came, beside %v", peak>>10, told, attack.conns, attack.closed, came>>20, rate)
 			if peak > 1200<<10 {
 				t.Errorf("%d MB at most, want less than 1200", peak>>10)
+			}
+			if came>>20 < attack.comes {
+				t.Errorf("%d MB came, want %d", came>>20, attack.comes)
 			}
 			if attack.closed != "" && told == 0 {
 				t.Errorf("nobody was told %q", attack.closed)

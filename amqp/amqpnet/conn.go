@@ -67,6 +67,7 @@ type Conn struct {
 	o       Options
 	mailbox mailbox
 	proven  bool // owned by the loop
+	again   bool // FlushAgain was called; owned by the loop
 	share   share
 
 	waits context.Context // of the loop's waits: ends when the connection is to end
@@ -91,6 +92,10 @@ func (c *Conn) Proven() {
 		c.o.Proven()
 	}
 }
+
+// FlushAgain has Flush called once more when some of the output has left, though nothing else
+// happens: for what waits until the client has read. Only the loop may call it.
+func (c *Conn) FlushAgain() { c.again = true }
 
 // Post runs f on the loop. It never blocks and may be called from any goroutine.
 // If it returns true, f will run, before Gone, though links may be gone when it

@@ -188,10 +188,15 @@ func (l *loop) turn() bool {
 // output writes what the endpoint has to say. What the socket does not take at once is
 // left to the writer: most often it takes all, and nobody has to be woken.
 func (l *loop) output(now time.Time) {
+	left := false
 	for range maxRounds {
 		var buf []byte
 		l.call(func() { buf = l.c.amqp.Take(l.spare) })
 		if buf == nil {
+			if left && l.c.again {
+				l.c.again = false
+				l.c.mailbox.signal()
+			}
 			return
 		}
 		l.spare = nil
@@ -201,6 +206,7 @@ func (l *loop) output(now time.Time) {
 			l.s.writes <- output{buf, n}
 			return
 		}
+		left = true
 		l.keepSpare(buf) // and what was held back, to bound the buffer, can go
 	}
 	l.c.mailbox.signal()
