@@ -25,6 +25,7 @@ func (s *server) sendsWhileHeld() <-chan error {
 		s.t.Fatal(err)
 	}
 	waiting := s.log.hold()
+	before := s.log.submitted.Load()
 	sent := make(chan error, 2)
 	send := func() { sent <- sender.Send(testContext(s.t), amqp.NewMessage([]byte("x")), nil) }
 	go send()
@@ -33,6 +34,7 @@ func (s *server) sendsWhileHeld() <-chan error {
 	if _, err := session.NewSender(testContext(s.t), "q", &amqp.SenderOptions{Name: "another"}); err != nil {
 		s.t.Errorf("an attach beside a sync: %v", err)
 	}
+	s.eventually(func() bool { return s.log.submitted.Load()-before >= 2 })
 	return sent
 }
 

@@ -43,9 +43,16 @@ type server struct {
 // A gate is a log whose syncs can be held up.
 type gate struct {
 	*brokertest.Store
+	submitted atomic.Int64
+
 	mu      sync.Mutex
 	waiting chan struct{} // not nil: syncs signal here and wait for open
 	opened  chan struct{}
+}
+
+func (g *gate) Submit(u *commit.Unit) {
+	g.Store.Submit(u)
+	g.submitted.Add(1)
 }
 
 // hold makes syncs wait from now on. The channel tells when one does.
