@@ -745,6 +745,7 @@ public class Smoke {
             try (Sessions sessions = new Sessions()) {
                 sessions.within("restart", in -> in.setSessionState(new byte[] {1}));
             }
+            Thread.sleep(300); // a lock of less than 100 ms may be lost
             Process restart = new ProcessBuilder("sh", "-c", command).inheritIO().start();
             equal(restart.waitFor(), 0, "the exit code of the restart");
             s.sendMessage(message("after"));

@@ -406,6 +406,7 @@ def restart(client, sender, receiver):
     (number,) = sender.schedule_messages(ServiceBusMessage("scheduled"), datetime.now(timezone.utc) + timedelta(hours=1))
     with client.get_queue_receiver(SESSIONS, session_id="restart") as s:
         s.session.set_state(b"half")
+    time.sleep(0.3)  # a lock of less than 100 ms may be lost
     subprocess.run(command, shell=True, check=True)
     sender.send_messages(ServiceBusMessage("after"))
     receiver.complete_message(locked)  # the lock is the message's, not the link's
