@@ -291,15 +291,21 @@ func (s *server) prepareFor(tier string) {
 }
 
 // messages counts those of a queue of the attacked namespace.
-func (s *server) messages(queue string) int64 {
+func (s *server) messages(queue string) int64 { return s.counts(queue).MessageCount }
+
+// counts returns what a GET of a queue says of its messages.
+func (s *server) counts(queue string) (c counts) {
 	s.t.Helper()
-	var q struct {
-		Properties struct{ MessageCount int64 }
-	}
+	q := struct{ Properties *counts }{&c}
 	if err := json.Unmarshal([]byte(s.must("GET", s.id(attackNamespace)+"/queues/"+queue+busVersion, "")), &q); err != nil {
 		s.t.Fatal(err)
 	}
-	return q.Properties.MessageCount
+	return c
+}
+
+type counts struct {
+	MessageCount int64
+	CountDetails struct{ ActiveMessageCount, TransferMessageCount, TransferDeadLetterMessageCount int64 }
 }
 
 // pipeline puts a pipeline of the attacked factory; properties is what stands under "properties".

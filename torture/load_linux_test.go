@@ -531,8 +531,8 @@ func (l *load) settle(s *server, limit time.Duration) {
 	for _, p := range l.parts {
 		p.check(l.t)
 		for _, q := range p.queues() {
-			if n := s.messages(q.name); n != 0 {
-				l.t.Errorf("%s: %d messages are left when all have come out", q.name, n)
+			if c := s.counts(q.name); c.MessageCount != 0 {
+				l.t.Errorf("%s: messages are left when all have come out: %+v", q.name, c)
 			}
 		}
 	}
