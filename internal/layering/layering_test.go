@@ -84,6 +84,7 @@ var arrows = map[string][]string{
 	"auth/identityhttp": {"auth", "auth/issuer"},
 	"broker/filter":     {"value"},
 
+	"bench/floor":     {"clock", "amqp/..."},
 	"bench/workload":  {"auth", "clock"},
 	"examples":        {},
 	"internal/golden": {},
