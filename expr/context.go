@@ -48,6 +48,7 @@ type Context struct {
 
 	own   Budget // if Budget is nil; from the first evaluation on
 	draws uint64 // blocks taken from the sequence of Seed
+	trace *trace // in Trace; nil otherwise
 }
 
 // Limits on one expression and on one result; [Budget] has those on many.

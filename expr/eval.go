@@ -87,6 +87,9 @@ func (ev *evaluation) walkString(s string) (value.Value, bool, error) {
 		return nil, false, err
 	}
 	v, err := ev.template(t)
+	if ev.ctx.trace != nil {
+		ev.ctx.trace.tells(t, v, err)
+	}
 	if err != nil {
 		return nil, false, err
 	}
@@ -158,6 +161,11 @@ const nodeSteps = 8
 
 // eval evaluates n. Its recursion is bounded by the depth the parser accepts.
 func (ev *evaluation) eval(n *node) (value.Value, error) {
+	if trace := ev.ctx.trace; trace != nil && trace.begins(n) {
+		v, err := ev.eval(n)
+		trace.ends(n, v, err)
+		return v, err
+	}
 	if err := ev.budget.spend(nodeSteps); err != nil {
 		return nil, err
 	}
@@ -177,8 +185,12 @@ func (ev *evaluation) eval(n *node) (value.Value, error) {
 // accessAll applies the accessors of n. A null before one with "?" is the result:
 // what follows is not evaluated [EXPR 2.3].
 func (ev *evaluation) accessAll(v value.Value, n *node) (value.Value, error) {
+	trace := ev.ctx.trace
 	for i := range n.accessors {
 		a := &n.accessors[i]
+		if trace != nil {
+			trace.selects(n, i, v)
+		}
 		ended := v == nil && a.safe
 		var err error
 		if v, err = ev.access(v, a); err != nil {

@@ -10,8 +10,8 @@ import (
 
 // A node is a literal, or a call followed by accessors.
 type node struct {
-	offset    int
-	call      bool
+	offset    int         // where it begins in the template
+	end       int         // behind its last accessor
 	value     value.Value // literal
 	name      string      // call: the name as written
 	fn        *function   // call: nil if there is no such function
@@ -22,6 +22,7 @@ type node struct {
 	// What differs from one item of [Context.EvaluateItems] to the next, or from
 	// one evaluation to the next: the call itself, and what its accessors select.
 	callVaries, varies bool
+	call               bool
 }
 
 // An accessor selects a member by name or, if index is set, by the value of an
@@ -38,6 +39,7 @@ type parser struct {
 	scanner
 	start int // where the expression begins in the template
 	tok   token
+	end   int // of the token before tok
 	depth int
 }
 
@@ -61,18 +63,23 @@ func (p *parser) parse(interpolated bool) (*node, error) {
 	return n, nil
 }
 
-func (p *parser) advance() { p.tok = p.next() }
+func (p *parser) advance() {
+	p.end = p.pos
+	p.tok = p.next()
+}
 
 // follow reads the token behind a value. A dot there is always an accessor,
 // also if the name it selects begins with a digit.
 func (p *parser) follow() {
+	end := p.pos
 	p.space()
 	if p.pos < len(p.src) && p.src[p.pos] == '.' {
 		p.tok = token{tokenPunct, ".", p.pos}
 		p.pos++
-		return
+	} else {
+		p.advance()
 	}
-	p.advance()
+	p.end = end
 }
 
 func (p *parser) at(punct string) bool { return p.tok.kind == tokenPunct && p.tok.text == punct }
@@ -132,11 +139,13 @@ func (p *parser) expr() (*node, error) {
 			}
 			p.follow()
 		default:
+			n.end = p.end
 			return n, nil
 		}
 		n.varies = n.varies || a.index != nil && a.index.varies
 		n.accessors = append(n.accessors, a)
 	}
+	n.end = p.end
 	return n, nil
 }
 

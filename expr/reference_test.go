@@ -34,6 +34,21 @@ echo '{"expr": "@substring(item(), 1, 3)", "context": {"item": "hello"}}' | swit
 {"value":"ell"}
 ` + "```" + `
 
+With ` + "`--trace`" + ` it tells what each part of an expression comes to, and what is not evaluated:
+
+` + "```sh" + `
+echo '{"expr": "@if(empty(item()), 0, div(6, length(item())))", "context": {"item": "abc"}}' | switchyard eval --trace
+` + "```" + `
+
+` + "```text printed" + `
+if(empty(item()), 0, div(6, length(item()))) = 2
+  empty(item()) = false
+    item() = "abc"
+  div(6, length(item())) = 2
+    length(item()) = 3
+      item() = "abc"
+` + "```" + `
+
 A text that begins with ` + "`@`" + ` is an expression and keeps its type; ` + "`@{…}`" + ` within a text is replaced by the text of its
 value; ` + "`@@`" + ` at the beginning is an ` + "`@`" + `. Texts stand between single quotes, a quote within is doubled. ` + "`.name`" + ` and
 ` + "`['name']`" + ` take a member and fail without one, ` + "`?.name`" + ` and ` + "`?['name']`" + ` give null; what stands behind a

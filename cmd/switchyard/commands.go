@@ -129,8 +129,15 @@ one line, in order: {"value":…} or {"error":{"code":…,"message":…}}. The c
 may hold parameters, globalParameters, variables, activities, item, dataset,
 linkedService, pipeline, trigger, triggerBody and now.
 
-  echo '{"expr":"@add(item(), 2)","context":{"item":1}}' | switchyard eval`,
-			run: eval,
+With --trace it tells what each call in the expression comes to, as a tree: its
+value, its error, or that it was not evaluated. A reference such as
+activity('A').output.x is one call. Long values are cut, and values of
+SecureString objects in the context are masked. With --output json the answer
+has the tree in the member trace; without --trace it is JSON in any case.
+
+  echo '{"expr":"@add(item(), 2)","context":{"item":1}}' | switchyard eval
+  echo '{"expr":"@string(add(1, 2))"}' | switchyard eval --trace`,
+			settings: []string{"trace", "output"}, run: eval,
 		},
 		{
 			name: "validate", operands: "DIR", min: 1, max: 1, summary: "check the definitions in a folder",

@@ -19,23 +19,28 @@ import (
 // its answer and is not held in memory.
 const maxLine = 64 << 20
 
-// eval answers each line of standard input with one line, in order, whatever the
-// line holds: a line that is not JSON gets an error object like any other. What
+// eval answers each line of standard input with one line, or with one trace, in order,
+// whatever the line holds: a line that is not JSON gets an error like any other. What
 // follows the last line end is a line if it holds anything.
-func eval(_ context.Context, e *env, _ *config.Values, _ []string) int {
+func eval(_ context.Context, e *env, v *config.Values, _ []string) int {
 	in := bufio.NewReaderSize(e.stdin, 64<<10)
 	out := bufio.NewWriter(e.stdout)
+	tell := tellAnswer
+	switch {
+	case v.Bool("trace") && e.json:
+		tell = tellTraceJSON
+	case v.Bool("trace"):
+		tell = func(out io.Writer, q question, bad *value.Object) { tellTrace(out, q, bad, e.width()) }
+	}
 	for {
 		line, long, err := readLine(in)
 		if err == nil || len(line) > 0 {
-			var answer *value.Object
-			if long {
-				answer = evalError("BadRequest", fmt.Sprintf("the line is longer than the limit of %d bytes", maxLine))
-			} else {
-				answer = evaluateLine(trimLine(line), time.Now(), rand.Uint64())
+			var q question
+			bad := evalError("BadRequest", fmt.Sprintf("the line is longer than the limit of %d bytes", maxLine))
+			if !long {
+				q, bad = readQuestion(trimLine(line), time.Now(), rand.Uint64())
 			}
-			out.Write(value.Append(nil, answer))
-			out.WriteByte('\n') // the writer remembers an error until Flush
+			tell(out, q, bad)
 		}
 		if in.Buffered() == 0 || err != nil {
 			// Somebody may be waiting for this answer.
@@ -76,11 +81,35 @@ func trimLine(b []byte) []byte {
 	return b
 }
 
-// evaluateLine answers one line. A line that is not understood has the code
-// BadRequest, an expression that can't be evaluated the language's own.
-func evaluateLine(line []byte, now time.Time, seed uint64) *value.Object {
-	bad := func(format string, a ...any) *value.Object {
-		return evalError("BadRequest", fmt.Sprintf(format, a...))
+// tellAnswer answers a line with a line: what is wrong with it, or what its expression
+// comes to.
+func tellAnswer(out io.Writer, q question, bad *value.Object) { tellLine(out, evaluated(q, bad)) }
+
+// tellLine writes an answer. The writer remembers an error until it is flushed.
+func tellLine(out io.Writer, answer *value.Object) {
+	_, _ = out.Write(append(value.Append(nil, answer), '\n'))
+}
+
+func evaluated(q question, bad *value.Object) *value.Object {
+	if bad != nil {
+		return bad
+	}
+	return answerOf(q.context.Evaluate(q.expr))
+}
+
+// A question is a line that is understood.
+type question struct {
+	expr    value.Value
+	context *expr.Context
+	given   *value.Object // what context was made of
+}
+
+// readQuestion reads a line, or returns the answer that says what is wrong with it. A
+// line that is not understood has the code BadRequest, an expression that can't be
+// evaluated the language's own.
+func readQuestion(line []byte, now time.Time, seed uint64) (question, *value.Object) {
+	bad := func(format string, a ...any) (question, *value.Object) {
+		return question{}, evalError("BadRequest", fmt.Sprintf(format, a...))
 	}
 	if len(line) == 0 {
 		return bad("the line is empty")
@@ -115,15 +144,21 @@ func evaluateLine(line []byte, now time.Time, seed uint64) *value.Object {
 	if err != nil {
 		return bad("%v", err)
 	}
-	val, err := c.Evaluate(text)
+	return question{expr: text, context: c, given: context}, nil
+}
+
+func answerOf(val value.Value, err error) *value.Object {
 	if err != nil {
-		code := expr.CodeInvalidTemplate
-		if e, ok := errors.AsType[*expr.Error](err); ok {
-			code = e.Code
-		}
-		return evalError(code, err.Error())
+		return evalError(codeOf(err), err.Error())
 	}
 	return value.NewObject(value.Member{Name: "value", Value: val})
+}
+
+func codeOf(err error) string {
+	if e, ok := errors.AsType[*expr.Error](err); ok {
+		return e.Code
+	}
+	return expr.CodeInvalidTemplate
 }
 
 func evalError(code, message string) *value.Object {

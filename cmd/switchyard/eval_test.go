@@ -10,9 +10,9 @@ import (
 	"switchyard/value"
 )
 
-// TestEvaluateLine: what is wrong with a line is told apart from what is wrong
+// TestEvaluated: what is wrong with a line is told apart from what is wrong
 // with its expression; each member of a context reaches its function.
-func TestEvaluateLine(t *testing.T) {
+func TestEvaluated(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct{ line, want string }{
 		{`{"expr":"@utcNow()"}`, `{"value":"2026-03-01T12:00:00.0000000Z"}`},
@@ -46,7 +46,7 @@ func TestEvaluateLine(t *testing.T) {
 		{`{"expr":"@add(1,"}`, `InvalidTemplate: `},
 		{`{"expr":"@div(1,0)"}`, `InvalidTemplate: `},
 	} {
-		answer := evaluateLine([]byte(c.line), now, 1)
+		answer := evaluated(readQuestion([]byte(c.line), now, 1))
 		got := string(value.Append(nil, answer))
 		if failed, ok := answer.Get("error"); ok {
 			got = str(failed.(*value.Object), "code") + ": " + str(failed.(*value.Object), "message")

@@ -32,6 +32,10 @@ var outputs = []struct {
 	{section: "`env`", commands: []string{"switchyard env --output json"}},
 	{section: "`version`", commands: []string{"switchyard version --output json"}},
 	{section: "`validate`", commands: []string{"switchyard validate dir --output json", "switchyard validate bad --output json"}},
+	{section: "`eval --trace`", commands: []string{
+		`echo '{"expr":"@length(range(1,9999))"}' | switchyard eval --trace --output json`,
+		`echo '{"expr":"@nope()"}' | switchyard eval --trace --output json`},
+		as: map[string]string{"trace[].parts": "trace[]"}, rare: []string{"trace[].valueBegins", "trace[].valueIs"}},
 	{section: "`deploy`", commands: []string{"switchyard deploy dir --output json", "switchyard deploy bad --output json"},
 		as: map[string]string{"diagnostics": "validate"}},
 	{section: "`secret set`, `secret delete`",
