@@ -18,7 +18,7 @@ func TestActivityReference(t *testing.T) {
 var kindWords = map[PropertyKind]string{
 	AnyProperty: "any value", TextProperty: "text", IntegerProperty: "integer", CountProperty: "integer", BooleanProperty: "boolean",
 	ObjectProperty: "object", ScalarsProperty: "object of texts, numbers and booleans", TimespanProperty: "timespan",
-	ObjectsProperty: "object or list of objects", ActivitiesProperty: "activities", CasesProperty: "cases",
+	ObjectsProperty: "object or list of objects", ActivitiesProperty: "activities", CasesProperty: "cases", PipelineProperty: "pipeline reference",
 }
 
 func activityReference() string {

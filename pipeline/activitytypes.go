@@ -30,8 +30,15 @@ var activityTypes = []ActivityType{
 	{Name: "DataLakeAnalyticsU-SQL", Properties: must("scriptPath", "scriptLinkedService")},
 	{Name: "Delete", Properties: dataset()},
 	{Name: "ExecuteDataFlow", Properties: must("dataFlow")},
-	{Name: "ExecutePipeline", Control: true, Properties: []Property{
-		{Name: "pipeline", Kind: PipelineProperty, Required: true}}},
+	{Name: "ExecutePipeline", Supported: true, Control: true, Properties: []Property{
+		{Name: "pipeline", Kind: PipelineProperty, Required: true, Static: true, Doc: "of the same data factory"},
+		{Name: "parameters", Kind: ObjectProperty, Doc: "its parameters by name"},
+		{Name: "waitOnCompletion", Kind: BooleanProperty, Static: true, Default: waitsByDefault,
+			Doc: "the activity ends when that run ends, as it ends; otherwise as soon as there is a run"}},
+		Doc: "Starts a run of another pipeline. Output: `{\"pipelineName\", \"pipelineRunId\"}`, and `pipelineReturnValue` of a run that it " +
+			"waits for. A call that can't be made fails: `PipelineNotFound`, `PipelineParametersInvalid`, `PipelineRunThrottled`, " +
+			"`PipelineConcurrencyDeadlock` when the slots of the pipeline's concurrency are held by runs that wait for this " +
+			"one, `PipelineDepthExceeded` below 100 calls, `TooManyPipelineRuns`."},
 	{Name: "ExecuteSSISPackage", Properties: must("packageLocation")},
 	{Name: "ExecuteWranglingDataflow", Properties: must("dataFlow")},
 	{Name: "Fail", Supported: true, Control: true, Properties: []Property{

@@ -331,10 +331,12 @@ func references(n *read.Members, name, wantType string) []*Reference {
 }
 
 // container reads the children of ForEach, IfCondition, Switch and Until, of
-// inactive ones too: their names count.
+// inactive ones too: their names count. Of an ExecutePipeline it reads if it waits.
 func (r *reader) container(a *Activity, tp *read.Members, depth int) {
 	get := func(name string) value.Value { v, _ := tp.Raw().Lookup(name); return v }
 	switch {
+	case a.Is("ExecutePipeline"):
+		a.Waits = waits(tp)
 	case a.Is("ForEach"):
 		a.ForEach = &ForEach{
 			Items:      get("items"),

@@ -174,6 +174,9 @@ type Activity struct {
 	Raw  *value.Object
 	Path string // JSON path in the file
 
+	// Waits: an ExecutePipeline ends with the run that it starts.
+	Waits bool
+
 	ForEach *ForEach
 	If      *If
 	Switch  *Switch

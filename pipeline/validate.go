@@ -70,6 +70,9 @@ type validator struct {
 
 	parameters parameterIndex       // of the pipeline
 	variables  map[string]*Variable // of the pipeline, lower case
+	// leadsNowhere has the pipelines, in lower case, that do not lead back to this one by
+	// calls that are waited for.
+	leadsNowhere map[string]bool
 }
 
 // unsupported reports what is well-formed and does not run here.

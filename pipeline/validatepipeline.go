@@ -296,22 +296,3 @@ func (v *validator) assignment(a *Activity) {
 		v.errorf(a.Path+".typeProperties.value", "uses the variable %q that it sets", name)
 	}
 }
-
-func (v *validator) executePipeline(a *Activity) {
-	raw, _ := a.TypeProperties.Lookup("pipeline")
-	ref, _ := raw.(*value.Object)
-	name, _ := ref.Lookup("referenceName")
-	text, _ := name.(string)
-	target := v.factory.Pipeline(text)
-	at := a.Path + ".typeProperties"
-	if equalFold(text, v.pipeline.Name) {
-		v.errorf(at+".pipeline", "pipeline %q calls itself", text)
-		return
-	}
-	if target == nil {
-		return // reported as a reference
-	}
-	raw, _ = a.TypeProperties.Lookup("parameters")
-	args, _ := raw.(*value.Object)
-	v.arguments(target.Parameters, args, at+".parameters")
-}

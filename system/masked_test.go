@@ -27,7 +27,8 @@ func withSecret(expression, after, server string) (activities []string) {
 	secret := string(quoted)
 	const nowhere = `"sequenceNumber":999` // the one message is settled with the secret as reason
 	usual := map[string]string{
-		"Fail": `"message":"no","errorCode":"42"`, "Filter": `"items":["a"],"condition":true`, "ForEach": `"items":["a"],"activities":[]`,
+		"ExecutePipeline": `"pipeline":{"referenceName":"Child","type":"PipelineReference"},"waitOnCompletion":true`,
+		"Fail":            `"message":"no","errorCode":"42"`, "Filter": `"items":["a"],"condition":true`, "ForEach": `"items":["a"],"activities":[]`,
 		"IfCondition": `"expression":{"value":"@true","type":"Expression"}`, "SetVariable": `"variableName":"v","value":"x"`,
 		"AppendVariable": `"variableName":"list","value":"x"`, "Switch": `"on":{"value":"a","type":"Expression"}`, "Wait": `"waitTimeInSeconds":1`,
 		"Until":       `"expression":{"value":"@true","type":"Expression"},"activities":[]`,
@@ -141,6 +142,10 @@ func TestSecretsAreMaskedWherePeopleRead(t *testing.T) {
 			files["pipeline/P.json"] = strings.Replace(files["pipeline/P.json"], `"parameters":{`, declared, 1)
 			files["pipeline/Fails.json"] = strings.NewReplacer(`"name":"P"`, `"name":"Fails"`, strings.Join(all, ","), strings.Join(fails, ",")).Replace(files["pipeline/P.json"])
 			files["trigger/OnFail.json"] = strings.NewReplacer("OnIn", "OnFail", `"P"`, `"Fails"`, `"in"`, `"fail"`).Replace(files["trigger/OnIn.json"])
+			files["pipeline/Child.json"] = `{"name":"Child","properties":{"parameters":{"a":{"type":"String"},"b":{"type":"Array"}},"activities":[
+				{"name":"Return","type":"SetVariable","typeProperties":{"variableName":"pipelineReturnValue","setSystemVariable":true,"value":[
+					{"key":"a","value":{"type":"Expression","content":"@pipeline().parameters.a"}},{"key":"b","value":{"type":"Expression","content":"@pipeline().parameters.b[0]"}}]}},
+				{"name":"Boom","type":"Fail","dependsOn":[{"activity":"Return"}],"typeProperties":{"message":"@pipeline().parameters.a","errorCode":"@pipeline().parameters.b[0]"}}]}}`
 			files["linkedService/Vault.json"] = `{"name":"Vault","properties":{"type":"AzureKeyVault","typeProperties":{"baseUrl":"https://mine.vault.azure.net/"}}}`
 			s := startSystem(t, Options{Deployments: []*deploy.Deployment{folder(t, files)},
 				Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})

@@ -247,6 +247,7 @@ func (s *System) startEngine(context.Context) error {
 		ActivityFinished: s.events.Activities(),
 		Finish:           trigger.Finish(s.bus),
 		Release:          func(id string) commit.Effect { return s.broker.ReleaseRun(broker.RunID(id)) },
+		Factory:          func(name string) (*pipeline.Factory, error) { return s.factories.OfRun(name) },
 		LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
 			return s.factories.LinkedService(factory, name)
 		}, Dataset: func(factory, name string) (*pipeline.Dataset, error) {

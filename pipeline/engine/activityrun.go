@@ -82,6 +82,9 @@ func (a *ActivityRun) extension() *value.Object {
 	if a.Evaluated != nil {
 		o.Set("evaluated", a.Evaluated)
 	}
+	if a.ChildRunID != "" && (a.Error == nil || a.Output != nil) { // else it could not be made
+		o.Set("childRunId", a.ChildRunID)
+	}
 	if a.Items != nil {
 		o.Set("itemCount", int64(len(a.Items)))
 	}

@@ -131,6 +131,9 @@ func (e *Engine) end(a *aside) error {
 		return err
 	}
 	e.finishedRuns.Add(1)
+	e.tellParent(e.startedBy(a.rec), rec.ID, func() run.ChildResult {
+		return run.ChildResult{Status: o.Status, Message: o.Message}
+	})
 	e.tell(FinishedRun{ID: rec.ID, Factory: rec.Factory, Pipeline: rec.Pipeline, Outcome: o,
 		Started: rec.Start, Ended: now})
 	return nil

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -50,23 +51,108 @@ func (c *cancellation) tooLate() {
 // for the run's owner: the run stops soon, whatever it computes, also if the process
 // ends before. A run that ends by itself at this moment may still end otherwise.
 // Cancelling a run that is being cancelled changes nothing; one that has ended is
-// [ErrRunFinished]. There are no child runs, so recursive changes nothing.
+// [ErrRunFinished]. With recursive the runs that its activities have started are cancelled
+// too, and those that theirs have, and so on; without it they go on [ENGINE 3.5].
 func (e *Engine) Cancel(runID string, recursive bool) error {
-	if err := e.cancel(runID); err != nil {
-		return fmt.Errorf("cancel run %s: %w", runID, err)
+	wrap := func(err error) error { return fmt.Errorf("cancel run %s: %w", runID, err) }
+	mark, err := e.askCancel(runID, e.find(runID))
+	if err != nil {
+		return wrap(err)
+	}
+	asked := map[string]*commit.Unit{runID: mark}
+	if recursive {
+		// The run starts no more. Those below it may have, until they were asked.
+		for more := e.below(runID, asked); len(more) > 0; more = e.below(runID, asked) {
+			for id, r := range more {
+				if asked[id], err = e.askCancel(id, r); err != nil && !errors.Is(err, ErrRunFinished) {
+					return wrap(fmt.Errorf("run %s, which it has started: %w", id, err))
+				}
+			}
+		}
+	}
+	for _, mark := range asked {
+		if mark != nil {
+			e.o.Log.Sync(mark)
+		}
+	}
+	for id := range asked {
+		// Its owner may have set it aside before it could hear of the request.
+		if a := e.asideOf(id); a != nil {
+			if err := e.end(a); err != nil {
+				return wrap(err)
+			}
+		}
 	}
 	return nil
 }
 
-func (e *Engine) cancel(runID string) error {
-	r := e.find(runID)
+// below returns the active runs that a run has started, at any depth, with their owners,
+// nil for one that is set aside, and without those that were asked already.
+func (e *Engine) below(top string, asked map[string]*commit.Unit) map[string]*runner {
+	active, parents := map[string]*runner{}, map[string]string{}
+	e.mu.Lock()
+	for id, r := range e.runs {
+		active[id], parents[id] = r, r.parent
+	}
+	for id := range e.aside {
+		active[id] = nil // where it belongs the history says
+	}
+	e.mu.Unlock()
+	maps.DeleteFunc(active, func(id string, _ *runner) bool {
+		_, known := asked[id]
+		return known || !e.isBelow(id, top, parents)
+	})
+	return active
+}
+
+// isBelow reports whether a run was started by another one, or by one that is below it.
+func (e *Engine) isBelow(id, top string, parents map[string]string) bool {
+	for range maxDepth + 1 {
+		switch id = e.parentOf(id, parents); id {
+		case top:
+			return true
+		case "":
+			return false
+		}
+	}
+	return false
+}
+
+// parentOf returns the run that has started another one, which may have ended, and notes it.
+// Where the history does not say it, "".
+func (e *Engine) parentOf(id string, parents map[string]string) string {
+	parent, ok := parents[id]
+	if !ok {
+		if rec, err := e.o.History.Run(id); err == nil {
+			parent = e.startedBy(rec)
+		}
+		parents[id] = parent
+	}
+	return parent
+}
+
+// startedBy returns the run that has started the one of a record; "" if none did, or it
+// can't be read.
+func (e *Engine) startedBy(rec RunRecord) string {
+	if s, err := rec.summary(); err == nil {
+		return s.Invoked.PipelineRunID
+	}
+	if c, err := e.created(rec.ID); err == nil {
+		return c.InvokedBy.PipelineRunID
+	}
+	return ""
+}
+
+// askCancel asks a run to stop, r if that is not nil. The answer waits for the unit with the
+// request; nil: there is nothing to wait for.
+func (e *Engine) askCancel(runID string, r *runner) (mark *commit.Unit, err error) {
 	if r == nil {
 		rec, err := e.o.History.Run(runID)
 		if err != nil {
-			return notFound(err)
+			return nil, notFound(err)
 		}
 		if !rec.Active {
-			return ErrRunFinished
+			return nil, ErrRunFinished
 		}
 		e.mu.Lock()
 		a, stopping := e.aside[runID], e.stopping
@@ -74,36 +160,29 @@ func (e *Engine) cancel(runID string) error {
 		e.mu.Unlock()
 		switch {
 		case a != nil:
-			return e.end(a)
+			return nil, e.end(a)
 		case r == nil && stopping:
-			return ErrStopping
+			return nil, ErrStopping
 		case r == nil:
-			return ErrRunFinished
+			return nil, ErrRunFinished
 		}
 	}
 	// What is cancelled frees space, so it passes a nearly full disk.
 	if err := e.o.Log.Admit(e.executing, 0); err != nil {
 		if e.executing.Err() != nil {
-			return ErrStopping
+			return nil, ErrStopping
 		}
-		return err
+		return nil, err
 	}
-	if err := r.cancel(); err != nil {
-		return err
-	}
-	// Its owner may have set it aside before it could hear of the request.
-	if a := e.asideOf(runID); a != nil {
-		return e.end(a)
-	}
-	return nil
+	return r.cancel()
 }
 
-// cancel records the request, once.
-func (r *runner) cancel() error {
+// cancel submits the request, once.
+func (r *runner) cancel() (mark *commit.Unit, err error) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.late {
-		r.mu.Unlock()
-		return ErrRunFinished
+		return nil, ErrRunFinished
 	}
 	if !r.cancelRequested() {
 		r.at = r.e.o.Clock.Now().UTC()
@@ -113,13 +192,8 @@ func (r *runner) cancel() error {
 		r.interrupt.Raise() // first: who hears the request lowers it
 		close(r.requested)
 	}
-	mark := r.mark
-	r.mu.Unlock()
 	r.mail.post(cancelling{})
-	if mark != nil {
-		r.e.o.Log.Sync(mark)
-	}
-	return nil
+	return r.mark, nil
 }
 
 // hearCancel folds the request, if there is one.

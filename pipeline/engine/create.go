@@ -61,6 +61,7 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 		// A run that is started by hand shows 32 hex digits [ADF-REST 5].
 		c.InvokedBy.ID = hex.EncodeToString(randomBytes(16))
 	}
+	o.inherit(c)
 	if c.RunDimensions, err = run.Dimensions(p, c, e.wall(c.At)); err != nil {
 		return nil, err
 	}

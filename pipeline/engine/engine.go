@@ -69,6 +69,7 @@ type Engine struct {
 
 	finishedRuns, finishedActivities atomic.Int64
 
+	maxRuns   int // with so many active runs, activities start none
 	revisions *revisions
 	tallies   *tallies
 	retainer  *retainer
@@ -128,6 +129,7 @@ func New(o Options) (*Engine, error) {
 		slots:     map[string]*slots{},
 		listeners: map[int]func(FinishedRun){},
 	}
+	e.maxRuns = maxRuns(o.Memory)
 	e.retainer = newRetainer(e)
 	e.tallies = &tallies{history: o.History, reached: e.retainer.time, grown: e.retainer.grown}
 	e.cache = newCache(e.memory.all * allPart / cachePart)
@@ -170,6 +172,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		}
 		runners = append(runners, r)
 	}
+	e.findChildren(runners, asides)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.started || e.stopping {
@@ -284,10 +287,9 @@ func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineNam
 // begin makes a run that has entered durable and starts its owner. It decides for the
 // owner only as long as firstDecision.
 func (e *Engine) begin(r *runner, effect commit.Effect) error {
-	e.revisions.creating.RLock()
-	defer e.revisions.creating.RUnlock()
-	definition := e.revisions.missing(r.revision)
+	definition := e.revisions.pin(r.revision)
 	if err := r.create(effect, definition); err != nil {
+		e.revisions.unpin(r.revision)
 		e.leave(r)
 		r.abandon()
 		close(r.ended)
@@ -299,9 +301,7 @@ func (e *Engine) begin(r *runner, effect commit.Effect) error {
 	created := r.journal.last // and with it what was decided
 	go r.loop(acts, false)
 	e.o.Log.Sync(created)
-	if definition != nil {
-		e.revisions.durable(r.revision)
-	}
+	e.revisions.durable(r.revision)
 	return nil
 }
 

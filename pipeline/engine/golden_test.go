@@ -54,6 +54,11 @@ func goldenFrames(t *testing.T) func(version int) []golden.Record {
 		"container-evaluated": &run.ContainerStarted{Path: "S", At: goldenTime, Evaluated: text},
 		"finished-secrets":    &run.ActivityFinished{Path: "A", At: goldenTime, Secrets: []string{"s"}},
 	}
+	since4 := map[string]run.Event{
+		"child":         &run.ChildStarted{Path: "X", At: goldenTime, Input: obj("i", text), Pipeline: "p", RunID: "r", Wait: true},
+		"child-user":    &run.ChildStarted{Path: "X", At: goldenTime, UserProperties: obj("u", text)},
+		"created-depth": &run.Created{ID: "r", At: goldenTime, Depth: 3},
+	}
 	return func(version int) (records []golden.Record) {
 		events := maps.Clone(events)
 		if version >= 2 {
@@ -61,6 +66,9 @@ func goldenFrames(t *testing.T) func(version int) []golden.Record {
 		}
 		if version >= 3 {
 			maps.Copy(events, since3)
+		}
+		if version >= 4 {
+			maps.Copy(events, since4)
 		}
 		files := golden.Read(t, "frames", version)
 		for name, event := range events {
@@ -137,7 +145,7 @@ func TestGoldenFrames(t *testing.T) {
 		&run.ActivityFinished{},
 		&run.ActivitySkipped{}, &run.RetryScheduled{}, &run.TimerStarted{}, &run.TimerFired{},
 		&run.VariableSet{},
-		&run.VariableAppended{}, &run.CancelRequested{}, &run.Finished{},
+		&run.VariableAppended{}, &run.CancelRequested{}, &run.Finished{}, &run.ChildStarted{},
 	} {
 		for i := range run.PartsOf(e).Values {
 			want = append(want, fmt.Sprint("kind ", run.EncodeEvent(nil, e)[1], " field ", i))
@@ -156,7 +164,7 @@ func TestGoldenSummaries(t *testing.T) {
 			Updated:    goldenTime,
 			Invoked:    run.Invoker{ID: "i", Name: "n", Type: "t", PipelineName: "p", PipelineRunID: "r"},
 			DroppedFor: "x", Parameters: []byte(`{"a":"1"}`), Dimensions: []byte(`{"d":"x"}`), Annotations: []byte(`["a"]`),
-			Outputs: []byte(`{"body":{"messages":[{"messageId":"m"}]}}`)}
+			Outputs: []byte(`{"body":{"messages":[{"messageId":"m"}]}}`), Returned: []byte(`{"r":1}`)}
 		golden.WantFull(t, full)
 		least := summary{Version: version, Status: run.InProgress, Updated: goldenTime, Invoked: run.Invoker{ID: "i",
 			Name: "Manual", Type: "Manual"}}
@@ -165,6 +173,9 @@ func TestGoldenSummaries(t *testing.T) {
 		}
 		if version < 4 {
 			full.Outputs = nil
+		}
+		if version < 5 {
+			full.Returned = nil
 		}
 		if version > 1 { // the record has it
 			full.Updated, least.Updated = time.Time{}, time.Time{}
@@ -184,7 +195,7 @@ func TestSummaryEncodes(t *testing.T) {
 		{Version: 3, Status: run.Cancelled, Arrival: 1 << 60, Message: "a \"quoted\"\n line, tab\t, \x01, ü, 🙂, \u2028",
 			End: goldenTime, Updated: goldenTime.Add(time.Nanosecond), Invoked: run.Invoker{ID: "\\", Name: "é", Type: "",
 				PipelineName: "p", PipelineRunID: "r"}, Parameters: []byte("{}"), Dimensions: []byte("[1]"),
-			Annotations: []byte(`["x"]`), DroppedFor: "later", Outputs: []byte("null")},
+			Annotations: []byte(`["x"]`), DroppedFor: "later", Outputs: []byte("null"), Returned: []byte("null")},
 		{Version: 1, Message: "bad \xff text", End: time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC)},
 	} {
 		if s.Status == 0 {

@@ -128,11 +128,18 @@ func (j *journal) stage(effect commit.Effect, write func()) error {
 	return nil
 }
 
-// submit gives the unit that is being filled its place in the order.
-func (j *journal) submit() {
-	if j.unit == nil {
-		return
-	}
+// lend submits what has been added so far and adds an event to the unit of another journal,
+// which submits it next.
+func (j *journal) lend(u *commit.Unit, e encoded) {
+	j.submit()
+	j.unit = u
+	j.put(e)
+	j.append()
+	j.last, j.unit = u, nil
+}
+
+// append adds the events to the unit that is being filled.
+func (j *journal) append() {
 	if len(j.events) > 0 {
 		j.e.o.History.AppendEvents(j.unit, j.run, j.next, j.events)
 		j.next += uint64(len(j.events))
@@ -140,6 +147,14 @@ func (j *journal) submit() {
 		j.events = j.events[:0]
 	}
 	j.frames.reset()
+}
+
+// submit gives the unit that is being filled its place in the order.
+func (j *journal) submit() {
+	if j.unit == nil {
+		return
+	}
+	j.append()
 	j.e.o.Log.Submit(j.unit)
 	j.last, j.unit = j.unit, nil
 	if j.release != nil {

@@ -32,6 +32,13 @@ const (
 	largeDecision = 2 * expr.MaxBytes
 )
 
+// maxRuns is how many runs may be active when an activity starts another one: what
+// [ENGINE 8] allows at once in a factory, or one for each runShare of the memory.
+func maxRuns(limit int64) int { return int(min(10_000, memory.Part(limit, 1)/runShare)) }
+
+// runShare is more than an active run that waits takes of the memory.
+const runShare = 64 << 10
+
 // TakeLarge waits for the room of an evaluation that may be large, as large turns of runs
 // do. Who holds it waits for no room.
 func (e *Engine) TakeLarge(ctx context.Context) (release func(), err error) {

@@ -35,6 +35,9 @@ type Options struct {
 	// Release returns what gives back the messages that a run holds, whose Binding can't
 	// be read: it is cancelled.
 	Release func(run string) commit.Effect
+	// Factory returns a factory as it is now, for the pipelines that activities run. It
+	// does not wait for a run.
+	Factory func(name string) (*pipeline.Factory, error)
 	// LinkedService finds a linked service of a factory.
 	LinkedService func(factory, name string) (*pipeline.LinkedService, error)
 	// Dataset finds a dataset of a factory.
@@ -82,6 +85,8 @@ type RunOptions struct {
 	// Waiting, if not nil, is called when a Wait activity of the run, or the interval
 	// before another attempt, has begun, as long as this process has it. It must not block.
 	Waiting func(run.Timer)
+
+	parent *runner // an activity of which starts the run; nil: none does
 }
 
 // Outcome is how a run ended.

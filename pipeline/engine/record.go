@@ -24,11 +24,15 @@ type PipelineRun struct {
 	Start, End, LastUpdated time.Time // End is zero while the run goes on
 	Status                  run.Status
 	Message                 string
+	// ReturnValue is the pipeline's return value once the run has ended; nil if nothing was
+	// set, or if it is large, see Whole.
+	ReturnValue *value.Object
 
 	measured *span // nil: Start and End are
 	// read reads what is large; nil: nothing is.
 	read      func(*PipelineRun) error
 	elsewhere bool // TriggerOutputs are large
+	returned  bool // ReturnValue is large
 }
 
 // Whole returns the record with its parameters and TriggerOutputs, also if they are
@@ -69,6 +73,7 @@ func (p *PipelineRun) JSON() *value.Object {
 	o.Set("durationInMs", durationOrNull(p.measured.measuredOr(p.Start, p.End)))
 	o.Set("status", p.Status.String())
 	o.Set("message", p.Message)
+	o.Set("pipelineReturnValue", orEmpty(p.ReturnValue))
 	o.Set("lastUpdated", value.Timestamp(p.LastUpdated))
 	annotations := p.Annotations
 	if annotations == nil {
@@ -146,6 +151,12 @@ func (r *runner) record() *PipelineRun {
 	p.Status = r.status()
 	if end, ok := r.state.Result(); ok {
 		p.Message, p.End = end.Message, end.End
+		if end.ReturnValue.Len() > 0 {
+			p.ReturnValue, _ = r.state.Masked(end.ReturnValue).(*value.Object)
+		}
+		if sizeOf(p.ReturnValue, maxInline) > maxInline {
+			p.ReturnValue, p.returned, p.read = nil, true, r.e.readLarge
+		}
 	}
 	return &p
 }
@@ -186,6 +197,12 @@ func (r *runner) runRecord(p *PipelineRun) RunRecord {
 		if !p.elsewhere && sizeOf(p.TriggerOutputs, maxInline) <= maxInline {
 			s.Outputs = value.Append(nil, p.TriggerOutputs)
 		}
+	}
+	switch {
+	case p.returned:
+		s.Returned = json.RawMessage("null")
+	case p.ReturnValue != nil:
+		s.Returned = value.Append(nil, p.ReturnValue)
 	}
 	if p.RunDimensions.Len() > 0 {
 		s.Dimensions = value.Append(nil, p.RunDimensions)
@@ -241,8 +258,15 @@ func (e *Engine) decodeRecord(r RunRecord) (*PipelineRun, error) {
 	}
 	if s.DroppedFor != "" {
 		p.Message = strings.TrimSpace(p.Message + " (" + dropped(s.DroppedFor) + ")")
-	} else if s.Parameters == nil || s.outputsElsewhere() {
-		p.read = e.readCreated
+	} else if s.Parameters == nil || s.outputsElsewhere() || s.returnedElsewhere() {
+		p.returned, p.read = s.returnedElsewhere(), e.readLarge
+	}
+	if s.Returned != nil && !s.returnedElsewhere() {
+		v, err := value.Parse(s.Returned)
+		if err != nil {
+			return nil, err
+		}
+		p.ReturnValue, _ = v.(*value.Object)
 	}
 	if s.Parameters != nil {
 		v, err := value.Parse(s.Parameters)
@@ -273,13 +297,23 @@ func (e *Engine) decodeRecord(r RunRecord) (*PipelineRun, error) {
 	return p, nil
 }
 
-// readCreated reads what a record leaves to the run's first event: what is large.
-func (e *Engine) readCreated(p *PipelineRun) error {
+// readLarge reads what a record leaves to the run's events: what is large.
+func (e *Engine) readLarge(p *PipelineRun) error {
 	c, err := e.created(p.RunID)
 	if err != nil {
 		return err
 	}
 	p.Parameters, p.TriggerOutputs = texts(c.MaskedParameters()), c.Masked(c.Trigger.Outputs)
+	if !p.returned {
+		return nil
+	}
+	r, err := e.readEnded(p.RunID)
+	if err != nil {
+		return err
+	}
+	if end, ok := r.state.Result(); ok {
+		p.ReturnValue, _ = r.state.Masked(end.ReturnValue).(*value.Object)
+	}
 	return nil
 }
 

@@ -38,14 +38,14 @@ func TestRecordsOfTheREST(t *testing.T) {
 		const common = `{"runId":"R","debugRunId":null,"runGroupId":"R","pipelineName":"p","parameters":{"n":"5","list":"[\"a.csv\"]","key":"**********"},"invokedBy":{"id":"i","name":"Manual","invokedByType":"Manual"},"runStart":"2000-01-01T00:00:00.0000000Z",`
 		synctest.Wait()
 		p, _ := w.engine.PipelineRun(id)
-		check("running", p.JSON(), common+`"runEnd":null,"durationInMs":null,"status":"InProgress","message":"","lastUpdated":"2000-01-01T00:00:00.0000000Z","annotations":["tag"],"runDimension":{"Job":"j-5"},"isLatest":true}`)
+		check("running", p.JSON(), common+`"runEnd":null,"durationInMs":null,"status":"InProgress","message":"","pipelineReturnValue":{},"lastUpdated":"2000-01-01T00:00:00.0000000Z","annotations":["tag"],"runDimension":{"Job":"j-5"},"isLatest":true}`)
 		as, _ := activityRuns(w.engine, id)
 		if end, _ := as[0].JSON().Get("activityRunEnd"); len(as) != 1 || end != nil {
 			t.Errorf("Wait in flight: %d records, end %v, want 1 without an end", len(as), end)
 		}
 		w.wait(id)
 		p, _ = w.engine.PipelineRun(id) // from the history now
-		check("ended", p.JSON(), common+`"runEnd":"2000-01-01T00:00:27.0000000Z","durationInMs":27000,"status":"Failed","message":"Operation on target A failed: no **********","lastUpdated":"2000-01-01T00:00:27.0000000Z","annotations":["tag"],"runDimension":{"Job":"j-5"},"isLatest":true}`)
+		check("ended", p.JSON(), common+`"runEnd":"2000-01-01T00:00:27.0000000Z","durationInMs":27000,"status":"Failed","message":"Operation on target A failed: no **********","pipelineReturnValue":{},"lastUpdated":"2000-01-01T00:00:27.0000000Z","annotations":["tag"],"runDimension":{"Job":"j-5"},"isLatest":true}`)
 		as, _ = activityRuns(w.engine, id)
 		if len(as) != 2 {
 			t.Fatalf("records: got %d, want 2", len(as))

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	"switchyard/commit"
@@ -25,16 +26,18 @@ type revisions struct {
 	current map[*pipeline.Pipeline]*run.Revision // guarded by mu
 	byHash  map[run.Hash]*run.Revision           // guarded by mu
 	stored  map[run.Hash]bool                    // are durable in the history; guarded by mu
+	// pinned counts, for each definition, the runs that name it and are not durable yet:
+	// it is not deleted. Guarded by mu.
+	pinned map[run.Hash]int
 
-	// creating is held for reading from the question whether a definition is stored
-	// until the run that names it is durable, and for writing while definitions that
-	// no run names are deleted.
-	creating sync.RWMutex
+	// deleting is held while definitions that no run names are deleted, and for reading
+	// while one is pinned.
+	deleting sync.RWMutex
 }
 
 func newRevisions(h History, s Sealer) *revisions {
 	return &revisions{history: h, frames: frames{sealer: s}, current: map[*pipeline.Pipeline]*run.Revision{},
-		byHash: map[run.Hash]*run.Revision{}, stored: map[run.Hash]bool{}}
+		byHash: map[run.Hash]*run.Revision{}, stored: map[run.Hash]bool{}, pinned: map[run.Hash]int{}}
 }
 
 // of returns the revision that a pipeline is now. A definition that changes is
@@ -103,40 +106,60 @@ func (x *revisions) ofRun(c *run.Created) (*run.Revision, error) {
 	return x.keep(r), nil
 }
 
-// missing returns the record of a definition, nil if the history has it. The caller
-// holds x.creating.
-func (x *revisions) missing(r *run.Revision) []byte {
+// pin returns the record of a definition, nil if the history has it, and keeps it from being
+// deleted until a call of durable or unpin.
+func (x *revisions) pin(r *run.Revision) []byte {
+	x.deleting.RLock()
+	defer x.deleting.RUnlock()
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.pinned[r.Hash()]++
 	if x.stored[r.Hash()] {
 		return nil
 	}
 	return x.frames.seal(append(newFrame(), r.Definition()...), x.frames.sealer != nil)
 }
 
-// durable notes that the history has a definition. The caller holds x.creating.
+// durable notes that a run that was to name a definition is durable, and the definition
+// with it.
 func (x *revisions) durable(r *run.Revision) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.stored[r.Hash()] = true
+	x.release(r.Hash())
+}
+
+// unpin notes that no run was made of the one that was to name a definition.
+func (x *revisions) unpin(r *run.Revision) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.release(r.Hash())
+}
+
+// release takes back one pin. The caller holds x.mu.
+func (x *revisions) release(h run.Hash) {
+	if x.pinned[h]--; x.pinned[h] <= 0 {
+		delete(x.pinned, h)
+	}
 }
 
 // deleteUnused deletes the definitions that no run names.
 func (x *revisions) deleteUnused(ctx context.Context, log commit.Log) error {
-	x.creating.Lock()
-	defer x.creating.Unlock()
+	x.deleting.Lock()
+	defer x.deleting.Unlock()
 	unused, err := x.history.UnusedDefinitions()
 	if err != nil {
 		return fmt.Errorf("unused definitions: %w", err)
 	}
-	if len(unused) == 0 {
-		return nil
-	}
 	x.mu.Lock()
+	unused = slices.DeleteFunc(unused, func(h run.Hash) bool { return x.pinned[h] > 0 })
 	for _, h := range unused {
 		delete(x.stored, h)
 	}
 	x.mu.Unlock()
+	if len(unused) == 0 {
+		return nil
+	}
 	return commit.Do(ctx, log, commit.Frees, nil, func(u *commit.Unit) {
 		for _, h := range unused {
 			x.history.DeleteDefinition(u, h)

@@ -66,10 +66,14 @@ type runner struct {
 	concurrency                    int
 	cause                          Hash // see RunOptions, as waiting
 	waiting                        func(run.Timer)
+	parent                         string // the id of the run that started it; "": none did
 	arrival                        uint64 // place among queued runs; set by Engine.enter
 
 	mail  *mailbox
 	ended chan struct{} // closed when the owner has ended
+	// awaits has the ids of the active runs that activities wait for; guarded by
+	// Engine.mu.
+	awaits map[string]bool
 	// view is the run's record as of its last durable turn; nil before the run is
 	// durable.
 	view atomic.Pointer[PipelineRun]
@@ -114,8 +118,9 @@ func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, er
 	r := &runner{
 		outputs: large,
 		e:       e, id: c.ID, factory: c.Factory, pipeline: c.PipelineName, trigger: c.Trigger.Name,
-		created: c, revision: revision, concurrency: p.Concurrency,
-		mail: newMailbox(), ended: make(chan struct{}),
+		created: c, revision: revision, concurrency: p.Concurrency, parent: c.InvokedBy.PipelineRunID,
+		awaits: map[string]bool{},
+		mail:   newMailbox(), ended: make(chan struct{}),
 		cancellation: cancellation{requested: make(chan struct{})},
 		state:        s,
 		journal: journal{e: e, run: c.ID, outputs: large, next: 1, frames: frames{
@@ -171,10 +176,10 @@ func (r *runner) lighten(c *run.Created) {
 	r.state.Lighten(c)
 	p := &r.base
 	if sizeOf(p.Parameters, maxInline) > maxInline {
-		p.Parameters, p.read = nil, r.e.readCreated
+		p.Parameters, p.read = nil, r.e.readLarge
 	}
 	if sizeOf(p.TriggerOutputs, maxInline) > maxInline {
-		p.TriggerOutputs, p.elsewhere, p.read = nil, true, r.e.readCreated
+		p.TriggerOutputs, p.elsewhere, p.read = nil, true, r.e.readLarge
 	}
 }
 
@@ -293,6 +298,8 @@ func (r *runner) hear(messages []message, now time.Time) (whole bool) {
 			r.stopping = true
 		case outcome:
 			r.onOutcome(m, now)
+		case childEnded:
+			r.onChildEnded(m, now)
 		case cancelling: // heard
 		default:
 			panic(fmt.Sprintf("engine: message %T", m))
@@ -474,8 +481,12 @@ func (r *runner) step(now time.Time) (e run.Event, left bool) {
 	if len(events) == 0 {
 		return nil, left
 	}
-	if _, last := events[0].(*run.Finished); !last {
-		r.journal.add(events[0])
+	switch e := events[0].(type) {
+	case *run.Finished: // see finish
+	case *run.ChildStarted:
+		r.startChild(e)
+	default:
+		r.journal.add(e)
 	}
 	return events[0], true
 }
@@ -637,6 +648,7 @@ func (r *runner) cancelUnwanted(all bool) {
 // leave is the end of a run that is durable.
 func (r *runner) leave() {
 	r.e.leave(r)
+	r.e.tellParent(r.parent, r.id, r.childResult)
 	r.e.finishedRuns.Add(1)
 	r.e.tell(FinishedRun{ID: r.id, Factory: r.factory, Pipeline: r.pipeline, Trigger: r.trigger,
 		Outcome: r.outcome(), Started: r.created.At, Ended: r.changed, Binding: r.created.Binding})

@@ -29,9 +29,12 @@ type summary struct {
 	// Outputs is what the trigger handed over, absent when it is nothing, null when it
 	// is large: the run's first event has it. Since version 4.
 	Outputs json.RawMessage `json:",omitempty"`
+	// Returned is the pipeline's return value, absent when it is empty, null when it is
+	// large: the run's events have it. Since version 5.
+	Returned json.RawMessage `json:",omitempty"`
 }
 
-const summaryVersion = 4
+const summaryVersion = 5
 
 // encode writes what [json.Marshal] would, but for characters that it escapes for HTML:
 // every run is written twice or more, and by reflection that took a tenth of its time.
@@ -56,6 +59,7 @@ func (s summary) encode() []byte {
 	b = appendRaw(b, `,"Annotations":`, s.Annotations)
 	b = appendOptional(b, `,"DroppedFor":`, s.DroppedFor)
 	b = appendRaw(b, `,"Outputs":`, s.Outputs)
+	b = appendRaw(b, `,"Returned":`, s.Returned)
 	return append(b, '}')
 }
 
@@ -93,6 +97,9 @@ func (s *summary) outputsElsewhere() bool {
 	}
 	return string(s.Outputs) == "null"
 }
+
+// returnedElsewhere reports whether only the run's events have the return value.
+func (s *summary) returnedElsewhere() bool { return string(s.Returned) == "null" }
 
 // summary decodes what a list of runs shows, if that could be read.
 func (r RunRecord) summary() (summary, error) {

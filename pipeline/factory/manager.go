@@ -422,8 +422,8 @@ func (m *Manager) WithFactory(name string, f func(*pipeline.Factory) error) erro
 	return f(def)
 }
 
-// ofRun is Factory for a run, which goes on also if the factory can't be read.
-func (m *Manager) ofRun(name string) (*pipeline.Factory, error) {
+// OfRun is Factory for a run, which goes on also if the factory can't be read.
+func (m *Manager) OfRun(name string) (*pipeline.Factory, error) {
 	if e := m.entry(name); e != nil {
 		if s := e.lost.Load(); s != nil {
 			return s.def, nil
@@ -436,7 +436,7 @@ func (m *Manager) ofRun(name string) (*pipeline.Factory, error) {
 // run to use. One that this version can't use as it is meant is an error that
 // names the reason and wraps [ErrNotSupported].
 func (m *Manager) LinkedService(factory, name string) (*pipeline.LinkedService, error) {
-	f, err := m.ofRun(factory)
+	f, err := m.OfRun(factory)
 	if err != nil {
 		return nil, err
 	}
@@ -449,7 +449,7 @@ func (m *Manager) LinkedService(factory, name string) (*pipeline.LinkedService, 
 
 // Dataset returns a dataset as it is now, for a run to use.
 func (m *Manager) Dataset(factory, name string) (*pipeline.Dataset, error) {
-	f, err := m.ofRun(factory)
+	f, err := m.OfRun(factory)
 	if err != nil {
 		return nil, err
 	}

@@ -258,11 +258,15 @@ func startUntil(n *node, c *expr.Context, user *value.Object,
 	return e, nil
 }
 
-// end decides what becomes of a container whose children are done, or of a Wait.
+// end decides what becomes of a container whose children are done, of a Wait, or of an
+// ExecutePipeline that does not wait.
 func (s *State) end(n *node, now time.Time) Event {
 	ok := &ActivityFinished{Path: n.path, Attempt: n.attempt, Status: Succeeded, Output: &value.Object{},
 		At: now}
 	switch {
+	case n.child != nil:
+		ok.Output = n.child.output()
+		return ok
 	case n.children == nil:
 		return ok
 	case n.step.kind == kindUntil:

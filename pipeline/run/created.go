@@ -50,6 +50,9 @@ type Created struct {
 	Secure []string
 	// Binding is what the trigger needs at the end of the run; opaque here.
 	Binding json.RawMessage
+	// Depth is how many runs stand above this one: the one that started it, and so on.
+	// Since version 4 of the encoding.
+	Depth int
 	// RunDimensions are the evaluated run dimensions of the pipeline; may be nil.
 	RunDimensions *value.Object
 }
@@ -80,6 +83,9 @@ func (e *Created) fields(c codec) {
 	c.object(&e.RunDimensions)
 	if c.since(2) {
 		c.hash(&e.Revision)
+	}
+	if c.since(4) {
+		c.int(&e.Depth)
 	}
 }
 

@@ -207,6 +207,8 @@ func (s *State) startKind(n *node, c *expr.Context, user *value.Object,
 		return startWait(n, c, user, now)
 	case kindFail:
 		return failActivity(n, c, user, now)
+	case kindExecutePipeline:
+		return s.startChild(n, c, user, now)
 	}
 	return nil, &pipeline.ActivityError{Code: CodeNotSupported, FailureType: pipeline.UserError,
 		Message: fmt.Sprintf("Activities of type %s are not supported.", n.step.def.Type)}

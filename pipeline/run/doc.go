@@ -1,7 +1,8 @@
 // Package run is one pipeline run as a deterministic state machine: events in,
 // decisions out. It implements [ENGINE 2] to [ENGINE 5.10] (readiness,
 // dependency conditions, outcome, retries, time-outs, cancelling and the
-// control activities) and leaves the execution of everything else to the engine.
+// control activities) and leaves the execution of everything else, and the runs that
+// ExecutePipeline starts, to the engine.
 //
 // It has no I/O, no clock, no goroutine and draws no random number: `now` is an
 // argument and seeds derive from the run's id and an activity's path. The

@@ -17,8 +17,8 @@ const DecisionVersion = 1
 // outcome that the engine reports with [State.Apply]. The set is closed: [kinds]
 // lists it.
 //
-// Outcomes, which the engine makes: [ActivityFinished] for an attempt that is in
-// flight, [TimerFired] for an armed timer, [CancelRequested]. [Created] is the
+// Outcomes, which the engine makes: [ActivityFinished] for an attempt or a child run that
+// is in flight, [TimerFired] for an armed timer, [CancelRequested]. [Created] is the
 // first event of every history. Everything else is a decision.
 //
 // A new event is a struct with these methods, and [armer]'s if it arms a timer, in
@@ -47,6 +47,7 @@ var kinds = [...]kind{
 	11: event[VariableAppended](),
 	12: event[CancelRequested](),
 	13: event[Finished](),
+	14: event[ChildStarted](),
 }
 
 // A kind is what the table knows of one type of event.

@@ -41,6 +41,6 @@ func (e *Finished) apply(s *State) error {
 		return misplaced("status %s", e.Status)
 	}
 	s.status, s.message, s.finished = e.Status, e.Message, e.At
-	s.live, s.queue, s.flight = nil, nil, nil
+	s.live, s.children, s.queue, s.flight = nil, nil, nil, nil
 	return nil
 }

@@ -108,15 +108,30 @@ func appendKey(b []byte, path string, attempt int) []byte {
 	return strconv.AppendInt(append(append(b, path...), '#'), int64(attempt), 10)
 }
 
+// ActivityRunID returns the id of an attempt's record.
+func (s *State) ActivityRunID(path string, attempt int) string {
+	return activityRunID(s.created.ID, path, attempt)
+}
+
 // activityRunID is the UUID version 5 of the key in the name space of the run.
 func activityRunID(run ID, path string, attempt int) string {
+	return uuidWithin(run, func(b []byte) []byte { return appendKey(b, path, attempt) })
+}
+
+// childRunID is that of the key with a prefix that no path has.
+func childRunID(run ID, path string, attempt int) ID {
+	return uuidWithin(run, func(b []byte) []byte { return appendKey(append(b, "/run of "...), path, attempt) })
+}
+
+// uuidWithin returns the UUID version 5 of a name in the name space of the run.
+func uuidWithin(run ID, appendName func([]byte) []byte) string {
 	b := make([]byte, 0, 128)
 	if ns, ok := parseUUID(run); ok {
 		b = append(b, ns[:]...)
 	} else {
 		b = append(b, run...)
 	}
-	sum := sha1.Sum(appendKey(b, path, attempt))
+	sum := sha1.Sum(appendName(b))
 	u := [16]byte(sum[:])
 	u[6] = u[6]&0x0f | 0x50
 	u[8] = u[8]&0x3f | 0x80

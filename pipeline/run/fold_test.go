@@ -58,9 +58,9 @@ func (g *generator) activity(depth int) map[string]any {
 		a["type"], a["typeProperties"] = kind, properties
 		return a
 	}
-	kinds := 8
+	kinds := 9
 	if depth < 3 {
-		kinds = 12
+		kinds = 13
 	}
 	val := []any{"@guid()", "@rand(0,9)", "@utcNow()", "@variables('s')", "@length(variables('a'))", "@item()", "text"}[g.draw("value", 7)]
 	switch g.draw("kind", kinds) {
@@ -76,15 +76,18 @@ func (g *generator) activity(depth int) map[string]any {
 		a["state"], a["onInactiveMarkAs"] = "Inactive", []string{"Succeeded", "Failed", "Skipped"}[g.draw("mark", 3)]
 		return set("Probe", nil)
 	case 8:
-		return set("IfCondition", map[string]any{"expression": "@greater(rand(0,9),4)", "ifTrueActivities": g.activities(depth + 1), "ifFalseActivities": g.activities(depth + 1)})
+		return set("ExecutePipeline", map[string]any{"pipeline": map[string]any{"referenceName": "Q", "type": "PipelineReference"},
+			"parameters": map[string]any{"v": val}, "waitOnCompletion": g.draw("waits", 3) > 0})
 	case 9:
+		return set("IfCondition", map[string]any{"expression": "@greater(rand(0,9),4)", "ifTrueActivities": g.activities(depth + 1), "ifFalseActivities": g.activities(depth + 1)})
+	case 10:
 		return set("Switch", map[string]any{"on": "@rand(0,3)", "cases": []any{
 			map[string]any{"value": "0", "activities": g.activities(depth + 1)}, map[string]any{"value": "1", "activities": g.activities(depth + 1)}},
 			"defaultActivities": g.activities(depth + 1)})
-	case 10:
+	case 11:
 		return set("ForEach", map[string]any{"items": fmt.Sprintf("@take(range(0,9),%d)", g.draw("items", 6)), "isSequential": g.draw("sequential", 2) == 0,
 			"batchCount": 1 + g.draw("batch", 4), "activities": g.activities(depth + 1)})
-	case 11:
+	case 12:
 		return set("Until", map[string]any{"expression": "@greater(rand(0,9),3)", "timeout": "00:01:00", "activities": g.activities(depth + 1)})
 	}
 	a["policy"] = map[string]any{"retry": g.draw("retry", 3), "retryIntervalInSeconds": g.draw("interval", 40), "timeout": "00:00:50"}
@@ -117,8 +120,9 @@ func TestFoldDecidesTheSame(t *testing.T) {
 		history := randomRun(g, live, c)
 		checkPrefixes(t, history)
 		back := refoldEntries(t, history)
-		if !reflect.DeepEqual(back.Activities(), live.Activities()) || !reflect.DeepEqual(back.InFlight(), live.InFlight()) || !reflect.DeepEqual(back.Timers(), live.Timers()) {
-			t.Fatal("records, attempts in flight or timers differ after a fold")
+		if !reflect.DeepEqual(back.Activities(), live.Activities()) || !reflect.DeepEqual(back.InFlight(), live.InFlight()) || !reflect.DeepEqual(back.Timers(), live.Timers()) ||
+			!reflect.DeepEqual(back.Children(), live.Children()) {
+			t.Fatal("records, attempts in flight, timers or runs that are waited for differ after a fold")
 		}
 	})
 }
@@ -230,9 +234,13 @@ func (g *generator) outcome(s *run.State, now time.Time) run.Event {
 	if s.Status() == run.InProgress && g.draw("cancel", 60) == 0 {
 		return &run.CancelRequested{At: now}
 	}
-	in, timers := s.InFlight(), s.Timers()
-	if len(in)+len(timers) == 0 {
+	in, timers, children := s.InFlight(), s.Timers(), s.Children()
+	if len(in)+len(timers)+len(children) == 0 {
 		g.t.Fatal("the run is stuck")
+	}
+	if len(children) > 0 && (len(in)+len(timers) == 0 || g.draw("child", 3) == 0) {
+		r := run.ChildResult{Status: []run.Status{run.Succeeded, run.Failed, run.Cancelled}[g.draw("ends", 3)], Message: "drawn"}
+		return s.ChildEnded(children[g.draw("which child", len(children))].RunID, r, now)
 	}
 	if len(in) == 0 || len(timers) > 0 && g.draw("timer", 6) == 0 {
 		x := timers[g.draw("which timer", len(timers))]

@@ -63,6 +63,7 @@ const (
 	kindFilter
 	kindWait
 	kindFail
+	kindExecutePipeline
 	kindUnsupported // would be decided here and is not
 )
 
@@ -78,6 +79,8 @@ var deciders = map[string]activityKind{
 	"Filter":         kindFilter,
 	"Wait":           kindWait,
 	"Fail":           kindFail,
+
+	"ExecutePipeline": kindExecutePipeline,
 }
 
 func kindOf(t *pipeline.ActivityType) activityKind {

@@ -64,7 +64,12 @@ type secrets struct {
 // secretsOf are those that a run begins with.
 func secretsOf(c *Created) (s secrets) {
 	for _, name := range c.Secure {
-		if v, ok := c.Parameters.Lookup(name); ok {
+		v, _ := c.Parameters.Lookup(name)
+		switch v.(type) {
+		case nil:
+		case value.Array, *value.Object: // of another type, in which a secret of the run above is
+			s.secure(v)
+		default:
 			s.add(value.Text(v))
 		}
 	}
@@ -315,6 +320,20 @@ func same(a, b value.Value) bool {
 		return !masked
 	}
 	return true // masking leaves the other types alone
+}
+
+// Holds reports whether a secret is in a value.
+func (m Masker) Holds(v value.Value) bool { return !same(v, m.Value(v)) }
+
+// Within returns the secrets that are in a value, as [Occurs] does.
+func (m Masker) Within(v value.Value) []string {
+	switch {
+	case m.masking == nil:
+		return nil
+	case m.all:
+		return []string{tooMany}
+	}
+	return Occurs(slices.Concat(m.texts, m.more), v, nil)
 }
 
 // Masked returns a value that belongs to the run as it may be shown.

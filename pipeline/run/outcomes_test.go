@@ -254,6 +254,8 @@ func describe(e run.Event) string {
 		return fmt.Sprintf("set %s: %s = %s", e.Path, e.Name, js(e.Value))
 	case *run.VariableAppended:
 		return fmt.Sprintf("append %s: %s + %s", e.Path, e.Name, js(e.Value))
+	case *run.ChildStarted:
+		return fmt.Sprintf("child %s runs %s wait %t input %s", e.Path, e.Pipeline, e.Wait, obj(e.Input))
 	case *run.CancelRequested:
 		return "cancel"
 	case *run.Finished:

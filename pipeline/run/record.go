@@ -44,6 +44,8 @@ type ActivityRecord struct {
 	Branch    string
 	Evaluated value.Value
 	Items     value.Array
+	// ChildRunID is the run that an ExecutePipeline has started, "" if it has not.
+	ChildRunID ID
 
 	loop   string // path of the iteration
 	number int    // in the order of starts

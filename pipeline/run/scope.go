@@ -16,11 +16,11 @@ type phase uint8
 const (
 	waiting  phase = iota // for the activities it depends on
 	ready                 // the attempt is to start, or the activity to be skipped
-	running               // an attempt, a wait or a container's children are in flight
+	running               // an attempt, a wait, a child run or a container's children are in flight
 	timedOut              // the attempt in flight is to be given up
 	retrying              // the attempt failed and is to be repeated
 	backoff               // the retry timer runs
-	ending                // the children, or the wait, are over
+	ending                // the children, or the wait, are over, or a child run has started
 	aborting              // an Until timed out: its children are to be cancelled
 	done
 )
@@ -45,6 +45,7 @@ type node struct {
 
 	started  *ActivityStarted // the attempt in flight
 	children *children        // of a container that has started
+	child    *Child           // of an ExecutePipeline that has started
 	armed    TimerKind        // the timer that runs while the phase is running or backoff; 0 for none
 	fireAt   time.Time        // of that timer
 	inFlight int              // 1 + index in State.flight; 0 when not there
@@ -133,6 +134,9 @@ func (s *State) finish(n *node, status Status) {
 	s.land(n)
 	n.status, n.counts, n.phase = status, countsAs(n, status), done
 	n.started = nil
+	if n.child != nil {
+		delete(s.children, n.child.RunID)
+	}
 	if c := n.children; c != nil {
 		s.held -= c.held
 		c.items, c.held = nil, 0

@@ -24,6 +24,7 @@ var rewrite = flag.Bool("rewrite", false, "rewrite the expected output of the sc
 //
 //	ok <path>#<attempt> [<output JSON>]      an attempt succeeds
 //	fail <path>#<attempt> <code> <message>   an attempt fails
+//	child <path> <status> <message, or return value JSON>  a child run ends
 //	fire [<n>]                               the next n timers fire, at their time
 //	at <duration>                            the clock moves to that long after the start
 //	cancel                                   the run is cancelled
@@ -135,6 +136,25 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 			e.Path, e.Attempt = splitKey(t, key)
 			e.At = now
 			apply(e)
+		case "child":
+			path, rest, _ := strings.Cut(rest, " ")
+			status, text, _ := strings.Cut(rest, " ")
+			r := run.ChildResult{ReturnValue: value.NewObject()}
+			if err := r.Status.UnmarshalText([]byte(status)); err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(text, "{") {
+				r.ReturnValue = parse(t, text).(*value.Object)
+			} else {
+				r.Message = text
+			}
+			e := s.ChildEnded(childAt(s, path), r, now)
+			if e == nil {
+				fmt.Fprintln(&out, "  not waited for")
+				break
+			}
+			fmt.Fprintf(&out, "  %s\n", describe(e))
+			apply(e)
 		case "fire":
 			n, _ := strconv.Atoi(rest)
 			for range max(n, 1) {
@@ -165,6 +185,9 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 		case "flight":
 			for _, e := range s.InFlight() {
 				fmt.Fprintf(&out, "  %s\n", run.Key(e.Path, e.Attempt))
+			}
+			for _, c := range s.Children() {
+				fmt.Fprintf(&out, "  child %s of %s\n", c.Pipeline, c.Path)
 			}
 			for _, x := range s.Timers() {
 				fmt.Fprintf(&out, "  timer %s of %s at +%s\n", x.Kind, run.Key(x.Path, x.Attempt), x.FireAt.Sub(testStart))
@@ -199,6 +222,16 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 		decideAll()
 	}
 	return out.String()
+}
+
+// childAt is the id of the run that an activity waits for, "" if it waits for none.
+func childAt(s *run.State, path string) run.ID {
+	for _, c := range s.Children() {
+		if c.Path == path {
+			return c.RunID
+		}
+	}
+	return ""
 }
 
 func object(o *value.Object) string {
