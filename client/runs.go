@@ -172,9 +172,13 @@ func (c *Runs) Rerun(ctx context.Context, pipeline, run string) (string, error) 
 	return str(answer, "runId"), nil
 }
 
-// Cancel asks for the end of a run.
-func (c *Runs) Cancel(ctx context.Context, run string) error {
-	_, err := c.call(ctx, "POST", "pipelineruns/"+url.PathEscape(run)+"/cancel", "")
+// Cancel asks for the end of a run, and of those that its activities have started.
+func (c *Runs) Cancel(ctx context.Context, run string, recursive bool) error {
+	action := "/cancel"
+	if recursive {
+		action += "?isRecursive=true"
+	}
+	_, err := c.call(ctx, "POST", "pipelineruns/"+url.PathEscape(run)+action, "")
 	return err
 }
 

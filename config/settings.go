@@ -130,6 +130,7 @@ var Settings = []Setting{
 	{Name: "activity", Value: "NAME", Default: "", Usage: "show activities of this name only, with input and output", FlagOnly: true},
 	{Name: "failed", Kind: Bool, Default: "false", Usage: "show only what failed and what that is part of", FlagOnly: true},
 	{Name: "follow", Kind: Bool, Default: "false", Usage: "tell of each activity when it ends, until the run does", FlagOnly: true},
+	{Name: "recursive", Kind: Bool, Default: "false", Usage: "end the runs that it has started, too", FlagOnly: true},
 	{Name: "status", Value: "STATUS,…", Default: "",
 		Usage: "only runs that are Queued, InProgress, Succeeded, Failed, Canceling or Cancelled", FlagOnly: true},
 	{Name: "pipeline", Value: "PIPELINE", Default: "", Usage: "only runs of this pipeline", FlagOnly: true},

@@ -243,8 +243,11 @@ their attempts, durations and errors.
   switchyard runs start Nightly --parameters @parameters.json --follow`,
 					settings: append([]string{"param", "parameters", "follow"}, onFactory...), run: startRun, stops: true},
 				{name: "cancel", operands: "RUN", min: 1, max: 1, summary: "end a run",
-					help:     "Its messages go back to their queue.\n\n  switchyard runs cancel 0f8fad5b-d9cb-469f-a165-70867728950e",
-					settings: onFactory, run: cancelRun},
+					help: `Its messages go back to their queue. The runs that it has started go on, unless
+--recursive ends them too.
+
+  switchyard runs cancel 0f8fad5b-d9cb-469f-a165-70867728950e --recursive`,
+					settings: append([]string{"recursive"}, onFactory...), run: cancelRun},
 				{name: "rerun", operands: "RUN", min: 1, max: 1, summary: "start a run with the parameters of another",
 					help: `The new run has the pipeline as it is now. It does not have the messages of the
 other: resubmit puts those back into their queue.

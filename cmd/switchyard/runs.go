@@ -105,10 +105,23 @@ func runTable(list []*value.Object, now time.Time, columns int) string {
 		{title: "TOOK", whole: true}, {title: "PIPELINE"}}}
 	notes := make([]string, len(list))
 	for i, r := range list {
-		t.add(str(r, "runId"), str(r, "status"), past(str(r, "runStart"), now), took(r), str(r, "pipelineName"))
+		name := str(r, "pipelineName")
+		if above := runAbove(r); above != "" {
+			name += ", by " + above
+		}
+		t.add(str(r, "runId"), str(r, "status"), past(str(r, "runStart"), now), took(r), name)
 		notes[i] = printable(str(r, "message"))
 	}
 	return withNotes(t.layout(columns), notes, columns)
+}
+
+// runAbove names the run that has started another one, "" if none has.
+func runAbove(r *value.Object) string {
+	by := member(r, "invokedBy")
+	if id := str(by, "pipelineRunId"); id != "" {
+		return str(by, "pipelineName") + " " + id
+	}
+	return ""
 }
 
 // past is how long a time of a record is past, in one unit.
@@ -363,7 +376,7 @@ func rerun(ctx context.Context, e *env, v *config.Values, operands []string) int
 func cancelRun(ctx context.Context, e *env, v *config.Values, operands []string) int {
 	f, err := factoryOf(ctx, v)
 	if err == nil {
-		err = f.Cancel(ctx, operands[0])
+		err = f.Cancel(ctx, operands[0], v.Bool("recursive"))
 	}
 	if err != nil {
 		return e.fail(err)

@@ -184,10 +184,13 @@ func printRunHead(out io.Writer, run *value.Object, o treeOptions) {
 	row("run", str(run, "runId"))
 	row("pipeline", str(run, "pipelineName"))
 	row("status", str(run, "status"))
-	by := member(run, "invokedBy")
+	by := str(member(run, "invokedBy"), "name")
+	if above := runAbove(run); above != "" {
+		by = above
+	}
 	start := str(run, "runStart")
-	if name := str(by, "name"); name != "" {
-		start += " by " + name
+	if by != "" {
+		start += " by " + by
 	}
 	row("started", start)
 	if d := took(run); d != "" {
@@ -261,6 +264,9 @@ func (p *treePrinter) attempt(a *value.Object, indent string, last bool) {
 			b = middle(printable(string(value.Append(nil, v))), 40) + " → " + b
 		}
 		parts = append(parts, b)
+	}
+	if id := str(x, "childRunId"); id != "" {
+		parts = append(parts, "run "+id)
 	}
 	if text := attemptText(a, last && p.goesOn); text != "" {
 		parts = append(parts, text)
