@@ -57,6 +57,10 @@ type Run struct {
 	Run        *value.Object
 	Activities value.Array
 	Succeeded  bool
+	// id is the run's, failures those of the runs whose failure its activities had for an
+	// answer: this run decides what it means.
+	id       string
+	failures []string
 }
 
 // A Result is what a trial has come to.
@@ -70,15 +74,22 @@ type Result struct {
 // Took is how long the trial took by its clock.
 func (r *Result) Took() time.Duration { return r.took }
 
-// Succeeded reports whether every run succeeded and every message was settled by one.
+// Succeeded reports whether every run succeeded, but for those that a run has waited for, and
+// every message was settled by one.
 func (r *Result) Succeeded() bool {
 	for _, s := range r.Settlements {
 		if s.Outcome == Unsettled || s.Outcome == Expired || s.Reason == trigger.ReasonParameterError {
 			return false
 		}
 	}
+	handled := map[string]bool{}
 	for _, x := range r.Runs {
-		if !x.Succeeded {
+		for _, id := range x.failures {
+			handled[id] = true
+		}
+	}
+	for _, x := range r.Runs {
+		if !x.Succeeded && !handled[x.id] {
 			return false
 		}
 	}
@@ -260,7 +271,7 @@ func (t *Trial) runs() ([]Run, error) {
 // RunOf reads a run with its activities. Those of one that was dropped for a later
 // attempt are not there any more.
 func RunOf(e *engine.Engine, p *engine.PipelineRun) (Run, error) {
-	r := Run{Run: p.JSON(), Activities: value.Array{}, Succeeded: p.Status == run.Succeeded}
+	r := Run{Run: p.JSON(), Activities: value.Array{}, Succeeded: p.Status == run.Succeeded, id: p.RunID}
 	list, err := e.ActivityRuns(p.RunID)
 	if err != nil && !errors.Is(err, engine.ErrRunDropped) {
 		return r, err
@@ -270,6 +281,9 @@ func RunOf(e *engine.Engine, p *engine.PipelineRun) (Run, error) {
 			return r, err
 		}
 		r.Activities = append(r.Activities, a.JSON())
+		if a.ChildRunID != "" && a.Status == run.Failed {
+			r.failures = append(r.failures, a.ChildRunID)
+		}
 	}
 	return r, nil
 }

@@ -117,6 +117,25 @@ func TestCompare(t *testing.T) {
 }
 
 // TestParseExpectation: a mistake in the file is named, and is no difference.
+// TestSucceeded: the failure of a run that another one waited for is that one's to judge.
+func TestSucceeded(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		runs []Run
+		want bool
+	}{
+		{"no run", nil, true},
+		{"a run failed", []Run{{Succeeded: true, id: "a"}, {id: "b"}}, false},
+		{"its failure was handled", []Run{{Succeeded: true, id: "a", failures: []string{"b"}}, {id: "b"}}, true},
+		{"its failure was not", []Run{{id: "a", failures: []string{"b"}}, {id: "b"}}, false},
+	} {
+		r := Result{Runs: c.runs}
+		if got := r.Succeeded(); got != c.want {
+			t.Errorf("%s: got %t, want %t", c.name, got, c.want)
+		}
+	}
+}
+
 func TestParseExpectation(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{`[]`, "is no JSON object but an array"},
