@@ -241,7 +241,7 @@ func (e *Engine) findChildren(runners []*runner, asides map[string]*aside) {
 	for _, r := range runners {
 		for _, c := range r.state.Children() {
 			if active[c.RunID] {
-				r.awaits[c.RunID] = true
+				r.await(c.RunID)
 			} else {
 				r.mail.post(childEnded{c.RunID, e.endedChild(c)})
 			}

@@ -72,7 +72,7 @@ type runner struct {
 	mail  *mailbox
 	ended chan struct{} // closed when the owner has ended
 	// awaits has the ids of the active runs that activities wait for; guarded by
-	// Engine.mu.
+	// Engine.mu. Nil: none has.
 	awaits map[string]bool
 	// view is the run's record as of its last durable turn; nil before the run is
 	// durable.
@@ -119,8 +119,7 @@ func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, er
 		outputs: large,
 		e:       e, id: c.ID, factory: c.Factory, pipeline: c.PipelineName, trigger: c.Trigger.Name,
 		created: c, revision: revision, concurrency: p.Concurrency, parent: c.InvokedBy.PipelineRunID,
-		awaits: map[string]bool{},
-		mail:   newMailbox(), ended: make(chan struct{}),
+		mail: newMailbox(), ended: make(chan struct{}),
 		cancellation: cancellation{requested: make(chan struct{})},
 		state:        s,
 		journal: journal{e: e, run: c.ID, outputs: large, next: 1, frames: frames{

@@ -107,10 +107,18 @@ func (e *Engine) enterChild(parent, child *runner, wait bool) error {
 	}
 	e.place(child, s)
 	if wait {
-		parent.awaits[child.id] = true
+		parent.await(child.id)
 	}
 	child.stopping = e.stopping
 	return nil
+}
+
+// await notes a run that an activity waits for. The caller holds e.mu.
+func (r *runner) await(child string) {
+	if r.awaits == nil {
+		r.awaits = map[string]bool{}
+	}
+	r.awaits[child] = true
 }
 
 // stuck reports whether none of the slots, which are full, becomes free unless parent ends.

@@ -63,6 +63,9 @@ func (e *ChildStarted) apply(s *State) error {
 		}
 	}
 	if e.Wait {
+		if s.children == nil {
+			s.children = map[ID]*node{}
+		}
 		s.children[e.RunID] = n
 	} else {
 		s.push(n, ending)

@@ -37,7 +37,7 @@ type State struct {
 	live      map[string]*node // by path, the nodes of open scopes
 	queue     []task           // decisions to take, oldest first
 	head      int
-	children  map[ID]*node // activities that wait for a run
+	children  map[ID]*node // activities that wait for a run; nil: none has
 	flight    []*node      // started and not done, in order of start; nil where one has landed
 	landed    int          // nils in flight
 	variables []variable
@@ -95,7 +95,6 @@ func New(c *Created, r *Revision) (*State, error) {
 		def:         def,
 		status:      InProgress,
 		live:        make(map[string]*node),
-		children:    map[ID]*node{},
 		byName:      make(map[string]int, len(def.Variables)),
 		returnValue: &value.Object{},
 		pipeline:    pipelineObject(c),
