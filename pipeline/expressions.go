@@ -15,6 +15,7 @@ type environment struct {
 	pipeline bool     // a pipeline's activity: pipeline, activity, variables and, with item, item
 	visible  activitySet
 	item     bool
+	around   []*Activity // containers that it stands in
 
 	parameters parameterIndex // of the dataset or linked service
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"strings"
 
 	"switchyard/value"
@@ -93,3 +94,13 @@ func indexParameters(list []*Parameter) parameterIndex {
 }
 
 func (x parameterIndex) has(name string) bool { return x[strings.ToLower(name)] != nil }
+
+// names are those that were declared, sorted.
+func (x parameterIndex) names() []string {
+	list := make([]string, 0, len(x))
+	for _, p := range x {
+		list = append(list, p.Name)
+	}
+	slices.Sort(list)
+	return list
+}

@@ -15,8 +15,8 @@ import (
 // activityFile wraps activities in a pipeline that declares a little of
 // everything.
 func activityFile(activities string) string {
-	return `{"name":"P","properties":{"parameters":{"p":{"type":"string"},"q":{"type":"Int","defaultValue":3}},
-		"variables":{"s":{"type":"String"},"a":{"type":"Array"},"b":{"type":"bool","defaultValue":"True"}},
+	return `{"name":"P","properties":{"parameters":{"p":{"type":"string"},"q":{"type":"Int","defaultValue":3},"customer":{"type":"String","defaultValue":""}},
+		"variables":{"s":{"type":"String"},"total":{"type":"String"},"a":{"type":"Array"},"b":{"type":"bool","defaultValue":"True"}},
 		"activities":[` + activities + `]}}`
 }
 
@@ -80,9 +80,29 @@ func TestDiagnostics(t *testing.T) {
 			{"name":"B","type":"Wait","dependsOn":[{"activity":"A"}],"typeProperties":{"waitTimeInSeconds":1}},
 			{"name":"C","type":"Fail","dependsOn":[{"activity":"B"}],"typeProperties":{"message":"@{activity('a').status} @{activity('D').status}","errorCode":"@string(activity('Z'))"}},
 			{"name":"D","type":"Wait","typeProperties":{"waitTimeInSeconds":1}}`,
-			[]string{a + `[2].typeProperties.errorCode: activity "Z" does not exist`, a + `[2].typeProperties.message: activity "D" is not upstream of this activity`}},
+			[]string{a + `[2].typeProperties.errorCode: activity "Z" does not exist`, a + `[2].typeProperties.message: activity "D" is not upstream of this activity; what reads it has to depend on it (dependsOn), directly or through others`}},
+		{"activity references across containers", `{"name":"A","type":"Wait","typeProperties":{"waitTimeInSeconds":1}},
+			{"name":"I","type":"IfCondition","dependsOn":[{"activity":"A"}],"typeProperties":{"expression":"@bool(1)",
+				"ifTrueActivities":[{"name":"X","type":"Wait","typeProperties":{"waitTimeInSeconds":"@length(string(activity('A')))"}}],
+				"ifFalseActivities":[{"name":"Y","type":"Fail","typeProperties":{"message":"@string(activity('X'))","errorCode":"@string(activity('I'))"}}]}},
+			{"name":"U","type":"Until","dependsOn":[{"activity":"A"}],"typeProperties":{"expression":"@bool(1)","activities":[{"name":"V","type":"Wait","typeProperties":{"waitTimeInSeconds":1}}]}},
+			{"name":"B","type":"Fail","dependsOn":[{"activity":"I"},{"activity":"U"}],"typeProperties":{"message":"@{activity('x').status}@{activity('V').status}","errorCode":"@{activity('A')}"}}`,
+			[]string{a + `[1].typeProperties.ifFalseActivities[0].typeProperties.errorCode: activity "I" is not upstream*`,
+				a + `[1].typeProperties.ifFalseActivities[0].typeProperties.message: activity "X" is not upstream*`,
+				a + `[3].typeProperties.message: activity "x" stands in the IfCondition activity "I" and can be read only there`}},
+		{"misspelt names", `{"name":"LoadAll","type":"Wait","typeProperties":{"waitTimeInSeconds":1}},
+			{"name":"B","type":"Fail","dependsOn":[{"activity":"LoadAl"}],"typeProperties":{"message":"@{activity('LoadAII').status}@{pipeline().parameters.customre}","errorCode":"@variables('Totl')"}},
+			{"name":"C","type":"SetVariable","typeProperties":{"variableName":"totall","value":1}}`,
+			[]string{a + `[1].dependsOn[0].activity: activity "LoadAl" does not exist; did you mean "LoadAll"?`,
+				a + `[1].typeProperties.errorCode: variable "Totl" is not declared; did you mean "total"?`,
+				a + `[1].typeProperties.message: activity "LoadAII" does not exist; did you mean "LoadAll"?`,
+				a + `[1].typeProperties.message: parameter "customre" is not declared; did you mean "customer"?`,
+				a + `[2].typeProperties.variableName: variable "totall" is not declared; did you mean "total"?`}},
+		{"a variable that iterations share", `{"name":"F","type":"ForEach","typeProperties":{"items":"@createArray(1)","activities":[
+				{"name":"S","type":"SetVariable","typeProperties":{"variableName":"s","value":"@item()"}}]}}`,
+			[]string{"warning " + a + `[0].typeProperties.activities[0].typeProperties.variableName: iterations of the ForEach activity "F" run at the same time*`}},
 		{"until sees its body", `{"name":"U","type":"Until","typeProperties":{"expression":"@equals(activity('W').status,'Succeeded')","timeout":"@string(activity('W'))","activities":[{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":1}}]}}`,
-			[]string{a + `[0].typeProperties.timeout: activity "W" is not upstream of this activity`}},
+			[]string{a + `[0].typeProperties.timeout: activity "W" stands in the Until activity "U" and can be read only there`}},
 		{"functions", `{"name":"C","type":"Fail","typeProperties":{"message":"@frobnicate(1)","errorCode":"@concat("}},{"name":"D","type":"Fail","typeProperties":{"message":"@trigger().x","errorCode":"@guid(1,2,3)"}}`,
 			[]string{a + "[0].typeProperties.errorCode: *", a + `[0].typeProperties.message: function "frobnicate" is not known`,
 				a + `[1].typeProperties.errorCode: function "guid" has 3 arguments, want at most 1`, a + "[1].typeProperties.message: trigger() is not available in a pipeline"}},

@@ -1,10 +1,12 @@
 package pipeline
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	"switchyard/expr"
+	"switchyard/spelling"
 	"switchyard/value"
 )
 
@@ -57,11 +59,11 @@ func (v *validator) call(text string, call expr.CallReference, at string, env *e
 	f, known := expr.LookupFunction(call.Name)
 	switch {
 	case !known:
-		meant := ""
+		similar := ""
 		if s := expr.SimilarFunction(call.Name); s != "" {
-			meant = "; did you mean " + s + "?"
+			similar = "; did you mean " + s + "?"
 		}
-		v.errorIn(at, text, call.Offset, "function %q is not known%s", call.Name, meant)
+		v.errorIn(at, text, call.Offset, "function %q is not known%s", call.Name, similar)
 	case call.Args < f.MinArgs:
 		v.errorIn(at, text, call.Offset, "function %q has %d arguments, want at least %d", call.Name, call.Args, f.MinArgs)
 	case f.MaxArgs >= 0 && call.Args > f.MaxArgs:
@@ -80,14 +82,19 @@ func (v *validator) pipelineReferences(refs expr.References, at string, env *env
 		i, exists := v.names[name]
 		switch {
 		case !exists:
-			v.errorf(at, "activity %q does not exist", r.Name)
-		case !env.visible.has(i):
-			v.errorf(at, "activity %q is not upstream of this activity", r.Name)
+			v.errorf(at, "activity %q does not exist%s", r.Name, meant(r.Name, activityNames(v.list)))
+		case env.visible.has(i):
+		case v.within[i] != nil && !slices.Contains(env.around, v.within[i]):
+			v.errorf(at, "activity %q stands in the %s activity %q and can be read only there", r.Name, v.within[i].Type,
+				v.within[i].Name)
+		default:
+			v.errorf(at, "activity %q is not upstream of this activity; what reads it has to depend on it (dependsOn), "+
+				"directly or through others", r.Name)
 		}
 	}
 	for _, r := range refs.Variables {
 		if v.variables[strings.ToLower(r.Name)] == nil {
-			v.errorf(at, "variable %q is not declared", r.Name)
+			v.errorf(at, "variable %q is not declared%s", r.Name, v.meantVariable(r.Name))
 		}
 	}
 	v.declared(refs.Parameters, v.parameters, at)
@@ -106,7 +113,31 @@ func (v *validator) pipelineReferences(refs expr.References, at string, env *env
 func (v *validator) declared(refs []expr.Reference, parameters parameterIndex, at string) {
 	for _, r := range refs {
 		if !parameters.has(r.Name) {
-			v.errorf(at, "parameter %q is not declared", r.Name)
+			v.errorf(at, "parameter %q is not declared%s", r.Name, meant(r.Name, parameters.names()))
 		}
 	}
+}
+
+// meant asks whether a similar name was meant, "" if there is none.
+func meant(name string, among []string) string {
+	if s := spelling.Nearest(name, among); s != "" {
+		return fmt.Sprintf("; did you mean %q?", s)
+	}
+	return ""
+}
+
+func activityNames(list []*Activity) []string {
+	names := make([]string, len(list))
+	for i, a := range list {
+		names[i] = a.Name
+	}
+	return names
+}
+
+func (v *validator) meantVariable(name string) string {
+	var names []string
+	for _, x := range v.pipeline.Variables {
+		names = append(names, x.Name)
+	}
+	return meant(name, names)
 }

@@ -67,6 +67,7 @@ type validator struct {
 	pipeline *Pipeline      // nil when a trigger is checked
 	names    map[string]int // of all activities, lower case: their places in list
 	list     []*Activity    // the first of each name
+	within   []*Activity    // for each of list the container that it stands in, nil without one
 
 	parameters parameterIndex       // of the pipeline
 	variables  map[string]*Variable // of the pipeline, lower case

@@ -24,6 +24,14 @@ func (f *Factory) ValidatePipeline(p *Pipeline) Diagnostics {
 	if len(v.list) > maxActivities { // reading has refused it
 		return v.diags
 	}
+	v.within = make([]*Activity, len(v.list))
+	for _, a := range v.list {
+		for _, s := range a.Scopes() {
+			for _, child := range s.Activities {
+				v.within[v.names[strings.ToLower(child.Name)]] = a
+			}
+		}
+	}
 	for _, x := range p.Variables {
 		v.variables[strings.ToLower(x.Name)] = x
 	}
@@ -32,7 +40,7 @@ func (f *Factory) ValidatePipeline(p *Pipeline) Diagnostics {
 			&environment{place: "a run dimension", context: []string{"pipeline"}})
 	}
 	v.scope(p.Activities, nil, activitySet{}, false)
-	return v.diags
+	return append(v.diags, p.SharedVariables()...)
 }
 
 // scope checks a list of activities. around are the containers it stands in,
@@ -44,7 +52,7 @@ func (v *validator) scope(activities []*Activity, around []*Activity, visible ac
 		if a.Inactive {
 			continue // not validated [ENGINE 2.2]
 		}
-		env := &environment{place: "a pipeline", visible: visible, item: item, pipeline: true}
+		env := &environment{place: "a pipeline", visible: visible, item: item, pipeline: true, around: around}
 		env.visible.addAll(&upstream[i])
 		v.activity(a, env)
 		for _, s := range a.Scopes() {
@@ -82,7 +90,7 @@ func (v *validator) dependencies(activities []*Activity) []activitySet {
 				v.errorf(at, "activity %q stands in another scope; only activities beside this one can be depended on",
 					d.Activity)
 			case !ok:
-				v.errorf(at, "activity %q does not exist", d.Activity)
+				v.errorf(at, "activity %q does not exist%s", d.Activity, meant(d.Activity, activityNames(activities)))
 			case i == j:
 				v.errorf(at, "activity %q depends on itself", d.Activity)
 			default:
@@ -285,7 +293,7 @@ func (v *validator) assignment(a *Activity) {
 	}
 	def := v.variables[strings.ToLower(name)]
 	if def == nil {
-		v.errorf(at, "variable %q is not declared", name)
+		v.errorf(at, "variable %q is not declared%s", name, v.meantVariable(name))
 		return
 	}
 	val, _ := a.TypeProperties.Lookup("value")

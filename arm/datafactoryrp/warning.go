@@ -16,7 +16,8 @@ var keptOnly = map[factory.Kind]string{
 	factory.ManagedVirtualNetworks: "Switchyard has no managed virtual networks",
 }
 
-// warnings says which parts of a definition have no effect here: Azure accepts it, so the answer is a success, but not one that is silent.
+// warnings says which parts of a definition have no effect here, and what goes wrong in Azure, too: Azure accepts
+// it, so the answer is a success, but not one that is silent.
 func (p *Provider) warnings(id factory.ID, kind factory.Kind, d *factory.Definition) (texts []string) {
 	if why, ok := keptOnly[kind]; ok {
 		return []string{fmt.Sprintf("%s '%s' is kept without effect: %s.", kind.Noun(), d.Name, why)}
@@ -32,6 +33,9 @@ func (p *Provider) warnings(id factory.ID, kind factory.Kind, d *factory.Definit
 				texts = append(texts, fmt.Sprintf("activity '%s' of pipeline '%s' is of type %s, which this version "+
 					"of Switchyard does not run.",
 					a.Name, d.Name, a.Type))
+			}
+			for _, w := range def.SharedVariables() {
+				texts = append(texts, fmt.Sprintf("pipeline '%s': %s: %s.", d.Name, w.Path, w.Message))
 			}
 		}
 	case factory.Triggers:

@@ -21,6 +21,8 @@ func TestWarnings(t *testing.T) {
 		{"$DF/pipelines/idle?$V", `{"activities":[{"name":"each","type":"ForEach","typeProperties":{"items":{"value":"@range(0,2)","type":"Expression"},"activities":[{"name":"notebook","type":"DatabricksNotebook","typeProperties":{"notebookPath":"/n"}}]}}]}`,
 			"activity 'notebook' of pipeline 'idle' is of type DatabricksNotebook"},
 		{"$DF/pipelines/inactive?$V", `{"activities":[{"name":"notebook","type":"DatabricksNotebook","state":"Inactive","typeProperties":{"notebookPath":"/n"}}]}`, ""},
+		{"$DF/pipelines/shared?$V", `{"variables":{"v":{"type":"String"}},"activities":[{"name":"each","type":"ForEach","typeProperties":{"items":{"value":"@range(0,2)","type":"Expression"},"activities":[{"name":"set","type":"SetVariable","typeProperties":{"variableName":"v","value":"@string(item())"}}]}}]}`,
+			"pipeline 'shared': $.properties.activities[0].typeProperties.activities[0].typeProperties.variableName: iterations of the ForEach"},
 		{"$DF/integrationRuntimes/own?$V", `{"type":"SelfHosted"}`, "integration runtime 'own' is kept without effect"},
 		{"$DF/managedVirtualNetworks/default?$V", `{}`, "managed virtual network 'default' is kept without effect"},
 		{"$DF/triggers/hourly?$V", `{"type":"ScheduleTrigger","typeProperties":{"recurrence":{"frequency":"Hour","interval":1}}}`, "trigger 'hourly' is of type ScheduleTrigger"},

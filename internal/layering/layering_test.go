@@ -50,7 +50,7 @@ var arrows = map[string][]string{
 	"servicebus": {"value", "clock", "held", "memory", "amqp/...", "broker", "broker/filter", "auth", "commit"},
 
 	"expr/exprtest":              {"expr", "value"},
-	"pipeline":                   {"expr", "value", "value/read"},
+	"pipeline":                   {"expr", "spelling", "value", "value/read"},
 	"pipeline/recurrence":        {"expr", "value", "value/read", "pipeline"},
 	"pipeline/run":               {"expr", "value", "pipeline"},
 	"pipeline/activity":          {"clock", "compute", "memory", "value", "value/read", "pipeline", "pipeline/fence", "commit"},
