@@ -124,13 +124,19 @@ func (c *Runs) Last(ctx context.Context, f RunFilter, n int) (runs value.Array, 
 // Run returns one run with its activities. If only the activities can't be had, it
 // returns the run with the error.
 func (c *Runs) Run(ctx context.Context, id string) (*value.Object, value.Array, error) {
+	return c.Changed(ctx, id, time.Time{})
+}
+
+// Changed is Run, but of the attempts of activities it returns only those that have ended
+// since a time or, if they go on, begun.
+func (c *Runs) Changed(ctx context.Context, id string, since time.Time) (*value.Object, value.Array, error) {
 	run, err := c.call(ctx, "GET", "pipelineruns/"+url.PathEscape(id), "")
 	if err != nil {
 		return nil, nil, err
 	}
 	activities := value.Array{}
 	for token := ""; ; {
-		body := RunFilter{}.body()
+		body := RunFilter{After: since}.body()
 		if token != "" {
 			body += `,"continuationToken":` + string(value.Append(nil, token))
 		}

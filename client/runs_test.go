@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"switchyard/value"
 )
@@ -117,6 +118,24 @@ func TestRun(t *testing.T) {
 	}
 	if n := len(m.asked) - before; n != 4 {
 		t.Errorf("%d requests for 4 runs", n)
+	}
+}
+
+// TestChanged: attempts are asked for from a time on, on every page.
+func TestChanged(t *testing.T) {
+	m, e := newManager(t, "only")
+	since := time.Date(2026, 3, 1, 13, 0, 0, 5, time.FixedZone("", 3600))
+	run, activities, err := NewRuns(Server{Endpoints: e}, "").Changed(t.Context(), "known", since)
+	if err != nil || str(run, "runId") != "known" || len(activities) != 6 {
+		t.Fatalf("run %v with %d activities, %v", run, len(activities), err)
+	}
+	if len(m.asked) != 5 {
+		t.Fatalf("asked %q, want for the factory, the run and three pages", m.asked)
+	}
+	for _, asked := range m.asked[2:] {
+		if !strings.Contains(asked, `{"lastUpdatedAfter":"2026-03-01T12:00:00.000000005Z","lastUpdatedBefore":"9999-12-31T00:00:00Z"`) {
+			t.Errorf("asked %s", asked)
+		}
 	}
 }
 

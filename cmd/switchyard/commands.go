@@ -236,6 +236,20 @@ their attempts, durations and errors.
   switchyard runs show 0f8fad5b-d9cb-469f-a165-70867728950e --failed
   switchyard runs show 0f8fad5b-d9cb-469f-a165-70867728950e --activity Answer`,
 					settings: append([]string{"full@runs", "activity", "failed", "follow"}, onFactory...), run: showRun, stops: true},
+				{name: "watch", operands: "[RUN]", max: 1, summary: "watch the runs that go on, or one run until it ends",
+					help: `Shows the runs that go on as trees of their activities, each with how long it
+takes, and the last five that have ended. On a terminal the picture is drawn
+anew every second and is never higher than the terminal: what goes on comes
+first, then what failed, and what is left out is counted. Elsewhere there is a
+line for each change, and with --output json a JSON object.
+
+With RUN it ends when that run does; the exit code is 0 only if it Succeeded.
+Otherwise it goes on until a signal comes.
+
+  switchyard runs watch
+  switchyard runs watch 0f8fad5b-d9cb-469f-a165-70867728950e
+  switchyard runs watch --output json | jq 'select(.run) | .run.status'`,
+					settings: onFactory, run: watchRuns, stops: true},
 				{name: "start", operands: "PIPELINE", min: 1, max: 1, summary: "start a run and print its id",
 					help: `With --follow the exit code is 0 only if the run Succeeded.
 

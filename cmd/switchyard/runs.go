@@ -210,7 +210,7 @@ func follow(ctx context.Context, e *env, f *client.Runs, run *value.Object, acti
 				if e.json {
 					e.printf("%s\n", value.Append(nil, a))
 				} else {
-					e.printf("%s\n", followed(a, e.width()))
+					e.printf("%s\n", attemptLine(a, "", e.width()))
 				}
 			}
 		}
@@ -232,17 +232,35 @@ func follow(ctx context.Context, e *env, f *client.Runs, run *value.Object, acti
 	}
 }
 
-// followed is one line about an attempt that has ended.
-func followed(a *value.Object, columns int) string {
-	end, _ := time.Parse(time.RFC3339Nano, str(a, "activityRunEnd"))
-	line := fmt.Sprintf("%s  %s  %s  %s", end.Local().Format(time.TimeOnly), pathOf(a), str(a, "status"), took(a))
+// attemptLine is one line about an attempt that has begun or ended, with what it is of, and
+// those of its error.
+func attemptLine(a *value.Object, of string, columns int) string {
+	line := clockText(str(a, "activityRunEnd"), str(a, "activityRunStart")) + "  " + of + pathOf(a) + "  " + str(a, "status")
+	if d := took(a); d != "" {
+		line += "  " + d
+	}
 	if text := attemptText(a, false); text != "" {
 		line += "  " + text
 	}
-	if text := errorText(a); text != "" {
-		line += "\n" + strings.TrimSuffix(wrapped(printable(text), "  ", columns), "\n")
+	return line + below(errorText(a), columns)
+}
+
+// clockText shows the first of some times of a record that there is as a clock does.
+func clockText(timestamps ...string) string {
+	for _, text := range timestamps {
+		if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			return t.Local().Format(time.TimeOnly)
+		}
 	}
-	return line
+	return time.Time{}.Format(time.TimeOnly)
+}
+
+// below is an error as the lines below another one, "" if there is none.
+func below(text string, columns int) string {
+	if text == "" {
+		return ""
+	}
+	return "\n" + strings.TrimSuffix(wrapped(printable(text), "  ", columns), "\n")
 }
 
 // startRun starts a run of a pipeline.

@@ -247,9 +247,26 @@ func (p *treePrinter) children(b *branch, indent string) {
 
 // attempt prints one attempt: last says that no other one of the activity has followed.
 func (p *treePrinter) attempt(a *value.Object, indent string, last bool) {
+	fmt.Fprintln(p.out, indent+attemptSummary(a, took(a), last && p.goesOn))
+	if text := errorText(a); text != "" {
+		fmt.Fprint(p.out, wrapped(printable(text), indent+"    ", p.o.Columns))
+	}
+	if p.o.Full || p.o.Activity != "" && p.o.wants(a) {
+		p.value("input", a, indent)
+		x := member(a, "switchyard")
+		if _, ok := x.Lookup("items"); ok {
+			p.value("items", x, indent)
+		}
+		p.value("output", a, indent)
+	}
+}
+
+// attemptSummary is an attempt in one line, with how long it takes or took: pending says
+// that another one may follow.
+func attemptSummary(a *value.Object, took string, pending bool) string {
 	parts := []string{printable(str(a, "activityName")), str(a, "activityType"), str(a, "status")}
-	if d := took(a); d != "" {
-		parts = append(parts, d)
+	if took != "" {
+		parts = append(parts, took)
 	}
 	x := member(a, "switchyard")
 	switch n := str(x, "itemCount"); n {
@@ -268,20 +285,10 @@ func (p *treePrinter) attempt(a *value.Object, indent string, last bool) {
 	if id := str(x, "childRunId"); id != "" {
 		parts = append(parts, "run "+id)
 	}
-	if text := attemptText(a, last && p.goesOn); text != "" {
+	if text := attemptText(a, pending); text != "" {
 		parts = append(parts, text)
 	}
-	fmt.Fprintln(p.out, indent+strings.Join(parts, "  "))
-	if text := errorText(a); text != "" {
-		fmt.Fprint(p.out, wrapped(printable(text), indent+"    ", p.o.Columns))
-	}
-	if p.o.Full || p.o.Activity != "" && p.o.wants(a) {
-		p.value("input", a, indent)
-		if _, ok := x.Lookup("items"); ok {
-			p.value("items", x, indent)
-		}
-		p.value("output", a, indent)
-	}
+	return strings.Join(parts, "  ")
 }
 
 // value prints a member as JSON that is laid out.

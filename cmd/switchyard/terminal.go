@@ -13,6 +13,15 @@ import (
 // are: in a file, in a pipe, in a test.
 const unknownWidth = 80
 
+// unknownHeight is how many rows a terminal has that does not tell.
+const unknownHeight = 24
+
+// columns is the width of a terminal, 0 if the file is none or does not tell.
+func columns(f *os.File) int {
+	n, _ := terminalSize(f)
+	return n
+}
+
 // width is how many columns the answers of a command may take: what COLUMNS says, or
 // else what the terminal has.
 func (e *env) width() int {
@@ -23,6 +32,14 @@ func (e *env) width() int {
 		return n
 	}
 	return unknownWidth
+}
+
+// size is how many columns and rows of the terminal a command may take.
+func (e *env) size() (columns, rows int) {
+	if _, rows = terminalSize(file(e.stdout)); rows == 0 {
+		rows = unknownHeight
+	}
+	return e.width(), rows
 }
 
 // tableWidth is how many columns a table may take: in a file or a pipe as many as it

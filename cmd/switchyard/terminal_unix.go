@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// columns is the width of a terminal, 0 if the file is none or does not tell.
-func columns(f *os.File) int {
+// terminalSize is the size of a terminal, 0 if the file is none or does not tell.
+func terminalSize(f *os.File) (columns, rows int) {
 	if f == nil {
-		return 0
+		return 0, 0
 	}
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	return int(size.Col)
+	return int(size.Col), int(size.Row)
 }
