@@ -252,7 +252,7 @@ func (e *messageStore) apply(u *commit.Unit, env entity.Env, ops ...entity.Op) (
 // recordLocks submits the records of locks that have none yet: see [entity.RecordLocks].
 func (e *messageStore) recordLocks() {
 	e.mu.Lock()
-	unrecorded := !e.deleted && (e.q.Unrecorded(MainQueue) || e.q.Unrecorded(DeadLetterQueue) || e.q.Unrecorded(TransferDeadLetterQueue))
+	unrecorded := !e.deleted && e.q.Unrecorded()
 	e.mu.Unlock()
 	if unrecorded {
 		_, _ = e.plan(entity.RecordLocks{}).submit(nil) // fails only if the entity is gone

@@ -48,10 +48,11 @@ type Diagnostic struct {
 	Excerpt string `json:"-"`
 }
 
-// Runes of a line that an excerpt has on each side of the place.
+// Runes of a line that an excerpt has on each side of the place: indented, it fits into 80
+// columns.
 const (
-	excerptBefore = 60
-	excerptAfter  = 40
+	excerptBefore = 44
+	excerptAfter  = 28
 )
 
 // excerpt makes an [Diagnostic.Excerpt] of a text and an offset in it.

@@ -275,7 +275,7 @@ func TestExcerpt(t *testing.T) {
 		{"@nope()", "nope", "@nope()\n ^"},
 		{"x\n\t@{ä(nope())}\r\ny", "nope", "\t@{ä(nope())}\n\t    ^"},
 		{"@concat('a'", "", "@concat('a'\n           ^"},
-		{long, "nope", "…" + strings.Repeat("ä", 57) + "', nope(" + strings.Repeat("1, ", 11) + "1,…\n" + strings.Repeat(" ", 61) + "^"},
+		{long, "nope", "…" + strings.Repeat("ä", 41) + "', nope(" + strings.Repeat("1, ", 7) + "1,…\n" + strings.Repeat(" ", 45) + "^"},
 	} {
 		offset := len(c.text)
 		if c.at != "" {

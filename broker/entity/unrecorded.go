@@ -1,6 +1,9 @@
 package entity
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // recordAfter is for how long a message may be locked before that is recorded. Most are
 // settled long before: of these the store never hears that they were locked, and half of
@@ -70,8 +73,10 @@ func (it *item) recordStatus(d *Decision) {
 	d.Records = append(d.Records, Record{Kind: PutStatus, Sub: it.sub.id, SequenceNumber: it.seq, Status: &it.status})
 }
 
-// Unrecorded reports whether a sub-queue has locks of which the store does not know.
-func (q *Queue) Unrecorded(s SubQueue) bool { return q.subs[s].unrecorded.first() != nil }
+// Unrecorded reports whether there are locks of which the store does not know.
+func (q *Queue) Unrecorded() bool {
+	return slices.ContainsFunc(q.subs[:], func(s *sub) bool { return s.unrecorded.first() != nil })
+}
 
 // RecordLocks records the locks that are not yet, for who reads the store.
 type RecordLocks struct{}
