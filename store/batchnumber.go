@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -59,10 +60,11 @@ func recordedBatch(db *pebble.DB) (uint64, error) {
 	return n.number, err
 }
 
-// batches numbers the batches of an open store. It belongs to the log's leader.
+// batches numbers the batches of an open store.
 type batches struct {
-	last batchNumber
-	file vfs.File // nil: a store in memory, which numbers nothing
+	file   vfs.File      // nil: a store in memory, which numbers nothing
+	last   uint64        // belongs to the log's leader
+	synced atomic.Uint64 // the last one that is known to be on the disk
 }
 
 // end adds the number as the batch's last operation: the record of a write-ahead log
@@ -71,20 +73,20 @@ func (c *batches) end(b *pebble.Batch) error {
 	if c.file == nil {
 		return nil
 	}
-	c.last.number++
-	return b.Set(batchKey, c.last.record(), nil)
+	c.last++
+	return b.Set(batchKey, batchNumber{c.last, c.synced.Load()}.record(), nil)
 }
 
-// wasSynced notes that every batch so far is on the disk. Failing to write that down
-// takes nothing away but the evidence.
-func (c *batches) wasSynced() {
+// wasSynced notes that every batch up to that one is on the disk. Failing to write that
+// down takes nothing away but the evidence. It is called by who syncs.
+func (c *batches) wasSynced(number uint64) {
 	if c.file == nil {
 		return
 	}
-	c.last.synced = c.last.number
+	c.synced.Store(number)
 	var slot [syncedSlot]byte
-	encodeSlot(slot[:], c.last.number)
-	_, _ = c.file.WriteAt(slot[:], int64(c.last.number%2)*syncedSlot)
+	encodeSlot(slot[:], number)
+	_, _ = c.file.WriteAt(slot[:], int64(number%2)*syncedSlot)
 }
 
 func encodeSlot(b []byte, number uint64) {
@@ -128,7 +130,8 @@ func (s *Store) openBatches() error {
 	if last < known && !s.opts.AcceptDataLoss {
 		return lostBatches(s.files.database().path, last, known, errors.New("they are nowhere"))
 	}
-	s.log.batches.last = batchNumber{last, last}
+	s.log.batches.last = last
+	s.log.batches.synced.Store(last)
 	var slots [2 * syncedSlot]byte
 	encodeSlot(slots[last%2*syncedSlot:], last)
 	if err := s.files.write(syncedFile, slots[:]); err != nil {

@@ -128,7 +128,7 @@ func (l *log) commitMark() error {
 	}
 	err := errors.Join(l.batches.end(b), closeBatch(b, b.Commit(pebble.Sync)))
 	if err == nil {
-		l.batches.wasSynced()
+		l.batches.wasSynced(l.batches.last)
 	}
 	return err
 }
