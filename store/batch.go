@@ -132,7 +132,7 @@ func (l *log) separate(units []*commit.Unit) (references, error) {
 		return nil, nil
 	}
 	l.removeDropped()
-	return v.write(units)
+	return v.writeLarge(units)
 }
 
 func apply(b *pebble.Batch, ops []commit.Op, large *references, o *overwritten) (err error) {

@@ -130,13 +130,14 @@ func damages(b []byte) map[string][]byte {
 }
 
 // inValue reports whether a changed bit of the only segment is in its value, and
-// not in the frame around it, which only a rewrite reads.
+// not in what is around it, which only a rewrite reads.
 func inValue(what string, content []byte) bool {
 	at := 0
 	if _, err := fmt.Sscanf(what, "bit flipped at %d", &at); err != nil {
 		return true
 	}
-	return at >= len(content)-separateFrom-recordOverhead
+	end := len(content) - endLen
+	return at >= end-separateFrom-recordOverhead && at < end
 }
 
 // After a clean stop every damage of every file is an error when the store

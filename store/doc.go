@@ -70,7 +70,8 @@
 // reference in its place; valuelog.go draws both. The log is synced before the
 // unit that refers to it, so a reference never names what is not there. A segment
 // that is hardly named any more is rewritten and removed when others are full or
-// the disk nearly is, and when the views are closed that were open before.
+// the disk nearly is, and when the views are closed that were open before. Its file
+// may become another segment.
 //
 // # Values
 //

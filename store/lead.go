@@ -80,17 +80,18 @@ func (l *log) follow(g, before *group, keep bool) {
 	}
 }
 
-// pass has one of those that wait for the open group commit it, if it is time. The
-// caller holds mu.
+// pass has the open group committed if it is time, by one of those that wait for it or by
+// a goroutine of its own: the caller may be one that waits for its own unit. What nobody
+// waits for stays where it is, unless it can be written while another group is synced:
+// most often somebody waits for it a moment later. The caller holds mu.
 func (l *log) pass() {
-	switch {
+	switch g := l.open; {
 	case !l.free():
-	case l.open.waiters > 0:
-		l.open.waiters--
+	case g.waiters > 0:
+		g.waiters--
 		l.leading = true
-		l.open.wake <- struct{}{}
-	case len(l.open.funcs) > 0:
-		// A goroutine of its own: the caller may be one that waits for its own unit.
+		g.wake <- struct{}{}
+	case len(g.funcs) > 0, l.syncing != nil && len(g.units) > 0:
 		l.leading = true
 		go l.lead()
 	}

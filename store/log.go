@@ -221,6 +221,9 @@ func (l *log) submit(u *commit.Unit) {
 	g.units = append(g.units, u)
 	g.bytes += n
 	l.inFlight += n
+	if l.syncing != nil {
+		l.pass()
+	}
 }
 
 // sync returns when the group of a unit is done, which it may have to see to itself,

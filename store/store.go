@@ -235,7 +235,7 @@ func (s *Store) openValues() error {
 	if err != nil {
 		return s.readError(err)
 	}
-	s.values, err = openValueLog(s.files, named, s.opts.Logger, s.opts.segmentReaders())
+	s.values, err = openValueLog(s.files, named, s.opts.Logger, s.opts.segmentReaders(), s.opts.MinFree)
 	return err
 }
 

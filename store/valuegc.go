@@ -29,6 +29,9 @@ const lookAt = 4
 func (l *log) collect() error {
 	v := l.s.values
 	l.look = false
+	if !v.spares.roomy(v.segmentSize) {
+		v.spares.drop()
+	}
 	waiting, moved := v.dropped.any(), int64(0)
 	for _, n := range v.due() {
 		live, err := l.live(n)
@@ -112,7 +115,7 @@ func (s *liveValues) add(key []byte, r reference) {
 }
 
 // live reads the frames of a segment and asks the database for each. If the
-// frames do not reach the segment's end, as after a crash, it asks the database
+// frames do not reach the segment's end, as with a damaged one, it asks the database
 // for everything.
 func (l *log) live(n uint32) (*liveValues, error) {
 	v := l.s.values
@@ -135,6 +138,9 @@ func (l *log) live(n uint32) (*liveValues, error) {
 		return err
 	})
 	if err != nil || end == live.size || !live.few() {
+		return live, err
+	}
+	if ended, err := endsAt(r.f, n, end); ended || err != nil {
 		return live, err
 	}
 	live, err = l.liveByScan(n, live.size)
@@ -273,6 +279,9 @@ func (v *valueLog) remove() {
 		if r := v.open[n]; r != nil {
 			r.f.Close()
 			delete(v.open, n)
+		}
+		if v.spares.add(v.dir.join(segmentName(n)), v.segmentSize) {
+			continue
 		}
 		if err := v.dir.fs.Remove(v.dir.join(segmentName(n))); err != nil && !isNotExist(err) {
 			// The next Open removes it: the database does not name it.

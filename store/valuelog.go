@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -43,8 +44,12 @@ const (
 //	magic:u32 crc:u32 keyLen:u16 valueLen:u32 key value     (little-endian)
 //
 // where crc (CRC-32C) covers what stands between it and the value. The value is
-// a record with a checksum of its own. In the database stands, in place of the
-// value, a reference:
+// a record with a checksum of its own. Behind the last frame that was synced stands
+//
+//	magic:u32 crc:u32     (little-endian; crc covers the numbers of segment and place, u32 each)
+//
+// which the next frame is written over, and behind that what the file held when it was
+// another segment: see [spares]. In the database stands, in place of the value, a reference:
 //
 //	ff segment:u32 offset:u32 length:u32 crc:u32     (crc as of every record)
 //
@@ -52,6 +57,8 @@ const (
 const (
 	frameMagic     = 0x4c565753 // "SWVL"
 	frameHeaderLen = 4 + 4 + 2 + 4
+	endMagic       = 0x45565753 // "SWVE"
+	endLen         = 4 + 4
 	referenceMark  = 0xff
 	referenceLen   = 1 + 3*4 + crcLen
 )
@@ -92,7 +99,8 @@ type valueLog struct {
 	// The following belong to the leader of the log, and to Open and Close.
 	file    vfs.File // the segment that is written; nil: none yet
 	number  uint32   // of file
-	size    int64    // of file
+	size    int64    // of the frames in file
+	at      int64    // where buf is to be written
 	buf     []byte   // gathered, not written
 	next    uint32
 	began   []uint32 // segments that the database does not name yet
@@ -101,6 +109,8 @@ type valueLog struct {
 	dropped dropped
 
 	maxOpen int // how many segments stay open for reading while nobody reads them
+
+	spares spares
 
 	mu   sync.Mutex
 	open map[uint32]*segmentReader
@@ -117,15 +127,21 @@ func segmentName(n uint32) string { return fmt.Sprintf("%08d%s", n, segmentSuffi
 // openValueLog compares the files with the segments that the database names. A
 // file it does not name is of a commit that did not happen, or was dropped; one
 // it names and that is not there is damage.
-func openValueLog(d directory, named []uint32, logger *slog.Logger, maxOpen int) (*valueLog, error) {
+func openValueLog(d directory, named []uint32, logger *slog.Logger, maxOpen int, keep int64) (*valueLog, error) {
 	v := &valueLog{dir: d.values(), logger: logger, segmentSize: segmentSize, next: 1, maxOpen: maxOpen,
 		open: map[uint32]*segmentReader{}}
+	v.spares.dir, v.spares.keep = v.dir, keep
 	names, err := v.dir.fs.List(v.dir.path)
 	if err != nil && !isNotExist(err) {
 		return nil, err
 	}
 	have := map[uint32]bool{}
 	for _, name := range names {
+		if strings.HasSuffix(name, spareSuffix) {
+			if err := v.dir.remove(name); err != nil {
+				return nil, err
+			}
+		}
 		digits, ok := strings.CutSuffix(name, segmentSuffix)
 		n, err := strconv.ParseUint(digits, 10, 32)
 		if !ok || err != nil || name != segmentName(uint32(n)) {
@@ -158,8 +174,8 @@ func (rs *references) take() []byte {
 
 func isLarge(op *commit.Op) bool { return op.Kind == commit.OpSet && op.Len() >= separateFrom }
 
-// write makes the large values of the units durable.
-func (v *valueLog) write(units []*commit.Unit) (refs references, err error) {
+// writeLarge makes the large values of the units durable.
+func (v *valueLog) writeLarge(units []*commit.Unit) (refs references, err error) {
 	for _, u := range units {
 		ops := u.Ops()
 		for i := range ops {
@@ -188,21 +204,29 @@ func (v *valueLog) begin() error {
 	if err := v.dir.make(); err != nil {
 		return err
 	}
-	path := v.dir.join(segmentName(v.next))
-	made, err := v.dir.create(path)
+	file, err := v.make(v.dir.join(segmentName(v.next)))
 	if err != nil {
 		return err
 	}
-	if err := made.Close(); err != nil {
-		return err
-	}
-	if v.file, err = v.dir.fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified); err != nil {
-		return err
-	}
-	v.number, v.size = v.next, 0
+	v.file, v.number, v.size, v.at = file, v.next, 0, 0
 	v.began = append(v.began, v.number)
 	v.next++
 	return v.dir.sync()
+}
+
+// make makes a file to be written, of a spare one if there is one.
+func (v *valueLog) make(path string) (vfs.File, error) {
+	if spare, ok := v.spares.take(); ok {
+		return v.dir.fs.ReuseForWrite(spare, path, vfs.WriteCategoryUnspecified)
+	}
+	made, err := v.dir.create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := made.Close(); err != nil {
+		return nil, err
+	}
+	return v.dir.fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
 }
 
 // seal makes the segment that is written durable and closes it.
@@ -261,8 +285,7 @@ func (v *valueLog) append(b []byte) error {
 		}
 	}
 	if len(b) >= writeBuffer {
-		_, err := v.file.Write(b)
-		return err
+		return v.write(b)
 	}
 	v.buf = append(v.buf, b...)
 	return nil
@@ -283,16 +306,43 @@ func (v *valueLog) flush() error {
 	if len(v.buf) == 0 {
 		return nil
 	}
-	_, err := v.file.Write(v.buf)
+	err := v.write(v.buf)
 	v.buf = v.buf[:0]
 	return err
 }
 
+func (v *valueLog) write(b []byte) error {
+	_, err := v.file.WriteAt(b, v.at)
+	v.at += int64(len(b))
+	return err
+}
+
+// sync makes the frames durable, and that there are no more.
 func (v *valueLog) sync() error {
+	v.buf = appendEnd(v.buf, v.number, v.size)
 	if err := v.flush(); err != nil {
 		return err
 	}
+	v.at = v.size
 	return v.file.SyncData()
+}
+
+// appendEnd adds what stands behind the last frame of a segment.
+func appendEnd(b []byte, segment uint32, size int64) []byte {
+	var place [8]byte
+	binary.LittleEndian.PutUint32(place[:], segment)
+	binary.LittleEndian.PutUint32(place[4:], uint32(size))
+	b = binary.LittleEndian.AppendUint32(b, endMagic)
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(place[:], castagnoli))
+}
+
+// endsAt reports whether the last frame of a segment ends at a place.
+func endsAt(f io.ReaderAt, segment uint32, place int64) (bool, error) {
+	var b [endLen]byte
+	if _, err := f.ReadAt(b[:], place); err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return bytes.Equal(b[:], appendEnd(nil, segment, place)), nil
 }
 
 // read returns the value that a reference under key names.
@@ -355,6 +405,7 @@ func (v *valueLog) release(r *segmentReader) {
 // close ends reading and writing.
 func (v *valueLog) close() error {
 	err := v.seal()
+	v.spares.drop()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, r := range v.open {

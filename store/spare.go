@@ -1,0 +1,95 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// spareSuffix is that of a file that will be a segment of the value log again.
+const spareSuffix = ".spare"
+
+const (
+	// maxSpares is how many spare files there are at most.
+	maxSpares = 8
+	// spareRoom is how many segments must find room beyond what is to stay free.
+	spareRoom = 16
+	// spareFor is how long spare files stay that nobody takes.
+	spareFor = time.Minute
+)
+
+// spares are files of segments that were dropped, kept for those to come while large values
+// come and go. To sync what is written over takes the disk once; a file that grows takes it
+// twice more, for the journal of the file system.
+type spares struct {
+	dir  directory
+	keep int64 // bytes that are to stay free on the disk
+
+	mu    sync.Mutex
+	names []string
+	made  int         // how many there ever were
+	timer *time.Timer // drops them; nil: there was none yet
+}
+
+// add keeps the file of a segment, unless there are enough or there is little room. It
+// reports whether it did.
+func (s *spares) add(path string, size int64) bool {
+	if !s.roomy(size) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := fmt.Sprintf("%08d%s", s.made+1, spareSuffix)
+	if len(s.names) >= maxSpares || s.dir.fs.Rename(path, s.dir.join(name)) != nil {
+		return false
+	}
+	s.made++
+	s.names = append(s.names, name)
+	s.used()
+	return true
+}
+
+// take returns the path of a spare file, which the caller gives another name.
+func (s *spares) take() (path string, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.names) == 0 {
+		return "", false
+	}
+	path = s.dir.join(s.names[0])
+	s.names = slices.Delete(s.names, 0, 1)
+	s.used()
+	return path, true
+}
+
+// used notes that spare files come and go. The caller holds mu.
+func (s *spares) used() {
+	if s.timer == nil {
+		s.timer = time.AfterFunc(spareFor, s.drop)
+		return
+	}
+	s.timer.Reset(spareFor)
+}
+
+// roomy reports whether there is much room on the disk.
+func (s *spares) roomy(size int64) bool {
+	usage, err := s.dir.fs.GetDiskUsage(s.dir.path)
+	return err == nil && usage.AvailBytes >= s.keepFree(size)
+}
+
+// keepFree is how many bytes must be free for files of that size to be kept.
+func (s *spares) keepFree(size int64) uint64 { return uint64(max(s.keep, 0) + spareRoom*size) }
+
+// drop removes all.
+func (s *spares) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	for _, name := range s.names {
+		_ = s.dir.fs.Remove(s.dir.join(name)) // the next Open removes it
+	}
+	s.names = nil
+}
