@@ -62,7 +62,7 @@ func (f *full) do(table bool, write func() error) error {
 		if !vfs.IsNoSpaceError(err) {
 			return err
 		}
-		if f.fs.Remove(f.ballast()) == nil {
+		if f.s.spares.giveRoom() || f.fs.Remove(f.ballast()) == nil {
 			continue
 		}
 		if !f.found(table) || table {

@@ -82,6 +82,14 @@ func (f smallFile) Write(p []byte) (int, error) {
 	return n, syscall.ENOSPC
 }
 
+func (f smallFile) WriteAt(p []byte, at int64) (int, error) {
+	if strings.HasSuffix(f.name, syncedFile) || !f.d.refuses(f.name) {
+		return f.File.WriteAt(p, at)
+	}
+	n, _ := f.File.WriteAt(p[:len(p)/2], at)
+	return n, syscall.ENOSPC
+}
+
 // logged counts what is logged.
 type logged struct {
 	mu sync.Mutex
@@ -278,4 +286,53 @@ func TestCloseFullDisk(t *testing.T) {
 		t.Errorf("Close = %v", err)
 	}
 	d.full.Store(false) // lets the goroutines of this process end
+}
+
+// Who was handed the lead while the disk is full is told like the others that nothing is
+// written.
+func TestFullDiskTellsWhoLeads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &smallDisk{MemFS: vfs.NewCrashableMem()}
+		s := openTest(t, "data", Options{FS: d})
+		s.Sync(put(s, "before", 10))
+		d.full.Store(true)
+		s.WaitFunc(put(s, "first", 10_000), func(error) {})
+		synctest.Wait()
+		small := put(s, "small", 10)
+		told := make(chan error, 1)
+		go func() { told <- s.Wait(small) }()
+		synctest.Wait()
+		put(s, "more", 10_000) // hands the lead to who waits for small
+		stalled, _ := s.Stalled()
+		<-stalled
+		synctest.Wait()
+		select {
+		case err := <-told:
+			if !errors.Is(err, commit.ErrFull) {
+				t.Errorf("Wait = %v, want ErrFull", err)
+			}
+		default:
+			t.Error("Wait goes on though nothing is written")
+		}
+		d.full.Store(false)
+		s.Sync(put(s, "after", 10))
+		closeTest(t, s)
+	})
+}
+
+// A failure after the log has ended is told as every other one.
+func TestFatalAfterClose(t *testing.T) {
+	var told error
+	s := openTest(t, "data", Options{FS: vfs.NewMem(), Fatal: func(err error) { told = err }})
+	if _, err := s.log.close(); err != nil {
+		t.Fatal(err)
+	}
+	want := errors.New("a table can't be written")
+	if ended(func() { s.log.fatal(want) }) {
+		t.Error("fatal returned")
+	}
+	if told != want {
+		t.Errorf("Fatal was told %v, want %v", told, want)
+	}
+	s.Close()
 }

@@ -189,6 +189,9 @@ func (l *log) fatal(err error) {
 // die lets everybody who waits see that there will be no more commits. The
 // caller holds mu.
 func (l *log) die() {
+	if l.dead {
+		return
+	}
 	l.dead = true
 	l.wakeAdmitted()
 	for _, g := range l.groups() {

@@ -238,7 +238,8 @@ func (l *log) sync(u *commit.Unit, giveUp bool) (done bool, err error) {
 	case g.done, l.dead:
 		defer l.mu.Unlock()
 		return g.done, nil
-	case g == l.open && l.free():
+	case l.idle():
+		// So the group is the open one.
 		l.leading = true
 		l.mu.Unlock()
 		l.take()
@@ -268,7 +269,7 @@ func (l *log) waitFunc(u *commit.Unit, done func(error)) {
 		return
 	}
 	g.funcs = append(g.funcs, done)
-	begin := g == l.open && l.free()
+	begin := l.idle() // so the group is the open one
 	l.leading = l.leading || begin
 	l.mu.Unlock()
 	if begin {
@@ -308,26 +309,27 @@ func (l *log) wait(g *group, giveUp bool) (done bool, err error) {
 	}
 	g.waiters++
 	l.mu.Unlock()
-	select {
-	case _, lead := <-g.wake:
-		l.led(g, lead)
-	case <-stalled:
-		go func() {
-			_, lead := <-g.wake
-			l.led(g, lead)
-		}()
-		return false, l.s.errStalled()
+	for lead := true; lead; {
+		select {
+		case _, lead = <-g.wake:
+			l.led(lead)
+		case <-stalled:
+			go func() {
+				_, lead := <-g.wake
+				l.led(lead)
+			}()
+			return false, l.s.errStalled()
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return g.done, nil
 }
 
-// led has the group committed if that fell to the caller, and waits for the end of it.
-func (l *log) led(g *group, lead bool) {
+// led has the open group committed if that fell to the caller.
+func (l *log) led(lead bool) {
 	if lead {
 		l.take()
-		<-g.wake
 	}
 }
 

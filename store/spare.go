@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -23,8 +24,8 @@ const (
 // come and go. To sync what is written over takes the disk once; a file that grows takes it
 // twice more, for the journal of the file system.
 type spares struct {
-	dir  directory
-	keep int64 // bytes that are to stay free on the disk
+	dir  directory // whose writes do not wait for room
+	keep int64     // bytes that are to stay free on the disk
 
 	mu    sync.Mutex
 	names []string
@@ -81,10 +82,27 @@ func (s *spares) roomy(size int64) bool {
 // keepFree is how many bytes must be free for files of that size to be kept.
 func (s *spares) keepFree(size int64) uint64 { return uint64(max(s.keep, 0) + spareRoom*size) }
 
+// giveRoom is drop for a write that found none, perhaps while a file is kept. It reports
+// whether there was one.
+func (s *spares) giveRoom() bool {
+	if !s.mu.TryLock() {
+		return false
+	}
+	defer s.mu.Unlock()
+	had := len(s.names) > 0
+	s.remove()
+	return had
+}
+
 // drop removes all.
 func (s *spares) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.remove()
+}
+
+// remove is drop. The caller holds mu.
+func (s *spares) remove() {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
@@ -92,4 +110,25 @@ func (s *spares) drop() {
 		_ = s.dir.fs.Remove(s.dir.join(name)) // the next Open removes it
 	}
 	s.names = nil
+}
+
+// init sets the directory of the segments, and removes what a process that was killed has
+// left: before the database opens, which may need the room.
+func (s *spares) init(d directory, keep int64) error {
+	if fs, ok := d.fs.(fullFS); ok {
+		d.fs = fs.FS
+	}
+	s.dir, s.keep = d, keep
+	names, err := d.fs.List(d.path)
+	if err != nil && !isNotExist(err) {
+		return err
+	}
+	for _, name := range names {
+		if strings.HasSuffix(name, spareSuffix) {
+			if err := d.fs.Remove(d.join(name)); err != nil && !isNotExist(err) {
+				return err
+			}
+		}
+	}
+	return nil
 }

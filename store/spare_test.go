@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -137,7 +138,10 @@ func TestSparesGo(t *testing.T) {
 		if err := fs.MkdirAll("values", 0o700); err != nil {
 			t.Fatal(err)
 		}
-		s := &spares{dir: directory{fs, "values"}, keep: 1 << 20}
+		s := &spares{}
+		if err := s.init(directory{fs, "values"}, 1<<20); err != nil {
+			t.Fatal(err)
+		}
 		add := func(n uint32) bool {
 			path := "values/" + segmentName(n)
 			writeFile(t, fs, path, nil)
@@ -202,5 +206,84 @@ func TestGoldenSegment(t *testing.T) {
 	}
 	if ended, err := endsAt(f, 7, int64(len(b))); err != nil || ended {
 		t.Errorf("endsAt behind the end = %t, %v, want false", ended, err)
+	}
+}
+
+// spareDisk is a disk on which a spare file takes the room that is missing.
+type spareDisk struct{ *smallDisk }
+
+func (d spareDisk) Remove(name string) error {
+	err := d.smallDisk.Remove(name)
+	if err == nil && strings.HasSuffix(name, spareSuffix) {
+		d.full.Store(false)
+	}
+	return err
+}
+
+// A full disk has the room of the spare files, while the store is open and when it opens.
+func TestSparesGiveRoom(t *testing.T) {
+	d := spareDisk{&smallDisk{MemFS: vfs.NewCrashableMem()}}
+	s := openSmallSegments(t, d)
+	replace(s, 0, 100)
+	crashed := spareDisk{&smallDisk{MemFS: d.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100,
+		RNG: rand.New(rand.NewPCG(1, 2))})}}
+	if len(spareFiles(t, d)) == 0 || len(spareFiles(t, crashed)) == 0 {
+		t.Fatal("there are no spare files")
+	}
+	d.full.Store(true)
+	if err := s.Wait(put(s, "small", 10)); err != nil {
+		t.Errorf("Wait = %v, with %v there", err, spareFiles(t, d))
+	}
+	closeTest(t, s)
+	crashed.full.Store(true)
+	s, err := Open("data", testOptions(t, Options{FS: crashed}))
+	if err != nil {
+		t.Fatalf("Open = %v, with %v there", err, spareFiles(t, crashed))
+	}
+	closeTest(t, s)
+}
+
+// A spare file that somebody has removed is no loss.
+func TestSpareIsGone(t *testing.T) {
+	fs := roomyDisk()
+	s := openSmallSegments(t, fs)
+	defer closeTest(t, s)
+	replace(s, 0, 100)
+	for _, name := range spareFiles(t, fs) {
+		if err := fs.Remove("data/values/" + name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace(s, 100, 100)
+	if got, err := s.Meta("replaced"); err != nil || !bytes.Equal(got, large(199, separateFrom)) {
+		t.Errorf("the last value reads as %d bytes, %v", len(got), err)
+	}
+}
+
+// What a file held before does not make its segment look emptier than it is.
+func TestSpareOfLargeSegment(t *testing.T) {
+	fs := roomyDisk()
+	s := openSmallSegments(t, fs)
+	defer closeTest(t, s)
+	do(s, func(u *commit.Unit) { s.PutMeta(u, "replaced", make([]byte, 20*s.values.segmentSize)) })
+	replace(s, 0, 10)
+	number := uint32(0)
+	for name := range 100 {
+		churn(s, name, 1, func(i int) string { return fmt.Sprint("kept", i) })
+		info, err := fs.Stat("data/values/" + segmentName(s.values.number))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Size() > 10*s.values.segmentSize {
+			number = s.values.number
+		} else if number != 0 {
+			break
+		}
+	}
+	if number == 0 {
+		t.Fatal("no segment was made of the large file")
+	}
+	if live, err := s.log.live(number); err != nil || live.few() {
+		t.Errorf("live = %d of %d bytes, %v: a full segment would be moved", live.bytes, live.size, err)
 	}
 }

@@ -27,6 +27,7 @@ type Store struct {
 	sealer *sealer
 	log    log
 	values *valueLog // nil: a store in memory
+	spares spares
 	full   full
 
 	damages damageMet
@@ -95,6 +96,9 @@ func (s *Store) check(f format) (initialised bool, err error) {
 	}
 	if version > f.version {
 		return false, newerVersion(version, f.version)
+	}
+	if err := s.spares.init(s.files.values(), s.opts.MinFree); err != nil {
+		return false, err
 	}
 	clean, err := s.files.takeClean()
 	if err != nil {
@@ -235,7 +239,7 @@ func (s *Store) openValues() error {
 	if err != nil {
 		return s.readError(err)
 	}
-	s.values, err = openValueLog(s.files, named, s.opts.Logger, s.opts.segmentReaders(), s.opts.MinFree)
+	s.values, err = openValueLog(s.files, named, &s.spares, s.opts.Logger, s.opts.segmentReaders())
 	return err
 }
 

@@ -137,11 +137,15 @@ func (l *log) live(n uint32) (*liveValues, error) {
 		}
 		return err
 	})
-	if err != nil || end == live.size || !live.few() {
+	if err != nil || end == live.size {
 		return live, err
 	}
 	if ended, err := endsAt(r.f, n, end); ended || err != nil {
+		live.size = min(live.size, max(end, v.segmentSize)) // behind it stands what was in the file before
 		return live, err
+	}
+	if !live.few() {
+		return live, nil
 	}
 	live, err = l.liveByScan(n, live.size)
 	if err == nil && !live.few() {

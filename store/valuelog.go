@@ -110,7 +110,7 @@ type valueLog struct {
 
 	maxOpen int // how many segments stay open for reading while nobody reads them
 
-	spares spares
+	spares *spares
 
 	mu   sync.Mutex
 	open map[uint32]*segmentReader
@@ -127,21 +127,15 @@ func segmentName(n uint32) string { return fmt.Sprintf("%08d%s", n, segmentSuffi
 // openValueLog compares the files with the segments that the database names. A
 // file it does not name is of a commit that did not happen, or was dropped; one
 // it names and that is not there is damage.
-func openValueLog(d directory, named []uint32, logger *slog.Logger, maxOpen int, keep int64) (*valueLog, error) {
+func openValueLog(d directory, named []uint32, spares *spares, logger *slog.Logger, maxOpen int) (*valueLog, error) {
 	v := &valueLog{dir: d.values(), logger: logger, segmentSize: segmentSize, next: 1, maxOpen: maxOpen,
-		open: map[uint32]*segmentReader{}}
-	v.spares.dir, v.spares.keep = v.dir, keep
+		open: map[uint32]*segmentReader{}, spares: spares}
 	names, err := v.dir.fs.List(v.dir.path)
 	if err != nil && !isNotExist(err) {
 		return nil, err
 	}
 	have := map[uint32]bool{}
 	for _, name := range names {
-		if strings.HasSuffix(name, spareSuffix) {
-			if err := v.dir.remove(name); err != nil {
-				return nil, err
-			}
-		}
 		digits, ok := strings.CutSuffix(name, segmentSuffix)
 		n, err := strconv.ParseUint(digits, 10, 32)
 		if !ok || err != nil || name != segmentName(uint32(n)) {
@@ -217,7 +211,10 @@ func (v *valueLog) begin() error {
 // make makes a file to be written, of a spare one if there is one.
 func (v *valueLog) make(path string) (vfs.File, error) {
 	if spare, ok := v.spares.take(); ok {
-		return v.dir.fs.ReuseForWrite(spare, path, vfs.WriteCategoryUnspecified)
+		f, err := v.dir.fs.ReuseForWrite(spare, path, vfs.WriteCategoryUnspecified)
+		if !isNotExist(err) {
+			return f, err
+		}
 	}
 	made, err := v.dir.create(path)
 	if err != nil {
