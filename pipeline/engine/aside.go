@@ -131,7 +131,11 @@ func (e *Engine) end(a *aside) error {
 		return err
 	}
 	e.finishedRuns.Add(1)
-	e.tellParent(e.startedBy(a.rec), rec.ID, func() run.ChildResult {
+	parent := e.startedBy(a.rec)
+	if parent == "" { // it may be damage that does not say it
+		parent = e.awaitedBy(rec.ID)
+	}
+	e.tellParent(parent, rec.ID, func() run.ChildResult {
 		return run.ChildResult{Status: o.Status, Message: o.Message}
 	})
 	e.tell(FinishedRun{ID: rec.ID, Factory: rec.Factory, Pipeline: rec.Pipeline, Outcome: o,

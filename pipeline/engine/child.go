@@ -178,6 +178,8 @@ func (r *runner) createChild(child *runner, e *run.ChildStarted) {
 	if err != nil {
 		panic(fmt.Sprintf("engine: %v", err)) // nothing refuses
 	}
+	// A turn ends at some bytes, of whichever run they are.
+	r.journal.turn += int(child.journal.bytes) + len(definition)
 	child.undecided = true
 	go child.loop(nil, false)
 }

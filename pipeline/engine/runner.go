@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,6 +75,7 @@ type runner struct {
 	// awaits has the ids of the active runs that activities wait for; guarded by
 	// Engine.mu. Nil: none has.
 	awaits map[string]bool
+	calls  bool // awaits had some; the owner's
 	// view is the run's record as of its last durable turn; nil before the run is
 	// durable.
 	view atomic.Pointer[PipelineRun]
@@ -616,6 +618,7 @@ func (r *runner) commitTurn(acts []run.Event, folded bool) {
 		}
 	}
 	r.cancelUnwanted(false)
+	r.awaitLess()
 	r.timers.compact(r.state)
 }
 
@@ -642,6 +645,21 @@ func (r *runner) cancelUnwanted(all bool) {
 			delete(r.executing, a)
 		}
 	}
+}
+
+// awaitLess notes which runs are no longer waited for: those of an Until that is out of
+// time go on.
+func (r *runner) awaitLess() {
+	if !r.calls {
+		return
+	}
+	r.e.mu.Lock()
+	defer r.e.mu.Unlock()
+	still := map[string]bool{}
+	for _, c := range r.state.Children() {
+		still[c.RunID] = r.awaits[c.RunID]
+	}
+	maps.DeleteFunc(r.awaits, func(id string, _ bool) bool { return !still[id] })
 }
 
 // leave is the end of a run that is durable.

@@ -113,12 +113,24 @@ func (e *Engine) enterChild(parent, child *runner, wait bool) error {
 	return nil
 }
 
-// await notes a run that an activity waits for. The caller holds e.mu.
+// await notes a run that an activity waits for. The caller holds e.mu and is the owner.
 func (r *runner) await(child string) {
 	if r.awaits == nil {
 		r.awaits = map[string]bool{}
 	}
-	r.awaits[child] = true
+	r.awaits[child], r.calls = true, true
+}
+
+// awaitedBy returns the run of which an activity waits for another one; "" if none does.
+func (e *Engine) awaitedBy(child string) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id, r := range e.runs {
+		if r.awaits[child] {
+			return id
+		}
+	}
+	return ""
 }
 
 // stuck reports whether none of the slots, which are full, becomes free unless parent ends.

@@ -54,6 +54,7 @@ func (e *ChildStarted) apply(s *State) error {
 	s.launch(n)
 	r := s.begin(n, e.At, e.Input, e.UserProperties, false, false)
 	r.ChildRunID = e.RunID
+	r.SecureOutput = n.step.def.Policy.SecureOutput
 	if r.SecureInput = e.SecureInput; e.SecureInput {
 		// The name of the pipeline is no secret, unless it stands in the history with the rest.
 		if p, ok := e.Input.Lookup("parameters"); ok || !HoldsKept(e.Input) {

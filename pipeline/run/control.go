@@ -152,22 +152,10 @@ func failText(n *node, c *expr.Context, name string) (string, textState, *pipeli
 // maxReturnValue bounds the pipeline's return value as JSON text [ENGINE 8].
 const maxReturnValue = 4 << 20
 
-// returnValue evaluates the typed list of a SetVariable that sets the
-// pipeline's return value [ENGINE 5.7].
-func returnValue(c *expr.Context, raw value.Value) (*value.Object, *pipeline.ActivityError) {
-	o, aerr := returnMembers(c, raw, 0)
-	if aerr != nil {
-		return nil, aerr
-	}
-	if n := len(value.Append(nil, o)); n > maxReturnValue {
-		return nil, unexpected("The pipeline return value has %d bytes, at most %d are allowed.", n,
-			maxReturnValue)
-	}
-	return o, nil
-}
-
 const maxReturnDepth = 64
 
+// returnMembers evaluates the typed list of a SetVariable that sets the pipeline's return
+// value [ENGINE 5.7].
 func returnMembers(c *expr.Context, raw value.Value, depth int) (*value.Object, *pipeline.ActivityError) {
 	list, ok := raw.(value.Array)
 	if !ok || depth > maxReturnDepth {

@@ -45,10 +45,8 @@ func (e *VariableSet) apply(s *State) error {
 		value.Member{Name: "value", Value: e.Value})
 	switch o, isObject := e.Value.(*value.Object); {
 	case e.System && isObject:
-		returned := s.returnValue.Clone()
-		for _, m := range o.Members() {
-			returned.Set(m.Name, m.Value)
-		}
+		returned := s.returnedWith(o)
+		s.held += Footprint(returned) - Footprint(s.returnValue)
 		s.returnValue = returned
 		input.Set("setSystemVariable", true)
 	case ok && !e.System:
@@ -153,6 +151,28 @@ func (s *State) variable(n *node, c *expr.Context) (*pipeline.Variable, *pipelin
 	return def, nil
 }
 
+// returnedWith is the pipeline's return value with the keys of another one.
+func (s *State) returnedWith(o *value.Object) *value.Object {
+	returned := s.returnValue.Clone()
+	for _, m := range o.Members() {
+		returned.Set(m.Name, m.Value)
+	}
+	return returned
+}
+
+// setReturnValue evaluates what is added to the pipeline's return value.
+func (s *State) setReturnValue(c *expr.Context, raw value.Value) (*value.Object, *pipeline.ActivityError) {
+	o, aerr := returnMembers(c, raw, 0)
+	if aerr != nil {
+		return nil, aerr
+	}
+	if n := len(value.Append(nil, s.returnedWith(o))); n > maxReturnValue {
+		return nil, unexpected("The pipeline return value would have %d bytes, at most %d are allowed.", n,
+			maxReturnValue)
+	}
+	return o, nil
+}
+
 // setVariable is [ENGINE 5.7].
 func (s *State) setVariable(n *node, c *expr.Context, user *value.Object,
 	now time.Time) (Event, *pipeline.ActivityError) {
@@ -160,7 +180,7 @@ func (s *State) setVariable(n *node, c *expr.Context, user *value.Object,
 	e := &VariableSet{Path: n.path, At: now, UserProperties: user,
 		SecureInput: n.step.def.Policy.SecureInput, SecureOutput: n.step.def.Policy.SecureOutput}
 	if pipeline.SetsReturnValue(n.step.def) {
-		o, aerr := returnValue(c, raw)
+		o, aerr := s.setReturnValue(c, raw)
 		if aerr != nil {
 			return nil, aerr
 		}
