@@ -109,13 +109,17 @@ func (r *runner) newChild(e *run.ChildStarted) (*runner, *pipeline.ActivityError
 	given, _ := input.Lookup("parameters")
 	params, _ := given.(*value.Object)
 	id := r.state.ActivityRunID(e.Path, 1)
-	child, err := r.e.newRun(f, e.Pipeline, params, RunOptions{
+	o := RunOptions{
 		ID:      e.RunID,
 		Trigger: &run.TriggerInfo{ID: id, Name: id, Type: pipelineActivity, Time: r.e.wall(e.At)},
 		InvokedBy: &run.Invoker{ID: id, Name: id, Type: pipelineActivity, PipelineName: r.pipeline,
 			PipelineRunID: r.id},
 		parent: r,
-	})
+	}
+	if e.SecureInput {
+		o.secret = params
+	}
+	child, err := r.e.newRun(f, e.Pipeline, params, o)
 	switch {
 	case err == nil:
 		return child, nil
@@ -138,11 +142,13 @@ func (o *RunOptions) inherit(created *run.Created) {
 	if o.parent == nil {
 		return
 	}
-	created.Depth = o.parent.created.Depth + 1
+	created.Depth, created.Sealed = o.parent.created.Depth+1, o.parent.journal.frames.sealed
 	// What is secret above is secret below, whatever the type of the parameter.
 	m := o.parent.state.Masker()
+	created.Secrets = m.Within(created.Parameters)
 	for _, p := range created.Parameters.Members() {
-		if m.Holds(p.Value) && !slices.Contains(created.Secure, p.Name) {
+		_, given := o.secret.Lookup(p.Name)
+		if (given || m.Holds(p.Value)) && !slices.Contains(created.Secure, p.Name) {
 			created.Secure = append(created.Secure, p.Name)
 		}
 	}
@@ -209,7 +215,8 @@ func (e *Engine) tellParent(parent, child string, result func() run.ChildResult)
 // childResult is what the run above is told.
 func (r *runner) childResult() run.ChildResult {
 	end, _ := r.state.Result()
-	c := run.ChildResult{Status: end.Status, Message: end.Message, ReturnValue: end.ReturnValue}
+	c := run.ChildResult{Status: end.Status, Message: end.Message, ReturnValue: end.ReturnValue,
+		Sealed: r.journal.frames.sealed}
 	if end.ReturnValue.Len() > 0 {
 		c.Secrets = r.state.Masker().Within(end.ReturnValue)
 	}
@@ -222,8 +229,8 @@ func (r *runner) onChildEnded(m childEnded, now time.Time) {
 	if e == nil {
 		return
 	}
-	// An expression can carry what was revealed into any event from now on.
-	r.journal.frames.sealed = r.journal.frames.sealed || len(e.Secrets) > 0
+	// An expression can carry what was revealed, or made of it, into any event from now on.
+	r.journal.frames.sealed = r.journal.frames.sealed || len(e.Secrets) > 0 || e.Sealed
 	ready := r.journal.encode(e)
 	r.apply(ready.event)
 	r.journal.put(ready)

@@ -219,11 +219,11 @@ func (e *Engine) forget(r *runner) {
 	delete(e.runs, r.id)
 }
 
-// holdsSecrets reports whether anything in the run is declared secure: then all
-// its events are sealed, because an expression can carry a secret into any of
-// them.
+// holdsSecrets reports whether anything in the run is declared secure, or the run above it is
+// sealed: then all its events are sealed, because an expression can carry a secret into any
+// of them.
 func holdsSecrets(p *pipeline.Pipeline, c *run.Created) bool {
-	secure := len(c.Secure) > 0
+	secure := len(c.Secure) > 0 || c.Sealed
 	p.Walk(func(a *pipeline.Activity) {
 		secure = secure || a.Policy.SecureInput || a.Policy.SecureOutput
 	})

@@ -57,7 +57,8 @@ func goldenFrames(t *testing.T) func(version int) []golden.Record {
 	since4 := map[string]run.Event{
 		"child":         &run.ChildStarted{Path: "X", At: goldenTime, Input: obj("i", text), Pipeline: "p", RunID: "r", Wait: true},
 		"child-user":    &run.ChildStarted{Path: "X", At: goldenTime, UserProperties: obj("u", text)},
-		"created-depth": &run.Created{ID: "r", At: goldenTime, Depth: 3},
+		"created-depth": &run.Created{ID: "r", At: goldenTime, Depth: 3, Secrets: []string{"s"}, Sealed: true},
+		"finished-seal": &run.ActivityFinished{Path: "A", At: goldenTime, Sealed: true},
 	}
 	return func(version int) (records []golden.Record) {
 		events := maps.Clone(events)

@@ -10,6 +10,7 @@ import (
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/run"
+	"switchyard/value"
 )
 
 // Sealer encrypts what must not be readable in the history.
@@ -86,7 +87,8 @@ type RunOptions struct {
 	// before another attempt, has begun, as long as this process has it. It must not block.
 	Waiting func(run.Timer)
 
-	parent *runner // an activity of which starts the run; nil: none does
+	parent *runner       // an activity of which starts the run; nil: none does
+	secret *value.Object // the parameters, if the activity's input is declared secure
 }
 
 // Outcome is how a run ended.

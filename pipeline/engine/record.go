@@ -189,7 +189,9 @@ func (r *runner) outcome() Outcome {
 func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	s := summary{Version: summaryVersion, Status: p.Status, Arrival: r.arrival, Message: p.Message,
 		End: p.End, Invoked: p.InvokedBy}
-	if p.Parameters != nil && sizeOf(p.Parameters, maxInline) <= maxInline {
+	// Masking does not find what was made of a secret, and a record is not sealed: what may
+	// be that is left to the events.
+	if p.Parameters != nil && !r.created.Sealed && sizeOf(p.Parameters, maxInline) <= maxInline {
 		s.Parameters = value.Append(nil, p.Parameters)
 	}
 	if p.TriggerOutputs != nil || p.elsewhere {
@@ -199,7 +201,7 @@ func (r *runner) runRecord(p *PipelineRun) RunRecord {
 		}
 	}
 	switch {
-	case p.returned:
+	case p.returned, p.ReturnValue != nil && r.journal.frames.sealed:
 		s.Returned = json.RawMessage("null")
 	case p.ReturnValue != nil:
 		s.Returned = value.Append(nil, p.ReturnValue)

@@ -19,7 +19,8 @@ type summary struct {
 	End     time.Time `json:",omitzero"`
 	Updated time.Time `json:",omitzero"` // of version 1; the record has it since
 	Invoked run.Invoker
-	// Parameters is absent when it is large: the run's first event has it.
+	// Parameters is absent when it is large or the run above is sealed: the run's first
+	// event has it.
 	Parameters  json.RawMessage `json:",omitempty"`
 	Dimensions  json.RawMessage `json:",omitempty"`
 	Annotations json.RawMessage `json:",omitempty"`
@@ -30,7 +31,7 @@ type summary struct {
 	// is large: the run's first event has it. Since version 4.
 	Outputs json.RawMessage `json:",omitempty"`
 	// Returned is the pipeline's return value, absent when it is empty, null when it is
-	// large: the run's events have it. Since version 5.
+	// large or the run is sealed: the run's events have it. Since version 5.
 	Returned json.RawMessage `json:",omitempty"`
 }
 

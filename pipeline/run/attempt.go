@@ -94,6 +94,9 @@ type ActivityFinished struct {
 	// Error: the run's [Masker] replaces them. An empty text stands for more than it
 	// remembers: no text of the run is shown. Since version 3 of the encoding.
 	Secrets []string
+	// Sealed says that the activity has waited for a run that is sealed in the history:
+	// Output and Error may be made of its secrets. Since version 4 of the encoding.
+	Sealed bool
 }
 
 func (e *ActivityFinished) fields(c codec) {
@@ -118,7 +121,10 @@ func (e *ActivityFinished) fields(c codec) {
 	if c.since(3) {
 		c.texts(&e.Secrets)
 	}
-	if len(e.Secrets) > 0 {
+	if c.since(4) {
+		c.bool(&e.Sealed)
+	}
+	if len(e.Secrets) > 0 || e.Sealed {
 		c.sealed()
 	}
 }
@@ -152,6 +158,7 @@ func (e *ActivityFinished) apply(s *State) error {
 		r.Error = &pipeline.ActivityError{FailureType: pipeline.SystemError,
 			Message: "the activity failed and gave no reason"}
 	}
+	s.secrets.revealed = s.secrets.revealed || e.Sealed
 	if s.secrets.reveal(e.Secrets); r.SecureOutput {
 		s.secrets.secure(e.Output)
 	}

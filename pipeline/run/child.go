@@ -128,6 +128,7 @@ type ChildResult struct {
 	// are in it.
 	ReturnValue *value.Object
 	Secrets     []string
+	Sealed      bool // in the history: all of this may be made of its secrets
 	// Lost says why it is not known how the run ended; nil if it is.
 	Lost *pipeline.ActivityError
 }
@@ -139,7 +140,7 @@ func (s *State) ChildEnded(child ID, r ChildResult, at time.Time) *ActivityFinis
 	if n == nil || !s.waitsFor(n) {
 		return nil
 	}
-	e := &ActivityFinished{Path: n.path, Attempt: n.attempt, At: at, Output: n.child.output()}
+	e := &ActivityFinished{Path: n.path, Attempt: n.attempt, At: at, Output: n.child.output(), Sealed: r.Sealed}
 	if e.Status, e.Error = r.outcome(); e.Error != nil && r.Lost != nil {
 		return e
 	}

@@ -53,6 +53,13 @@ type Created struct {
 	// Depth is how many runs stand above this one: the one that started it, and so on.
 	// Since version 4 of the encoding.
 	Depth int
+	// Secrets are the secrets of the run above that are in Parameters, also in the midst of
+	// a text. An empty text stands for more than a run remembers, as in
+	// [ActivityFinished].Secrets. Since version 4 of the encoding.
+	Secrets []string
+	// Sealed says that the run above is sealed in the history: what was given may be made
+	// of its secrets. Since version 4 of the encoding.
+	Sealed bool
 	// RunDimensions are the evaluated run dimensions of the pipeline; may be nil.
 	RunDimensions *value.Object
 }
@@ -86,6 +93,8 @@ func (e *Created) fields(c codec) {
 	}
 	if c.since(4) {
 		c.int(&e.Depth)
+		c.texts(&e.Secrets)
+		c.bool(&e.Sealed)
 	}
 }
 

@@ -20,7 +20,9 @@ func goldenEvents(version int) (records []golden.Record) {
 		if version < 4 {
 			switch e := e.(type) {
 			case *run.Created:
-				e.Depth = 0
+				e.Depth, e.Secrets, e.Sealed = 0, nil, false
+			case *run.ActivityFinished:
+				e.Sealed = false
 			case *run.ChildStarted:
 				continue
 			}

@@ -19,6 +19,7 @@ const Mask = "**********"
 //
 //   - the values of the pipeline's SecureString parameters, and of every SecureString
 //     object;
+//   - the secrets of the run above that are in the parameters ([Created].Secrets);
 //   - what attempts were given that is secret and came back in what they answered, such as
 //     a secret of a key vault in an echoing response ([ActivityFinished].Secrets);
 //   - the texts in inputs and outputs that are declared secure, from [minSecure] bytes on.
@@ -56,17 +57,23 @@ type secrets struct {
 	bytes    int           // of what was declared secure
 	parts    []value.Value // declared secure, in which a [Kept] stands for what is large
 	all      bool
-	revealed bool   // an attempt has answered with a secret that it was given
+	revealed bool   // an activity has answered with what may hold a secret, see Revealed
 	masker   Masker // of all these
 	made     bool   // masker is; false: something came since
 }
 
 // secretsOf are those that a run begins with.
 func secretsOf(c *Created) (s secrets) {
+	for _, text := range c.Secrets {
+		if text == tooMany {
+			s.hideAll()
+		}
+		s.add(text)
+	}
 	for _, name := range c.Secure {
 		v, _ := c.Parameters.Lookup(name)
 		switch v.(type) {
-		case nil:
+		case nil, bool: // texts are full of true and false
 		case value.Array, *value.Object: // of another type, in which a secret of the run above is
 			s.secure(v)
 		default:
@@ -202,7 +209,8 @@ func (m Masker) With(more []string) Masker {
 }
 
 // Revealed reports whether an attempt of the run has answered with a secret that it was
-// given: what the run writes from then on may hold it.
+// given, or an activity has waited for a run that is sealed in the history: what the run
+// writes from then on may hold a secret, or what was made of one.
 func (s *State) Revealed() bool { return s.secrets.revealed }
 
 // Text returns a text with its secrets masked.
