@@ -14,6 +14,9 @@ const spareSuffix = ".spare"
 const (
 	// maxSpares is how many spare files there are at most.
 	maxSpares = 8
+	// perSpare is how many full segments there are for each: what is used again has its whole
+	// size at once, which must not count beside what is stored.
+	perSpare = 2
 	// spareRoom is how many segments must find room beyond what is to stay free.
 	spareRoom = 16
 	// spareFor is how long spare files stay that nobody takes.
@@ -33,16 +36,16 @@ type spares struct {
 	timer *time.Timer // drops them; nil: there was none yet
 }
 
-// add keeps the file of a segment, unless there are enough or there is little room. It
-// reports whether it did.
-func (s *spares) add(path string, size int64) bool {
+// add keeps the file of a segment, unless there are enough beside those that are full, or
+// there is little room. It reports whether it did.
+func (s *spares) add(path string, size int64, full int) bool {
 	if !s.roomy(size) {
 		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := fmt.Sprintf("%08d%s", s.made+1, spareSuffix)
-	if len(s.names) >= maxSpares || s.dir.fs.Rename(path, s.dir.join(name)) != nil {
+	if len(s.names) >= min(maxSpares, full/perSpare) || s.dir.fs.Rename(path, s.dir.join(name)) != nil {
 		return false
 	}
 	s.made++

@@ -36,6 +36,11 @@ func spareFiles(t *testing.T, fs vfs.FS) []string {
 	return slices.DeleteFunc(segments(t, fs), func(name string) bool { return !strings.HasSuffix(name, spareSuffix) })
 }
 
+// backlog puts values that stay, so that some segments are full.
+func backlog(s *Store) {
+	churn(s, 5000, 64, func(i int) string { return fmt.Sprint("stays", i) })
+}
+
 // replace puts values that replace each other, so that segments fill up and are dropped.
 func replace(s *Store, from, n int) {
 	churn(s, from, n, func(int) string { return "replaced" })
@@ -54,6 +59,7 @@ func TestSpareSegments(t *testing.T) {
 		}
 	}}
 	s := openSmallSegments(t, watched)
+	backlog(s)
 	replace(s, 0, 100)
 	if len(spareFiles(t, fs)) == 0 {
 		t.Fatalf("files %v, want a spare one", segments(t, fs))
@@ -101,6 +107,7 @@ func TestSpareSegments(t *testing.T) {
 func TestSpareSegmentEnds(t *testing.T) {
 	fs := roomyDisk()
 	s := openSmallSegments(t, fs)
+	backlog(s)
 	replace(s, 0, 100)
 	churn(s, 100, 1, func(int) string { return "kept" })
 	number := s.values.number
@@ -142,10 +149,11 @@ func TestSparesGo(t *testing.T) {
 		if err := s.init(directory{fs, "values"}, 1<<20); err != nil {
 			t.Fatal(err)
 		}
+		full := 2*maxSpares + 2
 		add := func(n uint32) bool {
 			path := "values/" + segmentName(n)
 			writeFile(t, fs, path, nil)
-			return s.add(path, segmentSize)
+			return s.add(path, segmentSize, full)
 		}
 		for n := range uint32(maxSpares) {
 			if !add(n) {
@@ -168,6 +176,13 @@ func TestSparesGo(t *testing.T) {
 		if path, ok := s.take(); ok {
 			t.Errorf("%s is kept for %v though none was needed", path, spareFor)
 		}
+		if full = 1; add(50) {
+			t.Error("a file was kept beside one full segment")
+		}
+		if full = 2; !add(51) || add(52) {
+			t.Error("want one spare file beside two full segments")
+		}
+		s.drop()
 		fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: s.keepFree(segmentSize) - 1, TotalBytes: 1 << 40})
 		if add(100) {
 			t.Error("a file was kept though there is little room")
@@ -180,6 +195,7 @@ func TestSparesGoWhenRoomDoes(t *testing.T) {
 	fs := roomyDisk()
 	s := openSmallSegments(t, fs)
 	defer closeTest(t, s)
+	backlog(s)
 	replace(s, 0, 100)
 	if len(spareFiles(t, fs)) == 0 {
 		t.Fatalf("files %v, want a spare one", segments(t, fs))
@@ -224,6 +240,7 @@ func (d spareDisk) Remove(name string) error {
 func TestSparesGiveRoom(t *testing.T) {
 	d := spareDisk{&smallDisk{MemFS: vfs.NewCrashableMem()}}
 	s := openSmallSegments(t, d)
+	backlog(s)
 	replace(s, 0, 100)
 	crashed := spareDisk{&smallDisk{MemFS: d.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100,
 		RNG: rand.New(rand.NewPCG(1, 2))})}}
@@ -248,6 +265,7 @@ func TestSpareIsGone(t *testing.T) {
 	fs := roomyDisk()
 	s := openSmallSegments(t, fs)
 	defer closeTest(t, s)
+	backlog(s)
 	replace(s, 0, 100)
 	for _, name := range spareFiles(t, fs) {
 		if err := fs.Remove("data/values/" + name); err != nil {
@@ -265,6 +283,7 @@ func TestSpareOfLargeSegment(t *testing.T) {
 	fs := roomyDisk()
 	s := openSmallSegments(t, fs)
 	defer closeTest(t, s)
+	backlog(s)
 	do(s, func(u *commit.Unit) { s.PutMeta(u, "replaced", make([]byte, 20*s.values.segmentSize)) })
 	replace(s, 0, 10)
 	number := uint32(0)

@@ -284,7 +284,7 @@ func (v *valueLog) remove() {
 			r.f.Close()
 			delete(v.open, n)
 		}
-		if v.spares.add(v.dir.join(segmentName(n)), v.segmentSize) {
+		if v.spares.add(v.dir.join(segmentName(n)), v.segmentSize, len(v.sealed)) {
 			continue
 		}
 		if err := v.dir.fs.Remove(v.dir.join(segmentName(n))); err != nil && !isNotExist(err) {
