@@ -126,7 +126,7 @@ func TestChildSecureOutput(t *testing.T) {
 		w.start()
 		id := w.create("p", nil, engine.RunOptions{})
 		w.wait(id)
-		if shown := w.shownAll(id); strings.Contains(shown, "token-abc") {
+		if shown := w.shownOf(id); strings.Contains(shown, "token-abc") {
 			t.Errorf("shows: %s", shown)
 		}
 		w.engine.Stop(0)
@@ -149,12 +149,7 @@ func (h *damagedForGood) Events(id string, f func(uint64, []byte) error) error {
 // A run whose damage hides which one has started it is missed by that one all the same.
 func TestDamagedChildIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newFamily(t, enginetest.NewMemory(nil), pipelineJSON("p", callOf("Call", "q", true)), pipelineJSON("q", waitMinute))
-		w.start()
-		id := w.create("p", nil, engine.RunOptions{})
-		synctest.Wait()
-		child := w.children(id)[0].RunID
-		w.engine.Stop(0)
+		w, id, child := stoppedFamily(t)
 		w.options.History = &damagedForGood{&unreadable{Memory: w.memory, runs: map[string]bool{child: true}}, child}
 		w.start()
 		if err := w.engine.Cancel(child, false); err != nil {
@@ -166,23 +161,4 @@ func TestDamagedChildIsCancelled(t *testing.T) {
 		}
 		w.engine.Stop(0)
 	})
-}
-
-// shownAll is all that is shown of runs and their activities.
-func (w *world) shownAll(ids ...string) (shown string) {
-	for _, id := range ids {
-		p, err := w.engine.PipelineRun(id)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		shown += string(value.Append(nil, p.JSON())) + "\n"
-		as, err := activityRuns(w.engine, id)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		for _, a := range as {
-			shown += string(value.Append(nil, a.JSON())) + "\n"
-		}
-	}
-	return shown
 }

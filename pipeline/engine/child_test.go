@@ -811,15 +811,21 @@ func TestParentErased(t *testing.T) {
 	})
 }
 
+// stoppedFamily is an engine that has stopped while a run waited for another one.
+func stoppedFamily(t *testing.T) (w *world, id, child string) {
+	w = newFamily(t, enginetest.NewMemory(nil), pipelineJSON("p", callOf("Call", "q", true)), pipelineJSON("q", waitMinute))
+	w.start()
+	id = w.create("p", nil, engine.RunOptions{})
+	synctest.Wait()
+	child = w.children(id)[0].RunID
+	w.engine.Stop(0)
+	return w, id, child
+}
+
 // TestAsideChild: when a child that can't be resumed is cancelled, its parent hears of it.
 func TestAsideChild(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newFamily(t, enginetest.NewMemory(nil), pipelineJSON("p", callOf("Call", "q", true)), pipelineJSON("q", waitMinute))
-		w.start()
-		id := w.create("p", nil, engine.RunOptions{})
-		synctest.Wait()
-		child := w.children(id)[0].RunID
-		w.engine.Stop(0)
+		w, id, child := stoppedFamily(t)
 		w.options.History = &unreadable{Memory: w.memory, runs: map[string]bool{child: true}}
 		w.start()
 		if err := w.engine.Cancel(child, false); err != nil {

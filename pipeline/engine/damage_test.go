@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,11 +22,31 @@ import (
 // anew.
 type unreadable struct {
 	*enginetest.Memory
-	runs    map[string]bool
-	events  bool // nor can the events of those runs
-	factory bool // nor is their factory known
+	mu      sync.Mutex
+	runs    map[string]bool // guarded by mu once the engine runs
+	events  bool            // nor can the events of those runs
+	factory bool            // nor is their factory known
 	tallies bool
 	request bool // nor can requests to cancel runs
+}
+
+func (h *unreadable) has(id string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.runs[id]
+}
+
+func (h *unreadable) damage(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.runs[id] = true
+}
+
+// mend is what writing a record anew does.
+func (h *unreadable) mend(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.runs, id)
 }
 
 func (h *unreadable) CancelRequest(id string) (time.Time, error) {
@@ -39,7 +60,7 @@ func (h *unreadable) CancelRequest(id string) (time.Time, error) {
 var errDamage = fmt.Errorf("record 7: %w: checksum does not match", commit.ErrDamaged)
 
 func (h *unreadable) seen(r engine.RunRecord) engine.RunRecord {
-	if !h.runs[r.ID] {
+	if !h.has(r.ID) {
 		return r
 	}
 	known := engine.RunRecord{ID: r.ID, Factory: strings.ToLower(r.Factory), Start: r.Start, Active: r.Active, Damage: errDamage}
@@ -70,7 +91,7 @@ func (h *unreadable) Runs(l engine.Listing, f func(engine.RunRecord) (bool, erro
 }
 
 func (h *unreadable) Events(id string, f func(uint64, []byte) error) error {
-	if h.events && h.runs[id] {
+	if h.events && h.has(id) {
 		return errDamage
 	}
 	return h.Memory.Events(id, f)
@@ -78,7 +99,7 @@ func (h *unreadable) Events(id string, f func(uint64, []byte) error) error {
 
 func (h *unreadable) PutRun(u *commit.Unit, r engine.RunRecord) {
 	h.Memory.PutRun(u, r)
-	u.Then(func() { delete(h.runs, r.ID) })
+	u.Then(func() { h.mend(r.ID) })
 }
 
 func (h *unreadable) Tallies() ([]engine.Tally, error) {
@@ -242,6 +263,7 @@ func TestUnreadEndedRun(t *testing.T) {
 		w.options.History = &unreadable{Memory: r.Memory, runs: map[string]bool{"b": true}}
 		w.start()
 		w.runs("a", "b", "c")
+		w.options.History.(*unreadable).damage("b")
 		runs, _, err := w.engine.Query(engine.Query{Factory: "f"})
 		if err != nil || len(runs) != 3 || runs[1].Status != run.Failed || !strings.Contains(runs[1].Message, "record of the run can't be read: record 7") {
 			t.Errorf("listed: %+v, %v", runs, err)
