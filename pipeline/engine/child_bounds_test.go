@@ -22,6 +22,9 @@ func TestGivenUpCallIsNoWait(t *testing.T) {
 			pipelineJSON("a", `{"name":"Loop","type":"Until","typeProperties":{"expression":"@equals(1,2)","timeout":"0.00:00:02","activities":[`+callOf("Call", "b", true)+`]}},
 				{"name":"After","type":"Wait","dependsOn":[{"activity":"Loop","dependencyConditions":["Failed"]}],"typeProperties":{"waitTimeInSeconds":60}}`, `"concurrency":1`),
 			pipelineJSON("b", `{"name":"V","type":"Wait","typeProperties":{"waitTimeInSeconds":5}},`+strings.Replace(callOf("Call", "a", true), `"type"`, `"dependsOn":[{"activity":"V"}],"type"`, 1)))
+		var current atomic.Pointer[pipeline.Factory]
+		current.Store(w.factory)
+		w.options.Factory = func(string) (*pipeline.Factory, error) { return current.Load(), nil }
 		w.start()
 		id := w.create("a", nil, engine.RunOptions{})
 		time.Sleep(time.Second)
@@ -31,11 +34,9 @@ func TestGivenUpCallIsNoWait(t *testing.T) {
 		if err := ds.Err(); err != nil {
 			t.Fatal(err)
 		}
-		for i, x := range w.factory.Pipelines {
-			if x.Name == "a" {
-				w.factory.Pipelines[i] = p
-			}
-		}
+		f := w.factory.Clone()
+		f.PutPipeline(p)
+		current.Store(f)
 		time.Sleep(9 * time.Second)
 		if s := w.failure(b, "Call"); s != "" {
 			t.Errorf("b's call: %s", s)
