@@ -48,6 +48,8 @@ type gate struct {
 	mu      sync.Mutex
 	waiting chan struct{} // not nil: syncs signal here and wait for open
 	opened  chan struct{}
+	syncs   int       // under way, or waiting for open
+	synced  sync.Cond // of mu: syncs is less
 }
 
 func (g *gate) Submit(u *commit.Unit) {
@@ -55,10 +57,14 @@ func (g *gate) Submit(u *commit.Unit) {
 	g.submitted.Add(1)
 }
 
-// hold makes syncs wait from now on. The channel tells when one does.
+// hold makes syncs wait from now on. The channel tells when one does. None is under way then:
+// it would make durable what is submitted next, too.
 func (g *gate) hold() (waiting <-chan struct{}) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	for g.syncs > 0 {
+		g.synced.Wait()
+	}
 	g.waiting, g.opened = make(chan struct{}, 100), make(chan struct{})
 	return g.waiting
 }
@@ -73,7 +79,14 @@ func (g *gate) open() {
 func (g *gate) Sync(u *commit.Unit) {
 	g.mu.Lock()
 	waiting, opened := g.waiting, g.opened
+	g.syncs++
 	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.syncs--
+		g.synced.Broadcast()
+	}()
 	if waiting != nil {
 		waiting <- struct{}{}
 		<-opened
@@ -90,6 +103,7 @@ func newServer(t testing.TB, configure ...func(*servicebus.Options)) *server {
 	t.Helper()
 	s := &server{t: t, authority: new(auth.Authority), clock: newClock(), addr: "127.0.0.1:0", options: configure}
 	s.log = &gate{Store: brokertest.NewStore()}
+	s.log.synced.L = &s.log.mu
 	s.log.Committed = func(u *commit.Unit) {
 		if len(u.Ops()) > 0 {
 			s.commits.Add(1)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -107,6 +108,11 @@ func TestSmallGroupWaits(t *testing.T) {
 	told := make(chan error, 2)
 	s.WaitFunc(large, func(err error) { told <- err })
 	<-disk.reached
+	for leads := true; leads; runtime.Gosched() { // who has written gives the lead away
+		s.log.mu.Lock()
+		leads = s.log.leading
+		s.log.mu.Unlock()
+	}
 	s.Submit(small)
 	s.WaitFunc(small, func(err error) { told <- err })
 	s.log.mu.Lock()

@@ -23,10 +23,16 @@ func TestBecause(t *testing.T) {
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Millisecond, cause)
 		defer cancel()
 		passed := late{ctx, time.Now().Add(-time.Nanosecond)}
+		if err := because(passed, nil); err != nil {
+			t.Errorf("what did not fail at the deadline: %v", err)
+		}
 		if err := because(passed, context.DeadlineExceeded); !errors.Is(err, cause) {
 			t.Errorf("at the deadline: %v, want %v", err, cause)
 		}
 		other := errors.New("refused")
+		if err := because(late{ctx, time.Now()}, other); !errors.Is(err, cause) {
+			t.Errorf("a write that failed at the deadline: %v, want %v", err, cause)
+		}
 		open, end := context.WithTimeout(t.Context(), time.Hour)
 		defer end()
 		if err := because(open, other); !errors.Is(err, other) {

@@ -61,15 +61,19 @@ func (c *consumer) detach(ctx context.Context) error {
 	return nil
 }
 
-// because is why something failed: if the context ended, the cause of that. go-amqp looks at
-// the time before a write, and may see the deadline a moment before the context ends.
+// because is why something failed: if the context ended, the cause of that. go-amqp compares
+// the time with the deadline itself, and gives it to the connection's writes: either may fail
+// a moment before the context ends.
 func because(ctx context.Context, err error) error {
-	if _, limited := ctx.Deadline(); limited && errors.Is(err, context.DeadlineExceeded) {
+	if err == nil {
+		return nil
+	}
+	if _, limited := ctx.Deadline(); limited {
 		soon, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 		<-soon.Done()
 		cancel()
 	}
-	if err != nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err
