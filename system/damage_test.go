@@ -2,6 +2,7 @@ package system
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,8 +23,8 @@ import (
 )
 
 // flip changes a byte of the value of each record in a stopped directory whose key is
-// wanted, and returns the keys.
-func flip(t *testing.T, dir string, wanted func(key []byte) bool) (flipped []string) {
+// wanted, and returns the keys. It is so many bytes from the end; 0: in the middle.
+func flip(t *testing.T, dir string, fromEnd int, wanted func(key []byte) bool) (flipped []string) {
 	t.Helper()
 	db, err := pebble.Open(filepath.Join(dir, "db"), &pebble.Options{ReadOnly: true, Logger: quiet{}})
 	if err != nil {
@@ -37,7 +38,7 @@ func flip(t *testing.T, dir string, wanted func(key []byte) bool) (flipped []str
 	for ok := it.First(); ok; ok = it.Next() {
 		if wanted(it.Key()) {
 			b := bytes.Clone(it.Value())
-			b[len(b)/2] ^= 4
+			b[len(b)-cmp.Or(fromEnd, len(b)-len(b)/2)] ^= 4
 			u.Set(bytes.Clone(it.Key()), b)
 			flipped = append(flipped, string(it.Key()))
 		}
@@ -138,7 +139,7 @@ func TestStartWithDamagedRuns(t *testing.T) {
 		}
 		return b
 	}
-	flipped := flip(t, dir, func(key []byte) bool {
+	flipped := flip(t, dir, 0, func(key []byte) bool {
 		switch {
 		case key[0] == 0x25: // the record in the list
 			return bytes.HasSuffix(key, id("a"))
