@@ -228,7 +228,7 @@ func TestNoHistory(t *testing.T) {
 	for i := range 3000 {
 		send(t, b, queue(t, b, "q"), withID(fmt.Sprint(i)))
 	}
-	if ids != 0 || store.IDReads != 0 {
-		t.Errorf("%d ids were written and %d read, want none", ids, store.IDReads)
+	if ids != 0 || store.IDReads.Load() != 0 {
+		t.Errorf("%d ids were written and %d read, want none", ids, store.IDReads.Load())
 	}
 }

@@ -66,7 +66,7 @@ func TestSessionsByPages(t *testing.T) {
 			{"state since", time.Now().Add(-time.Hour), n / 3 * 2},
 			{"no state since", time.Now().Add(time.Hour), 0},
 		} {
-			before := store.SessionReads
+			before := store.SessionReads.Load()
 			seen := list(c.since, false)
 			for id, times := range seen {
 				if times != 1 {
@@ -76,7 +76,7 @@ func TestSessionsByPages(t *testing.T) {
 			if len(seen) != c.want {
 				t.Errorf("%s: %d sessions, want %d", c.name, len(seen), c.want)
 			}
-			if reads := store.SessionReads - before; reads > 3*n {
+			if reads := store.SessionReads.Load() - before; reads > 3*n {
 				t.Errorf("%s: %d sessions are read for %d", c.name, reads, n)
 			}
 		}

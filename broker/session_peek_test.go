@@ -33,7 +33,7 @@ func TestPeekSessionScheduled(t *testing.T) {
 		}
 		send(t, b, q, msgs...)
 		for limit, want := range map[int]string{10: "[1 2 301 302]", 3: "[1 2 301]", 1: "[1]"} {
-			got, before := []int64{}, store.Reads
+			got, before := []int64{}, store.Reads.Load()
 			peeked, err := q.PeekSession("a", 1, limit)
 			for _, m := range peeked {
 				got = append(got, m.SequenceNumber)
@@ -44,7 +44,7 @@ func TestPeekSessionScheduled(t *testing.T) {
 			if fmt.Sprint(got) != want || err != nil {
 				t.Errorf("a peek of %d finds %v, error %v; want %s", limit, got, err, want)
 			}
-			if n := store.Reads - before; n > 4 {
+			if n := store.Reads.Load() - before; n > 4 {
 				t.Errorf("a peek of %d reads %d messages", limit, n)
 			}
 		}

@@ -77,9 +77,9 @@ func TestTransferWaits(t *testing.T) {
 		wantIDs(t, full, "f1", "f2")
 		wantIDs(t, other, "o1", "o2")
 		wantTransfer(t, q, 5, 0)
-		before := store.Reads
+		before := store.Reads.Load()
 		time.Sleep(time.Minute)
-		if n := store.Reads - before; n > 0 {
+		if n := store.Reads.Load() - before; n > 0 {
 			t.Errorf("%d reads while there is no room, want none", n)
 		}
 		wantTransfer(t, q, 5, 0)

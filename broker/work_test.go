@@ -50,7 +50,10 @@ func TestPauseAfterFailure(t *testing.T) {
 // TestBacklogIsReadOnce: what was sent to an earlier process is read once, with its
 // content; what is too much to be kept with the headers is read when it is its turn.
 func TestBacklogIsReadOnce(t *testing.T) {
-	for _, c := range []struct{ size, reads int }{{1 << 10, 100}, {64 << 10, 100 + 84}} {
+	for _, c := range []struct {
+		size  int
+		reads int64
+	}{{1 << 10, 100}, {64 << 10, 100 + 84}} {
 		synctest.Test(t, func(t *testing.T) {
 			store := brokertest.NewStore()
 			b := newBroker(t, store, "q")
@@ -59,7 +62,7 @@ func TestBacklogIsReadOnce(t *testing.T) {
 			b = openBroker(t, store, store)
 			b.Start(context.Background())
 			defer b.Close()
-			store.Reads = 0
+			store.Reads.Store(0)
 			got := 0
 			consumer, err := queue(t, b, "q").NewConsumer(broker.ConsumerOptions{Deliver: func(batch []broker.Delivery) {
 				for _, d := range batch {
@@ -80,8 +83,8 @@ func TestBacklogIsReadOnce(t *testing.T) {
 					t.Fatalf("%d messages for a credit of 10", got-before)
 				}
 			}
-			if store.Reads != c.reads {
-				t.Errorf("100 messages of %d bytes took %d reads, want %d", c.size, store.Reads, c.reads)
+			if store.Reads.Load() != c.reads {
+				t.Errorf("100 messages of %d bytes took %d reads, want %d", c.size, store.Reads.Load(), c.reads)
 			}
 		})
 	}

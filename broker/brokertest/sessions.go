@@ -58,7 +58,7 @@ func (m *Store) SessionsWithState(q broker.QueueID, since time.Time, after *stri
 		from = string(sessionKey(q, 't', *after)) + "\x00"
 	}
 	for n := m.keys.seek(from); n != nil && len(ids) < limit && strings.HasPrefix(n.key, prefix); n = n.next[0] {
-		m.SessionReads++
+		m.SessionReads.Add(1)
 		if since.IsZero() || n.value.(broker.SessionState).Updated.After(since) {
 			ids = append(ids, n.key[len(prefix)+2:])
 		}
@@ -76,7 +76,7 @@ func (m *Store) ScanSession(q broker.QueueID, session string, from int64, limit,
 	for n := m.keys.seek(string(sessionEntryKey(q, session, max(from, 0)))); n != nil && len(rows) < limit &&
 		strings.HasPrefix(n.key, prefix); n = n.next[0] {
 		v, _ := m.keys.get(string(queueKey(q, 'm', sequence(n.key))))
-		m.Reads++
+		m.Reads.Add(1)
 		msg := m.message(q, v.(*broker.Message))
 		size := len(msg.Sections)
 		if contents <= 0 {
@@ -98,7 +98,7 @@ func (m *Store) Sessions(q broker.QueueID, after *string, limit int) (ids []stri
 		from = string(sessionKey(q, 'g', *after)) + strings.Repeat("\xff", 9)
 	}
 	for n := m.keys.seek(from); n != nil && len(ids) < limit && strings.HasPrefix(n.key, prefix); {
-		m.SessionReads++
+		m.SessionReads.Add(1)
 		id := n.value.(string)
 		ids = append(ids, id)
 		n = m.keys.seek(string(sessionKey(q, 'g', id)) + strings.Repeat("\xff", 9))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"switchyard/broker"
@@ -35,7 +36,7 @@ type Store struct {
 	Full error
 	// Reads counts the reads of messages and headers, IDReads those of message ids,
 	// SessionReads those of sessions that are named.
-	Reads, IDReads, SessionReads int
+	Reads, IDReads, SessionReads atomic.Int64
 }
 
 // NewStore returns an empty store.
@@ -300,7 +301,7 @@ func (m *Store) RememberedUntil(id broker.EntityID, buckets []time.Time, ids []s
 	until := make([]time.Time, len(ids))
 	for i := range ids {
 		for _, b := range buckets {
-			m.IDReads++
+			m.IDReads.Add(1)
 			v, ok := m.keys.get(string(append(bucketKey(id, b), ids[i]...)))
 			if r, _ := v.(broker.RememberedID); ok && r.Until.After(until[i]) {
 				until[i] = r.Until
@@ -339,7 +340,7 @@ func sequence(key string) int64 { return int64(binary.BigEndian.Uint64([]byte(ke
 func (m *Store) Message(q broker.QueueID, seq int64) (*broker.Message, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.Reads++
+	m.Reads.Add(1)
 	v, ok := m.keys.get(string(queueKey(q, 'm', seq)))
 	if !ok {
 		return nil, fmt.Errorf("message %d: %w", seq, broker.ErrMessageNotFound)
@@ -364,7 +365,7 @@ func (m *Store) Scan(q broker.QueueID, from int64, limit, contents int) ([]broke
 	first := string(queueKey(q, 'm', max(from, 0)))
 	for n := m.keys.seek(first); n != nil && len(rows) < limit &&
 		strings.HasPrefix(n.key, prefix); n = n.next[0] {
-		m.Reads++
+		m.Reads.Add(1)
 		msg := m.message(q, n.value.(*broker.Message))
 		size := len(msg.Sections)
 		if contents <= 0 {
