@@ -168,10 +168,26 @@ func (c *Runs) Start(ctx context.Context, pipeline string, parameters *value.Obj
 	return str(answer, "runId"), nil
 }
 
-// Rerun starts a run of a pipeline with the parameters of another run.
-func (c *Runs) Rerun(ctx context.Context, pipeline, run string) (string, error) {
-	answer, err := c.call(ctx, "POST", "pipelines/"+url.PathEscape(pipeline)+
-		"/createRun?referencePipelineRunId="+url.QueryEscape(run), "{}")
+// A Rerun says what a rerun does again: all, if neither of the first two is given.
+type Rerun struct {
+	From        string // this activity and all behind it
+	FromFailure bool   // what failed, and what was not reached
+	AsItWas     bool   // with the definition that the other run had
+}
+
+// Rerun starts the rerun of a run of a pipeline, in the group of that run.
+func (c *Runs) Rerun(ctx context.Context, pipeline, run string, r Rerun) (string, error) {
+	q := url.Values{"isRecovery": {"true"}, "referencePipelineRunId": {run}}
+	if r.From != "" {
+		q.Set("startActivityName", r.From)
+	}
+	if r.FromFailure {
+		q.Set("startFromFailure", "true")
+	}
+	if r.AsItWas {
+		q.Set("definition", "original")
+	}
+	answer, err := c.call(ctx, "POST", "pipelines/"+url.PathEscape(pipeline)+"/createRun?"+q.Encode(), "{}")
 	if err != nil {
 		return "", err
 	}

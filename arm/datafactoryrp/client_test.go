@@ -169,6 +169,34 @@ func TestClient(t *testing.T) {
 	if len(activities.Value) != 3 {
 		t.Errorf("query of activity runs: got %d, want the loop and its two", len(activities.Value))
 	}
+	again, err := pipelines.CreateRun(ctx, "rg", "contoso", "Loop", &armdatafactory.PipelinesClientCreateRunOptions{
+		ReferencePipelineRunID: started.RunID, IsRecovery: to.Ptr(true), StartFromFailure: to.Ptr(true)})
+	check(t, err)
+	if status, err := f.engine.Wait(ctx, *again.RunID); err != nil || status != run.Succeeded {
+		t.Fatalf("rerun: got %s, %v, want Succeeded", status, err)
+	}
+	shown, err = c.NewPipelineRunsClient().Get(ctx, "rg", "contoso", *again.RunID, nil)
+	check(t, err)
+	if *shown.RunGroupID != *started.RunID || !*shown.IsLatest || *shown.Parameters["items"] != `["x","y"]` {
+		t.Errorf("rerun: got group %s, latest %t, parameters %v", *shown.RunGroupID, *shown.IsLatest, *shown.Parameters["items"])
+	}
+	for operand, want := range map[armdatafactory.RunQueryFilterOperand]int{
+		armdatafactory.RunQueryFilterOperandLatestOnly: 1, armdatafactory.RunQueryFilterOperandRunGroupID: 2} {
+		filtered := between
+		filtered.Filters = []*armdatafactory.RunQueryFilter{{Operand: to.Ptr(operand),
+			Operator: to.Ptr(armdatafactory.RunQueryFilterOperatorEquals), Values: []*string{to.Ptr("true")}}}
+		if operand == armdatafactory.RunQueryFilterOperandRunGroupID {
+			filtered.Filters[0].Values[0] = started.RunID
+		}
+		runs, err := c.NewPipelineRunsClient().QueryByFactory(ctx, "rg", "contoso", filtered, nil)
+		check(t, err)
+		if len(runs.Value) != want {
+			t.Errorf("query by %s: got %d runs, want %d", operand, len(runs.Value), want)
+		}
+	}
+	_, err = pipelines.CreateRun(ctx, "rg", "contoso", "Loop", &armdatafactory.PipelinesClientCreateRunOptions{
+		ReferencePipelineRunID: started.RunID, IsRecovery: to.Ptr(true), StartActivityName: to.Ptr("Nope")})
+	wantCode(t, "rerun from no activity", err, http.StatusBadRequest, "BadRequest")
 	_, err = pipelines.CreateRun(ctx, "rg", "contoso", "Loop", nil)
 	wantCode(t, "run without its parameter", err, http.StatusBadRequest, "BadRequest")
 	_, err = c.NewPipelineRunsClient().Cancel(ctx, "rg", "contoso", *started.RunID, nil)

@@ -1,12 +1,10 @@
 package datafactoryrp
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
 
-	"switchyard/pipeline"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/factory"
 	"switchyard/value"
@@ -23,7 +21,8 @@ type EngineRuns struct {
 // refusals are the engine's errors that are about what was asked for.
 var refusals = []error{
 	engine.ErrMissingParameter, engine.ErrUnknownParameter, engine.ErrInvalidParameter,
-	engine.ErrTooManyQueuedRuns, engine.ErrRunFinished, errIdle,
+	engine.ErrTooManyQueuedRuns, engine.ErrRunFinished, engine.ErrNotRecoverable,
+	errIdle,
 }
 
 // errIdle: a pipeline has activities that do not run here.
@@ -50,24 +49,6 @@ func classify(err error) error {
 		}
 	}
 	return err
-}
-
-// CreateRun implements [Runs].
-func (r EngineRuns) CreateRun(ctx context.Context, name, pipelineName string, params *value.Object) (
-	id string, err error) {
-	err = r.Factories.WithFactory(name, func(f *pipeline.Factory) (err error) {
-		if def := f.Pipeline(pipelineName); r.Strict && def != nil {
-			if list := idle(def); len(list) > 0 {
-				return fmt.Errorf("%w: pipeline '%s' can't run: activity '%s' is of type %s, which this version of "+
-					"Switchyard does not run. Deactivate it, or start with --strict=false and the run fails when it "+
-					"gets there",
-					errIdle, pipelineName, list[0].Name, list[0].Type)
-			}
-		}
-		id, err = r.Engine.CreateRun(ctx, f, pipelineName, params, engine.RunOptions{})
-		return err
-	})
-	return id, classify(err)
 }
 
 // PipelineRun implements [Runs].

@@ -30,8 +30,8 @@ var pipelineRunQuery = querySpec[*engine.PipelineRun]{
 		"RunStart":        func(p *engine.PipelineRun) string { return value.Timestamp(p.Start) },
 		"RunEnd":          runEnd,
 		"Status":          func(p *engine.PipelineRun) string { return p.Status.String() },
-		"RunGroupId":      func(p *engine.PipelineRun) string { return p.RunID }, // there are no recovery runs
-		"LatestOnly":      func(*engine.PipelineRun) string { return "true" },
+		"RunGroupId":      func(p *engine.PipelineRun) string { return p.GroupID },
+		"LatestOnly":      func(p *engine.PipelineRun) string { return strconv.FormatBool(!p.Superseded) },
 		"TriggeredByName": func(p *engine.PipelineRun) string { return p.InvokedBy.Name },
 	},
 	orders: map[string]func(*engine.PipelineRun) string{

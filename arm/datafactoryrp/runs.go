@@ -19,6 +19,8 @@ import (
 type Runs interface {
 	// CreateRun starts a run and returns its id once it is durable.
 	CreateRun(ctx context.Context, factory, pipeline string, parameters *value.Object) (string, error)
+	// Recover starts a run as the rerun of another one, in its group.
+	Recover(ctx context.Context, factory, pipeline string, x engine.Recovery) (string, error)
 	// Parameters returns the parameters of a run as it got them, secrets included.
 	Parameters(factory, id string) (*value.Object, error)
 	// PipelineRun returns a run in the shape of [ADF-REST 5].
@@ -46,30 +48,25 @@ func runsError(err error) error {
 	return err
 }
 
-// recovery reports the parameter of createRun, if any, that asks for a recovery run: one
-// that skips what the referenced run has done.
-func recovery(r *arm.Request) string {
-	for _, name := range []string{"isRecovery", "startActivityName", "startFromFailure"} {
-		if v := r.Param(name); v != "" && (name == "startActivityName" || !strings.EqualFold(v, "false")) {
-			return name
-		}
-	}
-	return ""
-}
-
 func (p *Provider) createRun(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	id := p.spelled(factoryID(r))
 	if _, err := p.factories.Definition(id, factory.Pipelines, r.ID.Name()); err != nil {
 		return nil, err
 	}
-	if name := recovery(r); name != "" {
-		return nil, arm.NotSupported(
-			"createRun with the parameter %s is not supported by this version of Switchyard.", name)
+	x, err := recovery(r)
+	if err != nil {
+		return nil, err
+	}
+	if x != nil {
+		run, err := p.runs.Recover(ctx, id.Factory, r.ID.Name(), *x)
+		if err != nil {
+			return nil, err
+		}
+		return arm.OK(value.NewObject(value.Member{Name: "runId", Value: run})), nil
 	}
 	params := r.Body
 	if of := r.Param("referencePipelineRunId"); of != "" {
 		// The body's parameters don't count then [ADF-REST 5].
-		var err error
 		if params, err = p.runs.Parameters(id.Factory, of); err != nil {
 			return nil, err
 		}

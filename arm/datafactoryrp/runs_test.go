@@ -287,7 +287,7 @@ func TestRunOfMessage(t *testing.T) {
 }
 
 // TestRerun: a run with the parameters of another one; those of the body don't count
-// [ADF-REST 5]. What would go on where another run failed is refused by name.
+// [ADF-REST 5].
 func TestRerun(t *testing.T) {
 	f := open(t, armtest.NewStore()).group(t)
 	f.must(t, 200, "PUT", "$DF/pipelines/P?$V", `{"properties":{"parameters":{"n":{"type":"Int"},"key":{"type":"SecureString"}},"activities":[
@@ -309,12 +309,18 @@ func TestRerun(t *testing.T) {
 		t.Errorf("parameters %s, %v, want those of the first run", value.Append(nil, b), err)
 	}
 	f.must(t, 404, "POST", "$DF/pipelines/P/createRun?$V&referencePipelineRunId=nowhere", "")
-	for _, refused := range []string{"isRecovery=true", "startFromFailure=true", "startActivityName=Set"} {
-		answer := f.must(t, 501, "POST", "$DF/pipelines/P/createRun?$V&referencePipelineRunId="+id+"&"+refused, "")
-		if name, _, _ := strings.Cut(refused, "="); !strings.Contains(answer, name) {
+	for _, refused := range []string{"startFromFailure=true", "startActivityName=Set", "definition=original", "definition=then",
+		"isRecovery=yes", "isRecovery=true&startActivityName=Nope", "isRecovery=true&startFromFailure=1x"} {
+		answer := f.must(t, 400, "POST", "$DF/pipelines/P/createRun?$V&referencePipelineRunId="+id+"&"+refused, "")
+		name, text, _ := strings.Cut(refused[strings.LastIndex(refused, "&")+1:], "=")
+		if !strings.Contains(answer, name) && !strings.Contains(answer, text) {
 			t.Errorf("%s: %s, want its name", refused, answer)
 		}
 	}
+	if answer := f.must(t, 400, "POST", "$DF/pipelines/P/createRun?$V&isRecovery=true", ""); !strings.Contains(answer, "referencePipelineRunId") {
+		t.Errorf("without a run: %s", answer)
+	}
+	f.must(t, 404, "POST", "$DF/pipelines/P/createRun?$V&isRecovery=true&referencePipelineRunId=nowhere", "")
 }
 
 // TestItemsOfLoops: what a ForEach goes through is shown to those who ask.

@@ -109,6 +109,9 @@ func runTable(list []*value.Object, now time.Time, columns int) string {
 		if above := runAbove(r); above != "" {
 			name += ", by " + above
 		}
+		if group := groupText(r); group != "" {
+			name += ", " + group
+		}
 		t.add(str(r, "runId"), str(r, "status"), past(str(r, "runStart"), now), took(r), name)
 		notes[i] = printable(str(r, "message"))
 	}
@@ -372,8 +375,26 @@ func (e *env) ended(run *value.Object) int {
 	return exitOK
 }
 
-// rerun starts a run with the parameters of another one.
+// groupText says which of its group a run is, in the monitoring's words; "" if it is the only
+// one, as far as the record tells [ENGINE 3.6].
+func groupText(run *value.Object) string {
+	latest, _ := run.Lookup("isLatest")
+	switch original := str(run, "runGroupId") == str(run, "runId"); {
+	case original && latest == true:
+		return ""
+	case original:
+		return "Original"
+	case latest == true:
+		return "Rerun (Latest)"
+	}
+	return "Rerun"
+}
+
+// rerun starts a run that does another one again.
 func rerun(ctx context.Context, e *env, v *config.Values, operands []string) int {
+	if v.String("from-activity") != "" && v.Bool("from-failure") {
+		return e.fail(&config.UsageError{Msg: "--from-activity and --from-failure exclude each other", CommandLine: true})
+	}
 	f, err := factoryOf(ctx, v)
 	if err != nil {
 		return e.fail(err)
@@ -383,10 +404,12 @@ func rerun(ctx context.Context, e *env, v *config.Values, operands []string) int
 		return e.fail(err)
 	}
 	if len(messagesOf(run)) > 0 && !e.json {
-		fmt.Fprint(e.stderr, wrapped("the new run gets the parameters, but not the messages: what it settles itself fails. "+
+		fmt.Fprint(e.stderr, wrapped("the new run gets the parameters, but not the messages: what it settles itself fails, "+
+			"unless the run before has settled it. "+
 			"To have messages handled again, resubmit them: switchyard resubmit "+queueOf(run), "", e.width()))
 	}
-	id, err := f.Rerun(ctx, str(run, "pipelineName"), str(run, "runId"))
+	id, err := f.Rerun(ctx, str(run, "pipelineName"), str(run, "runId"), client.Rerun{
+		From: v.String("from-activity"), FromFailure: v.Bool("from-failure"), AsItWas: v.Bool("as-it-was")})
 	return started(ctx, e, v, f, id, err)
 }
 

@@ -184,6 +184,9 @@ func printRunHead(out io.Writer, run *value.Object, o treeOptions) {
 	row("run", str(run, "runId"))
 	row("pipeline", str(run, "pipelineName"))
 	row("status", str(run, "status"))
+	if group := groupText(run); group != "" {
+		row("group", str(run, "runGroupId")+", "+group)
+	}
 	by := str(member(run, "invokedBy"), "name")
 	if above := runAbove(run); above != "" {
 		by = above

@@ -42,6 +42,11 @@ type Call struct {
 	// Binding names what started the run, in the words of its trigger; nil if
 	// the run was not started by messages.
 	Binding json.RawMessage
+	// Rerun says that the run is the rerun of another one, and holds no messages. Settled
+	// names those that the earlier runs have settled: lock tokens in lower case, and
+	// sequence numbers.
+	Rerun   bool
+	Settled []string
 	Now     time.Time
 	// Queued is how long the attempt waited for its turn.
 	Queued time.Duration

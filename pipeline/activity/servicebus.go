@@ -25,6 +25,14 @@ func (x ServiceBusSend) Execute(_ context.Context, c *Call) Result {
 	if fail != nil {
 		return Result{Err: fail}
 	}
+	if c.Rerun { // which sends all the same, if nothing is left to settle
+		for _, s := range settles {
+			if r := settledBefore(c, s); r.Err != nil {
+				return r
+			}
+		}
+		settles = nil
+	}
 	ops := []Op{send}
 	for _, s := range settles {
 		ops = append(ops, s)
@@ -54,6 +62,9 @@ func (x ServiceBusSettle) Execute(_ context.Context, c *Call) Result {
 	s, fail := parseSettlement(c)
 	if fail != nil {
 		return Result{Err: fail}
+	}
+	if c.Rerun {
+		return settledBefore(c, s)
 	}
 	effect, err := x.Bus.Effect(c.RunID, s)
 	if err != nil {
@@ -188,7 +199,7 @@ func parseSettlement(c *Call) (Settle, *Error) {
 }
 
 func parseSettle(c *Call, in *input) Settle {
-	if len(c.Binding) == 0 {
+	if len(c.Binding) == 0 && !c.Rerun {
 		in.invalid("The run was not started by messages: there is nothing to settle.")
 	}
 	s := Settle{Binding: c.Binding}

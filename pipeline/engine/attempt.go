@@ -20,7 +20,7 @@ const maxDroppedMessage = 1 << 10
 // dropEarlier drops the events of the attempt before a run that has just failed, and
 // notes the run as the last attempt. What fails leaves both as they are.
 func (r *runner) dropEarlier() {
-	if (r.cause == Hash{}) || r.state.Status() != run.Failed {
+	if (r.cause == Hash{}) || r.created.Recovers != "" || r.state.Status() != run.Failed {
 		return
 	}
 	r.journal.submit()

@@ -119,6 +119,7 @@ func (r *runner) newChild(e *run.ChildStarted) (*runner, *pipeline.ActivityError
 	if e.SecureInput {
 		o.secret = params
 	}
+	o.Recovery = r.childRecovery(e, f)
 	child, err := r.e.newRun(f, e.Pipeline, params, o)
 	switch {
 	case err == nil:

@@ -21,6 +21,20 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 	if p == nil {
 		return nil, fmt.Errorf("%w in factory %q", ErrPipelineNotFound, f.Name)
 	}
+	var was *recovered
+	if o.Recovery != nil {
+		var err error
+		if was, err = e.recovers(o.Recovery, f.Name, p); err != nil {
+			return nil, err
+		}
+		if !o.Recovery.given {
+			params = was.whole.Parameters
+		}
+		if was.revision != nil {
+			p = was.revision.Pipeline()
+		}
+		o.Cause = groupCause(was.whole.GroupID)
+	}
 	bound, secure, err := pipeline.BindParameters(p.Parameters, params, true)
 	if err != nil {
 		return nil, parameterError(err)
@@ -32,8 +46,10 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 	} else if !errors.Is(err, ErrNotInHistory) {
 		return nil, err
 	}
-	revision, err := e.revisions.of(p)
-	if err != nil {
+	var revision *run.Revision
+	if was != nil && was.revision != nil {
+		revision = was.revision
+	} else if revision, err = e.revisions.of(p); err != nil {
 		return nil, err
 	}
 	c := &run.Created{
@@ -62,12 +78,18 @@ func (e *Engine) newRun(f *pipeline.Factory, pipelineName string, params *value.
 		c.InvokedBy.ID = hex.EncodeToString(randomBytes(16))
 	}
 	o.inherit(c)
+	if was != nil {
+		was.mark(c)
+	}
 	if c.RunDimensions, err = run.Dimensions(p, c, e.wall(c.At)); err != nil {
 		return nil, err
 	}
 	r, err := e.makeRunner(c, revision)
 	if err == nil {
 		r.cause, r.waiting = o.Cause, o.Waiting
+		if was != nil {
+			r.recovered = was.events
+		}
 	}
 	return r, err
 }

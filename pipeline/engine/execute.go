@@ -174,6 +174,7 @@ func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call
 	c.RunID, c.PipelineName, c.Factory = r.id, r.pipeline, r.factory
 	c.ActivityName, c.ActivityType, c.Path, c.Attempt = e.Activity, e.Type, e.Path, e.Attempt
 	c.ActivityRunID, c.Binding, c.Now = call.ActivityRunID, r.created.Binding, clock.ShownNow(r.e.o.Clock)
+	c.Rerun, c.Settled = r.created.Recovers != "", r.created.Settled
 	if err := r.e.connect(ctx, c, call); err != nil {
 		return activity.Result{Err: err}, nil
 	}

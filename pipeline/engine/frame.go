@@ -29,9 +29,9 @@ import (
 //
 // A definition is a frame without a table, always sealed, around the JSON.
 //
-// Versions 2 to 4 have events of the same version of their encoding, which have more
+// Versions 2 to 5 have events of the same version of their encoding, which have more
 // parts. They are read like version 1.
-const frameVersion = 4
+const frameVersion = 5
 
 const (
 	frameSealed = 1 << iota

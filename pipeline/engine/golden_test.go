@@ -60,6 +60,11 @@ func goldenFrames(t *testing.T) func(version int) []golden.Record {
 		"created-depth": &run.Created{ID: "r", At: goldenTime, Depth: 3, Secrets: []string{"s"}, Sealed: true},
 		"finished-seal": &run.ActivityFinished{Path: "A", At: goldenTime, Sealed: true},
 	}
+	since5 := map[string]run.Event{
+		"created-rerun": &run.Created{ID: "r", At: goldenTime, Recovers: "was", Settled: []string{"7"}},
+		"recovered":     &run.Recovered{Path: "A", Type: "T", Status: run.Succeeded, Output: obj("o", text), At: goldenTime},
+		"reused":        &run.ActivityReused{Path: "A", At: goldenTime, UserProperties: obj("u", text)},
+	}
 	return func(version int) (records []golden.Record) {
 		events := maps.Clone(events)
 		if version >= 2 {
@@ -70,6 +75,9 @@ func goldenFrames(t *testing.T) func(version int) []golden.Record {
 		}
 		if version >= 4 {
 			maps.Copy(events, since4)
+		}
+		if version >= 5 {
+			maps.Copy(events, since5)
 		}
 		files := golden.Read(t, "frames", version)
 		for name, event := range events {
@@ -147,6 +155,7 @@ func TestGoldenFrames(t *testing.T) {
 		&run.ActivitySkipped{}, &run.RetryScheduled{}, &run.TimerStarted{}, &run.TimerFired{},
 		&run.VariableSet{},
 		&run.VariableAppended{}, &run.CancelRequested{}, &run.Finished{}, &run.ChildStarted{},
+		&run.Recovered{}, &run.ActivityReused{},
 	} {
 		for i := range run.PartsOf(e).Values {
 			want = append(want, fmt.Sprint("kind ", run.EncodeEvent(nil, e)[1], " field ", i))
@@ -165,7 +174,7 @@ func TestGoldenSummaries(t *testing.T) {
 			Updated:    goldenTime,
 			Invoked:    run.Invoker{ID: "i", Name: "n", Type: "t", PipelineName: "p", PipelineRunID: "r"},
 			DroppedFor: "x", Parameters: []byte(`{"a":"1"}`), Dimensions: []byte(`{"d":"x"}`), Annotations: []byte(`["a"]`),
-			Outputs: []byte(`{"body":{"messages":[{"messageId":"m"}]}}`), Returned: []byte(`{"r":1}`)}
+			Outputs: []byte(`{"body":{"messages":[{"messageId":"m"}]}}`), Returned: []byte(`{"r":1}`), Group: "g"}
 		golden.WantFull(t, full)
 		least := summary{Version: version, Status: run.InProgress, Updated: goldenTime, Invoked: run.Invoker{ID: "i",
 			Name: "Manual", Type: "Manual"}}
@@ -177,6 +186,9 @@ func TestGoldenSummaries(t *testing.T) {
 		}
 		if version < 5 {
 			full.Returned = nil
+		}
+		if version < 6 {
+			full.Group = ""
 		}
 		if version > 1 { // the record has it
 			full.Updated, least.Updated = time.Time{}, time.Time{}

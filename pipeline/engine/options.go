@@ -87,6 +87,10 @@ type RunOptions struct {
 	// before another attempt, has begun, as long as this process has it. It must not block.
 	Waiting func(run.Timer)
 
+	// Recovery makes the run the rerun of another one, whose parameters it has; nil: it is
+	// none. A rerun has no Cause of its own.
+	Recovery *Recovery
+
 	parent *runner       // an activity of which starts the run; nil: none does
 	secret *value.Object // the parameters, if the activity's input is declared secure
 }

@@ -13,9 +13,13 @@ import (
 // PipelineRun is the record of a run [ADF-REST 5]. Secrets in it are masked.
 type PipelineRun struct {
 	RunID, Pipeline, Factory string
-	Parameters               *value.Object // every value as text; nil if they are large, see Whole
-	RunDimensions            *value.Object // values are text; may be nil
-	InvokedBy                run.Invoker
+	// GroupID is the first run of the group of a run and its reruns; Superseded says that
+	// another of the group was started later.
+	GroupID       string
+	Superseded    bool
+	Parameters    *value.Object // every value as text; nil if they are large, see Whole
+	RunDimensions *value.Object // values are text; may be nil
+	InvokedBy     run.Invoker
 	// TriggerOutputs is what the trigger handed over, as pipelines see it in
 	// trigger().outputs, but of messages only what identifies them. Nil if there is
 	// none, if it is large, see Whole, or was and the run's events were dropped.
@@ -56,7 +60,7 @@ func (p *PipelineRun) JSON() *value.Object {
 	o := &value.Object{}
 	o.Set("runId", p.RunID)
 	o.Set("debugRunId", nil)
-	o.Set("runGroupId", p.RunID)
+	o.Set("runGroupId", p.GroupID)
 	o.Set("pipelineName", p.Pipeline)
 	o.Set("parameters", orEmpty(p.Parameters))
 	by := value.NewObject(
@@ -81,7 +85,7 @@ func (p *PipelineRun) JSON() *value.Object {
 	}
 	o.Set("annotations", annotations)
 	o.Set("runDimension", orEmpty(p.RunDimensions))
-	o.Set("isLatest", true) // there are no recovery runs
+	o.Set("isLatest", !p.Superseded)
 	if p.TriggerOutputs != nil {
 		o.Set(Extension, value.NewObject(value.Member{Name: "triggerOutputs", Value: p.TriggerOutputs}))
 	}
@@ -117,7 +121,7 @@ func durationOrNull(start, end time.Time) value.Value {
 func baseRecord(s *run.State) PipelineRun {
 	c := s.Created()
 	p := PipelineRun{
-		RunID: c.ID, Pipeline: c.PipelineName, Factory: c.Factory,
+		RunID: c.ID, Pipeline: c.PipelineName, Factory: c.Factory, GroupID: c.GroupID,
 		Parameters: texts(c.MaskedParameters()),
 		InvokedBy:  c.InvokedBy,
 		// Masked like the parameters that were made of it.
@@ -206,6 +210,9 @@ func (r *runner) runRecord(p *PipelineRun) RunRecord {
 	case p.ReturnValue != nil:
 		s.Returned = value.Append(nil, p.ReturnValue)
 	}
+	if p.GroupID != p.RunID {
+		s.Group = p.GroupID
+	}
 	if p.RunDimensions.Len() > 0 {
 		s.Dimensions = value.Append(nil, p.RunDimensions)
 	}
@@ -228,7 +235,7 @@ func (e *Engine) fromRecord(r RunRecord) *PipelineRun {
 	}
 	p, err := e.decodeRecord(r)
 	if err != nil {
-		p = &PipelineRun{RunID: r.ID, Pipeline: r.Pipeline, Factory: r.Factory, Start: r.Start.UTC(),
+		p = &PipelineRun{RunID: r.ID, GroupID: r.ID, Pipeline: r.Pipeline, Factory: r.Factory, Start: r.Start.UTC(),
 			LastUpdated: latest(r.Start, r.Updated).UTC(), Status: run.Failed,
 			Message: fmt.Sprintf("The record of the run can't be read: %v", err)}
 		if r.Active {
@@ -255,6 +262,9 @@ func (e *Engine) decodeRecord(r RunRecord) (*PipelineRun, error) {
 	}
 	p := &PipelineRun{RunID: r.ID, Pipeline: r.Pipeline, Factory: r.Factory, Start: r.Start.UTC(),
 		InvokedBy: s.Invoked, End: s.End, LastUpdated: r.Updated.UTC(), Status: s.Status, Message: s.Message}
+	if p.GroupID = r.ID; s.Group != "" {
+		p.GroupID = s.Group
+	}
 	if r.Updated.IsZero() {
 		p.LastUpdated = s.Updated
 	}

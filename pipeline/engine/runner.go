@@ -105,8 +105,9 @@ type runner struct {
 	counted   int      // activity runs that are over and counted by the engine
 	held      int64    // bytes in the engine's account
 	long      compute.Long
-	first     bool        // decideFirst is at it
-	base      PipelineRun // what never changes of the run's record
+	first     bool             // decideFirst is at it
+	recovered []*run.Recovered // what a rerun has of the run before, until it is created
+	base      PipelineRun      // what never changes of the run's record
 }
 
 // makeRunner makes the owner of a run that stands at its first event.
@@ -190,6 +191,7 @@ func (r *runner) lighten(c *run.Created) {
 func (r *runner) create(effect commit.Effect, definition []byte) error {
 	e := r.journal.encode(r.created)
 	r.lighten(e.event.(*run.Created))
+	more := r.encodeRecovered()
 	view := r.record()
 	r.recorded = view.Status
 	write := func() {
@@ -197,6 +199,12 @@ func (r *runner) create(effect commit.Effect, definition []byte) error {
 			r.journal.definition(r.revision.Hash(), definition)
 		}
 		r.journal.put(e)
+		for _, e := range more {
+			r.journal.put(e)
+		}
+		if r.created.Recovers != "" {
+			r.e.o.History.PutAttempt(r.journal.fill(), r.cause, r.id)
+		}
 		r.journal.record(r.runRecord(view))
 		r.journal.fill().Then(func() { r.view.CompareAndSwap(nil, view) })
 	}

@@ -13,6 +13,10 @@ type span struct{ start, end time.Time }
 
 // shown returns a record with the times that the wall clock has shown.
 func (e *Engine) shown(p *PipelineRun) *PipelineRun {
+	if e.superseded(p) {
+		s := *p
+		s.Superseded, p = true, &s
+	}
 	start, end, updated := e.wall(p.Start), e.wall(p.End), e.wall(p.LastUpdated)
 	if start.Equal(p.Start) && end.Equal(p.End) && updated.Equal(p.LastUpdated) {
 		return p

@@ -33,9 +33,11 @@ type summary struct {
 	// Returned is the pipeline's return value, absent when it is empty, null when it is
 	// large or the run is sealed: the run's events have it. Since version 5.
 	Returned json.RawMessage `json:",omitempty"`
+	// Group is the first run of the group of a rerun, absent of others. Since version 6.
+	Group string `json:",omitempty"`
 }
 
-const summaryVersion = 5
+const summaryVersion = 6
 
 // encode writes what [json.Marshal] would, but for characters that it escapes for HTML:
 // every run is written twice or more, and by reflection that took a tenth of its time.
@@ -61,6 +63,7 @@ func (s summary) encode() []byte {
 	b = appendOptional(b, `,"DroppedFor":`, s.DroppedFor)
 	b = appendRaw(b, `,"Outputs":`, s.Outputs)
 	b = appendRaw(b, `,"Returned":`, s.Returned)
+	b = appendOptional(b, `,"Group":`, s.Group)
 	return append(b, '}')
 }
 

@@ -60,6 +60,12 @@ type Created struct {
 	// Sealed says that the run above is sealed in the history: what was given may be made
 	// of its secrets. Since version 4 of the encoding.
 	Sealed bool
+	// Recovers is the run that this one is a rerun of, in the same group; "" if it is none.
+	// Since version 5 of the encoding.
+	Recovers ID
+	// Settled names the messages of a rerun's group that earlier runs have settled: lock
+	// tokens in lower case, and sequence numbers. Since version 5 of the encoding.
+	Settled []string
 	// RunDimensions are the evaluated run dimensions of the pipeline; may be nil.
 	RunDimensions *value.Object
 }
@@ -95,6 +101,10 @@ func (e *Created) fields(c codec) {
 		c.int(&e.Depth)
 		c.texts(&e.Secrets)
 		c.bool(&e.Sealed)
+	}
+	if c.since(5) {
+		c.text(&e.Recovers)
+		c.texts(&e.Settled)
 	}
 }
 

@@ -175,6 +175,9 @@ func (s *State) start(n *node, now time.Time) Event {
 	if err != nil {
 		return n.fail(now, invalid(err))
 	}
+	if s.reusable(n) != nil {
+		return &ActivityReused{Path: n.path, At: now, UserProperties: user}
+	}
 	e, aerr := s.startKind(n, c, user, now)
 	if aerr != nil {
 		f := n.fail(now, aerr)

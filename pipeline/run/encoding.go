@@ -32,7 +32,7 @@ import (
 //
 // A reader of version n therefore reads every version up to n: what an older one
 // did not write stays zero. What is written has version encodingVersion.
-const encodingVersion = 4
+const encodingVersion = 5
 
 // Limits of the decoder. Depth is more than any JSON document accepted anywhere,
 // because events wrap such documents.

@@ -48,6 +48,8 @@ var kinds = [...]kind{
 	12: event[CancelRequested](),
 	13: event[Finished](),
 	14: event[ChildStarted](),
+	15: event[Recovered](),
+	16: event[ActivityReused](),
 }
 
 // A kind is what the table knows of one type of event.

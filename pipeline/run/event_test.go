@@ -29,7 +29,7 @@ func everyEvent() []run.Event {
 			Trigger:   run.TriggerInfo{ID: "1", Name: "n", Type: "t", Time: at, Outputs: o},
 			InvokedBy: run.Invoker{ID: "1", Name: "n", Type: "t", PipelineName: "pp", PipelineRunID: "r"},
 			At:        later, Secure: []string{"a", "b"}, Binding: []byte(`{"x":1}`), RunDimensions: o, Revision: run.Hash{31: 1}, Depth: 2,
-			Secrets: []string{"s"}, Sealed: true},
+			Secrets: []string{"s"}, Sealed: true, Recovers: "was", Settled: []string{"7"}},
 		&run.ActivityStarted{Path: "p", Attempt: 2, Activity: "a", Type: "t", At: at, Input: o, LinkedService: "l", LinkedServiceParameters: o, Inputs: value.Array{o}, Outputs: value.Array{},
 			Timeout: time.Hour, Retry: 3, RetryInterval: time.Second, SecureInput: true, SecureOutput: true, UserProperties: o},
 		&run.ContainerStarted{Path: "p", At: at, Input: o, Branch: "b", Items: value.Array{int64(1), nil}, Queues: 20, Deadline: later, UserProperties: o, Evaluated: "on"},
@@ -44,6 +44,8 @@ func everyEvent() []run.Event {
 		&run.CancelRequested{At: at},
 		&run.Finished{Status: run.Cancelled, Message: "m", At: at},
 		&run.ChildStarted{Path: "p", At: at, Input: o, Pipeline: "q", RunID: "r", Wait: true, SecureInput: true, UserProperties: o},
+		&run.Recovered{Path: "p", Type: "t", Status: run.Failed, Output: o, Error: failure, SecureOutput: true, Child: "c", At: at},
+		&run.ActivityReused{Path: "p", At: at, UserProperties: o},
 	}
 }
 
@@ -72,8 +74,8 @@ func TestEventEncoding(t *testing.T) {
 			t.Errorf("empty %T: got %+v, %v", e, got, err)
 		}
 	}
-	if len(kinds) != 14 {
-		t.Errorf("%d kinds, want 14", len(kinds))
+	if len(kinds) != 16 {
+		t.Errorf("%d kinds, want 16", len(kinds))
 	}
 }
 

@@ -47,7 +47,13 @@ type ActivityRecord struct {
 	// ChildRunID is the run that an ExecutePipeline has started, "" if it has not.
 	ChildRunID ID
 
+	// Reused says that a rerun has the activity from the run before: Status, Output and
+	// Error are those of then. It is shown as Skipped [ENGINE 3.6].
+	Reused bool
+
 	loop   string // path of the iteration
+	top    string // name of the activity of the pipeline's own list that it is, or is inside of
+	until  bool   // is inside of an Until
 	number int    // in the order of starts
 }
 
@@ -63,6 +69,11 @@ func (s *State) begin(n *node, at time.Time, input, user *value.Object, secureIn
 		Execution: n.step.kind == kindExecution,
 		Status:    InProgress, Start: at, Input: input, UserProperties: user,
 		SecureInput: secureInput, SecureOutput: secureOutput,
+	}
+	r.top = n.step.def.Name
+	for sc := n.scope; sc.owner != nil; sc = sc.owner.scope {
+		r.top = sc.owner.step.def.Name
+		r.until = r.until || sc.owner.step.kind == kindUntil
 	}
 	for sc := n.scope; sc.owner != nil; sc = sc.owner.scope {
 		if k := sc.owner.step.kind; k == kindForEach || k == kindUntil {
@@ -124,6 +135,9 @@ func (s *State) shown(m Masker, r *ActivityRecord) ActivityRecord {
 	if r.loop != "" {
 		h := sha256.Sum256([]byte(s.created.ID + "/" + r.loop))
 		c.IterationHash = hex.EncodeToString(h[:16])
+	}
+	if c.Reused {
+		c.Status = Skipped
 	}
 	if c.SecureInput {
 		c.Input = nil

@@ -37,9 +37,10 @@ type State struct {
 	live      map[string]*node // by path, the nodes of open scopes
 	queue     []task           // decisions to take, oldest first
 	head      int
-	children  map[ID]*node // activities that wait for a run; nil: none has
-	flight    []*node      // started and not done, in order of start; nil where one has landed
-	landed    int          // nils in flight
+	recovered map[string]*Recovered // by path, of the run that this one recovers; nil: nothing is
+	children  map[ID]*node          // activities that wait for a run; nil: none has
+	flight    []*node               // started and not done, in order of start; nil where one has landed
+	landed    int                   // nils in flight
 	variables []variable
 	byName    map[string]int // of variables, lower case
 
