@@ -73,6 +73,7 @@ var groups = []struct {
 		{what: "activities that execute at once", bound: "256, and 512 that wait for room", at: "the others wait"},
 		{what: "runs that wait for a pipeline's concurrency", bound: "100", at: "400; `PipelineRunThrottled` of an ExecutePipeline"},
 		{what: "runs above one that an ExecutePipeline starts", bound: "100", at: "`PipelineDepthExceeded`"},
+		{what: "history of a run of which a rerun has outputs", bound: "64 MiB", at: "400; a rerun from the start is not bounded"},
 		{what: "active runs when it starts another", bound: "10,000, and one for 64 KiB of *memory*", at: "`TooManyPipelineRuns`"},
 		{what: "message of its run in its error", bound: "32 KiB", at: "it is cut"},
 		{what: "a page of pipeline runs or activity runs", bound: "8 MiB", at: "a continuation token"},

@@ -85,6 +85,9 @@ func (a *ActivityRun) extension() *value.Object {
 	if a.ChildRunID != "" && (a.Error == nil || a.Output != nil) { // else it could not be made
 		o.Set("childRunId", a.ChildRunID)
 	}
+	if a.Reused {
+		o.Set("reused", true)
+	}
 	if a.Items != nil {
 		o.Set("itemCount", int64(len(a.Items)))
 	}

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"switchyard/commit"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/engine/enginetest"
@@ -379,4 +381,49 @@ func TestRerunCrash(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRerunSettled: a rerun is told which messages the runs before have settled: those that
+// activities settled, and all of them if the run succeeded.
+func TestRerunSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		settle := `{"name":"S","type":"ServiceBusSettle","linkedServiceName":{"referenceName":"bus","type":"LinkedServiceReference"},"typeProperties":{"sequenceNumber":7,"outcome":"Complete"}}`
+		w, l := newRerunWorld(t, pipelineJSON("p", settle+","+web("A", "a")))
+		w.engine.Stop(0)
+		w.options.LinkedService = linkedServices
+		w.options.Finish = func(json.RawMessage, string, engine.Outcome) (commit.Effect, error) { return nil, nil }
+		var mu sync.Mutex
+		var told []string
+		w.register("ServiceBusSettle", func(_ context.Context, c *activity.Call) activity.Result {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, fmt.Sprint(len(c.Binding) > 0, c.Rerun, c.Settled))
+			return activity.Result{Output: value.NewObject(value.Member{Name: "sequenceNumber", Value: int64(7)})}
+		})
+		w.start()
+		defer w.engine.Stop(0)
+		outputs := parseObject(t, `{"body":{"messages":[{"messageId":"a","sequenceNumber":7,"lockToken":"AB"},{"messageId":"b","sequenceNumber":8,"lockToken":"CD"}]}}`)
+		for _, c := range []struct {
+			fails bool
+			want  string
+		}{{true, "[true false [] false true [7]]"}, {false, "[true false [] false true [7 ab 7 cd 8]]"}} {
+			l.fails["A"], told = c.fails, nil
+			first := w.create("p", nil, engine.RunOptions{Binding: json.RawMessage(`"b"`),
+				Trigger: &run.TriggerInfo{ID: "t", Name: "T", Type: "ServiceBusTrigger", Outputs: outputs}})
+			w.wait(first)
+			w.rerun(first, run.Restart{})
+			if got := fmt.Sprint(told); got != c.want {
+				t.Errorf("told %s, want %s", got, c.want)
+			}
+		}
+	})
+}
+
+func parseObject(t *testing.T, text string) *value.Object {
+	t.Helper()
+	v, err := value.Parse([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v.(*value.Object)
 }
