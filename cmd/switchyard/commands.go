@@ -263,12 +263,12 @@ Otherwise it goes on until a signal comes.
   switchyard runs cancel 0f8fad5b-d9cb-469f-a165-70867728950e --recursive`,
 					settings: append([]string{"recursive"}, onFactory...), run: cancelRun},
 				{name: "rerun", operands: "RUN", min: 1, max: 1, summary: "do a run again, or what is left of it",
-					help: `The run must have ended. The new run has its parameters and joins its group. With
---from-activity or --from-failure it has the outputs of the activities that are not
-done again; they are shown as Skipped. It does not have the messages of the other:
-resubmit puts those back into their queue.
+					help: `The run must have ended. The new run has its parameters and joins its group.
+With --from-activity or --from-failure it has the outputs of the activities
+that are not done again; they are shown as Skipped. It does not have the
+messages of the other: resubmit puts those back into their queue.
 
-  switchyard runs rerun 0f8fad5b-d9cb-469f-a165-70867728950e --from-failure --follow`,
+  switchyard runs rerun 0f8fad5b-d9cb-469f-a165-70867728950e --from-failure`,
 					settings: append([]string{"from-activity", "from-failure", "as-it-was", "follow"}, onFactory...), run: rerun, stops: true},
 			},
 		},

@@ -380,7 +380,7 @@ func (e *env) ended(run *value.Object) int {
 func groupText(run *value.Object) string {
 	latest, _ := run.Lookup("isLatest")
 	switch original := str(run, "runGroupId") == str(run, "runId"); {
-	case original && latest == true:
+	case str(run, "runGroupId") == "", original && latest == true:
 		return ""
 	case original:
 		return "Original"

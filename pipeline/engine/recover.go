@@ -74,7 +74,11 @@ func (e *Engine) recovers(x *Recovery, factory string, p *pipeline.Pipeline) (*r
 	if err != nil {
 		return nil, fmt.Errorf("run %s: %w", x.Run, errors.Join(e.whole(x.Run), err))
 	}
-	w := &recovered{sealed: old.journal.frames.sealed, settled: old.state.Settled()}
+	w := &recovered{sealed: old.journal.frames.sealed}
+	w.settled, err = old.state.Settled(func(v value.Value) (value.Value, error) { return old.outputs.load(v, unbounded) })
+	if err != nil {
+		return nil, fmt.Errorf("run %s: what it has settled can't be read: %w", x.Run, err)
+	}
 	if w.whole, err = e.created(x.Run); err != nil {
 		return nil, fmt.Errorf("run %s: %w", x.Run, notFound(err))
 	}

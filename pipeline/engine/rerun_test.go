@@ -388,7 +388,12 @@ func TestRerunCrash(t *testing.T) {
 func TestRerunSettled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		settle := `{"name":"S","type":"ServiceBusSettle","linkedServiceName":{"referenceName":"bus","type":"LinkedServiceReference"},"typeProperties":{"sequenceNumber":7,"outcome":"Complete"}}`
-		w, l := newRerunWorld(t, pipelineJSON("p", settle+","+web("A", "a")))
+		list := make([]string, 0, 200) // so long that only the history has it
+		for i := range cap(list) {
+			list = append(list, fmt.Sprintf(`{"sequenceNumber":%d,"outcome":"Complete"}`, 100+i))
+		}
+		send := `{"name":"Send","type":"ServiceBusSend","linkedServiceName":{"referenceName":"bus","type":"LinkedServiceReference"},"typeProperties":{"queueName":"q","body":"x","settle":[` + strings.Join(list, ",") + `]}}`
+		w, l := newRerunWorld(t, pipelineJSON("p", settle+","+web("A", "a")), pipelineJSON("many", send+","+web("A", "a")))
 		w.engine.Stop(0)
 		w.options.LinkedService = linkedServices
 		w.options.Finish = func(json.RawMessage, string, engine.Outcome) (commit.Effect, error) { return nil, nil }
@@ -415,6 +420,20 @@ func TestRerunSettled(t *testing.T) {
 			if got := fmt.Sprint(told); got != c.want {
 				t.Errorf("told %s, want %s", got, c.want)
 			}
+		}
+		var settled []string
+		w.register("ServiceBusSend", func(_ context.Context, c *activity.Call) activity.Result {
+			mu.Lock()
+			defer mu.Unlock()
+			settled = c.Settled
+			return activity.Result{Output: value.NewObject()}
+		})
+		l.fails["A"] = true
+		first := w.create("many", nil, engine.RunOptions{Binding: json.RawMessage(`"b"`)})
+		w.wait(first)
+		w.wait(w.create("many", nil, engine.RunOptions{Recovery: &engine.Recovery{Run: first}}))
+		if len(settled) != 200 || !slices.Contains(settled, "299") {
+			t.Errorf("told of %d messages that a send settled, want 200", len(settled))
 		}
 	})
 }

@@ -189,9 +189,9 @@ func (s *State) Recovery(x Restart, r *Revision, at time.Time) []*Recovered {
 }
 
 // Settled returns what names the messages that the run or those that it recovers have
-// settled: lock tokens in lower case, and sequence numbers. Without records it knows those
-// that were settled before.
-func (s *State) Settled() []string {
+// settled: lock tokens in lower case, and sequence numbers. It needs [State.KeepRecords]; load
+// returns a value with every [Kept] replaced.
+func (s *State) Settled(load func(value.Value) (value.Value, error)) ([]string, error) {
 	names := slices.Clone(s.created.Settled)
 	add := func(v value.Value) {
 		o, _ := v.(*value.Object)
@@ -213,9 +213,13 @@ func (s *State) Settled() []string {
 				}
 			}
 			add(a.Output)
-			add(a.Input)
 		case strings.EqualFold(a.Type, pipeline.ServiceBusSend):
-			v, _ := a.Input.Lookup("settle")
+			v, err := load(a.Input)
+			if err != nil {
+				return nil, err
+			}
+			input, _ := v.(*value.Object)
+			v, _ = input.Lookup("settle")
 			if list, ok := v.(value.Array); ok {
 				for _, one := range list {
 					add(one)
@@ -225,5 +229,5 @@ func (s *State) Settled() []string {
 			}
 		}
 	}
-	return names
+	return names, nil
 }
