@@ -158,7 +158,13 @@ func TestFoldOfLoops(t *testing.T) {
 // decides with what follows.
 func checkPrefixes(t failer, history []entry) {
 	t.Helper()
-	for k := 1; k <= len(history); k++ {
+	checkPrefixesFrom(t, history, 1)
+}
+
+// checkPrefixesFrom leaves out what is written in one unit at the start.
+func checkPrefixesFrom(t failer, history []entry, first int) {
+	t.Helper()
+	for k := first; k <= len(history); k++ {
 		s := refoldEntries(t, history[:k])
 		now := history[k-1].now
 		want := nextBatch(history, k)
@@ -208,8 +214,12 @@ func refoldEntries(t failer, history []entry) *run.State {
 // randomRun drives a state with random outcomes, delays, late reports and
 // cancellation, and returns its history. It ends early when it gets long.
 func randomRun(g *generator, s *run.State, c *run.Created) []entry {
+	return randomRunBehind(g, s, []entry{{c, testStart, -1}})
+}
+
+// randomRunBehind is randomRun behind the events of the run's first unit.
+func randomRunBehind(g *generator, s *run.State, history []entry) []entry {
 	now := testStart
-	history := []entry{{c, now, -1}}
 	for batch := 0; len(history) < 250; batch++ {
 		for _, e := range decide(s, now, math.MaxInt) {
 			history = append(history, entry{e, now, batch})

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"switchyard/pipeline/run"
 	"switchyard/value"
 )
@@ -95,5 +97,55 @@ func TestRecoveredMisplaced(t *testing.T) {
 		if err := s.Apply(c.e); !errors.Is(err, run.ErrMisplacedEvent) {
 			t.Errorf("%s: %v, want ErrMisplacedEvent", name, err)
 		}
+	}
+}
+
+// TestFoldOfReruns is TestFoldDecidesTheSame for the rerun of a random run, from what failed
+// or from an activity, with what that run came to.
+func TestFoldOfReruns(t *testing.T) {
+	reused := false
+	rapid.Check(t, func(t *rapid.T) {
+		g := &generator{t: t}
+		properties := map[string]any{
+			"variables":  map[string]any{"s": map[string]any{"type": "String"}, "a": map[string]any{"type": "Array"}},
+			"activities": g.activities(0),
+		}
+		c := newCreated(t, properties, nil)
+		earlier, err := newRun(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		randomRun(g, earlier, c)
+		r, err := run.ParseRevision(c.PipelineName, c.Definition)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := run.Restart{FromFailure: true}
+		if list := r.Pipeline().Activities; len(list) > 0 && g.draw("from an activity", 2) == 0 {
+			from = run.Restart{From: list[g.draw("which", len(list))].Name}
+		}
+		again := *c
+		again.ID, again.Recovers = "0a1b2c3d-0000-4000-8000-000000000002", c.ID
+		live, err := newRun(&again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		history := []entry{{&again, testStart, -1}}
+		for _, e := range earlier.Recovery(from, r, testStart) {
+			if err := live.Apply(e); err != nil {
+				t.Fatal(err)
+			}
+			history = append(history, entry{e, testStart, -1})
+		}
+		first := len(history)
+		history = randomRunBehind(g, live, history)
+		checkPrefixesFrom(t, history, first)
+		for _, e := range history {
+			_, is := e.event.(*run.ActivityReused)
+			reused = reused || is
+		}
+	})
+	if !reused {
+		t.Error("no rerun reused anything")
 	}
 }
