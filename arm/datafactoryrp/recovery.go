@@ -36,13 +36,14 @@ func recovery(r *arm.Request) (*engine.Recovery, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &engine.Recovery{Run: r.Param(paramReference), Restart: run.Restart{From: r.Param(paramActivity), FromFailure: failure}}
+	x := &engine.Recovery{Run: r.Param(paramReference),
+		Restart: run.Restart{From: r.Param(paramActivity), FromFailure: failure}}
 	switch d := r.Param(paramDefinition); {
 	case strings.EqualFold(d, definitionThen):
 		x.AsItWas = true
 	case d != "" && !strings.EqualFold(d, definitionLatest):
-		return nil, arm.BadRequest("the parameter %s is '%s': it should be %s or %s", paramDefinition, d, definitionThen,
-			definitionLatest)
+		return nil, arm.BadRequest("the parameter %s is '%s': it should be %s or %s", paramDefinition, d,
+			definitionThen, definitionLatest)
 	}
 	if is {
 		if x.Run == "" {
@@ -50,12 +51,19 @@ func recovery(r *arm.Request) (*engine.Recovery, error) {
 		}
 		return x, nil
 	}
-	for name, given := range map[string]bool{paramActivity: x.From != "", paramFailure: failure, paramDefinition: x.AsItWas} {
-		if given {
-			return nil, arm.BadRequest("the parameter %s is for reruns: it needs %s=true and %s", name, paramRecovery, paramReference)
-		}
+	var alone string
+	switch {
+	case x.From != "":
+		alone = paramActivity
+	case failure:
+		alone = paramFailure
+	case x.AsItWas:
+		alone = paramDefinition
+	default:
+		return nil, nil
 	}
-	return nil, nil
+	return nil, arm.BadRequest("the parameter %s is for reruns: it needs %s=true and %s", alone, paramRecovery,
+		paramReference)
 }
 
 func boolParam(r *arm.Request, name string) (bool, error) {
@@ -76,12 +84,13 @@ func (r EngineRuns) Recover(ctx context.Context, name, pipelineName string, x en
 }
 
 // CreateRun implements [Runs].
-func (r EngineRuns) CreateRun(ctx context.Context, name, pipelineName string, params *value.Object) (string, error) {
+func (r EngineRuns) CreateRun(ctx context.Context, name, pipelineName string, params *value.Object) (
+	string, error) {
 	return r.create(ctx, name, pipelineName, params, engine.RunOptions{})
 }
 
-func (r EngineRuns) create(ctx context.Context, name, pipelineName string, params *value.Object, o engine.RunOptions) (
-	id string, err error) {
+func (r EngineRuns) create(ctx context.Context, name, pipelineName string, params *value.Object,
+	o engine.RunOptions) (id string, err error) {
 	err = r.Factories.WithFactory(name, func(f *pipeline.Factory) (err error) {
 		def := f.Pipeline(pipelineName)
 		if r.Strict && def != nil && (o.Recovery == nil || !o.Recovery.AsItWas) {
