@@ -118,6 +118,16 @@ func (x Exposure) Public(address string) string {
 	return net.JoinHostPort(x.Name(), port)
 }
 
+// Web is the beginning of addresses by which others reach the port of HTTP that is open at
+// an address: programs on this machine, and where other machines are served those, too, by
+// name and with TLS.
+func (x Exposure) Web(address string) string {
+	if _, port, err := net.SplitHostPort(address); err == nil && x.Beyond() && x.Name() != "" {
+		return "https://" + net.JoinHostPort(x.Name(), port)
+	}
+	return "http://" + Local(address)
+}
+
 // AMQPSPort is the port of AMQP over TLS, which clients of Service Bus dial.
 const AMQPSPort = "5671"
 

@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"math"
-	"time"
 )
+
+// WebHook is the type of the activities that wait until they are called back [ENGINE 5.16].
+const WebHook = "WebHook"
 
 // activityTypes is the table. A new activity type is a row here and its executor
 // in package activity.
@@ -117,7 +119,23 @@ var activityTypes = []ActivityType{
 		{Name: "linkedServices", Doc: "must be empty: not supported"},
 		{Name: "connectVia", Doc: "`AutoResolveIntegrationRuntime`"}},
 		Doc: "Sends an HTTP request and keeps the answer of at most 4 MB."},
-	{Name: "WebHook", OwnTimeout: true, Timeout: 10 * time.Minute, Properties: must("method", "url")},
+	{Name: WebHook, Supported: true, Closed: true, NoPolicy: true, OwnTimeout: true, Timeout: DefaultCallBackTimeout,
+		Properties: []Property{
+			{Name: "method", Kind: TextProperty, Required: true, AnyCase: true, Values: []string{"POST"}},
+			{Name: "url", Kind: TextProperty, Required: true, Doc: "absolute, http or https; escaped as .NET's Uri does"},
+			{Name: "headers", Kind: ObjectProperty, Doc: "texts by name"},
+			{Name: "body", Doc: "an object, or its text; it is sent with the member `callBackUri`"},
+			{Name: "authentication", Kind: ObjectProperty, Doc: "as a WebActivity's"},
+			{Name: "timeout", Kind: TimespanProperty, Longest: MaxTimeout,
+				Default: FormatTimespan(DefaultCallBackTimeout), Doc: "from the start of the activity until it is called back"},
+			{Name: "reportStatusOnCallBack", Kind: BooleanProperty, Default: false,
+				Doc: "the callback says how the activity ends: `{\"Output\", \"Error\": {\"ErrorCode\", \"Message\"}, " +
+					"\"StatusCode\"}`; it fails from 400 on"}},
+		Doc: "Calls an endpoint, whose answer must be a success within a minute, and waits until its `callBackUri` is posted to. " +
+			"What is posted, JSON of at most 4 MB, is the output. A callback counts before the call is answered, too, and " +
+			"is durable when it is answered with 200. Another one is answered with 200 and ignored; one that comes too late gets " +
+			"410 and a code: `ActivityTimedOut`, `ActivityFailed`, `ActivityCancelled`. The wait survives a restart, and the call is " +
+			"not made again once it was answered."},
 
 	{Name: ServiceBusSend, Supported: true, Extension: true, Closed: true,
 		LinkedService: TypeAzureServiceBus, NeedsLinkedService: true, Properties: []Property{

@@ -26,6 +26,7 @@ var minimal = map[string]string{
 	"Validation":             `{"dataset":{"referenceName":"DS","type":"DatasetReference","parameters":{"path":"x"}}}`,
 	"Wait":                   `{"waitTimeInSeconds":1}`,
 	"WebActivity":            `{"method":"GET","url":"http://x"}`,
+	"WebHook":                `{"method":"post","url":"http://x"}`,
 	"ServiceBusSend":         `{"queueName":"q","body":{"a":1}}`,
 	"ServiceBusSettle":       `{"sequenceNumber":1,"outcome":"DeadLetter"}`,
 }

@@ -227,6 +227,12 @@ func policy(n *read.Members) Policy {
 		SecureInput:  boolean(n, "secureInput"),
 		SecureOutput: boolean(n, "secureOutput"),
 	}
+	switch s := text(n, "onRestart"); {
+	case equalFold(s, "fail"):
+		p.FailOnRestart = true
+	case s != "" && !equalFold(s, "restart"):
+		n.Fail("onRestart", "%q is neither restart nor fail", s)
+	}
 	p.Timeout, _ = n.Value("timeout")
 	if s, ok := p.Timeout.(string); ok && !isExpression(p.Timeout) {
 		d, err := ParseTimespan(s)

@@ -143,6 +143,9 @@ type Policy struct {
 	Timeout, Retry            value.Value
 	RetryInterval             time.Duration // 30 seconds when absent
 	SecureInput, SecureOutput bool
+	// FailOnRestart: an attempt that was in flight when the process ended fails and is not
+	// made again. It is an extension: onRestart is fail.
+	FailOnRestart bool
 }
 
 // Defaults and limits of a policy [ENGINE 2.1].
@@ -150,6 +153,8 @@ const (
 	DefaultTimeout       = 12 * time.Hour
 	MaxTimeout           = 7 * 24 * time.Hour
 	DefaultRetryInterval = 30 * time.Second
+	// DefaultCallBackTimeout is how long a WebHook waits [ENGINE 5.16].
+	DefaultCallBackTimeout = 10 * time.Minute
 )
 
 // An Activity is one activity of a pipeline [ENGINE 2]. Of ForEach, If, Switch

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -25,7 +27,10 @@ const (
 var keyCheck = []byte("switchyard")
 
 // A sealer encrypts with AES-256-GCM under one key.
-type sealer struct{ aead cipher.AEAD }
+type sealer struct {
+	aead cipher.AEAD
+	key  []byte
+}
 
 func newSealer(key []byte) (*sealer, error) {
 	if len(key) != keySize {
@@ -39,7 +44,7 @@ func newSealer(key []byte) (*sealer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sealer{aead}, nil
+	return &sealer{aead, bytes.Clone(key)}, nil
 }
 
 func (s *sealer) seal(plain []byte) []byte {
@@ -66,6 +71,17 @@ func (s *Store) Seal(plain []byte) []byte { return s.sealer.seal(plain) }
 // Open decrypts what [Store.Seal] returned. The error is [ErrSealed] if it was
 // changed or sealed with another key.
 func (s *Store) Open(sealed []byte) ([]byte, error) { return s.sealer.open(sealed) }
+
+// Derive returns 32 bytes that follow from the store's key and from a purpose, and from
+// which neither the key nor those of another purpose follow. They are the same as long as
+// the store has this key.
+func (s *Store) Derive(purpose string) []byte {
+	b, err := hkdf.Expand(sha256.New, s.sealer.key, "switchyard "+purpose, sha256.Size)
+	if err != nil {
+		panic(fmt.Sprintf("store: %v", err)) // of lengths that are not these
+	}
+	return b
+}
 
 func parseKey(b []byte) ([]byte, error) {
 	text, ok := strings.CutPrefix(strings.TrimSpace(string(b)), keyPrefix)

@@ -15,6 +15,7 @@ import (
 	"switchyard/arm/servicebusrp"
 	"switchyard/auth"
 	"switchyard/bridge"
+	"switchyard/callback"
 	"switchyard/client"
 	"switchyard/clock"
 	"switchyard/commit"
@@ -117,6 +118,7 @@ func (s *System) routes() http.Handler {
 	mux.Handle("GET /ready", state)
 	mux.Handle("GET "+client.StatusPath, status.Handler(statusOptions(s)))
 	mux.Handle("POST "+client.DeployPath, provisioner(s).Handler(s.token))
+	mux.Handle(callback.Path, s.callbacks.Handler(s.engine.CallBack))
 	secrets := s.vault.Handler(s.token)
 	mux.Handle(vault.Path, secrets)
 	mux.Handle(vault.Path+"/", secrets)

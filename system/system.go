@@ -29,6 +29,7 @@ import (
 	"switchyard/auth/issuer"
 	"switchyard/bridge"
 	"switchyard/broker"
+	"switchyard/callback"
 	"switchyard/client"
 	"switchyard/clock"
 	"switchyard/commit"
@@ -86,8 +87,9 @@ type System struct {
 	subscription string // a GUID that stays the same for the life of the data directory
 	control      controlPlane
 
-	files  descriptors.Shares // of the file descriptors
-	values *memory.Room       // for what is made of JSON that clients and endpoints send
+	callbacks *callback.Desk
+	files     descriptors.Shares // of the file descriptors
+	values    *memory.Room       // for what is made of JSON that clients and endpoints send
 
 	endpoints client.Publisher
 
@@ -240,6 +242,7 @@ func (s *System) startEngine(context.Context) error {
 		Own:     activity.OwnEndpoint{Host: language.Host, Address: listen.Local(s.http.Addr().String()), Prefix: "/language/"},
 		Manages: s.identities.Manages,
 	}})
+	s.callbacks = callback.New(callback.Options{Key: s.store.Derive("callback"), Base: s.o.Exposure.Web(s.http.Addr().String()), Values: s.values})
 	e, err := engine.New(engine.Options{
 		Memory: s.o.Memory, RunMemory: s.o.RunMemory, RunSize: s.o.RunSize, History: s.store, Log: s.store, Sealer: s.store,
 		Clock: s.clock, Logger: s.log, Registry: s.registry,
@@ -250,9 +253,9 @@ func (s *System) startEngine(context.Context) error {
 		Factory:          func(name string) (*pipeline.Factory, error) { return s.factories.OfRun(name) },
 		LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
 			return s.factories.LinkedService(factory, name)
-		}, Dataset: func(factory, name string) (*pipeline.Dataset, error) {
-			return s.factories.Dataset(factory, name)
-		}, Secret: s.secret,
+		},
+		Dataset: func(factory, name string) (*pipeline.Dataset, error) { return s.factories.Dataset(factory, name) },
+		Secret:  s.secret, CallBack: s.callbacks.Address,
 	})
 	if err != nil {
 		return err

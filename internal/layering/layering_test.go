@@ -30,6 +30,7 @@ var arrows = map[string][]string{
 	"memory":     {},
 	"compute":    {"memory"},
 	"health":     {},
+	"callback":   {"memory", "value", "pipeline/activity", "pipeline/engine", "pipeline/run"},
 	"config":     {"spelling"},
 	"auth":       {},
 

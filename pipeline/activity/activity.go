@@ -3,7 +3,7 @@
 // answers with a [Result]; it knows nothing of runs, retries or history, which
 // are the engine's, and starts no goroutine that outlives Execute.
 //
-// The package implements [ENGINE 5.15] (Web) and the extensions ServiceBusSend
+// The package implements [ENGINE 5.15] (Web), [ENGINE 5.16] (WebHook) and the extensions ServiceBusSend
 // and ServiceBusSettle. An executor never changes another package itself: what it
 // wants to have sent or settled is the [commit.Effect] of its result, which the
 // run's owner stages together with the record that the activity has finished,
@@ -53,6 +53,14 @@ type Call struct {
 	// Release gives back the room that the input takes. Who calls it has let go of
 	// Input; it happens anyhow when the executor returns. Nil: the input takes none.
 	Release func()
+	// CallBackURI is where what is called posts to when it is done; "": this process can't be
+	// called back.
+	CallBackURI string
+	// Accepted notes that what was called gives its answer later, and where it is asked for;
+	// Poll is what was noted before the process ended: the call is not made again. A nil
+	// Accepted notes nothing.
+	Accepted func(poll string)
+	Poll     string
 	// Yield gives up the attempt's place among those that execute at once, before a
 	// wait that only other attempts can end; the attempt goes on without one. Nil: it
 	// has none.
@@ -85,6 +93,9 @@ type Result struct {
 	// none. If it refuses, the attempt has failed with [ErrorFrom] its error.
 	Effect commit.Effect
 	Err    *Error
+	// Waits: the attempt is not over, but waits to be called back. There is nothing else in
+	// the result.
+	Waits bool
 	// Release gives back what the attempt holds for its output; nil: nothing. It is
 	// called once the output is durable, or not wanted.
 	Release func()
@@ -131,8 +142,10 @@ type Options struct {
 // supported type of [pipeline.ActivityTypes] that is not decided in package run
 // has none.
 func Executors(o Options) *Registry {
+	web := NewWeb(o.Web)
 	executors := map[string]Executor{
-		"WebActivity":             NewWeb(o.Web).Execute,
+		"WebActivity":             web.Execute,
+		pipeline.WebHook:          web.Call,
 		pipeline.ServiceBusSend:   ServiceBusSend{o.Bus}.Execute,
 		pipeline.ServiceBusSettle: ServiceBusSettle{o.Bus}.Execute,
 	}

@@ -23,6 +23,7 @@ func TestExecutors(t *testing.T) {
 
 // good has a value for each property that does not take any text.
 var good = map[string]string{
+	"reportStatusOnCallBack": `true`, "timeout": `"00:01:00"`, "body": `{}`,
 	"method": `"GET"`, "url": `"http://127.0.0.1:1/"`, "headers": `{}`, "httpRequestTimeout": `"00:01:00"`, "turnOffAsync": `true`,
 	"disableCertValidation": `true`, "datasets": `[]`, "linkedServices": `[]`, "connectVia": `{}`,
 	"authentication":        `{"type":"Basic","username":"u","password":"p"}`,
@@ -44,11 +45,14 @@ func TestExecutorsReadTheirRow(t *testing.T) {
 			if text, ok := good[p.Name]; ok {
 				v, _ = value.Parse([]byte(text))
 			}
+			if row.Name == pipeline.WebHook && p.Name == "method" {
+				v = "POST"
+			}
 			in.Set(p.Name, v)
 		}
 		execute := func() *activity.Error {
 			return r.Execute(context.Background(), &activity.Call{
-				ActivityType: row.Name, ActivityRunID: "aid", Input: in, Binding: stdjson.RawMessage(`{}`),
+				ActivityType: row.Name, ActivityRunID: "aid", CallBackURI: "http://back/", Input: in, Binding: stdjson.RawMessage(`{}`),
 				LinkedService: &activity.LinkedService{
 					Name: "bus", Type: row.LinkedService, TypeProperties: parse(t, `{"fullyQualifiedNamespace":"ns"}`)},
 			}).Err

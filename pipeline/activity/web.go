@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"switchyard/clock"
@@ -173,66 +172,41 @@ func (w *Web) execute(ctx context.Context, c *Call, out *value.Object, h *holdin
 	if fail != nil {
 		return fail
 	}
-	authorization, fail := w.authorization(ctx, c, r)
+	resp, fail := w.exchange(ctx, c, r, h)
 	if fail != nil {
 		return fail
-	}
-	resp, fail := w.send(ctx, r, h, r.method, r.url, r.body, authorization)
-	if fail != nil {
-		return fail
-	}
-	r.body = nil
-	c.sent()
-	pending := func() bool { return resp.status == http.StatusAccepted && resp.header.Get("Location") != "" }
-	for wait := time.Second; r.async && pending(); {
-		next, err := parseURL(resp.url, resp.header.Get("Location"))
-		if err != nil || (next.Scheme != "http" && next.Scheme != "https") {
-			return failf(codeEndpoint, "The endpoint '%s' answered with a Location that is no URL.", safeURL(r.url))
-		}
-		resp.body = nil
-		h.let() // the endpoint may take hours
-		if fail := w.sleep(ctx, retryAfter(resp.header, &wait)); fail != nil {
-			return fail
-		}
-		// Credentials go only to the host they were meant for.
-		auth := authorization
-		if next.Scheme != r.url.Scheme || next.Host != r.url.Host {
-			auth = ""
-		}
-		if resp, fail = w.send(ctx, r, h, http.MethodGet, next, nil, auth); fail != nil {
-			return fail
-		}
 	}
 	if err := h.parse(ctx, resp.body); err != nil {
 		return noAnswer(err)
 	}
-	if resp.status < 200 || resp.status > 299 {
+	if !resp.success() {
 		return endpointError(r.url, resp)
 	}
 	webOutput(out, resp)
 	return nil
 }
 
-// retryAfter is how long to wait before the next poll: what the endpoint asks
-// for in whole seconds, otherwise wait, which doubles up to a bound.
-func retryAfter(h http.Header, wait *time.Duration) time.Duration {
-	if s, err := strconv.Atoi(h.Get("Retry-After")); err == nil && s >= 0 && s <= 3600 {
-		return time.Duration(s) * time.Second
-	}
-	d := *wait
-	*wait = min(2*d, maxPollInterval)
-	return d
-}
+func (r *webResponse) success() bool { return r.status >= 200 && r.status <= 299 }
 
-func (w *Web) sleep(ctx context.Context, d time.Duration) *Error {
-	t := w.o.Clock.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C():
-		return nil
-	case <-ctx.Done():
-		return noAnswer(ctx.Err())
+// exchange sends a request, unless that was done before the process ended, and waits for
+// its answer: that of a call which was accepted is asked for until it is there.
+func (w *Web) exchange(ctx context.Context, c *Call, r *webRequest, h *holding) (*webResponse, *Error) {
+	authorization, fail := w.authorization(ctx, c, r)
+	if fail != nil {
+		return nil, fail
 	}
+	p := polling{w: w, c: c, r: r, h: h, authorization: authorization, wait: time.Second}
+	if c.Poll != "" {
+		c.sent()
+		return p.resume(ctx)
+	}
+	resp, fail := w.send(ctx, r, h, r.method, r.url, r.body, authorization)
+	r.body = nil
+	c.sent()
+	if fail != nil {
+		return nil, fail
+	}
+	return p.until(ctx, resp)
 }
 
 // webResponse is an answer that has been read to its end.

@@ -16,10 +16,7 @@ import (
 func parseWebRequest(c *Call) (*webRequest, *Error) {
 	in := open(c, "WebActivity")
 	refuseReferences(in)
-	r := &webRequest{timeout: pipeline.DefaultRequestTimeout, header: http.Header{}}
-	r.method = webMethod(in)
-	r.url = webURL(in)
-	r.setHeaders(in, c.ActivityRunID)
+	r := newWebRequest(in, c)
 	r.setBody(in)
 	if d, s, ok := in.timespan("httpRequestTimeout"); ok {
 		// Azure's minimum is a minute; a shorter one is honoured here.
@@ -29,8 +26,17 @@ func parseWebRequest(c *Call) (*webRequest, *Error) {
 	}
 	r.async = !in.boolean("turnOffAsync")
 	r.lax = in.boolean("disableCertValidation")
-	in.Ignore("authentication") // read when the credentials are needed
 	return r, in.end()
+}
+
+// newWebRequest reads what all requests have.
+func newWebRequest(in *input, c *Call) *webRequest {
+	r := &webRequest{timeout: pipeline.DefaultRequestTimeout, header: http.Header{}}
+	r.method = webMethod(in)
+	r.url = webURL(in)
+	r.setHeaders(in, c.ActivityRunID)
+	in.Ignore("authentication") // read when the credentials are needed
+	return r
 }
 
 // refuseReferences refuses what a Web activity can pass on in Azure, and another
@@ -55,7 +61,7 @@ func webMethod(in *input) string {
 	s := in.requiredText("method")
 	m := oneOf(in.row.Property("method"), s)
 	if m == "" {
-		in.refuse("The method '%s' of a Web activity is not supported.", s)
+		in.refuse("The method '%s' of %s is not supported.", s, in.what)
 	}
 	return m
 }

@@ -88,6 +88,9 @@ func (a *ActivityRun) extension() *value.Object {
 	if a.Reused {
 		o.Set("reused", true)
 	}
+	if !a.Accepted.IsZero() {
+		o.Set("accepted", value.Timestamp(a.Accepted))
+	}
 	if a.Items != nil {
 		o.Set("itemCount", int64(len(a.Items)))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"switchyard/clock"
@@ -182,9 +183,14 @@ func (r *runner) call(ctx context.Context, e *run.ActivityStarted, call run.Call
 	if e.SecureInput {
 		secrets = append(secrets, run.SecureTexts(c.Input)...)
 	}
-	c.Mask = call.Masker.With(secrets).Text
+	token := r.callsOut(e, call, c, secrets)
+	all := append(slices.Clip(secrets), token...)
+	c.Mask = call.Masker.With(all).Text
 	res = r.e.o.Registry.Execute(ctx, c)
-	return res, run.Occurs(secrets, res.Output, res.Err)
+	if res.Waits {
+		return res, run.MostSecrets(secrets) // the token follows from the attempt
+	}
+	return res, run.Occurs(all, res.Output, res.Err)
 }
 
 // Error codes of attempts that no executor made.

@@ -53,9 +53,15 @@ func (b *mailbox) close() {
 	b.messages = nil
 }
 
-// drop gives back what a message holds that nobody reads.
+// drop gives back what a message holds that nobody reads, and answers who waits for an
+// answer.
 func drop(m message) {
-	if o, ok := m.(outcome); ok && o.result.Release != nil {
-		o.result.Release()
+	switch m := m.(type) {
+	case outcome:
+		if m.result.Release != nil {
+			m.result.Release()
+		}
+	case calledBack:
+		m.answer <- errNobodyWaits
 	}
 }

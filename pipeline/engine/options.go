@@ -45,6 +45,9 @@ type Options struct {
 	Dataset func(factory, name string) (*pipeline.Dataset, error)
 	// Secret reads secrets of the key vaults that linked services name; nil: there are none.
 	Secret pipeline.SecretFunc
+	// CallBack returns where an attempt of a WebHook is called back, and what in that nobody
+	// else may know; it is the same whenever it is asked. Nil: nothing can be called back.
+	CallBack func(run, activityRun string) (uri, secret string)
 	// MaxActivities is how many activities execute at once in the whole engine,
 	// default 256. Others wait for their turn.
 	MaxActivities int

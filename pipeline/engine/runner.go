@@ -99,6 +99,7 @@ type runner struct {
 	changed   time.Time
 	timers    timers
 	executing map[attempt]func() // cancels the attempt
+	callbacks callbacks
 	spare     []message
 	large     bool     // the last turn with decisions decided something large
 	release   []func() // what outcomes of the turn hold until it is durable
@@ -151,6 +152,7 @@ func (r *runner) loop(acts []run.Event, folded bool) {
 			r.timers.add(t)
 		}
 		r.fire(now)
+		r.failInterrupted(now)
 		acts = r.decide(now)
 	}
 	if r.end != nil {
@@ -309,6 +311,12 @@ func (r *runner) hear(messages []message, now time.Time) (whole bool) {
 			r.onOutcome(m, now)
 		case childEnded:
 			r.onChildEnded(m, now)
+		case accepted:
+			r.onAccepted(m, now)
+		case calling:
+			r.onCalling(m, now)
+		case calledBack:
+			r.onCalledBack(m, now)
 		case cancelling: // heard
 		default:
 			panic(fmt.Sprintf("engine: message %T", m))
@@ -367,7 +375,12 @@ func (r *runner) onOutcome(o outcome, now time.Time) {
 		cancel()
 		delete(r.executing, o.attempt)
 	}
+	defer r.uncalled(o.attempt, now)
 	if o.unmade || r.e.aborted.Load() || !r.state.Wanted(o.attempt.path, o.attempt.n) {
+		return
+	}
+	if o.result.Waits {
+		r.onWaits(o, now)
 		return
 	}
 	e := &run.ActivityFinished{Path: o.attempt.path, Attempt: o.attempt.n, Status: run.Succeeded, At: now,
@@ -600,6 +613,7 @@ func (r *runner) commitTurn(acts []run.Event, folded bool) {
 	}
 	r.sync()
 	r.let()
+	r.callbacks.answer()
 	r.count()
 	r.view.Store(view)
 	if r.broken != nil {

@@ -29,6 +29,7 @@ func (e *Engine) shown(p *PipelineRun) *PipelineRun {
 
 // show gives an activity's record the times that the wall clock has shown.
 func (a *ActivityRun) show(e *Engine) {
+	a.Accepted = e.wall(a.Accepted)
 	start, end := e.wall(a.Start), e.wall(a.End)
 	if !start.Equal(a.Start) || !end.Equal(a.End) {
 		a.measured = &span{a.Start, a.End}

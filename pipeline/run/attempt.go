@@ -66,7 +66,7 @@ func (e *ActivityStarted) apply(s *State) error {
 	if err != nil {
 		return err
 	}
-	n.phase, n.started = running, e
+	n.phase, n.started, n.accepted = running, e, nil
 	n.arm(e)
 	s.launch(n)
 	r := s.begin(n, e.At, e.Input, e.UserProperties, e.SecureInput, e.SecureOutput)

@@ -276,6 +276,9 @@ func (s *State) startExecution(n *node, c *expr.Context, user *value.Object,
 	if e.Timeout, err = attemptTimeout(c, a, e.Input); err != nil {
 		return nil, invalid(err)
 	}
+	if a.Row != nil && !a.Row.HasPolicy() {
+		return e, nil
+	}
 	retry, err := c.Evaluate(a.Policy.Retry)
 	if err == nil {
 		e.Retry, err = pipeline.RetryCount(retry)

@@ -18,7 +18,7 @@ const DecisionVersion = 1
 // lists it.
 //
 // Outcomes, which the engine makes: [ActivityFinished] for an attempt or a child run that
-// is in flight, [TimerFired] for an armed timer, [CancelRequested]. [Created] is the
+// is in flight, [AttemptAccepted] for an attempt, [TimerFired] for an armed timer, [CancelRequested]. [Created] is the
 // first event of every history. Everything else is a decision.
 //
 // A new event is a struct with these methods, and [armer]'s if it arms a timer, in
@@ -50,6 +50,7 @@ var kinds = [...]kind{
 	14: event[ChildStarted](),
 	15: event[Recovered](),
 	16: event[ActivityReused](),
+	17: event[AttemptAccepted](),
 }
 
 // A kind is what the table knows of one type of event.

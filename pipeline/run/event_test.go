@@ -46,6 +46,7 @@ func everyEvent() []run.Event {
 		&run.ChildStarted{Path: "p", At: at, Input: o, Pipeline: "q", RunID: "r", Wait: true, SecureInput: true, UserProperties: o},
 		&run.Recovered{Path: "p", Type: "t", Status: run.Failed, Output: o, Error: failure, SecureOutput: true, Child: "c", At: at},
 		&run.ActivityReused{Path: "p", At: at, UserProperties: o},
+		&run.AttemptAccepted{Path: "p", Attempt: 1, At: at, Poll: "u", Reports: true, Secrets: []string{"s"}},
 	}
 }
 
@@ -74,8 +75,8 @@ func TestEventEncoding(t *testing.T) {
 			t.Errorf("empty %T: got %+v, %v", e, got, err)
 		}
 	}
-	if len(kinds) != 16 {
-		t.Errorf("%d kinds, want 16", len(kinds))
+	if len(kinds) != 17 {
+		t.Errorf("%d kinds, want 17", len(kinds))
 	}
 }
 

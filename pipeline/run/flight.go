@@ -27,11 +27,11 @@ func (s *State) TimerWanted(t Timer) bool {
 }
 
 // InFlight returns the attempts to execute, in the order in which they started:
-// after a restart, all of them again.
+// after a restart, all of them again, but for those that wait to be called back.
 func (s *State) InFlight() []*ActivityStarted {
 	var out []*ActivityStarted
 	for _, n := range s.flight {
-		if n != nil && n.started != nil && s.Wanted(n.path, n.attempt) {
+		if n != nil && n.started != nil && !n.waitsForCall() && s.Wanted(n.path, n.attempt) {
 			out = append(out, n.started)
 		}
 	}
@@ -67,6 +67,8 @@ type Call struct {
 	// resolved.
 	Inputs, Outputs []*pipeline.Reference
 	Seed            uint64
+	// Poll is where the answer to a call that was made before is asked for; "": none was.
+	Poll string
 	// Masker masks what the run's secrets are as of now.
 	Masker Masker
 }
@@ -81,6 +83,9 @@ func (s *State) Call(e *ActivityStarted) Call {
 		return c
 	}
 	c.Activity = n.step.def
+	if n.accepted != nil && n.attempt == e.Attempt {
+		c.Poll = n.accepted.Poll
+	}
 	if ref := c.Activity.LinkedService; ref != nil {
 		resolved := *ref
 		resolved.Parameters = e.LinkedServiceParameters

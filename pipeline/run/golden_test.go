@@ -21,7 +21,7 @@ func goldenEvents(version int) (records []golden.Record) {
 			switch e := e.(type) {
 			case *run.Created:
 				e.Recovers, e.Settled = "", nil
-			case *run.Recovered, *run.ActivityReused:
+			case *run.Recovered, *run.ActivityReused, *run.AttemptAccepted:
 				continue
 			}
 		}

@@ -46,6 +46,9 @@ type ActivityRecord struct {
 	Items     value.Array
 	// ChildRunID is the run that an ExecutePipeline has started, "" if it has not.
 	ChildRunID ID
+	// Accepted is when what the attempt called has taken the call, to answer it later; zero
+	// if it has not.
+	Accepted time.Time
 
 	// Reused says that a rerun has the activity from the run before: Status, Output and
 	// Error are those of then. It is shown as Skipped [ENGINE 3.6].

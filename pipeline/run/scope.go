@@ -44,6 +44,7 @@ type node struct {
 	counts Status // what dependents take it for: Succeeded, Failed or Skipped
 
 	started  *ActivityStarted // the attempt in flight
+	accepted *AttemptAccepted // what it waits for; nil: its executor
 	children *children        // of a container that has started
 	child    *Child           // of an ExecutePipeline that has started
 	armed    TimerKind        // the timer that runs while the phase is running or backoff; 0 for none
@@ -133,7 +134,7 @@ func (s *State) open(g *graph, owner *node, iteration int) *scope {
 func (s *State) finish(n *node, status Status) {
 	s.land(n)
 	n.status, n.counts, n.phase = status, countsAs(n, status), done
-	n.started = nil
+	n.started, n.accepted = nil, nil
 	if n.child != nil {
 		delete(s.children, n.child.RunID)
 	}
