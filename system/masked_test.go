@@ -1,8 +1,10 @@
 package system
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -32,6 +34,7 @@ func withSecret(expression, after, server string) (activities []string) {
 		"IfCondition": `"expression":{"value":"@true","type":"Expression"}`, "SetVariable": `"variableName":"v","value":"x"`,
 		"AppendVariable": `"variableName":"list","value":"x"`, "Switch": `"on":{"value":"a","type":"Expression"}`, "Wait": `"waitTimeInSeconds":1`,
 		"Until":       `"expression":{"value":"@true","type":"Expression"},"activities":[]`,
+		"WebHook":     `"url":"` + server + `","method":"POST"`,
 		"WebActivity": `"url":"` + server + `","method":"GET"`, pipeline.ServiceBusSend: `"queueName":"out","body":"x"`,
 		pipeline.ServiceBusSettle: nowhere + `,"outcome":"DeadLetter"`,
 	}
@@ -100,8 +103,16 @@ func TestSecretsAreMaskedWherePeopleRead(t *testing.T) {
 		if password == "" {
 			password = secretText
 		}
+		var asked struct{ CallBackURI string }
+		body, _ := io.ReadAll(r.Body)
+		answer, _ := json.Marshal(map[string]string{"token": password, "echo": string(body), "header": fmt.Sprint(r.Header)})
+		if json.Unmarshal(body, &asked) == nil && asked.CallBackURI != "" {
+			if back, err := http.Post(asked.CallBackURI, "application/json", bytes.NewReader(answer)); err != nil || back.StatusCode != 200 {
+				t.Errorf("the callback: %v, %v", back, err)
+			}
+		}
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]string{"token": password})
+		_, _ = w.Write(answer)
 	}))
 	defer server.Close()
 	web := func(policy, more string) string {

@@ -85,11 +85,13 @@ var arrows = map[string][]string{
 	"auth/identityhttp": {"auth", "auth/issuer"},
 	"broker/filter":     {"value"},
 
-	"bench/floor":     {"clock", "amqp/..."},
-	"bench/workload":  {"auth", "clock"},
-	"examples":        {},
-	"internal/golden": {},
-	"cmd/switchyard":  {"bench/workload", "client", "clock", "compute", "listen", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "pipeline/recurrence", "pipeline/run", "examples", "trial", "vault", "eventlog"},
+	"bench/floor":            {"clock", "amqp/..."},
+	"bench/workload":         {"auth", "clock"},
+	"examples":               {},
+	"examples/approval":      {"examples/approval/desk"},
+	"examples/approval/desk": {},
+	"internal/golden":        {},
+	"cmd/switchyard":         {"bench/workload", "client", "clock", "compute", "listen", "memory", "auth/issuer", "system", "config", "deploy", "identity", "expr", "value", "expr/exprtest", "pipeline", "pipeline/fence", "pipeline/recurrence", "pipeline/run", "examples", "trial", "vault", "eventlog"},
 }
 
 // onlyFrom lists packages that few may import: the wiring stays in one place.
