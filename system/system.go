@@ -253,9 +253,8 @@ func (s *System) startEngine(context.Context) error {
 		Factory:          func(name string) (*pipeline.Factory, error) { return s.factories.OfRun(name) },
 		LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
 			return s.factories.LinkedService(factory, name)
-		},
-		Dataset: func(factory, name string) (*pipeline.Dataset, error) { return s.factories.Dataset(factory, name) },
-		Secret:  s.secret, CallBack: s.callbacks.Address,
+		}, Dataset: func(factory, name string) (*pipeline.Dataset, error) { return s.factories.Dataset(factory, name) },
+		Secret: s.secret, CallBack: s.callbacks.Address,
 	})
 	if err != nil {
 		return err
