@@ -54,7 +54,7 @@ func TestWebOutput(t *testing.T) {
 		{"object whatever the type", "text/plain", ` {"a":1}`, `{"a":1,`},
 		{"empty object", "application/json", `{}`, `{`},
 		{"empty body", "application/json", ``, `{"Response":"",`},
-		{"array", "application/json", `[1,2]`, `{"Response":[1,2],`},
+		{"array is text", "application/json", `[1, "a"]`, `{"Response":"[1, \"a\"]",`},
 		{"text", "text/plain", `hello`, `{"Response":"hello",`},
 		{"text that looks like a number", "text/plain", `12`, `{"Response":"12",`},
 		{"JSON scalar", "application/json", `12`, `{"Response":12,`},

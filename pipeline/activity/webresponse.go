@@ -39,11 +39,12 @@ func webOutput(out *value.Object, r *webResponse) {
 	out.Set("ADFWebActivityResponseHeaders", headers)
 }
 
-// content is the body as a value: JSON objects and arrays whatever the content
-// type says, scalars if it says JSON, otherwise text.
+// content is the body as a value: JSON objects whatever the content type says, scalars if
+// it says JSON, otherwise text. An array is text, for the function json to read
+// [ENGINE 5.15].
 func (r *webResponse) content() value.Value {
 	b := bytes.TrimPrefix(r.body, []byte("\ufeff"))
-	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) > 0 && (t[0] == '{' || t[0] == '[' || r.isJSON()) {
+	if t := bytes.TrimLeft(b, " \t\r\n"); len(t) > 0 && (t[0] == '{' || t[0] != '[' && r.isJSON()) {
 		var v value.Value
 		var err error
 		compute.Do(len(b), func() { v, err = value.Parse(b) })
