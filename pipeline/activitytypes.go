@@ -109,7 +109,7 @@ var activityTypes = []ActivityType{
 		{Name: "headers", Kind: ObjectProperty, Doc: "texts by name"},
 		{Name: "body", Doc: "text is sent as it is, anything else as JSON; required for POST, PUT and PATCH"},
 		{Name: "authentication", Kind: ObjectProperty,
-			Doc: "`Basic`, `MSI`, `UserAssignedManagedIdentity` or `ServicePrincipal`"},
+			Doc: "`Basic`, `ClientCertificate`, `MSI`, `UserAssignedManagedIdentity` or `ServicePrincipal`"},
 		{Name: "httpRequestTimeout", Kind: TimespanProperty, Longest: MaxRequestTimeout,
 			Default: FormatTimespan(DefaultRequestTimeout),
 			Doc:     "bounds each request"},

@@ -2,6 +2,7 @@ package activity
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -66,8 +67,10 @@ type Web struct {
 	o       WebOptions
 	checked *http.Client
 	lax     *http.Client // without certificate validation
-	tokens  tokenCache
-	slots   chan struct{} // one for each open connection
+	// certified have client certificates.
+	certified certifiedTransports
+	tokens    tokenCache
+	slots     chan struct{} // one for each open connection
 }
 
 // Limits of [ENGINE 5.15].
@@ -113,7 +116,7 @@ func NewWeb(o WebOptions) *Web {
 	client := func(lax bool) *http.Client {
 		t := o.Transport
 		if t == nil {
-			t = newOutbound(w, lax)
+			t = newOutbound(w, &tls.Config{InsecureSkipVerify: lax}) //nolint:gosec // disableCertValidation
 		}
 		return &http.Client{Transport: t, CheckRedirect: redirect}
 	}
@@ -142,6 +145,16 @@ type webRequest struct {
 	timeout time.Duration
 	async   bool
 	lax     bool
+	// certified replaces the usual transport; nil: it does not.
+	certified http.RoundTripper
+}
+
+// client returns what a request is sent with, without a certificate of its own.
+func (w *Web) client(r *webRequest) *http.Client {
+	if r.lax {
+		return w.lax
+	}
+	return w.checked
 }
 
 // Execute sends the request and waits for the answer.
@@ -252,9 +265,9 @@ func (w *Web) send(
 	if authorization != "" {
 		req.Header.Set("Authorization", authorization)
 	}
-	client := w.checked
-	if r.lax {
-		client = w.lax
+	client := w.client(r)
+	if r.certified != nil {
+		client = &http.Client{Transport: r.certified, CheckRedirect: redirect}
 	}
 	resp, err := client.Do(req)
 	if err != nil {

@@ -137,7 +137,7 @@ func TestWebRefusals(t *testing.T) {
 		{"no body", `{"method":"POST","url":"http://h/"}`, "BadRequest", "'body'"},
 		{"headers as text", `{"method":"GET","url":"http://h/","headers":"x"}`, "BadRequest", "'headers'"},
 		{"unknown property", `{"method":"GET","url":"http://h/","proxy":"x"}`, "NotSupported", "'proxy'"},
-		{"client certificate", `{"method":"GET","url":"http://h/","authentication":{"type":"ClientCertificate","pfx":"x"}}`, "NotSupported", "ClientCertificate"},
+		{"another authentication", `{"method":"GET","url":"http://h/","authentication":{"type":"Kerberos","pfx":"x"}}`, "NotSupported", "Kerberos"},
 		{"key vault", `{"method":"GET","url":"http://h/","authentication":{"type":"Basic","username":"u","password":{"type":"AzureKeyVaultSecret","secretName":"s"}}}`, "NotSupported", "AzureKeyVaultSecret"},
 		{"no identity", `{"method":"GET","url":"http://h/","authentication":{"type":"MSI","resource":"r"}}`, "NotSupported", "MSI"},
 		{"timeout over the maximum", `{"method":"GET","url":"http://h/","httpRequestTimeout":"00:11:00"}`, "BadRequest", "00:11:00"},

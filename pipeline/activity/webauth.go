@@ -40,6 +40,8 @@ func (w *Web) authorization(ctx context.Context, c *Call, r *webRequest) (string
 		return basicAuthorization(o)
 	case "msi", "userassignedmanagedidentity":
 		return w.identityToken(ctx, c, o, r)
+	case "clientcertificate":
+		return "", w.clientCertificate(o, r)
 	case "serviceprincipal":
 		return w.principalToken(ctx, o, r)
 	}

@@ -36,7 +36,8 @@ type outbound struct {
 	toOwn, rest *http.Transport
 }
 
-func newOutbound(w *Web, lax bool) *outbound {
+// newOutbound makes one whose connections have a configuration of TLS.
+func newOutbound(w *Web, config *tls.Config) *outbound {
 	o := &w.o
 	x := &outbound{fence: o.Fence, own: o.Own}
 	open := *o.Fence
@@ -58,7 +59,7 @@ func newOutbound(w *Web, lax bool) *outbound {
 			ExpectContinueTimeout: time.Second,
 			// The output has them, and only the body's size is asked of the room for answers.
 			MaxResponseHeaderBytes: maxWebHeader,
-			TLSClientConfig:        &tls.Config{InsecureSkipVerify: lax}, //nolint:gosec // disableCertValidation
+			TLSClientConfig:        config.Clone(),
 		}
 	}
 	x.toOwn, x.rest = transport(&open), transport(o.Fence)
@@ -141,6 +142,7 @@ func (w *Web) slot(ctx context.Context) error {
 		case <-again.C():
 			w.checked.CloseIdleConnections()
 			w.lax.CloseIdleConnections()
+			w.certified.CloseIdleConnections()
 			again.Reset(100 * time.Millisecond)
 		case <-ctx.Done():
 			return fmt.Errorf("%d connections are open, as many as may be: %w", cap(w.slots), ctx.Err())
