@@ -37,6 +37,9 @@ func TestOutboundFence(t *testing.T) {
 		{other.URL + "/subscriptions", ""},
 		{"http://" + own + "/language/nothing", "404"},
 		{"http://" + language.Host + "/language/nothing", "404"},
+		{"http://" + own + "/callback/a/b?token=x", "405"}, // a run may answer another one's WebHook
+		{"http://" + own + "/callback/..%2fsubscriptions?api-version=2022-01-01", "404"},
+		{"http://" + own + "/callback/%2e%2e/subscriptions?api-version=2022-01-01", "405"},
 		{"http://" + own + "/subscriptions?api-version=2022-01-01", itself},
 		{"https://" + own + "/subscriptions?api-version=2022-01-01", itself},
 		{"http://localhost:" + port + "/metadata/identity/oauth2/token", itself},

@@ -239,7 +239,7 @@ func (s *System) startEngine(context.Context) error {
 		Tokens: &issuer.FactoryTokens{Issuer: s.identities.Issuer().Issuer, Now: s.o.Clock.Now,
 			Identity: s.identities.OfFactory},
 		Fence:   outside,
-		Own:     activity.OwnEndpoint{Host: language.Host, Address: listen.Local(s.http.Addr().String()), Prefix: "/language/"},
+		Own:     activity.OwnEndpoint{Host: language.Host, Address: listen.Local(s.http.Addr().String()), Prefixes: []string{"/language/", callback.Path}},
 		Manages: s.identities.Manages,
 	}})
 	s.callbacks = callback.New(callback.Options{Key: s.store.Derive("callback"), Base: s.o.Exposure.Web(s.http.Addr().String()), Values: s.values})

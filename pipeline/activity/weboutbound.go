@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,8 +21,8 @@ type OwnEndpoint struct {
 	// Host is a name for it that survives a restart on another port: requests to it
 	// go to Address (host:port), directly and whatever port the URL has.
 	Host, Address string
-	// Prefix is how the open paths begin, with a slash at both ends.
-	Prefix string
+	// Prefixes are how the open paths begin, with a slash at both ends.
+	Prefixes []string
 }
 
 // maxWebHeader bounds the headers of an answer: as .NET's clients do.
@@ -80,7 +81,7 @@ func (x *outbound) proxy(r *http.Request) (*url.URL, error) {
 
 // RoundTrip implements [http.RoundTripper]. Redirects come through it too.
 func (x *outbound) RoundTrip(r *http.Request) (*http.Response, error) {
-	if x.own.Prefix != "" && strings.HasPrefix(r.URL.Path, x.own.Prefix) {
+	if slices.ContainsFunc(x.own.Prefixes, func(p string) bool { return strings.HasPrefix(r.URL.Path, p) }) {
 		open := *x.fence
 		open.Own = nil
 		return x.send(&open, x.toOwn, r)

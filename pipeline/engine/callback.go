@@ -72,6 +72,8 @@ type callbacks struct {
 	calling map[attempt]given // that execute
 	early   []calledBack      // for attempts that this process has not begun to make
 	answers []func()          // due when the turn is durable
+	some    bool              // there was an attempt that waits
+	counted int               // attempts that wait and are counted by the engine
 }
 
 // answer tells those who have called what is durable now.
@@ -166,6 +168,13 @@ func (r *runner) onWaits(o outcome, now time.Time) {
 	g := r.callbacks.calling[o.attempt]
 	_ = r.happen(&run.AttemptAccepted{Path: o.attempt.path, Attempt: o.attempt.n, At: now, Reports: g.reports,
 		Secrets: o.revealed})
+	r.callbacks.some = true
+}
+
+// countWaits tells the engine how many attempts wait to be called back.
+func (r *runner) countWaits(n int) {
+	r.e.hooks.Add(int64(n - r.callbacks.counted))
+	r.callbacks.counted = n
 }
 
 func (r *runner) onCalling(m calling, now time.Time) {
@@ -239,9 +248,10 @@ func (r *runner) endCalled(key attempt, g given, output value.Value, fail *activ
 // again.
 const codeInterrupted = "ActivityInterrupted"
 
-// failInterrupted fails the attempts that must not be made again after the process that
-// made them has ended.
+// failInterrupted fails the attempts of a folded run that must not be made again after the
+// process that made them has ended.
 func (r *runner) failInterrupted(now time.Time) {
+	r.callbacks.some = true
 	for _, s := range r.state.Interrupted() {
 		_ = r.happen(&run.ActivityFinished{Path: s.Path, Attempt: s.Attempt, Status: run.Failed, At: now,
 			Error: &pipeline.ActivityError{Code: codeInterrupted, FailureType: pipeline.SystemError,

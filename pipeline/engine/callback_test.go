@@ -191,6 +191,9 @@ func TestWaitingForACallBackTakesNothing(t *testing.T) {
 		if len(called) != hooks {
 			t.Fatalf("%d WebHooks have called, want %d: those that wait hold turns", len(called), hooks)
 		}
+		if runs, attempts := w.engine.UnderWay(); runs != 1 || attempts != hooks {
+			t.Errorf("%d attempts of %d runs are under way, want %d of one", attempts, runs, hooks)
+		}
 		before := runtime.NumGoroutine()
 		for i, h := range called {
 			if err := w.callBack(id, h, fmt.Sprint(i)); err != nil {
@@ -201,6 +204,9 @@ func TestWaitingForACallBackTakesNothing(t *testing.T) {
 			t.Errorf("status: %s (%s)", got, w.message(id))
 		}
 		synctest.Wait()
+		if _, attempts := w.engine.UnderWay(); attempts != 0 {
+			t.Errorf("%d attempts are under way after the end", attempts)
+		}
 		if after := runtime.NumGoroutine(); before-after > 2 { // the run's owner and its timer
 			t.Errorf("%d goroutines while %d WebHooks wait, %d after", before, hooks, after)
 		}

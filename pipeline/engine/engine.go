@@ -67,6 +67,7 @@ type Engine struct {
 	aborted atomic.Bool   // what attempts answer no longer counts
 	left    atomic.Bool   // Stop has returned: nothing more is written
 
+	hooks                            atomic.Int64 // attempts that wait to be called back
 	finishedRuns, finishedActivities atomic.Int64
 
 	maxRuns   int // with so many active runs, activities start none
@@ -393,9 +394,10 @@ func (e *Engine) Wait(ctx context.Context, runID string) (run.Status, error) {
 }
 
 // UnderWay returns how many runs have an owner, those that wait for a slot included, and
-// how many attempts of activities are being made or wait for their turn.
+// how many attempts of activities are being made, wait for their turn, or wait to be called
+// back.
 func (e *Engine) UnderWay() (runs, attempts int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return len(e.runs), len(e.attempts)
+	return len(e.runs), len(e.attempts) + int(e.hooks.Load())
 }

@@ -641,6 +641,9 @@ func (r *runner) commitTurn(acts []run.Event, folded bool) {
 	}
 	r.cancelUnwanted(false)
 	r.awaitLess()
+	if r.callbacks.some {
+		r.countWaits(r.state.WaitingForCalls())
+	}
 	r.timers.compact(r.state)
 }
 
@@ -704,6 +707,7 @@ func (r *runner) let() {
 
 // abandon lets go of what still works for the run, and of the memory it takes.
 func (r *runner) abandon() {
+	r.countWaits(0)
 	r.e.memory.set(r, 0)
 	r.e.cache.forget(r.id)
 	r.cancelUnwanted(true)

@@ -68,6 +68,16 @@ func (s *State) WaitsForCall(activityRunID string) *ActivityStarted {
 	return nil
 }
 
+// WaitingForCalls returns how many attempts wait to be called back and are not executed.
+func (s *State) WaitingForCalls() (n int) {
+	for _, x := range s.flight {
+		if x != nil && x.waitsForCall() && s.Wanted(x.path, x.attempt) {
+			n++
+		}
+	}
+	return n
+}
+
 // Interrupted returns the attempts that are to be executed and may not be again: those
 // whose policy says that they fail when the process has ended meanwhile.
 func (s *State) Interrupted() []*ActivityStarted {
