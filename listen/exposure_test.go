@@ -96,6 +96,14 @@ func TestExposureNames(t *testing.T) {
 			t.Errorf("%s is %s to other machines, want %s", address, got, want)
 		}
 	}
+	x.Address = netip.MustParseAddr("0.0.0.0")
+	for got, want := range map[string]string{
+		x.Web("0.0.0.0:5300"): "https://bus.example.com:5300", Exposure{}.Web("127.0.0.1:5300"): "http://127.0.0.1:5300",
+	} {
+		if got != want {
+			t.Errorf("HTTP is at %s, want %s", got, want)
+		}
+	}
 	for address, want := range map[string]string{"0.0.0.0:1": "127.0.0.1:1", "[::]:1": "[::1]:1", "192.0.2.7:1": "192.0.2.7:1", "127.0.0.1:1": "127.0.0.1:1"} {
 		if got := Local(address); got != want {
 			t.Errorf("%s is %s here, want %s", address, got, want)

@@ -179,6 +179,9 @@ func (v *validator) activity(a *Activity, env *environment) {
 	if t != nil && !t.HasPolicy() && (a.Policy.Timeout != nil || retries) {
 		v.warnf(a.Path+".policy", "%s activities have neither timeout nor retry; the policy has no effect", a.Type)
 	}
+	if t != nil && t.Control && a.Policy.FailOnRestart {
+		v.warnf(a.Path+".policy.onRestart", "%s activities are not executed; it has no effect", a.Type)
+	}
 	v.linkedService(a)
 	for _, ref := range slices.Concat(a.Inputs, a.Outputs) {
 		v.reference(ref, ref.Path)

@@ -90,12 +90,16 @@ func TestReopen(t *testing.T) {
 	s := openTest(t, dir, Options{})
 	putMeta(s, "x", "1")
 	sealed := s.Seal([]byte("secret"))
+	derived, other := string(s.Derive("a")), string(s.Derive("b"))
 	closeTest(t, s)
 	closeTest(t, s)
 
 	s = openTest(t, dir, Options{})
 	defer closeTest(t, s)
 	wantMeta(t, s, "x", "1")
+	if got := string(s.Derive("a")); got != derived || got == other || len(got) != 32 {
+		t.Errorf("Derive(a) after reopening = %x, before %x, of b %x", got, derived, other)
+	}
 	if got, err := s.Open(sealed); err != nil || string(got) != "secret" {
 		t.Errorf("Open(Seal(secret)) after reopening = %q, %v", got, err)
 	}
