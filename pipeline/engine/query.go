@@ -76,3 +76,17 @@ func (e *Engine) selected(q *Query, rec RunRecord) (*PipelineRun, error) {
 func (q *Query) within(t time.Time) bool {
 	return !t.Before(q.After) && (q.Before.IsZero() || !t.After(q.Before))
 }
+
+// Retention says when runs leave the history.
+func (e *Engine) Retention() Retention { return e.o.Retention }
+
+// Exists reports whether a run is in the history.
+func (e *Engine) Exists(id string) (bool, error) {
+	switch _, err := e.o.History.Run(id); {
+	case errors.Is(err, ErrNotInHistory):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	return true, nil
+}
