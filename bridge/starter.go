@@ -16,8 +16,8 @@ import (
 	"switchyard/pipeline/trigger"
 )
 
-// A Starter runs the Service Bus triggers of factories, a [factory.Starter]. All
-// fields are required.
+// A Starter runs the triggers of factories, a [factory.Starter]. All fields are required, but
+// for those that say something else.
 type Starter struct {
 	Bus    *Bus
 	Engine *engine.Engine
@@ -25,6 +25,8 @@ type Starter struct {
 	Clock  clock.Clock
 	Logger *slog.Logger
 	Rooms  trigger.Rooms
+	// Firings keep what triggers that go by time have done; nil: none can be started.
+	Firings *trigger.Firings
 	// Context ends when no more runs are to be started.
 	Context context.Context
 	// Secret reads secrets of key vaults; nil: there are none.
@@ -109,6 +111,9 @@ func (x Starter) Check(f *pipeline.Factory) error {
 
 // Start implements [factory.Starter].
 func (x Starter) Start(f *pipeline.Factory, def *pipeline.Trigger) (stop func(), err error) {
+	if def.Is(pipeline.TypeScheduleTrigger) {
+		return x.schedule(f, def)
+	}
 	src, err := x.source(f, def, secretLimit)
 	if err != nil {
 		return nil, err
@@ -121,6 +126,22 @@ func (x Starter) Start(f *pipeline.Factory, def *pipeline.Trigger) (stop func(),
 		Engine: x.Engine, Log: x.Log, Clock: x.Clock, Logger: x.Logger, Source: src,
 		Namespace: q.Namespace(), Factory: f, Trigger: def, Rooms: x.Rooms,
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Start(x.Context); err != nil {
+		return nil, err
+	}
+	return t.Stop, nil
+}
+
+// schedule starts a trigger that goes by time.
+func (x Starter) schedule(f *pipeline.Factory, def *pipeline.Trigger) (stop func(), err error) {
+	if x.Firings == nil {
+		return nil, fmt.Errorf("trigger %s is of type %s, and nothing fires by time here", def.Name, def.Type)
+	}
+	t, err := trigger.NewSchedule(trigger.ScheduleOptions{Runs: x.Engine, Firings: x.Firings, Clock: x.Clock,
+		Logger: x.Logger, Factory: f, Trigger: def})
 	if err != nil {
 		return nil, err
 	}

@@ -36,18 +36,27 @@ type Dataset struct {
 
 // A Trigger is the definition in one file of the folder trigger/ [ENGINE 6].
 type Trigger struct {
-	Name           string
-	File           string
-	Type           string
-	Description    string
-	Annotations    value.Array
-	Started        bool // runtimeState is Started
+	Name        string
+	File        string
+	Type        string
+	Description string
+	Annotations value.Array
+	Started     bool // runtimeState is Started
+	// StartedAt is since when it is started, by the wall clock, of a deployed trigger that goes
+	// by time.
+	StartedAt      time.Time
 	Pipelines      []TriggeredPipeline
 	TypeProperties *value.Object // never nil
 	// ServiceBus is set for the type ServiceBusTrigger.
 	ServiceBus *ServiceBusTrigger
 	Raw        *value.Object
 }
+
+// TypeScheduleTrigger is the type of triggers that fire at the times of a recurrence.
+const TypeScheduleTrigger = "ScheduleTrigger"
+
+// Runs reports whether triggers of the type run here.
+func (t *Trigger) Runs() bool { return t.ServiceBus != nil || t.Is(TypeScheduleTrigger) }
 
 // Is reports whether the trigger has the type, ignoring case.
 func (t *Trigger) Is(triggerType string) bool { return equalFold(t.Type, triggerType) }

@@ -157,9 +157,9 @@ func (v *validator) arguments(parameters []*Parameter, args *value.Object, at st
 // ValidateTrigger checks one trigger against the factory.
 func (f *Factory) ValidateTrigger(t *Trigger) Diagnostics {
 	v := &validator{factory: f, reader: reader{file: t.File}}
-	if t.ServiceBus == nil {
+	if !t.Runs() {
 		v.unsupported("$.properties.type", "triggers of type %q are not supported", t.Type)
-	} else {
+	} else if t.ServiceBus != nil {
 		v.typedService(t.ServiceBus.LinkedService, TypeAzureServiceBus)
 	}
 	for i, p := range t.Pipelines {

@@ -42,7 +42,7 @@ func (s *System) openControlPlane(context.Context) (err error) {
 	if err := c.openCertificates(s.o); err != nil {
 		return err
 	}
-	records := records{s.store}
+	records := recordsIn(s.store)
 	c.resources, err = resourcesrp.New(resourcesrp.Options{
 		Store: records, Log: s.store, Clock: s.clock, Grants: s.identities.Grants(),
 	})
@@ -58,7 +58,7 @@ func (s *System) openControlPlane(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	runs := datafactoryrp.EngineRuns{Engine: s.engine, Factories: s.factories, Strict: s.o.Strict}
+	runs := datafactoryrp.EngineRuns{Engine: s.engine, Factories: s.factories, Firings: s.firings, Strict: s.o.Strict}
 	// In the order in which a group's deletion asks them: factories before the
 	// namespaces that their runs hold messages of.
 	providers := append([]arm.Provider{datafactoryrp.New(s.factories, runs), c.bus}, c.resources.Providers()...)

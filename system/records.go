@@ -3,10 +3,8 @@ package system
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"switchyard/arm"
-	"switchyard/commit"
 	"switchyard/store"
 )
 
@@ -21,24 +19,16 @@ const (
 )
 
 // records is the control plane's store: a part of the one database.
-type records struct{ *store.Store }
+type records struct{ store.Metas }
+
+func recordsIn(s *store.Store) records {
+	return records{store.Metas{Store: s, Prefix: metaControlPlane}}
+}
 
 func (r records) Get(key string) ([]byte, error) {
-	b, err := r.Meta(metaControlPlane + key)
+	b, err := r.Metas.Get(key)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %w", arm.ErrNotFound, err)
 	}
 	return b, err
 }
-
-func (r records) List(prefix string, f func(key string, value []byte, damage error) error) error {
-	return r.Metas(metaControlPlane+prefix, func(name string, value []byte, damage error) error {
-		return f(strings.TrimPrefix(name, metaControlPlane), value, damage)
-	})
-}
-
-func (r records) Put(u *commit.Unit, key string, value []byte) {
-	r.PutMeta(u, metaControlPlane+key, value)
-}
-
-func (r records) Delete(u *commit.Unit, key string) { r.DeleteMeta(u, metaControlPlane+key) }

@@ -83,6 +83,7 @@ type System struct {
 
 	factories    *factory.Manager
 	starter      bridge.Starter
+	firings      *trigger.Firings
 	identities   *identity.Identities
 	subscription string // a GUID that stays the same for the life of the data directory
 	control      controlPlane
@@ -162,7 +163,7 @@ func (s *System) openStore(context.Context) error {
 	}
 	s.store, s.keys = st, servicebusrp.Keys{Authority: s.auth, Sealer: st}
 	s.vault = vault.New(vault.Options{
-		Store: records{st}, NotFound: arm.ErrNotFound, Log: st, Sealer: st, Clock: s.clock})
+		Store: recordsIn(st), NotFound: arm.ErrNotFound, Log: st, Sealer: st, Clock: s.clock})
 	return nil
 }
 
@@ -194,7 +195,7 @@ func (s *System) startBroker(ctx context.Context) error {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if err := servicebusrp.MoveSpellings(ctx, records{s.store}, s.store, s.store); err != nil {
+	if err := servicebusrp.MoveSpellings(ctx, recordsIn(s.store), s.store, s.store); err != nil {
 		return err
 	}
 	changed := func(ns, path string) { s.dialects.entityChanged(ns, path); s.endpoints.Changed() }
@@ -271,15 +272,18 @@ func (s *System) owns(a netip.AddrPort) bool {
 }
 
 func (s *System) openFactories(context.Context) (err error) {
+	s.firings = trigger.NewFirings(trigger.FiringsOptions{
+		Records: recordsIn(s.store), Log: s.store, Clock: s.clock, Logger: s.log, Engine: s.engine,
+	})
 	s.starter = bridge.Starter{
 		Bus: s.bus, Engine: s.engine, Log: s.store, Clock: s.clock, Logger: s.log, Context: s.dialects.links,
 		Rooms:  trigger.Rooms{Batches: memory.NewRoom(memory.Part(s.o.Memory, 8)), Values: s.values},
-		Secret: s.secret,
+		Secret: s.secret, Firings: s.firings,
 	}
 	s.factories, err = factory.New(factory.Options{
-		Store: records{s.store}, Log: s.store, Clock: s.clock, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,
+		Store: recordsIn(s.store), Log: s.store, Clock: s.clock, Sealer: s.store, Logger: s.log, Rand: s.o.Rand,
 		Changed:  s.endpoints.Changed,
-		TenantID: s.identities.TenantID(), Starter: s.starter, Retire: factory.RetireRuns(s.engine),
+		TenantID: s.identities.TenantID(), Starter: s.starter, Retire: factory.RetireRuns(s.engine, s.firings.DeleteOf), Forget: s.firings.Forget,
 		Events:          s.events.Triggers(),
 		GlobalParameter: func(v value.Value) value.Value { return language.Resolve(v) },
 	})
@@ -349,6 +353,7 @@ func (s *System) serve(context.Context) error {
 			"asks for registered applications")
 	}
 	s.wg.Go(func() { s.clock.Watch(s.dialects.ctx) })
+	s.wg.Go(func() { s.firings.Sweep(s.dialects.links) })
 	s.since = s.o.Clock.Now()
 	s.events.Started(s.o.Version, string(s.identities.Mode()), s.http.Addr(), s.amqp, s.Endpoints())
 	if s.amqp == nil {

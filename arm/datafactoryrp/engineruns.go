@@ -7,6 +7,7 @@ import (
 
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/factory"
+	"switchyard/pipeline/trigger"
 	"switchyard/value"
 )
 
@@ -14,6 +15,8 @@ import (
 type EngineRuns struct {
 	Engine    *engine.Engine
 	Factories *factory.Manager
+	// Firings are the trigger runs of triggers that go by time; nil: there are none.
+	Firings *trigger.Firings
 	// Strict refuses runs of pipelines with activities that do not run here.
 	Strict bool
 }
@@ -81,6 +84,14 @@ func (r EngineRuns) Parameters(name, id string) (*value.Object, error) {
 // Query implements [Runs].
 func (r EngineRuns) Query(q engine.Query) ([]*engine.PipelineRun, bool, error) {
 	return r.Engine.Query(q)
+}
+
+// TriggerRuns implements [Runs].
+func (r EngineRuns) TriggerRuns(q trigger.Query) ([]*trigger.Run, bool, error) {
+	if r.Firings == nil {
+		return nil, false, nil
+	}
+	return r.Firings.Query(q)
 }
 
 // ActivityRuns implements [Runs].

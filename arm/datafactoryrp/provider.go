@@ -131,6 +131,9 @@ func (p *Provider) route(ctx context.Context, r *arm.Request) (*arm.Response, er
 		return p.globalParameters(ctx, r)
 	}
 	kind, ok := factory.ParseKind(types[1])
+	if kind == factory.Triggers && ok && len(types) == 3 && r.Action != "" && strings.EqualFold(types[2], "triggerRuns") {
+		return p.triggerRunAction(r)
+	}
 	switch {
 	case !ok || len(types) > 2:
 		return nil, refused(r)
@@ -210,6 +213,7 @@ func translate(r *arm.Request, err error) error {
 	case factory.ErrNotFound:
 		out.Code = notFoundCode(r)
 	}
+	out.Target = e.Target
 	for i, d := range e.Diagnostics {
 		if i == maxDetails {
 			break

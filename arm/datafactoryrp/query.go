@@ -66,18 +66,6 @@ func runEnd(p *engine.PipelineRun) string {
 	return value.Timestamp(p.End)
 }
 
-var triggerRunQuery = querySpec[*engine.PipelineRun]{
-	operands: triggerRunFields,
-	orders:   triggerRunFields,
-	start:    "TriggerRunTimestamp",
-}
-
-var triggerRunFields = map[string]func(*engine.PipelineRun) string{
-	"TriggerName":         func(p *engine.PipelineRun) string { return p.InvokedBy.Name },
-	"TriggerRunTimestamp": func(p *engine.PipelineRun) string { return value.Timestamp(p.Start) },
-	"Status":              func(*engine.PipelineRun) string { return triggerRunSucceeded },
-}
-
 var activityRunQuery = querySpec[*value.Object]{
 	operands: map[string]func(*value.Object) string{
 		"ActivityName":     of("activityName"),
@@ -272,11 +260,10 @@ func answer(page []*value.Object, next string) *arm.Response {
 // page costs what it shows and what it passes over; in another one all runs that
 // match are read. The function that it returns gives the token of what follows the first
 // n of the page, "" after the last.
-func (p *Provider) queryRuns(q *query[*engine.PipelineRun], start, factory string,
-	where func(*engine.PipelineRun) bool) (page []*engine.PipelineRun, behind func(n int) string, err error) {
-	ask := engine.Query{Factory: factory, After: q.after, Before: q.before,
-		Where: func(p *engine.PipelineRun) bool { return (where == nil || where(p)) && q.matches(p) }}
-	if len(q.order) > 1 || q.order[0].by != start {
+func (p *Provider) queryRuns(q *query[*engine.PipelineRun], start, factory string) (
+	page []*engine.PipelineRun, behind func(n int) string, err error) {
+	ask := engine.Query{Factory: factory, After: q.after, Before: q.before, Where: q.matches}
+	if !q.inOrderOf(start) {
 		all, _, err := p.runs.Query(ask)
 		if err != nil {
 			return nil, nil, err
@@ -303,6 +290,9 @@ func (p *Provider) queryRuns(q *query[*engine.PipelineRun], start, factory strin
 		return ""
 	}, err
 }
+
+// inOrderOf reports whether the records are asked for in one order only.
+func (q *query[T]) inOrderOf(by string) bool { return len(q.order) == 1 && q.order[0].by == by }
 
 // placeToken names a run and its start, so that what ends or is deleted between
 // two pages moves nothing.

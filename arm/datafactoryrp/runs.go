@@ -11,6 +11,7 @@ import (
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/factory"
 	"switchyard/pipeline/run"
+	"switchyard/pipeline/trigger"
 	"switchyard/value"
 )
 
@@ -27,6 +28,9 @@ type Runs interface {
 	PipelineRun(factory, id string) (*value.Object, error)
 	// Query returns runs of a factory, and whether there are more.
 	Query(q engine.Query) (runs []*engine.PipelineRun, more bool, err error)
+	// TriggerRuns returns the trigger runs of a factory of which there are records, and whether
+	// there are more.
+	TriggerRuns(q trigger.Query) (runs []*trigger.Run, more bool, err error)
 	// ActivityRuns returns the activity runs of a run, in the order of their start.
 	ActivityRuns(factory, id string) ([]*engine.ActivityRun, error)
 	Cancel(factory, id string, recursive bool) error
@@ -191,7 +195,7 @@ func (p *Provider) queryPipelineRuns(r *arm.Request) (*arm.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	runs, behind, err := p.queryRuns(q, pipelineRunQuery.start, f.ID.Factory, nil)
+	runs, behind, err := p.queryRuns(q, pipelineRunQuery.start, f.ID.Factory)
 	if err != nil {
 		return nil, err
 	}
@@ -205,51 +209,4 @@ func (p *Provider) queryPipelineRuns(r *arm.Request) (*arm.Response, error) {
 		page = append(page, withID(r.JSON(), resourceID(f.ID).Child("pipelineruns", r.RunID).String()))
 	}
 	return answer(page, behind(len(page))), nil
-}
-
-// queryTriggerRuns shows a trigger run for every pipeline run that a trigger
-// started.
-func (p *Provider) queryTriggerRuns(r *arm.Request) (*arm.Response, error) {
-	f, err := p.factories.Get(factoryID(r))
-	if err != nil {
-		return nil, err
-	}
-	q, err := readQuery(r.Body, triggerRunQuery)
-	if err != nil {
-		return nil, err
-	}
-	runs, behind, err := p.queryRuns(q, triggerRunQuery.start, f.ID.Factory, triggered)
-	if err != nil {
-		return nil, err
-	}
-	page := make([]*value.Object, 0, len(runs))
-	for _, run := range runs {
-		page = append(page, triggerRun(run))
-	}
-	return answer(page, behind(len(page))), nil
-}
-
-// triggered reports whether a trigger started a run.
-func triggered(p *engine.PipelineRun) bool {
-	return strings.HasSuffix(strings.ToLower(p.InvokedBy.Type), "trigger")
-}
-
-// triggerRunSucceeded is the status of every trigger run: it started its run.
-const triggerRunSucceeded = "Succeeded"
-
-// triggerRun is the trigger run [ADF-REST 6] of a pipeline run.
-func triggerRun(p *engine.PipelineRun) *value.Object {
-	start := value.Timestamp(p.Start)
-	return value.NewObject(
-		value.Member{Name: "triggerName", Value: p.InvokedBy.Name},
-		value.Member{Name: "triggerRunId", Value: p.InvokedBy.ID},
-		value.Member{Name: "triggerType", Value: p.InvokedBy.Type},
-		value.Member{Name: "triggerRunTimestamp", Value: start},
-		value.Member{Name: "status", Value: triggerRunSucceeded},
-		value.Member{Name: "message", Value: nil},
-		value.Member{Name: "properties", Value: value.NewObject(value.Member{Name: "TriggerTime", Value: start})},
-		value.Member{Name: "triggeredPipelines",
-			Value: value.NewObject(value.Member{Name: p.Pipeline, Value: p.RunID})},
-		value.Member{Name: "runDimension", Value: &value.Object{}},
-		value.Member{Name: "dependencyStatus", Value: &value.Object{}})
 }

@@ -8,6 +8,7 @@ import (
 	"switchyard/arm"
 	"switchyard/pipeline"
 	"switchyard/pipeline/factory"
+	"switchyard/pipeline/recurrence"
 	"switchyard/value"
 )
 
@@ -46,8 +47,8 @@ func subscription(r *arm.Request, d *factory.Definition) (*arm.Response, error) 
 	if r.Action == "subscribetoevents" {
 		return nil, arm.NotSupported(
 			"Trigger '%s' is of type %s, which this version of Switchyard does not run: it can't subscribe to "+
-				"events. Only triggers of type %s can be started.",
-			d.Name, t, pipeline.TypeServiceBusTrigger)
+				"events. Only triggers of the types %s and %s can be started.",
+			d.Name, t, pipeline.TypeServiceBusTrigger, recurrence.TypeScheduleTrigger)
 	}
 	return arm.OK(value.NewObject(value.Member{Name: "triggerName", Value: d.Name},
 		value.Member{Name: "status", Value: "Disabled"})), nil

@@ -39,7 +39,7 @@ func (p *Provider) warnings(id factory.ID, kind factory.Kind, d *factory.Definit
 			}
 		}
 	case factory.Triggers:
-		if def := f.Trigger(d.Name); def != nil && def.ServiceBus == nil {
+		if def := f.Trigger(d.Name); def != nil && !def.Runs() {
 			texts = append(texts, fmt.Sprintf("trigger '%s' is of type %s, which this version of Switchyard does "+
 				"not run: it can't be started.",
 				d.Name, def.Type))

@@ -25,7 +25,8 @@ func TestWarnings(t *testing.T) {
 			"pipeline 'shared': $.properties.activities[0].typeProperties.activities[0].typeProperties.variableName: iterations of the ForEach"},
 		{"$DF/integrationRuntimes/own?$V", `{"type":"SelfHosted"}`, "integration runtime 'own' is kept without effect"},
 		{"$DF/managedVirtualNetworks/default?$V", `{}`, "managed virtual network 'default' is kept without effect"},
-		{"$DF/triggers/hourly?$V", `{"type":"ScheduleTrigger","typeProperties":{"recurrence":{"frequency":"Hour","interval":1}}}`, "trigger 'hourly' is of type ScheduleTrigger"},
+		{"$DF/triggers/hourly?$V", `{"type":"ScheduleTrigger","typeProperties":{"recurrence":{"frequency":"Hour","interval":1}}}`, ""},
+		{"$DF/triggers/window?$V", `{"type":"TumblingWindowTrigger","typeProperties":{"frequency":"Hour","interval":1}}`, "trigger 'window' is of type TumblingWindowTrigger"},
 	} {
 		w := serve(f.k, "PUT", expand(tt.path), `{"location":"westeurope","properties":`+tt.properties+`}`)
 		warning := w.Header().Get("Warning")

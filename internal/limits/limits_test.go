@@ -73,6 +73,7 @@ var groups = []struct {
 		{what: "what a WebHook is called back with", bound: "4 MiB", at: "413 `CallbackTooLarge`; it goes on waiting"},
 		{what: "activities that execute at once", bound: "256, and 512 that wait for room", at: "the others wait"},
 		{what: "runs that wait for a pipeline's concurrency", bound: "100", at: "400; `PipelineRunThrottled` of an ExecutePipeline"},
+		{what: "firings of a schedule trigger that are made up", bound: "100", at: "those before are given up; a line of the log"},
 		{what: "runs above one that an ExecutePipeline starts", bound: "100", at: "`PipelineDepthExceeded`"},
 		{what: "history of a run of which a rerun has outputs", bound: "64 MiB", at: "400; a rerun from the start is not bounded"},
 		{what: "active runs when it starts another", bound: "10,000, and one for 64 KiB of *memory*", at: "`TooManyPipelineRuns`"},

@@ -46,7 +46,7 @@ func (d *definition) parse(v value.Value) error {
 	case Triggers:
 		d.trigger, ds = pipeline.ReadTrigger(file, document)
 		if d.trigger != nil {
-			d.trigger.Started = d.record.Started
+			d.show(d.trigger)
 		}
 	}
 	d.refs = references(o, "$.properties", "", nil)

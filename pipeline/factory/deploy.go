@@ -7,7 +7,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	"switchyard/commit"
 	"switchyard/pipeline"
@@ -190,7 +189,7 @@ func declared(f *pipeline.Factory, k Kind) map[string]declaration {
 		}
 	case Triggers:
 		for _, t := range f.Triggers {
-			add(t.Name, t.Raw, t.Started && strings.EqualFold(t.Type, pipeline.TypeServiceBusTrigger))
+			add(t.Name, t.Raw, t.Started && t.Runs())
 		}
 	}
 	return out
@@ -216,7 +215,7 @@ func (m *Manager) deployDefinition(s *state, k Kind, r declaration) (*definition
 	}
 	d.record.Deployed = sum
 	if k == Triggers {
-		d = d.withStarted(r.started)
+		d = d.withStarted(r.started, m.now())
 	}
 	return d, nil
 }

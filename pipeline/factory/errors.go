@@ -39,6 +39,8 @@ type Error struct {
 	Message string
 	// Diagnostics are what is wrong with a definition, errors only.
 	Diagnostics pipeline.Diagnostics
+	// Target is what it is about, if that is not the place of the first of Diagnostics.
+	Target string
 }
 
 // Error returns the message.

@@ -39,6 +39,8 @@ func TestGoldenRecords(t *testing.T) {
 	golden.WantFull(t, *factory.Identity)
 	record := definitionRecord{Version: recordVersion, Name: "n", ETag: "e", Published: at, Started: true,
 		Deployed: "d"}
+	since := record
+	since.StartedAt = at.Add(time.Hour)
 	readFactory := func(b []byte) (r factoryRecord, err error) {
 		err = decodeRecord(b, &r,
 			&r.Version)
@@ -53,6 +55,7 @@ func TestGoldenRecords(t *testing.T) {
 		var records []golden.Record
 		for name, d := range map[string]definition{
 			"clear": {kind: Triggers, record: record, properties: []byte(`{"type":"ServiceBusTrigger"}`)},
+			"since": {kind: Triggers, record: since, properties: []byte(`{"type":"ScheduleTrigger"}`)},
 			"sealed": {kind: LinkedServices, record: record, properties: []byte(`{"type":"AzureServiceBus"}`),
 				secret: true},
 			"least": {kind: Pipelines, record: definitionRecord{Version: recordVersion, Name: "n"},

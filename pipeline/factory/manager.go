@@ -289,6 +289,9 @@ func (m *Manager) commit(e *entry, next *state) {
 		for name, d := range from.definitions[k] {
 			if to.definitions[k][name] == nil {
 				m.o.Store.Delete(u, definitionKey(from.def.Name, k, d.record.Name))
+				if k == Triggers && m.o.Forget != nil {
+					m.o.Forget(u, from.def.Name, d.record.Name)
+				}
 				if m.deleted != nil && next != nil && old != nil {
 					m.deleted(u, old.resource().ID, k, d.record.Name)
 				}

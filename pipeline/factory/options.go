@@ -29,7 +29,8 @@ type Sealer interface {
 	Open(sealed []byte) ([]byte, error)
 }
 
-// A Starter runs triggers. Only triggers of type ServiceBusTrigger are started.
+// A Starter runs triggers. Only triggers of the types ServiceBusTrigger and ScheduleTrigger
+// are started.
 type Starter interface {
 	// Start begins to start runs, with the definitions of f; stop returns when no
 	// further run will be started. The manager stops and starts a trigger again
@@ -65,6 +66,9 @@ type Options struct {
 	// Retire ends the runs of a factory that is deleted and removes their records.
 	// It is repeated after a failure or a crash. See [RetireRuns]. Default: nothing.
 	Retire func(ctx context.Context, factory string) error
+	// Forget adds to the unit that deletes a trigger what the Starter keeps of it. Default:
+	// nothing.
+	Forget func(u *commit.Unit, factory, trigger string)
 	// GlobalParameter turns the value of a global parameter into the one that runs
 	// see. Default: the same.
 	GlobalParameter func(v value.Value) value.Value

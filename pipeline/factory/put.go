@@ -105,7 +105,7 @@ func (m *Manager) runtimeState(s *state, d, old *definition) (*definition, error
 			return nil, err
 		}
 	}
-	return d.withStarted(asked), nil
+	return d.withStarted(asked, m.now()), nil
 }
 
 // says reports whether a trigger that can run here states that it is in a runtime

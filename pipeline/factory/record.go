@@ -42,7 +42,10 @@ type definitionRecord struct {
 	Sealed     []byte    `json:"sealed,omitempty"`
 	Published  time.Time `json:"published"`
 	Started    bool      `json:"started,omitempty"` // triggers
-	Deployed   string    `json:"deployed,omitempty"`
+	// StartedAt is since when a trigger that goes by time is, by the wall clock: what fell due
+	// before does not count.
+	StartedAt time.Time `json:"startedAt,omitzero"`
+	Deployed  string    `json:"deployed,omitempty"`
 }
 
 const (

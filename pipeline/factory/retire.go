@@ -21,8 +21,9 @@ const (
 
 // RetireRuns makes an [Options.Retire] of an engine: it cancels the runs of a
 // factory, waits for their end and removes them from the history. A run that has not
-// ended after 30 s is an error that names it; that it shall end stays recorded.
-func RetireRuns(e *engine.Engine) func(ctx context.Context, factory string) error {
+// ended after 30 s is an error that names it; that it shall end stays recorded. Then it
+// calls what removes the rest.
+func RetireRuns(e *engine.Engine, rest ...func(ctx context.Context, factory string) error) func(ctx context.Context, factory string) error {
 	return func(ctx context.Context, factory string) error {
 		active := e.RunsOf(factory)
 		if err := cancelAll(e, active); err != nil {
@@ -35,7 +36,15 @@ func RetireRuns(e *engine.Engine) func(ctx context.Context, factory string) erro
 				return fmt.Errorf("wait for run %s to be cancelled: %w", id, err)
 			}
 		}
-		return e.DeleteRunsOf(ctx, factory)
+		if err := e.DeleteRunsOf(ctx, factory); err != nil {
+			return err
+		}
+		for _, remove := range rest {
+			if err := remove(ctx, factory); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 

@@ -5,32 +5,48 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"switchyard/commit"
 	"switchyard/pipeline"
+	"switchyard/pipeline/recurrence"
 )
 
 // retryInterval is the wait before a trigger that could not be started is tried
 // again.
 const retryInterval = 10 * time.Second
 
+// timed reports whether a trigger that runs here goes by time.
+func timed(t *pipeline.Trigger) bool { return t.Is(recurrence.TypeScheduleTrigger) }
+
 // runnable refuses the triggers that this version does not run.
 func runnable(d *definition) error {
-	if d.trigger.ServiceBus == nil {
+	if !d.trigger.Runs() {
 		return errorf(ErrNotSupported,
-			"Trigger '%s' is of type %s, which this version of Switchyard does not run: only triggers of type %s "+
-				"can be started.",
-			d.record.Name, d.trigger.Type, pipeline.TypeServiceBusTrigger)
+			"Trigger '%s' is of type %s, which this version of Switchyard does not run: only triggers of the types %s "+
+				"and %s can be started.",
+			d.record.Name, d.trigger.Type, pipeline.TypeServiceBusTrigger, recurrence.TypeScheduleTrigger)
 	}
 	return nil
 }
 
-// withStarted returns the definition with its trigger in another state.
-func (d *definition) withStarted(started bool) *definition {
+// withStarted returns the definition with its trigger in another state, from a time on by the
+// wall clock.
+func (d *definition) withStarted(started bool, now time.Time) *definition {
 	c, t := *d, *d.trigger
-	c.record.Started, t.Started, c.trigger = started, started, &t
+	c.record.Started, c.record.StartedAt = started, time.Time{}
+	if started && timed(&t) {
+		c.record.StartedAt = now
+	}
+	c.show(&t)
+	c.trigger = &t
 	return &c
+}
+
+// show gives a trigger the state of its record.
+func (d *definition) show(t *pipeline.Trigger) {
+	t.Started, t.StartedAt = d.record.Started, d.record.StartedAt
 }
 
 // StartTrigger starts a trigger; one that is started already stays so. The error
@@ -53,7 +69,7 @@ func (m *Manager) StartTrigger(ctx context.Context, id ID, name string) error {
 		return err
 	}
 	next := s.clone()
-	next.put(d.withStarted(true))
+	next.put(d.withStarted(true, m.now()))
 	return m.change(e, next, name)
 }
 
@@ -66,7 +82,37 @@ func (m *Manager) startable(s *state, d *definition) error {
 		return errorf(ErrNotSupported,
 			"Trigger '%s' can't be started: this Switchyard runs without triggers.", d.record.Name)
 	}
+	if timed(d.trigger) {
+		if err := m.due(d); err != nil {
+			return err
+		}
+	}
 	return s.validate(d)
+}
+
+// due makes the checks of a schedule that Data Factory makes when its trigger is started
+// [ENGINE 6].
+func (m *Manager) due(d *definition) error {
+	if len(d.trigger.Pipelines) == 0 {
+		e := errorf(ErrInvalid, "Missing or invalid pipeline references for trigger %s", d.record.Name)
+		e.Target = d.record.Name
+		return e
+	}
+	s, ds := recurrence.ReadSchedule(d.trigger)
+	if ds = ds.Errors(); len(ds) > 0 {
+		message := ds[0].Message
+		if !strings.HasPrefix(message, "The recurrence") { // Data Factory's sentences need no place
+			message = ds[0].Path + " " + message
+		}
+		e := errorf(ErrInvalid, "ErrorCode=InvalidWorkflowTriggerRecurrenceSchedule, ErrorMessage=%s", message)
+		e.Diagnostics = ds
+		return e
+	}
+	if now := m.now(); !s.End.IsZero() && s.End.Before(now) {
+		return invalidAt("$.properties.typeProperties.recurrence.endTime",
+			"Trigger '%s' can't be started: its endTime %s is in the past.", d.record.Name, s.End.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 // StopTrigger stops a trigger, if it is started. When it returns no further run
@@ -85,7 +131,7 @@ func (m *Manager) StopTrigger(ctx context.Context, id ID, name string) error {
 		return nil
 	}
 	next := s.clone()
-	next.put(d.withStarted(false))
+	next.put(d.withStarted(false, time.Time{}))
 	return m.change(e, next, "")
 }
 
@@ -105,7 +151,7 @@ func (m *Manager) change(e *entry, next *state, trigger string) error {
 	}
 	if old == nil {
 		old = next.clone()
-		old.put(next.find(Triggers, trigger).withStarted(false))
+		old.put(next.find(Triggers, trigger).withStarted(false, time.Time{}))
 	}
 	m.commit(e, old)
 	m.reconcile(e)
@@ -170,8 +216,8 @@ func (m *Manager) start(s *state, d *definition) (func(), error) {
 	if err := runnable(d); err != nil {
 		return nil, err
 	}
-	if ref := d.trigger.ServiceBus.LinkedService; ref != nil {
-		if l := s.def.LinkedService(ref.Name); l != nil {
+	if sb := d.trigger.ServiceBus; sb != nil && sb.LinkedService != nil {
+		if l := s.def.LinkedService(sb.LinkedService.Name); l != nil {
 			if err := usable(l); err != nil {
 				return nil, err
 			}

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"switchyard/clock"
+	"switchyard/commit"
 	"switchyard/pipeline"
+	"switchyard/value"
 )
 
 func (w *world) runtimeStateOf(name string) string {
@@ -118,6 +120,128 @@ func TestStartedByPut(t *testing.T) {
 	w.put(Triggers, "Hourly", schedule)
 	if got := w.runtimeStateOf("Hourly"); got != "Stopped" {
 		t.Errorf("a schedule trigger that says it is started: got %s, want Stopped", got)
+	}
+}
+
+func scheduleText(recurrence, pipelines string) string {
+	return `{"type":"ScheduleTrigger","typeProperties":{"recurrence":` + recurrence + `},"pipelines":[` + pipelines + `]}`
+}
+
+const (
+	hourly = `{"frequency":"Hour","startTime":"2020-01-01T00:00:00Z"}`
+	starts = `{"pipelineReference":{"referenceName":"P","type":"PipelineReference"}}`
+)
+
+// TestStartSchedule: a schedule trigger counts from its start, also after a restart, and a
+// folder that says Started starts it.
+func TestStartSchedule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := open(t, newRecords()).triggered()
+		forgotten := ""
+		w.o.Forget = func(_ *commit.Unit, factory, trigger string) { forgotten += factory + "/" + trigger + " " }
+		since := func(name string) time.Time {
+			t.Helper()
+			f, err := w.Factory("contoso")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f.Trigger(name).StartedAt
+		}
+		w.put(Triggers, "T", scheduleText(hourly, starts+","+starts))
+		if at := since("T"); !at.IsZero() {
+			t.Errorf("a stopped trigger is started since %s", at)
+		}
+		time.Sleep(time.Hour)
+		if err := w.StartTrigger(t.Context(), theID, "T"); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		w.wantTrigger("started", "Started", true)
+		time.Sleep(time.Hour)
+		if err := w.StartTrigger(t.Context(), theID, "T"); err != nil { // it is started already
+			t.Fatal(err)
+		}
+		w.put(Pipelines, "P", `{"activities":[],"description":"new"}`)
+		_, err := w.Put(t.Context(), theID, Triggers, "T", Document{Text: []byte(scheduleText(hourly, starts))}, nil)
+		wantKind(t, "put while started", err, ErrTriggerStarted)
+		_, err = w.Delete(t.Context(), theID, Pipelines, "P", nil)
+		wantKind(t, "delete of its pipeline", err, ErrReferenced)
+		w.Close()
+		w = open(t, w.records)
+		w.wantTrigger("after a restart", "Started", true)
+		if at := since("T"); !at.Equal(began) {
+			t.Errorf("after a restart it is started since %s, want %s", at, began)
+		}
+		w.o.Forget = func(_ *commit.Unit, factory, trigger string) { forgotten += factory + "/" + trigger + " " }
+		if err := w.StopTrigger(t.Context(), theID, "T"); err != nil {
+			t.Fatal(err)
+		}
+		if at := since("T"); !at.IsZero() {
+			t.Errorf("stopped, it is started since %s", at)
+		}
+		if _, err := w.Delete(t.Context(), theID, Triggers, "T", nil); err != nil || forgotten != "contoso/T " {
+			t.Errorf("delete: %v, forgotten %q", err, forgotten)
+		}
+		w.Close()
+	})
+}
+
+// TestStartScheduleRefused is what Data Factory checks when a schedule trigger is started, and
+// not before [ENGINE 6].
+func TestStartScheduleRefused(t *testing.T) {
+	const rules = "ErrorCode=InvalidWorkflowTriggerRecurrenceSchedule, ErrorMessage="
+	for _, c := range []struct{ recurrence, pipelines, message string }{
+		{hourly, "", "Missing or invalid pipeline references for trigger T"},
+		{`{"frequency":"Minute","startTime":"2020-01-01T00:00:00Z","schedule":{"minutes":[0]}}`, starts,
+			rules + "The recurrence schedule of trigger has an invalid recurrence frequency 'Minute'"},
+		{`{"frequency":"Month","startTime":"2020-01-01T00:00:00Z","schedule":{"weekDays":[]}}`, starts,
+			rules + "The recurrence schedule of trigger could not have 'WeekDays' for recurrence frequency 'Month'"},
+		{`{"frequency":"Hour","startTime":"2020-01-01T00:00:00"}`, starts, "has no Z at the end"},
+		{`{"frequency":"Hour","startTime":"2020-01-01T00:00:00","timeZone":"Middle Earth"}`, starts, "Middle Earth"},
+		{`{"frequency":"Hour"}`, starts, rules + "$.properties.typeProperties.recurrence.startTime is missing"},
+		{`{"frequency":"Year","startTime":"2020-01-01T00:00:00Z"}`, starts, "Year"},
+		{`{"frequency":"Hour","startTime":"2020-01-01T00:00:00Z","endTime":"2020-01-02T00:00:00Z"}`, starts,
+			"Trigger 'T' can't be started: its endTime 2020-01-02T00:00:00Z is in the past."},
+	} {
+		w := open(t, newRecords()).triggered()
+		w.put(Triggers, "T", scheduleText(c.recurrence, c.pipelines))
+		err := w.StartTrigger(t.Context(), theID, "T")
+		wantKind(t, c.recurrence, err, ErrInvalid)
+		if err == nil || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("%s: got %v, want %q in it", c.recurrence, err, c.message)
+		}
+		w.wantTrigger(c.recurrence, "Stopped", false)
+	}
+}
+
+// TestDeployStartedSchedule: what a folder says is Started is, and counts from the deployment.
+func TestDeployStartedSchedule(t *testing.T) {
+	w := open(t, newRecords())
+	f := &pipeline.Factory{Name: "contoso", GlobalParameters: &value.Object{}, Raw: &value.Object{}}
+	p, ds := pipeline.ParsePipeline("P.json", []byte(`{"name":"P","properties":{"activities":[]}}`))
+	if ds.Err() != nil {
+		t.Fatal(ds)
+	}
+	f.PutPipeline(p)
+	for name, text := range map[string]string{"T": scheduleText(hourly, starts), "W": `{"type":"TumblingWindowTrigger"}`} {
+		text = strings.Replace(text, "{", `{"runtimeState":"Started",`, 1)
+		tr, ds := pipeline.ParseTrigger(name+".json", []byte(`{"name":"`+name+`","properties":`+text+`}`))
+		if ds.Err() != nil {
+			t.Fatal(ds)
+		}
+		f.PutTrigger(tr)
+	}
+	before := time.Now()
+	if err := w.Deploy(t.Context(), theID, "westeurope", f); err != nil {
+		t.Fatal(err)
+	}
+	w.wantTrigger("deployed", "Started", true)
+	if got := w.runtimeStateOf("W"); got != "Stopped" {
+		t.Errorf("a tumbling-window trigger is %s", got)
+	}
+	wantKind(t, "start of a tumbling-window trigger", w.StartTrigger(t.Context(), theID, "W"), ErrNotSupported)
+	if f := w.starter.of("contoso/T"); f.Trigger("T").StartedAt.Before(before.Add(-time.Second)) {
+		t.Errorf("it is started since %s", f.Trigger("T").StartedAt)
 	}
 }
 

@@ -2,6 +2,7 @@ package recurrence
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"switchyard/pipeline"
@@ -9,7 +10,8 @@ import (
 )
 
 // Check warns of what Data Factory would refuse in the triggers of a factory that go by time,
-// most of it when they are started, and of what has no effect.
+// most of it when they are started, and of what has no effect. What is wrong with a schedule
+// trigger that says it is Started, and so would be started, is an error.
 func Check(f *pipeline.Factory) pipeline.Diagnostics {
 	c := checker{factory: f, windows: map[string]*node{}}
 	for _, t := range f.Triggers {
@@ -17,6 +19,10 @@ func Check(f *pipeline.Factory) pipeline.Diagnostics {
 		switch {
 		case t.Is(TypeScheduleTrigger):
 			_, ds = ReadSchedule(t)
+			if t.Started {
+				c.refused = append(c.refused, ds.Errors()...)
+				ds = slices.DeleteFunc(ds, func(d pipeline.Diagnostic) bool { return d.Severity != pipeline.SeverityWarning })
+			}
 		case t.Is(TypeTumblingWindowTrigger):
 			var w *TumblingWindow
 			if w, ds = ReadTumblingWindow(t); w != nil {
@@ -31,7 +37,7 @@ func Check(f *pipeline.Factory) pipeline.Diagnostics {
 	for i := range c.diags {
 		c.diags[i].Severity = pipeline.SeverityWarning
 	}
-	return c.diags
+	return append(c.diags, c.refused...)
 }
 
 // A checker follows the dependencies of tumbling-window triggers.
@@ -41,6 +47,7 @@ type checker struct {
 	windows map[string]*node // by name in lower case
 	above   []*node          // those whose dependencies are followed now
 	diags   pipeline.Diagnostics
+	refused pipeline.Diagnostics // errors
 }
 
 // A node is a trigger and what its windows wait for.

@@ -197,3 +197,13 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// What would be started and is wrong is an error; what is only said of others is none.
+func TestCheckStarted(t *testing.T) {
+	x, _ := pipeline.ParseTrigger("trigger/T.json", []byte(`{"name":"T","properties":{"type":"ScheduleTrigger","runtimeState":"Started","typeProperties":{
+		"recurrence":{"frequency":"Year","count":3,"startTime":"2026-01-01T00:00:00Z"}}}}`))
+	ds := Check(&pipeline.Factory{Triggers: []*pipeline.Trigger{x}})
+	if len(ds) != 2 || len(ds.Errors()) != 1 || !strings.HasPrefix(ds.Errors()[0].Message, `"Year" is none of`) {
+		t.Errorf("got %v, want the frequency as an error and the count as a warning", ds)
+	}
+}

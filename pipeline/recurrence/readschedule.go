@@ -11,7 +11,7 @@ import (
 )
 
 // TypeScheduleTrigger is the type of triggers that [ReadSchedule] reads.
-const TypeScheduleTrigger = "ScheduleTrigger"
+const TypeScheduleTrigger = pipeline.TypeScheduleTrigger
 
 // maxInterval bounds the interval of a schedule.
 const maxInterval = 1000

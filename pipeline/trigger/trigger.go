@@ -1,8 +1,9 @@
-// Package trigger is what starts runs. Its one trigger, an extension, starts a
+// Package trigger is what starts runs. [Schedule] starts them at the times of a
+// recurrence, and [Firings] keep what it has done. [ServiceBus], an extension, starts a
 // run for a batch of messages of a Service Bus queue; the JSON form of its
 // definition is [pipeline.ServiceBusTrigger].
 //
-// A trigger never holds work back: it takes messages only when a run can start,
+// A Service Bus trigger never holds work back: it takes messages only when a run can start,
 // so what waits, waits in the queue. Messages are reserved in memory, parameters
 // are evaluated outside every lock, and then one unit locks the messages for the
 // run and creates it. If a parameter can't be evaluated the messages are
