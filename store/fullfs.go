@@ -47,7 +47,10 @@ func (f fullFS) open(name string, open func() (vfs.File, error)) (vfs.File, erro
 	if err != nil {
 		return nil, err
 	}
-	return fullFile{file, f.full, table}, nil
+	if file = (fullFile{file, f.full, table}); table {
+		return newTableFile(file), nil
+	}
+	return file, nil
 }
 
 // Create implements [vfs.FS].
