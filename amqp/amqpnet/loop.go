@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"switchyard/amqp"
@@ -15,8 +16,6 @@ const (
 	// left in the socket. Transfers alone never come that far: the endpoint holds
 	// them back earlier.
 	maxBacklog = 4 << 20
-	// maxReads is how many reads one turn takes at most.
-	maxReads = 4
 	// maxRounds is how often one turn looks for more to do before it writes.
 	maxRounds = 8
 	// maxSpare is the largest buffer that is kept for the next output.
@@ -26,10 +25,17 @@ const (
 	lingerTime = time.Second
 )
 
-// A loop is the state of one connection's loop; only its goroutine uses it.
+// A loop is the state of one connection. Two goroutines take turns with it: who has read from
+// the socket, and who was woken by anything else. So what has come is answered without waking
+// anybody.
 type loop struct {
-	c    *Conn
-	s    *socket
+	c     *Conn
+	s     *socket
+	ended chan struct{} // closed when over
+
+	mu   sync.Mutex // held for a turn; guards all that follows, and what the loop owns elsewhere
+	room *sync.Cond // signalled when over, or when there may be room for more output
+	over bool
 	err  error
 	dead bool // the handler or the endpoint has panicked: neither is called again
 
@@ -44,13 +50,18 @@ type loop struct {
 	lingering bool
 }
 
-func newLoop(c *Conn) *loop { return &loop{c: c} }
+func newLoop(c *Conn) *loop {
+	l := &loop{c: c, ended: make(chan struct{})}
+	l.room = sync.NewCond(&l.mu)
+	return l
+}
 
 func (l *loop) run(ctx context.Context) {
 	c := l.c
 	l.s = openSocket(c.nc)
 	l.armed = c.amqp.Tick(c.o.Clock.Now())
 	l.timer = c.o.Clock.NewTimer(l.armed.Sub(c.o.Clock.Now()))
+	l.s.wait.Go(l.readAll)
 	l.serve(ctx)
 	l.timer.Stop()
 	l.s.close()
@@ -58,37 +69,68 @@ func (l *loop) run(ctx context.Context) {
 	l.c.share.close()
 }
 
-// serve takes turns until the connection is over.
+// serve takes a turn for everything but reads, until the connection is over.
 func (l *loop) serve(ctx context.Context) {
-	c, s := l.c, l.s
 	stop := ctx.Done()
-	for {
-		c.letOthersStore()
-		reads := s.reads
-		if c.amqp.Backlog() > maxBacklog {
-			reads = nil
-		}
+	for over := false; !over; {
+		ok := true
 		select {
-		case r := <-reads:
-			if !l.input(r) {
-				return
-			}
-		case w := <-s.wrote:
-			if !l.wrote(w) {
-				return
-			}
-		case <-c.mailbox.wake:
+		case w := <-l.s.wrote:
+			l.mu.Lock()
+			ok = l.wrote(w)
+		case <-l.c.mailbox.wake:
+			l.mu.Lock()
 		case <-l.timer.C():
+			l.mu.Lock()
 			l.armed = time.Time{}
 			l.spare = nil // a quiet connection keeps no large buffer
 		case <-stop:
+			l.mu.Lock()
 			stop = nil
-			l.stop()
-		}
-		if !l.turn() {
+			if !l.over {
+				l.stop()
+			}
+		case <-l.ended:
 			return
 		}
+		over = !l.next(ok)
+		l.mu.Unlock()
 	}
+}
+
+// readAll takes a turn for each read, until the connection is over.
+func (l *loop) readAll() {
+	buf := make([]byte, smallRead)
+	for over := false; !over; {
+		n, err := l.c.nc.Read(buf)
+		l.mu.Lock()
+		ok := l.over || l.input(buf[:n], err)
+		over = !l.next(ok)
+		for !over && l.c.amqp.Backlog() > maxBacklog {
+			l.room.Wait()
+			over = l.over
+		}
+		l.mu.Unlock()
+		if n == len(buf) && n < largeRead {
+			buf = make([]byte, 2*n)
+		}
+	}
+}
+
+// next takes a turn, if what came before went well, and reports false when the connection is
+// over.
+func (l *loop) next(ok bool) bool {
+	if l.over {
+		return false
+	}
+	if ok = ok && l.turn(); !ok {
+		l.over = true
+		close(l.ended)
+	} else {
+		l.c.letOthersStore()
+	}
+	l.room.Signal()
+	return ok
 }
 
 // stop closes the connection because the server shuts down. What the client has asked for
@@ -104,29 +146,18 @@ func (l *loop) stop() {
 	l.call(func() { l.c.amqp.Close(forced) })
 }
 
-// input takes one read and those behind it. It reports false when the socket is
-// at its end.
-func (l *loop) input(r read) bool {
-	for n := 1; ; n++ {
+// input takes one read. It reports false when the socket is at its end.
+func (l *loop) input(data []byte, err error) bool {
+	if len(data) > 0 && !l.lingering && !l.dead {
 		now := l.c.o.Clock.Now()
-		if len(r.data) > 0 && !l.lingering && !l.dead {
-			l.call(func() { l.c.amqp.Input(r.data, now) })
-			l.events()
-		}
-		if r.err != nil {
-			l.lost(r.err)
-			return false
-		}
-		l.s.release(r.data)
-		if n == maxReads {
-			return true
-		}
-		select {
-		case r = <-l.s.reads:
-		default:
-			return true
-		}
+		l.call(func() { l.c.amqp.Input(data, now) })
+		l.events()
 	}
+	if err != nil {
+		l.lost(err)
+		return false
+	}
+	return true
 }
 
 // lost tells the endpoint that the socket is gone, unless all is said already.
