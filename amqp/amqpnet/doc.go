@@ -1,10 +1,10 @@
 // Package amqpnet drives an [amqp.Conn] over a [net.Conn]: it owns the
 // goroutines, the timer and the buffers that the endpoint does without.
 //
-// One connection is one loop, which runs in the goroutine that called [Serve].
-// The loop alone touches the endpoint and calls the [Handler]. A reader and a
-// writer goroutine belong to it and carry only bytes. Others hand the loop work
-// with [Conn.Post].
+// One connection is one loop, which takes one turn after the other. The loop alone
+// touches the endpoint and calls the [Handler]. A turn runs in the goroutine that has read
+// what there is to do, or in the one that called [Serve] if it is anything else; a writer
+// goroutine carries only bytes. Others hand the loop work with [Conn.Post].
 //
 // A turn of the loop takes what has arrived, runs the handler for every event,
 // runs what was posted, lets the handler flush (which begins to make durable what the
