@@ -10,14 +10,14 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// A countedFile counts its writes and syncs, and fails while full.
-type countedFile struct {
+// A talliedFile counts its writes and syncs, and fails while full.
+type talliedFile struct {
 	vfs.File
 	writes, syncs int
 	full          bool
 }
 
-func (f *countedFile) Write(p []byte) (int, error) {
+func (f *talliedFile) Write(p []byte) (int, error) {
 	f.writes++
 	if f.full {
 		return 0, syscall.ENOSPC
@@ -25,17 +25,17 @@ func (f *countedFile) Write(p []byte) (int, error) {
 	return f.File.Write(p)
 }
 
-func (f *countedFile) Sync() error                  { f.syncs++; return f.File.Sync() }
-func (f *countedFile) SyncData() error              { f.syncs++; return f.File.SyncData() }
-func (f *countedFile) SyncTo(n int64) (bool, error) { f.syncs++; return f.File.SyncTo(n) }
+func (f *talliedFile) Sync() error                  { f.syncs++; return f.File.Sync() }
+func (f *talliedFile) SyncData() error              { f.syncs++; return f.File.SyncData() }
+func (f *talliedFile) SyncTo(n int64) (bool, error) { f.syncs++; return f.File.SyncTo(n) }
 
-func tableOn(t *testing.T, fs vfs.FS) (*countedFile, tableFile) {
+func tableOn(t *testing.T, fs vfs.FS) (*talliedFile, tableFile) {
 	t.Helper()
 	f, err := fs.Create("t.sst", vfs.WriteCategoryUnspecified)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &countedFile{File: f}
+	c := &talliedFile{File: f}
 	return c, newTableFile(c)
 }
 
