@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
+	"runtime"
 	"time"
 
 	"switchyard/amqp"
@@ -33,11 +33,15 @@ type loop struct {
 	s     *socket
 	ended chan struct{} // closed when over
 
-	mu   sync.Mutex // held for a turn; guards all that follows, and what the loop owns elsewhere
-	room *sync.Cond // signalled when over, or when there may be room for more output
-	over bool
-	err  error
-	dead bool // the handler or the endpoint has panicked: neither is called again
+	room chan struct{} // has a value when there may be room for more output
+
+	// owned has a value while nobody takes a turn. Who has it owns all that follows, and what
+	// is called the loop's elsewhere. It is no mutex, because a handler may wait in a turn.
+	owned chan struct{}
+	over  bool
+	left  bool // a turn has ended its goroutine, as the handler does when the log is closed
+	err   error
+	dead  bool // the handler or the endpoint has panicked: neither is called again
 
 	writing bool
 	spare   []byte   // for the next output
@@ -51,8 +55,8 @@ type loop struct {
 }
 
 func newLoop(c *Conn) *loop {
-	l := &loop{c: c, ended: make(chan struct{})}
-	l.room = sync.NewCond(&l.mu)
+	l := &loop{c: c, ended: make(chan struct{}), room: make(chan struct{}, 1), owned: make(chan struct{}, 1)}
+	l.owned <- struct{}{}
 	return l
 }
 
@@ -61,81 +65,116 @@ func (l *loop) run(ctx context.Context) {
 	l.s = openSocket(c.nc)
 	l.armed = c.amqp.Tick(c.o.Clock.Now())
 	l.timer = c.o.Clock.NewTimer(l.armed.Sub(c.o.Clock.Now()))
-	l.s.wait.Go(l.readAll)
-	l.serve(ctx)
+	l.carry(ctx)
 	l.timer.Stop()
-	l.s.close()
 	l.finish()
 	l.c.share.close()
+}
+
+// carry serves the connection and closes the socket. If a turn has ended its goroutine, it ends
+// this one.
+func (l *loop) carry(ctx context.Context) {
+	defer l.s.close()
+	l.s.wait.Go(l.readAll)
+	if l.serve(ctx); l.left {
+		runtime.Goexit()
+	}
 }
 
 // serve takes a turn for everything but reads, until the connection is over.
 func (l *loop) serve(ctx context.Context) {
 	stop := ctx.Done()
-	for over := false; !over; {
-		ok := true
+	for ok := true; ok; {
 		select {
 		case w := <-l.s.wrote:
-			l.mu.Lock()
-			ok = l.wrote(w)
+			ok = l.do(func() bool { return l.wrote(w) })
 		case <-l.c.mailbox.wake:
-			l.mu.Lock()
+			ok = l.do(func() bool { return true })
 		case <-l.timer.C():
-			l.mu.Lock()
-			l.armed = time.Time{}
-			l.spare = nil // a quiet connection keeps no large buffer
+			ok = l.do(l.fired)
 		case <-stop:
-			l.mu.Lock()
 			stop = nil
-			if !l.over {
-				l.stop()
-			}
+			ok = l.do(l.stop)
 		case <-l.ended:
 			return
 		}
-		over = !l.next(ok)
-		l.mu.Unlock()
 	}
 }
 
 // readAll takes a turn for each read, until the connection is over.
 func (l *loop) readAll() {
 	buf := make([]byte, smallRead)
-	for over := false; !over; {
+	for {
 		n, err := l.c.nc.Read(buf)
-		l.mu.Lock()
-		ok := l.over || l.input(buf[:n], err)
-		over = !l.next(ok)
-		for !over && l.c.amqp.Backlog() > maxBacklog {
-			l.room.Wait()
-			over = l.over
+		if !l.do(func() bool { return l.input(buf[:n], err) }) || !l.waitForRoom() {
+			return
 		}
-		l.mu.Unlock()
 		if n == len(buf) && n < largeRead {
 			buf = make([]byte, 2*n)
 		}
 	}
 }
 
-// next takes a turn, if what came before went well, and reports false when the connection is
-// over.
-func (l *loop) next(ok bool) bool {
-	if l.over {
-		return false
+// waitForRoom waits until the client has taken enough of the output for more of its input. It
+// reports false when the connection is over.
+func (l *loop) waitForRoom() bool {
+	for {
+		<-l.owned
+		over, full := l.over, l.c.amqp.Backlog() > maxBacklog
+		l.owned <- struct{}{}
+		if over || !full {
+			return !over
+		}
+		select {
+		case <-l.room:
+		case <-l.ended:
+		}
 	}
-	if ok = ok && l.turn(); !ok {
-		l.over = true
-		close(l.ended)
-	} else {
+}
+
+// do takes a turn that begins with f, which reports whether the connection goes on. So does do.
+func (l *loop) do(f func() bool) bool {
+	<-l.owned
+	left := true
+	defer func() {
+		if left {
+			l.left = true
+			l.end()
+		}
+		l.owned <- struct{}{}
+	}()
+	if !l.over && !(f() && l.turn()) {
+		l.end()
+	}
+	if !l.over {
 		l.c.letOthersStore()
 	}
-	l.room.Signal()
-	return ok
+	select {
+	case l.room <- struct{}{}:
+	default:
+	}
+	left = false
+	return !l.over
+}
+
+// end is the end of all turns.
+func (l *loop) end() {
+	if !l.over {
+		l.over = true
+		close(l.ended)
+	}
+}
+
+// fired notes that the timer has fired.
+func (l *loop) fired() bool {
+	l.armed = time.Time{}
+	l.spare = nil // a quiet connection keeps no large buffer
+	return true
 }
 
 // stop closes the connection because the server shuts down. What the client has asked for
 // is answered before: it would ask again for what has been done.
-func (l *loop) stop() {
+func (l *loop) stop() bool {
 	l.forced = true
 	if !l.dead {
 		l.call(func() { l.c.h.Stop(l.c) })
@@ -144,6 +183,7 @@ func (l *loop) stop() {
 		l.call(func() { l.c.h.Stop(l.c) }) // what was posted may wait for the log too
 	}
 	l.call(func() { l.c.amqp.Close(forced) })
+	return true
 }
 
 // input takes one read. It reports false when the socket is at its end.

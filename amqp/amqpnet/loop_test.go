@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -365,6 +366,39 @@ func TestPostedPanic(t *testing.T) {
 			t.Errorf("Serve = %v, Gone called: %v, later post run: %v", err, gone, after)
 		}
 	})
+}
+
+// A handler may end the goroutine of a turn, whichever that is: nothing of the connection stays.
+func TestTurnThatEndsItsGoroutine(t *testing.T) {
+	for name, begin := range map[string]func(*rawClient, *amqpnet.Conn){
+		"read": func(c *rawClient, _ *amqpnet.Conn) { c.frame(&frames.Flow{Echo: true}) },
+		"post": func(_ *rawClient, conn *amqpnet.Conn) { conn.Post(func() {}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var conn *amqpnet.Conn
+				closed := false
+				h := &script{handle: keep(&conn), flush: func(*amqpnet.Conn) {
+					if closed {
+						runtime.Goexit()
+					}
+				}}
+				c := open(t, t.Context(), h, 0, amqp.Options{})
+				synctest.Wait()
+				closed = true
+				begin(c, conn)
+				if b, err := c.read(); err != io.EOF {
+					t.Errorf("got %v, %v; want the end", b, err)
+				}
+				synctest.Wait()
+				select {
+				case err := <-c.ended:
+					t.Errorf("Serve = %v, and its goroutine goes on", err)
+				default:
+				}
+			})
+		})
+	}
 }
 
 // A client that sends and does not read: the loop stops reading before its
