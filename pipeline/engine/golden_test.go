@@ -64,7 +64,7 @@ func goldenFrames(t *testing.T) func(version int) []golden.Record {
 		"created-rerun": &run.Created{ID: "r", At: goldenTime, Recovers: "was", Settled: []string{"7"}},
 		"recovered":     &run.Recovered{Path: "A", Type: "T", Status: run.Succeeded, Output: obj("o", text), At: goldenTime},
 		"reused":        &run.ActivityReused{Path: "A", At: goldenTime, UserProperties: obj("u", text)},
-		"accepted": &run.AttemptAccepted{Path: "A", Attempt: 1, At: goldenTime, Poll: "u", Reports: true, Secrets: []string{"s"}},
+		"accepted":      &run.AttemptAccepted{Path: "A", Attempt: 1, At: goldenTime, Poll: "u", Reports: true, Secrets: []string{"s"}},
 	}
 	return func(version int) (records []golden.Record) {
 		events := maps.Clone(events)
