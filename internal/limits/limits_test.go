@@ -71,6 +71,7 @@ var groups = []struct {
 		{what: "items of a ForEach, iterations of an Until", bound: "100,000", at: "the activity fails"},
 		{what: "answer to a Web activity; its headers", bound: "4 MiB; 64 KiB", at: "the activity fails, code 2001; 2128"},
 		{what: "what a WebHook is called back with", bound: "4 MiB", at: "413 `CallbackTooLarge`; it goes on waiting"},
+		{what: "error code and message of a callback", bound: "256 bytes, 64 KiB", at: "cut, with `...` behind"},
 		{what: "activities that execute at once", bound: "256, and 512 that wait for room", at: "the others wait"},
 		{what: "runs that wait for a pipeline's concurrency", bound: "100", at: "400; `PipelineRunThrottled` of an ExecutePipeline"},
 		{what: "firings of a schedule trigger that are made up", bound: "100", at: "those before are given up; a line of the log"},

@@ -100,6 +100,9 @@ var ErrCallBack = errors.New("the callback can't be used")
 // code.
 const codeCalledBack = "CallbackReportedFailure"
 
+// maxErrorCode bounds how much of the error code of a callback is kept.
+const maxErrorCode = 256
+
 // CalledBack is how an attempt ends that is called back with a body; reports says whether
 // the body tells it. Of a body that does, other members than the three count for nothing.
 func CalledBack(body value.Value, reports bool) (output value.Value, fail *Error, err error) {
@@ -128,10 +131,10 @@ func CalledBack(body value.Value, reports bool) (output value.Value, fail *Error
 	}
 	fail = failf(codeCalledBack, "The callback reports the status code '%d'.", status)
 	if v, _ := e.Lookup("ErrorCode"); v != nil {
-		fail.Code = value.Text(v)
+		fail.Code = shortened(value.Text(v), maxErrorCode)
 	}
 	if v, _ := e.Lookup("Message"); v != nil {
-		fail.Message = value.Text(v)
+		fail.Message = shortened(value.Text(v), maxErrorObject)
 	}
 	return output, fail, nil
 }

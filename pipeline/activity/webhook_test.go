@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"switchyard/clock"
 	"switchyard/pipeline/activity"
 )
 
@@ -99,7 +101,7 @@ func TestPollingIsNoted(t *testing.T) {
 	} {
 		asked = nil
 		var noted []string
-		res := activity.NewWeb(activity.WebOptions{Clock: impatient{}}).Execute(context.Background(), &activity.Call{
+		res := activity.NewWeb(activity.WebOptions{Clock: new(leaping)}).Execute(context.Background(), &activity.Call{
 			ActivityType: "WebActivity", ActivityRunID: "aid", Poll: c.poll, Accepted: func(poll string) { noted = append(noted, poll) },
 			Input: parse(t, `{"method":"POST","url":"`+s.URL+`/","body":"b"}`)})
 		if done, _ := res.Output.Get("done"); res.Err != nil || done != true {
@@ -108,5 +110,66 @@ func TestPollingIsNoted(t *testing.T) {
 		if !slices.Equal(noted, c.noted) || !slices.Equal(asked, c.asked) {
 			t.Errorf("from %q: noted %q, want %q; asked %q, want %q", c.poll, noted, c.noted, asked, c.asked)
 		}
+	}
+}
+
+// leaping is a clock that is at once where a timer is set to. It belongs to one test.
+type leaping struct {
+	clock.Wall
+	now   time.Time
+	waits []time.Duration
+}
+
+func (l *leaping) Now() time.Time { return l.now }
+
+func (l *leaping) NewTimer(d time.Duration) clock.Timer {
+	l.now, l.waits = l.now.Add(d), append(l.waits, d)
+	return l.Wall.NewTimer(0)
+}
+
+// TestPollingHasAPace: an endpoint that asks for no pause, and has another address each
+// time, gets a request each 100 ms at most and a note each second at most.
+func TestPollingHasAPace(t *testing.T) {
+	polls := 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if polls++; polls > 25 {
+			return
+		}
+		w.Header().Set("Location", fmt.Sprintf("/%d", polls))
+		w.Header().Set("Retry-After", "0")
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	defer s.Close()
+	l := &leaping{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	var noted []string
+	res := activity.NewWeb(activity.WebOptions{Clock: l}).Execute(t.Context(), &activity.Call{
+		ActivityType: "WebActivity", ActivityRunID: "aid", Accepted: func(poll string) { noted = append(noted, strings.TrimPrefix(poll, s.URL)) },
+		Input: parse(t, `{"method":"GET","url":"`+s.URL+`/"}`)})
+	if res.Err != nil || polls != 26 || len(l.waits) != 25 {
+		t.Fatalf("%v after %d requests and %d waits", res.Err, polls, len(l.waits))
+	}
+	for _, d := range l.waits {
+		if d < 100*time.Millisecond {
+			t.Fatalf("it waited %v, want at least 100 ms", d)
+		}
+	}
+	if got, want := fmt.Sprint(noted), "[/1 /11 /21]"; got != want {
+		t.Errorf("noted %s, want %s", got, want)
+	}
+}
+
+// TestCalledBackIsBounded: what a callback says of its failure is kept with the run, and
+// repeated by what contains the activity.
+func TestCalledBackIsBounded(t *testing.T) {
+	long := strings.Repeat("é", 100_000)
+	_, fail, err := activity.CalledBack(parse(t, `{"StatusCode":500,"Error":{"ErrorCode":"`+long+`","Message":"`+long+`"}}`), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := long[:256] + "..."; fail.Code != want {
+		t.Errorf("a code of %d bytes, want %d", len(fail.Code), len(want))
+	}
+	if want := long[:64<<10] + "..."; fail.Message != want {
+		t.Errorf("a message of %d bytes, want %d", len(fail.Message), len(want))
 	}
 }

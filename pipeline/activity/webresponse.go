@@ -73,11 +73,7 @@ const maxErrorObject = 64 << 10
 func endpointError(u *url.URL, r *webResponse) *Error {
 	switch c := r.content().(type) {
 	case *value.Object:
-		text := string(value.Append(nil, c))
-		if len(text) > maxErrorObject {
-			text = strings.ToValidUTF8(text[:maxErrorObject], "") + "..."
-		}
-		return failf(codeEndpoint, "%s", text)
+		return failf(codeEndpoint, "%s", shortened(string(value.Append(nil, c)), maxErrorObject))
 	case string:
 		if c != "" {
 			if len(c) > maxErrorDetail {
@@ -89,6 +85,14 @@ func endpointError(u *url.URL, r *webResponse) *Error {
 	}
 	return failf(codeEndpoint, "Error calling the endpoint '%s'. Response status code: '%d'", safeURL(u),
 		r.status)
+}
+
+// shortened keeps the first bytes of a text, and shows that there were more.
+func shortened(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "..."
 }
 
 // safeURL is the URL as an error may show it: without password and without the

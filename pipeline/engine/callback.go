@@ -85,6 +85,16 @@ func (c *callbacks) answer() {
 	c.answers = c.answers[:0]
 }
 
+// hold keeps a callback until its attempt is made. One of each attempt is enough: who calls
+// back again is told to do so later.
+func (c *callbacks) hold(m calledBack) {
+	if slices.ContainsFunc(c.early, func(x calledBack) bool { return x.activityRun == m.activityRun }) {
+		c.tell(m, ErrAside)
+		return
+	}
+	c.early = append(c.early, m)
+}
+
 func (c *callbacks) tell(m calledBack, err error) {
 	c.answers = append(c.answers, func() { m.answer <- err })
 }
@@ -131,9 +141,9 @@ func (e *Engine) nobodyWaits(runID, activityRunID string) error {
 	a := all[i]
 	ended := &EndedError{Activity: a.Name, Status: a.Status}
 	switch {
-	case a.Status == run.Succeeded:
+	case a.Status == run.Succeeded, failedByCall(a):
 		return ErrCalledBack
-	case a.Status == run.InProgress && e.find(runID) == nil:
+	case a.Status == run.InProgress && (e.find(runID) == nil || e.stops()):
 		return ErrStopping
 	case a.Status == run.InProgress: // the run is being cancelled
 		ended.Status = run.Cancelled
@@ -141,6 +151,22 @@ func (e *Engine) nobodyWaits(runID, activityRunID string) error {
 		ended.Code, ended.TimedOut = a.Error.Code, a.Error.Code == run.CodeActionTimedOut
 	}
 	return ended
+}
+
+// failedByCall reports whether the callback of an attempt whose call was answered has ended
+// it with a failure: nothing but its time-out fails it otherwise.
+func failedByCall(a *ActivityRun) bool {
+	return a.Status == run.Failed && !a.Accepted.IsZero() && (a.Error == nil || a.Error.Code != run.CodeActionTimedOut)
+}
+
+// stops reports whether Stop has been called.
+func (e *Engine) stops() bool {
+	select {
+	case <-e.quit:
+		return true
+	default:
+		return false
+	}
 }
 
 // callsOut tells an attempt how it is called back and where it notes that it was accepted.
@@ -214,7 +240,7 @@ func (r *runner) onCalledBack(m calledBack, now time.Time) {
 		g, known = given{a.Reports, a.Secrets}, true
 	}
 	if !known {
-		r.callbacks.early = append(r.callbacks.early, m)
+		r.callbacks.hold(m)
 		return
 	}
 	output, fail, err := activity.CalledBack(m.body, g.reports)

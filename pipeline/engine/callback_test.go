@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"switchyard/commit"
 	"switchyard/pipeline/activity"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/engine/enginetest"
@@ -150,6 +152,15 @@ func TestCallBackAnswers(t *testing.T) {
 			t.Errorf("a callback after the run: %v", err)
 		}
 
+		failing := w.create("p", nil, engine.RunOptions{})
+		synctest.Wait()
+		if err := w.callBack(failing, w.called()[1], `{"StatusCode":500}`); err != nil {
+			t.Errorf("a callback of a failure: %v", err)
+		}
+		if err := w.callBack(failing, w.called()[1], `{"StatusCode":500}`); !errors.Is(err, engine.ErrCalledBack) {
+			t.Errorf("the second callback of a failure: %v", err)
+		}
+
 		late := w.create("p", nil, engine.RunOptions{})
 		time.Sleep(6 * time.Minute)
 		ended := func(runID, h string, want engine.EndedError) {
@@ -159,19 +170,19 @@ func TestCallBackAnswers(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		}
-		ended(late, w.called()[1], engine.EndedError{Activity: "H", Status: run.Failed, Code: "ActionTimedOut", TimedOut: true})
+		ended(late, w.called()[2], engine.EndedError{Activity: "H", Status: run.Failed, Code: "ActionTimedOut", TimedOut: true})
 		cancelled := w.create("p", nil, engine.RunOptions{})
 		synctest.Wait()
 		if err := w.engine.Cancel(cancelled, false); err != nil {
 			t.Error(err)
 		}
-		ended(cancelled, w.called()[2], engine.EndedError{Activity: "H", Status: run.Cancelled})
+		ended(cancelled, w.called()[3], engine.EndedError{Activity: "H", Status: run.Cancelled})
 		w.wait(cancelled)
-		ended(cancelled, w.called()[2], engine.EndedError{Activity: "H", Status: run.Cancelled})
+		ended(cancelled, w.called()[3], engine.EndedError{Activity: "H", Status: run.Cancelled})
 		waiting := w.create("p", nil, engine.RunOptions{})
 		synctest.Wait()
 		w.engine.Stop(0)
-		if err := w.callBack(waiting, w.called()[3], `{}`); !errors.Is(err, engine.ErrStopping) {
+		if err := w.callBack(waiting, w.called()[4], `{}`); !errors.Is(err, engine.ErrStopping) {
 			t.Errorf("a callback after the end of the process: %v", err)
 		}
 	})
@@ -406,4 +417,126 @@ func TestOnRestartFail(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestEmptySecretHidesNothing: what an attempt was given that is declared secure and empty
+// is no secret.
+func TestEmptySecretHidesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newHookWorld(t, enginetest.NewRecorder(), hook(`,"headers":{"X-Key":{"type":"SecureString","value":""}}`))
+		w.start()
+		id := w.create("p", nil, engine.RunOptions{})
+		synctest.Wait()
+		if err := w.callBack(id, w.called()[0], `{"a":"shown"}`); err != nil {
+			t.Fatal(err)
+		}
+		w.wait(id)
+		if got, want := w.output(id), `Succeeded {"a":"shown"}`; got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		w.engine.Stop(0)
+	})
+}
+
+// TestOneEarlyCallBack: after a restart, one callback is kept until its attempt is made
+// again; more are told to come later.
+func TestOneEarlyCallBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newHookWorld(t, enginetest.NewRecorder(), `{"name":"L","type":"ForEach","typeProperties":{"items":"@range(0,2)","activities":[`+hook("")+`]}}`)
+		w.hook = func(ctx context.Context, c *activity.Call) activity.Result {
+			<-ctx.Done()
+			return activity.Result{}
+		}
+		w.start()
+		id := w.create("p", nil, engine.RunOptions{})
+		synctest.Wait()
+		waiting := w.called()
+		w.engine.Stop(0)
+
+		w.options.MaxActivities = 1 // the second attempt waits for its turn
+		w.start()
+		synctest.Wait()
+		called := w.called()
+		early := waiting[0]
+		if called[len(called)-1] == early {
+			early = waiting[1]
+		}
+		answers := make(chan error, 3)
+		for range 3 {
+			go func() { answers <- w.callBack(id, early, `{}`) }()
+		}
+		synctest.Wait()
+		for range 2 {
+			select {
+			case err := <-answers:
+				if !errors.Is(err, engine.ErrAside) {
+					t.Errorf("one more early callback: %v", err)
+				}
+			default:
+				t.Error("one more early callback is kept")
+			}
+		}
+		if err := w.callBack(id, called[len(called)-1], `{}`); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		select {
+		case err := <-answers:
+			if err != nil {
+				t.Errorf("the first early callback: %v", err)
+			}
+		default:
+			t.Error("the first early callback has no answer")
+		}
+		w.wait(id)
+		w.engine.Stop(0)
+	})
+}
+
+// TestCallBackWhileItStops: an attempt that the next process takes up has not ended for who
+// calls back.
+func TestCallBackWhileItStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newHookWorld(t, enginetest.NewRecorder(), hook("")+`,`+webA)
+		w.register("WebActivity", func(ctx context.Context, _ *activity.Call) activity.Result {
+			<-ctx.Done()
+			return activity.Result{}
+		})
+		w.start()
+		id := w.create("p", nil, engine.RunOptions{})
+		synctest.Wait()
+		stopped := make(chan struct{})
+		go func() { w.engine.Stop(time.Minute); close(stopped) }()
+		synctest.Wait()
+		if err := w.engine.NobodyWaits(id, w.called()[0]); !errors.Is(err, engine.ErrStopping) {
+			t.Errorf("got %v, want ErrStopping", err)
+		}
+		<-stopped
+	})
+}
+
+// TestCallBackIsAnsweredBeforeTheEnd: who has called back does not wait until the messages
+// of the run can be read.
+func TestCallBackIsAnsweredBeforeTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newHookWorld(t, enginetest.NewRecorder(), hook(""))
+		w.options.Finish = func(json.RawMessage, string, engine.Outcome) (commit.Effect, error) {
+			return effect(func(*commit.Unit) (func(), error) { return nil, fmt.Errorf("queue: %w", commit.ErrUnread) }), nil
+		}
+		w.start()
+		id := w.create("p", nil, engine.RunOptions{Binding: json.RawMessage(`1`)})
+		synctest.Wait()
+		answer := make(chan error, 1)
+		go func() { answer <- w.callBack(id, w.called()[0], `{}`) }()
+		time.Sleep(time.Minute)
+		select {
+		case err := <-answer:
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			t.Error("the callback has no answer while the run waits to end")
+		}
+		w.engine.Stop(0)
+	})
 }

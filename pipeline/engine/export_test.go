@@ -24,3 +24,8 @@ func (e *Engine) HeldMemory() int64 {
 
 // CreatedOf is what the owner of an active run holds of its first event.
 func (e *Engine) CreatedOf(id string) *run.Created { return e.find(id).created }
+
+// NobodyWaits is what a callback is told that no attempt takes.
+func (e *Engine) NobodyWaits(runID, activityRunID string) error {
+	return e.nobodyWaits(runID, activityRunID)
+}

@@ -23,6 +23,8 @@ func (r *runner) stageEnd(effect commit.Effect, write func()) error {
 			return err
 		}
 		r.let() // others need not wait for what they hold
+		r.sync()
+		r.callbacks.answer() // those who have called back need not either
 		if now := r.e.o.Clock.Now(); told.IsZero() || now.Sub(told) >= unreadEvery {
 			told = now
 			r.e.o.Logger.Error("pipeline run waits to end: its messages can't be read", "run", r.id,

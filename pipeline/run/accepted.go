@@ -2,6 +2,7 @@ package run
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"switchyard/pipeline"
@@ -91,5 +92,7 @@ func (s *State) Interrupted() []*ActivityStarted {
 }
 
 // MostSecrets returns secrets as an event may hold them: if they are too many, an empty
-// text stands for them.
-func MostSecrets(secrets []string) []string { return bounded(secrets) }
+// text stands for them. One that is empty itself hides nothing and is left out.
+func MostSecrets(secrets []string) []string {
+	return bounded(slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return s == "" }))
+}
