@@ -121,6 +121,10 @@ func (r *runner) newChild(e *run.ChildStarted) (*runner, *pipeline.ActivityError
 	}
 	o.Recovery = r.childRecovery(e, f)
 	child, err := r.e.newRun(f, e.Pipeline, params, o)
+	if o.Recovery != nil && isGone(err) {
+		o.Recovery = nil
+		child, err = r.e.newRun(f, e.Pipeline, params, o)
+	}
 	switch {
 	case err == nil:
 		return child, nil

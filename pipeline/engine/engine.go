@@ -58,6 +58,8 @@ type Engine struct {
 	yielded chan struct{}
 	// reading has one element for each run that is folded to look at it.
 	reading chan struct{}
+	// recovering has one for each rerun that [Engine.CreateRun] is at.
+	recovering chan struct{}
 
 	// executing is the parent of every attempt's context; abort ends it.
 	executing context.Context
@@ -96,7 +98,8 @@ type Engine struct {
 	wg sync.WaitGroup // owners and attempts
 }
 
-// readsAtOnce is how many runs are folded at once to look at them.
+// readsAtOnce is how many runs are folded at once to look at them, and how many reruns are
+// created.
 const readsAtOnce = 4
 
 // New returns an engine that does nothing until Start.
@@ -117,18 +120,19 @@ func New(o Options) (*Engine, error) {
 		o.Retention.Wall = o.Clock
 	}
 	e := &Engine{
-		o:         o,
-		turn:      make(chan struct{}, o.MaxActivities),
-		yielded:   make(chan struct{}, 2*o.MaxActivities),
-		reading:   make(chan struct{}, readsAtOnce),
-		quit:      make(chan struct{}),
-		revisions: newRevisions(o.History, o.Sealer),
-		memory:    newMemory(o.Memory, o.RunMemory),
-		pace:      newPace(),
-		runs:      map[string]*runner{},
-		attempts:  map[*making]bool{},
-		slots:     map[string]*slots{},
-		listeners: map[int]func(FinishedRun){},
+		o:          o,
+		turn:       make(chan struct{}, o.MaxActivities),
+		yielded:    make(chan struct{}, 2*o.MaxActivities),
+		reading:    make(chan struct{}, readsAtOnce),
+		recovering: make(chan struct{}, readsAtOnce),
+		quit:       make(chan struct{}),
+		revisions:  newRevisions(o.History, o.Sealer),
+		memory:     newMemory(o.Memory, o.RunMemory),
+		pace:       newPace(),
+		runs:       map[string]*runner{},
+		attempts:   map[*making]bool{},
+		slots:      map[string]*slots{},
+		listeners:  map[int]func(FinishedRun){},
 	}
 	e.maxRuns = maxRuns(o.Memory)
 	e.retainer = newRetainer(e)
@@ -269,11 +273,18 @@ func (e *Engine) nameThoseLeft() {
 func (e *Engine) CreateRun(ctx context.Context, f *pipeline.Factory, pipelineName string,
 	params *value.Object, o RunOptions) (string, error) {
 	wrap := func(err error) error { return fmt.Errorf("create run of pipeline %q: %w", pipelineName, err) }
+	if o.Recovery != nil {
+		leave, err := e.enterRecovery(ctx)
+		if err != nil {
+			return "", wrap(err)
+		}
+		defer leave()
+	}
 	r, err := e.newRun(f, pipelineName, params, o)
 	if err != nil {
 		return "", wrap(err)
 	}
-	if err := e.o.Log.Admit(ctx, admitSize); err != nil {
+	if err := e.o.Log.Admit(ctx, admitSize+r.recoveredSize()); err != nil {
 		return "", wrap(err)
 	}
 	if err := e.enter(r); err != nil {

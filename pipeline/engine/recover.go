@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -75,7 +77,9 @@ func (e *Engine) recovers(x *Recovery, factory string, p *pipeline.Pipeline) (*r
 		return nil, fmt.Errorf("run %s: %w", x.Run, errors.Join(e.whole(x.Run), err))
 	}
 	w := &recovered{sealed: old.journal.frames.sealed}
-	w.settled, err = old.state.Settled(func(v value.Value) (value.Value, error) { return old.outputs.load(v, unbounded) })
+	w.settled, err = old.state.Settled(func(v value.Value) (value.Value, error) {
+		return old.outputs.load(v, &room{limit: e.memory.run}) // one after the other
+	})
 	if err != nil {
 		return nil, fmt.Errorf("run %s: what it has settled can't be read: %w", x.Run, err)
 	}
@@ -99,8 +103,12 @@ func (e *Engine) recovers(x *Recovery, factory string, p *pipeline.Pipeline) (*r
 		return w, nil
 	}
 	m := old.state.Masker()
+	load := &room{limit: e.memory.run, shared: true}
 	for _, r := range old.state.Recovery(x.Restart, follows, e.o.Clock.Now().UTC()) {
-		if r.Output, err = old.outputs.load(r.Output, unbounded); err != nil {
+		r.Output, err = old.outputs.load(r.Output, load)
+		if errors.Is(err, errNoRoom) {
+			return nil, notRecoverable(x.Run, "its outputs take more memory than a run may hold. Rerun it from the start")
+		} else if err != nil {
 			return nil, fmt.Errorf("run %s: the output of the activity %s can't be read: %w", x.Run, r.Path, err)
 		}
 		shows := value.NewObject(value.Member{Name: "output", Value: r.Output})
@@ -116,6 +124,32 @@ func (e *Engine) recovers(x *Recovery, factory string, p *pipeline.Pipeline) (*r
 		w.events = append(w.events, r)
 	}
 	return w, nil
+}
+
+// isGone reports that there is nothing to recover, though there may have been before.
+func isGone(err error) bool {
+	return errors.Is(err, ErrRunNotFound) || errors.Is(err, ErrRunDropped) || errors.Is(err, ErrNotRecoverable) ||
+		errors.Is(err, ErrNotInHistory)
+}
+
+// enterRecovery waits until a rerun may be read and created, one of a few at once: what it has
+// from the run before is in memory until it is written. An activity that starts a rerun does
+// not wait, because its run holds what others wait for.
+func (e *Engine) enterRecovery(ctx context.Context) (leave func(), err error) {
+	select {
+	case e.recovering <- struct{}{}:
+		return func() { <-e.recovering }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// recoveredSize is about how many bytes the creation of a rerun writes of the run before.
+func (r *runner) recoveredSize() (n int) {
+	for _, e := range r.recovered {
+		n += sizeOf(e.Output, math.MaxInt)
+	}
+	return n
 }
 
 // readRecords folds a run with the records of its activities. A panic is an error too.

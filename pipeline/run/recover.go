@@ -193,11 +193,16 @@ func (s *State) Recovery(x Restart, r *Revision, at time.Time) []*Recovered {
 // returns a value with every [Kept] replaced.
 func (s *State) Settled(load func(value.Value) (value.Value, error)) ([]string, error) {
 	names := slices.Clone(s.created.Settled)
+	known := make(map[string]bool, len(names))
+	for _, name := range names {
+		known[name] = true
+	}
 	add := func(v value.Value) {
 		o, _ := v.(*value.Object)
 		for _, name := range []string{"lockToken", "sequenceNumber"} {
 			if v, ok := o.Lookup(name); ok && v != nil {
-				if text := strings.ToLower(value.Text(v)); !slices.Contains(names, text) {
+				if text := strings.ToLower(value.Text(v)); !known[text] {
+					known[text] = true
 					names = append(names, text)
 				}
 			}
