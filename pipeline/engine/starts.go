@@ -59,7 +59,7 @@ func (e *Engine) CreateRuns(ctx context.Context, f *pipeline.Factory, starts []*
 // enterAll gives those that are not refused their places.
 func (e *Engine) enterAll(f *pipeline.Factory, starts []*Start) error {
 	for i, s := range starts {
-		r, err := e.newRun(f, s.Pipeline, s.Parameters, s.Options)
+		r, err := e.tryNewRun(f, s)
 		if err == nil {
 			err = e.enter(r)
 		}
@@ -76,6 +76,16 @@ func (e *Engine) enterAll(f *pipeline.Factory, starts []*Start) error {
 		s.run = r
 	}
 	return nil
+}
+
+// tryNewRun makes the owner of a run. A panic is its error: the others are created.
+func (e *Engine) tryNewRun(f *pipeline.Factory, s *Start) (r *runner, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			r, err = nil, panicked(e.o.Logger, s.Options.ID, p)
+		}
+	}()
+	return e.newRun(f, s.Pipeline, s.Parameters, s.Options)
 }
 
 // giveUp takes back the place of a run that is not created.

@@ -2,10 +2,12 @@ package engine_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 
 	"switchyard/commit"
+	"switchyard/pipeline"
 	"switchyard/pipeline/engine"
 	"switchyard/pipeline/engine/enginetest"
 	"switchyard/value"
@@ -64,5 +66,27 @@ func TestCreateRuns(t *testing.T) {
 		if err := create(start("one", "z")); !errors.Is(err, engine.ErrStopping) || units != 0 {
 			t.Errorf("of an engine that has stopped: %d records, %v", units, err)
 		}
+	})
+}
+
+// TestCreateRunsPanics: a mistake of ours about one run is why there is no such run, and no end
+// of the others or of who starts them.
+func TestCreateRunsPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, enginetest.NewMemory(nil), `{"name":"good","properties":{"activities":[]}}`,
+			`{"name":"bad","properties":{"activities":[]}}`)
+		w.factory.Pipeline("bad").Parameters = []*pipeline.Parameter{nil}
+		w.start()
+		good, bad := &engine.Start{Pipeline: "good", Options: engine.RunOptions{ID: "g"}}, &engine.Start{Pipeline: "bad"}
+		if err := w.engine.CreateRuns(t.Context(), w.factory, []*engine.Start{bad, good}, func(*commit.Unit) {}); err != nil {
+			t.Fatal(err)
+		}
+		if good.Refused != nil || bad.Refused == nil || !strings.Contains(bad.Refused.Error(), "internal error") {
+			t.Errorf("refused: %v and %v, want the second one with an internal error", good.Refused, bad.Refused)
+		}
+		if _, err := w.engine.Wait(t.Context(), "g"); err != nil {
+			t.Error(err)
+		}
+		w.engine.Stop(0)
 	})
 }

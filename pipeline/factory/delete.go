@@ -50,9 +50,9 @@ func (m *Manager) beginDelete(e *entry, id ID, check Check) (gone chan struct{},
 		r.Deleting = true
 		next := *s
 		next.record = &r
-		m.commit(e, &next)
 		stopped := maps.Clone(e.running)
-		e.stopAll()
+		e.stopAll() // first: nothing fires any more once it is durable
+		m.commit(e, &next)
 		m.tell(stopped, nil, s.record.Name)
 		clear(e.failing)
 	}

@@ -140,6 +140,7 @@ func (m *Manager) StopTrigger(ctx context.Context, id ID, name string) error {
 // holds e.op.
 func (m *Manager) change(e *entry, next *state, trigger string) error {
 	old := e.current.Load()
+	e.stopRemoved(next)
 	m.commit(e, next)
 	m.reconcile(e) // others that fail are logged and tried again
 	if trigger == "" {
@@ -197,6 +198,17 @@ func (m *Manager) reconcile(e *entry) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// stopRemoved stops the triggers that a new state does not run, before it is durable: none
+// fires any more when it is. Reconcile stops them once more, and forgets them. The caller holds
+// e.op.
+func (e *entry) stopRemoved(next *state) {
+	for name, r := range e.running {
+		if d := next.definitions[Triggers][name]; d == nil || !d.record.Started {
+			r.stop()
+		}
+	}
 }
 
 // tell tells the listener which triggers have begun and ended to run.

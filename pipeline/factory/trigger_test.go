@@ -123,6 +123,36 @@ func TestStartedByPut(t *testing.T) {
 	}
 }
 
+// TestStoppedBeforeDurable: when it is durable that a trigger is stopped or gone, it does not
+// fire any more. What it fired for afterwards would be written behind its end.
+func TestStoppedBeforeDurable(t *testing.T) {
+	for what, act := range map[string]func(w *world) error{
+		"stop": func(w *world) error { return w.StopTrigger(t.Context(), theID, "T") },
+		"delete": func(w *world) error {
+			_, err := w.Delete(t.Context(), theID, Triggers, "T", nil)
+			return err
+		},
+		"delete of the factory": func(w *world) error {
+			_, err := w.DeleteFactory(t.Context(), theID, nil)
+			return err
+		},
+	} {
+		w := open(t, newRecords()).triggered()
+		w.put(Triggers, "T", startedText)
+		w.wantTrigger("put", "Started", true)
+		submits := 0
+		w.records.submits = func(*commit.Unit) {
+			if submits++; len(w.starter.names()) > 0 {
+				t.Errorf("%s: the trigger still runs when unit %d is submitted", what, submits)
+			}
+		}
+		if err := act(w); err != nil || submits == 0 {
+			t.Errorf("%s: %v with %d units", what, err, submits)
+		}
+		w.Close()
+	}
+}
+
 func scheduleText(recurrence, pipelines string) string {
 	return `{"type":"ScheduleTrigger","typeProperties":{"recurrence":` + recurrence + `},"pipelines":[` + pipelines + `]}`
 }

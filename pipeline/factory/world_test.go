@@ -22,6 +22,8 @@ type records struct {
 	m       map[string][]byte
 	pending []*commit.Unit
 	units   []*commit.Unit
+	// submits, if it is not nil, is called with each unit before it has its place.
+	submits func(u *commit.Unit)
 }
 
 func newRecords() *records { return &records{m: map[string][]byte{}} }
@@ -56,6 +58,9 @@ func (r *records) Delete(u *commit.Unit, key string)            { u.Delete([]byt
 func (r *records) Admit(ctx context.Context, _ int) error       { return ctx.Err() }
 
 func (r *records) Submit(u *commit.Unit) {
+	if r.submits != nil {
+		r.submits(u)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pending = append(r.pending, u)

@@ -21,6 +21,7 @@ func Check(f *pipeline.Factory) pipeline.Diagnostics {
 			_, ds = ReadSchedule(t)
 			if t.Started {
 				c.refused = append(c.refused, ds.Errors()...)
+				c.startsNothing(t)
 				ds = slices.DeleteFunc(ds, func(d pipeline.Diagnostic) bool { return d.Severity != pipeline.SeverityWarning })
 			}
 		case t.Is(TypeTumblingWindowTrigger):
@@ -56,6 +57,15 @@ type node struct {
 	dependsOn []Dependency
 	seen      bool
 	above     bool // in the list above
+}
+
+// startsNothing refuses a trigger that would be started and names no pipeline, in the words of
+// Data Factory [ADF-REST 2].
+func (c *checker) startsNothing(t *pipeline.Trigger) {
+	if len(t.Pipelines) == 0 {
+		c.refused = append(c.refused, pipeline.Diagnostic{File: t.File, Path: "$.properties.pipelines",
+			Message: "Missing or invalid pipeline references for trigger " + t.Name})
+	}
 }
 
 func (c *checker) add(n *node) {

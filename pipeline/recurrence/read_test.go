@@ -201,9 +201,21 @@ func TestCheck(t *testing.T) {
 // What would be started and is wrong is an error; what is only said of others is none.
 func TestCheckStarted(t *testing.T) {
 	x, _ := pipeline.ParseTrigger("trigger/T.json", []byte(`{"name":"T","properties":{"type":"ScheduleTrigger","runtimeState":"Started","typeProperties":{
-		"recurrence":{"frequency":"Year","count":3,"startTime":"2026-01-01T00:00:00Z"}}}}`))
+		"recurrence":{"frequency":"Year","count":3,"startTime":"2026-01-01T00:00:00Z"}},"pipelines":[{"pipelineReference":{"referenceName":"P","type":"PipelineReference"}}]}}`))
 	ds := Check(&pipeline.Factory{Triggers: []*pipeline.Trigger{x}})
 	if len(ds) != 2 || len(ds.Errors()) != 1 || !strings.HasPrefix(ds.Errors()[0].Message, `"Year" is none of`) {
 		t.Errorf("got %v, want the frequency as an error and the count as a warning", ds)
+	}
+}
+
+// A started trigger that names no pipeline would fire for nothing.
+func TestCheckStartedWithoutPipelines(t *testing.T) {
+	for state, want := range map[string]int{"Started": 1, "Stopped": 0} {
+		x, _ := pipeline.ParseTrigger("trigger/T.json", []byte(`{"name":"T","properties":{"type":"ScheduleTrigger","runtimeState":"`+state+`","typeProperties":{
+			"recurrence":{"frequency":"Day","startTime":"2026-01-01T00:00:00Z"}},"pipelines":[]}}`))
+		ds := Check(&pipeline.Factory{Triggers: []*pipeline.Trigger{x}}).Errors()
+		if len(ds) != want || want == 1 && (ds[0].Path != "$.properties.pipelines" || ds[0].Message != "Missing or invalid pipeline references for trigger T") {
+			t.Errorf("%s: got %v, want %d errors", state, ds, want)
+		}
 	}
 }

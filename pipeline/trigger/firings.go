@@ -68,8 +68,8 @@ type FiringsOptions struct {
 	Clock   clock.Clock
 	Logger  *slog.Logger // default: none
 	// Engine has the pipeline runs, and says how long those are kept. A trigger run is kept as
-	// long as one of its runs is, and one that has started none for [engine.Retention.Age].
-	// Only [Firings.Sweep] needs it.
+	// long as one of its runs is. One that has started none is kept for [engine.Retention.Age],
+	// without that for 45 days, and not longer than one that fired after it. Only [Firings.Sweep] needs it.
 	Engine *engine.Engine
 }
 
@@ -279,10 +279,10 @@ func (x *Firings) runs(l engine.Listing, f func(*Run) (more bool, err error)) er
 
 // DeleteOf forgets the trigger runs of a factory.
 func (x *Firings) DeleteOf(ctx context.Context, factory string) error {
-	for {
+	from := firingsOf(factory)
+	for behind := end(from); ; {
 		var keys []string
-		from := firingsOf(factory)
-		err := x.o.Records.Range(from, end(from), false, func(key string, _ []byte, _ error) (bool, error) {
+		err := x.o.Records.Range(from, behind, false, func(key string, _ []byte, _ error) (bool, error) {
 			keys = append(keys, key)
 			return len(keys) < deleteBatch, nil
 		})
@@ -292,6 +292,7 @@ func (x *Firings) DeleteOf(ctx context.Context, factory string) error {
 		if err := x.delete(ctx, keys); err != nil {
 			return err
 		}
+		from = keys[len(keys)-1] + "\x00"
 	}
 }
 

@@ -78,6 +78,9 @@ func NewSchedule(o ScheduleOptions) (*Schedule, error) {
 	if err := ds.Err(); err != nil {
 		return nil, fmt.Errorf("trigger %q: %w", o.Trigger.Name, err)
 	}
+	if len(o.Trigger.Pipelines) == 0 {
+		return nil, fmt.Errorf("trigger %q: it names no pipeline", o.Trigger.Name)
+	}
 	t := &Schedule{o: o, rule: rule}
 	t.o.Logger = o.Logger.With("factory", o.Factory.Name, "trigger", o.Trigger.Name)
 	t.large.Store(true)
@@ -90,6 +93,9 @@ func (t *Schedule) Start(ctx context.Context) error {
 	now := clock.ShownNow(t.o.Clock)
 	// A firing at the very time of the start counts.
 	t.at = t.o.Trigger.StartedAt.Add(-1)
+	if t.at.After(now) {
+		t.at = now // it was started by a clock that has been set back since
+	}
 	switch fired, err := t.o.Firings.fired(t.o.Factory.Name, t.o.Trigger.Name); {
 	case errors.Is(err, commit.ErrDamaged):
 		t.o.Logger.Error("when the trigger fired last can't be read: what fell due until now is not made up",

@@ -116,6 +116,12 @@ const (
 // given, and is started since a time.
 func openYard(t *testing.T, b *book, started time.Time, recurrence, pipelines string) *yard {
 	t.Helper()
+	return openYardFor(t, b, engine.Retention{Age: 48 * time.Hour}, started, recurrence, pipelines)
+}
+
+// openYardFor is openYard with another retention.
+func openYardFor(t *testing.T, b *book, keep engine.Retention, started time.Time, recurrence, pipelines string) *yard {
+	t.Helper()
 	y := &yard{t: t, book: b, factory: &pipeline.Factory{Name: "F", GlobalParameters: &value.Object{}}}
 	for _, text := range []string{echo, slow} {
 		p, ds := pipeline.ParsePipeline("p.json", []byte(text))
@@ -133,7 +139,7 @@ func openYard(t *testing.T, b *book, started time.Time, recurrence, pipelines st
 	y.trigger.Started, y.trigger.StartedAt = true, started
 	var err error
 	y.engine, err = engine.New(engine.Options{History: b, Log: b, Clock: clock.Wall{}, Registry: activity.NewRegistry(),
-		Retention: engine.Retention{Age: 48 * time.Hour}})
+		Retention: keep})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +238,8 @@ func TestScheduleFires(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("runs\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
-		y.stop()
+		y.host.Stop()
+		y.stop() // and stops it once more
 	})
 }
 
@@ -399,7 +406,7 @@ func (f forgetful) Put(u *commit.Unit, key string, val []byte) {
 
 func hostOf(t *testing.T, b trigger.Records, c trigger.Creator, started time.Time) *trigger.Schedule {
 	t.Helper()
-	def, _ := pipeline.ParseTrigger("t.json", []byte(`{"name":"Clock","properties":{"type":"ScheduleTrigger","typeProperties":{"recurrence":{"frequency":"Minute","startTime":"1999-12-31T00:00:30Z"}}}}`))
+	def, _ := pipeline.ParseTrigger("t.json", []byte(`{"name":"Clock","properties":{"type":"ScheduleTrigger","typeProperties":{"recurrence":{"frequency":"Minute","startTime":"1999-12-31T00:00:30Z"}},"pipelines":[`+slowly+`]}}`))
 	def.StartedAt = started
 	h, err := trigger.NewSchedule(trigger.ScheduleOptions{Runs: c, Clock: clock.Wall{}, Factory: &pipeline.Factory{Name: "F"}, Trigger: def,
 		Firings: trigger.NewFirings(trigger.FiringsOptions{Records: b, Clock: clock.Wall{}})})
@@ -588,4 +595,89 @@ func TestScheduleRefuses(t *testing.T) {
 	if !errors.As(err, &ds) || !strings.Contains(err.Error(), "frequency") {
 		t.Errorf("a frequency that is none: %v", err)
 	}
+	def, _ = pipeline.ParseTrigger("t.json", []byte(`{"name":"T","properties":{"type":"ScheduleTrigger","typeProperties":{"recurrence":`+quarterly+`}}}`))
+	_, err = trigger.NewSchedule(trigger.ScheduleOptions{Factory: &pipeline.Factory{Name: "F"}, Trigger: def})
+	if err == nil || !strings.Contains(err.Error(), `trigger "T": it names no pipeline`) {
+		t.Errorf("no pipeline: %v", err)
+	}
+}
+
+// A trigger that was started a while before the clock was set back fires for what falls due now.
+func TestScheduleStartedByAClockAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := openYard(t, newBook(), time.Now().Add(50*time.Minute), quarterly, echoed)
+		time.Sleep(21 * time.Minute)
+		y.want("started at 00:50", "00:05:00", "00:20:00")
+		y.stop()
+	})
+}
+
+// Trigger runs whose runs go on, or that never had one, keep no other from being forgotten.
+func TestFiringsRetentionBehindWhatStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook()
+		const minutely = `{"frequency":"Minute","startTime":"1999-12-31T00:00:00Z"}`
+		begin := func(pipelines string) *yard {
+			return openYardFor(t, b, engine.Retention{Size: 1}, time.Now(), minutely, pipelines)
+		}
+		y := begin(`{"pipelineReference":{"referenceName":"Gone","type":"PipelineReference"}}`)
+		time.Sleep(99 * time.Minute)
+		y.wantFirings(100)
+		y.stop()
+		y = begin(slowly)
+		time.Sleep(70 * time.Minute)
+		y.wantFirings(170)
+		y.stop()
+		y = begin(echoed) // its runs are over at once, and soon too many
+		time.Sleep(3*time.Minute + time.Second)
+		y.host.Stop()
+		go y.firings.Sweep(t.Context())
+		time.Sleep(5 * time.Minute)
+		y.wantFirings(70)
+		y.engine.Stop(0)
+	})
+}
+
+// Without an age of pipeline runs, one of a trigger run that has none is that of Azure.
+func TestFiringsRetentionBySize(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		y := openYardFor(t, newBook(), engine.Retention{Size: 1 << 30}, time.Now(), quarterly, `{"pipelineReference":{"referenceName":"Gone","type":"PipelineReference"}}`)
+		time.Sleep(6 * time.Minute)
+		y.host.Stop()
+		go y.firings.Sweep(t.Context())
+		time.Sleep(44 * 24 * time.Hour)
+		y.want("for 44 days", "00:05:00")
+		time.Sleep(24 * time.Hour)
+		y.want("after 45 days")
+		y.engine.Stop(0)
+	})
+}
+
+// looks remembers where its records were looked for.
+type looks struct {
+	*book
+	from []string
+}
+
+func (l *looks) Range(from, to string, backwards bool, f func(string, []byte, error) (bool, error)) error {
+	l.from = append(l.from, from)
+	return l.book.Range(from, to, backwards, f)
+}
+
+// What is forgotten is not looked at again: the store still has to pass over it.
+func TestFiringsDeleteOfGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook()
+		y := openYard(t, b, time.Now().Add(-1000*time.Hour), quarterly, echoed)
+		y.wantFirings(trigger.MadeUp)
+		y.stop()
+		l := &looks{book: b}
+		x := trigger.NewFirings(trigger.FiringsOptions{Records: l, Log: b, Clock: clock.Wall{}})
+		if err := x.DeleteOf(t.Context(), "F"); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(l.from); n != 3 || !slices.IsSorted(l.from) || l.from[0] == l.from[1] || l.from[1] == l.from[2] {
+			t.Errorf("looked from %q, each behind what it has deleted before", l.from)
+		}
+	})
 }

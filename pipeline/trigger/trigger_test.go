@@ -299,6 +299,7 @@ func (w *world) seen() []string {
 
 func (w *world) stop() {
 	w.trigger.Stop()
+	w.trigger.Stop() // once more does nothing
 	w.engine.Stop(0)
 }
 
