@@ -67,7 +67,7 @@ func registration(r *Request) (namespace string, ok bool) {
 // spellings are the actions of POSTs as Azure writes them; a request's is in lower
 // case.
 var spellings = []string{"listKeys", "regenerateKeys", "checkNameAvailability", "createRun", "cancel",
-	"queryActivityRuns", "queryPipelineRuns", "queryTriggerRuns", "queryTriggers", "start", "stop",
+	"queryActivityRuns", "queryPipelineRuns", "queryTriggerRuns", "queryTriggers", "start", "stop", "getStatus",
 	"getEventSubscriptionStatus", "subscribeToEvents", "unsubscribeFromEvents", "register", "unregister",
 	"exportTemplate", "moveResources", "validateMoveResources"}
 

@@ -5,9 +5,10 @@
 // It has factories, pipelines, datasets, linked services, triggers, data flows,
 // integration runtimes, credentials, managed virtual networks and global
 // parameters; createRun, cancel, and the queries of pipeline, activity and trigger
-// runs. Every other route of the specification is answered by an error that names
-// it: the Git integration, data-plane access, data-flow debug sessions, what
-// integration runtimes do, private endpoints, change data capture, features.
+// runs. Every other route of the specification is answered by 501 and an error that
+// names it and says why: the Git integration, data-plane access, data-flow debug
+// sessions, what machines of integration runtimes do, private endpoints, change data
+// capture, features ([refusedRequests]).
 //
 // Trigger runs are not kept on their own: the query shows one for every
 // pipeline run that a trigger started, Succeeded because it has started its run

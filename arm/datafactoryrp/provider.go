@@ -169,17 +169,10 @@ func (p *Provider) definitionAction(ctx context.Context, r *arm.Request, kind fa
 		return p.createRun(ctx, r)
 	case kind == factory.Triggers:
 		return p.triggerAction(ctx, r)
+	case kind == factory.IntegrationRuntimes && r.Action == "getstatus":
+		return p.runtimeStatus(r)
 	}
 	return nil, refused(r)
-}
-
-// refused is the error for what Data Factory has and this program has not.
-func refused(r *arm.Request) error {
-	what := r.ID.Type()
-	if r.Action != "" {
-		what += "/" + r.Action
-	}
-	return arm.NotSupported("%s %s is not supported by this version of Switchyard.", r.Method, what)
 }
 
 // factoryID is the factory that a request is about.
@@ -293,5 +286,6 @@ func operations() *value.Object {
 	add("pipelineruns", "factories/pipelineruns/cancel/action")
 	add("triggers", "factories/triggers/start/action")
 	add("triggers", "factories/triggers/stop/action")
+	add("integrationRuntimes", "factories/integrationRuntimes/getStatus/action")
 	return value.NewObject(value.Member{Name: "value", Value: list})
 }

@@ -48,12 +48,12 @@ func (p *Provider) factory(ctx context.Context, r *arm.Request) (*arm.Response, 
 		}
 		in := input(r)
 		in.Location = location
-		f, err := p.putFactory(ctx, r, in)
+		f, before, err := p.putFactory(ctx, r, in)
 		if err != nil {
 			return nil, err
 		}
 		resp := reply(factoryText(f))
-		resp.Warnings = factoryWarnings(f)
+		resp.Warnings = factoryWarnings(f, before)
 		return resp, nil
 	case http.MethodPatch:
 		f, err := p.factories.PatchFactory(ctx, id, input(r), r.Precondition)
@@ -71,15 +71,24 @@ func (p *Provider) factory(ctx context.Context, r *arm.Request) (*arm.Response, 
 	return nil, arm.MethodNotAllowed(r)
 }
 
-// putFactory puts a factory into a group that is not being deleted.
+// putFactory puts a factory into a group that is not being deleted. before is the factory as it
+// was, nil if there was none.
 func (p *Provider) putFactory(ctx context.Context, r *arm.Request, in factory.Input) (
-	*factory.Resource, error) {
+	f, before *factory.Resource, err error) {
 	p.creating.RLock()
 	defer p.creating.RUnlock()
 	if err := p.k.CheckGroup(r.ID); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return p.factories.PutFactory(ctx, factoryID(r), in, r.Precondition)
+	// Nobody else changes the factory between the check and the change.
+	check := func(exists bool, etag string) error {
+		if exists {
+			before, _ = p.factories.Get(factoryID(r))
+		}
+		return r.Precondition(exists, etag)
+	}
+	f, err = p.factories.PutFactory(ctx, factoryID(r), in, check)
+	return f, before, err
 }
 
 // rawBody is the body as it was sent; a request of another provider has only
@@ -120,11 +129,11 @@ func (p *Provider) definition(ctx context.Context, r *arm.Request, kind factory.
 	name := r.ID.Name()
 	switch r.Method {
 	case http.MethodGet:
-		d, err := p.factories.Definition(id, kind, name)
+		d, err := p.shown(id, kind, name)
 		if err != nil {
 			return nil, err
 		}
-		if r.NotModified(d.ETag) {
+		if !always200[kind] && r.NotModified(d.ETag) {
 			return &arm.Response{Status: http.StatusNotModified}, nil
 		}
 		return reply(definitionText(p.spelled(id), d, true)), nil
@@ -154,6 +163,10 @@ func (p *Provider) definition(ctx context.Context, r *arm.Request, kind factory.
 	}
 	return nil, arm.MethodNotAllowed(r)
 }
+
+// always200 has the kinds whose GET is always answered with the resource: [ADF-REST 3] knows no
+// 304 for them, and the typed clients take one for an error.
+var always200 = map[factory.Kind]bool{factory.DataFlows: true, factory.ManagedVirtualNetworks: true}
 
 // readProperties reads the body of a PUT of what is in a factory.
 func readProperties(r *arm.Request) (factory.Document, error) {

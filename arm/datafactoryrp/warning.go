@@ -6,13 +6,14 @@ import (
 
 	"switchyard/pipeline"
 	"switchyard/pipeline/factory"
+	"switchyard/value"
 )
 
 // keptOnly says of the kinds of definitions that are kept, shown and checked but change
 // nothing here why that is so. [ADF-REST 3] has them.
 var keptOnly = map[factory.Kind]string{
 	factory.DataFlows:              "data flows do not run in this version of Switchyard",
-	factory.IntegrationRuntimes:    "activities run in the Switchyard itself, whatever integration runtime they name",
+	factory.IntegrationRuntimes:    "what connects via it fails, because only " + factory.AutoResolve + " runs here",
 	factory.ManagedVirtualNetworks: "Switchyard has no managed virtual networks",
 }
 
@@ -59,12 +60,38 @@ func idle(p *pipeline.Pipeline) (list []*pipeline.Activity) {
 	return list
 }
 
-// factoryWarnings is the same for what a factory itself says.
-func factoryWarnings(f *factory.Resource) []string {
+// factoryWarnings is the same for what a factory itself says. before is what a PUT has replaced,
+// nil if nothing.
+func factoryWarnings(f, before *factory.Resource) (texts []string) {
 	v, _ := parsed(f.Properties).Lookup("publicNetworkAccess")
 	if s, _ := v.(string); strings.EqualFold(s, "Disabled") {
-		return []string{fmt.Sprintf("publicNetworkAccess of data factory '%s' is kept without effect: "+
-			"Switchyard answers at the addresses that it was told to listen at.", f.ID.Factory)}
+		texts = append(texts, fmt.Sprintf("publicNetworkAccess of data factory '%s' is kept without effect: "+
+			"Switchyard answers at the addresses that it was told to listen at.", f.ID.Factory))
 	}
-	return nil
+	if gone := removedParameters(f, before); len(gone) > 0 {
+		texts = append(texts, fmt.Sprintf("this PUT of data factory '%s' has removed its global parameters %s, as in Azure: "+
+			"a PUT replaces the properties of a factory, so it has to have all global parameters that stay.",
+			f.ID.Factory, strings.Join(gone, ", ")))
+	}
+	return texts
+}
+
+// removedParameters are the names of the global parameters that a PUT has removed.
+func removedParameters(f, before *factory.Resource) (names []string) {
+	if before == nil {
+		return nil
+	}
+	now := globalParametersOf(f)
+	for _, m := range globalParametersOf(before).Members() {
+		if _, ok := now.Lookup(m.Name); !ok {
+			names = append(names, "'"+m.Name+"'")
+		}
+	}
+	return names
+}
+
+func globalParametersOf(f *factory.Resource) *value.Object {
+	v, _ := parsed(f.Properties).Lookup("globalParameters")
+	o, _ := v.(*value.Object)
+	return o
 }

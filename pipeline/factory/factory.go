@@ -263,12 +263,16 @@ func (m *Manager) PatchFactory(ctx context.Context, id ID, in Input, check Check
 }
 
 // PutGlobalParameters replaces the member globalParameters of a factory's
-// properties. The check sees the factory's etag, and whether there are any.
+// properties; nil removes it. The check sees the factory's etag, and whether there are any.
 func (m *Manager) PutGlobalParameters(ctx context.Context, id ID, parameters []byte, check Check) (
 	*Resource, error) {
 	return m.changeFactory(ctx, id, len(parameters), nil, func(r *factoryRecord) error {
 		if err := check.check(Member([]byte(r.Properties), "globalParameters") != nil, r.ETag); err != nil {
 			return err
+		}
+		if parameters == nil {
+			r.Properties = string(without([]byte(r.Properties), "globalParameters"))
+			return nil
 		}
 		if _, err := object("$.properties", parameters); err != nil {
 			return err
