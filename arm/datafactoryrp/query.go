@@ -16,15 +16,18 @@ import (
 // record each name means, as text: times as the records show them, what is not
 // there is "".
 type querySpec[T any] struct {
+	name     string // as the action is spelled
 	operands map[string]func(T) string
 	orders   map[string]func(T) string
 	// many are operands that have several values, of which one has to match: Azure has
 	// none.
 	many  map[string]func(T) []string
-	start string // the order that counts when none is asked for, the oldest first
+	times []string // the operands that are times: however one is written, it is that time
+	start string   // the order that counts when none is asked for, the oldest first
 }
 
 var pipelineRunQuery = querySpec[*engine.PipelineRun]{
+	name: "queryPipelineRuns",
 	operands: map[string]func(*engine.PipelineRun) string{
 		"PipelineName":    func(p *engine.PipelineRun) string { return p.Pipeline },
 		"RunStart":        func(p *engine.PipelineRun) string { return value.Timestamp(p.Start) },
@@ -41,6 +44,7 @@ var pipelineRunQuery = querySpec[*engine.PipelineRun]{
 		"Status":       func(p *engine.PipelineRun) string { return p.Status.String() },
 	},
 	many:  map[string]func(*engine.PipelineRun) []string{"MessageId": messageIDs},
+	times: []string{"RunStart", "RunEnd"},
 	start: "RunStart",
 }
 
@@ -67,6 +71,7 @@ func runEnd(p *engine.PipelineRun) string {
 }
 
 var activityRunQuery = querySpec[*value.Object]{
+	name: "queryActivityruns",
 	operands: map[string]func(*value.Object) string{
 		"ActivityName":     of("activityName"),
 		"ActivityRunStart": of("activityRunStart"),
@@ -80,6 +85,7 @@ var activityRunQuery = querySpec[*value.Object]{
 		"ActivityRunEnd":   of("activityRunEnd"),
 		"Status":           of("status"),
 	},
+	times: []string{"ActivityRunStart", "ActivityRunEnd"},
 	start: "ActivityRunStart",
 }
 
@@ -117,80 +123,6 @@ func (s *querySpec[T]) valuesOf(operand string) func(T) []string {
 	return s.many[operand]
 }
 
-func readQuery[T any](o *value.Object, spec querySpec[T]) (*query[T], error) {
-	q := &query[T]{}
-	var err error
-	if q.after, err = readTime(o, "lastUpdatedAfter"); err != nil {
-		return nil, err
-	}
-	if q.before, err = readTime(o, "lastUpdatedBefore"); err != nil {
-		return nil, err
-	}
-	if v, ok := o.Lookup("continuationToken"); ok && v != nil && v != "" {
-		if q.token, ok = v.(string); !ok {
-			return nil, badToken()
-		}
-	}
-	filters, err := objects(o, "filters")
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range filters {
-		x := filter[T]{operand: member(f, "operand"), operator: member(f, "operator")}
-		if x.of = spec.valuesOf(x.operand); x.of == nil {
-			return nil, arm.BadRequest("filter operand '%s' is not allowed for this query", x.operand)
-		}
-		if !slices.Contains([]string{"Equals", "NotEquals", "In", "NotIn"}, x.operator) {
-			return nil, arm.BadRequest("filter operator '%s' is not Equals, NotEquals, In or NotIn", x.operator)
-		}
-		v, _ := f.Lookup("values")
-		list, ok := v.(value.Array)
-		if !ok || len(list) == 0 {
-			return nil, arm.BadRequest("filter on %s: values should be a list of texts", x.operand)
-		}
-		for _, v := range list {
-			x.values = append(x.values, value.Text(v))
-		}
-		q.filters = append(q.filters, x)
-	}
-	orders, err := objects(o, "orderBy")
-	if err != nil {
-		return nil, err
-	}
-	for _, x := range orders {
-		by, dir := member(x, "orderBy"), member(x, "order")
-		of := spec.orders[by]
-		if of == nil || dir != "ASC" && dir != "DESC" {
-			return nil, arm.BadRequest("orderBy '%s' '%s' is not allowed for this query", by, dir)
-		}
-		q.order = append(q.order, order[T]{by, dir == "DESC", of})
-	}
-	if len(q.order) == 0 {
-		q.order = []order[T]{{by: spec.start, of: spec.orders[spec.start]}}
-	}
-	return q, nil
-}
-
-func badToken() error { return arm.BadRequest("continuationToken is not one that was handed out") }
-
-func objects(o *value.Object, name string) ([]*value.Object, error) {
-	v, ok := o.Lookup(name)
-	if !ok || v == nil {
-		return nil, nil
-	}
-	list, ok := v.(value.Array)
-	var out []*value.Object
-	for _, x := range list {
-		obj, isObject := x.(*value.Object)
-		ok = ok && isObject
-		out = append(out, obj)
-	}
-	if !ok {
-		return nil, arm.BadRequest("%s should be a list of objects", name)
-	}
-	return out, nil
-}
-
 func member(o *value.Object, name string) string {
 	v, _ := o.Lookup(name)
 	return value.Text(v)
@@ -199,9 +131,6 @@ func member(o *value.Object, name string) string {
 // matches looks at the filters only.
 func (q *query[T]) matches(x T) bool {
 	for _, f := range q.filters {
-		if f.operand == "LatestOnly" && f.values[0] != "true" {
-			continue
-		}
 		found := slices.ContainsFunc(f.of(x), func(v string) bool { return slices.Contains(f.values, v) })
 		if found == strings.HasPrefix(f.operator, "Not") {
 			return false
@@ -308,18 +237,4 @@ func parsePlace(token string) (*engine.Place, error) {
 		return nil, badToken()
 	}
 	return &engine.Place{Start: at, ID: id}, nil
-}
-
-// readTime reads a required date-time of a query.
-func readTime(o *value.Object, name string) (time.Time, error) {
-	v, _ := o.Lookup(name)
-	s, ok := v.(string)
-	if !ok {
-		return time.Time{}, arm.BadRequest("%s is required", name)
-	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return time.Time{}, arm.BadRequest("%s: %q is not an ISO 8601 date-time with offset", name, s)
-	}
-	return t, nil
 }

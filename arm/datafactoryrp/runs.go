@@ -106,7 +106,11 @@ func (p *Provider) pipelineRun(ctx context.Context, r *arm.Request) (*arm.Respon
 	case r.Method != http.MethodPost:
 		return nil, arm.MethodNotAllowed(r)
 	case r.Action == "cancel":
-		if err := p.runs.Cancel(name, id, strings.EqualFold(r.Param("isRecursive"), "true")); err != nil {
+		recursive, err := boolParam(r, "isRecursive")
+		if err != nil {
+			return nil, err
+		}
+		if err := p.runs.Cancel(name, id, recursive); err != nil {
 			return nil, err
 		}
 		return arm.OK(nil), nil

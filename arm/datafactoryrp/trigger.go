@@ -64,6 +64,7 @@ func (p *Provider) queryTriggers(r *arm.Request) (*arm.Response, error) {
 	body := arm.Read(r.Body, arm.BadRequest)
 	parent, _ := body.String("parentTriggerName")
 	token, _ := body.String("continuationToken")
+	body.Close()
 	if err := body.Err(); err != nil {
 		return nil, err
 	}

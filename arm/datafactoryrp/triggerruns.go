@@ -29,8 +29,10 @@ type triggerRun struct {
 }
 
 var triggerRunQuery = querySpec[*triggerRun]{
+	name:     "queryTriggerRuns",
 	operands: triggerRunFields,
 	orders:   triggerRunFields,
+	times:    []string{"TriggerRunTimestamp"},
 	start:    "TriggerRunTimestamp",
 }
 
