@@ -2,29 +2,7 @@
 // See ../README.md.
 import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
-import { DataFactoryManagementClient } from "@azure/arm-datafactory";
-import { ResourceManagementClient } from "@azure/arm-resources";
-import { ServiceBusManagementClient } from "@azure/arm-servicebus";
-import { ClientSecretCredential } from "@azure/identity";
-
-for (const name of ["ARM_METADATA_HOSTNAME", "ARM_TENANT_ID", "ARM_SUBSCRIPTION_ID", "ARM_CLIENT_ID", "ARM_CLIENT_SECRET", "NODE_EXTRA_CA_CERTS"]) {
-  if (!process.env[name]) {
-    console.error(`${name} is not set: eval "$(switchyard env)" sets it`);
-    process.exit(2);
-  }
-}
-const endpoint = `https://${process.env.ARM_METADATA_HOSTNAME}`;
-const subscription = process.env.ARM_SUBSCRIPTION_ID;
-const credential = new ClientSecretCredential(process.env.ARM_TENANT_ID, process.env.ARM_CLIENT_ID, process.env.ARM_CLIENT_SECRET, {
-  authorityHost: endpoint,
-  disableInstanceDiscovery: true,
-});
-const scope = `${endpoint}/.default`;
-const options = { endpoint, credentialScopes: [scope], retryOptions: { maxRetries: 0 } };
-const resources = new ResourceManagementClient(credential, subscription, { endpoint, credentials: { scopes: [scope] }, retryOptions: { maxRetries: 0 } });
-const bus = new ServiceBusManagementClient(credential, subscription, options);
-const adf = new DataFactoryManagementClient(credential, subscription, options);
-const poll = { updateIntervalInMs: 50 }; // instead of every two seconds
+import { adf, bus, names, poll, reference, refused, resources, step, subscription } from "./clients.mjs";
 
 const location = "westeurope";
 const rg = "node-arm";
@@ -32,33 +10,6 @@ const ns = `node-arm-${subscription.slice(0, 8)}`;
 const df = `${ns}-factory`;
 const groupID = `/subscriptions/${subscription}/resourceGroups/${rg}`;
 
-async function step(name, f) {
-  try {
-    await f();
-    console.log(`ok   ${name}`);
-  } catch (err) {
-    console.error(`FAIL ${name}:`, err);
-    process.exitCode = 1;
-    throw err;
-  }
-}
-
-// names collects the names of a list, page after page.
-async function names(list) {
-  const all = [];
-  for await (const x of list) all.push(x.name);
-  return all.sort();
-}
-
-// refused checks that something fails with a status and with Azure's code, as the library reads them.
-function refused(promise, statusCode, code) {
-  return assert.rejects(promise, (err) => {
-    assert.deepEqual([err.statusCode, err.code ?? err.details?.error?.code], [statusCode, code], err.message);
-    return true;
-  });
-}
-
-const reference = (type, referenceName) => ({ type, referenceName });
 const pipeline = {
   parameters: { items: { type: "Array", defaultValue: [1, 2, 3] } },
   variables: { all: { type: "Array" } },

@@ -1,11 +1,8 @@
 """Manages a running Switchyard with azure-mgmt-*, as docs/clients.md says. See ../README.md."""
 
-import os
 import time
 
 from azure.core.exceptions import ResourceNotFoundError
-from azure.identity import ClientSecretCredential
-from azure.mgmt.datafactory import DataFactoryManagementClient
 from azure.mgmt.datafactory.models import (
     Expression,
     Factory,
@@ -15,24 +12,13 @@ from azure.mgmt.datafactory.models import (
     PipelineResource,
     WaitActivity,
 )
-from azure.mgmt.resource import ResourceManagementClient
-from azure.mgmt.servicebus import ServiceBusManagementClient
 from azure.mgmt.servicebus.models import SBNamespace, SBQueue, SBSku
 
-ENDPOINT = "https://" + os.environ["ARM_METADATA_HOSTNAME"]
-SUBSCRIPTION = os.environ["ARM_SUBSCRIPTION_ID"]
+from clients import SUBSCRIPTION, adf, bus, resources
+
 GROUP = "python-arm"
 NAMESPACE = "python-arm-" + SUBSCRIPTION[:8]
 FACTORY = NAMESPACE + "-factory"
-
-credential = ClientSecretCredential(
-    os.environ["ARM_TENANT_ID"], os.environ["ARM_CLIENT_ID"], os.environ["ARM_CLIENT_SECRET"],
-    authority=ENDPOINT, disable_instance_discovery=True,
-)
-here = {"base_url": ENDPOINT, "credential_scopes": [ENDPOINT + "/.default"], "polling_interval": 0.1}
-resources = ResourceManagementClient(credential, SUBSCRIPTION, **here)
-bus = ServiceBusManagementClient(credential, SUBSCRIPTION, **here)
-adf = DataFactoryManagementClient(credential, SUBSCRIPTION, **here)
 
 
 def service_bus():
