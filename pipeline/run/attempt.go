@@ -104,15 +104,7 @@ func (e *ActivityFinished) fields(c codec) {
 	c.int(&e.Attempt)
 	c.small((*uint8)(&e.Status))
 	c.value(&e.Output)
-	c.optional(e.Error != nil, func() {
-		if e.Error == nil {
-			e.Error = new(pipeline.ActivityError)
-		}
-		c.text(&e.Error.Code)
-		c.text(&e.Error.Message)
-		c.text(&e.Error.FailureType)
-		c.value(&e.Error.Details)
-	})
+	visitError(c, &e.Error)
 	c.time(&e.At)
 	c.input(&e.Input)
 	c.bool(&e.SecureInput)

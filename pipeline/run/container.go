@@ -282,8 +282,7 @@ func (c *children) failure() *pipeline.ActivityError {
 	e := &pipeline.ActivityError{Code: CodeActionFailed, FailureType: pipeline.UserError,
 		Message: "Activity failed because an inner activity failed"}
 	if c.culprit != nil {
-		e.Message += fmt.Sprintf("; Inner activity name: %s, Error: %s", c.culprit.step.def.Name,
-			c.culprit.reason())
+		e.Message += fmt.Sprintf("; Inner activity name: %s, Error: %s", c.culprit.name, c.culprit.reason)
 	}
 	return e
 }

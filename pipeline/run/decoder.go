@@ -15,6 +15,7 @@ type decoder struct {
 	b       []byte
 	version uint8 // of the event
 	depth   int
+	keeps   bool // it is a state, in which a [Kept] may stand
 	err     error
 }
 
@@ -118,9 +119,22 @@ func (r *decoder) optional(_ bool, f func()) {
 func (r *decoder) since(version uint8) bool { return r.version >= version }
 func (r *decoder) sealed()                  {}
 
-func (r *decoder) object(p **value.Object) { r.optional(false, func() { *p = r.members() }) }
-func (r *decoder) input(p **value.Object)  { r.object(p) }
-func (r *decoder) array(p *value.Array)    { r.optional(false, func() { *p = r.elements() }) }
+func (r *decoder) object(p **value.Object) {
+	if r.keeps && len(r.b) > 0 && r.b[0] == presentElsewhere {
+		r.b = r.b[1:]
+		*p = r.keptObject()
+		return
+	}
+	r.optional(false, func() { *p = r.members() })
+}
+
+// keptObject reads what stands for an object.
+func (r *decoder) keptObject() *value.Object {
+	return value.NewObject(value.Member{Value: keptWhole{Kept{r.uvarint()}}})
+}
+
+func (r *decoder) input(p **value.Object) { r.object(p) }
+func (r *decoder) array(p *value.Array)   { r.optional(false, func() { *p = r.elements() }) }
 
 func (r *decoder) texts(p *[]string) {
 	for range r.count() {
@@ -167,7 +181,15 @@ func (r *decoder) value(p *value.Value) {
 		return
 	}
 	defer func() { r.depth-- }()
-	switch tag := r.byte(); tag {
+	tag := r.byte()
+	if tag >= tagKept && !r.keeps {
+		r.fail("unknown value tag %d", tag)
+	}
+	switch tag {
+	case tagKept:
+		*p = Kept{r.uvarint()}
+	case tagKeptObject:
+		*p = r.keptObject()
 	case tagNull:
 		*p = nil
 	case tagFalse:

@@ -10,7 +10,10 @@ import (
 )
 
 // encoder is the codec that writes.
-type encoder struct{ b []byte }
+type encoder struct {
+	b     []byte
+	keeps bool // a [Kept] is written by its number, as in a state, not left out
+}
 
 func (w *encoder) text(p *string) { w.string(*p) }
 
@@ -56,8 +59,15 @@ func (w *encoder) sealed()          {}
 
 func (w *encoder) input(p **value.Object) { w.object(p) }
 
+func (w *encoder) uvarint(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
+
 func (w *encoder) object(p **value.Object) {
-	_, elsewhere := Whole(*p)
+	k, elsewhere := Whole(*p)
+	if elsewhere && w.keeps {
+		w.b = append(w.b, presentElsewhere)
+		w.uvarint(k.Number)
+		return
+	}
 	if w.present(*p != nil && !elsewhere) {
 		w.members(*p)
 	}
@@ -103,14 +113,27 @@ const (
 	tagText
 	tagArray
 	tagObject
+	// In a state only, with the number of what is elsewhere.
+	tagKept
+	tagKeptObject
 )
+
+// presentElsewhere stands, in a state, where the boolean of an optional object does.
+const presentElsewhere = 2
 
 func (w *encoder) value(p *value.Value) { w.any(*p) }
 
 func (w *encoder) any(v value.Value) {
 	switch v := v.(type) {
-	case nil, Kept:
+	case nil:
 		w.b = append(w.b, tagNull)
+	case Kept:
+		if !w.keeps {
+			w.b = append(w.b, tagNull)
+			return
+		}
+		w.b = append(w.b, tagKept)
+		w.uvarint(v.Number)
 	case bool:
 		if v {
 			w.b = append(w.b, tagTrue)
@@ -130,6 +153,11 @@ func (w *encoder) any(v value.Value) {
 	case *value.Object:
 		if v == nil {
 			w.b = append(w.b, tagNull)
+			return
+		}
+		if k, elsewhere := Whole(v); elsewhere && w.keeps {
+			w.b = append(w.b, tagKeptObject)
+			w.uvarint(k.Number)
 			return
 		}
 		w.b = append(w.b, tagObject)

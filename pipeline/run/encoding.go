@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"switchyard/pipeline"
 	"switchyard/value"
 )
 
@@ -109,4 +110,18 @@ type codec interface {
 	since(version uint8) bool
 	// sealed says that events of this kind may hold secrets anywhere. It is no field.
 	sealed()
+}
+
+// visitError visits an error that may be absent.
+func visitError(c codec, p **pipeline.ActivityError) {
+	c.optional(*p != nil, func() {
+		if *p == nil {
+			*p = new(pipeline.ActivityError)
+		}
+		e := *p
+		c.text(&e.Code)
+		c.text(&e.Message)
+		c.text(&e.FailureType)
+		c.value(&e.Details)
+	})
 }

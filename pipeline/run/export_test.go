@@ -11,3 +11,6 @@ func NumberOf(e Event) uint8 { return numberOf(e) }
 
 // Key names one attempt within a run.
 func Key(path string, attempt int) string { return string(appendKey(nil, path, attempt)) }
+
+// StateVersion is the version of encoded states.
+const StateVersion = stateVersion

@@ -17,7 +17,7 @@ func (e *CancelRequested) apply(s *State) error {
 	if s.status == Canceling {
 		return fmt.Errorf("%w: the run is being cancelled", ErrNotWanted)
 	}
-	s.status, s.cancelAt = Canceling, e.At
+	s.status = Canceling
 	return nil
 }
 

@@ -119,6 +119,7 @@ func TestFoldDecidesTheSame(t *testing.T) {
 		}
 		history := randomRun(g, live, c)
 		checkPrefixes(t, history)
+		checkRestored(t, g, history)
 		back := refoldEntries(t, history)
 		if !reflect.DeepEqual(back.Activities(), live.Activities()) || !reflect.DeepEqual(back.InFlight(), live.InFlight()) || !reflect.DeepEqual(back.Timers(), live.Timers()) ||
 			!reflect.DeepEqual(back.Children(), live.Children()) {
@@ -171,7 +172,12 @@ func checkPrefixesFrom(t failer, history []entry, first int) {
 		if len(want) > 0 {
 			now = want[0].now
 		}
+		other := restore(t, s)
 		got := decide(s, now, math.MaxInt)
+		decide(other, now, math.MaxInt)
+		if !bytes.Equal(run.EncodeState(nil, s), run.EncodeState(nil, other)) {
+			t.Fatalf("after %d of %d events: a state that was encoded and read decides something else", k, len(history))
+		}
 		if len(got) != len(want) {
 			t.Fatalf("after %d of %d events: %d decisions, want %d", k, len(history), len(got), len(want))
 		}

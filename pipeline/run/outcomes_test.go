@@ -61,32 +61,41 @@ func activitiesJSON(as []vectorActivity) []any {
 	return out
 }
 
-func TestOutcomeVectors(t *testing.T) {
+// results are what the activities of a vector come to, and what inactive ones are marked as.
+func (v vector) results() (results, marks map[string]string) {
+	results, marks = map[string]string{}, map[string]string{}
+	var collect func(as []vectorActivity)
+	collect = func(as []vectorActivity) {
+		for _, a := range as {
+			results[a.Name] = a.Result
+			if a.State == "Inactive" {
+				marks[a.Name] = a.OnInactiveMarkAs
+			}
+			collect(a.Children)
+		}
+	}
+	collect(v.Activities)
+	return results, marks
+}
+
+func outcomeVectors(t *testing.T) (vectors []vector) {
 	data, err := os.ReadFile("testdata/outcomes.json")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var vectors []vector
 	if err := json.Unmarshal(data, &vectors); err != nil {
 		t.Fatal(err)
 	}
 	if len(vectors) != 61 {
 		t.Fatalf("%d vectors, want 61", len(vectors))
 	}
-	for _, v := range vectors {
+	return vectors
+}
+
+func TestOutcomeVectors(t *testing.T) {
+	for _, v := range outcomeVectors(t) {
 		t.Run(v.Name, func(t *testing.T) {
-			results, marks := map[string]string{}, map[string]string{}
-			var collect func(as []vectorActivity)
-			collect = func(as []vectorActivity) {
-				for _, a := range as {
-					results[a.Name] = a.Result
-					if a.State == "Inactive" {
-						marks[a.Name] = a.OnInactiveMarkAs
-					}
-					collect(a.Children)
-				}
-			}
-			collect(v.Activities)
+			results, marks := v.results()
 			s := newState(t, map[string]any{"activities": activitiesJSON(v.Activities)}, nil)
 			got := map[string]string{}
 			events := drive(t, s, func(e *run.ActivityStarted) *run.ActivityFinished {

@@ -34,15 +34,7 @@ func (e *Recovered) fields(c codec) {
 	c.text(&e.Type)
 	c.small((*uint8)(&e.Status))
 	c.value(&e.Output)
-	c.optional(e.Error != nil, func() {
-		if e.Error == nil {
-			e.Error = new(pipeline.ActivityError)
-		}
-		c.text(&e.Error.Code)
-		c.text(&e.Error.Message)
-		c.text(&e.Error.FailureType)
-		c.value(&e.Error.Details)
-	})
+	visitError(c, &e.Error)
 	c.bool(&e.SecureOutput)
 	c.text(&e.Child)
 	c.time(&e.At)

@@ -75,10 +75,13 @@ type children struct {
 	held    int64 // bytes of items
 	queues  int
 	active  int    // scopes that are not finished
-	last    *scope // of If, Switch and Until
+	last    *scope // the one that was opened last
 	failed  bool
-	culprit *node // first failed activity of the first failed scope
+	culprit *culprit // first failed activity of the first failed scope
 }
+
+// A culprit is an activity that the error of its container names.
+type culprit struct{ name, reason string }
 
 // aborted reports whether a container around the node no longer waits for it.
 func (n *node) aborted() bool {
@@ -102,6 +105,26 @@ func (n *node) inside(o *node) bool {
 
 // open makes a scope and puts its first activities in the queue.
 func (s *State) open(g *graph, owner *node, iteration int) *scope {
+	sc := newScope(g, owner, iteration)
+	if owner != nil {
+		owner.children.active++
+		owner.children.last = sc
+	}
+	for i := range sc.nodes {
+		n := &sc.nodes[i]
+		n.pending = len(n.step.deps)
+		s.live[n.path] = n
+	}
+	for i := range sc.nodes {
+		if n := &sc.nodes[i]; n.pending == 0 {
+			s.push(n, ready)
+		}
+	}
+	return sc
+}
+
+// newScope makes a scope in which nothing has begun.
+func newScope(g *graph, owner *node, iteration int) *scope {
 	sc := &scope{graph: g, owner: owner, iteration: iteration, nodes: make([]node, len(g.steps)),
 		remaining: len(g.steps)}
 	if owner != nil {
@@ -113,19 +136,9 @@ func (s *State) open(g *graph, owner *node, iteration int) *scope {
 			sc.prefix += "#" + strconv.Itoa(iteration)
 		}
 		sc.prefix += "/"
-		owner.children.active++
-		owner.children.last = sc
 	}
 	for i := range g.steps {
-		n := &sc.nodes[i]
-		*n = node{step: &g.steps[i], scope: sc, path: sc.prefix + g.steps[i].def.Name, attempt: 1,
-			pending: len(g.steps[i].deps)}
-		s.live[n.path] = n
-	}
-	for i := range sc.nodes {
-		if n := &sc.nodes[i]; n.pending == 0 {
-			s.push(n, ready)
-		}
+		sc.nodes[i] = node{step: &g.steps[i], scope: sc, path: sc.prefix + g.steps[i].def.Name, attempt: 1}
 	}
 	return sc
 }
@@ -195,7 +208,8 @@ func (s *State) closed(sc *scope) {
 		c.failed = true
 	}
 	if bad && c.culprit == nil && len(sc.failed) > 0 {
-		c.culprit = sc.failed[0]
+		n := sc.failed[0]
+		c.culprit = &culprit{n.step.def.Name, n.reason()}
 	}
 	if owner.step.kind == kindForEach {
 		// The items of a queue run one after the other, without rebalancing.

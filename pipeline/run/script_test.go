@@ -3,7 +3,6 @@ package run_test
 import (
 	"flag"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -36,6 +35,23 @@ var rewrite = flag.Bool("rewrite", false, "rewrite the expected output of the sc
 // and each line is followed, in the output, by the decisions it leads to. Every
 // state is also rebuilt from its encoded events.
 func TestScenarios(t *testing.T) {
+	eachScenario(t, func(t *testing.T, archive string) {
+		got, want := scenario(t, archive, refolded), section(archive, "output")
+		if *rewrite {
+			file := "testdata/" + strings.TrimPrefix(t.Name(), "TestScenarios/") + ".txtar"
+			if err := os.WriteFile(file, []byte(strings.TrimSuffix(archive, want)+got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		if got != want {
+			t.Errorf("got\n%s--- want\n%s", got, want)
+		}
+	})
+}
+
+// eachScenario calls f with every scenario.
+func eachScenario(t *testing.T, f func(t *testing.T, archive string)) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no scenarios: %v", err)
@@ -46,18 +62,7 @@ func TestScenarios(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text := string(data)
-			got := scenario(t, section(text, "pipeline.json"), section(text, "parameters.json"), section(text, "script"))
-			want := section(text, "output")
-			if *rewrite {
-				if err := os.WriteFile(file, []byte(strings.TrimSuffix(text, want)+got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if got != want {
-				t.Errorf("%s\n--- got\n%s--- want\n%s", file, got, want)
-			}
+			f(t, string(data))
 		})
 	}
 }
@@ -75,12 +80,16 @@ func section(archive, name string) string {
 	return rest
 }
 
-func scenario(t *testing.T, definition, parameters, script string) string {
+// refolded reads a state back from its history.
+func refolded(t testing.TB, _ *run.State, history []run.Event) *run.State { return refold(t, history) }
+
+// scenarioCreated is the first event of a scenario's run.
+func scenarioCreated(t testing.TB, archive string) *run.Created {
 	var args *value.Object
-	if parameters != "" {
+	if parameters := section(archive, "parameters.json"); parameters != "" {
 		args = parse(t, parameters).(*value.Object)
 	}
-	def := []byte(`{"name":"P","properties":` + definition + `}`)
+	def := []byte(`{"name":"P","properties":` + section(archive, "pipeline.json") + `}`)
 	p, _ := pipeline.ParsePipeline("P", def)
 	bound, secure, err := pipeline.BindParameters(p.Parameters, args, false)
 	if err != nil {
@@ -89,6 +98,12 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 	c := created(def, bound)
 	c.Secure = secure
 	c.GlobalParameters = value.NewObject(value.Member{Name: "env", Value: "test"})
+	return c
+}
+
+// scenario runs a script. After each event reread returns the state to go on with.
+func scenario(t *testing.T, archive string, reread func(testing.TB, *run.State, []run.Event) *run.State) string {
+	c := scenarioCreated(t, archive)
 	s, err := newRun(c)
 	if err != nil {
 		t.Fatal(err)
@@ -97,12 +112,15 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 	now := testStart
 	var out strings.Builder
 	decideAll := func() {
-		for _, e := range decide(s, now, math.MaxInt) {
-			fmt.Fprintf(&out, "  %s\n", describe(e))
-			history = append(history, e)
+		for {
+			events := decide(s, now, 1)
+			if len(events) == 0 {
+				return
+			}
+			fmt.Fprintf(&out, "  %s\n", describe(events[0]))
+			history = append(history, events[0])
+			s = reread(t, s, history)
 		}
-		// The next line talks to a state that was read back.
-		s = refold(t, history)
 	}
 	apply := func(e run.Event) {
 		if err := s.Apply(e); err != nil {
@@ -110,9 +128,10 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 			return
 		}
 		history = append(history, e)
+		s = reread(t, s, history)
 	}
 	decideAll()
-	for line := range strings.Lines(script) {
+	for line := range strings.Lines(section(archive, "script")) {
 		line = strings.TrimSpace(line)
 		if line == "" {
 			continue
@@ -120,40 +139,15 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 		fmt.Fprintln(&out, line)
 		word, rest, _ := strings.Cut(line, " ")
 		switch word {
-		case "ok":
-			key, output, _ := strings.Cut(rest, " ")
-			e := succeeded(value.NewObject())
-			if output != "" {
-				e.Output = parse(t, output)
-			}
-			e.Path, e.Attempt = splitKey(t, key)
-			e.At = now
-			apply(e)
-		case "fail":
-			key, reason, _ := strings.Cut(rest, " ")
-			code, message, _ := strings.Cut(reason, " ")
-			e := failed(code, message)
-			e.Path, e.Attempt = splitKey(t, key)
-			e.At = now
-			apply(e)
-		case "child":
-			path, rest, _ := strings.Cut(rest, " ")
-			status, text, _ := strings.Cut(rest, " ")
-			r := run.ChildResult{ReturnValue: value.NewObject()}
-			if err := r.Status.UnmarshalText([]byte(status)); err != nil {
-				t.Fatal(err)
-			}
-			if strings.HasPrefix(text, "{") {
-				r.ReturnValue = parse(t, text).(*value.Object)
-			} else {
-				r.Message = text
-			}
-			e := s.ChildEnded(childAt(s, path), r, now)
+		case "ok", "fail", "child":
+			e := scripted(t, s, line, now)
 			if e == nil {
 				fmt.Fprintln(&out, "  not waited for")
 				break
 			}
-			fmt.Fprintf(&out, "  %s\n", describe(e))
+			if word == "child" {
+				fmt.Fprintf(&out, "  %s\n", describe(e))
+			}
 			apply(e)
 		case "fire":
 			n, _ := strconv.Atoi(rest)
@@ -224,6 +218,38 @@ func scenario(t *testing.T, definition, parameters, script string) string {
 	return out.String()
 }
 
+// scripted is the outcome that a line of a script tells; nil if nothing waits for a child run.
+func scripted(t testing.TB, s *run.State, line string, now time.Time) run.Event {
+	word, rest, _ := strings.Cut(line, " ")
+	what, rest, _ := strings.Cut(rest, " ")
+	if word == "child" {
+		status, text, _ := strings.Cut(rest, " ")
+		r := run.ChildResult{ReturnValue: value.NewObject()}
+		if err := r.Status.UnmarshalText([]byte(status)); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(text, "{") {
+			r.ReturnValue = parse(t, text).(*value.Object)
+		} else {
+			r.Message = text
+		}
+		if e := s.ChildEnded(childAt(s, what), r, now); e != nil {
+			return e
+		}
+		return nil
+	}
+	e := succeeded(value.NewObject())
+	if word == "fail" {
+		code, message, _ := strings.Cut(rest, " ")
+		e = failed(code, message)
+	} else if rest != "" {
+		e.Output = parse(t, rest)
+	}
+	e.Path, e.Attempt = splitKey(t, what)
+	e.At = now
+	return e
+}
+
 // childAt is the id of the run that an activity waits for, "" if it waits for none.
 func childAt(s *run.State, path string) run.ID {
 	for _, c := range s.Children() {
@@ -250,7 +276,7 @@ func parse(t testing.TB, text string) value.Value {
 	return v
 }
 
-func splitKey(t *testing.T, key string) (string, int) {
+func splitKey(t testing.TB, key string) (string, int) {
 	i := strings.LastIndexByte(key, '#')
 	n, err := strconv.Atoi(key[i+1:])
 	if i < 0 || err != nil {

@@ -27,11 +27,11 @@ var (
 // goroutine.
 type State struct {
 	created  *Created
+	revision *Revision
 	def      *pipeline.Pipeline
 	status   Status
 	message  string
 	finished time.Time
-	cancelAt time.Time
 
 	root      *scope
 	live      map[string]*node // by path, the nodes of open scopes
@@ -93,6 +93,7 @@ func New(c *Created, r *Revision) (*State, error) {
 	def := r.pipeline
 	s := &State{
 		created:     c,
+		revision:    r,
 		def:         def,
 		status:      InProgress,
 		live:        make(map[string]*node),
