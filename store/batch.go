@@ -58,8 +58,9 @@ func (l *log) complete(w written) error {
 		if err := closeBatch(w.batch, w.batch.SyncWait()); err != nil {
 			return err
 		}
-		l.batches.wasSynced(w.number)
+		l.wasSynced(w.number)
 	}
+	l.alive()
 	if !w.collect {
 		return nil
 	}

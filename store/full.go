@@ -136,6 +136,21 @@ func (f *full) is() bool {
 	return wall.Now().Sub(f.last) < fullFor
 }
 
+// lost ends the process if a part of the write-ahead log could not be written: what was
+// decided is in memory and never gets to the disk. If Options.Fatal returns, which only a
+// test's does, the database goes on without the error, and nothing is answered any more.
+// While the store opens or closes it returns the error to those who do that.
+func (f *full) lost(err error) error {
+	f.mu.Lock()
+	runs := f.waits
+	f.mu.Unlock()
+	if err == nil || !runs {
+		return err
+	}
+	f.s.log.fail(fmt.Errorf("write-ahead log in %s: %w", f.s.dir, err))
+	return nil
+}
+
 // start lets writes wait and makes the ballast.
 func (f *full) start() {
 	f.mu.Lock()

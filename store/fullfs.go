@@ -47,8 +47,12 @@ func (f fullFS) open(name string, open func() (vfs.File, error)) (vfs.File, erro
 	if err != nil {
 		return nil, err
 	}
-	if file = (fullFile{file, f.full, table}); table {
+	file = fullFile{file, f.full, table}
+	switch {
+	case table:
 		return newTableFile(file), nil
+	case strings.HasSuffix(name, ".log"):
+		return logFile{file, f.full}, nil
 	}
 	return file, nil
 }
@@ -110,6 +114,38 @@ func (f fullFile) WriteAt(p []byte, at int64) (n int, err error) {
 	})
 	return n, err
 }
+
+// A logFile is a file of the write-ahead log. What of it can't be written ends the process here, with
+// one line: if the database is about to leave the log for the next one, it would end it with a
+// panic that can't be caught.
+type logFile struct {
+	vfs.File
+	full *full
+}
+
+// Write implements [io.Writer].
+func (f logFile) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	if err != nil && f.full.lost(err) == nil {
+		return len(p), nil
+	}
+	return n, err
+}
+
+// Sync implements [vfs.File].
+func (f logFile) Sync() error { return f.full.lost(f.File.Sync()) }
+
+// SyncData implements [vfs.File].
+func (f logFile) SyncData() error { return f.full.lost(f.File.SyncData()) }
+
+// SyncTo implements [vfs.File].
+func (f logFile) SyncTo(length int64) (full bool, err error) {
+	full, err = f.File.SyncTo(length)
+	return full, f.full.lost(err)
+}
+
+// Close implements [io.Closer].
+func (f logFile) Close() error { return f.full.lost(f.File.Close()) }
 
 // ballastFile holds room for the time when there is none: see [full].
 const ballastFile = "ballast"

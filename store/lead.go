@@ -177,13 +177,34 @@ func (l *log) tellStalled() {
 // It ends the goroutine if Options.Fatal returns. It may be called by the leader
 // and by the database in goroutines of its own.
 func (l *log) fatal(err error) {
+	l.fail(err)
+	runtime.Goexit()
+}
+
+// fail is fatal for those that must not end with it.
+func (l *log) fail(err error) {
 	l.fatalOnce.Do(func() {
 		l.mu.Lock()
 		l.die()
 		l.mu.Unlock()
 		l.s.opts.Fatal(err)
 	})
-	runtime.Goexit()
+}
+
+// wasSynced notes what the database says is on the disk: it hears nothing of a log that has
+// failed ([full.lost]).
+func (l *log) wasSynced(number uint64) {
+	l.alive()
+	l.batches.wasSynced(number)
+}
+
+// alive ends the goroutine if the log has failed.
+func (l *log) alive() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		runtime.Goexit()
+	}
 }
 
 // die lets everybody who waits see that there will be no more commits. The

@@ -251,7 +251,7 @@ func (l *log) move(n uint32, live *liveValues) error {
 	if err := errors.Join(l.batches.end(b), closeBatch(b, b.Commit(pebble.Sync))); err != nil {
 		return fmt.Errorf("value log: %w", err)
 	}
-	l.batches.wasSynced(l.batches.last)
+	l.wasSynced(l.batches.last)
 	v.unseal(n)
 	v.dropped.now = append(v.dropped.now, n)
 	return nil
