@@ -46,6 +46,7 @@
 //	20 run 01 n:u64                    event
 //	20 run 02 n:u64                    payload
 //	20 run 03                          request to cancel the run
+//	20 run 04                          snapshot of the run's state
 //	22 start:time run                  active run, oldest first, no value
 //	23 hash:32 bytes                   definition of a pipeline
 //	24 hash:32 bytes run               run that follows the definition, no value
@@ -107,7 +108,7 @@
 //	tally     factory:bytes runs:uvarint size:uvarint flags [reached:time]
 //	attempt   run:bytes
 //	request   at:time
-//	event, payload, definition, sections, meta   the bytes as given
+//	event, payload, snapshot, definition, sections, meta   the bytes as given
 //
 // # Versions
 //
@@ -120,8 +121,9 @@
 //
 // Format 2 adds the value log and table 05, format 3 the tables 23 and 24 and the
 // definition of a run. What an older format has is read as it is. Format 4 lists runs
-// by factory; format 5 adds the tables 26 and 27, the requests to cancel runs, the size
-// of ended runs, which opening an older directory counts, and the ids that are remembered.
+// by factory; format 5 adds the tables 26 and 27, the requests to cancel runs, their
+// snapshots, the size of ended runs, which opening an older directory counts, and the
+// ids that are remembered.
 //
 // How a format changes, of the store's records or of what others keep in them: the
 // old version's golden files (package internal/golden) stay and stay readable, and

@@ -123,7 +123,7 @@ func kindOfKey(t *testing.T, k []byte) string {
 	case tableRun:
 		_, rest, _ := cutRun(k[1:])
 		return "20 run " + map[byte]string{runStart: "00", runEvent: "01 n:u64",
-			runPayload: "02 n:u64", runCancel: "03"}[rest[0]]
+			runPayload: "02 n:u64", runCancel: "03", runSnapshot: "04"}[rest[0]]
 	case tableRunList:
 		return "25 len:u16 factory start:time run"
 	case tableActiveRun:

@@ -115,10 +115,10 @@ func (s *Store) AppendEvents(u *commit.Unit, run string, from uint64, events [][
 }
 
 // Events implements [engine.History].
-func (s *Store) Events(run string, f func(n uint64, e []byte) error) error {
+func (s *Store) Events(run string, from uint64, f func(n uint64, e []byte) error) error {
 	prefix := runKey(run, runEvent)
-	first, want := true, uint64(0)
-	return s.met(s.scan(prefix, end(prefix), func(key, value []byte) error {
+	first, want := from == 0, from
+	return s.met(s.scan(runItemKey(run, runEvent, from), end(prefix), func(key, value []byte) error {
 		if len(key) != len(prefix)+8 {
 			return damaged(key, errShort)
 		}
@@ -158,6 +158,25 @@ func (s *Store) PayloadSize(run string, n uint64) (int64, error) {
 	}
 	return size, err
 }
+
+// PutSnapshot implements [engine.History].
+func (s *Store) PutSnapshot(u *commit.Unit, run string, b []byte) {
+	key := runKey(run, runSnapshot)
+	u.Overwrite(key, record(key, b))
+	s.mended(u, key)
+}
+
+// Snapshot implements [engine.History].
+func (s *Store) Snapshot(run string) ([]byte, error) {
+	b, err := s.get(runKey(run, runSnapshot))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, fmt.Errorf("snapshot of run %s: %w", run, engine.ErrNotInHistory)
+	}
+	return b, s.met(err)
+}
+
+// DeleteSnapshot implements [engine.History].
+func (s *Store) DeleteSnapshot(u *commit.Unit, run string) { u.Delete(runKey(run, runSnapshot)) }
 
 // PutCancelRequest implements [engine.History].
 func (s *Store) PutCancelRequest(u *commit.Unit, run string, at time.Time) {

@@ -17,7 +17,7 @@ const runUUID = "0f5d5b1e-89ab-4cde-8f01-23456789abcd"
 
 func events(t *testing.T, s *Store, run string) (got []string) {
 	t.Helper()
-	if err := s.Events(run, func(n uint64, e []byte) error {
+	if err := s.Events(run, 0, func(n uint64, e []byte) error {
 		got = append(got, fmt.Sprintf("%d:%s", n, e))
 		return nil
 	}); err != nil {
@@ -52,12 +52,12 @@ func TestEvents(t *testing.T) {
 		t.Errorf("Payload(r, 8) = %v, want ErrNotInHistory", err)
 	}
 	stop := errors.New("stop")
-	if err := s.Events("r", func(uint64, []byte) error { return stop }); err != stop {
+	if err := s.Events("r", 0, func(uint64, []byte) error { return stop }); err != stop {
 		t.Errorf("Events = %v, want the callback's error", err)
 	}
 	// A callback may read and keep what it was given.
 	var kept [][]byte
-	if err := s.Events("r", func(n uint64, e []byte) error {
+	if err := s.Events("r", 0, func(n uint64, e []byte) error {
 		kept = append(kept, e)
 		_, err := s.Payload("r", 9)
 		return err
@@ -73,7 +73,7 @@ func TestEventsGap(t *testing.T) {
 		s.AppendEvents(u, "r", 4, [][]byte{nil})
 	})
 	last := uint64(0)
-	err := s.Events("r", func(n uint64, _ []byte) error { last = n; return nil })
+	err := s.Events("r", 0, func(n uint64, _ []byte) error { last = n; return nil })
 	if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "event 4 of run r") || last != 2 {
 		t.Errorf("Events with number 3 missing = %v after %d, want ErrCorrupt that names event 4, after 2", err, last)
 	}

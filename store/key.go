@@ -43,6 +43,7 @@ const (
 	runEvent                     = 0x01
 	runPayload                   = 0x02
 	runCancel                    = 0x03
+	runSnapshot                  = 0x04
 	runIsUUID                    = 0x01
 	runIsText                    = 0x02
 	queuePrefixLen               = 1 + 8 + 1 + 1 + 1
@@ -285,7 +286,7 @@ func describeKnown(k []byte) string {
 	case tableRun:
 		if id, rest, ok := cutRun(k[1:]); ok && len(rest) > 0 {
 			what := map[byte]string{runStart: "start", runEvent: "event", runPayload: "payload",
-				runCancel: "cancellation"}[rest[0]]
+				runCancel: "cancellation", runSnapshot: "snapshot"}[rest[0]]
 			if len(rest) == 9 {
 				return fmt.Sprintf("%s %d of run %s", what, binary.BigEndian.Uint64(rest[1:]), id)
 			}

@@ -267,6 +267,7 @@ func TestDescribe(t *testing.T) {
 		{runItemKey(runUUID, runEvent, 6), "event 6 of run " + runUUID},
 		{runItemKey("r", runPayload, 6), "payload 6 of run r"},
 		{runKey("r", runCancel), "cancellation of run r"},
+		{runKey("r", runSnapshot), "snapshot of run r"},
 		{listedRunKey("f", epoch, "r"), "run r"},
 		{activeRunKey(epoch, "r"), "run r"},
 		{definitionKey(engine.Hash{1, 31: 2}), "definition 01" + strings.Repeat("00", 30) + "02"},
@@ -321,6 +322,7 @@ func fillSince5(s *Store, u *commit.Unit) {
 	s.PutRun(u, engine.RunRecord{ID: "sized", Pipeline: "p", Factory: "G", Start: epoch, Bytes: 1 << 33, Cause: cause})
 	s.PutAttempt(u, cause, "sized")
 	s.PutCancelRequest(u, "sized", epoch.Add(2))
+	s.PutSnapshot(u, "sized", []byte("snapshot"))
 	q := broker.QueueID{Entity: 2, Sub: broker.MainQueue}
 	s.PutSessionEntry(u, q, "s", 7)
 	s.PutSessionState(u, q, "s", &broker.SessionState{State: []byte("state"), Updated: epoch})
@@ -438,7 +440,7 @@ func tryReadAll(s *Store) (out []any, err error) {
 	}
 	add(nil, s.Runs(engine.Listing{Factory: "f"}, func(r engine.RunRecord) (bool, error) {
 		add(r, nil)
-		add(nil, s.Events(r.ID, func(n uint64, e []byte) error { add(string(e), nil); return nil }))
+		add(nil, s.Events(r.ID, 0, func(n uint64, e []byte) error { add(string(e), nil); return nil }))
 		if b, err := s.Definition(r.Definition); err == nil || !errors.Is(err, engine.ErrNotInHistory) {
 			add(string(b), err)
 		}

@@ -54,6 +54,7 @@ func (s *Store) followed(id string) engine.Hash {
 func (s *Store) DropEvents(u *commit.Unit, id string) {
 	s.deleteAll(u, runKey(id, runEvent))
 	s.deleteAll(u, runKey(id, runPayload))
+	s.DeleteSnapshot(u, id)
 }
 
 // fewKeys is up to how many keys are deleted one by one. Every read has to look past
@@ -93,7 +94,11 @@ func (s *Store) keys(prefix []byte, f func(key, value []byte) error) error {
 }
 
 func (v *view) keys(prefix []byte, f func(key, value []byte) error) error {
-	it, err := v.iterator(prefix, end(prefix))
+	return v.keysFrom(prefix, prefix, f)
+}
+
+func (v *view) keysFrom(from, prefix []byte, f func(key, value []byte) error) error {
+	it, err := v.iterator(from, end(prefix))
 	if err != nil {
 		return err
 	}
@@ -114,19 +119,22 @@ func (v *view) keys(prefix []byte, f func(key, value []byte) error) error {
 }
 
 // RunSize implements [engine.History].
-func (s *Store) RunSize(id string) (items int, size int64, err error) {
+func (s *Store) RunSize(id string, event, payload uint64) (items int, size int64, err error) {
 	v, err := s.view()
 	if err != nil {
 		return 0, 0, err
 	}
 	defer v.close()
-	items, size, err = v.runSize(id)
+	items, size, err = v.runSize(id, event, payload)
 	return items, size, s.met(err)
 }
 
-func (v *view) runSize(id string) (items int, size int64, err error) {
-	for _, kind := range []byte{runEvent, runPayload} {
-		err := v.keys(runKey(id, kind), func(key, value []byte) error {
+func (v *view) runSize(id string, event, payload uint64) (items int, size int64, err error) {
+	for _, of := range []struct {
+		kind byte
+		from uint64
+	}{{runEvent, event}, {runPayload, payload}} {
+		err := v.keysFrom(runItemKey(id, of.kind, of.from), runKey(id, of.kind), func(key, value []byte) error {
 			n, err := valueSize(key, value)
 			items, size = items+1, size+n
 			return err
@@ -278,7 +286,7 @@ func countRuns(v *view, b *pebble.Batch) error {
 			count(sums, r)
 			return nil
 		}
-		items, size, err := v.runSize(r.ID)
+		items, size, err := v.runSize(r.ID, 0, 0)
 		if err != nil && !errors.Is(err, ErrCorrupt) {
 			return err
 		}

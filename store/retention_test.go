@@ -51,7 +51,7 @@ func TestUpgradeCountsRuns(t *testing.T) {
 			t.Errorf("run %s has %d bytes, %v; want %d", id, r.Bytes, err, want)
 		}
 	}
-	if items, size, err := s.RunSize("b"); err != nil || items != 3 || size != 6+int64(len(large)) {
+	if items, size, err := s.RunSize("b", 0, 0); err != nil || items != 3 || size != 6+int64(len(large)) {
 		t.Errorf("RunSize = %d, %d, %v", items, size, err)
 	}
 	want := []engine.Tally{{Factory: "F", Runs: 2, Bytes: sizes["a"] + sizes["b"], Reached: epoch.Add(5)},
@@ -92,7 +92,7 @@ func TestDeleteRunUnits(t *testing.T) {
 	}
 	for _, id := range []string{"few", "many"} {
 		do(s, func(u *commit.Unit) { s.DeleteRun(u, id) })
-		if items, size, err := s.RunSize(id); err != nil || items != 0 || size != 0 {
+		if items, size, err := s.RunSize(id, 0, 0); err != nil || items != 0 || size != 0 {
 			t.Errorf("run %s is deleted and has %d items, %d bytes, %v", id, items, size, err)
 		}
 	}

@@ -47,7 +47,7 @@ func (v *view) unread(id string, listed []byte, damage error) (engine.RunRecord,
 	if r.Active {
 		return r, nil
 	}
-	items, size, err := v.runSize(id)
+	items, size, err := v.runSize(id, 0, 0)
 	if errors.Is(err, ErrCorrupt) { // it counts as far as it can be read
 		err = nil
 	}

@@ -148,7 +148,7 @@ func TestDamageIsTold(t *testing.T) {
 		if _, err := s.Run("a1"); err != nil {
 			t.Error(err)
 		}
-		if err := s.Events("b5", func(uint64, []byte) error { return nil }); !errors.Is(err, ErrCorrupt) {
+		if err := s.Events("b5", 0, func(uint64, []byte) error { return nil }); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("Events: %v, want ErrCorrupt", err)
 		}
 		if _, err := s.Meta("arm/group"); !errors.Is(err, ErrCorrupt) {

@@ -120,7 +120,7 @@ func TestLargeRecords(t *testing.T) {
 	}); err != nil {
 		t.Errorf("Statuses: %v", err)
 	}
-	if err := s.Events("run", func(_ uint64, e []byte) error {
+	if err := s.Events("run", 0, func(_ uint64, e []byte) error {
 		if !bytes.Equal(e, body) {
 			t.Error("Events: another event")
 		}

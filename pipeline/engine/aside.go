@@ -112,7 +112,7 @@ func (e *Engine) end(a *aside) error {
 	now := e.o.Clock.Now().UTC()
 	o := Outcome{Status: run.Cancelled, Message: fmt.Sprintf("The run could not be resumed: %v", a.err)}
 	rec := cancelledRecord(a.rec, o, now)
-	if items, bytes, err := e.o.History.RunSize(rec.ID); err == nil {
+	if items, bytes, err := e.o.History.RunSize(rec.ID, 0, 0); err == nil {
 		rec.Bytes = SizeOf(items, bytes, rec.Summary)
 	}
 	settle, err := e.settle(rec.ID, o)
@@ -192,7 +192,7 @@ func (e *Engine) created(id string) (*run.Created, error) {
 	f := frames{sealer: e.o.Sealer}
 	large := e.outputsOf(id)
 	var c *run.Created
-	err := e.o.History.Events(id, func(_ uint64, b []byte) error {
+	err := e.o.History.Events(id, 0, func(_ uint64, b []byte) error {
 		event, err := f.decode(b, large)
 		if err != nil {
 			return err

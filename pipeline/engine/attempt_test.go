@@ -127,7 +127,9 @@ func (w *world) size() (bytes int64) {
 
 // TestAttemptsCrash: whatever unit was the last before a kill, the tally is true, each
 // run is whole or says that it was dropped, and the next attempt goes on from there.
-func TestAttemptsCrash(t *testing.T) {
+func TestAttemptsCrash(t *testing.T) { withSnapshots(t, testAttemptsCrash) }
+
+func testAttemptsCrash(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := enginetest.NewRecorder()
 		w := attempts(t, r)

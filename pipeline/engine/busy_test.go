@@ -135,7 +135,7 @@ func TestNobodyWaitsForABusyOwner(t *testing.T) {
 
 func countEvents(t *testing.T, h engine.History, id string) (n int) {
 	t.Helper()
-	if err := h.Events(id, func(uint64, []byte) error { n++; return nil }); err != nil {
+	if err := h.Events(id, 0, func(uint64, []byte) error { n++; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -202,7 +202,9 @@ func TestStopLeavesADeafExecutor(t *testing.T) {
 
 // After every unit of a run that is cancelled the next process knows as much: with
 // the request on disk it ends the run before it does anything else.
-func TestCrashAroundCancel(t *testing.T) {
+func TestCrashAroundCancel(t *testing.T) { withSnapshots(t, testCrashAroundCancel) }
+
+func testCrashAroundCancel(t *testing.T) {
 	const p = `{"name":"p","properties":{"activities":[{"name":"A","type":"WebActivity","typeProperties":{"url":"http://h/","method":"GET"}}]}}`
 	first := enginetest.NewRecorder()
 	var calls int

@@ -140,11 +140,11 @@ type damagedForGood struct {
 	id string
 }
 
-func (h *damagedForGood) Events(id string, f func(uint64, []byte) error) error {
+func (h *damagedForGood) Events(id string, from uint64, f func(uint64, []byte) error) error {
 	if id == h.id {
 		return errDamage
 	}
-	return h.unreadable.Events(id, f)
+	return h.unreadable.Events(id, from, f)
 }
 
 // A run whose damage hides which one has started it is missed by that one all the same.

@@ -710,7 +710,9 @@ func family(t *testing.T, r *enginetest.Recorder, create bool) string {
 
 // TestFamilyCrashesAfterEveryUnit: whenever the process is killed, the runs that it had
 // started go on, each is started once, and all end as they would have.
-func TestFamilyCrashesAfterEveryUnit(t *testing.T) {
+func TestFamilyCrashesAfterEveryUnit(t *testing.T) { withSnapshots(t, testFamilyCrashesAfterEveryUnit) }
+
+func testFamilyCrashesAfterEveryUnit(t *testing.T) {
 	first := enginetest.NewRecorder()
 	var want string
 	synctest.Test(t, func(t *testing.T) { want = family(t, first, true) })
@@ -734,7 +736,9 @@ func TestFamilyCrashesAfterEveryUnit(t *testing.T) {
 // TestChildErased: when the process is killed between a child's end and the record of it in
 // its parent, the parent takes the result from the child's record; without one it fails by
 // name. A parent that is gone does not disturb its child.
-func TestChildErased(t *testing.T) {
+func TestChildErased(t *testing.T) { withSnapshots(t, testChildErased) }
+
+func testChildErased(t *testing.T) {
 	pipelines := []string{
 		pipelineJSON("p", callOf("Call", "q", true)),
 		pipelineJSON("q", waitMinute)}

@@ -122,7 +122,9 @@ func effects(t *testing.T, r *enginetest.Recorder, before []string) []string {
 	return out
 }
 
-func TestCrashAfterEveryUnit(t *testing.T) {
+func TestCrashAfterEveryUnit(t *testing.T) { withSnapshots(t, testCrashAfterEveryUnit) }
+
+func testCrashAfterEveryUnit(t *testing.T) {
 	large := strings.Repeat("large ", 2000)
 	args := value.NewObject(
 		value.Member{Name: "items", Value: value.Array{"small", large, value.NewObject(value.Member{Name: "in", Value: large}), "end"}},

@@ -137,7 +137,7 @@ func (e *Engine) fold(rec RunRecord) (r *runner, err error) {
 	if r.state.Finished() {
 		return nil, errors.New("its record says that it is active and its history that it has ended")
 	}
-	if r.journal.items, r.journal.bytes, err = e.o.History.RunSize(rec.ID); err != nil {
+	if err := r.journal.measure(); err != nil {
 		return nil, err
 	}
 	summary, err := rec.summary()
@@ -156,56 +156,93 @@ func (e *Engine) fold(rec RunRecord) (r *runner, err error) {
 }
 
 // read folds the events of a run, with the records of its activities if they are
-// asked for.
+// asked for. Without them its snapshot serves, if it has one.
 func (e *Engine) read(id string, records bool) (*runner, error) {
-	var r *runner
-	// The frames of a run decode each other's payloads; whether they are sealed
-	// is only known after the first event.
-	f := frames{sealer: e.o.Sealer}
-	large := e.outputsOf(id)
-	next := uint64(0)
-	err := e.o.History.Events(id, func(n uint64, b []byte) error {
-		event, err := f.decode(b, large)
-		if err != nil {
-			return fmt.Errorf("event %d: %w", n, err)
+	snapshots := false
+	if !records {
+		r, there := e.readSnapshot(id)
+		if r != nil {
+			r.journal.snapshots = true
+			return r, nil
 		}
-		next = n + 1
-		if r == nil {
-			created, ok := event.(*run.Created)
-			if !ok {
-				return fmt.Errorf("event %d: %w: the first is %T", n, errMalformedFrame, event)
-			}
-			revision, err := e.revisions.ofRun(created)
-			if err != nil {
-				return err
-			}
-			whole := run.Copy(created).(*run.Created)
-			if err := large.whole(whole); err != nil {
-				return err
-			}
-			if r, err = e.makeRunner(whole, revision); err != nil {
-				return err
-			}
-			r.lighten(created)
-			if records {
-				r.state.KeepRecords()
-			}
-			return nil
-		}
-		if err := r.state.Apply(event); err != nil {
-			return fmt.Errorf("event %d: %w", n, err)
-		}
-		r.changed = event.When()
-		return nil
-	})
-	if err != nil {
+		snapshots = there
+	}
+	x := e.reader(id, records)
+	if err := e.o.History.Events(id, 0, x.event); err != nil {
 		return nil, err
 	}
+	r, err := x.runner()
+	if err == nil {
+		r.journal.snapshots = snapshots
+	}
+	return r, err
+}
+
+// A reader makes the owner of a run from its events.
+type reader struct {
+	e       *Engine
+	records bool // are asked for
+	// The frames of a run decode each other's payloads; whether they are sealed
+	// is only known after the first event.
+	frames frames
+	large  *outputs
+	r      *runner      // nil before the first event
+	whole  *run.Created // the first event, with what is large
+	next   uint64
+}
+
+func (e *Engine) reader(id string, records bool) *reader {
+	return &reader{e: e, records: records, frames: frames{sealer: e.o.Sealer}, large: e.outputsOf(id)}
+}
+
+// event takes the event n.
+func (x *reader) event(n uint64, b []byte) error {
+	event, err := x.frames.decode(b, x.large)
+	if err != nil {
+		return fmt.Errorf("event %d: %w", n, err)
+	}
+	x.next = n + 1
+	if x.r == nil {
+		return x.first(n, event)
+	}
+	if err := x.r.state.Apply(event); err != nil {
+		return fmt.Errorf("event %d: %w", n, err)
+	}
+	x.r.changed = event.When()
+	return nil
+}
+
+func (x *reader) first(n uint64, event run.Event) error {
+	created, ok := event.(*run.Created)
+	if !ok {
+		return fmt.Errorf("event %d: %w: the first is %T", n, errMalformedFrame, event)
+	}
+	revision, err := x.e.revisions.ofRun(created)
+	if err != nil {
+		return err
+	}
+	x.whole = run.Copy(created).(*run.Created)
+	if err := x.large.whole(x.whole); err != nil {
+		return err
+	}
+	if x.r, err = x.e.makeRunner(x.whole, revision); err != nil {
+		return err
+	}
+	x.r.lighten(created)
+	if x.records {
+		x.r.state.KeepRecords()
+	}
+	return nil
+}
+
+// runner returns the owner when all events are read.
+func (x *reader) runner() (*runner, error) {
+	r := x.r
 	if r == nil {
 		return nil, fmt.Errorf("its events: %w", ErrNotInHistory)
 	}
-	f.sealed = r.journal.frames.sealed || r.state.Revealed()
-	r.journal.frames, r.journal.next = f, next
+	x.frames.sealed = r.journal.frames.sealed || r.state.Revealed()
+	r.journal.frames, r.journal.next = x.frames, x.next
 	r.counted = r.state.Ended()
 	return r, nil
 }

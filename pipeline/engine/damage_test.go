@@ -90,11 +90,11 @@ func (h *unreadable) Runs(l engine.Listing, f func(engine.RunRecord) (bool, erro
 	return h.Memory.Runs(l, func(r engine.RunRecord) (bool, error) { return f(h.seen(r)) })
 }
 
-func (h *unreadable) Events(id string, f func(uint64, []byte) error) error {
+func (h *unreadable) Events(id string, from uint64, f func(uint64, []byte) error) error {
 	if h.events && h.has(id) {
 		return errDamage
 	}
-	return h.Memory.Events(id, f)
+	return h.Memory.Events(id, from, f)
 }
 
 func (h *unreadable) PutRun(u *commit.Unit, r engine.RunRecord) {

@@ -58,6 +58,8 @@ type Engine struct {
 	yielded chan struct{}
 	// reading has one element for each run that is folded to look at it.
 	reading chan struct{}
+	// snapshotting has one for the run whose snapshot is being made.
+	snapshotting chan struct{}
 	// recovering has one for each rerun that [Engine.CreateRun] is at.
 	recovering chan struct{}
 
@@ -116,23 +118,27 @@ func New(o Options) (*Engine, error) {
 	if o.MaxQueuedRuns <= 0 {
 		o.MaxQueuedRuns = 100
 	}
+	if o.SnapshotEvery == 0 {
+		o.SnapshotEvery = snapshotEvents
+	}
 	if o.Retention.Wall == nil {
 		o.Retention.Wall = o.Clock
 	}
 	e := &Engine{
-		o:          o,
-		turn:       make(chan struct{}, o.MaxActivities),
-		yielded:    make(chan struct{}, 2*o.MaxActivities),
-		reading:    make(chan struct{}, readsAtOnce),
-		recovering: make(chan struct{}, readsAtOnce),
-		quit:       make(chan struct{}),
-		revisions:  newRevisions(o.History, o.Sealer),
-		memory:     newMemory(o.Memory, o.RunMemory),
-		pace:       newPace(),
-		runs:       map[string]*runner{},
-		attempts:   map[*making]bool{},
-		slots:      map[string]*slots{},
-		listeners:  map[int]func(FinishedRun){},
+		o:            o,
+		turn:         make(chan struct{}, o.MaxActivities),
+		yielded:      make(chan struct{}, 2*o.MaxActivities),
+		reading:      make(chan struct{}, readsAtOnce),
+		snapshotting: make(chan struct{}, 1),
+		recovering:   make(chan struct{}, readsAtOnce),
+		quit:         make(chan struct{}),
+		revisions:    newRevisions(o.History, o.Sealer),
+		memory:       newMemory(o.Memory, o.RunMemory),
+		pace:         newPace(),
+		runs:         map[string]*runner{},
+		attempts:     map[*making]bool{},
+		slots:        map[string]*slots{},
+		listeners:    map[int]func(FinishedRun){},
 	}
 	e.maxRuns = maxRuns(o.Memory)
 	e.retainer = newRetainer(e)

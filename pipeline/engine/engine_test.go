@@ -42,8 +42,22 @@ func newWorld(t testing.TB, memory *enginetest.Memory, pipelines ...string) *wor
 		}
 		w.factory.PutPipeline(def)
 	}
-	w.options = engine.Options{History: memory, Log: memory, Clock: clock.Wall{}, Registry: w.registry}
+	w.options = engine.Options{History: memory, Log: memory, Clock: clock.Wall{}, Registry: w.registry, SnapshotEvery: snapshotEvery}
 	return w
+}
+
+// snapshotEvery is that option of the worlds that are made.
+var snapshotEvery int
+
+// withSnapshots runs a test without snapshots, and with one after every turn.
+func withSnapshots(t *testing.T, f func(t *testing.T)) {
+	for name, every := range map[string]int{"without snapshots": -1, "with snapshots": 1} {
+		t.Run(name, func(t *testing.T) {
+			snapshotEvery = every
+			defer func() { snapshotEvery = 0 }()
+			f(t)
+		})
+	}
 }
 
 func (w *world) start() {
@@ -558,7 +572,9 @@ func TestEndThatIsNotWrittenIsNoEnd(t *testing.T) {
 
 // TestCancelledInTheQueueThenKilled: a queued run that is cancelled ends after a kill at
 // any point, without a slot.
-func TestCancelledInTheQueueThenKilled(t *testing.T) {
+func TestCancelledInTheQueueThenKilled(t *testing.T) { withSnapshots(t, testCancelledInTheQueueThenKilled) }
+
+func testCancelledInTheQueueThenKilled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pipelineJSON("p", `{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":3600}}`, `"concurrency":1`)
 		world := func(r *enginetest.Recorder) *world {

@@ -15,6 +15,38 @@ import (
 	"switchyard/value"
 )
 
+// TestGoldenSnapshots: the record around an encoded state, which package run keeps the bytes of.
+func TestGoldenSnapshots(t *testing.T) {
+	golden.Check(t, "snapshots", snapshotVersion, func(int) (records []golden.Record) {
+		for name, s := range map[string]*snapshot{
+			"full":  {next: 300, payloads: 7, items: 301, bytes: 1 << 33, sealed: true, changed: goldenTime, state: []byte("state")},
+			"least": {next: 2, changed: goldenTime, state: []byte{}}} {
+			f := frames{sealer: testSealer{}}
+			records = append(records, golden.Record{Name: name, Value: s,
+				Encode: func() []byte { return f.encodeSnapshot(s) },
+				Decode: func(b []byte) (any, error) { return f.decodeSnapshot(b) }})
+		}
+		return records
+	})
+}
+
+// FuzzDecodeSnapshot: whatever the bytes are, they are a snapshot that is written alike, or an
+// error.
+func FuzzDecodeSnapshot(f *testing.F) {
+	var clear frames
+	f.Add(clear.encodeSnapshot(&snapshot{next: 300, payloads: 7, items: 301, bytes: 1 << 33, changed: goldenTime, state: []byte("state")}))
+	f.Add([]byte{snapshotVersion, frameSealed, 1})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := clear.decodeSnapshot(b)
+		if err != nil {
+			return
+		}
+		if again, err := clear.decodeSnapshot(clear.encodeSnapshot(s)); err != nil || !reflect.DeepEqual(again, s) {
+			t.Errorf("%+v is read again as %+v, %v", s, again, err)
+		}
+	})
+}
+
 var goldenTime = time.Date(2026, 11, 22, 1, 2, 3, 4_000_000, time.UTC)
 
 // goldenFrames has the frames of events, in clear and sealed, whole and with

@@ -73,10 +73,10 @@ type History interface {
 	// AppendEvents adds events numbered from, from+1, … to the run. The numbers
 	// of a run are consecutive and written once.
 	AppendEvents(u *commit.Unit, run string, from uint64, events [][]byte)
-	// Events calls f for every event of the run in the order of their numbers,
-	// and stops with the error that f returns. A run without events, known or
-	// not, is no error; a gap in the numbers is.
-	Events(run string, f func(n uint64, e []byte) error) error
+	// Events calls f for every event of the run from the number from on, in the order of
+	// their numbers, and stops with the error that f returns. That there are none, of a run
+	// that is known or not, is no error; a gap in the numbers is.
+	Events(run string, from uint64, f func(n uint64, e []byte) error) error
 
 	// PutPayload keeps a value that is too large for an event under a number
 	// that the run chose and an event names.
@@ -85,6 +85,13 @@ type History interface {
 	Payload(run string, n uint64) ([]byte, error)
 	// PayloadSize returns how many bytes [History.Payload] would, without reading them.
 	PayloadSize(run string, n uint64) (int64, error)
+
+	// PutSnapshot keeps the state of a run, in the place of the one that was kept before.
+	PutSnapshot(u *commit.Unit, run string, b []byte)
+	// Snapshot reads it. The error wraps [ErrNotInHistory] if there is none.
+	Snapshot(run string) ([]byte, error)
+	// DeleteSnapshot removes it.
+	DeleteSnapshot(u *commit.Unit, run string)
 
 	// PutRun writes a run's record. UpdateRun replaces it by one that has the same
 	// ID, Factory, Start and Definition.
@@ -119,9 +126,11 @@ type History interface {
 	// DeleteDefinition removes a definition.
 	DeleteDefinition(u *commit.Unit, h Hash)
 
-	// RunSize returns how many events and payloads a run has, and their bytes.
-	RunSize(id string) (items int, bytes int64, err error)
-	// DropEvents removes the committed events and payloads of a run; its record stays.
+	// RunSize returns how many events and payloads a run has from two numbers on, and their
+	// bytes.
+	RunSize(id string, event, payload uint64) (items int, bytes int64, err error)
+	// DropEvents removes the committed events and payloads of a run, and its snapshot; its
+	// record stays.
 	DropEvents(u *commit.Unit, id string)
 	// PutAttempt keeps which of the runs of a cause has failed last. The run's record
 	// has the cause.
@@ -139,6 +148,6 @@ type History interface {
 	Reclaim()
 
 	// DeleteRun removes the run's committed record with all its events and
-	// payloads, and the request to cancel it.
+	// payloads, its snapshot, and the request to cancel it.
 	DeleteRun(u *commit.Unit, id string)
 }

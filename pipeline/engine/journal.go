@@ -20,6 +20,9 @@ type journal struct {
 	next  uint64    // number of the next event
 	items int       // events and payloads that were written
 	bytes int64     // of them
+	snap  snapped   // the last snapshot
+	// snapshots says that there is a snapshot in the history.
+	snapshots bool
 
 	unit   *commit.Unit       // being filled, nil when there is nothing
 	events [][]byte           // of unit
@@ -92,7 +95,17 @@ func (j *journal) count(frame []byte) {
 func (j *journal) ended(r RunRecord) {
 	r.Bytes = SizeOf(j.items, j.bytes, r.Summary)
 	j.update(r)
+	if j.snapshots {
+		j.e.o.History.DeleteSnapshot(j.unit, j.run)
+	}
 	j.release = j.e.tallies.add(j.unit, []Tally{{Factory: r.Factory, Runs: 1, Bytes: r.Bytes}})
+}
+
+// measure counts what the history has of the run.
+func (j *journal) measure() error {
+	items, bytes, err := j.e.o.History.RunSize(j.run, j.snap.next, j.snap.payloads)
+	j.items, j.bytes = j.snap.items+items, j.snap.bytes+bytes
+	return err
 }
 
 func (j *journal) definition(h run.Hash, b []byte) { j.e.o.History.PutDefinition(j.fill(), h, b) }

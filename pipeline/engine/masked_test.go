@@ -45,7 +45,7 @@ func TestWhatComesBackOfASecret(t *testing.T) {
 		w.restart()
 		w.wait(id)
 		inClear := false
-		if err := w.memory.Events(id, func(n uint64, e []byte) error {
+		if err := w.memory.Events(id, 0, func(n uint64, e []byte) error {
 			inClear = inClear || bytes.Contains(e, []byte("in clear"))
 			// The definition's own SecureString is in the first event's payload, sealed too.
 			if bytes.Contains(e, []byte(secret)) {

@@ -63,6 +63,10 @@ type Options struct {
 	// MaxQueuedRuns is how many runs of a pipeline wait for its concurrency,
 	// default 100 [ENGINE 3.4].
 	MaxQueuedRuns int
+	// SnapshotEvery is after how many events the state of a run is written, so that a start
+	// need not fold them: default 4096, and later if the state is large. 1: after each turn,
+	// however large the state is; negative: never.
+	SnapshotEvery int
 	// ActivityFinished, if not nil, is called when the end of an attempt is durable. It
 	// must not block.
 	ActivityFinished func(FinishedActivity)

@@ -118,7 +118,9 @@ func replayed(w *world, id string) string {
 
 // TestFoldedRunDecidesTheSame: a run goes on from every point of its history as it did
 // in the process that wrote it, whatever part of its values is only in the history.
-func TestFoldedRunDecidesTheSame(t *testing.T) {
+func TestFoldedRunDecidesTheSame(t *testing.T) { withSnapshots(t, testFoldedRunDecidesTheSame) }
+
+func testFoldedRunDecidesTheSame(t *testing.T) {
 	seeds := uint64(12)
 	if testing.Short() {
 		seeds = 3

@@ -328,7 +328,9 @@ func TestRerunMasks(t *testing.T) {
 
 // TestRerunCrash: a process that dies after any unit of a rerun leaves one that ends as it
 // would have, and does again nothing of what is reused, large outputs included.
-func TestRerunCrash(t *testing.T) {
+func TestRerunCrash(t *testing.T) { withSnapshots(t, testRerunCrash) }
+
+func testRerunCrash(t *testing.T) {
 	large := strings.Repeat("large ", 2000)
 	world := func(t *testing.T, r *enginetest.Recorder) (*world, *callLog) {
 		w := newWorld(t, r.Memory, pipelineJSON("p", web("A", "a")+","+

@@ -121,7 +121,7 @@ func TestRetentionSize(t *testing.T) {
 		if err != nil || one.Bytes == 0 {
 			t.Fatal(one, err)
 		}
-		items, bytes, err := w.memory.RunSize("one")
+		items, bytes, err := w.memory.RunSize("one", 0, 0)
 		if want := engine.SizeOf(items, bytes, one.Summary); err != nil || one.Bytes != want {
 			t.Errorf("a run has %d bytes, %v; its events and payloads make it %d", one.Bytes, err, want)
 		}

@@ -131,7 +131,7 @@ func (e *Engine) makeRunner(c *run.Created, revision *run.Revision) (*runner, er
 		changed:   c.At,
 		executing: map[attempt]func(){},
 	}
-	r.journal.shown = func(err *pipeline.ActivityError) *pipeline.ActivityError { return s.Masker().Error(err) }
+	r.journal.shown = func(err *pipeline.ActivityError) *pipeline.ActivityError { return r.state.Masker().Error(err) }
 	s.SetKeeper(&keeper{r: r})
 	s.SetWall(e.wall)
 	r.interrupt.Pause = r.pause
@@ -645,6 +645,7 @@ func (r *runner) commitTurn(acts []run.Event, folded bool) {
 		r.countWaits(r.state.WaitingForCalls())
 	}
 	r.timers.compact(r.state)
+	r.keepState()
 }
 
 // sync makes what the turn has written durable, much of it at a pace.

@@ -69,6 +69,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 	}{
 		{"events", testEvents},
 		{"payloads", testPayloads},
+		{"parts of a history", testParts},
+		{"snapshots", testSnapshots},
 		{"records", testRecords},
 		{"active runs", testActiveRuns},
 		{"requests to cancel", testCancelRequests},
@@ -99,7 +101,7 @@ func write(t *testing.T, s Store, f func(u *commit.Unit)) {
 func events(t *testing.T, s Store, run string) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := s.Events(run, func(n uint64, e []byte) error {
+	if err := s.Events(run, 0, func(n uint64, e []byte) error {
 		fmt.Fprintf(&b, "%d=%s ", n, e)
 		return nil
 	}); err != nil {
@@ -127,7 +129,7 @@ func testEvents(t *testing.T, s Store) {
 	}
 	write(t, s, func(u *commit.Unit) { s.AppendEvents(u, runA, 3, more) })
 	n := uint64(0)
-	if err := s.Events(runA, func(k uint64, e []byte) error {
+	if err := s.Events(runA, 0, func(k uint64, e []byte) error {
 		n++
 		if k != n {
 			t.Errorf("event number: got %d, want %d", k, n)
@@ -144,14 +146,74 @@ func testEvents(t *testing.T, s Store) {
 	}
 	stop := errors.New("stop")
 	n = 0
-	if err := s.Events(runA, func(uint64, []byte) error { n++; return stop }); !errors.Is(err,
+	if err := s.Events(runA, 0, func(uint64, []byte) error { n++; return stop }); !errors.Is(err,
 		stop) || n != 1 {
 		t.Errorf("Events with a callback that fails: got %v after %d, want its error after 1", err, n)
 	}
 	write(t, s, func(u *commit.Unit) { s.AppendEvents(u, runA, 302, [][]byte{[]byte("gap")}) })
-	if err := s.Events(runA, func(uint64, []byte) error { return nil }); err == nil {
+	if err := s.Events(runA, 0, func(uint64, []byte) error { return nil }); err == nil {
 		t.Error("Events with a gap in the numbers: got no error")
 	}
+}
+
+// testParts reads events, and counts, from a number on.
+func testParts(t *testing.T, s Store) {
+	write(t, s, func(u *commit.Unit) {
+		s.AppendEvents(u, runA, 1, [][]byte{[]byte("e"), []byte("ee"), []byte("eee")})
+		s.AppendEvents(u, runB, 1, [][]byte{[]byte("other")})
+		s.PutPayload(u, runA, 0, []byte("pppp"))
+		s.PutPayload(u, runA, 7, []byte("ppppp"))
+	})
+	for from, want := range map[uint64]string{0: "1=e 2=ee 3=eee ", 1: "1=e 2=ee 3=eee ", 3: "3=eee ", 4: ""} {
+		var b bytes.Buffer
+		err := s.Events(runA, from, func(n uint64, e []byte) error {
+			fmt.Fprintf(&b, "%d=%s ", n, e)
+			return nil
+		})
+		if b.String() != want || err != nil {
+			t.Errorf("events from %d: got %q, %v, want %q", from, b.String(), err, want)
+		}
+	}
+	for _, c := range []struct {
+		event, payload uint64
+		want           string
+	}{{0, 0, "5 15"}, {2, 1, "3 10"}, {3, 7, "2 8"}, {4, 8, "0 0"}} {
+		items, size, err := s.RunSize(runA, c.event, c.payload)
+		if got := fmt.Sprint(items, size); err != nil || got != c.want {
+			t.Errorf("RunSize from event %d and payload %d: got %s, %v, want %s", c.event, c.payload, got, err, c.want)
+		}
+	}
+}
+
+func testSnapshots(t *testing.T, s Store) {
+	snapshot := func(id, want string) {
+		t.Helper()
+		b, err := s.Snapshot(id)
+		if want == "" && !errors.Is(err, engine.ErrNotInHistory) || want != "" && (err != nil || string(b) != want) {
+			t.Errorf("snapshot of %s: got %q, %v, want %q", id, b, err, want)
+		}
+	}
+	snapshot(runA, "")
+	large := strings.Repeat("large ", 10_000)
+	write(t, s, func(u *commit.Unit) {
+		for _, id := range []string{runA, runB, "c"} {
+			s.PutRun(u, engine.RunRecord{ID: id, Factory: "f"})
+			s.AppendEvents(u, id, 1, [][]byte{[]byte("e")})
+			s.PutSnapshot(u, id, []byte("first of "+id))
+		}
+	})
+	write(t, s, func(u *commit.Unit) { s.PutSnapshot(u, runA, []byte(large)) })
+	snapshot(runA, large)
+	snapshot(runB, "first of "+runB)
+	if items, size, err := s.RunSize(runA, 0, 0); err != nil || items != 1 || size != 1 {
+		t.Errorf("RunSize with a snapshot: got %d, %d, %v, want what the event takes", items, size, err)
+	}
+	write(t, s, func(u *commit.Unit) { s.DeleteSnapshot(u, runA) })
+	snapshot(runA, "")
+	write(t, s, func(u *commit.Unit) { s.DropEvents(u, runB) })
+	snapshot(runB, "")
+	write(t, s, func(u *commit.Unit) { s.DeleteRun(u, "c") })
+	snapshot("c", "")
 }
 
 func testPayloads(t *testing.T, s Store) {
@@ -404,7 +466,7 @@ func testAttempts(t *testing.T, s Store) {
 	})
 	attempt(runB)
 	for id, want := range map[string]string{runA: "0 0", runB: "3 6"} {
-		items, size, err := s.RunSize(id)
+		items, size, err := s.RunSize(id, 0, 0)
 		if got := fmt.Sprint(items, size); err != nil || got != want {
 			t.Errorf("RunSize of %s: got %s, %v, want %s", id, got, err, want)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -109,6 +110,7 @@ func (m *Memory) Apply(u *commit.Unit) {
 //	e <run> 00 <8 bytes>    an event
 //	p <run> 00 <8 bytes>    a payload
 //	q <run> 00 <8 bytes>    a request to cancel it
+//	s <run> 00 <8 bytes>    its snapshot
 //	d <hash>                a definition
 //	t <factory>             its tally
 //	c <hash>                the run of a cause that failed last
@@ -158,14 +160,14 @@ func (m *Memory) AppendEvents(u *commit.Unit, run string, from uint64, events []
 }
 
 // Events implements [engine.History].
-func (m *Memory) Events(run string, f func(n uint64, e []byte) error) error {
+func (m *Memory) Events(run string, from uint64, f func(n uint64, e []byte) error) error {
 	m.data.RLock()
 	at, ok := m.bounds[run]
 	m.data.RUnlock()
 	if !ok {
 		return nil
 	}
-	for n := at.first; n <= at.last; n++ {
+	for n := max(from, at.first); n <= at.last; n++ {
 		m.data.RLock()
 		e, ok := m.m[string(memoryKey('e', run, n))]
 		m.data.RUnlock()
@@ -335,20 +337,46 @@ func comparePlaces(a, b engine.Place) int {
 }
 
 // RunSize implements [engine.History].
-func (m *Memory) RunSize(id string) (items int, bytes int64, err error) {
+func (m *Memory) RunSize(id string, event, payload uint64) (items int, bytes int64, err error) {
 	m.data.RLock()
 	defer m.data.RUnlock()
-	for k, v := range m.m {
-		if strings.HasPrefix(k, "e"+id+"\x00") || strings.HasPrefix(k, "p"+id+"\x00") {
-			items++
-			bytes += int64(len(v))
+	for _, of := range []struct {
+		kind byte
+		from uint64
+	}{{'e', event}, {'p', payload}} {
+		from, to := string(memoryKey(of.kind, id, of.from)), string(memoryKey(of.kind, id, math.MaxUint64))
+		for k, v := range m.m {
+			if k >= from && k <= to {
+				items++
+				bytes += int64(len(v))
+			}
 		}
 	}
 	return items, bytes, nil
 }
 
+// PutSnapshot implements [engine.History].
+func (m *Memory) PutSnapshot(u *commit.Unit, run string, b []byte) {
+	u.Set(memoryKey('s', run, 0), slices.Clone(b))
+}
+
+// Snapshot implements [engine.History].
+func (m *Memory) Snapshot(run string) ([]byte, error) {
+	m.data.RLock()
+	defer m.data.RUnlock()
+	b, ok := m.m[string(memoryKey('s', run, 0))]
+	if !ok {
+		return nil, fmt.Errorf("run %s: snapshot: %w", run, engine.ErrNotInHistory)
+	}
+	return slices.Clone(b), nil
+}
+
+// DeleteSnapshot implements [engine.History].
+func (m *Memory) DeleteSnapshot(u *commit.Unit, run string) { u.Delete(memoryKey('s', run, 0)) }
+
 // DropEvents implements [engine.History].
 func (m *Memory) DropEvents(u *commit.Unit, id string) {
+	m.DeleteSnapshot(u, id)
 	for _, kind := range []byte{'e', 'p'} {
 		from := append([]byte{kind}, id...)
 		u.DeleteRange(append(slices.Clone(from), 0), append(slices.Clone(from), 1))
