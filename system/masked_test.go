@@ -158,7 +158,7 @@ func TestSecretsAreMaskedWherePeopleRead(t *testing.T) {
 					{"key":"a","value":{"type":"Expression","content":"@pipeline().parameters.a"}},{"key":"b","value":{"type":"Expression","content":"@pipeline().parameters.b[0]"}}]}},
 				{"name":"Boom","type":"Fail","dependsOn":[{"activity":"Return"}],"typeProperties":{"message":"@pipeline().parameters.a","errorCode":"@pipeline().parameters.b[0]"}}]}}`
 			files["linkedService/Vault.json"] = `{"name":"Vault","properties":{"type":"AzureKeyVault","typeProperties":{"baseUrl":"https://mine.vault.azure.net/"}}}`
-			s := startSystem(t, Options{Deployments: []*deploy.Deployment{folder(t, files)},
+			s := startSystem(t, Options{Deployments: []*deploy.Deployment{folder(t, files)}, snapshotEvery: 1,
 				Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 			if err := s.vault.Set(t.Context(), "key", secretText); err != nil {
 				t.Fatal(err)

@@ -93,6 +93,8 @@ type Options struct {
 	// before anybody hears of it: the place where tests of crashes end the
 	// process.
 	AfterCommit func(n uint64)
+	// snapshotEvery is that of [engine.Options], for tests.
+	snapshotEvery int
 }
 
 // defaults fills in what is not given.

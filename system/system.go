@@ -248,10 +248,10 @@ func (s *System) startEngine(context.Context) error {
 		Memory: s.o.Memory, RunMemory: s.o.RunMemory, RunSize: s.o.RunSize, History: s.store, Log: s.store, Sealer: s.store,
 		Clock: s.clock, Logger: s.log, Registry: s.registry,
 		Retention:        engine.Retention{Age: s.o.HistoryAge, Size: s.o.HistorySize, Wall: s.o.Clock},
-		ActivityFinished: s.events.Activities(),
-		Finish:           trigger.Finish(s.bus),
-		Release:          func(id string) commit.Effect { return s.broker.ReleaseRun(broker.RunID(id)) },
-		Factory:          func(name string) (*pipeline.Factory, error) { return s.factories.OfRun(name) },
+		ActivityFinished: s.events.Activities(), SnapshotEvery: s.o.snapshotEvery,
+		Finish:  trigger.Finish(s.bus),
+		Release: func(id string) commit.Effect { return s.broker.ReleaseRun(broker.RunID(id)) },
+		Factory: func(name string) (*pipeline.Factory, error) { return s.factories.OfRun(name) },
 		LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
 			return s.factories.LinkedService(factory, name)
 		}, Dataset: func(factory, name string) (*pipeline.Dataset, error) { return s.factories.Dataset(factory, name) },

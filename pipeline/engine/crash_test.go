@@ -201,7 +201,9 @@ func sameElements(got, want string) bool {
 	return sorted(list) == sorted(rest)
 }
 
-func TestSecretsAreSealed(t *testing.T) {
+func TestSecretsAreSealed(t *testing.T) { withSnapshots(t, testSecretsAreSealed) }
+
+func testSecretsAreSealed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := enginetest.NewRecorder()
 		w := newCrashWorld(t, r)

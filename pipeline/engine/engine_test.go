@@ -572,7 +572,9 @@ func TestEndThatIsNotWrittenIsNoEnd(t *testing.T) {
 
 // TestCancelledInTheQueueThenKilled: a queued run that is cancelled ends after a kill at
 // any point, without a slot.
-func TestCancelledInTheQueueThenKilled(t *testing.T) { withSnapshots(t, testCancelledInTheQueueThenKilled) }
+func TestCancelledInTheQueueThenKilled(t *testing.T) {
+	withSnapshots(t, testCancelledInTheQueueThenKilled)
+}
 
 func testCancelledInTheQueueThenKilled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -19,7 +19,9 @@ import (
 // holds is masked in the records and sealed in the history from then on, also in what
 // later activities make of it, and after a restart. In a pipeline that declares nothing
 // secure nothing else is sealed.
-func TestWhatComesBackOfASecret(t *testing.T) {
+func TestWhatComesBackOfASecret(t *testing.T) { withSnapshots(t, testWhatComesBackOfASecret) }
+
+func testWhatComesBackOfASecret(t *testing.T) {
 	const secret = "hunter2-revealed"
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, enginetest.NewMemory(nil), `{"name":"p","properties":{"variables":{"v":{"type":"String"}},"activities":[
@@ -42,6 +44,10 @@ func TestWhatComesBackOfASecret(t *testing.T) {
 		w.start()
 		id := w.create("p", nil, engine.RunOptions{})
 		time.Sleep(30 * time.Second)
+		b, err := w.memory.Snapshot(id)
+		if (err == nil) != (snapshotEvery == 1) || bytes.Contains(b, []byte(secret)) {
+			t.Errorf("the snapshot is %q, %v", b, err)
+		}
 		w.restart()
 		w.wait(id)
 		inClear := false
