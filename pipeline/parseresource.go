@@ -44,7 +44,9 @@ func ReadLinkedService(file string, root *value.Object) (*LinkedService, Diagnos
 	case l.Is(TypeAzureServiceBus):
 		checkConnection(tp)
 	case l.Is(TypeAzureKeyVault):
-		tp.RequiredString("baseUrl")
+		if v, _ := tp.Value("baseUrl"); !isExpression(v) {
+			tp.RequiredString("baseUrl")
+		}
 	}
 	return l, d.diags
 }

@@ -124,17 +124,26 @@ func (s *state) validate(d *definition) error {
 	case d.trigger != nil:
 		ds = s.def.ValidateTrigger(d.trigger)
 	case d.linkedService != nil:
-		ds = (&pipeline.Factory{LinkedServices: []*pipeline.LinkedService{d.linkedService}}).Validate()
+		alone := s.referred(d)
+		alone.PutLinkedService(d.linkedService)
+		ds = alone.Validate()
 	case d.dataset != nil:
-		// Only its own mistakes, not those of the linked service.
-		alone := &pipeline.Factory{Datasets: []*pipeline.Dataset{d.dataset}}
-		for _, r := range d.refs {
-			if l := s.def.LinkedService(r.name); r.kind == LinkedServices && l != nil {
-				alone.PutLinkedService(&pipeline.LinkedService{Name: l.Name, File: l.File, Type: l.Type,
-					Parameters: l.Parameters, TypeProperties: &value.Object{}})
-			}
-		}
+		alone := s.referred(d)
+		alone.PutDataset(d.dataset)
 		ds = alone.Validate()
 	}
 	return invalid(ds)
+}
+
+// referred is a factory of the linked services that a definition refers to, without what
+// could be wrong with them.
+func (s *state) referred(d *definition) *pipeline.Factory {
+	f := &pipeline.Factory{}
+	for _, r := range d.refs {
+		if l := s.def.LinkedService(r.name); r.kind == LinkedServices && l != nil {
+			f.PutLinkedService(&pipeline.LinkedService{Name: l.Name, File: l.File, Type: l.Type,
+				Parameters: l.Parameters, TypeProperties: &value.Object{}})
+		}
+	}
+	return f
 }
