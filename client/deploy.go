@@ -90,10 +90,16 @@ func wanted(name string) bool {
 	return slices.Contains([]string{".json", ".jsonc", ".json5", ".yaml", ".yml"}, strings.ToLower(path.Ext(name)))
 }
 
-// Deploy deploys a packed folder, or with plan tells what that would do.
-func (s Server) Deploy(ctx context.Context, name string, packed []byte, strict, plan bool) (
+// DeployOptions say how a folder is read, as deploy.Mode does. With Plan it is not deployed.
+type DeployOptions struct{ Strict, Relaxed, Plan bool }
+
+// Deploy deploys a packed folder, or tells what that would do.
+func (s Server) Deploy(ctx context.Context, name string, packed []byte, o DeployOptions) (
 	a Deployed, err error) {
-	q := url.Values{"name": {name}, "strict": {strconv.FormatBool(strict)}, "plan": {strconv.FormatBool(plan)}}
+	q := url.Values{"name": {name}}
+	for name, yes := range map[string]bool{"strict": o.Strict, "relaxed": o.Relaxed, "plan": o.Plan} {
+		q.Set(name, strconv.FormatBool(yes))
+	}
 	err = s.askFor(ctx, "POST", DeployPath+"?"+q.Encode(), string(packed), &a)
 	return a, err
 }

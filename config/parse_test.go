@@ -220,8 +220,8 @@ func TestFlagHelp(t *testing.T) {
 	want := `  --ephemeral
         keep everything in memory and forget it at the end
   --strict
-        refuse definitions that name something this version does not run
-        (default true)
+        refuse definitions that name something this version does not run;
+        otherwise each is a warning
   --http-address HOST:PORT
         address of the HTTP endpoints; if the default port is taken and nothing
         else was asked for, a free one is used (default 127.0.0.1:5300)

@@ -55,8 +55,10 @@ var Settings = []Setting{
 	{Name: "client-memory", Kind: Size, Default: autoSize,
 		Usage: "memory for what all Service Bus clients have begun and do not take, such as 256MiB; auto: an eighth of the " +
 			"memory limit, or 108MiB up to a third of it"},
-	{Name: "strict", Kind: Bool, Default: "true",
-		Usage: "refuse definitions that name something this version does not run"},
+	{Name: "strict", Kind: Bool, Default: "false",
+		Usage: "refuse definitions that name something this version does not run; otherwise each is a warning"},
+	{Name: "relaxed", Kind: Bool, Default: "false",
+		Usage: "accept definitions that Azure refuses and that run here: containers inside containers, more than its limits"},
 	{Name: "min-free", Kind: Size, None: true, Default: "256MiB",
 		Usage: "what stays free on the disk of the data directory; what would leave less is refused, but not " +
 			"what frees space; 0: nothing has to"},

@@ -22,8 +22,8 @@ type Existing struct {
 
 // CheckBus reports what the folder's entities, triggers and activities name and is not
 // there: namespaces, and queues and topics whose names are no expressions. What an entity
-// forwards to and what a started trigger needs is an error, as is everything in strict mode;
-// the rest is a warning.
+// forwards to and what a started trigger needs is an error, as is the rest
+// unless the folder was read relaxed.
 func (d *Deployment) CheckBus(there Existing) pipeline.Diagnostics {
 	c := &busCheck{d: d, there: there, told: map[*pipeline.LinkedService]bool{}}
 	c.forwards()
@@ -55,11 +55,11 @@ func (c *busCheck) factory() {
 	d := c.d
 	for _, t := range d.Factory.Triggers {
 		if b := t.ServiceBus; b != nil {
-			c.severity = severity(d.Factory.Strict || t.Started)
+			c.severity = severity(!d.mode.Relaxed || t.Started)
 			c.entity(t.File, "$.properties.typeProperties.queueName", b.LinkedService, b.QueueName, false)
 		}
 	}
-	c.severity = severity(d.Factory.Strict)
+	c.severity = severity(!d.mode.Relaxed)
 	for _, p := range d.Factory.Pipelines {
 		p.Walk(func(a *pipeline.Activity) {
 			if a.Inactive || a.LinkedService == nil {

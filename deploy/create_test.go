@@ -20,7 +20,7 @@ func TestCreateEntities(t *testing.T) {
 		t.Helper()
 		d, diags := Read(folder(map[string]string{"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"test-ns",
 			"Queues":[{"Name":"q","Properties":{"MaxDeliveryCount":3}}],
-			"Topics":[{"Name":"t","Subscriptions":[{"Name":"plain"},{"Name":"ruled","Rules":[` + rules + `]}]}]}]}}`}), "dir", true)
+			"Topics":[{"Name":"t","Subscriptions":[{"Name":"plain"},{"Name":"ruled","Rules":[` + rules + `]}]}]}]}}`}), "dir", Mode{Strict: true})
 		if err := diags.Err(); err != nil {
 			t.Fatal(err)
 		}

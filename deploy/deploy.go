@@ -27,7 +27,17 @@ type Deployment struct {
 	Env Env
 
 	name    string
+	mode    Mode
 	sources sources
+}
+
+// A Mode says what is an error and what a warning.
+type Mode struct {
+	// Strict: what this version does not run is an error.
+	Strict bool
+	// Relaxed: what Data Factory refuses and can run here is a warning, and so is what of the
+	// bus only stopped triggers and activities lack.
+	Relaxed bool
 }
 
 // Refused is the diagnostic of something wrong with the folder as a whole.
@@ -92,10 +102,9 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 
 // Read reads the folder fsys, which diagnostics call name. It reports everything
 // that is wrong at once; the deployment is usable if none of the diagnostics is
-// an error. With strict, what this version does not run is an error, otherwise a
-// warning.
-func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnostics) {
-	d := &Deployment{name: name, sources: sources{}}
+// an error.
+func Read(fsys fs.FS, name string, mode Mode) (*Deployment, pipeline.Diagnostics) {
+	d := &Deployment{name: name, mode: mode, sources: sources{}}
 	diags := misnamed(fsys, name)
 	diags = append(diags, d.readEnv(fsys)...)
 	found := false
@@ -213,7 +222,7 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 		read(folder, func(file string, _ []byte) pipeline.Diagnostics {
 			return pipeline.Diagnostics{{File: file, Path: "$",
 				Message:  "resources of the folder " + folder + " are not supported by this version",
-				Severity: severity(strict)}}
+				Severity: severity(mode.Strict)}}
 		})
 	}
 	if !found {
@@ -230,10 +239,13 @@ func Read(fsys fs.FS, name string, strict bool) (*Deployment, pipeline.Diagnosti
 			}
 		}
 		d.Factory = f
-		f.Strict = strict
+		f.Strict = mode.Strict
 		f.Unread = func(folder, name string) bool { return unread[strings.ToLower(folder+"/"+name)] }
 		diags = append(diags, f.Validate()...)
 		diags = append(diags, recurrence.Check(f)...)
+	}
+	if mode.Relaxed {
+		diags = diags.Relaxed()
 	}
 	d.sources.locate(diags)
 	diags = slices.DeleteFunc(diags, repeated())

@@ -40,7 +40,7 @@ func TestReadTellsEverything(t *testing.T) {
 			"pipelines":[{"pipelineReference":{"referenceName":"Half","type":"PipelineReference"}}]}}`,
 		"trigger/U.json": `{"name":"U","properties":{"type":"ServiceBusTrigger","typeProperties":{"linkedServiceName":{"referenceName":"Bus","type":"LinkedServiceReference"},"queueName":"q"},
 			"pipelines":[{"pipelineReference":{"referenceName":"Nowhere","type":"PipelineReference"}}]}}`,
-	}), "dir", true)
+	}), "dir", Mode{Strict: true})
 	var got []string
 	for _, d := range diags {
 		got = append(got, d.File+" "+d.Path)
@@ -76,7 +76,7 @@ func TestReadConfig(t *testing.T) {
 			{"Name":"ok","Properties":{"LockDuration":"PT1M","MaxDeliveryCount":3,"ForwardTo":"","RequiresSession":false,"DefaultMessageTimeToLive":"PT1H","DuplicateDetectionHistoryTimeWindow":"PT20S"}}
 			]},{"Name":"-bad name-"}]}}`,
 		"servicebus/Config.json": `{"UserConfig":{"Namespaces":[{"Name":"TEST-NS","Queues":[{"Name":"q"}]}]}}`,
-	}), "dir", true)
+	}), "dir", Mode{Strict: true})
 	var got []string
 	for _, d := range diags {
 		got = append(got, d.File+" "+strings.TrimPrefix(d.Path, "$.UserConfig.Namespaces"))
@@ -108,7 +108,7 @@ func TestReadDurations(t *testing.T) {
 	} {
 		d, diags := Read(folder(map[string]string{
 			"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"test-ns","Queues":[{"Name":"q","Properties":{"DefaultMessageTimeToLive":"` + text + `"}}]}]}}`,
-		}), "dir", true)
+		}), "dir", Mode{Strict: true})
 		if diags.Err() != nil || d.Namespaces[0].Queues[0].Options.DefaultMessageTimeToLive != want {
 			t.Errorf("%s: got %+v, %v, want %v", text, d.Namespaces, diags, want)
 		}
@@ -125,7 +125,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, service, pipeline, trigger, config string) {
 		d, diags := Read(folder(map[string]string{
 			"linkedService/S.json": service, "pipeline/P.json": pipeline, "trigger/T.json": trigger, "Config.json": config,
-		}), "dir", true)
+		}), "dir", Mode{Strict: true})
 		if diags.Err() == nil && (d.Factory == nil || len(d.Factory.Pipelines) != 1) {
 			t.Fatalf("no errors, and factory %+v: a file was passed over", d.Factory)
 		}

@@ -20,7 +20,7 @@ func TestCreateForwards(t *testing.T) {
 		"Queues":[
 		  {"Name":"a","Properties":{"ForwardTo":"b"}}, {"Name":"b","Properties":{"ForwardTo":"sb://test-ns.servicebus.windows.net/t"}},
 		  {"Name":"x","Properties":{"ForwardTo":"y","MaxDeliveryCount":3}}, {"Name":"y","Properties":{"ForwardDeadLetteredMessagesTo":"x"}}, {"Name":"z"}],
-		"Topics":[{"Name":"t","Subscriptions":[{"Name":"s","Properties":{"ForwardTo":"Z"}}]}]}]}}`}), "dir", true)
+		"Topics":[{"Name":"t","Subscriptions":[{"Name":"s","Properties":{"ForwardTo":"Z"}}]}]}]}}`}), "dir", Mode{Strict: true})
 	if err := diags.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestForwardsRefused(t *testing.T) {
 		"trigger/OnForwards.json": trigger("OnForwards", "d"),
 		"trigger/OnDead.json":     trigger("OnDead", "d/$DeadLetterQueue"),
 		"trigger/OnDeadSub.json":  trigger("OnDeadSub", "t/Subscriptions/s/$DeadLetterQueue"),
-	}), "dir", true)
+	}), "dir", Mode{Strict: true})
 	if err := diags.Err(); err != nil {
 		t.Fatal(err)
 	}

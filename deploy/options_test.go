@@ -13,7 +13,7 @@ func readEntities(t *testing.T, queue, topic, subscription string) (options [3]d
 	t.Helper()
 	d, all := Read(folder(map[string]string{"Config.json": `{"UserConfig":{"Namespaces":[{"Name":"test-ns",
 		"Queues":[{"Name":"q","Properties":` + queue + `}],
-		"Topics":[{"Name":"t","Properties":` + topic + `,"Subscriptions":[{"Name":"s","Properties":` + subscription + `}]}]}]}}`}), "f", true)
+		"Topics":[{"Name":"t","Properties":` + topic + `,"Subscriptions":[{"Name":"s","Properties":` + subscription + `}]}]}]}}`}), "f", Mode{Strict: true})
 	for _, x := range all {
 		diags = append(diags, x.Path[len("$.UserConfig.Namespaces[test-ns]."):]+" "+x.Message)
 	}

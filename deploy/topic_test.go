@@ -13,7 +13,7 @@ func TestTopics(t *testing.T) {
 			{"Name":"big","Properties":{"MaxDeliveryCount":3},"Rules":[
 				{"Name":"r1","Properties":{"FilterType":"Sql","SqlFilter":{"SqlExpression":"amount > 100"},"Action":{"SqlExpression":"SET big = TRUE"}}},
 				{"Name":"r2","Properties":{"FilterType":"Correlation","CorrelationFilter":{"Label":"gold","Properties":{"tier":1}}}},
-			]}]}]}]}}`)}}, "f", true)
+			]}]}]}]}}`)}}, "f", Mode{Strict: true})
 	if err := diags.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestTopicMistakes(t *testing.T) {
 				{"Name":"o3","Properties":{"FilterType":"Sql","SqlFilter":{}}},
 				{"Name":"o4","Properties":{"SqlFilter":{"SqlExpression":""}}},
 				{"Name":"o5"},
-				{"Name":"p","Properties":{"Filter":{}}}]}]}]}]}}`)}}, "f", true)
+				{"Name":"p","Properties":{"Filter":{}}}]}]}]}]}}`)}}, "f", Mode{Strict: true})
 	text := diags.Error()
 	for _, want := range []string{
 		"$.UserConfig.Namespaces[test-ns].Topics[Same].Name",

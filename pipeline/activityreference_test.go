@@ -39,7 +39,7 @@ run itself; they have neither timeout nor retries.
 			}
 		}
 	}
-	b.WriteString("\n# Not supported\n\nThese are read and refused by name, in strict mode before anything runs. A definition must have:\n\n" +
+	b.WriteString("\n# Not supported\n\nThese are kept as they are written. `validate` and a deployment warn of them, with `--strict` they are refused, and a run that\nreaches one fails with its name. A definition must have:\n\n" +
 		"| type | properties |\n|---|---|\n")
 	for _, t := range activityTypes {
 		if t.Supported {

@@ -82,6 +82,14 @@ func LookupActivityType(name string) *ActivityType { return activityTypesByName[
 // extensions. It must not be changed.
 func ActivityTypes() []ActivityType { return activityTypes }
 
+func activityTypeNames() []string {
+	names := make([]string, len(activityTypes))
+	for i := range activityTypes {
+		names[i] = activityTypes[i].Name
+	}
+	return names
+}
+
 // SupportedActivity reports whether activities of the type run here.
 func SupportedActivity(name string) bool {
 	t := LookupActivityType(name)

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -46,6 +47,8 @@ type Diagnostic struct {
 	// Excerpt is, for a mistake in an expression, the line with it and below that a line
 	// with a caret at its place; it is for people to see.
 	Excerpt string `json:"-"`
+	// Beyond: Data Factory refuses it and it can run here, see [Diagnostics.Relaxed].
+	Beyond bool `json:"-"`
 }
 
 // Runes of a line that an excerpt has on each side of the place: indented, it fits into 80
@@ -107,6 +110,18 @@ func (ds Diagnostics) Errors() Diagnostics {
 	for _, d := range ds {
 		if d.Severity == SeverityError {
 			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// Relaxed returns the diagnostics with a warning in place of each error about what Data
+// Factory refuses and can run here: more than its limits, and containers inside containers.
+func (ds Diagnostics) Relaxed() Diagnostics {
+	out := slices.Clone(ds)
+	for i := range out {
+		if out[i].Beyond {
+			out[i].Severity = SeverityWarning
 		}
 	}
 	return out

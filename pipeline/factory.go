@@ -21,8 +21,9 @@ type Factory struct {
 
 	// Strict makes [Factory.Validate] report what is not supported here as errors.
 	Strict bool
-	// Lenient makes it accept the nesting of containers that Data Factory refuses.
-	Lenient bool
+	// Open makes it warn only of activity types that are not known: a later version of Data
+	// Factory may have them.
+	Open bool
 	// Supports tells which activity types run here; nil is [SupportedActivity].
 	Supports func(activityType string) bool
 	// Unread tells of definitions that exist and could not be read, which was

@@ -7,28 +7,35 @@ import (
 	"switchyard/value"
 )
 
-// Limits of [ENGINE 8] that stop a definition from being read: what they bound
-// is counted before anything else is done with it.
+// Limits of [ENGINE 8], which Data Factory keeps, and the bounds of what is read at all: what
+// they bound is counted before anything else is done with a definition.
 const (
-	maxActivities    = 120
-	maxParameters    = 50
-	maxPipelineBytes = 200 << 10
+	maxActivities, mostActivities       = 120, 1200
+	maxParameters, mostParameters       = 50, 500
+	maxPipelineBytes, mostPipelineBytes = 200 << 10, 2000 << 10
 )
 
-// withinLimits reports what a pipeline has too much of.
-func (d *document) withinLimits(root *value.Object) bool {
-	before := len(d.diags)
-	if n := len(value.Append(nil, root)); n > maxPipelineBytes {
-		d.errorf("$", "the definition has %d bytes, at most %d are allowed", n, maxPipelineBytes)
+// withinLimits reports what a pipeline has too much of. It is false if that is too much to be
+// read.
+func (d *document) withinLimits(root *value.Object) (readable bool) {
+	readable = true
+	limit := func(at, format string, n, max, most int) {
+		switch {
+		case n > most:
+			readable = false
+			d.errorf(at, format+"; here it can be relaxed up to %d", n, max, most)
+		case n > max:
+			d.beyond(at, format, n, max)
+		}
 	}
-	if n := countActivities(d.props.Raw(), BranchBody, 0); n > maxActivities {
-		d.errorf(d.props.At(BranchBody), "%d activities, at most %d are allowed", n, maxActivities)
-	}
+	limit("$", "the definition has %d bytes, at most %d are allowed", len(value.Append(nil, root)),
+		maxPipelineBytes, mostPipelineBytes)
+	limit(d.props.At(BranchBody), "%d activities, at most %d are allowed", countActivities(d.props.Raw(), BranchBody, 0),
+		maxActivities, mostActivities)
 	parameters, _ := d.props.Raw().Lookup("parameters")
-	if o, _ := parameters.(*value.Object); o.Len() > maxParameters {
-		d.errorf(d.props.At("parameters"), "%d parameters, at most %d are allowed", o.Len(), maxParameters)
-	}
-	return len(d.diags) == before
+	o, _ := parameters.(*value.Object)
+	limit(d.props.At("parameters"), "%d parameters, at most %d are allowed", o.Len(), maxParameters, mostParameters)
+	return readable
 }
 
 // countActivities counts the activities in a list of activities and in the
@@ -69,7 +76,7 @@ func countActivities(o *value.Object, name string, depth int) int {
 
 // An activitySet is a set of activities of one pipeline, by the numbers that the
 // validator gives them.
-type activitySet [(maxActivities + 63) / 64]uint64
+type activitySet [(mostActivities + 63) / 64]uint64
 
 func (s *activitySet) add(i int) { s[i/64] |= 1 << (i % 64) }
 

@@ -12,8 +12,8 @@ import (
 
 // ParsePipeline reads a pipeline file. Activities of types that are not known or
 // not supported are read like any other; [Factory.Validate] names them. The
-// pipeline is nil if the document has no properties to read or more than a limit
-// of [ENGINE 8] allows, which is told without reading on; with other errors in the
+// pipeline is nil if the document has no properties to read or far more than the
+// limits of [ENGINE 8] allow, which is told without reading on; with other errors in the
 // diagnostics it holds what could be read.
 func ParsePipeline(file string, data []byte) (*Pipeline, Diagnostics) {
 	root, ds := parse(file, data)
@@ -364,8 +364,7 @@ func (r *reader) container(a *Activity, tp *read.Members, depth int) {
 		a.Switch = &Switch{On: on}
 		cases := tp.Objects("cases")
 		if n := len(cases); n > MaxSwitchCases && !a.Inactive {
-			tp.Fail("cases", "%d cases, at most %d are allowed", n, MaxSwitchCases)
-			cases = nil
+			tp.Beyond("cases", "%d cases, at most %d are allowed", n, MaxSwitchCases)
 		}
 		for _, c := range cases {
 			v, _ := c.Required("value")

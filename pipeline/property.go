@@ -85,7 +85,11 @@ func (p *Property) Branches() bool { return p.Kind == ActivitiesProperty || p.Ki
 // integer reads a static Integer.
 func (p *Property) integer(n *read.Members) int {
 	absent, _ := p.Default.(int64)
-	return integer(n, p.Name, int(absent), int(p.Min), int(p.Max))
+	i := integer(n, p.Name, int(absent), int(p.Min), 0)
+	if p.Max > 0 && int64(i) > p.Max {
+		n.Beyond(p.Name, "is %d, want %d to %d", i, p.Min, p.Max)
+	}
+	return i
 }
 
 // required reports properties that must stand there and do not.

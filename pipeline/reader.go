@@ -20,6 +20,12 @@ func (r *reader) errorf(at, format string, args ...any) {
 	r.diags = append(r.diags, Diagnostic{File: r.file, Path: at, Message: fmt.Sprintf(format, args...)})
 }
 
+// beyond reports what Data Factory refuses and can run here.
+func (r *reader) beyond(at, format string, args ...any) {
+	r.errorf(at, format, args...)
+	r.diags[len(r.diags)-1].Beyond = true
+}
+
 // errorIn reports a mistake at an offset of an expression's text.
 func (r *reader) errorIn(at, text string, offset int, format string, args ...any) {
 	r.errorf(at, format, args...)
@@ -48,7 +54,7 @@ func (r *reader) Report(p read.Problem) { r.diags = append(r.diags, Malformed(r.
 
 // Malformed is the diagnostic of what package read reports of a definition.
 func Malformed(file string, p read.Problem) Diagnostic {
-	return Diagnostic{File: file, Path: p.At(), Message: problemText(p)}
+	return Diagnostic{File: file, Path: p.At(), Message: problemText(p), Beyond: p.Beyond}
 }
 
 func problemText(p read.Problem) string {

@@ -21,7 +21,7 @@ func (f *Factory) ValidatePipeline(p *Pipeline) Diagnostics {
 		v.names[name] = len(v.list)
 		v.list = append(v.list, a)
 	})
-	if len(v.list) > maxActivities { // reading has refused it
+	if len(v.list) > mostActivities { // reading has refused it
 		return v.diags
 	}
 	v.within = make([]*Activity, len(v.list))
@@ -140,23 +140,23 @@ func (v *validator) dependencies(activities []*Activity) []activitySet {
 
 // nesting applies the rules of [ENGINE 5.1].
 func (v *validator) nesting(a *Activity, around []*Activity) {
-	if len(around) == 0 || v.factory.Lenient {
+	if len(around) == 0 {
 		return
 	}
 	loop := a.ForEach != nil || a.Until != nil
 	choice := a.If != nil || a.Switch != nil
 	if a.Is("Validation") {
-		v.errorf(a.Path+".type", "a Validation activity must not stand in a container")
+		v.beyond(a.Path+".type", "a Validation activity must not stand in a container")
 	}
 	for _, o := range around {
 		switch inLoop := o.ForEach != nil || o.Until != nil; {
 		case loop && inLoop:
-			v.errorf(a.Path+".type", "a %s activity must not stand in the %s activity %q; call a pipeline instead",
+			v.beyond(a.Path+".type", "a %s activity must not stand in the %s activity %q; call a pipeline instead",
 				a.Type, o.Type, o.Name)
 		case loop:
-			v.errorf(a.Path+".type", "a %s activity must not stand in the %s activity %q", a.Type, o.Type, o.Name)
+			v.beyond(a.Path+".type", "a %s activity must not stand in the %s activity %q", a.Type, o.Type, o.Name)
 		case choice && !inLoop:
-			v.errorf(a.Path+".type", "a %s activity must not stand in the %s activity %q", a.Type, o.Type, o.Name)
+			v.beyond(a.Path+".type", "a %s activity must not stand in the %s activity %q", a.Type, o.Type, o.Name)
 		}
 	}
 }
@@ -170,8 +170,10 @@ func (v *validator) activity(a *Activity, env *environment) {
 	switch {
 	case a.Type == "": // reported when it was read
 	case supports(a.Type):
+	case t == nil && v.factory.Open:
+		v.warnf(a.Path+".type", "activity type %q is not known", a.Type)
 	case t == nil:
-		v.unsupported(a.Path+".type", "activity type %q is not known", a.Type)
+		v.beyond(a.Path+".type", "activity type %q is not known%s", a.Type, meant(a.Type, activityTypeNames()))
 	default:
 		v.unsupported(a.Path+".type", "activities of type %q are not supported", a.Type)
 	}

@@ -28,7 +28,7 @@ func TestApproval(t *testing.T) {
 		}
 		files[name] = &fstest.MapFile{Data: []byte(strings.ReplaceAll(string(b), "http://127.0.0.1:8099", page.URL))}
 	}
-	d, diags := deploy.Read(files, "approval", true)
+	d, diags := deploy.Read(files, "approval", deploy.Mode{Strict: true})
 	if err := diags.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -76,9 +76,10 @@ type Options struct {
 	RunSize int64
 	// Clients bound what Service Bus clients have at the same time.
 	Clients servicebus.Limits
-	// Strict refuses what Azure refuses.
-	Strict bool
-	Logger *slog.Logger
+	// Strict refuses runs of what this version does not run, and Relaxed accepts definitions
+	// that Azure refuses and that run here.
+	Strict, Relaxed bool
+	Logger          *slog.Logger
 	// Version is that of the program, for the log.
 	Version string
 	// Clock is the machine's clock. Default: [clock.Wall].

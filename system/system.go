@@ -285,6 +285,7 @@ func (s *System) openFactories(context.Context) (err error) {
 		Changed:  s.endpoints.Changed,
 		TenantID: s.identities.TenantID(), Starter: s.starter, Retire: factory.RetireRuns(s.engine, s.firings.DeleteOf), Forget: s.firings.Forget,
 		Events:          s.events.Triggers(),
+		Relaxed:         s.o.Relaxed,
 		GlobalParameter: func(v value.Value) value.Value { return language.Resolve(v) },
 	})
 	return err

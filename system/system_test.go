@@ -37,7 +37,7 @@ func readFiles(files map[string]string) (*deploy.Deployment, error) {
 	for name, text := range files {
 		fsys[name] = &fstest.MapFile{Data: []byte(text)}
 	}
-	d, diags := deploy.Read(fsys, "test", false)
+	d, diags := deploy.Read(fsys, "test", deploy.Mode{Relaxed: true})
 	return d, diags.Err()
 }
 

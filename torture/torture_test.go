@@ -56,7 +56,7 @@ func child(dir string) {
 	if err != nil {
 		die(err)
 	}
-	d, diags := deploy.Read(fsys, "ticket-triage", true)
+	d, diags := deploy.Read(fsys, "ticket-triage", deploy.Mode{Strict: true})
 	if err := diags.Err(); err != nil {
 		die(err)
 	}

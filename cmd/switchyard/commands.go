@@ -9,7 +9,7 @@ import (
 var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "listen", "tls-names",
 	"tls-cert", "tls-key", "grace", "memory-limit", "client-memory", "run-memory", "run-size",
 	"max-connections", "max-links", "max-unsettled",
-	"history-age", "history-size", "min-free", "ballast", "strict", "auth", "auth-applications", "allow-host", "key-vault", "key-file",
+	"history-age", "history-size", "min-free", "ballast", "strict", "relaxed", "auth", "auth-applications", "allow-host", "key-vault", "key-file",
 	"accept-data-loss", "log-level", "log-format", "output"}
 
 func without(list []string, names ...string) []string {
@@ -92,7 +92,7 @@ is refused.
 
   switchyard deploy examples/ticket-triage --plan
   switchyard deploy examples/ticket-triage`,
-			settings: []string{"data", "strict", "plan", "timeout", "output"}, run: deployFolder,
+			settings: []string{"data", "strict", "relaxed", "plan", "timeout", "output"}, run: deployFolder,
 		},
 		{
 			name: "run", operands: "DIR [PIPELINE]", min: 1, max: 2,
@@ -119,7 +119,7 @@ With --list it lists the pipelines with their parameters, and the triggers.
   switchyard run examples/ticket-triage --trigger OnTicket \
     --message tickets.jsonl --expect expected.json`,
 			settings: []string{"trigger@run", "message@run", "expect", "real-time", "virtual-time", "limit@run", "list@run", "parameters", "factory",
-				"allow-host", "key-vault", "memory-limit", "strict", "log-level", "log-format", "output"},
+				"allow-host", "key-vault", "memory-limit", "strict", "relaxed", "log-level", "log-format", "output"},
 			run: runPipeline, stops: true,
 		},
 		{
@@ -143,13 +143,15 @@ has the tree in the member trace; without --trace it is JSON in any case.
 			name: "validate", operands: "DIR", min: 1, max: 1, summary: "check the definitions in a folder",
 			help: `Tells everything that is wrong in DIR and that up would refuse on a new data
 directory, each with file, line, column and the path in the file, and a summary
-at the end. Exits 0 if nothing is, 2 otherwise. With --strict=false, what this
-version does not run, and what only stopped triggers and activities lack, is a
-warning. As JSON it is one object: valid, errors, warnings, summary and
-diagnostics with file, line, column, path, severity and message.
+at the end. Exits 0 if nothing is, 2 otherwise. What this version does not run
+is a warning, and fails when a run reaches it; with --strict it is an error.
+With --relaxed what Azure refuses and runs here is a warning: containers inside
+containers and more than its limits; so is what only stopped triggers and
+activities lack of the bus. As JSON it is one object: valid, errors, warnings,
+summary and diagnostics with file, line, column, path, severity and message.
 
   switchyard validate examples/ticket-triage`,
-			settings: []string{"strict", "output"}, run: validate,
+			settings: []string{"strict", "relaxed", "output"}, run: validate,
 		},
 		{
 			name: "send", operands: "ENTITY [BODY]", min: 1, max: 2, summary: "send messages to a queue or topic",

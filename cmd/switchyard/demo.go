@@ -52,7 +52,7 @@ func demo(ctx context.Context, e *env, v *config.Values, _ []string) int {
 	if !v.Bool("all") {
 		tickets = slices.DeleteFunc(tickets, func(t *ticket) bool { return !t.First })
 	}
-	d, code := readDeployment(e, example, demoExample, o.Strict)
+	d, code := readDeployment(e, example, demoExample, modeOf(v))
 	if code != exitOK {
 		return code
 	}

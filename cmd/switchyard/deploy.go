@@ -10,6 +10,7 @@ import (
 
 	"switchyard/client"
 	"switchyard/config"
+	"switchyard/deploy"
 )
 
 // deployFolder deploys a folder into the Switchyard that runs on the data directory. The
@@ -27,14 +28,14 @@ func deployFolder(ctx context.Context, e *env, v *config.Values, operands []stri
 	if err != nil {
 		return e.fail(err)
 	}
-	a, err := s.Deploy(ctx, dir, packed, v.Bool("strict"), true)
+	a, err := s.Deploy(ctx, dir, packed, deployOptions(modeOf(v), true))
 	if err != nil {
 		return e.fail(err)
 	}
 	if code := e.tellPlan(a); code != exitOK || v.Bool("plan") {
 		return code
 	}
-	if a, err = s.Deploy(ctx, dir, packed, v.Bool("strict"), false); err != nil {
+	if a, err = s.Deploy(ctx, dir, packed, deployOptions(modeOf(v), false)); err != nil {
 		return e.fail(err)
 	}
 	if a.Refused { // after all
@@ -45,6 +46,10 @@ func deployFolder(ctx context.Context, e *env, v *config.Values, operands []stri
 		printTroubles(e.stdout, troublesOf(ctx, s))
 	}
 	return exitOK
+}
+
+func deployOptions(m deploy.Mode, plan bool) client.DeployOptions {
+	return client.DeployOptions{Strict: m.Strict, Relaxed: m.Relaxed, Plan: plan}
 }
 
 // tellPlan tells what a deployment is going to do, or why it is refused.
@@ -99,7 +104,7 @@ func packFolder(dir string) (packed []byte, sum [32]byte) {
 // wrong in it is told on standard error, and what is deployed then stays; what a deployment
 // is going to do is told on standard output. It ends with ctx.
 // Deployed is the state that is deployed already.
-func watch(ctx context.Context, e *env, s client.Server, dir string, deployed [32]byte, strict bool) {
+func watch(ctx context.Context, e *env, s client.Server, dir string, deployed [32]byte, mode deploy.Mode) {
 	last := deployed
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -115,14 +120,14 @@ func watch(ctx context.Context, e *env, s client.Server, dir string, deployed [3
 			continue
 		}
 		deployed = now
-		a, err := s.Deploy(ctx, dir, packed, strict, true)
+		a, err := s.Deploy(ctx, dir, packed, deployOptions(mode, true))
 		if err == nil && !a.Refused {
 			if e.json {
 				_ = jsonLine(e.stdout, a)
 			} else {
 				printPlan(e.stdout, a)
 			}
-			a, err = s.Deploy(ctx, dir, packed, strict, false)
+			a, err = s.Deploy(ctx, dir, packed, deployOptions(mode, false))
 		}
 		switch {
 		case ctx.Err() != nil:

@@ -58,7 +58,7 @@ func startFor(ctx context.Context, e *env, v *config.Values) (*system.System, in
 	if err != nil {
 		return nil, e.fail(err)
 	}
-	d, code := readFolder(e, v.String("start"), o.Strict)
+	d, code := readFolder(e, v.String("start"), modeOf(v))
 	if code != exitOK {
 		return nil, code
 	}

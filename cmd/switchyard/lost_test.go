@@ -22,7 +22,7 @@ func startBus(t *testing.T, config string) string {
 		t.Fatal(err)
 	}
 	var errs bytes.Buffer
-	d, code := readFolder(&env{stdout: io.Discard, stderr: &errs}, dir, true)
+	d, code := readFolder(&env{stdout: io.Discard, stderr: &errs}, dir, deploy.Mode{Strict: true})
 	if code != exitOK {
 		t.Fatal(errs.String())
 	}

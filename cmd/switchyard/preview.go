@@ -70,7 +70,7 @@ func triggerToPreview(v *config.Values, name string) (*deploy.Deployment, *pipel
 	if err := checkFolder(dir); err != nil {
 		return nil, nil, err
 	}
-	d, ds := deploy.Read(os.DirFS(dir), dir, false)
+	d, ds := deploy.Read(os.DirFS(dir), dir, deploy.Mode{})
 	if d.Factory != nil {
 		if t := d.Factory.Trigger(name); t != nil {
 			return d, t, d.CheckTrigger(t).Err()

@@ -62,7 +62,7 @@ func runPipeline(ctx context.Context, e *env, v *config.Values, operands []strin
 		return e.fail(err)
 	}
 	limitMemory(ctx, v, log)
-	d, code := readFolder(e, operands[0], v.Bool("strict"))
+	d, code := readFolder(e, operands[0], modeOf(v))
 	switch {
 	case code != exitOK:
 		return code

@@ -60,7 +60,7 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 		Grace:      max(v.Duration("grace"), 1), // zero would mean the default
 		HistoryAge: v.Duration("history-age"), HistorySize: v.Size("history-size"),
 		MinFree: cmp.Or(v.Size("min-free"), -1), Ballast: v.Size("ballast"),
-		Strict: v.Bool("strict"), Logger: log, Version: buildVersion(),
+		Strict: v.Bool("strict"), Relaxed: v.Bool("relaxed"), Logger: log, Version: buildVersion(),
 		Memory: limitMemory(ctx, v, log), RunMemory: v.Size("run-memory"), RunSize: v.Size("run-size"),
 	}
 	o.Clients.Connections, o.Clients.Links = v.Int("max-connections"), v.Int("max-links")
@@ -98,10 +98,15 @@ func applications(v *config.Values) ([]byte, error) {
 	}
 }
 
+// modeOf is how the settings say that folders are read.
+func modeOf(v *config.Values) deploy.Mode {
+	return deploy.Mode{Strict: v.Bool("strict"), Relaxed: v.Bool("relaxed")}
+}
+
 // readDeployment reads a folder. What is wrong in it is told, and the code is then not
 // exitOK.
-func readDeployment(e *env, fsys fs.FS, name string, strict bool) (*deploy.Deployment, int) {
-	d, diags := deploy.Read(fsys, name, strict)
+func readDeployment(e *env, fsys fs.FS, name string, mode deploy.Mode) (*deploy.Deployment, int) {
+	d, diags := deploy.Read(fsys, name, mode)
 	for _, x := range diags {
 		if x.Severity == pipeline.SeverityWarning {
 			fmt.Fprintln(e.stderr, x)
@@ -127,11 +132,11 @@ func checkFolder(dir string) error {
 	return nil
 }
 
-func readFolder(e *env, dir string, strict bool) (*deploy.Deployment, int) {
+func readFolder(e *env, dir string, mode deploy.Mode) (*deploy.Deployment, int) {
 	if err := checkFolder(dir); err != nil {
 		return nil, e.fail(err)
 	}
-	return readDeployment(e, os.DirFS(dir), dir, strict)
+	return readDeployment(e, os.DirFS(dir), dir, mode)
 }
 
 func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
@@ -145,7 +150,7 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 	var deployed [32]byte
 	if len(operands) == 1 {
 		_, deployed = packFolder(operands[0])
-		d, code := readFolder(e, operands[0], o.Strict)
+		d, code := readFolder(e, operands[0], modeOf(v))
 		if code != exitOK {
 			return code
 		}
@@ -176,7 +181,7 @@ func up(ctx context.Context, e *env, v *config.Values, operands []string) int {
 			return e.fail(err)
 		}
 		if v.Bool("watch") {
-			watch(ctx, e, client.Server{Endpoints: sys.Endpoints()}, operands[0], deployed, o.Strict)
+			watch(ctx, e, client.Server{Endpoints: sys.Endpoints()}, operands[0], deployed, modeOf(v))
 		}
 		<-ctx.Done()
 	case <-ctx.Done():

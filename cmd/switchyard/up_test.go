@@ -22,11 +22,11 @@ import (
 func TestOptions(t *testing.T) {
 	e := &env{stdout: &bytes.Buffer{}, stderr: &bytes.Buffer{}}
 	o, err := options(t.Context(), e, settings(t, serving))
-	if err != nil || !o.AMQPFallback || !o.HTTPFallback || !o.Strict || o.Ephemeral || o.DataDir != ".switchyard" {
+	if err != nil || !o.AMQPFallback || !o.HTTPFallback || o.Strict || o.Relaxed || o.Ephemeral || o.DataDir != ".switchyard" {
 		t.Errorf("defaults: %+v, %v", o, err)
 	}
-	o, err = options(t.Context(), e, settings(t, serving, "--amqp-address", "127.0.0.1:5672", "--ephemeral", "--strict=false", "--data", "d", "--key-file", "commands.go"))
-	if err != nil || o.AMQPFallback || !o.HTTPFallback || o.Strict || !o.Ephemeral || o.DataDir != "d" || o.KeyFile != "commands.go" {
+	o, err = options(t.Context(), e, settings(t, serving, "--amqp-address", "127.0.0.1:5672", "--ephemeral", "--strict", "--relaxed", "--data", "d", "--key-file", "commands.go"))
+	if err != nil || o.AMQPFallback || !o.HTTPFallback || !o.Strict || !o.Relaxed || !o.Ephemeral || o.DataDir != "d" || o.KeyFile != "commands.go" {
 		t.Errorf("the default port asked for by name: %+v, %v", o, err)
 	}
 	o, err = options(t.Context(), e, settings(t, serving, "--http-address", "127.0.0.1:0"))

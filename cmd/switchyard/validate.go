@@ -18,7 +18,7 @@ func validate(ctx context.Context, e *env, v *config.Values, operands []string) 
 	if err := checkFolder(dir); err != nil {
 		return e.fail(err)
 	}
-	d, diags := deploy.Read(os.DirFS(dir), dir, v.Bool("strict"))
+	d, diags := deploy.Read(os.DirFS(dir), dir, modeOf(v))
 	if diags.Err() == nil {
 		found, err := check(ctx, d)
 		if err != nil {

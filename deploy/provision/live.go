@@ -20,7 +20,7 @@ import (
 const maxFolder = 64 << 20
 
 // Handler deploys folders into a running Switchyard for those who know a token: POST of a
-// zip file of the folder, with its name and strict in the query. With plan=true it tells
+// zip file of the folder, with its name, strict and relaxed in the query. With plan=true it tells
 // what would be done and does nothing. Runs that are under way go on with the definitions
 // that they began with; triggers follow.
 func (p *Provisioner) Handler(token string) http.Handler {
@@ -52,7 +52,7 @@ func (p *Provisioner) live(r *http.Request) (a *client.Deployed, err error) {
 		return a, err
 	}
 	q := r.URL.Query()
-	folder, found := deploy.Read(files, q.Get("name"), q.Get("strict") != "false")
+	folder, found := deploy.Read(files, q.Get("name"), deploy.Mode{Strict: q.Get("strict") == "true", Relaxed: q.Get("relaxed") == "true"})
 	if err = found.Err(); err == nil {
 		if a, err = p.Plan(folder); err == nil && q.Get("plan") != "true" {
 			err = p.Deploy(context.WithoutCancel(r.Context()), []*deploy.Deployment{folder})

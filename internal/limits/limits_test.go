@@ -66,7 +66,7 @@ var groups = []struct {
 		{what: "looks at an interrupt (cancel, stop)", bound: "every 65,536 steps or 64 KB", at: "the decision is not taken"},
 		{what: "long evaluations, work on values from 256 KiB on", bound: "one less than processors, at least one", at: "they take turns of 20 ms or one value"},
 		{what: "turns of runs that write 1 MiB or more", bound: "one, half of the log's time", at: "the next one waits"},
-		{what: "a pipeline", bound: "200 KB, 120 activities, 50 parameters", at: "refused before it is read further"},
+		{what: "a pipeline", bound: "200 KB, 120 activities, 50 parameters", setting: "relaxed", at: "refused; relaxed, ten times that is accepted"},
 		{what: "a file of a folder, a body for the Resource Manager", bound: "4 MiB", at: "refused; 413"},
 		{what: "items of a ForEach, iterations of an Until", bound: "100,000", at: "the activity fails"},
 		{what: "answer to a Web activity; its headers", bound: "4 MiB; 64 KiB", at: "the activity fails, code 2001; 2128"},

@@ -56,7 +56,13 @@ func (d *definition) parse(v value.Value) error {
 	if d.kind > Triggers {
 		return d.plain(o)
 	}
-	return invalid(d.tolerate(ds))
+	d.beyond = nil
+	for _, x := range ds {
+		if x.Beyond {
+			d.beyond = append(d.beyond, x)
+		}
+	}
+	return invalid(d.tolerate(ds.Relaxed()))
 }
 
 // tolerate drops what is wrong with the typeProperties of activities that do not
@@ -112,8 +118,9 @@ func (d *definition) plain(o *value.Object) error {
 	return invalidAt("$.properties.type", "%q is none of %s", t, strings.Join(row.types, ", "))
 }
 
-// validate checks a definition against the factory that it is in already.
-func (s *state) validate(d *definition) error {
+// validate checks a definition against the factory that it is in already, and what Data
+// Factory refuses and can run here too, unless relaxed.
+func (s *state) validate(d *definition, relaxed bool) error {
 	if err := s.missing(d); err != nil {
 		return err
 	}
@@ -131,6 +138,9 @@ func (s *state) validate(d *definition) error {
 		alone := s.referred(d)
 		alone.PutDataset(d.dataset)
 		ds = alone.Validate()
+	}
+	if ds = append(slices.Clone(d.beyond), ds...); relaxed {
+		ds = ds.Relaxed()
 	}
 	return invalid(ds)
 }

@@ -72,6 +72,9 @@ type Options struct {
 	// GlobalParameter turns the value of a global parameter into the one that runs
 	// see. Default: the same.
 	GlobalParameter func(v value.Value) value.Value
+	// Relaxed accepts what Data Factory refuses and can run here, as what a folder declares
+	// always is.
+	Relaxed bool
 	// Changed is called after a change of a factory or of what it holds is durable and
 	// shown. It must not wait. Default: nothing.
 	Changed func()

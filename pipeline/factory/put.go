@@ -41,7 +41,7 @@ func (m *Manager) Put(ctx context.Context, id ID, k Kind, name string, propertie
 	}
 	next := s.clone()
 	next.put(d)
-	if err := next.validate(d); err != nil {
+	if err := next.validate(d, m.o.Relaxed); err != nil {
 		return nil, err
 	}
 	starts := ""

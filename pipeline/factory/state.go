@@ -21,9 +21,10 @@ type state struct {
 // A definition is one definition at one moment. It is not changed.
 type definition struct {
 	kind       Kind
-	record     definitionRecord // without the properties
-	properties []byte           // with secrets, without space between tokens
-	secret     bool             // is sealed on disk
+	record     definitionRecord     // without the properties
+	properties []byte               // with secrets, without space between tokens
+	secret     bool                 // is sealed on disk
+	beyond     pipeline.Diagnostics // what Data Factory refuses of it by itself
 	refs       []reference
 
 	// One of these is set for the kinds that are parsed.
@@ -34,7 +35,7 @@ type definition struct {
 }
 
 // newState is a factory of which nothing is known yet: setRecord comes next.
-func newState() *state { return (&state{def: &pipeline.Factory{}}).clone() }
+func newState() *state { return (&state{def: &pipeline.Factory{Open: true}}).clone() }
 
 // clone returns a copy whose maps and parsed form can be changed.
 func (s *state) clone() *state {

@@ -87,7 +87,7 @@ func (m *Manager) startable(s *state, d *definition) error {
 			return err
 		}
 	}
-	return s.validate(d)
+	return s.validate(d, true)
 }
 
 // due makes the checks of a schedule that Data Factory makes when its trigger is started

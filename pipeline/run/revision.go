@@ -31,7 +31,7 @@ func NewRevision(p *pipeline.Pipeline) (*Revision, error) {
 // name of the pipeline is for the error.
 func ParseRevision(name string, definition []byte) (*Revision, error) {
 	p, diags := pipeline.ParsePipeline(name, definition)
-	if err := diags.Err(); err != nil {
+	if err := diags.Relaxed().Err(); err != nil { // it was accepted when the run was created
 		return nil, err
 	}
 	return newRevision(p, definition)

@@ -43,6 +43,11 @@ func (o *Members) Fail(name, format string, a ...any) {
 	o.sink.Report(Problem{In: o.path, Name: name, Text: fmt.Sprintf(format, a...)})
 }
 
+// Beyond reports what is wrong with a member by a rule that may be waived.
+func (o *Members) Beyond(name, format string, a ...any) {
+	o.sink.Report(Problem{In: o.path, Name: name, Text: fmt.Sprintf(format, a...), Beyond: true})
+}
+
 // FailObject reports what is wrong with the object itself.
 func (o *Members) FailObject(format string, a ...any) {
 	o.sink.Report(Problem{Name: o.path, Text: fmt.Sprintf(format, a...)})

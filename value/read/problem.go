@@ -25,6 +25,8 @@ type Problem struct {
 	Want     value.Kind  // of WrongKind
 	Known    []string    // of Unknown: the names that would not be
 	Text     string      // of Invalid
+	// Beyond: the member is Invalid by a rule that its reader may waive.
+	Beyond bool
 }
 
 // At returns the path of the member.
