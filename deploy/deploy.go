@@ -78,8 +78,8 @@ func (d *Deployment) Summary() string {
 // configFiles are where the queues may be declared.
 var configFiles = []string{"Config.json", "servicebus/Config.json"}
 
-// otherFolders are the folders of the Git layout whose resources this version
-// does not run [ENGINE 1].
+// otherFolders are the folders of the Git layout whose resources are kept and change nothing
+// here [ENGINE 1].
 var otherFolders = []string{"dataflow", "integrationRuntime", "credential", "managedVirtualNetwork"}
 
 // maxFile is the size of the greatest file that is read, in bytes: as much as one
@@ -219,11 +219,16 @@ func Read(fsys fs.FS, name string, mode Mode) (*Deployment, pipeline.Diagnostics
 		return ds
 	})
 	for _, folder := range otherFolders {
-		read(folder, func(file string, _ []byte) pipeline.Diagnostics {
-			return pipeline.Diagnostics{{File: file, Path: "$",
-				Message:  "resources of the folder " + folder + " are not supported by this version",
-				Severity: severity(mode.Strict)}}
+		read(folder, func(file string, data []byte) pipeline.Diagnostics {
+			x, ds := pipeline.ParseKept(folder, file, data)
+			if x != nil {
+				ds = append(ds, calledOtherwise(file, x.Name)...)
+				f.Kept = append(f.Kept, x)
+			}
+			return append(ds, pipeline.Diagnostic{File: file, Path: "$", Severity: severity(mode.Strict),
+				Message: "resources of the folder " + folder + " are kept and do nothing in this version"})
 		})
+		diags = append(diags, inside(fsys, name, folder, severity(mode.Strict))...)
 	}
 	if !found {
 		diags = append(diags, pipeline.Diagnostic{File: name, Path: "$",
@@ -231,7 +236,7 @@ func Read(fsys fs.FS, name string, mode Mode) (*Deployment, pipeline.Diagnostics
 				"trigger/ with JSON files and no " +
 				strings.Join(configFiles, " or ")})
 	}
-	if factories > 0 || len(f.Pipelines)+len(f.Triggers)+len(f.LinkedServices)+len(f.Datasets) > 0 {
+	if factories > 0 || len(f.Pipelines)+len(f.Triggers)+len(f.LinkedServices)+len(f.Datasets)+len(f.Kept) > 0 {
 		if f.Name == "" {
 			f.Name = strings.Trim(path.Base(name), "./")
 			if f.Name == "" {

@@ -43,7 +43,7 @@ func (s *source) locate(d *pipeline.Diagnostic) {
 	if s.merged != nil {
 		at = find(s.merged, at).named
 	}
-	text, place := s.text, find(s.text, at)
+	text, place := s.text, findFlat(s.text, at)
 	if s.overlay != nil {
 		if in := find(s.overlay.text, at); in.whole && at != "" {
 			text, place, d.File = s.overlay.text, in, s.overlay.name
@@ -67,6 +67,20 @@ type place struct {
 	offset int
 	named  string // the path, with names for indexes
 	whole  bool   // the value itself is there
+}
+
+// findFlat is find in a text that may be flattened: what stands in properties and
+// typeProperties stands beside their names.
+func findFlat(text []byte, path string) place {
+	p := find(text, path)
+	flat, nested := strings.CutPrefix(path, ".properties")
+	if !nested || p.whole {
+		return p
+	}
+	if q := find(text, strings.ReplaceAll(flat, ".typeProperties", "")); q.whole && flat != "" {
+		return q
+	}
+	return p
 }
 
 func find(text []byte, path string) place {

@@ -50,6 +50,19 @@ func misnamed(fsys fs.FS, name string) (ds pipeline.Diagnostics) {
 	return ds
 }
 
+// inside reports the files in the folders of a folder whose resources are kept, such as
+// managed private endpoints in managedVirtualNetwork/default.
+func inside(fsys fs.FS, name, folder string, s pipeline.Severity) (ds pipeline.Diagnostics) {
+	_ = fs.WalkDir(fsys, folder, func(file string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() && path.Dir(file) != folder && strings.EqualFold(path.Ext(file), ".json") {
+			ds = append(ds, pipeline.Diagnostic{File: path.Join(name, file), Path: "$", Severity: s,
+				Message: "is not read: only what stands in " + folder + " itself is kept"})
+		}
+		return nil // what can't be read is reported where it is wanted
+	})
+	return ds
+}
+
 // like reports whether a name is a folder's but for case, a plural or what stands between
 // its words.
 func like(name, folder string) bool {

@@ -17,6 +17,7 @@ type Factory struct {
 	LinkedServices   []*LinkedService
 	Datasets         []*Dataset
 	Triggers         []*Trigger
+	Kept             []*Kept
 	Raw              *value.Object
 
 	// Strict makes [Factory.Validate] report what is not supported here as errors.

@@ -20,7 +20,7 @@ func ParsePipeline(file string, data []byte) (*Pipeline, Diagnostics) {
 	if root == nil {
 		return nil, ds
 	}
-	return ReadPipeline(file, root)
+	return ReadPipeline(file, nested(root))
 }
 
 // ReadPipeline is [ParsePipeline] for a file whose JSON has been parsed.

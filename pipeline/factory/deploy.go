@@ -94,7 +94,7 @@ func (m *Manager) follow(next *state, id ID, location string, f *pipeline.Factor
 		c.Changed = append(c.Changed, what+": its location, tags or properties")
 	}
 	var changed []*definition
-	for _, k := range Kinds()[:DataFlows] {
+	for _, k := range Kinds() {
 		declared := declared(f, k)
 		for _, old := range next.sorted(k) {
 			if _, there := declared[fold(old.record.Name)]; old.record.Deployed != "" && !there {
@@ -190,6 +190,12 @@ func declared(f *pipeline.Factory, k Kind) map[string]declaration {
 	case Triggers:
 		for _, t := range f.Triggers {
 			add(t.Name, t.Raw, t.Started && t.Runs())
+		}
+	default:
+		for _, x := range f.Kept {
+			if kindTable[k].folder == x.Folder {
+				add(x.Name, x.Raw, false)
+			}
 		}
 	}
 	return out

@@ -25,20 +25,21 @@ var kindTable = [kinds]struct {
 	types     []string // of definitions that are not parsed; nil: any
 	untyped   bool     // definitions need no type
 	sealed    bool     // always, whether or not a secret is recognised
+	folder    string   // of the Git layout, of definitions that are not parsed
 }{
 	Pipelines: {name: "pipelines", noun: "pipeline", reference: "PipelineReference"},
 	Datasets:  {name: "datasets", noun: "dataset", reference: "DatasetReference"},
 	LinkedServices: {name: "linkedservices", noun: "linked service",
 		reference: "LinkedServiceReference", sealed: true},
 	Triggers: {name: "triggers", noun: "trigger", reference: "TriggerReference"},
-	DataFlows: {name: "dataflows", noun: "data flow", reference: "DataFlowReference",
+	DataFlows: {name: "dataflows", noun: "data flow", reference: "DataFlowReference", folder: "dataflow",
 		types: []string{"MappingDataFlow", "Flowlet", "WranglingDataFlow"}},
-	IntegrationRuntimes: {name: "integrationruntimes", noun: "integration runtime",
+	IntegrationRuntimes: {name: "integrationruntimes", noun: "integration runtime", folder: "integrationRuntime",
 		reference: "IntegrationRuntimeReference", types: []string{"Managed", "SelfHosted"}, sealed: true},
-	Credentials: {name: "credentials", noun: "credential", reference: "CredentialReference",
+	Credentials: {name: "credentials", noun: "credential", reference: "CredentialReference", folder: "credential",
 		types: []string{"ManagedIdentity", "ServicePrincipal"}, sealed: true},
 	ManagedVirtualNetworks: {name: "managedVirtualNetworks", noun: "managed virtual network",
-		reference: "ManagedVirtualNetworkReference", untyped: true},
+		reference: "ManagedVirtualNetworkReference", folder: "managedVirtualNetwork", untyped: true},
 }
 
 // Kinds returns all kinds.
