@@ -9,21 +9,25 @@ import (
 	"testing"
 
 	"switchyard/arm/armtest"
+	"switchyard/pipeline/factory"
 	"switchyard/value"
 )
 
-// TestGallery puts the pipelines of published templates, with the data sets and
-// data flows beside them, and wants every one to be accepted. The environment
-// variable SWITCHYARD_TEMPLATES names the folder. What a template takes from its
-// user (linked services, data sets that exist already) is made up.
+// TestGallery puts the pipelines of deployment templates, with the data sets and data flows
+// beside them, and wants every one to be accepted and to come back as it was sent. Those in
+// testdata have the shapes of published ones; the environment variable SWITCHYARD_TEMPLATES
+// names a folder of more. What a template takes from its user (linked services, data sets that
+// exist already) is made up.
 func TestGallery(t *testing.T) {
-	dir := os.Getenv("SWITCHYARD_TEMPLATES")
-	if dir == "" {
-		t.Skip("SWITCHYARD_TEMPLATES names no folder of templates")
+	files, err := filepath.Glob("testdata/templates/*.json")
+	check(t, err)
+	if dir := os.Getenv("SWITCHYARD_TEMPLATES"); dir != "" {
+		more, err := filepath.Glob(filepath.Join(dir, "*.json"))
+		check(t, err)
+		files = append(files, more...)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no templates in %s (%v)", dir, err)
+	if len(files) < 2 {
+		t.Fatalf("there are %d templates", len(files))
 	}
 	pipelines := 0
 	for _, file := range files {
@@ -49,7 +53,11 @@ func TestGallery(t *testing.T) {
 				g.add(r.(*value.Object))
 			}
 			pipelines += g.pipelines
+			sent := g.left
 			g.putAll(t)
+			for _, r := range sent {
+				g.comesBack(t, r)
+			}
 		})
 	}
 	t.Logf("%d pipelines in %d templates", pipelines, len(files))
@@ -80,6 +88,16 @@ func (g *gallery) add(r *value.Object) {
 	full := value.Text(g.resolve(name.(string)))
 	body := value.Append(nil, value.NewObject(value.Member{Name: "properties", Value: g.resolveAll(properties)}))
 	g.left = append(g.left, galleryResource{kind, full[strings.LastIndex(full, "/")+1:], string(body)})
+}
+
+// comesBack gets what was put and compares it.
+func (g *gallery) comesBack(t *testing.T, r galleryResource) {
+	t.Helper()
+	answer := g.f.must(t, 200, "GET", "$DF/"+r.kind+"/"+strings.ReplaceAll(r.name, " ", "%20")+"?$V", "")
+	got := normal(t, factory.Member([]byte(answer), "properties"))
+	if want := normal(t, factory.Member([]byte(r.body), "properties")); got != want {
+		t.Errorf("%s %s:\ngot  %s\nwant %s", r.kind, r.name, got, want)
+	}
 }
 
 var missingReference = regexp.MustCompile(`invalid reference '([^']+)': \S+ names a ([a-z ]+) that does not exist`)
