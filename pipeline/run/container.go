@@ -212,6 +212,7 @@ func (s *State) startForEach(n *node, c *expr.Context, user *value.Object,
 	def := n.step.def.ForEach
 	items, aerr := itemsOf(c, def.Items)
 	if aerr != nil {
+		aerr.Message = measured(aerr.Message)
 		return nil, aerr
 	}
 	if len(items) > pipeline.MaxForEachItems {
@@ -245,6 +246,17 @@ func itemsOf(c *expr.Context, v value.Value) (value.Array, *pipeline.ActivityErr
 	return nil, unexpected(
 		"The function 'length' expects its parameter to be an array or a string. The provided value is of type '%s'.",
 		pipeline.TypeName(v))
+}
+
+// measured words the error of an expression as the service does where it evaluates its length
+// [ENGINE 5.2].
+func measured(message string) string {
+	const begin, end = "The expression '", "' cannot be evaluated because "
+	text, why, ok := strings.Cut(strings.TrimPrefix(message, begin), end)
+	if !ok || !strings.HasPrefix(message, begin) {
+		return message
+	}
+	return begin + "length(" + text + ")" + end + why
 }
 
 func startUntil(n *node, c *expr.Context, user *value.Object,
