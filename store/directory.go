@@ -58,7 +58,7 @@ func (d directory) sync() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Sync(), f.Close())
+	return named("sync", path, errors.Join(f.Sync(), f.Close()))
 }
 
 // read returns the content of a file; the error is errNoFile if it is absent.

@@ -147,7 +147,7 @@ func (f *full) lost(err error) error {
 	if err == nil || !runs {
 		return err
 	}
-	f.s.log.fail(fmt.Errorf("write-ahead log in %s: %w", f.s.dir, err))
+	f.s.log.fail(fmt.Errorf("write-ahead log: %w", err))
 	return nil
 }
 

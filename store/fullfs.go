@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,6 +34,15 @@ func isTable(name string) bool {
 	return strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".blob")
 }
 
+// named adds what was done to which file to an error that does not say it: those of the
+// operating system for a sync have the number only.
+func named(op, file string, err error) error {
+	if err == nil || strings.Contains(err.Error(), file) {
+		return err
+	}
+	return fmt.Errorf("%s %s: %w", op, file, err)
+}
+
 // open makes a file, as often as it takes.
 func (f fullFS) open(name string, open func() (vfs.File, error)) (vfs.File, error) {
 	table := isTable(name)
@@ -45,9 +55,9 @@ func (f fullFS) open(name string, open func() (vfs.File, error)) (vfs.File, erro
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, named("open", name, err)
 	}
-	file = fullFile{file, f.full, table}
+	file = fullFile{file, f.full, name, table}
 	switch {
 	case table:
 		return newTableFile(file), nil
@@ -74,23 +84,24 @@ func (f fullFS) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.Fi
 
 // Link implements [vfs.FS].
 func (f fullFS) Link(old, name string) error {
-	return f.full.do(false, func() error { return f.FS.Link(old, name) })
+	return named("link", name, f.full.do(false, func() error { return f.FS.Link(old, name) }))
 }
 
 // Rename implements [vfs.FS].
 func (f fullFS) Rename(old, name string) error {
-	return f.full.do(false, func() error { return f.FS.Rename(old, name) })
+	return named("rename", name, f.full.do(false, func() error { return f.FS.Rename(old, name) }))
 }
 
 // MkdirAll implements [vfs.FS].
 func (f fullFS) MkdirAll(dir string, perm os.FileMode) error {
-	return f.full.do(false, func() error { return f.FS.MkdirAll(dir, perm) })
+	return named("make directory", dir, f.full.do(false, func() error { return f.FS.MkdirAll(dir, perm) }))
 }
 
-// A fullFile is a file of a fullFS that is written.
+// A fullFile is a file of a fullFS that is written. Each of its errors says which file it is.
 type fullFile struct {
 	vfs.File
 	full  *full
+	name  string
 	table bool
 }
 
@@ -102,7 +113,7 @@ func (f fullFile) Write(p []byte) (n int, err error) {
 		n += m
 		return err
 	})
-	return n, err
+	return n, named("write", f.name, err)
 }
 
 // WriteAt implements [io.WriterAt].
@@ -112,8 +123,23 @@ func (f fullFile) WriteAt(p []byte, at int64) (n int, err error) {
 		n += m
 		return err
 	})
-	return n, err
+	return n, named("write", f.name, err)
 }
+
+// Sync implements [vfs.File].
+func (f fullFile) Sync() error { return named("sync", f.name, f.File.Sync()) }
+
+// SyncData implements [vfs.File].
+func (f fullFile) SyncData() error { return named("sync", f.name, f.File.SyncData()) }
+
+// SyncTo implements [vfs.File].
+func (f fullFile) SyncTo(length int64) (full bool, err error) {
+	full, err = f.File.SyncTo(length)
+	return full, named("sync", f.name, err)
+}
+
+// Close implements [io.Closer].
+func (f fullFile) Close() error { return named("close", f.name, f.File.Close()) }
 
 // A logFile is a file of the write-ahead log. What of it can't be written ends the process here, with
 // one line: if the database is about to leave the log for the next one, it would end it with a

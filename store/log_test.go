@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -298,12 +301,74 @@ func TestFailedCommit(t *testing.T) {
 		if err := s.Admit(t.Context(), 1); !errors.Is(err, ErrClosed) {
 			t.Errorf("Admit after a failed commit = %v, want ErrClosed", err)
 		}
-		if err := fatal.Load(); err == nil || !strings.Contains((*err).Error(), "no medium") {
-			t.Errorf("Fatal was given %v, want the cause", err)
-		}
+		wantNamed(t, fatal.Load(), `(write|sync|close) data/db/\d{6}\.log: no medium$`)
 		if err := s.Close(); !errors.Is(err, ErrClosed) {
 			t.Errorf("Close after a failed commit = %v, want ErrClosed", err)
 		}
+	}
+}
+
+// wantNamed checks what Fatal was given: one line, which ends with the operation, the file and
+// the cause.
+func wantNamed(t *testing.T, told *error, end string) {
+	t.Helper()
+	if told == nil {
+		t.Error("Fatal was not called")
+	} else if text := (*told).Error(); strings.Contains(text, "\n") || !regexp.MustCompile(end).MatchString(text) {
+		t.Errorf("Fatal was given %q, want one line that ends with %s", text, end)
+	}
+}
+
+// Whichever write fails, and whether the file system's error says the file or not, the process is
+// told which file it was.
+func TestFailureNamesFile(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		kind  errorfs.OpKind
+		file  string
+		large bool
+		err   error
+		want  string
+	}{
+		{"write of the log", errorfs.OpFileWrite, ".log", false, syscall.EFBIG, `write data/db/\d{6}\.log: file too large$`},
+		{"sync of the log", errorfs.OpFileSyncData, ".log", false, syscall.EIO, `sync data/db/\d{6}\.log: input/output error$`},
+		{"named already", errorfs.OpFileWrite, ".log", false,
+			&fs.PathError{Op: "write", Path: "data/db/000002.log", Err: syscall.EFBIG},
+			`^write-ahead log: write data/db/000002\.log: file too large$`},
+		{"write of a large value", errorfs.OpFileWriteAt, segmentSuffix, true, syscall.EFBIG,
+			`^commit to data: write data/values/00000001\.values: file too large$`},
+		{"sync of a large value", errorfs.OpFileSyncData, segmentSuffix, true, syscall.EIO,
+			`^commit to data: sync data/values/00000001\.values: input/output error$`},
+		{"a new segment", errorfs.OpCreate, segmentSuffix, true, syscall.EACCES,
+			`^commit to data: open data/values/00000001\.values: permission denied$`},
+		{"sync of the segments' directory", errorfs.OpFileSync, valuesDir, true, syscall.EIO,
+			`^commit to data: sync data/values: input/output error$`},
+		{"their directory", errorfs.OpMkdirAll, valuesDir, true, syscall.EROFS,
+			`^commit to data: make directory data/values: read-only file system$`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var fail atomic.Bool
+			var fatal atomic.Pointer[error]
+			s := openTest(t, "data", Options{
+				FS: errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+					if fail.Load() && op.Kind == c.kind && strings.HasSuffix(op.Path, c.file) {
+						return c.err
+					}
+					return nil
+				})),
+				Fatal: func(err error) { fatal.Store(&err) },
+			})
+			fail.Store(true)
+			size := 1
+			if c.large {
+				size = separateFrom
+			}
+			if ended(func() { s.Sync(put(s, "lost", size)) }) {
+				t.Error("Sync returned")
+			}
+			wantNamed(t, fatal.Load(), c.want)
+			s.Close() // of a log that has failed it fails
+		})
 	}
 }
 

@@ -372,8 +372,8 @@ func TestValueLogWriteFails(t *testing.T) {
 		}))
 		var fatal atomic.Int32
 		s := openTest(t, "data", Options{FS: fs, Fatal: func(err error) {
-			if fatal.Add(1); !errors.Is(err, noSpace) {
-				t.Errorf("write %d: Fatal was given %v, want the cause", n, err)
+			if fatal.Add(1); !errors.Is(err, noSpace) || !strings.Contains(err.Error(), "data/"+valuesDir) {
+				t.Errorf("write %d: Fatal was given %v, want the cause and the file", n, err)
 			}
 		}})
 		s.values.segmentSize = 2 * separateFrom
