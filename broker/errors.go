@@ -36,6 +36,9 @@ var (
 	ErrForwarded       = entity.ErrForwarded
 )
 
+// TextNoSessionID is what the service says of a message without a session id.
+const TextNoSessionID = entity.DescriptionNoSessionSent
+
 // A MissingError names scheduled messages that are not there (any more); it unwraps to
 // [ErrMessageNotFound].
 type MissingError = entity.MissingError

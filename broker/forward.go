@@ -139,20 +139,21 @@ func refusesAll(err error) bool {
 
 // refusals are the errors by which an entity refuses messages, with the reason that they
 // have as dead letters: the names of the exceptions of Azure's documentation. The reason
-// that Azure gives is not documented. On any other error the messages wait.
+// that Azure gives is not documented. An empty description means the error's own text. On any
+// other error the messages wait.
 var refusals = []struct {
-	err    error
-	reason string
+	err                 error
+	reason, description string
 }{
-	{ErrEntityNotFound, "MessagingEntityNotFoundException"},
-	{ErrEntityDeleted, "MessagingEntityNotFoundException"},
-	{ErrEntityDisabled, "MessagingEntityDisabledException"},
-	{ErrQuotaExceeded, "QuotaExceededException"},
-	{ErrMessageTooLarge, "MessageSizeExceededException"},
-	{ErrNoSessionID, entity.ReasonNoSession}, // its text is as when it is sent
-	{ErrInvalidArgument, "ArgumentException"},
-	{ErrNotAllowed, "InvalidOperationException"},
-	{ErrNotSupported, "NotSupportedException"},
+	{ErrEntityNotFound, "MessagingEntityNotFoundException", ""},
+	{ErrEntityDeleted, "MessagingEntityNotFoundException", ""},
+	{ErrEntityDisabled, "MessagingEntityDisabledException", ""},
+	{ErrQuotaExceeded, "QuotaExceededException", ""},
+	{ErrMessageTooLarge, "MessageSizeExceededException", ""},
+	{ErrNoSessionID, entity.ReasonNoSession, entity.DescriptionNoSessionSent},
+	{ErrInvalidArgument, "ArgumentException", ""},
+	{ErrNotAllowed, "InvalidOperationException", ""},
+	{ErrNotSupported, "NotSupportedException", ""},
 }
 
 // refusal returns why a message becomes a dead letter that an entity refuses; nil if the
@@ -160,7 +161,8 @@ var refusals = []struct {
 func refusal(to string, err error) *DeadLetterInfo {
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
-			return &DeadLetterInfo{Reason: r.reason, Description: fmt.Sprintf("Forwarding to '%s' failed: %v.", to, err)}
+			text := cmp.Or(r.description, fmt.Sprintf("Forwarding to '%s' failed: %v.", to, err))
+			return &DeadLetterInfo{Reason: r.reason, Description: text}
 		}
 	}
 	return nil

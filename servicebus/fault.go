@@ -55,11 +55,9 @@ const (
 	textNoSessions  = "A sessionful message receiver cannot be created on an entity that does not require sessions. " +
 		"Ensure RequiresSession is set to true when creating a Queue or Subscription to enable sessionful behavior."
 	textNeedsSession = "It is not possible for an entity that requires sessions to create a non-sessionful message receiver."
-	textNoSessionID  = "The SessionId was not set on a message, and it cannot be sent to the entity. Entities that have " +
-		"session support enabled can only receive messages that have the SessionId set to a valid value."
-	textFull      = "The maximum entity size has been reached or exceeded."
-	textMore      = "For more information please see https://aka.ms/ServiceBusExceptions ."
-	textForwarded = "Cannot create a message receiver on an entity with auto-forwarding enabled."
+	textFull         = "The maximum entity size has been reached or exceeded."
+	textMore         = "For more information please see https://aka.ms/ServiceBusExceptions ."
+	textForwarded    = "Cannot create a message receiver on an entity with auto-forwarding enabled."
 )
 
 // faults is the one table from the errors of other packages to what clients see.
@@ -87,7 +85,7 @@ var faults = []struct {
 	{broker.ErrSessionRequired, frames.ErrNotAllowed, 400, textNeedsSession},
 	{broker.ErrForwarded, frames.ErrNotAllowed, 400, textForwarded},
 	{broker.ErrNoDestination, frames.ErrNotFound, 404, ""},
-	{broker.ErrNoSessionID, frames.ErrNotAllowed, 400, textNoSessionID},
+	{broker.ErrNoSessionID, frames.ErrNotAllowed, 400, broker.TextNoSessionID},
 	{broker.ErrQuotaExceeded, frames.ErrResourceLimitExceeded, 403, textFull},
 	{broker.ErrMessageTooLarge, frames.ErrMessageSizeExceeded, 403, ""},
 	{broker.ErrInvalidArgument, condArgumentError, 400, ""},

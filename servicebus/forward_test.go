@@ -50,6 +50,14 @@ func TestForwarding(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	none := &azservicebus.Message{MessageID: ptr("none"), ApplicationProperties: map[string]any{"color": "red"}}
+	if err := s.sender(c, "first").SendMessage(testContext(t), none, nil); err != nil {
+		t.Fatal(err)
+	}
+	dead := receive(t, s.receiver(c, "middle", &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter}), 1)[0]
+	if dead.MessageID != "none" || *dead.DeadLetterReason != "Session id is null." || *dead.DeadLetterErrorDescription != broker.TextNoSessionID {
+		t.Errorf("a message without a session is %s, dead-lettered for %q: %q", dead.MessageID, *dead.DeadLetterReason, *dead.DeadLetterErrorDescription)
+	}
 	s.forwards(t, s.receiver(c, "middle", nil))
 	s.forwards(t, s.subscriptionReceiver(c, "first", "red", nil))
 }

@@ -225,10 +225,13 @@ const (
 	ReasonAction                = "RuleActionException"
 	ReasonNoSession             = "Session id is null."
 	DescriptionNoSession        = "Session enabled entity doesn't allow a message whose session identifier is null."
-	ReasonHeaderSize            = "HeaderSizeExceeded"
-	DescriptionHeaderSize       = "The size quota for this stream has been exceeded."
-	ReasonHops                  = "MaxTransferHopCountExceeded"
-	DescriptionHops             = "The maximum number of allowed hops when forwarding between queues has been exceeded. " +
+	// DescriptionNoSessionSent is that of a message which can't be sent, so not forwarded either.
+	DescriptionNoSessionSent = "The SessionId was not set on a message, and it cannot be sent to the entity. " +
+		"Entities that have session support enabled can only receive messages that have the SessionId set to a valid value."
+	ReasonHeaderSize      = "HeaderSizeExceeded"
+	DescriptionHeaderSize = "The size quota for this stream has been exceeded."
+	ReasonHops            = "MaxTransferHopCountExceeded"
+	DescriptionHops       = "The maximum number of allowed hops when forwarding between queues has been exceeded. " +
 		"This value is set to 4."
 )
 
