@@ -172,7 +172,7 @@ func (l *Link) begin(t *frames.Transfer) bool {
 		s.fail(frames.ErrInvalidField, "first transfer of a delivery without delivery-tag")
 		return false
 	case t.Resume:
-		l.fail(frames.ErrNotImplemented, "deliveries are not resumed")
+		l.fail(frames.ErrNotAllowed, "deliveries are not resumed")
 		return false
 	}
 	if s.received[t.DeliveryID.Value] != nil {

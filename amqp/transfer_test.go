@@ -222,7 +222,7 @@ func TestReceiveLimits(t *testing.T) {
 		resumed := transfer(0, 5)
 		resumed.Resume = true
 		p.send(0, resumed)
-		p.expect("! detached s amqp:not-implemented\n< 0 detach handle=0 closed amqp:not-implemented")
+		p.expect("! detached s amqp:not-allowed\n< 0 detach handle=0 closed amqp:not-allowed")
 	})
 }
 

@@ -3,7 +3,6 @@ package servicebus_test
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -487,17 +486,17 @@ func TestTrackingIDs(t *testing.T) {
 func TestNonExclusiveSessions(t *testing.T) {
 	s := newServer(t)
 	s.queue("q", broker.QueueOptions{RequiresSession: true})
-	for _, filter := range []amqp.LinkFilter{
-		amqp.NewLinkFilter("com.microsoft:session-filter", 0x137000000E, []any{"s", nil}),
-		amqp.NewLinkFilter("com.microsoft:non-exclusive-session-filter", 0x137000000E, []any{"s", nil}),
+	for _, x := range []struct{ filter, condition, text string }{
+		{"com.microsoft:session-filter", "amqp:not-implemented", "A receiver of non-exclusive sessions is not supported by this server."},
+		{"com.microsoft:non-exclusive-session-filter", "amqp:not-allowed",
+			"The source filter 'com.microsoft:non-exclusive-session-filter' is not supported by this server."},
 	} {
+		filter := amqp.NewLinkFilter(x.filter, 0x137000000E, []any{"s", nil})
 		_, err := s.session().NewReceiver(testContext(t), "q", &amqp.ReceiverOptions{Filters: []amqp.LinkFilter{filter}})
 		if err == nil {
 			t.Fatal("a receiver of a non-exclusive session was attached")
 		}
-		if text := err.Error(); !strings.Contains(text, "non-exclusive") || !strings.Contains(text, "not supported by this server") {
-			t.Errorf("refused with %v", err)
-		}
+		wantCondition(t, err, x.condition, x.text)
 	}
 }
 

@@ -55,7 +55,7 @@ func (k *coordinator) delivered(d *amqp.Incoming) {
 
 func (k *coordinator) declare(d *amqp.Incoming, control frames.Declare) {
 	if control.Global {
-		k.refuse(d, notSupported(frames.ErrNotImplemented, "Distributed transactions (a declare with a global-id) are"))
+		k.refuse(d, notSupported(frames.ErrNotAllowed, "Distributed transactions (a declare with a global-id) are"))
 		return
 	}
 	t, f := k.c.declare(k)

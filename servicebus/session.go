@@ -34,6 +34,7 @@ func readSessionFilter(v any) (wantedSession, *fault) {
 	var w wantedSession
 	if d, ok := v.(encoding.Described); ok {
 		if d.Descriptor == uint64(anySessionCode) || d.Descriptor == encoding.Symbol(anySessionName) {
+			// Only a library that knows such sessions asks for one, and it expects this condition.
 			return w, notSupported(frames.ErrNotImplemented, "A receiver of non-exclusive sessions is")
 		}
 		w.descriptor, v = d.Descriptor, d.Value

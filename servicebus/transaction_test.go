@@ -445,7 +445,7 @@ func TestTransactionRefuses(t *testing.T) {
 	c.wantRejected(c.discharge([]byte("nobody's"), false), "amqp:transaction:unknown-id", "")
 	c.wantRejected(c.deliver(2, nil, value("hello")), "com.microsoft:argument-error", "to a coordinator")
 	c.wantRejected(c.deliver(2, nil, value(encoding.Described{Descriptor: uint64(0x31), Value: encoding.List{[]byte("g")}})),
-		"amqp:not-implemented", "Distributed transactions")
+		"amqp:not-allowed", "Distributed transactions")
 	c.wantRejected(c.deliver(2, nil, message("x")), "com.microsoft:argument-error", "")
 	s.idleTransactions()
 }
