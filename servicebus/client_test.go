@@ -27,6 +27,8 @@ func TestClientCommand(t *testing.T) {
 	s.queue("clienttest-sessions", broker.QueueOptions{RequiresSession: true, LockDuration: 10 * time.Second})
 	s.queue("clienttest-duplicates", broker.QueueOptions{RequiresDuplicateDetection: true, DuplicateDetectionHistoryTimeWindow: 20 * time.Second})
 	s.topic("clienttest-topic", broker.TopicOptions{}, "clienttest")
+	s.topic("clienttest-session-topic", broker.TopicOptions{})
+	s.subscription("clienttest-session-topic", "clienttest", broker.SubscriptionOptions{RequiresSession: true, LockDuration: 10 * time.Second})
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
 	cmd.Env = append(os.Environ(), "SERVICEBUS_CONNECTION_STRING="+s.connectionString(auth.DefaultRuleName, auth.DevelopmentKey), "SERVICEBUS_QUEUE=clienttest")
 	out, err := cmd.CombinedOutput()

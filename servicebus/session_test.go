@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/go-amqp"
 
@@ -40,16 +42,65 @@ func got(t *testing.T, r *azservicebus.SessionReceiver, n int) (ids string, msgs
 	return ids, msgs
 }
 
-// TestSessions: what [SB-SEM 3] says of sessions, with the vendor's client.
-func TestSessions(t *testing.T) {
-	s := newServer(t)
-	s.queue("q", broker.QueueOptions{RequiresSession: true, LockDuration: time.Minute})
-	s.sendInSession("q", "a", "a1", "a2", "a3")
-	s.sendInSession("q", "b", "b1")
-	s.sendInSession("q", "", "e1")
-	c, ctx := s.client(), testContext(t)
+// A sessionEntity is a queue or subscription with sessions, as the vendor's client has it.
+type sessionEntity struct {
+	to       string // what is sent to
+	accept   func(ctx context.Context, session string) (*azservicebus.SessionReceiver, error)
+	next     func(ctx context.Context) (*azservicebus.SessionReceiver, error)
+	sessions func(*azservicebus.ListSessionsOptions) *runtime.Pager[azservicebus.ListSessionsResponse]
+	dead     func() *azservicebus.Receiver
+}
 
-	a, err := c.AcceptSessionForQueue(ctx, "q", "a", nil)
+// onSessions runs a test on a queue and on a subscription that require sessions.
+func onSessions(t *testing.T, lock time.Duration, test func(*testing.T, *server, sessionEntity)) {
+	toDead := &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter}
+	t.Run("queue", func(t *testing.T) {
+		s := newServer(t)
+		s.queue("q", broker.QueueOptions{RequiresSession: true, LockDuration: lock})
+		c := s.client()
+		test(t, s, sessionEntity{"q",
+			func(ctx context.Context, session string) (*azservicebus.SessionReceiver, error) {
+				return c.AcceptSessionForQueue(ctx, "q", session, nil)
+			},
+			func(ctx context.Context) (*azservicebus.SessionReceiver, error) {
+				return c.AcceptNextSessionForQueue(ctx, "q", nil)
+			},
+			func(o *azservicebus.ListSessionsOptions) *runtime.Pager[azservicebus.ListSessionsResponse] {
+				return c.NewListSessionsForQueuePager("q", o)
+			},
+			func() *azservicebus.Receiver { return s.receiver(c, "q", toDead) },
+		})
+	})
+	t.Run("subscription", func(t *testing.T) {
+		s := newServer(t)
+		s.topic("t", broker.TopicOptions{})
+		s.subscription("t", "s", broker.SubscriptionOptions{RequiresSession: true, LockDuration: lock})
+		c := s.client()
+		test(t, s, sessionEntity{"t",
+			func(ctx context.Context, session string) (*azservicebus.SessionReceiver, error) {
+				return c.AcceptSessionForSubscription(ctx, "t", "s", session, nil)
+			},
+			func(ctx context.Context) (*azservicebus.SessionReceiver, error) {
+				return c.AcceptNextSessionForSubscription(ctx, "t", "s", nil)
+			},
+			func(o *azservicebus.ListSessionsOptions) *runtime.Pager[azservicebus.ListSessionsResponse] {
+				return c.NewListSessionsForSubscriptionPager("t", "s", o)
+			},
+			func() *azservicebus.Receiver { return s.subscriptionReceiver(c, "t", "s", toDead) },
+		})
+	})
+}
+
+// TestSessions: what [SB-SEM 3] says of sessions, with the vendor's client.
+func TestSessions(t *testing.T) { onSessions(t, time.Minute, testSessions) }
+
+func testSessions(t *testing.T, s *server, q sessionEntity) {
+	s.sendInSession(q.to, "a", "a1", "a2", "a3")
+	s.sendInSession(q.to, "b", "b1")
+	s.sendInSession(q.to, "", "e1")
+	ctx := testContext(t)
+
+	a, err := q.accept(ctx, "a")
 	if err != nil || a.SessionID() != "a" || time.Until(a.LockedUntil()) > time.Minute || time.Until(a.LockedUntil()) < 50*time.Second {
 		t.Fatalf("accepted %v: %v", a, err)
 	}
@@ -66,22 +117,22 @@ func TestSessions(t *testing.T) {
 		t.Error(err)
 	}
 
-	_, err = c.AcceptSessionForQueue(ctx, "q", "a", nil)
+	_, err = q.accept(ctx, "a")
 	if err == nil || !strings.Contains(err.Error(), "The requested session 'a' cannot be accepted. It may be locked by another receiver.") {
 		t.Errorf("a session that is held: %v", err)
 	}
-	b, err := c.AcceptNextSessionForQueue(ctx, "q", nil)
+	b, err := q.next(ctx)
 	if err != nil || b.SessionID() != "b" {
 		t.Fatalf("the next session: %v, %v", b, err)
 	}
-	e, err := c.AcceptNextSessionForQueue(ctx, "q", nil)
+	e, err := q.next(ctx)
 	if err != nil || e.SessionID() != "" {
 		t.Fatalf("the next session: %v, %v", e, err)
 	}
 
 	// Closed, it is free at once, and what was not settled counts as never delivered.
 	a.Close(ctx)
-	a, err = c.AcceptSessionForQueue(ctx, "q", "a", nil)
+	a, err = q.accept(ctx, "a")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,18 +161,17 @@ func TestSessions(t *testing.T) {
 	if err := a.DeadLetterMessage(ctx, msgs[1], &azservicebus.DeadLetterOptions{Reason: ptr("why")}); err != nil {
 		t.Error(err)
 	}
-	dead := s.receiver(c, "q", &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter})
-	if m, err := dead.ReceiveMessages(ctx, 1, nil); err != nil || m[0].MessageID != "a3" || *m[0].SessionID != "a" {
+	if m, err := q.dead().ReceiveMessages(ctx, 1, nil); err != nil || m[0].MessageID != "a3" || *m[0].SessionID != "a" {
 		t.Errorf("dead-lettered %v, %v", m, err)
 	}
 }
 
 // TestSessionState: state and lock of a session, and the list of sessions.
-func TestSessionState(t *testing.T) {
-	s := newServer(t)
-	s.queue("q", broker.QueueOptions{RequiresSession: true, LockDuration: 10 * time.Second})
-	c, ctx := s.client(), testContext(t)
-	r, err := c.AcceptSessionForQueue(ctx, "q", "s", nil)
+func TestSessionState(t *testing.T) { onSessions(t, 10*time.Second, testSessionState) }
+
+func testSessionState(t *testing.T, s *server, q sessionEntity) {
+	ctx := testContext(t)
+	r, err := q.accept(ctx, "s")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,9 +189,9 @@ func TestSessionState(t *testing.T) {
 	if err := r.SetSessionState(ctx, []byte("x"), nil); err != nil {
 		t.Fatal(err)
 	}
-	s.sendInSession("q", "t", "1")
+	s.sendInSession(q.to, "t", "1")
 	sessions := func(o *azservicebus.ListSessionsOptions) (ids []string) {
-		for pager := c.NewListSessionsForQueuePager("q", o); pager.More(); {
+		for pager := q.sessions(o); pager.More(); {
 			page, err := pager.NextPage(ctx)
 			if err != nil {
 				t.Fatal(err)
@@ -210,16 +260,40 @@ func TestSessionLockExpires(t *testing.T) {
 		!strings.HasPrefix(e.RemoteErr.Description, "The session lock has expired on the MessageSession. Accept a new MessageSession.") {
 		t.Errorf("the link ended with %v", err)
 	}
+	settle := map[string]any{"disposition-status": "completed", "lock-tokens": []amqp.UUID{lockToken(m)}}
 	for operation, body := range map[string]map[string]any{"renew-session-lock": {}, "get-session-state": {}, "set-session-state": {},
-		"update-disposition":         {"disposition-status": "completed", "lock-tokens": []amqp.UUID{{1}}},
+		"update-disposition":         settle,
 		"receive-by-sequence-number": {"sequence-numbers": []int64{1}, "receiver-settle-mode": uint32(1)}} {
 		if p := call(operation, body).ApplicationProperties; p["statusCode"] != int32(410) || p["errorCondition"] != "com.microsoft:session-lock-lost" {
 			t.Errorf("%s: %v, want session-lock-lost", operation, p)
 		}
 	}
-	if m, err := accept().Receive(ctx, nil); err != nil || m.Header.DeliveryCount != 1 {
-		t.Errorf("delivered again: %v, %v", m, err)
+	// Who has the session again can settle what it is given now, and not what the old lock gave.
+	r = accept()
+	again, err := r.Receive(ctx, nil)
+	if err != nil || again.Header.DeliveryCount != 1 || lockToken(again) == lockToken(m) {
+		t.Fatalf("delivered again: %v, %v", again, err)
 	}
+	if p := call("update-disposition", settle).ApplicationProperties; p["statusCode"] != int32(410) {
+		t.Errorf("settled with the token of the old lock: %v", p)
+	}
+	s.recordLocks("q")
+	s.counts("q", 1, 0)
+	settle["lock-tokens"] = []amqp.UUID{lockToken(again)}
+	if p := call("update-disposition", settle).ApplicationProperties; p["statusCode"] != int32(200) {
+		t.Errorf("settled with the token of the new lock: %v", p)
+	}
+	s.counts("q", 0, 0)
+}
+
+// lockToken is the token of a message as requests have it: a delivery's tag has the byte
+// order of .NET [SB-AMQP 7.1].
+func lockToken(m *amqp.Message) (token amqp.UUID) {
+	copy(token[:], m.DeliveryTag)
+	slices.Reverse(token[:4])
+	slices.Reverse(token[4:6])
+	slices.Reverse(token[6:8])
+	return token
 }
 
 // TestAcceptNextWaits: without a session the attach is not answered; a message ends the

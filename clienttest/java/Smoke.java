@@ -42,6 +42,7 @@ public class Smoke {
     static final String QUEUE = env("SERVICEBUS_QUEUE", "clienttest");
     static final String OTHER = env("SERVICEBUS_OTHER_QUEUE", "clienttest-other");
     static final String SESSIONS = env("SERVICEBUS_SESSION_QUEUE", "clienttest-sessions");
+    static final String SESSION_TOPIC = env("SERVICEBUS_SESSION_TOPIC", "clienttest-session-topic");
     static final String DUPLICATES = env("SERVICEBUS_DUPLICATE_QUEUE", "clienttest-duplicates");
     static final String TOPIC = env("SERVICEBUS_TOPIC", "clienttest-topic");
     static final String SUBSCRIPTION = env("SERVICEBUS_SUBSCRIPTION", "clienttest");
@@ -675,6 +676,33 @@ public class Smoke {
         }
     }
 
+    static void sessionOfSubscription() {
+        ServiceBusClientBuilder shared = builder();
+        try (ServiceBusSenderClient to = shared.sender().topicName(SESSION_TOPIC).buildClient();
+             ServiceBusSessionReceiverClient of = shared.sessionReceiver().topicName(SESSION_TOPIC).subscriptionName("clienttest")
+                 .disableAutoComplete().maxAutoLockRenewDuration(Duration.ZERO).buildClient()) {
+            to.sendMessages(List.of(message("a1").setSessionId("a"), message("a2").setSessionId("a")));
+            try (ServiceBusReceiverClient r = of.acceptNextSession()) {
+                equal(r.getSessionId(), "a", "the session");
+                r.setSessionState(new byte[] {5});
+                check(java.util.Arrays.equals(r.getSessionState(), new byte[] {5}), "another state");
+                r.setSessionState(null);
+                check(r.renewSessionLock().isAfter(OffsetDateTime.now()), "the lock is not renewed");
+                List<ServiceBusReceivedMessage> all = receive(r, 2);
+                equal(bodies(all), List.of("a1", "a2"), "the messages");
+                r.complete(all.get(0));
+            }
+        }
+        // Java names the link after the session, so it takes it again on another connection.
+        try (ServiceBusSessionReceiverClient of = builder().sessionReceiver().topicName(SESSION_TOPIC).subscriptionName("clienttest")
+                 .disableAutoComplete().maxAutoLockRenewDuration(Duration.ZERO).buildClient();
+             ServiceBusReceiverClient r = of.acceptSession("a")) {
+            ServiceBusReceivedMessage m = receive(r, 1, r::complete).get(0);
+            equal(m.getBody() + " " + m.getSessionId() + " " + m.getDeliveryCount(), "a2 a 0", "the message");
+            receiveNone(r);
+        }
+    }
+
     static void sessionTransaction() {
         ServiceBusClientBuilder shared = builder();
         try (Sessions s = new Sessions(shared)) {
@@ -799,6 +827,7 @@ public class Smoke {
         steps.put("session: peek", Smoke::sessionPeek);
         steps.put("session: required", Smoke::sessionRequired);
         steps.put("session: schedule", Smoke::sessionSchedule);
+        steps.put("session: of a subscription", Smoke::sessionOfSubscription);
         steps.put("session: transaction", Smoke::sessionTransaction);
         steps.put("transaction: commit", Smoke::commitsWhole);
         steps.put("transaction: rollback", Smoke::rollsBack);

@@ -6,6 +6,7 @@ import { ServiceBusClient, delay } from "@azure/service-bus";
 const connectionString = process.env.SERVICEBUS_CONNECTION_STRING;
 const queue = process.env.SERVICEBUS_QUEUE ?? "clienttest";
 const sessions = process.env.SERVICEBUS_SESSION_QUEUE ?? "clienttest-sessions";
+const sessionTopic = process.env.SERVICEBUS_SESSION_TOPIC ?? "clienttest-session-topic";
 const duplicates = process.env.SERVICEBUS_DUPLICATE_QUEUE ?? "clienttest-duplicates";
 if (!connectionString) {
   console.error("SERVICEBUS_CONNECTION_STRING is not set");
@@ -434,6 +435,28 @@ async function withSessions() {
     });
   });
   await toSession.close();
+
+  await step("session: of a subscription", async () => {
+    const toTopic = client.createSender(sessionTopic);
+    await toTopic.sendMessages([{ body: "a1", sessionId: "a" }, { body: "a2", sessionId: "a" }]);
+    const r = await client.acceptNextSession(sessionTopic, "clienttest", options);
+    assert.equal(r.sessionId, "a");
+    await r.setSessionState("half");
+    assert.equal(await r.getSessionState(), "half");
+    await r.setSessionState(null);
+    assert.ok(await r.renewSessionLock() > new Date());
+    const all = await receive(r, 2);
+    assert.deepEqual(bodies(all), ["a1", "a2"]);
+    await r.completeMessage(all[0]);
+    await r.close();
+    const again = await client.acceptSession(sessionTopic, "clienttest", "a", options);
+    const [m] = await receive(again, 1);
+    assert.deepEqual([m.body, m.sessionId, m.deliveryCount], ["a2", "a", 0]);
+    await again.completeMessage(m);
+    await receiveNone(again);
+    await again.close();
+    await toTopic.close();
+  });
 }
 
 async function detectsDuplicates() {

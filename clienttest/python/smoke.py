@@ -32,6 +32,7 @@ from azure.servicebus.exceptions import (
 CONNECTION_STRING = os.environ.get("SERVICEBUS_CONNECTION_STRING", "")
 QUEUE = os.environ.get("SERVICEBUS_QUEUE", "clienttest")
 SESSIONS, DUPLICATES, OTHER = QUEUE + "-sessions", QUEUE + "-duplicates", QUEUE + "-other"
+SESSION_TOPIC = os.environ.get("SERVICEBUS_SESSION_TOPIC", "clienttest-session-topic")
 TOPIC, SUBSCRIPTION = os.environ.get("SERVICEBUS_TOPIC", "clienttest-topic"), os.environ.get("SERVICEBUS_SUBSCRIPTION", "clienttest")
 
 
@@ -276,6 +277,26 @@ def session_state(client, sender, receiver):
         assert s.session.get_state() is None
 
 
+def session_of_subscription(client, sender, receiver):
+    with client.get_topic_sender(SESSION_TOPIC) as to:
+        to.send_messages([ServiceBusMessage(text, session_id="a") for text in ("a1", "a2")])
+    with client.get_subscription_receiver(SESSION_TOPIC, "clienttest", session_id=NEXT_AVAILABLE_SESSION) as s:
+        assert s.session.session_id == "a"
+        assert list(client.list_subscription_sessions(SESSION_TOPIC, "clienttest")) == ["a"]
+        s.session.set_state(b"half")
+        assert s.session.get_state() == b"half"
+        s.session.set_state(None)
+        assert s.session.renew_lock() > datetime.now(timezone.utc)
+        received = receive(s, 2)
+        assert [body(m) for m in received] == ["a1", "a2"]
+        s.complete_message(received[0])
+    with client.get_subscription_receiver(SESSION_TOPIC, "clienttest", session_id="a") as s:
+        (m,) = receive(s, 1)
+        assert (body(m), m.session_id, m.delivery_count) == ("a2", "a", 0), m
+        s.complete_message(m)
+        receive_none(s)
+
+
 def session_lock_lost(client, sender, receiver):
     """The lock of a session runs out on an idle link; what was received can't be settled any more."""
     with client.get_queue_sender(SESSIONS) as to:
@@ -438,6 +459,7 @@ STEPS = [
     sessions_refused,
     sessions,
     session_state,
+    session_of_subscription,
     session_lock_lost,
     schedule,
     duplicates,
