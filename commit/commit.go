@@ -186,6 +186,21 @@ type Log interface {
 	Stalled() (stalled <-chan struct{}, err error)
 }
 
+// A Continuer is a [Log] that takes what is under way longer than what begins.
+type Continuer interface {
+	// Continue is Admit for the next steps of what was admitted, so that it comes to its end:
+	// it is refused when there is far less room than Admit leaves.
+	Continue(ctx context.Context, bytes int) error
+}
+
+// Continue waits until a log can take about that many more bytes of what is under way.
+func Continue(ctx context.Context, l Log, bytes int) error {
+	if c, ok := l.(Continuer); ok {
+		return c.Continue(ctx, bytes)
+	}
+	return l.Admit(ctx, bytes)
+}
+
 // A FuncWaiter is a [Log] that needs no goroutine for each unit that is waited for.
 type FuncWaiter interface {
 	// WaitFunc is Wait that returns at once and calls done with its result, under no lock

@@ -51,7 +51,7 @@ type Setting struct {
 	Choices []string
 	// Many is set for a flag that may be given several times: [Values.List].
 	Many bool
-	// None is set for a [Size] that may be 0, which stands for none.
+	// None is set for a [Size] that may be 0, which stands for none. It may be [autoSize] only if that is the default.
 	None bool
 	// FlagOnly is set for settings that make sense on one command line only and are
 	// neither read from the environment nor from the file.
@@ -385,7 +385,7 @@ func (s Setting) check(val string) error {
 		}
 		if n, err := ParseSize(val); err != nil {
 			return err
-		} else if s.None && n == 0 {
+		} else if s.None && n == 0 && s.Default != autoSize {
 			return fmt.Errorf("%q is neither a size such as 512MiB nor 0", val)
 		}
 	}

@@ -65,6 +65,7 @@ func TestValues(t *testing.T) {
 		{"memory-limit", "9000000TiB", false, nil, nil},
 		{"history-size", "3MiB", true, func(v *Values) any { return v.Size("history-size") }, int64(3 << 20)},
 		{"ballast", "0", true, func(v *Values) any { return v.Size("ballast") }, int64(0)},
+		{"min-free", "auto", true, func(v *Values) any { return v.Size("min-free") }, int64(0)},
 		{"min-free", "0", true, func(v *Values) any { return v.Size("min-free") }, int64(0)},
 		{"history-size", "0", true, func(v *Values) any { return v.Size("history-size") }, int64(0)},
 		{"history-size", "10240", false, nil, nil},

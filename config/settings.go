@@ -59,9 +59,10 @@ var Settings = []Setting{
 		Usage: "refuse definitions that name something this version does not run; otherwise each is a warning"},
 	{Name: "relaxed", Kind: Bool, Default: "false",
 		Usage: "accept definitions that Azure refuses and that run here: containers inside containers, more than its limits"},
-	{Name: "min-free", Kind: Size, None: true, Default: "256MiB",
+	{Name: "min-free", Kind: Size, None: true, Default: autoSize,
 		Usage: "what stays free on the disk of the data directory; what would leave less is refused, but not " +
-			"what frees space; 0: nothing has to"},
+			"what frees space, nor, down to half of it, what runs; auto: 5 % of the disk, at least 512MiB and at most 4GiB; " +
+			"0: nothing has to"},
 	{Name: "ballast", Kind: Size, None: true, Default: "64MiB",
 		Usage: "size of a file in the data directory that is given up when the disk is full, so that there is " +
 			"room to delete by; 0: none"},

@@ -174,7 +174,7 @@ func (f *full) stop() {
 func (f *full) fill() {
 	o := f.s.opts
 	random := rand.NewChaCha8([32]byte{})
-	err := makeBallast(f.fs, f.s.dir, o.Ballast, max(o.MinFree, 0), func(b []byte) { _, _ = random.Read(b) })
+	err := makeBallast(f.fs, f.s.dir, o.Ballast, o.minFree, func(b []byte) { _, _ = random.Read(b) })
 	if err != nil && !vfs.IsNoSpaceError(err) {
 		o.Logger.Warn("the ballast file can't be made", "file", f.ballast(), "err", err)
 	}

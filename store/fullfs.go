@@ -181,13 +181,13 @@ const ballastChunk = 1 << 20
 
 // makeBallast fills the ballast file if there is none of that size and the disk has
 // plenty. It takes random bytes, which no file system stores in less room.
-func makeBallast(fs vfs.FS, dir string, size, keep int64, random func([]byte)) error {
+func makeBallast(fs vfs.FS, dir string, size int64, keep func(total uint64) uint64, random func([]byte)) error {
 	name := filepath.Join(dir, ballastFile)
 	if info, err := fs.Stat(name); err == nil && info.Size() == size {
 		return nil
 	}
 	usage, err := fs.GetDiskUsage(dir)
-	if err != nil || usage.AvailBytes < uint64(size+keep) {
+	if err != nil || usage.AvailBytes < uint64(size)+keep(usage.TotalBytes) {
 		return err
 	}
 	f, err := fs.Create(name, vfs.WriteCategoryUnspecified)

@@ -89,11 +89,17 @@ func (l *log) init(s *Store) {
 
 // Admit implements [commit.Log]. The error wraps [commit.ErrFull] or [ErrClosed], or is
 // that of ctx.
-func (s *Store) Admit(ctx context.Context, bytes int) error {
+func (s *Store) Admit(ctx context.Context, bytes int) error { return s.admit(ctx, bytes, low) }
+
+// Continue implements [commit.Continuer]. It fails as Admit does.
+func (s *Store) Continue(ctx context.Context, bytes int) error { return s.admit(ctx, bytes, lowest) }
+
+// admit is Admit of what is refused while the disk is as full as that.
+func (s *Store) admit(ctx context.Context, bytes int, refused shortage) error {
 	if bytes > commit.Frees {
-		err := s.log.space.admit(bytes)
+		err := s.log.space.admit(bytes, refused)
 		if err != nil && s.log.reclaimSpace() {
-			err = s.log.space.admit(bytes)
+			err = s.log.space.admit(bytes, refused)
 		}
 		if err != nil {
 			return err

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -220,7 +222,8 @@ func TestAdmitWaits(t *testing.T) {
 
 func TestAdmitDiskFull(t *testing.T) {
 	fs := vfs.NewMem()
-	s := openTest(t, "data", Options{FS: fs, MinFree: 1000})
+	var lines bytes.Buffer
+	s := openTest(t, "data", Options{FS: fs, MinFree: 1000, Logger: slog.New(slog.NewTextHandler(&lines, nil))})
 	defer closeTest(t, s)
 	if err := s.Admit(t.Context(), 1); err != nil {
 		t.Errorf("Admit on a file system that does not tell its size = %v", err)
@@ -232,9 +235,50 @@ func TestAdmitDiskFull(t *testing.T) {
 	if err := s.Admit(t.Context(), 0); err != nil {
 		t.Errorf("Admit of a deletion on a full disk = %v", err)
 	}
+	for range 3 {
+		if err := s.Continue(t.Context(), spaceCheckBytes); err != nil {
+			t.Errorf("Continue on a nearly full disk = %v", err)
+		}
+		if err := s.Admit(t.Context(), 1); !errors.Is(err, commit.ErrFull) {
+			t.Errorf("Admit on a nearly full disk = %v, want commit.ErrFull", err)
+		}
+	}
+	if n := strings.Count(lines.String(), "nearly full"); n != 1 || !strings.Contains(lines.String(), "runs go on") {
+		t.Errorf("the log has %d lines of it, want 1 that says that runs go on:\n%s", n, &lines)
+	}
+	fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 499, TotalBytes: 5000})
+	for range 3 {
+		if err := s.Continue(t.Context(), 1); !errors.Is(err, commit.ErrFull) {
+			t.Errorf("Continue below half of what is to stay free = %v, want commit.ErrFull", err)
+		}
+	}
+	if n := strings.Count(lines.String(), "nearly full"); n != 2 || !strings.Contains(lines.String(), "runs wait") {
+		t.Errorf("the log has %d lines of it, want 2, the last of which says that runs wait:\n%s", n, &lines)
+	}
 	fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: 1000, TotalBytes: 5000})
 	if err := s.Admit(t.Context(), 1); err != nil {
 		t.Errorf("Admit after space was freed = %v", err)
+	}
+	if n := strings.Count(lines.String(), "room again"); n != 1 {
+		t.Errorf("the log has %d lines of the room, want 1:\n%s", n, &lines)
+	}
+}
+
+// TestMinFree: what stays free by default is 5 % of the disk, within bounds.
+func TestMinFree(t *testing.T) {
+	for _, c := range []struct {
+		asked       int64
+		total, want uint64
+	}{
+		{0, 1 << 30, 512 << 20},
+		{0, 20 << 30, 1 << 30},
+		{0, 1 << 40, 4 << 30},
+		{1000, 1 << 40, 1000},
+		{-1, 1 << 40, 0},
+	} {
+		if got := (Options{MinFree: c.asked}).minFree(c.total); got != c.want {
+			t.Errorf("min-free %d on a disk of %d bytes keeps %d, want %d", c.asked, c.total, got, c.want)
+		}
 	}
 }
 

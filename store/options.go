@@ -47,8 +47,8 @@ type Options struct {
 	// MaxInFlight is how many bytes may be submitted and not yet durable before
 	// Admit waits. 0: 64 MiB.
 	MaxInFlight int
-	// MinFree is how many bytes must be free on the disk for Admit to allow
-	// more. 0: 256 MiB; negative: not checked.
+	// MinFree is how many bytes must be free on the disk for Admit to allow more, and half of
+	// them for Continue. 0: 5 % of the disk, at least 512 MiB and at most 4 GiB; negative: not checked.
 	MinFree int64
 	// Ballast is how many bytes of a file hold room for the time when there is none. 0:
 	// no such file.
@@ -91,9 +91,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxInFlight == 0 {
 		o.MaxInFlight = 64 << 20
-	}
-	if o.MinFree == 0 {
-		o.MinFree = 256 << 20
 	}
 	if o.CacheSize == 0 {
 		o.CacheSize = 8 << 20

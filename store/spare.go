@@ -27,8 +27,8 @@ const (
 // come and go. To sync what is written over takes the disk once; a file that grows takes it
 // twice more, for the journal of the file system.
 type spares struct {
-	dir  directory // whose writes do not wait for room
-	keep int64     // bytes that are to stay free on the disk
+	dir  directory                 // whose writes do not wait for room
+	keep func(total uint64) uint64 // bytes that are to stay free on a disk of that many
 
 	mu    sync.Mutex
 	names []string
@@ -79,11 +79,13 @@ func (s *spares) used() {
 // roomy reports whether there is much room on the disk.
 func (s *spares) roomy(size int64) bool {
 	usage, err := s.dir.fs.GetDiskUsage(s.dir.path)
-	return err == nil && usage.AvailBytes >= s.keepFree(size)
+	return err == nil && usage.AvailBytes >= s.keepFree(usage.TotalBytes, size)
 }
 
-// keepFree is how many bytes must be free for files of that size to be kept.
-func (s *spares) keepFree(size int64) uint64 { return uint64(max(s.keep, 0) + spareRoom*size) }
+// keepFree is how many bytes of a disk must be free for files of that size to be kept.
+func (s *spares) keepFree(total uint64, size int64) uint64 {
+	return s.keep(total) + uint64(spareRoom*size)
+}
 
 // giveRoom is drop for a write that found none, perhaps while a file is kept. It reports
 // whether there was one.
@@ -117,7 +119,7 @@ func (s *spares) remove() {
 
 // init sets the directory of the segments, and removes what a process that was killed has
 // left: before the database opens, which may need the room.
-func (s *spares) init(d directory, keep int64) error {
+func (s *spares) init(d directory, keep func(total uint64) uint64) error {
 	if fs, ok := d.fs.(fullFS); ok {
 		d.fs = fs.FS
 	}

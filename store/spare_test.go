@@ -146,7 +146,7 @@ func TestSparesGo(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &spares{}
-		if err := s.init(directory{fs, "values"}, 1<<20); err != nil {
+		if err := s.init(directory{fs, "values"}, Options{MinFree: 1 << 20}.minFree); err != nil {
 			t.Fatal(err)
 		}
 		full := 2*maxSpares + 2
@@ -183,7 +183,7 @@ func TestSparesGo(t *testing.T) {
 			t.Error("want one spare file beside two full segments")
 		}
 		s.drop()
-		fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: s.keepFree(segmentSize) - 1, TotalBytes: 1 << 40})
+		fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: s.keepFree(1<<40, segmentSize) - 1, TotalBytes: 1 << 40})
 		if add(100) {
 			t.Error("a file was kept though there is little room")
 		}

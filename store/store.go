@@ -97,7 +97,7 @@ func (s *Store) check(f format) (initialised bool, err error) {
 	if version > f.version {
 		return false, newerVersion(version, f.version)
 	}
-	if err := s.spares.init(s.files.values(), s.opts.MinFree); err != nil {
+	if err := s.spares.init(s.files.values(), s.opts.minFree); err != nil {
 		return false, err
 	}
 	clean, err := s.files.takeClean()

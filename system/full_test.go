@@ -5,10 +5,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"switchyard/deploy"
+	"switchyard/pipeline/run"
 )
 
 // A disk on which so much must stay free is nearly full.
@@ -95,6 +98,47 @@ func TestNearlyFullDisk(t *testing.T) {
 		}
 		return body
 	})
+}
+
+// TestRunsEndOnANearlyFullDisk: below the limit a run that was under way ends, and its message
+// is settled, while nothing new is taken.
+func TestRunsEndOnANearlyFullDisk(t *testing.T) {
+	files := triggered(`{}`, `{"name":"W","type":"Wait","typeProperties":{"waitTimeInSeconds":1}},
+		{"name":"V","type":"SetVariable","dependsOn":[{"activity":"W","dependencyConditions":["Succeeded"]}],"typeProperties":{"variableName":"v","value":"x"}}`)
+	files["pipeline/P.json"] = strings.Replace(files["pipeline/P.json"], `"activities"`, `"variables":{"v":{"type":"String"}},"activities"`, 1)
+	o := Options{DataDir: filepath.Join(t.TempDir(), "data"), Deployments: []*deploy.Deployment{folder(t, files)}, Grace: time.Millisecond}
+	s := startSystem(t, o)
+	c := sdk(t, s)
+	sendTo(t, c, "in", "a")
+	eventually(t, func() string { return strings.Join(runsOf(t, s, "P"), "") })
+	c.Close(context.Background())
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	usage, err := vfs.Default.GetDiskUsage(o.DataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.MinFree = int64(usage.AvailBytes / 2 * 3)
+	s = startSystem(t, o)
+	eventually(t, func() string {
+		if r := allRuns(t, s)[0]; r.Status == run.Succeeded {
+			return r.RunID
+		}
+		return ""
+	})
+	if n := counts(t, s, "test-ns", "in"); n.Active != 0 || n.DeadLetter != 0 {
+		t.Errorf("the queue has %+v, want nothing: the message was settled", n)
+	}
+	c = sdk(t, s)
+	sender, err := c.NewSender("in", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sender.SendMessage(t.Context(), &azservicebus.Message{Body: []byte("x")}, nil); err == nil || !strings.Contains(err.Error(), "min-free") {
+		t.Errorf("send: %v, want it refused with the words", err)
+	}
 }
 
 func clientOf(t *testing.T, s *System, ns string) *azservicebus.Client {

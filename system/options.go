@@ -23,7 +23,7 @@ type Options struct {
 	// Ephemeral keeps everything in memory; DataDir is then not touched.
 	Ephemeral bool
 	// MinFree is how many bytes stay free on the disk: what would leave less is refused.
-	// 0: 256 MiB; negative: nothing is refused.
+	// 0: as [store.Options] MinFree; negative: nothing is refused.
 	MinFree int64
 	// Ballast is how many bytes a file of the data directory holds for the time when the
 	// disk is full. 0: none.

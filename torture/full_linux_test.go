@@ -49,7 +49,7 @@ func TestAttackDiskFull(t *testing.T) {
 	torture(t)
 	disk := tmpfs(t, 420<<20)
 	dir, other := filepath.Join(disk, "data"), filepath.Join(disk, "other")
-	s := box{}.serve(t, dir, "--grace", "2s")
+	s := box{}.serve(t, dir, "--grace", "2s", "--min-free", "256MiB")
 	s.prepare()
 	gone := s.id(attackNamespace) + "/queues/gone" + busVersion
 	more := s.id(attackNamespace) + "/queues/more" + busVersion

@@ -16,7 +16,8 @@ func TestAttackFullUnderLoad(t *testing.T) {
 	torture(t)
 	disk := tmpfs(t, 700<<20)
 	dir, other := filepath.Join(disk, "data"), filepath.Join(disk, "other")
-	s := box{}.serve(t, dir, loadArguments...)
+	arguments := append([]string{"--min-free", "256MiB"}, loadArguments...)
+	s := box{}.serve(t, dir, arguments...)
 	equip(s)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -44,7 +45,7 @@ func TestAttackFullUnderLoad(t *testing.T) {
 			t.Fatal(err)
 		}
 		if killed {
-			s = box{}.serve(t, dir, loadArguments...)
+			s = box{}.serve(t, dir, arguments...)
 			l.replace(s)
 		}
 		s.healthy(20 * time.Second)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,13 +58,21 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 		HTTPAddress: webAddress, HTTPFallback: !v.IsSet("http-address") && !x.Beyond(),
 		Grace:      max(v.Duration("grace"), 1), // zero would mean the default
 		HistoryAge: v.Duration("history-age"), HistorySize: v.Size("history-size"),
-		MinFree: cmp.Or(v.Size("min-free"), -1), Ballast: v.Size("ballast"),
+		MinFree: minFree(v), Ballast: v.Size("ballast"),
 		Strict: v.Bool("strict"), Relaxed: v.Bool("relaxed"), Logger: log, Version: buildVersion(),
 		Memory: limitMemory(ctx, v, log), RunMemory: v.Size("run-memory"), RunSize: v.Size("run-size"),
 	}
 	o.Clients.Connections, o.Clients.Links = v.Int("max-connections"), v.Int("max-links")
 	o.Clients.Unsettled, o.Clients.Memory = v.Int("max-unsettled"), v.Size("client-memory")
 	return o, nil
+}
+
+// minFree is the free space to keep: 0 as the store does by itself, negative for none.
+func minFree(v *config.Values) int64 {
+	if v.String("min-free") == "0" {
+		return -1
+	}
+	return v.Size("min-free")
 }
 
 // ephemeral reports whether a Switchyard keeps nothing. Who names a data directory

@@ -346,14 +346,14 @@ func (r *runner) admit() bool {
 		if r.cancelRequested() {
 			size, requested = 0, nil
 		}
-		err := r.e.o.Log.Admit(r.e.executing, size)
+		err := commit.Continue(r.e.executing, r.e.o.Log, size)
 		if err == nil {
 			return true
 		}
 		if r.e.executing.Err() != nil {
 			return false
 		}
-		if !logged {
+		if !logged && !errors.Is(err, commit.ErrFull) { // the log tells of a full disk itself
 			r.e.o.Logger.Error("pipeline run waits for the log", "run", r.id, "error", err)
 		}
 		t := r.e.o.Clock.NewTimer(admitRetry)

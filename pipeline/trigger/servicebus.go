@@ -274,7 +274,9 @@ func (t *ServiceBus) failed(what string, err error) {
 	pause := min(firstPause<<min(t.trouble, 10), maxPause)
 	t.trouble++
 	t.pause = t.o.Clock.Now().Add(pause)
-	t.o.Logger.Error(what, "pause", pause, "error", err)
+	if !errors.Is(err, commit.ErrFull) { // of which the store tells, once
+		t.o.Logger.Error(what, "pause", pause, "error", err)
+	}
 }
 
 // create evaluates the parameters, outside every lock, and makes one unit of the
