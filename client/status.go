@@ -22,6 +22,7 @@ type Status struct {
 	Disk       *Disk             `json:"disk,omitempty"` // nil if nothing is kept on one
 	HTTP       string            `json:"http"`           // host:port, of HTTP and HTTPS
 	Clients    Clients           `json:"clients"`
+	Requests   Requests          `json:"requests"`
 	Namespaces []NamespaceStatus `json:"namespaces"`
 	Factories  []FactoryStatus   `json:"factories"`
 }
@@ -42,6 +43,13 @@ type Refusals struct {
 	Links       uint64 `json:"links"`
 	Unsettled   uint64 `json:"unsettled"`
 	Memory      uint64 `json:"memory"`
+}
+
+// Requests is what the bodies of HTTP requests under way take at the moment, and how many
+// requests were refused since the start because all together took too much.
+type Requests struct {
+	Memory  int64  `json:"memoryBytes"`
+	Refused uint64 `json:"refused"`
 }
 
 // Disk is that of the data directory, in bytes.

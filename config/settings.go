@@ -55,6 +55,8 @@ var Settings = []Setting{
 	{Name: "client-memory", Kind: Size, Default: autoSize,
 		Usage: "memory for what all Service Bus clients have begun and do not take, such as 256MiB; auto: an eighth of the " +
 			"memory limit, or 108MiB up to a third of it"},
+	{Name: "request-memory", Kind: Size, Default: autoSize,
+		Usage: "memory for the bodies of all HTTP requests under way, such as 64MiB; auto: a sixteenth of the memory limit"},
 	{Name: "strict", Kind: Bool, Default: "false",
 		Usage: "refuse definitions that name something this version does not run; otherwise each is a warning"},
 	{Name: "relaxed", Kind: Bool, Default: "false",

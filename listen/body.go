@@ -31,6 +31,15 @@ const maxDiscard = 64 << 20
 // bodiesPart is which part of the memory unfinished bodies may take, as a divisor.
 const bodiesPart = 16
 
+// newBodies returns the budget of the bodies of all requests under way, in bytes; 0: a
+// sixteenth of the memory limit.
+func newBodies(limit int64) *held.Budget {
+	if limit > 0 {
+		return held.New(limit)
+	}
+	return held.OfMemory(bodiesPart)
+}
+
 // paced gives requests' bodies and answers the time that their size needs and no
 // more, and all bodies together one budget of memory. What exceeds that is answered
 // with 408 and 503. A request that is answered before its body was read has the rest
@@ -161,11 +170,11 @@ func (p *pace) beforeAnswer(status int) {
 	case p.body == nil:
 	case p.over.Load():
 		p.Header().Set("Retry-After", "1")
-		p.refuse(http.StatusServiceUnavailable, fmt.Sprintf(
-			"The bodies of requests under way take too much memory; this one, of %d bytes so far, is among the "+
-				"largest.", p.read))
+		p.refuse(http.StatusServiceUnavailable, "RequestMemoryExceeded", fmt.Sprintf(
+			"The bodies of requests under way take too much memory, more than the setting request-memory allows; this one, "+
+				"of %d bytes so far, is among the largest.", p.read))
 	case p.late:
-		p.refuse(http.StatusRequestTimeout, fmt.Sprintf("The request's body came too slowly: %d bytes in %v.",
+		p.refuse(http.StatusRequestTimeout, "RequestTimeout", fmt.Sprintf("The request's body came too slowly: %d bytes in %v.",
 			p.read, p.now().Sub(p.start).Round(time.Second)))
 	case status >= 400 && p.unread && p.request.Header.Get("Expect") == "":
 		// Who asks first (Expect: 100-continue) need not write it.
@@ -174,11 +183,15 @@ func (p *pace) beforeAnswer(status int) {
 	}
 }
 
-// refuse answers in the place of the handler and ends the connection.
-func (p *pace) refuse(status int, text string) {
+// refuse answers in the place of the handler, in the form of Azure, and ends the connection.
+func (p *pace) refuse(status int, code, text string) {
 	h := p.Header()
 	h.Del("Content-Length")
+	h.Del("Content-Encoding")
+	h.Set("Content-Type", "application/json")
 	h.Set("Connection", "close")
+	h.Set("x-ms-error-code", code)
 	p.refused = true
-	http.Error(p.ResponseWriter, text, status)
+	p.ResponseWriter.WriteHeader(status)
+	fmt.Fprintf(p.ResponseWriter, `{"error":{"code":%q,"message":%q}}`, code, text) // the client may be gone
 }

@@ -3,6 +3,7 @@ package listen
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,8 +14,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"switchyard/held"
 )
 
 // pipes is a listener of connections that a test makes.
@@ -64,7 +63,7 @@ func readsBodies(w http.ResponseWriter, r *http.Request) {
 // serveWeb serves HTTP in a bubble until the test ends.
 func serveWeb(t *testing.T, h http.HandlerFunc) *pipes {
 	ctx, cancel := context.WithCancel(t.Context())
-	web := NewWeb(ctx, slog.New(slog.DiscardHandler), time.Now, h)
+	web := NewWeb(ctx, slog.New(slog.DiscardHandler), time.Now, 0, h)
 	l := newPipes()
 	ended := make(chan struct{})
 	go func() { defer close(ended); web.Serve(l) }()
@@ -95,7 +94,7 @@ func TestPaceOfBodies(t *testing.T) {
 		text   string
 		after  time.Duration
 	}{
-		{"a byte a second", 1, time.Second, 100, 408, "came too slowly: 30 bytes in 30s", 30 * time.Second},
+		{"a byte a second", 1, time.Second, 100, 408, `{"error":{"code":"RequestTimeout","message":"The request's body came too slowly: 30 bytes in 30s."}}`, 30 * time.Second},
 		{"nothing", 0, time.Second, 100, 408, "came too slowly: 0 bytes in 30s", 30 * time.Second},
 		{"slow enough", 16 << 10, time.Second, 60, 200, "983040 bytes", 60 * time.Second},
 		{"at once", 1000, 0, 1, 200, "1000 bytes", 0},
@@ -200,7 +199,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 func TestLargeBodyIsAnswered(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &Server{Logger: slog.New(slog.DiscardHandler), Now: time.Now}
-	s.Web = NewWeb(ctx, s.Logger, time.Now, http.HandlerFunc(readsBodies))
+	s.Web = NewWeb(ctx, s.Logger, time.Now, 0, http.HandlerFunc(readsBodies))
 	l, err := OpenLoopback("test", "", false)
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +232,8 @@ func TestLargeBodyIsAnswered(t *testing.T) {
 // they are too much together; the others come through.
 func TestBodiesHaveABudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		web := &http.Server{Handler: paced(http.HandlerFunc(readsBodies), held.New(100_000), time.Now)}
+		bodies := newBodies(100_000)
+		web := &http.Server{Handler: paced(http.HandlerFunc(readsBodies), bodies, time.Now)}
 		l := newPipes()
 		go web.Serve(l)
 		defer web.Close()
@@ -247,12 +247,30 @@ func TestBodiesHaveABudget(t *testing.T) {
 		large, small := send(90_000, 80_000), send(30_000, 15_000)
 		defer large.Close()
 		defer small.Close()
+		if bytes, shed := bodies.Usage(); bytes != 95_000 || shed != 0 {
+			t.Errorf("under way are %d bytes, %d were refused, want 95000 and none", bytes, shed)
+		}
 		go small.Write(make([]byte, 15_000))
-		if status, text, err := answer(large); status != 503 || !strings.Contains(text, "too much memory") || err != nil {
-			t.Errorf("the large body: got %d %q, %v, want 503", status, text, err)
+		resp, err := http.ReadResponse(bufio.NewReader(large), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var told struct {
+			Error struct{ Code, Message string }
+		}
+		if err := json.NewDecoder(resp.Body).Decode(&told); resp.StatusCode != 503 || err != nil ||
+			told.Error.Code != "RequestMemoryExceeded" || !strings.Contains(told.Error.Message, "request-memory") ||
+			resp.Header.Get("x-ms-error-code") != told.Error.Code || resp.Header.Get("Retry-After") != "1" ||
+			resp.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("the large body: got %d %+v, %v, %v, want 503 RequestMemoryExceeded", resp.StatusCode, told, resp.Header, err)
 		}
 		if status, text, err := answer(small); status != 200 || text != "30000 bytes" || err != nil {
 			t.Errorf("the small body: got %d %q, %v, want 200", status, text, err)
+		}
+		synctest.Wait()
+		if bytes, shed := bodies.Usage(); bytes != 0 || shed != 1 {
+			t.Errorf("under way are %d bytes, %d were refused, want none and one", bytes, shed)
 		}
 	})
 }

@@ -17,7 +17,7 @@ func TestPanicsEndOneConnection(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&out, nil))
 	ctx, stop := context.WithCancel(t.Context())
-	s := &Server{Logger: log, Now: time.Now, Web: NewWeb(ctx, log, time.Now, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := &Server{Logger: log, Now: time.Now, Web: NewWeb(ctx, log, time.Now, 0, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/panic" {
 			panic("a mistake in a request")
 		}

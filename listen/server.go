@@ -29,7 +29,7 @@ type Server struct {
 	TLS    *tls.Config
 	// Encrypted refuses connections of other machines without TLS.
 	Encrypted bool
-	Web       *http.Server     // see [NewWeb]
+	Web       *Web
 	Now       func() time.Time // the wall clock: sockets know no other
 	// MaxConnections bounds the connections of all ports, and the ports. 0: none.
 	MaxConnections int
@@ -42,19 +42,28 @@ type Server struct {
 // maxHeader bounds a request's header, in bytes: four times the largest bearer token.
 const maxHeader = 64 << 10
 
+// Web is the HTTP server of all ports: see [NewWeb].
+type Web struct {
+	http.Server
+	// Bodies are those of requests under way.
+	Bodies *held.Budget
+}
+
 // NewWeb returns the HTTP server of all ports, which refuses requests for hosts that
 // are not this machine's or below one of the names. It ends with ctx. Clients have to
-// keep a pace: see [paced].
-func NewWeb(ctx context.Context, log *slog.Logger, now func() time.Time, h http.Handler, names ...string) *http.Server {
-	web := &http.Server{
-		Handler:           WithTLS(paced(Guard(caughtRequests(log, h), names...), held.OfMemory(bodiesPart), now)),
+// keep a pace, and the bodies of all requests together to so much memory; 0: a sixteenth of the
+// memory limit. See [paced].
+func NewWeb(ctx context.Context, log *slog.Logger, now func() time.Time, memory int64, h http.Handler, names ...string) *Web {
+	bodies := newBodies(memory)
+	web := &Web{Bodies: bodies, Server: http.Server{
+		Handler:           WithTLS(paced(Guard(caughtRequests(log, h), names...), bodies, now)),
 		ConnContext:       ConnContext,
 		ConnState:         doorState,
 		ReadHeaderTimeout: FirstByte,
 		IdleTimeout:       idleHTTP,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	}}
 	context.AfterFunc(ctx, func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()

@@ -20,7 +20,7 @@ func TestServer(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	log := slog.New(slog.DiscardHandler)
 	s := &Server{Logger: log, TLS: certs.Config(), Now: time.Now}
-	s.Web = NewWeb(ctx, log, time.Now, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.Web = NewWeb(ctx, log, time.Now, 0, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "hello "+r.URL.Path)
 	}))
 	l, err := OpenLoopback("test", "", false)

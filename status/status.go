@@ -29,6 +29,8 @@ type Options struct {
 	Now  func() time.Time
 	// Clients knows what clients of Service Bus have.
 	Clients *servicebus.Shared
+	// Requests tells what the bodies of HTTP requests under way take, and how many were refused.
+	Requests func() (bytes int64, refused uint64)
 
 	Broker *broker.Broker
 	// Address is the host and port of a namespace.
@@ -63,6 +65,7 @@ func Handler(o Options) http.Handler {
 func (o *Options) now() (*client.Status, error) {
 	s := o.Base
 	s.Disk, s.Clients = o.Disk(), clients(o.Clients.Usage())
+	s.Requests.Memory, s.Requests.Refused = o.Requests()
 	s.Namespaces, s.Factories = []client.NamespaceStatus{}, []client.FactoryStatus{}
 	for _, name := range o.Broker.Namespaces() {
 		if n, err := o.namespace(name); err == nil {

@@ -82,7 +82,7 @@ func (s *System) openControlPlane(context.Context) (err error) {
 	s.dialects.server = listen.Server{
 		Logger: s.log, TLS: c.certs.Config(), Encrypted: s.o.Exposure.Beyond(), Now: clock.Wall{}.Now,
 		MaxConnections: s.files.Inbound,
-		Web:            listen.NewWeb(s.dialects.ctx, s.log, clock.Wall{}.Now, s.routes(), append(certificateNames, s.o.Exposure.Served()...)...),
+		Web:            listen.NewWeb(s.dialects.ctx, s.log, clock.Wall{}.Now, s.o.RequestMemory, s.routes(), append(certificateNames, s.o.Exposure.Served()...)...),
 	}
 	return nil
 }

@@ -70,8 +70,8 @@ type Options struct {
 	// HistorySize is how many bytes the ended runs of one factory may take; 0: no bound.
 	HistorySize int64
 	// Memory is how many bytes the process may use, 0 if that is unknown, and
-	// RunMemory what one pipeline run may hold of them, 0 for the engine's default.
-	Memory, RunMemory int64
+	// RunMemory what one pipeline run and RequestMemory what bodies of requests may; 0: default.
+	Memory, RunMemory, RequestMemory int64
 	// RunSize is how many bytes an active pipeline run may take on the disk; 0: no bound.
 	RunSize int64
 	// Clients bound what Service Bus clients have at the same time.

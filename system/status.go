@@ -19,6 +19,7 @@ func statusOptions(s *System) status.Options {
 		Factory: s.factories.Factory, Engine: s.engine, Trouble: s.starter.Trouble, Clients: s.dialects.options.Shared,
 		Base: client.Status{Version: s.o.Version, PID: os.Getpid(), Since: s.o.Clock.Now().UTC(), DataDir: s.o.absDataDir(), Ephemeral: s.o.Ephemeral,
 			Auth: string(auth), HTTP: s.http.Addr().String()},
+		Requests: func() (int64, uint64) { return s.dialects.server.Web.Bodies.Usage() }, // it is made later
 		Disk: func() *client.Disk {
 			used, free, ok := s.store.Usage()
 			if !ok {

@@ -22,7 +22,7 @@ func TestStatus(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	files := triggered(`{"MaxDeliveryCount":1}`, `{"name":"Stop","type":"Fail","typeProperties":{"message":"on purpose","errorCode":"1"}}`)
 	s := startSystem(t, Options{DataDir: dir, Version: "1.2.3", Deployments: []*deploy.Deployment{folder(t, files)},
-		Clients: servicebus.Limits{Connections: 1}})
+		Clients: servicebus.Limits{Connections: 1}, RequestMemory: 1 << 20})
 	c := sdk(t, s)
 	sendTo(t, c, "out", "a", "b")
 	r, err := c.NewReceiverForQueue("out", nil)
@@ -83,6 +83,18 @@ func TestStatus(t *testing.T) {
 	}
 	if n := ask().Clients.Refused.Connections; n == 0 {
 		t.Error("the connection that was refused is not counted")
+	}
+	// A body of which more has come than all together may take.
+	if r := ask().Requests; r.Memory != 0 || r.Refused != 0 {
+		t.Errorf("requests %+v, want none", r)
+	}
+	code, body := request(t, s, "PUT", s.testGroup("g")+"?api-version=2021-04-01",
+		`{"location":"westeurope","tags":{"a":"`+strings.Repeat("x", 2<<20)+`"}}`)
+	if code != http.StatusServiceUnavailable || !strings.Contains(body, `"code":"RequestMemoryExceeded"`) {
+		t.Errorf("a body above the limit: %d %s", code, body)
+	}
+	if r := ask().Requests; r.Memory != 0 || r.Refused != 1 {
+		t.Errorf("requests %+v, want one that was refused", r)
 	}
 	id := s.factories.List("", "")[0].ID
 	must(t, s, "POST", "/subscriptions/"+id.Subscription+"/resourceGroups/"+id.ResourceGroup+

@@ -7,7 +7,7 @@ import (
 
 // serving are the settings of every command that starts a Switchyard.
 var serving = []string{"data", "ephemeral", "amqp-address", "http-address", "listen", "tls-names",
-	"tls-cert", "tls-key", "grace", "memory-limit", "client-memory", "run-memory", "run-size",
+	"tls-cert", "tls-key", "grace", "memory-limit", "client-memory", "request-memory", "run-memory", "run-size",
 	"max-connections", "max-links", "max-unsettled",
 	"history-age", "history-size", "min-free", "ballast", "strict", "relaxed", "auth", "auth-applications", "allow-host", "key-vault", "key-file",
 	"accept-data-loss", "log-level", "log-format", "output"}

@@ -80,6 +80,7 @@ func writeStatus(b *strings.Builder, s *client.Status, now time.Time, columns in
 	}
 	fmt.Fprintf(b, "HTTP and HTTPS at %s\n", s.HTTP)
 	writeClients(b, s.Clients)
+	writeRequests(b, s.Requests)
 	for _, n := range s.Namespaces {
 		writeNamespace(b, n, columns)
 	}
@@ -97,6 +98,16 @@ func writeClients(b *strings.Builder, c client.Clients) {
 	if r := c.Refused; r != (client.Refusals{}) {
 		fmt.Fprintf(b, "refused because of a limit: %d connections, %d links, %d receivers with unsettled messages, %d connections for memory\n",
 			r.Connections, r.Links, r.Unsettled, r.Memory)
+	}
+}
+
+// writeRequests tells of requests under way, and of those that there was no memory for.
+func writeRequests(b *strings.Builder, r client.Requests) {
+	if r.Memory > 0 {
+		fmt.Fprintf(b, "bodies of HTTP requests under way: %s\n", bytesText(r.Memory))
+	}
+	if r.Refused > 0 {
+		fmt.Fprintf(b, "refused because of a limit: %d HTTP requests for memory\n", r.Refused)
 	}
 }
 

@@ -58,7 +58,7 @@ qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq…  a name  a text
 // where there is none nothing of a name is missing.
 func TestStatusFits(t *testing.T) {
 	long := strings.Repeat("long-", 20) + "name"
-	s := &client.Status{HTTP: "127.0.0.1:1", Namespaces: []client.NamespaceStatus{{Name: "ns", Address: "127.0.0.1:2",
+	s := &client.Status{HTTP: "127.0.0.1:1", Requests: client.Requests{Memory: 3 << 20, Refused: 2}, Namespaces: []client.NamespaceStatus{{Name: "ns", Address: "127.0.0.1:2",
 		Queues: []client.QueueStatus{{Name: long, Active: 12345678, DeadLettered: 7}, {Name: "q", Locked: 12,
 			TransferStatus: client.TransferStatus{Waiting: 3, Dead: 2}}},
 		Topics: []client.TopicStatus{{Name: long, Subscriptions: []client.QueueStatus{{Name: long}}}}}},
@@ -79,6 +79,9 @@ func TestStatusFits(t *testing.T) {
 		}
 		if columns == 80 && !regexp.MustCompile(`\n  q {45,}0     0          0      12\n`).MatchString(got) {
 			t.Errorf("the numbers of q do not stand right:\n%s", got)
+		}
+		if !strings.Contains(got, "\nbodies of HTTP requests under way: 3 MiB\nrefused because of a limit: 2 HTTP requests for memory\n") {
+			t.Errorf("%d columns: the requests are missing:\n%s", columns, got)
 		}
 		if strings.Count(got, "$Transfer") != 1 || columns == 80 && !regexp.MustCompile(`\n    \$Transfer {35,}3     2\s*\n`).MatchString(got) {
 			t.Errorf("what q holds for others does not stand right:\n%s", got)

@@ -64,6 +64,7 @@ func options(ctx context.Context, e *env, v *config.Values) (system.Options, err
 	}
 	o.Clients.Connections, o.Clients.Links = v.Int("max-connections"), v.Int("max-links")
 	o.Clients.Unsettled, o.Clients.Memory = v.Int("max-unsettled"), v.Size("client-memory")
+	o.RequestMemory = v.Size("request-memory")
 	return o, nil
 }
 

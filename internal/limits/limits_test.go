@@ -55,7 +55,7 @@ var groups = []struct {
 		{what: "the same, one connection", bound: "64 MiB, or one message", at: "the connection is closed ¹"},
 		{what: "the same, all without a token", bound: "1/32", at: "who keeps most is closed ¹"},
 		{what: "whole messages on their way to the disk ³, twice their size", bound: "1/8", at: "they wait, and large ones are not read further"},
-		{what: "bodies of HTTP requests", bound: "1/16", at: "the largest is answered 503"},
+		{what: "bodies of HTTP requests", bound: "1/16", setting: "request-memory", at: "the largest is answered 503 `RequestMemoryExceeded`"},
 		{what: "messages that a peek reads", bound: "250, 4 MiB, or one", at: "it returns fewer"},
 		{what: "deferred messages that are received by one request", bound: "64 MiB, or one", at: "`amqp:link:message-size-exceeded`"},
 		{what: "messages that go to a dead-letter queue together", bound: "64, 4 MiB, or one", at: "the others follow"},
