@@ -107,6 +107,7 @@ var Settings = []Setting{
 		Usage: "how long all may take, waits that pass at once included", FlagOnly: true},
 	{Name: "watch@up", Kind: Bool, Default: "false", Usage: "deploy the folder again whenever it changes", FlagOnly: true},
 	{Name: "trace", Kind: Bool, Default: "false", Usage: "tell what each part of an expression comes to", FlagOnly: true},
+	{Name: "context", Value: "JSON|@FILE", Default: "", Usage: "what the expression may refer to: a JSON object, or @FILE", FlagOnly: true},
 	{Name: "plan", Kind: Bool, Default: "false", Usage: "tell what would be done and do nothing", FlagOnly: true},
 	{Name: "list@run", Kind: Bool, Default: "false", Usage: "list what can be run", FlagOnly: true},
 	{Name: "keep", Kind: Bool, Default: "false", Usage: "stay up after the demonstration", FlagOnly: true},

@@ -58,8 +58,8 @@ const (
 	excerptAfter  = 28
 )
 
-// excerpt makes an [Diagnostic.Excerpt] of a text and an offset in it.
-func excerpt(text string, offset int) string {
+// Excerpt makes a [Diagnostic.Excerpt] of a text and an offset in it.
+func Excerpt(text string, offset int) string {
 	start := strings.LastIndexByte(text[:offset], '\n') + 1
 	line, _, _ := strings.Cut(text[start:], "\n")
 	before, after := []rune(line[:offset-start]), []rune(strings.TrimRight(line[offset-start:], "\r"))

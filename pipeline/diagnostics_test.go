@@ -281,8 +281,8 @@ func TestExcerpt(t *testing.T) {
 		if c.at != "" {
 			offset = strings.Index(c.text, c.at)
 		}
-		if got := excerpt(c.text, offset); got != c.want {
-			t.Errorf("excerpt(%q, %d):\n%s\nwant:\n%s", c.text, offset, got, c.want)
+		if got := Excerpt(c.text, offset); got != c.want {
+			t.Errorf("Excerpt(%q, %d):\n%s\nwant:\n%s", c.text, offset, got, c.want)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (r *reader) beyond(at, format string, args ...any) {
 // errorIn reports a mistake at an offset of an expression's text.
 func (r *reader) errorIn(at, text string, offset int, format string, args ...any) {
 	r.errorf(at, format, args...)
-	r.diags[len(r.diags)-1].Excerpt = excerpt(text, offset)
+	r.diags[len(r.diags)-1].Excerpt = Excerpt(text, offset)
 }
 
 func (r *reader) warnf(at, format string, args ...any) {

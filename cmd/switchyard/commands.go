@@ -123,21 +123,27 @@ With --list it lists the pipelines with their parameters, and the triggers.
 			run: runPipeline, stops: true,
 		},
 		{
-			name: "eval", summary: "evaluate expressions, one JSON object a line",
-			help: `Reads {"expr":…, "context":…} from each line of standard input and answers with
-one line, in order: {"value":…} or {"error":{"code":…,"message":…}}. The context
-may hold parameters, globalParameters, variables, activities, item, dataset,
-linkedService, pipeline, trigger, triggerBody and now.
+			name: "eval", operands: "[EXPRESSION]", max: 1, summary: "evaluate an expression, or one in each line of JSON",
+			help: `Prints what EXPRESSION comes to, as JSON, or why it can't be evaluated, with a
+caret below the place. It begins with @ or has texts @{…} in it, as in a
+definition; anything else is text.
+
+Without EXPRESSION it reads {"expr":…, "context":…} from each line of standard
+input and answers with one line, in order: {"value":…} or
+{"error":{"code":…,"message":…,"offset":…}}. The context may hold parameters,
+globalParameters, variables, activities, item, dataset, linkedService, pipeline,
+trigger, triggerBody and now.
 
 With --trace it tells what each call in the expression comes to, as a tree: its
 value, its error, or that it was not evaluated. A reference such as
 activity('A').output.x is one call. Long values are cut, and values of
 SecureString objects in the context are masked. With --output json the answer
-has the tree in the member trace; without --trace it is JSON in any case.
+has the tree in the member trace; answers to lines are JSON in any case.
 
+  switchyard eval "@concat(item(), '!')" --context '{"item":"hello"}'
   echo '{"expr":"@add(item(), 2)","context":{"item":1}}' | switchyard eval
   echo '{"expr":"@string(add(1, 2))"}' | switchyard eval --trace`,
-			settings: []string{"trace", "output"}, run: eval,
+			settings: []string{"trace", "context", "output"}, run: eval,
 		},
 		{
 			name: "validate", operands: "DIR", min: 1, max: 1, summary: "check the definitions in a folder",

@@ -19,12 +19,8 @@ import (
 // its answer and is not held in memory.
 const maxLine = 64 << 20
 
-// eval answers each line of standard input with one line, or with one trace, in order,
-// whatever the line holds: a line that is not JSON gets an error like any other. What
-// follows the last line end is a line if it holds anything.
-func eval(_ context.Context, e *env, v *config.Values, _ []string) int {
-	in := bufio.NewReaderSize(e.stdin, 64<<10)
-	out := bufio.NewWriter(e.stdout)
+// eval evaluates its operand or, without one, what stands in the lines of standard input.
+func eval(_ context.Context, e *env, v *config.Values, operands []string) int {
 	tell := tellAnswer
 	switch {
 	case v.Bool("trace") && e.json:
@@ -32,6 +28,21 @@ func eval(_ context.Context, e *env, v *config.Values, _ []string) int {
 	case v.Bool("trace"):
 		tell = func(out io.Writer, q question, bad *value.Object) { tellTrace(out, q, bad, e.width()) }
 	}
+	switch {
+	case len(operands) > 0:
+		return evalOperand(e, v, operands[0], tell)
+	case v.String("context") != "":
+		return e.fail(&config.UsageError{Msg: "--context is for an EXPRESSION; a line of standard input has its own, in the member context"})
+	}
+	return evalLines(e, tell)
+}
+
+// evalLines answers each line of standard input with one line, or with one trace, in order,
+// whatever the line holds: a line that is not JSON gets an error like any other. What
+// follows the last line end is a line if it holds anything.
+func evalLines(e *env, tell func(io.Writer, question, *value.Object)) int {
+	in := bufio.NewReaderSize(e.stdin, 64<<10)
+	out := bufio.NewWriter(e.stdout)
 	for {
 		line, long, err := readLine(in)
 		if err == nil || len(line) > 0 {
@@ -149,9 +160,18 @@ func readQuestion(line []byte, now time.Time, seed uint64) (question, *value.Obj
 
 func answerOf(val value.Value, err error) *value.Object {
 	if err != nil {
-		return evalError(codeOf(err), err.Error())
+		return evalErrorAt(err, err.Error())
 	}
 	return value.NewObject(value.Member{Name: "value", Value: val})
+}
+
+// evalErrorAt is evalError with the place in the text of the expression, if it is known.
+func evalErrorAt(err error, message string) *value.Object {
+	answer := evalError(codeOf(err), message)
+	if e, ok := errors.AsType[*expr.Error](err); ok && e.Offset >= 0 {
+		member(answer, "error").Set("offset", int64(e.Offset))
+	}
+	return answer
 }
 
 func codeOf(err error) string {

@@ -73,7 +73,7 @@ func (t trace) errorJSON(err error) *value.Object {
 	if err == nil {
 		return &value.Object{}
 	}
-	return evalError(codeOf(err), t.mask.Text(err.Error()))
+	return evalErrorAt(err, t.mask.Text(err.Error()))
 }
 
 // json is parts as an array.
@@ -118,6 +118,9 @@ func tellTrace(out io.Writer, q question, bad *value.Object, columns int) {
 		switch said := len(t.parts) > 0 && t.err == t.parts[len(t.parts)-1].Err; {
 		case t.err != nil && !said:
 			writeTraceError(&b, "", t.mask.Text(t.err.Error()), columns)
+			if text := excerptOf(q.expr, t.err); t.mask.Text(text) == text {
+				b.WriteString(text)
+			}
 		case t.err == nil && (len(t.parts) != 1 || !isText(q.expr)):
 			fmt.Fprintf(&b, "= %s\n", shortJSON(t.mask.Value(t.value), columns-len("= ")))
 		}

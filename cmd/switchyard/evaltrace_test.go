@@ -69,7 +69,7 @@ nope()
   error: The template function 'nope' is not defined or not valid.
 `},
 		{`{"expr":"plain"}`, 80, "\n= \"plain\"\n"},
-		{`{"expr":"@add(1,"}`, 80, "\nerror: Unable to parse expression 'add(1,': the expression ends too early, want\na function call or a literal at position 7.\n"},
+		{`{"expr":"@add(1,"}`, 80, "\nerror: Unable to parse expression 'add(1,': the expression ends too early, want\na function call or a literal at position 7.\n    @add(1,\n           ^\n"},
 		{`{"context":{}}`, 80, "\nerror: BadRequest: the member expr is missing\n"},
 		// Secure values are masked, wherever they come up.
 		{`{"expr":"@concat(item().k.value, '-', item().k.value)","context":{"item":{"k":{"type":"SecureString","value":"s3cret"}}}}`, 80, `
@@ -115,8 +115,8 @@ func TestTraceJSON(t *testing.T) {
 				`{"text":"equals(item(), 1)","offset":4,"evaluated":true,"value":true,"parts":[{"text":"item()","offset":11,"evaluated":true,"value":1}]},` +
 				`{"text":"string(item())","offset":28,"evaluated":false}]}]}`},
 		{`{"expr":"@nope()"}`,
-			`{"error":{"code":"InvalidTemplate","message":"The template function 'nope' is not defined or not valid."},"trace":[{"text":"nope()","offset":1,` +
-				`"evaluated":true,"error":{"code":"InvalidTemplate","message":"The template function 'nope' is not defined or not valid."}}]}`},
+			`{"error":{"code":"InvalidTemplate","message":"The template function 'nope' is not defined or not valid.","offset":1},"trace":[{"text":"nope()","offset":1,` +
+				`"evaluated":true,"error":{"code":"InvalidTemplate","message":"The template function 'nope' is not defined or not valid.","offset":1}}]}`},
 		{`{"expr":"@item()","context":{"item":{"type":"securestring","value":"x"}}}`,
 			`{"value":{"type":"SecureString","value":"**********"},"trace":[{"text":"item()","offset":1,"evaluated":true,"value":{"type":"SecureString","value":"**********"}}]}`},
 		{`{"expr":"plain"}`, `{"value":"plain","trace":[]}`},

@@ -60,6 +60,8 @@ var failures = []failure{
 		func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }},
 	{"RunFailed", "a pipeline run ended and did not succeed, or did not do what --expect says", exitFailed,
 		func(err error) bool { _, ok := errors.AsType[runFailedError](err); return ok }},
+	{"ExpressionError", "an expression can't be evaluated", exitFailed,
+		func(err error) bool { _, ok := errors.AsType[expressionError](err); return ok }},
 	{workload.Lost, "bench: a server did not give back what it had accepted", exitFailed, faulty(workload.Lost)},
 	{workload.Duplicated, "bench: a server gave back a message twice", exitFailed, faulty(workload.Duplicated)},
 	{workload.Disordered, "bench: a server let a message overtake another of the same producer", exitFailed, faulty(workload.Disordered)},

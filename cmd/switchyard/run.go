@@ -15,20 +15,23 @@ import (
 )
 
 // parameters reads the value of --parameters: a JSON object, or @FILE.
-func parameters(text string) (*value.Object, error) {
+func parameters(text string) (*value.Object, error) { return objectOrFile("parameters", text) }
+
+// objectOrFile reads the value of a flag that is a JSON object or @FILE.
+func objectOrFile(what, text string) (*value.Object, error) {
 	if text == "" {
 		return value.NewObject(), nil
 	}
-	where := "parameters"
+	where := what
 	if name, ok := strings.CutPrefix(text, "@"); ok {
 		if name == "" {
-			return nil, &config.UsageError{Msg: "parameters: behind @ the name of a file is missing"}
+			return nil, &config.UsageError{Msg: what + ": behind @ the name of a file is missing"}
 		}
-		b, err := config.ReadFile("parameters file", name)
+		b, err := config.ReadFile(what+" file", name)
 		if err != nil {
 			return nil, err
 		}
-		text, where = string(b), "parameters file "+name
+		text, where = string(b), what+" file "+name
 	}
 	v, err := value.Parse([]byte(text))
 	if err != nil {
