@@ -31,13 +31,19 @@ func (s secret) masked() string {
 
 // secretMembers are the properties of linked services that are secret by their
 // name when they hold text. Data Factory's model has SecureString or a key vault
-// reference in these places and takes plain text too.
+// reference in these places and takes plain text too: they are all whose type in armdatafactory
+// 9.1.0 is SecretBase, and those that take anything.
 var secretMembers = []string{
-	"password", "accountKey", "accessKey", "secretAccessKey", "servicePrincipalKey",
-	"servicePrincipalCredential", "sasUri", "sasToken", "apiKey", "apiToken", "accessToken", "refreshToken",
-	"functionKey", "clientSecret", "consumerSecret", "clientKey", "privateKeyContent", "passPhrase", "pfx",
-	"credString",
+	"accessKey", "accessToken", "accessTokenSecret", "accountKey", "apiKey", "apiToken", "clientKey", "clientSecret",
+	"clusterPassword", "clusterSshPassword", "consumerKey", "consumerSecret", "credString", "credential", "developerToken",
+	"functionKey", "key", "keyFileContent", "licenseKey", "mwsAuthToken", "packagePassword", "passPhrase", "password",
+	"pfx", "privateKey", "privateKeyContent", "privateKeyPassphrase", "refreshToken", "sasToken", "sasUri",
+	"secretAccessKey", "secretKey", "securityToken", "servicePrincipalCredential", "servicePrincipalEmbeddedCert",
+	"servicePrincipalEmbeddedCertPassword", "servicePrincipalKey", "sessionToken", "sslPassword", "userToken",
 }
+
+// secretObjects are the properties of which every member is a secret, whatever its name.
+var secretObjects = []string{"authHeaders"}
 
 // secrets finds what is secret in the properties of a definition, in the order
 // of the text. It fails if the text is no JSON.
@@ -55,10 +61,13 @@ func secrets(kind Kind, text []byte) ([]secret, error) {
 type secretWalk struct {
 	text   []byte
 	byName bool
+	whole  bool // what walk is called for next is one of secretObjects
 	found  []secret
 }
 
 func (w *secretWalk) walk(n node, path, key string) {
+	whole := w.whole
+	w.whole = false
 	for i, e := range n.elements {
 		w.walk(e, fmt.Sprintf("%s[%d]", path, i), fmt.Sprintf("%s\x00[%d", key, i))
 	}
@@ -66,6 +75,7 @@ func (w *secretWalk) walk(n node, path, key string) {
 	if t, ok := n.last("type"); ok {
 		s, _ := t.value.string(w.text)
 		secure = strings.EqualFold(s, "SecureString")
+		whole = whole && !secure && !strings.EqualFold(s, "Expression") // then it is one value, not headers
 	}
 	for _, m := range n.members {
 		at, id := path+"."+m.name, key+"\x00."+strings.ToLower(m.name)
@@ -73,6 +83,7 @@ func (w *secretWalk) walk(n node, path, key string) {
 		named := func(name string) bool { return strings.EqualFold(m.name, name) }
 		switch {
 		case !isText:
+			w.whole = w.byName && slices.ContainsFunc(secretObjects, named)
 			w.walk(m.value, at, id)
 		case s == "":
 		case secure && (named("value") || named("defaultValue")):
@@ -81,7 +92,7 @@ func (w *secretWalk) walk(n node, path, key string) {
 		case !w.byName || refersOnly(s):
 		case named("connectionString"):
 			w.found = append(w.found, secret{path: at, key: id, node: m.value, text: s, connection: true})
-		case slices.ContainsFunc(secretMembers, named):
+		case whole || slices.ContainsFunc(secretMembers, named):
 			w.found = append(w.found, secret{path: at, key: id, node: m.value, text: s})
 		}
 	}
