@@ -3,8 +3,6 @@ package datafactoryrp
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 
 	"switchyard/arm"
@@ -12,20 +10,17 @@ import (
 	"switchyard/value"
 )
 
-// listPage is how many resources of a list one answer has.
-const listPage = 100
-
 // factory answers [ADF-REST 4], and the lists of factories.
 func (p *Provider) factory(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	if r.Collection {
 		if r.Method != http.MethodGet {
 			return nil, arm.MethodNotAllowed(r)
 		}
-		var texts [][]byte
+		var all listing
 		for _, f := range p.factories.List(r.ID.Subscription, r.ID.ResourceGroup) {
-			texts = append(texts, factoryText(f))
+			all.add(f.ID.Factory, factoryText(f))
 		}
-		return page(r, texts)
+		return all.page(r)
 	}
 	id := factoryID(r)
 	switch r.Method {
@@ -120,11 +115,11 @@ func (p *Provider) definition(ctx context.Context, r *arm.Request, kind factory.
 			return nil, err
 		}
 		id = p.spelled(id)
-		var texts [][]byte
+		var all listing
 		for _, d := range list {
-			texts = append(texts, definitionText(id, d, true))
+			all.add(d.Name, definitionText(id, d, true))
 		}
-		return page(r, texts)
+		return all.page(r)
 	}
 	name := r.ID.Name()
 	switch r.Method {
@@ -214,11 +209,11 @@ func (p *Provider) globalParameters(ctx context.Context, r *arm.Request) (*arm.R
 	}
 	exists := factory.Member(f.Properties, "globalParameters") != nil
 	if r.Collection {
-		var texts [][]byte
+		var all listing
 		if exists {
-			texts = append(texts, text(f))
+			all.add("default", text(f))
 		}
-		return page(r, texts)
+		return all.page(r)
 	}
 	if !equalFold(r.ID.Name(), "default") {
 		if r.Method == http.MethodPut {
@@ -252,37 +247,6 @@ func (p *Provider) globalParameters(ctx context.Context, r *arm.Request) (*arm.R
 		return arm.Deleted(exists), nil
 	}
 	return nil, arm.MethodNotAllowed(r)
-}
-
-// page answers a list in pages, as [arm.Request.Page] does, with texts.
-func page(r *arm.Request, texts [][]byte) (*arm.Response, error) {
-	from := 0
-	if token := r.Param("$skiptoken"); token != "" {
-		n, err := strconv.ParseUint(token, 10, 31)
-		if err != nil {
-			return nil, arm.BadRequest("$skiptoken is not one that was handed out")
-		}
-		from = min(int(n), len(texts))
-	}
-	to := min(from+listPage, len(texts))
-	val := []byte{'['}
-	for i, text := range texts[from:to] {
-		if i > 0 {
-			val = append(val, ',')
-		}
-		val = append(val, text...)
-	}
-	var o object
-	o.raw("value", append(val, ']'))
-	if to < len(texts) {
-		query := url.Values{}
-		for name, v := range r.Query {
-			query[name] = v
-		}
-		query["$skiptoken"] = []string{strconv.Itoa(to)}
-		o.set("nextLink", r.BaseURL+r.Path+"?"+query.Encode())
-	}
-	return reply(o.end()), nil
 }
 
 // checkFactory refuses members of the body of a PUT that a factory does not have. What

@@ -2,7 +2,6 @@ package datafactoryrp
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"switchyard/arm"
@@ -69,32 +68,20 @@ func (p *Provider) queryTriggers(r *arm.Request) (*arm.Response, error) {
 		return nil, err
 	}
 	id = p.spelled(id)
-	var texts [][]byte
+	var all listing
 	for _, d := range list {
 		if parent == "" || equalFold(parentTrigger(d), parent) {
-			texts = append(texts, definitionText(id, d, true))
+			all.add(d.Name, definitionText(id, d, true))
 		}
 	}
-	from := 0
-	if token != "" {
-		n, err := strconv.ParseUint(token, 10, 31)
-		if err != nil {
-			return nil, arm.BadRequest("continuationToken is not one that was handed out")
-		}
-		from = min(int(n), len(texts))
-	}
-	to := min(from+pageSize, len(texts))
-	val := []byte{'['}
-	for i, text := range texts[from:to] {
-		if i > 0 {
-			val = append(val, ',')
-		}
-		val = append(val, text...)
+	array, next, err := all.behind(token)
+	if err != nil {
+		return nil, badToken()
 	}
 	var o object
-	o.raw("value", append(val, ']'))
-	if to < len(texts) {
-		o.set("continuationToken", strconv.Itoa(to))
+	o.raw("value", array)
+	if next != "" {
+		o.set("continuationToken", next)
 	}
 	return reply(o.end()), nil
 }
