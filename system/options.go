@@ -11,6 +11,7 @@ import (
 	"switchyard/deploy"
 	"switchyard/identity"
 	"switchyard/listen"
+	"switchyard/pipeline/activity"
 	"switchyard/servicebus"
 )
 
@@ -88,6 +89,8 @@ type Options struct {
 	// crypto/rand.
 	Rand io.Reader
 
+	// Executors replace those of their activity types: what is measured does nothing.
+	Executors map[string]activity.Executor
 	// Expired is that of [broker.EventListener].
 	Expired func(namespace, path string, sequenceNumbers []int64)
 	// AfterCommit is called with the number of each commit once it is durable and

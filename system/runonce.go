@@ -2,10 +2,12 @@ package system
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"switchyard/clock"
 	"switchyard/deploy"
+	"switchyard/pipeline/engine"
 	"switchyard/trial"
 )
 
@@ -39,6 +41,15 @@ func RunOnce(ctx context.Context, o RunOnceOptions) (*trial.Run, error) {
 		return nil, err
 	}
 	return o.Run(ctx, s.engine, f)
+}
+
+// WithEngine has f use the engine of a Switchyard of its own.
+func WithEngine(ctx context.Context, o Options, f func(*engine.Engine) error) error {
+	s, err := Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(s.engine), s.Stop())
 }
 
 // RunCounts returns how many pipeline runs and activity runs this process has

@@ -243,6 +243,9 @@ func (s *System) startEngine(context.Context) error {
 		Own:     activity.OwnEndpoint{Host: language.Host, Address: listen.Local(s.http.Addr().String()), Prefixes: []string{"/language/", callback.Path}},
 		Manages: s.identities.Manages,
 	}})
+	for name, x := range s.o.Executors {
+		s.registry.Register(name, x)
+	}
 	s.callbacks = callback.New(callback.Options{Key: s.store.Derive("callback"), Base: s.o.Exposure.Web(s.http.Addr().String()), Values: s.values})
 	e, err := engine.New(engine.Options{
 		Memory: s.o.Memory, RunMemory: s.o.RunMemory, RunSize: s.o.RunSize, History: s.store, Log: s.store, Sealer: s.store,

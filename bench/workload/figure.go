@@ -34,13 +34,13 @@ type reading struct {
 func (m *Measurement) read() (r reading, err error) {
 	r.at = m.Clock.Now()
 	if m.Server != 0 {
-		if r.server, err = pointer(m.Server.cpu()); err != nil {
+		if r.server, err = pointer(m.Server.CPU()); err != nil {
 			return r, err
 		}
 	}
-	r.client, _ = pointer(m.Client.cpu()) // another system than Linux has none
+	r.client, _ = pointer(m.Client.CPU()) // another system than Linux has none
 	if m.Device != "" {
-		r.flushes, err = pointer(m.Device.flushes())
+		r.flushes, err = pointer(m.Device.Flushes())
 	}
 	return r, err
 }

@@ -44,7 +44,7 @@ func (m *Measurement) Check() error {
 	if m.Device == "" {
 		return nil
 	}
-	_, err := m.Device.flushes()
+	_, err := m.Device.Flushes()
 	return err
 }
 

@@ -14,8 +14,8 @@ type Process int
 // tick is the unit of times in /proc/PID/stat, the same on every Linux.
 const tick = 10 * time.Millisecond
 
-// cpu is the processor time that all its threads have had.
-func (p Process) cpu() (time.Duration, error) {
+// CPU is the processor time that all its threads have had.
+func (p Process) CPU() (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p))
 	if err != nil {
 		return 0, err
@@ -56,9 +56,9 @@ func (p Process) memory() (int64, error) {
 // A Device is the name of a block device as in /proc/diskstats.
 type Device string
 
-// flushes is how often its cache has been flushed. The kernel counts them for whole disks,
+// Flushes is how often its cache has been flushed. The kernel counts them for whole disks,
 // not for partitions, since 5.5.
-func (d Device) flushes() (int64, error) {
+func (d Device) Flushes() (int64, error) {
 	b, err := os.ReadFile("/proc/diskstats")
 	if err != nil {
 		return 0, err

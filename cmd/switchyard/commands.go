@@ -347,6 +347,10 @@ it is not there, and 125 if there is no Switchyard.
 				name: "amqp", operands: "[WORKLOAD]...", max: 4, summary: "measure an AMQP 1.0 endpoint with messages that are all checked",
 				help: benchAMQPHelp, settings: []string{"url", "address", "settle", "count@bench", "pid", "device", "limit@bench", "timeout@bench", "output"},
 				run: benchAMQP, stops: true,
+			}, {
+				name: "engine", operands: "[WORKLOAD]...", max: 4, summary: "measure how this program runs pipelines",
+				help: benchEngineHelp, settings: []string{"for@bench", "dir@bench", "device", "output"},
+				run: benchEngine, stops: true,
 			}},
 		},
 		{

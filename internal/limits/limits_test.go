@@ -109,7 +109,7 @@ var groups = []struct {
 }
 
 // durations are the settings that are no limits of what others do.
-var durations = []string{"limit", "timeout", "ttl", "wait"}
+var durations = []string{"for", "limit", "timeout", "ttl", "wait"}
 
 const head = `# Limits
 
