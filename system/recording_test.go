@@ -25,6 +25,9 @@ import (
 var work worker
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(killedVar); dir != "" {
+		serveKilled(dir, os.Args[1])
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)

@@ -73,6 +73,7 @@ var arrows = map[string][]string{
 	"trial":            {"bridge", "broker", "clock", "pipeline", "pipeline/activity", "pipeline/engine", "pipeline/factory", "pipeline/run", "pipeline/trigger", "value", "value/read"},
 	"store":            {"clock", "commit", "broker", "pipeline/engine"},
 	"system":           {"..."},
+	"system/killtest":  {"client", "value"},
 
 	"arm":               {"clock", "commit", "memory", "value", "value/read"},
 	"arm/armtest":       {"arm", "commit", "internal/golden"},
