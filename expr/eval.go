@@ -14,6 +14,10 @@ type evaluation struct {
 	budget  *Budget
 	loop    *loop // in EvaluateItems; nil otherwise
 	current *expression
+	// calls are the calls that are under way, the outer ones first, as far as there is room:
+	// most expressions nest no deeper.
+	calls [4]call
+	deep  int
 }
 
 // walk evaluates v and what it holds. It reports whether the result differs
@@ -220,7 +224,8 @@ func (ev *evaluation) invoke(n *node) (value.Value, error) {
 	if f.lazy != nil {
 		return f.lazy(ev, n.args)
 	}
-	c := call{ev: ev, node: n, name: f.name}
+	c := ev.begin(n, f)
+	defer ev.end(c)
 	if len(n.args) <= len(c.buf) {
 		c.args = c.buf[:len(n.args)]
 	} else {
@@ -232,26 +237,52 @@ func (ev *evaluation) invoke(n *node) (value.Value, error) {
 			return nil, err
 		}
 	}
-	return f.strict(&c)
+	return f.strict(c)
+}
+
+// begin makes a call. Nothing of it may be kept after end.
+func (ev *evaluation) begin(n *node, f *function) *call {
+	var c *call
+	if ev.deep < len(ev.calls) {
+		c = &ev.calls[ev.deep]
+	} else {
+		c = new(call)
+	}
+	ev.deep++
+	c.ev, c.node, c.name = ev, n, f.name
+	return c
+}
+
+func (ev *evaluation) end(c *call) {
+	ev.deep--
+	if ev.deep < len(ev.calls) {
+		*c = call{}
+	}
 }
 
 // access applies one accessor [EXPR 2.3].
 func (ev *evaluation) access(v value.Value, a *accessor) (value.Value, error) {
-	name := a.name
-	var key value.Value = name
+	name, isName := a.name, true
+	var index value.Value
 	if a.index != nil {
 		var err error
-		if key, err = ev.eval(a.index); err != nil {
+		if index, err = ev.eval(a.index); err != nil {
 			return nil, err
 		}
-		name, _ = key.(string)
+		name, isName = index.(string)
+	}
+	shown := func() string { // what is selected by, for an error
+		if isName {
+			return name
+		}
+		return value.Text(index)
 	}
 	switch v := v.(type) {
 	case *value.Object:
-		if _, ok := key.(string); !ok {
+		if !isName {
 			return nil, ev.cannot(
 				"property '%s' cannot be selected. Properties of an object can only be selected using a string.",
-				value.Text(key))
+				shown())
 		}
 		if m, ok := v.Get(name); ok {
 			return m, nil
@@ -262,12 +293,12 @@ func (ev *evaluation) access(v value.Value, a *accessor) (value.Value, error) {
 		}
 		return nil, ev.cannot("property '%s' doesn't exist, available properties are '%s'.", name, memberNames(v))
 	case value.Array:
-		i, ok := key.(int64)
+		i, ok := index.(int64)
 		switch {
 		case !ok:
 			return nil, ev.cannot(
 				"property '%s' cannot be selected. Array elements can only be selected using an integer index.",
-				value.Text(key))
+				shown())
 		case i >= 0 && i < int64(len(v)):
 			return v[i], nil
 		case a.safe:
@@ -277,17 +308,14 @@ func (ev *evaluation) access(v value.Value, a *accessor) (value.Value, error) {
 		}
 		return nil, ev.cannot("array index '%d' is outside bounds (0, %d) of array.", i, len(v)-1)
 	case nil:
-		switch key.(type) {
-		case string, int64:
-			if a.safe {
-				return nil, nil
-			}
+		if _, number := index.(int64); a.safe && (isName || number) {
+			return nil, nil
 		}
-		return nil, ev.cannot("property '%s' cannot be selected.", value.Text(key))
+		return nil, ev.cannot("property '%s' cannot be selected.", shown())
 	}
 	return nil, ev.cannot(
 		"property '%s' cannot be selected. Property selection is not supported on values of type '%s'.",
-		value.Text(key), value.TypeName(v))
+		shown(), value.TypeName(v))
 }
 
 // memberNames lists the names of o for an error message, not more than fit one.

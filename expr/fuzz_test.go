@@ -193,6 +193,39 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+// greeting is an expression as pipelines have many.
+const greeting = "@concat('a', toUpper(pipeline().parameters.name), '-', string(add(1,2)))"
+
+// BenchmarkGreeting parses it, evaluates it parsed, and evaluates its text, which is parsed
+// once.
+func BenchmarkGreeting(b *testing.B) {
+	c := newContext(b, `{"parameters":{"name":"x"}}`)
+	parsed, err := expr.Parse(greeting)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, x := range []struct {
+		name string
+		f    func() (value.Value, error)
+	}{
+		{"parse", func() (value.Value, error) { _, err := expr.Parse(greeting); return "aX-3", err }},
+		{"evaluate", func() (value.Value, error) { return c.EvaluateTemplate(parsed) }},
+		{"kept", func() (value.Value, error) { return c.EvaluateString(greeting) }},
+	} {
+		b.Run(x.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				if n%1000 == 0 {
+					c.Budget = expr.NewBudget("", nil) // thousands of iterations take more than one
+				}
+				if v, err := x.f(); err != nil || v != "aX-3" {
+					b.Fatal(v, err)
+				}
+			}
+		})
+	}
+}
+
 func BenchmarkEvaluateDefinition(b *testing.B) {
 	c := newContext(b, `{"parameters":{"u":"http://x"},"item":{"id":7}}`)
 	v := parse(b, `{"url":{"value":"@concat(pipeline().parameters.u, '/', item().id)","type":"Expression"},"method":"POST","headers":{"Content-Type":"application/json"},"body":{"id":"@item().id","list":["a","@{item().id}"]}}`)

@@ -16,8 +16,9 @@ func fnConcat(c *call) (value.Value, error) {
 		}
 		return c.result(text)
 	}
-	parts, size := make([]string, len(c.args)), 0
-	for i, v := range c.args {
+	var few [8]string
+	parts, size := few[:0], 0
+	for _, v := range c.args {
 		text, err := c.ev.text(v, "the function 'concat'")
 		if err != nil {
 			return nil, err
@@ -25,7 +26,7 @@ func fnConcat(c *call) (value.Value, error) {
 		if size += len(text); size > MaxText {
 			return nil, errTooLong("the function 'concat'")
 		}
-		parts[i] = text
+		parts = append(parts, text)
 	}
 	return c.result(strings.Join(parts, ""))
 }
