@@ -52,6 +52,8 @@ type frames struct {
 	next   uint64 // number of the next payload
 	// known holds the payloads that are written, by the hash of their frame.
 	known map[[sha256.Size]byte]uint64
+	// begun counts the large arrays that were written, by the hash of their first element.
+	begun map[[sha256.Size]byte]int
 	// scratch holds the frames of events since reset: a history copies what it is
 	// given.
 	scratch []byte

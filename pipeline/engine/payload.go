@@ -32,19 +32,68 @@ func (f *frames) shrink(v value.Value, secure bool, out *[]payload) (small value
 		}
 		v = c
 	case value.Array:
-		c := make(value.Array, len(t))
-		for i := range t {
-			part, r, _ := f.shrink(t[i], secure, out)
-			c[i] = part
-			refs = appendRefs(refs, i, r)
-		}
-		v = c
+		v, refs = f.shrinkArray(t, secure, out)
 	}
 	if len(refs) > 0 && sizeOf(v, maxInline) <= maxInline {
 		return v, refs, v
 	}
+	before := len(*out)
 	n := f.put(v, refs, secure, out)
+	if c, ok := v.(value.Array); ok && len(*out) > before {
+		f.begin(c, refs)
+	}
 	return run.Kept{Number: n}, []ref{{n: n}}, v
+}
+
+// shrinkArray is shrink for an array, which is not made a payload itself.
+func (f *frames) shrinkArray(t value.Array, secure bool, out *[]payload) (c value.Array, refs []ref) {
+	c = make(value.Array, len(t))
+	parts := make([][]ref, len(t)) // the places in each element
+	for i := range t {
+		c[i], parts[i], _ = f.shrink(t[i], secure, out)
+	}
+	if sizeOf(c, maxInline) > maxInline && f.begun[firstOf(c, parts[0])] >= alike {
+		for i := range c {
+			if _, whole := run.Whole(c[i]); !whole && sizeOf(c[i], leastApart) > leastApart {
+				n := f.put(c[i], parts[i], secure, out)
+				c[i], parts[i] = run.Kept{Number: n}, []ref{{n: n}}
+			}
+		}
+	}
+	for i := range c {
+		refs = appendRefs(refs, i, parts[i])
+	}
+	return c, refs
+}
+
+const (
+	// alike is how many arrays that begin alike are payloads as they are. Of those that come
+	// then each element is one: they are a list that grows, such as a conversation that is sent
+	// again with each message.
+	alike = 2
+	// leastApart is the size up to which an element is not worth a payload.
+	leastApart = 64
+	// mostBegun bounds how many beginnings are remembered.
+	mostBegun = 1000
+)
+
+// firstOf is the beginning of an array: the hash of its first element, in which refs are.
+func firstOf(c value.Array, refs []ref) [sha256.Size]byte {
+	return sha256.Sum256(encodePayload(c[0], 0, appendRefs(nil, 0, refs)))
+}
+
+// begin notes the beginning of an array that has become a payload.
+func (f *frames) begin(c value.Array, refs []ref) {
+	if f.begun == nil || len(f.begun) >= mostBegun {
+		f.begun = map[[sha256.Size]byte]int{}
+	}
+	var first []ref
+	for _, r := range refs {
+		if r.place[0] == 0 {
+			first = append(first, ref{r.n, r.place[1:]})
+		}
+	}
+	f.begun[firstOf(c, first)]++
 }
 
 // put gives the value a payload: the one it has if it has been written before.
