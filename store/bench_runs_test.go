@@ -28,6 +28,14 @@ func newRuns(b *testing.B, activities string) *runs {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { s.Close() })
+	r := newRunsIn(b, s, engine.Options{}, activities)
+	b.Cleanup(func() { r.engine.Stop(0) })
+	return r
+}
+
+// newRunsIn starts an engine on a store.
+func newRunsIn(b *testing.B, s *store.Store, o engine.Options, activities string) *runs {
+	b.Helper()
 	def, diags := pipeline.ParsePipeline("P.json", fmt.Appendf(nil, `{"name":"P","properties":{"variables":{"all":{"type":"Array"}},"activities":[%s]}}`, activities))
 	if err := diags.Err(); err != nil {
 		b.Fatal(err)
@@ -38,13 +46,14 @@ func newRuns(b *testing.B, activities string) *runs {
 	registry.Register("WebActivity", activity.Executor(func(context.Context, *activity.Call) activity.Result {
 		return activity.Result{}
 	}))
-	if r.engine, err = engine.New(engine.Options{History: s, Log: s, Sealer: s, Clock: clock.Wall{}, Registry: registry}); err != nil {
+	o.History, o.Log, o.Sealer, o.Clock, o.Registry = s, s, s, clock.Wall{}, registry
+	var err error
+	if r.engine, err = engine.New(o); err != nil {
 		b.Fatal(err)
 	}
 	if err := r.engine.Start(context.Background()); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { r.engine.Stop(0) })
 	return r
 }
 
