@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"switchyard/pipeline/run"
@@ -85,17 +86,32 @@ func dropped(later string) string {
 		", a later attempt of the same messages, has failed too"
 }
 
-// readWhole folds the events of a run, with the records of its activities. Errors wrap [ErrRunNotFound] or
-// [ErrRunDropped].
+// readWhole folds the durable events of a run, with the records of its activities. Errors wrap
+// [ErrRunNotFound] or [ErrRunDropped].
 func (e *Engine) readWhole(id string) (*runner, error) {
 	if err := e.whole(id); err != nil {
 		return nil, err
 	}
-	r, err := e.read(id, true)
+	end := e.durableOf(id)
+	if end == 0 {
+		return nil, ErrRunNotFound // not yet
+	}
+	r, err := e.readTo(id, true, end)
 	if err != nil { // because it was dropped or deleted meanwhile?
 		err = errors.Join(e.whole(id), err)
 	}
 	return r, err
+}
+
+// durableOf is the number of the first event of a run that may not be durable: the history
+// has what is written, and a kill may take what is not on the disk yet.
+func (e *Engine) durableOf(id string) uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if r := e.runs[id]; r != nil {
+		return r.journal.durable.Load()
+	}
+	return math.MaxUint64
 }
 
 // whole returns an error if the events of a run are not there.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/google/uuid"
@@ -151,6 +152,7 @@ func (e *Engine) fold(rec RunRecord) (r *runner, err error) {
 		return nil, err
 	}
 	r.recorded = summary.Status
+	r.journal.durable.Store(r.journal.next)
 	r.view.Store(r.record())
 	return r, nil
 }
@@ -158,6 +160,14 @@ func (e *Engine) fold(rec RunRecord) (r *runner, err error) {
 // read folds the events of a run, with the records of its activities if they are
 // asked for. Without them its snapshot serves, if it has one.
 func (e *Engine) read(id string, records bool) (*runner, error) {
+	return e.readTo(id, records, math.MaxUint64)
+}
+
+// errRead ends the reading of events.
+var errRead = errors.New("read as far as wanted")
+
+// readTo is read, but reads no events from a number on.
+func (e *Engine) readTo(id string, records bool, end uint64) (*runner, error) {
 	snapshots := false
 	if !records {
 		r, there := e.readSnapshot(id)
@@ -168,7 +178,13 @@ func (e *Engine) read(id string, records bool) (*runner, error) {
 		snapshots = there
 	}
 	x := e.reader(id, records)
-	if err := e.o.History.Events(id, 0, x.event); err != nil {
+	err := e.o.History.Events(id, 0, func(n uint64, b []byte) error {
+		if n >= end {
+			return errRead
+		}
+		return x.event(n, b)
+	})
+	if err != nil && !errors.Is(err, errRead) {
 		return nil, err
 	}
 	r, err := x.runner()

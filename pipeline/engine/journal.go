@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"sync/atomic"
+
 	"switchyard/commit"
 	"switchyard/pipeline"
 	"switchyard/pipeline/activity"
@@ -18,9 +20,11 @@ type journal struct {
 	shown func(*pipeline.ActivityError) *pipeline.ActivityError
 	kept  []encoded // decisions that the run's keeper has encoded, in order
 	next  uint64    // number of the next event
-	items int       // events and payloads that were written
-	bytes int64     // of them
-	snap  snapped   // the last snapshot
+	// durable is the number of the first event that may not be durable yet; anybody reads it.
+	durable atomic.Uint64
+	items   int     // events and payloads that were written
+	bytes   int64   // of them
+	snap    snapped // the last snapshot
 	// snapshots says that there is a snapshot in the history.
 	snapshots bool
 
@@ -182,6 +186,7 @@ func (j *journal) sync() {
 	if j.last != nil {
 		j.e.o.Log.Sync(j.last)
 		j.last = nil
+		j.durable.Store(j.next)
 		j.outputs.durable()
 	}
 	for _, a := range j.over {

@@ -208,7 +208,11 @@ func (r *runner) create(effect commit.Effect, definition []byte) error {
 			r.e.o.History.PutAttempt(r.journal.fill(), r.cause, r.id)
 		}
 		r.journal.record(r.runRecord(view))
-		r.journal.fill().Then(func() { r.view.CompareAndSwap(nil, view) })
+		written := r.journal.next + 1 + uint64(len(more))
+		r.journal.fill().Then(func() {
+			r.journal.durable.CompareAndSwap(0, written)
+			r.view.CompareAndSwap(nil, view)
+		})
 	}
 	if effect == nil {
 		write()
