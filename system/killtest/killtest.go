@@ -129,9 +129,7 @@ func (w *world) die(ctx context.Context) {
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			for _, a := range ends(activities) {
-				w.seen = append(w.seen, a)
-			}
+			w.seen = append(w.seen, ends(activities)...)
 		}
 	}
 	w.kill()
