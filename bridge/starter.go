@@ -114,6 +114,9 @@ func (x Starter) Start(f *pipeline.Factory, def *pipeline.Trigger) (stop func(),
 	if def.Is(pipeline.TypeScheduleTrigger) {
 		return x.schedule(f, def)
 	}
+	if def.Is(pipeline.TypeTumblingWindowTrigger) {
+		return x.windows(f, def)
+	}
 	src, err := x.source(f, def, secretLimit)
 	if err != nil {
 		return nil, err
@@ -137,11 +140,35 @@ func (x Starter) Start(f *pipeline.Factory, def *pipeline.Trigger) (stop func(),
 
 // schedule starts a trigger that goes by time.
 func (x Starter) schedule(f *pipeline.Factory, def *pipeline.Trigger) (stop func(), err error) {
-	if x.Firings == nil {
-		return nil, fmt.Errorf("trigger %s is of type %s, and nothing fires by time here", def.Name, def.Type)
+	if err := x.timed(def); err != nil {
+		return nil, err
 	}
 	t, err := trigger.NewSchedule(trigger.ScheduleOptions{Runs: x.Engine, Firings: x.Firings, Clock: x.Clock,
 		Logger: x.Logger, Factory: f, Trigger: def})
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Start(x.Context); err != nil {
+		return nil, err
+	}
+	return t.Stop, nil
+}
+
+// timed refuses triggers that go by time where nothing keeps what they have done.
+func (x Starter) timed(def *pipeline.Trigger) error {
+	if x.Firings == nil {
+		return fmt.Errorf("trigger %s is of type %s, and nothing fires by time here", def.Name, def.Type)
+	}
+	return nil
+}
+
+// windows starts a tumbling-window trigger.
+func (x Starter) windows(f *pipeline.Factory, def *pipeline.Trigger) (stop func(), err error) {
+	if err := x.timed(def); err != nil {
+		return nil, err
+	}
+	t, err := trigger.NewTumblingWindow(trigger.WindowOptions{Runs: x.Engine, Firings: x.Firings, Log: x.Log,
+		Clock: x.Clock, Logger: x.Logger, Factory: f, Trigger: def})
 	if err != nil {
 		return nil, err
 	}

@@ -297,7 +297,8 @@ func TestTriggers(t *testing.T) {
 		{"missing things", trigger(`{"linkedServiceName":{"referenceName":"http","type":"LinkedServiceReference"},"queueName":"q"}`, `{"pipelineReference":{"referenceName":"Gone","type":"PipelineReference"}}`), []string{
 			p + `typeProperties.linkedServiceName: linked service "http" is of type "HttpServer", want "AzureServiceBus"`, p + `pipelines[0].pipelineReference: pipeline "Gone" does not exist`}},
 		{"a schedule", `{"name":"T","properties":{"type":"ScheduleTrigger","typeProperties":{"recurrence":{}},"pipelines":[]}}`, nil},
-		{"another type", `{"name":"T","properties":{"type":"TumblingWindowTrigger","typeProperties":{},"pipelines":[]}}`, []string{p + `type: triggers of type "TumblingWindowTrigger" are not supported`}},
+		{"a window", `{"name":"T","properties":{"type":"TumblingWindowTrigger","typeProperties":{}}}`, nil},
+		{"another type", `{"name":"T","properties":{"type":"BlobEventsTrigger","typeProperties":{},"pipelines":[]}}`, []string{p + `type: triggers of type "BlobEventsTrigger" are not supported`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tr, ds := ParseTrigger("trigger/T.json", []byte(tt.file))

@@ -55,8 +55,13 @@ type Trigger struct {
 // TypeScheduleTrigger is the type of triggers that fire at the times of a recurrence.
 const TypeScheduleTrigger = "ScheduleTrigger"
 
+// TypeTumblingWindowTrigger is the type of triggers that run a pipeline for each window of time.
+const TypeTumblingWindowTrigger = "TumblingWindowTrigger"
+
 // Runs reports whether triggers of the type run here.
-func (t *Trigger) Runs() bool { return t.ServiceBus != nil || t.Is(TypeScheduleTrigger) }
+func (t *Trigger) Runs() bool {
+	return t.ServiceBus != nil || t.Is(TypeScheduleTrigger) || t.Is(TypeTumblingWindowTrigger)
+}
 
 // Is reports whether the trigger has the type, ignoring case.
 func (t *Trigger) Is(triggerType string) bool { return equalFold(t.Type, triggerType) }

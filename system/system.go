@@ -252,7 +252,7 @@ func (s *System) startEngine(context.Context) error {
 		Clock: s.clock, Logger: s.log, Registry: s.registry,
 		Retention:        engine.Retention{Age: s.o.HistoryAge, Size: s.o.HistorySize, Wall: s.o.Clock},
 		ActivityFinished: s.events.Activities(), SnapshotEvery: s.o.snapshotEvery,
-		Finish:  trigger.Finish(s.bus),
+		Finish:  trigger.Finish(s.bus, func() *trigger.Firings { return s.firings }),
 		Release: func(id string) commit.Effect { return s.broker.ReleaseRun(broker.RunID(id)) },
 		Factory: func(name string) (*pipeline.Factory, error) { return s.factories.OfRun(name) },
 		LinkedService: func(factory, name string) (*pipeline.LinkedService, error) {
@@ -277,6 +277,7 @@ func (s *System) owns(a netip.AddrPort) bool {
 func (s *System) openFactories(context.Context) (err error) {
 	s.firings = trigger.NewFirings(trigger.FiringsOptions{
 		Records: recordsIn(s.store), Log: s.store, Clock: s.clock, Logger: s.log, Engine: s.engine,
+		Awaited: func(factory, trigger string) bool { return s.factories.Awaited(factory, trigger) },
 	})
 	s.starter = bridge.Starter{
 		Bus: s.bus, Engine: s.engine, Log: s.store, Clock: s.clock, Logger: s.log, Context: s.dialects.links,

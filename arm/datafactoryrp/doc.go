@@ -10,7 +10,7 @@
 // sessions, what machines of integration runtimes do, private endpoints, change data
 // capture, features ([refusedRequests]).
 //
-// Trigger runs are not kept on their own: the query shows one for every
-// pipeline run that a trigger started, Succeeded because it has started its run
-// [ENGINE 6].
+// Trigger runs of triggers that go by time have records of their own
+// ([trigger.Firings]). Beside them the query shows one for every pipeline run that
+// messages have started, Succeeded because it has started its run [ENGINE 6].
 package datafactoryrp

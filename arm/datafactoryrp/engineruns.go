@@ -1,6 +1,7 @@
 package datafactoryrp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -25,7 +26,7 @@ type EngineRuns struct {
 var refusals = []error{
 	engine.ErrMissingParameter, engine.ErrUnknownParameter, engine.ErrInvalidParameter,
 	engine.ErrTooManyQueuedRuns, engine.ErrRunFinished, engine.ErrNotRecoverable,
-	errIdle,
+	trigger.ErrRefused, errIdle,
 }
 
 // errIdle: a pipeline has activities that do not run here.
@@ -41,7 +42,7 @@ func (m meaning) Unwrap() []error { return []error{m.kind, m.err} }
 // classify gives an error the meaning that the provider answers by.
 func classify(err error) error {
 	for _, x := range []error{factory.ErrFactoryNotFound, engine.ErrRunNotFound, engine.ErrRunDropped,
-		engine.ErrPipelineNotFound} {
+		engine.ErrPipelineNotFound, trigger.ErrRunNotFound} {
 		if errors.Is(err, x) {
 			return meaning{ErrNotFound, err}
 		}
@@ -92,6 +93,27 @@ func (r EngineRuns) TriggerRuns(q trigger.Query) ([]*trigger.Run, bool, error) {
 		return nil, false, nil
 	}
 	return r.Firings.Query(q)
+}
+
+// RerunWindow implements [Runs].
+func (r EngineRuns) RerunWindow(ctx context.Context, factory, name, id string) error {
+	if r.Firings == nil {
+		return classify(trigger.ErrRunNotFound)
+	}
+	_, err := r.Firings.Rerun(ctx, factory, name, id)
+	return classify(err)
+}
+
+// CancelWindow implements [Runs].
+func (r EngineRuns) CancelWindow(ctx context.Context, factory, name, id string) error {
+	if r.Firings == nil {
+		return classify(trigger.ErrRunNotFound)
+	}
+	run, err := r.Firings.Cancel(ctx, factory, name, id)
+	if err == nil && run != "" {
+		err = r.Engine.Cancel(run, false)
+	}
+	return classify(err)
 }
 
 // ActivityRuns implements [Runs].

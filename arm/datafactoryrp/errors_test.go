@@ -27,6 +27,8 @@ func TestErrorTable(t *testing.T) {
 		{factory.ErrReferenced, "DELETE", 400, "BadRequest"},
 		{factory.ErrTriggerStarted, "PUT", 400, "TriggerEnabledCannotUpdate"},
 		{factory.ErrTriggerNotStarted, "POST", 400, "BadRequest"},
+		{factory.ErrWindowStart, "PUT", 400, "TumblingWindowTriggerStartTimeUpdateNotAllowed"},
+		{factory.ErrWindowFrequency, "PUT", 400, "TumblingWindowTriggerFrequencyOrIntervalUpdateNotAllowed"},
 		{factory.ErrNameInUse, "PUT", 409, "DataFactoryNameInUse"},
 		{factory.ErrLocation, "PUT", 409, "InvalidResourceLocation"},
 		{factory.ErrDeleting, "PUT", 409, "Conflict"},
@@ -41,8 +43,8 @@ func TestErrorTable(t *testing.T) {
 	if err := translate(&arm.Request{ID: id}, other); err != other {
 		t.Errorf("an error of no kind: got %v, want it as it is", err)
 	}
-	if len(errorTable) != 11 {
-		t.Errorf("the table has %d kinds, this test knows 11", len(errorTable))
+	if len(errorTable) != 13 {
+		t.Errorf("the table has %d kinds, this test knows 13", len(errorTable))
 	}
 }
 

@@ -132,7 +132,7 @@ func (p *Provider) route(ctx context.Context, r *arm.Request) (*arm.Response, er
 	}
 	kind, ok := factory.ParseKind(types[1])
 	if kind == factory.Triggers && ok && len(types) == 3 && r.Action != "" && strings.EqualFold(types[2], "triggerRuns") {
-		return p.triggerRunAction(r)
+		return p.triggerRunAction(ctx, r)
 	}
 	switch {
 	case !ok || len(types) > 2:
@@ -237,6 +237,8 @@ var errorTable = map[error]struct {
 	factory.ErrReferenced:        {http.StatusBadRequest, "BadRequest"},
 	factory.ErrTriggerStarted:    {http.StatusBadRequest, "TriggerEnabledCannotUpdate"},
 	factory.ErrTriggerNotStarted: {http.StatusBadRequest, "BadRequest"},
+	factory.ErrWindowStart:       {http.StatusBadRequest, "TumblingWindowTriggerStartTimeUpdateNotAllowed"},
+	factory.ErrWindowFrequency:   {http.StatusBadRequest, "TumblingWindowTriggerFrequencyOrIntervalUpdateNotAllowed"},
 	factory.ErrNameInUse:         {http.StatusConflict, "DataFactoryNameInUse"},
 	factory.ErrLocation:          {http.StatusConflict, "InvalidResourceLocation"},
 	factory.ErrDeleting:          {http.StatusConflict, "Conflict"},
@@ -286,6 +288,8 @@ func operations() *value.Object {
 	add("pipelineruns", "factories/pipelineruns/cancel/action")
 	add("triggers", "factories/triggers/start/action")
 	add("triggers", "factories/triggers/stop/action")
+	add("triggers", "factories/triggers/triggerruns/rerun/action")
+	add("triggers", "factories/triggers/triggerruns/cancel/action")
 	add("integrationRuntimes", "factories/integrationRuntimes/getStatus/action")
 	return value.NewObject(value.Member{Name: "value", Value: list})
 }

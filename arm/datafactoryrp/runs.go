@@ -31,6 +31,10 @@ type Runs interface {
 	// TriggerRuns returns the trigger runs of a factory of which there are records, and whether
 	// there are more.
 	TriggerRuns(q trigger.Query) (runs []*trigger.Run, more bool, err error)
+	// RerunWindow gives the window of a trigger run that has ended another trigger run.
+	RerunWindow(ctx context.Context, factory, trigger, id string) error
+	// CancelWindow cancels a trigger run of a window, or the pipeline run that it waits for.
+	CancelWindow(ctx context.Context, factory, trigger, id string) error
 	// ActivityRuns returns the activity runs of a run, in the order of their start.
 	ActivityRuns(factory, id string) ([]*engine.ActivityRun, error)
 	Cancel(factory, id string, recursive bool) error

@@ -46,8 +46,8 @@ func subscription(r *arm.Request, d *factory.Definition) (*arm.Response, error) 
 	if r.Action == "subscribetoevents" {
 		return nil, arm.NotSupported(
 			"Trigger '%s' is of type %s, which this version of Switchyard does not run: it can't subscribe to "+
-				"events. Only triggers of the types %s and %s can be started.",
-			d.Name, t, pipeline.TypeServiceBusTrigger, recurrence.TypeScheduleTrigger)
+				"events. Only triggers of the types %s, %s and %s can be started.",
+			d.Name, t, pipeline.TypeServiceBusTrigger, recurrence.TypeScheduleTrigger, recurrence.TypeTumblingWindowTrigger)
 	}
 	return arm.OK(value.NewObject(value.Member{Name: "triggerName", Value: d.Name},
 		value.Member{Name: "status", Value: "Disabled"})), nil

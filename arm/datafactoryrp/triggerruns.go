@@ -1,6 +1,7 @@
 package datafactoryrp
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -57,6 +58,10 @@ func fired(r *trigger.Run) *triggerRun {
 	t.properties.Set("TriggerTime", americanTime(r.Shown))
 	if !r.Scheduled.IsZero() {
 		t.properties.Set("ScheduleTime", americanTime(r.Scheduled))
+	}
+	if w := r.Window; w != nil {
+		t.properties.Set("windowStartTime", americanTime(w.Start))
+		t.properties.Set("windowEndTime", americanTime(w.End))
 	}
 	if r.Message != "" {
 		t.message = r.Message
@@ -184,7 +189,7 @@ func (p *Provider) triggerRuns(q *query[*triggerRun], name string, behind *engin
 
 // triggerRunAction answers rerun and cancel of a trigger run, which only those of tumbling
 // windows have [ADF-REST 6].
-func (p *Provider) triggerRunAction(r *arm.Request) (*arm.Response, error) {
+func (p *Provider) triggerRunAction(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	if r.Method != http.MethodPost {
 		return nil, arm.MethodNotAllowed(r)
 	}
@@ -198,7 +203,14 @@ func (p *Provider) triggerRunAction(r *arm.Request) (*arm.Response, error) {
 	v, _ := parsed(d.Properties).Lookup("type")
 	t, _ := v.(string)
 	if equalFold(t, recurrence.TypeTumblingWindowTrigger) {
-		return nil, arm.NotSupported("Trigger '%s' is of type %s, which this version of Switchyard does not run.", d.Name, t)
+		act := p.runs.RerunWindow
+		if r.Action == "cancel" {
+			act = p.runs.CancelWindow
+		}
+		if err := act(ctx, p.spelled(factoryID(r)).Factory, d.Name, r.ID.Name()); err != nil {
+			return nil, err
+		}
+		return arm.OK(nil), nil
 	}
 	e := arm.BadRequest("Invalid trigger type: %s", t)
 	e.Target = d.Name

@@ -31,7 +31,8 @@ func TestWarnings(t *testing.T) {
 		{"$DF/integrationRuntimes/own?$V", `{"type":"SelfHosted"}`, "integration runtime 'own' is kept without effect: what connects via it fails, because only AutoResolveIntegrationRuntime runs here"},
 		{"$DF/managedVirtualNetworks/default?$V", `{}`, "managed virtual network 'default' is kept without effect"},
 		{"$DF/triggers/hourly?$V", `{"type":"ScheduleTrigger","typeProperties":{"recurrence":{"frequency":"Hour","interval":1}}}`, ""},
-		{"$DF/triggers/window?$V", `{"type":"TumblingWindowTrigger","typeProperties":{"frequency":"Hour","interval":1}}`, "trigger 'window' is of type TumblingWindowTrigger"},
+		{"$DF/triggers/window?$V", `{"type":"TumblingWindowTrigger","typeProperties":{"frequency":"Hour","interval":1}}`, ""},
+		{"$DF/triggers/blob?$V", `{"type":"BlobEventsTrigger","typeProperties":{}}`, "trigger 'blob' is of type BlobEventsTrigger"},
 	} {
 		w := serve(f.k, "PUT", expand(tt.path), `{"location":"westeurope","properties":`+tt.properties+`}`)
 		warning := w.Header().Get("Warning")

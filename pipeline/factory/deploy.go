@@ -220,6 +220,9 @@ func (m *Manager) deployDefinition(s *state, k Kind, r declaration) (*definition
 		return nil, err
 	}
 	d.record.Deployed = sum
+	if err := d.keepsWindows(old); err != nil {
+		return nil, err
+	}
 	if k == Triggers {
 		d = d.withStarted(r.started, m.now())
 	}

@@ -27,9 +27,9 @@
 // A trigger is Stopped after it is first put, keeps its state over further puts,
 // and must be stopped to be changed or deleted. An extension: a trigger of type
 // ServiceBusTrigger whose definition itself says "runtimeState": "Started" is
-// started by being put, also in place of one that runs. A ScheduleTrigger is started by
-// who asks for that, and by a deployment whose folder says that it is Started; it counts from
-// then. No other trigger type runs in this version, and starting one is refused.
+// started by being put, also in place of one that runs. A ScheduleTrigger or
+// TumblingWindowTrigger is started by who asks for that, and by a deployment whose folder says
+// that it is Started; a schedule counts from then. The windows of the other one can't change. No other trigger type runs in this version, and starting one is refused.
 //
 // # Kinds
 //

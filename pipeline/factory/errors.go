@@ -23,6 +23,9 @@ var (
 	ErrTriggerStarted = errors.New("trigger is started")
 	// ErrTriggerNotStarted: the trigger could not be started.
 	ErrTriggerNotStarted = errors.New("trigger can't be started")
+	// ErrWindowStart and ErrWindowFrequency: a tumbling-window trigger would have other windows.
+	ErrWindowStart     = errors.New("windows begin at another time")
+	ErrWindowFrequency = errors.New("windows have another length")
 	// ErrNameInUse: another group has a factory of that name.
 	ErrNameInUse = errors.New("name is in use")
 	// ErrLocation: a factory can't move.

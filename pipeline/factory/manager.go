@@ -298,7 +298,10 @@ func (m *Manager) commit(e *entry, next *state) {
 			}
 		}
 		for name, d := range to.definitions[k] {
-			if from.definitions[k][name] != d {
+			if was := from.definitions[k][name]; was != d {
+				if k == Triggers && m.o.Forget != nil && was != nil && !d.trigger.Is(was.trigger.Type) {
+					m.o.Forget(u, from.def.Name, was.record.Name) // what one of another type has done
+				}
 				m.o.Store.Put(u, definitionKey(to.record.Name, k, d.record.Name), d.encode(m.o.Sealer))
 			}
 		}

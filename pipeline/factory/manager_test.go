@@ -90,10 +90,10 @@ func TestAccepted(t *testing.T) {
 	if l, err := w.LinkedService("CONTOSO", "auto"); err != nil || l.Name != "Auto" {
 		t.Errorf("use of a linked service over AutoResolve: got %v, %v", l, err)
 	}
-	w.put(Triggers, "Window", `{"type":"TumblingWindowTrigger","typeProperties":{"frequency":"Hour","interval":1}}`)
-	err := w.StartTrigger(t.Context(), theID, "Window")
-	if !errors.Is(err, ErrNotSupported) || !strings.Contains(err.Error(), "TumblingWindowTrigger") {
-		t.Errorf("start of a tumbling-window trigger: got %v, want ErrNotSupported that names its type", err)
+	w.put(Triggers, "Custom", `{"type":"CustomEventsTrigger","typeProperties":{"events":["x"]}}`)
+	err := w.StartTrigger(t.Context(), theID, "Custom")
+	if !errors.Is(err, ErrNotSupported) || !strings.Contains(err.Error(), "CustomEventsTrigger") {
+		t.Errorf("start of an event trigger: got %v, want ErrNotSupported that names its type", err)
 	}
 }
 

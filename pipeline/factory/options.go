@@ -29,8 +29,8 @@ type Sealer interface {
 	Open(sealed []byte) ([]byte, error)
 }
 
-// A Starter runs triggers. Only triggers of the types ServiceBusTrigger and ScheduleTrigger
-// are started.
+// A Starter runs triggers. Only triggers of the types ServiceBusTrigger, ScheduleTrigger
+// and TumblingWindowTrigger are started.
 type Starter interface {
 	// Start begins to start runs, with the definitions of f; stop returns when no
 	// further run will be started. The manager stops and starts a trigger again
@@ -66,7 +66,7 @@ type Options struct {
 	// Retire ends the runs of a factory that is deleted and removes their records.
 	// It is repeated after a failure or a crash. See [RetireRuns]. Default: nothing.
 	Retire func(ctx context.Context, factory string) error
-	// Forget adds to the unit that deletes a trigger what the Starter keeps of it. Default:
+	// Forget adds to the unit that deletes a trigger, or gives it another type, what the Starter keeps of it. Default:
 	// nothing.
 	Forget func(u *commit.Unit, factory, trigger string)
 	// GlobalParameter turns the value of a global parameter into the one that runs

@@ -13,8 +13,8 @@ import (
 // properties. Put returns the definition as it is after that. See the package's
 // comment for triggers and secrets. Errors are of check, or wrap
 // [ErrFactoryNotFound], [ErrInvalid], [ErrMissingReference],
-// [ErrTriggerStarted], [ErrTriggerNotStarted], [ErrNotSupported] or
-// [ErrDeleting].
+// [ErrTriggerStarted], [ErrTriggerNotStarted], [ErrWindowStart], [ErrWindowFrequency],
+// [ErrNotSupported] or [ErrDeleting].
 func (m *Manager) Put(ctx context.Context, id ID, k Kind, name string, properties Document, check Check) (
 	*Definition, error) {
 	e, s, err := m.lock(ctx, id, len(properties.Text)+definitionOverhead)
@@ -37,6 +37,9 @@ func (m *Manager) Put(ctx context.Context, id ID, k Kind, name string, propertie
 	}
 	d, err := m.define(s, k, name, properties, old)
 	if err != nil {
+		return nil, err
+	}
+	if err := d.keepsWindows(old); err != nil {
 		return nil, err
 	}
 	next := s.clone()

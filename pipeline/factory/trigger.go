@@ -18,15 +18,18 @@ import (
 const retryInterval = 10 * time.Second
 
 // timed reports whether a trigger that runs here goes by time.
-func timed(t *pipeline.Trigger) bool { return t.Is(recurrence.TypeScheduleTrigger) }
+func timed(t *pipeline.Trigger) bool {
+	return t.Is(recurrence.TypeScheduleTrigger) || t.Is(recurrence.TypeTumblingWindowTrigger)
+}
 
 // runnable refuses the triggers that this version does not run.
 func runnable(d *definition) error {
 	if !d.trigger.Runs() {
 		return errorf(ErrNotSupported,
-			"Trigger '%s' is of type %s, which this version of Switchyard does not run: only triggers of the types %s "+
-				"and %s can be started.",
-			d.record.Name, d.trigger.Type, pipeline.TypeServiceBusTrigger, recurrence.TypeScheduleTrigger)
+			"Trigger '%s' is of type %s, which this version of Switchyard does not run: only triggers of the types %s, "+
+				"%s and %s can be started.",
+			d.record.Name, d.trigger.Type, pipeline.TypeServiceBusTrigger, recurrence.TypeScheduleTrigger,
+			recurrence.TypeTumblingWindowTrigger)
 	}
 	return nil
 }
@@ -83,22 +86,34 @@ func (m *Manager) startable(s *state, d *definition) error {
 			"Trigger '%s' can't be started: this Switchyard runs without triggers.", d.record.Name)
 	}
 	if timed(d.trigger) {
-		if err := m.due(d); err != nil {
+		if err := m.due(s, d); err != nil {
 			return err
 		}
 	}
 	return s.validate(d, true)
 }
 
-// due makes the checks of a schedule that Data Factory makes when its trigger is started
+// due makes the checks of a trigger that goes by time that Data Factory makes when it is started
 // [ENGINE 6].
-func (m *Manager) due(d *definition) error {
-	if len(d.trigger.Pipelines) == 0 {
-		e := errorf(ErrInvalid, "Missing or invalid pipeline references for trigger %s", d.record.Name)
+func (m *Manager) due(s *state, d *definition) error {
+	if why := recurrence.CheckPipelines(d.trigger); why != "" {
+		e := errorf(ErrInvalid, "%s", why)
 		e.Target = d.record.Name
 		return e
 	}
-	s, ds := recurrence.ReadSchedule(d.trigger)
+	if d.trigger.Is(recurrence.TypeTumblingWindowTrigger) {
+		_, ds := recurrence.ReadTumblingWindow(d.trigger)
+		if err := invalid(ds); err != nil {
+			return err
+		}
+		return invalid(recurrence.CheckDependencies(s.def, d.trigger))
+	}
+	return m.dueSchedule(d)
+}
+
+// dueSchedule is due for a schedule.
+func (m *Manager) dueSchedule(d *definition) error {
+	rule, ds := recurrence.ReadSchedule(d.trigger)
 	if ds = ds.Errors(); len(ds) > 0 {
 		message := ds[0].Message
 		if !strings.HasPrefix(message, "The recurrence") { // Data Factory's sentences need no place
@@ -108,11 +123,39 @@ func (m *Manager) due(d *definition) error {
 		e.Diagnostics = ds
 		return e
 	}
-	if now := m.now(); !s.End.IsZero() && s.End.Before(now) {
+	if now := m.now(); !rule.End.IsZero() && rule.End.Before(now) {
 		return invalidAt("$.properties.typeProperties.recurrence.endTime",
-			"Trigger '%s' can't be started: its endTime %s is in the past.", d.record.Name, s.End.UTC().Format(time.RFC3339))
+			"Trigger '%s' can't be started: its endTime %s is in the past.", d.record.Name, rule.End.UTC().Format(time.RFC3339))
 	}
 	return nil
+}
+
+// keepsWindows refuses a definition with other windows in the place of a tumbling-window trigger:
+// those that it has made are kept by their times [ENGINE 6.2].
+func (d *definition) keepsWindows(old *definition) error {
+	if old == nil || old.trigger == nil || d.trigger == nil || !d.trigger.Is(recurrence.TypeTumblingWindowTrigger) ||
+		!old.trigger.Is(recurrence.TypeTumblingWindowTrigger) {
+		return nil
+	}
+	was, ok := recurrence.ReadAnchor(old.trigger)
+	if !ok {
+		return nil // it can't have been started
+	}
+	const instead = " Delete trigger '%s' and create it again, or give it another name."
+	switch is, _ := recurrence.ReadAnchor(d.trigger); {
+	case is.Frequency != was.Frequency || is.Interval != was.Interval:
+		return errorf(ErrWindowFrequency, "Frequency or interval cannot be updated for Tumbling Window Trigger."+instead, d.record.Name)
+	case !is.Start.Equal(was.Start):
+		return errorf(ErrWindowStart, "Start time cannot be updated for Tumbling Window Trigger."+instead, d.record.Name)
+	}
+	return nil
+}
+
+// Awaited reports whether windows of a trigger may be waited for, see [recurrence.Awaited]. Of a
+// factory that can't be read they may.
+func (m *Manager) Awaited(factory, trigger string) bool {
+	f, err := m.Factory(factory)
+	return err != nil || recurrence.Awaited(f, trigger)
 }
 
 // StopTrigger stops a trigger, if it is started. When it returns no further run

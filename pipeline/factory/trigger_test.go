@@ -1,6 +1,7 @@
 package factory
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -253,7 +254,7 @@ func TestDeployStartedSchedule(t *testing.T) {
 		t.Fatal(ds)
 	}
 	f.PutPipeline(p)
-	for name, text := range map[string]string{"T": scheduleText(hourly, starts), "W": `{"type":"TumblingWindowTrigger"}`} {
+	for name, text := range map[string]string{"T": scheduleText(hourly, starts), "W": windowText(""), "B": `{"type":"BlobEventsTrigger"}`} {
 		text = strings.Replace(text, "{", `{"runtimeState":"Started",`, 1)
 		tr, ds := pipeline.ParseTrigger(name+".json", []byte(`{"name":"`+name+`","properties":`+text+`}`))
 		if ds.Err() != nil {
@@ -266,12 +267,90 @@ func TestDeployStartedSchedule(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantTrigger("deployed", "Started", true)
-	if got := w.runtimeStateOf("W"); got != "Stopped" {
+	if got := w.runtimeStateOf("W"); got != "Started" {
 		t.Errorf("a tumbling-window trigger is %s", got)
 	}
-	wantKind(t, "start of a tumbling-window trigger", w.StartTrigger(t.Context(), theID, "W"), ErrNotSupported)
+	if got := w.runtimeStateOf("B"); got != "Stopped" {
+		t.Errorf("an event trigger is %s", got)
+	}
+	wantKind(t, "start of an event trigger", w.StartTrigger(t.Context(), theID, "B"), ErrNotSupported)
 	if f := w.starter.of("contoso/T"); f.Trigger("T").StartedAt.Before(before.Add(-time.Second)) {
 		t.Errorf("it is started since %s", f.Trigger("T").StartedAt)
+	}
+}
+
+// windowText is a tumbling-window trigger of hours since 2020, with more in its typeProperties.
+func windowText(more string) string {
+	return `{"type":"TumblingWindowTrigger","typeProperties":{"maxConcurrency":1,` + cmp.Or(more, hours) + `},"pipeline":` + starts + `}`
+}
+
+const hours = `"frequency":"Hour","interval":1,"startTime":"2020-01-01T00:00:00Z"`
+
+// TestStartWindowsRefused is what is checked when a tumbling-window trigger is started. It is put
+// all the same.
+func TestStartWindowsRefused(t *testing.T) {
+	self := `,"dependsOn":[{"type":"TumblingWindowTriggerDependencyReference","referenceTrigger":{"referenceName":"T","type":"TriggerReference"}}]`
+	for _, c := range []struct{ text, message string }{
+		{windowText(hours + `,"endTime":"2019-01-01T00:00:00Z"`), "endTime 2019-01-01T00:00:00Z is not after startTime 2020-01-01T00:00:00Z"},
+		{windowText(`"frequency":"Week","interval":1,"startTime":"2020-01-01T00:00:00Z"`), `"Week" is none of Minute, Hour, Month`},
+		{windowText(`"frequency":"Minute","interval":4,"startTime":"2020-01-01T00:00:00Z"`), "want at least 5 minutes"},
+		{windowText(hours + self), "a circle of dependencies"},
+		{strings.Replace(windowText(""), starts, "null", 1), "Missing or invalid pipeline references for trigger T"},
+		{strings.Replace(windowText(""), `"pipeline":`+starts, `"pipelines":[`+starts+","+starts+`]`, 1), "names 2 pipelines"},
+	} {
+		w := open(t, newRecords()).triggered()
+		if strings.Contains(c.text, self) {
+			w.put(Triggers, "T", windowText(""))
+		}
+		w.put(Triggers, "T", c.text)
+		err := w.StartTrigger(t.Context(), theID, "T")
+		wantKind(t, c.text, err, ErrInvalid)
+		if err == nil || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("%s: got %v, want %q in it", c.text, err, c.message)
+		}
+		w.wantTrigger(c.text, "Stopped", false)
+	}
+}
+
+// TestWindowsStay: what says which windows a trigger has can't change, by a PUT or a folder; what
+// can, can. A trigger of another type in its place has none.
+func TestWindowsStay(t *testing.T) {
+	w := open(t, newRecords()).triggered()
+	forgotten := ""
+	w.o.Forget = func(_ *commit.Unit, factory, trigger string) { forgotten += factory + "/" + trigger + " " }
+	w.put(Triggers, "T", windowText(`"frequency":"Hour","interval":1,"startTime":"soon"`))
+	w.put(Triggers, "T", windowText(""))
+	if err := w.StartTrigger(t.Context(), theID, "T"); err != nil {
+		t.Fatal(err)
+	}
+	w.wantTrigger("start", "Started", true)
+	if err := w.StopTrigger(t.Context(), theID, "T"); err != nil {
+		t.Fatal(err)
+	}
+	for text, kind := range map[string]error{
+		`"frequency":"Hour","interval":2,"startTime":"2020-01-01T00:00:00Z"`:   ErrWindowFrequency,
+		`"frequency":"Minute","interval":1,"startTime":"2020-01-01T00:00:00Z"`: ErrWindowFrequency,
+		`"frequency":"Hour","interval":1,"startTime":"2020-01-01T00:00:01Z"`:   ErrWindowStart,
+		`"frequency":"Hour","interval":1`:                                      ErrWindowStart,
+	} {
+		_, err := w.Put(t.Context(), theID, Triggers, "T", Document{Text: []byte(windowText(text))}, nil)
+		wantKind(t, text, err, kind)
+	}
+	w.put(Triggers, "T", windowText(hours+`,"endTime":"2021-01-01T00:00:00Z","delay":"01:00:00"`))
+	w.put(Triggers, "T", windowText(`"frequency":"hour","interval":"1","startTime":"2020-01-01T01:00:00+01:00"`))
+	f := &pipeline.Factory{Name: "contoso", GlobalParameters: &value.Object{}, Raw: &value.Object{}}
+	tr, ds := pipeline.ParseTrigger("T.json", []byte(`{"name":"T","properties":`+windowText(`"frequency":"Hour","interval":1,"startTime":"2026-01-01T00:00:00Z"`)+`}`))
+	if ds.Err() != nil {
+		t.Fatal(ds)
+	}
+	f.PutTrigger(tr)
+	wantKind(t, "a folder", w.Deploy(t.Context(), theID, "westeurope", f), ErrWindowStart)
+	if forgotten != "" {
+		t.Errorf("forgotten: %s", forgotten)
+	}
+	w.put(Triggers, "T", scheduleText(hourly, starts))
+	if forgotten != "contoso/T " {
+		t.Errorf("with another type: forgotten %q", forgotten)
 	}
 }
 

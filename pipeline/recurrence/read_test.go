@@ -208,6 +208,52 @@ func TestCheckStarted(t *testing.T) {
 	}
 }
 
+// What a window trigger that would be started says of others is an error, and what it can't do.
+func TestCheckStartedWindows(t *testing.T) {
+	for text, want := range map[string]string{
+		`"maxConcurrency":99`: "maxConcurrency",
+		`"maxConcurrency":1,"dependsOn":[{"type":"TumblingWindowTriggerDependencyReference","referenceTrigger":{"referenceName":"Gone","type":"TriggerReference"}}]`: "does not exist",
+		`"maxConcurrency":1,"dependsOn":[{"type":"TumblingWindowTriggerDependencyReference","referenceTrigger":{"referenceName":"w","type":"TriggerReference"}}]`:    "circle",
+		`"maxConcurrency":1}, "pipelines":[{"pipelineReference":{"referenceName":"P","type":"PipelineReference"}}], "x":{"y":1`:                                      "names 2 pipelines",
+		`"maxConcurrency":1`: "",
+	} {
+		for state, errors := range map[string]bool{"Started": true, "Stopped": false} {
+			x, ds := pipeline.ParseTrigger("trigger/W.json", []byte(`{"name":"W","properties":{"type":"TumblingWindowTrigger","runtimeState":"`+state+`",
+				"pipeline":{"pipelineReference":{"referenceName":"P","type":"PipelineReference"}},
+				"typeProperties":{"frequency":"Hour","interval":1,"startTime":"2026-01-01T00:00:00Z",`+text+`}}}`))
+			if ds.Err() != nil {
+				t.Fatal(ds)
+			}
+			got := Check(&pipeline.Factory{Triggers: []*pipeline.Trigger{x}}).Errors()
+			if !errors || want == "" {
+				if len(got) != 0 {
+					t.Errorf("%s %s: %v", state, text, got)
+				}
+			} else if len(got) != 1 || !strings.Contains(got[0].Path+got[0].Message, want) {
+				t.Errorf("%s %s: got %v, want one error with %q", state, text, got, want)
+			}
+		}
+	}
+}
+
+// Windows after each other: none is left out, whatever the time that is asked for.
+func TestNextWindow(t *testing.T) {
+	w := window(t, `{"frequency":"Month","interval":1,"startTime":"2026-01-31T10:00:00Z","endTime":"2026-05-01T00:00:00Z","maxConcurrency":1,"delay":"01:00:00"}`)
+	var got []string
+	for r, ok := w.Next(time.Time{}); ok; r, ok = w.Next(r.End) {
+		got = append(got, r.Start.Format("01-02")+"/"+r.At.Format("01-02T15"))
+		if !w.Has(r.Window) || w.Has(Window{r.Start, r.End.Add(1)}) || w.Has(Window{r.Start.Add(1), r.End}) {
+			t.Errorf("has %v", r)
+		}
+	}
+	if want := []string{"01-31/02-28T11", "02-28/03-31T11", "03-31/04-30T11"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if r, ok := w.Next(w.Start.Add(1)); !ok || r.Start.Month() != time.February {
+		t.Errorf("behind the start: %v %t", r, ok)
+	}
+}
+
 // A started trigger that names no pipeline would fire for nothing.
 func TestCheckStartedWithoutPipelines(t *testing.T) {
 	for state, want := range map[string]int{"Started": 1, "Stopped": 0} {

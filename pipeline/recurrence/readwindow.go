@@ -10,7 +10,7 @@ import (
 )
 
 // TypeTumblingWindowTrigger is the type of triggers that [ReadTumblingWindow] reads.
-const TypeTumblingWindowTrigger = "TumblingWindowTrigger"
+const TypeTumblingWindowTrigger = pipeline.TypeTumblingWindowTrigger
 
 // Limits and defaults of a [TumblingWindow].
 const (
@@ -64,6 +64,25 @@ func ReadTumblingWindow(t *pipeline.Trigger) (*TumblingWindow, pipeline.Diagnost
 			w.Window(0).End.Format(time.RFC3339))
 	}
 	return w, r.diags
+}
+
+// An Anchor is what says which windows a trigger has. It can't change once the trigger is there
+// [ENGINE 6.2].
+type Anchor struct {
+	Frequency Frequency
+	Interval  int
+	Start     time.Time
+}
+
+// ReadAnchor reads only that of a tumbling-window trigger; false: it can't be read, so the trigger
+// has no windows.
+func ReadAnchor(t *pipeline.Trigger) (a Anchor, ok bool) {
+	r, m := readerOf(t)
+	m.Required("interval")
+	m.Required("startTime")
+	first, _ := r.stamp(m, "startTime")
+	a = Anchor{frequency(m, Minute, Hour, Month), integer(m, "interval", 1, 1, math.MaxInt32), first.wall}
+	return a, r.diags.Err() == nil
 }
 
 // windowBounds reads start and end, which are UTC.

@@ -53,6 +53,26 @@ func (w *TumblingWindow) After(t time.Time) (Ready, bool) {
 	return r, w.exists(x) && possible(r.At)
 }
 
+// Next returns the first window that does not begin before a time, the zero one too; false:
+// there is none.
+func (w *TumblingWindow) Next(from time.Time) (Ready, bool) {
+	var k int64
+	if from.After(w.Start) {
+		if k = w.steps().index(from); w.Window(k).Start.Before(from) {
+			k++
+		}
+	}
+	x := w.Window(k)
+	r := Ready{x, x.End.Add(w.Delay)}
+	return r, w.exists(x) && possible(r.At)
+}
+
+// Has reports whether a window is one of the trigger's.
+func (w *TumblingWindow) Has(x Window) bool {
+	r, ok := w.Next(x.Start)
+	return ok && r.Start.Equal(x.Start) && r.End.Equal(x.End)
+}
+
 // Between iterates over the windows that are ready from one time on and before another.
 func (w *TumblingWindow) Between(from, to time.Time) iter.Seq[Ready] {
 	return func(yield func(Ready) bool) {

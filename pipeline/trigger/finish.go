@@ -17,7 +17,8 @@ type binding struct {
 	Version int             `json:"version"`
 	Trigger string          `json:"trigger"`
 	Backoff Backoff         `json:"backoff"`
-	Source  json.RawMessage `json:"source"` // Batch.Binding
+	Source  json.RawMessage `json:"source"` // Batch.Binding; null, if there is a Window
+	Window  *windowBinding  `json:"window,omitempty"`
 }
 
 const bindingVersion = 1
@@ -51,16 +52,23 @@ func SourceBinding(j json.RawMessage) (json.RawMessage, error) {
 		return nil, errNoMessages
 	}
 	b, err := decodeBinding(j)
+	if err == nil && b.Window != nil {
+		return nil, errNoMessages
+	}
 	return b.Source, err
 }
 
-// Finish makes the hook for [engine.Options]: it settles the messages of a run
-// by how it ended.
-func Finish(s Settler) func(j json.RawMessage, runID string, o engine.Outcome) (commit.Effect, error) {
+// Finish makes the hook for [engine.Options]: it settles the messages of a run, or tells the
+// window of a run, by how it ended. It asks for firings, which there are later than the engine,
+// when the run of a window ends.
+func Finish(s Settler, firings func() *Firings) func(j json.RawMessage, runID string, o engine.Outcome) (commit.Effect, error) {
 	return func(j json.RawMessage, runID string, o engine.Outcome) (commit.Effect, error) {
 		b, err := decodeBinding(j)
 		if err != nil {
 			return nil, err
+		}
+		if b.Window != nil {
+			return firings().finish(b, runID, o), nil
 		}
 		return s.Settle(b.Source, runID, settlement(b, runID, o))
 	}

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"switchyard/clock"
@@ -21,12 +22,22 @@ import (
 // A RunStatus is how a trigger run is [ADF-REST 6].
 type RunStatus string
 
-// The statuses of trigger runs that start runs and do not wait for them. Those of tumbling
-// windows are more.
+// The statuses of trigger runs. One that starts runs and does not wait for them is one of the
+// first two, a tumbling window each of them.
 const (
 	Succeeded RunStatus = "Succeeded"
 	Failed    RunStatus = "Failed"
+	Cancelled RunStatus = "Cancelled"
+	// Waiting is a window whose time has come and for which there is no place yet.
+	Waiting RunStatus = "Waiting"
+	// WaitingOnDependency is one that has a place and waits for other windows.
+	WaitingOnDependency RunStatus = "WaitingOnDependency"
+	// Running is one whose pipeline runs, or will be run again.
+	Running RunStatus = "Running"
 )
+
+// Ended reports whether nothing more happens in a trigger run.
+func (s RunStatus) Ended() bool { return s == Succeeded || s == Failed || s == Cancelled }
 
 // A Run is one firing of a trigger, a trigger run.
 type Run struct {
@@ -40,8 +51,9 @@ type Run struct {
 	// Shown is At as the wall clock showed it; zero, if the trigger run is being written.
 	Shown     time.Time
 	Status    RunStatus
-	Message   string // why it failed
+	Message   string // why it failed, or what it waits for
 	Pipelines []Triggered
+	Window    *Window // of a tumbling-window trigger; nil: of another one
 }
 
 // Triggered is a run that a trigger run has started.
@@ -71,23 +83,39 @@ type FiringsOptions struct {
 	// long as one of its runs is. One that has started none is kept for [engine.Retention.Age],
 	// without that for 45 days, and not longer than one that fired after it. Only [Firings.Sweep] needs it.
 	Engine *engine.Engine
+	// Awaited reports whether the windows of a trigger may be waited for. Then one that has not
+	// succeeded is kept, so that it can be rerun. Nil: those of none are.
+	Awaited func(factory, trigger string) bool
 }
 
 // Firings keep the trigger runs of triggers that go by time, and up to which time each has
 // fired. The store holds JSON records with a version under
 //
-//	datafactory/s/<factory>/<trigger>      up to when a trigger has fired
-//	datafactory/r/<factory>/<time>/<id>    one trigger run
+//	datafactory/s/<factory>/<trigger>         up to when a trigger has fired
+//	datafactory/r/<factory>/<time>/<id>       one trigger run
+//	datafactory/w/<factory>/<trigger>/<start> a window that has not succeeded
 //
-// where names are in lower case and escaped as in a URL's path.
-type Firings struct{ o FiringsOptions }
+// where names are in lower case and escaped as in a URL's path. A window that was made and is
+// not under w has succeeded.
+type Firings struct {
+	o FiringsOptions
+
+	// mu guards the lanes and what is in them but their mutexes. It is held while a unit that
+	// changes them is submitted, and while a lane is read at first.
+	mu    sync.Mutex
+	lanes map[string]*lane // by key of its state
+
+	// hosting guards hosts. Nothing is submitted under it.
+	hosting sync.Mutex
+	hosts   map[*TumblingWindow]string // and their factories in lower case
+}
 
 // NewFirings returns the trigger runs of a store.
 func NewFirings(o FiringsOptions) *Firings {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Firings{o}
+	return &Firings{o: o, lanes: map[string]*lane{}, hosts: map[*TumblingWindow]string{}}
 }
 
 const firingVersion = 1
@@ -107,6 +135,7 @@ type runRecord struct {
 	Status    RunStatus   `json:"status"`
 	Message   string      `json:"message,omitempty"`
 	Pipelines []Triggered `json:"pipelines,omitempty"`
+	Window    *Window     `json:"window,omitempty"`
 }
 
 func (r *stateRecord) version() int { return r.Version }
@@ -180,7 +209,7 @@ func readFiring(key string, val []byte, damage error) (*Run, error) {
 		return nil, fmt.Errorf("trigger run %s: %w", r.ID, damage)
 	}
 	r.Trigger, r.Type, r.Scheduled = rec.Trigger, rec.Type, rec.Scheduled
-	r.Status, r.Message, r.Pipelines = rec.Status, rec.Message, rec.Pipelines
+	r.Status, r.Message, r.Pipelines, r.Window = rec.Status, rec.Message, rec.Pipelines, rec.Window
 	return r, nil
 }
 
@@ -204,16 +233,27 @@ func (x *Firings) fired(factory, trigger string) (at time.Time, err error) {
 
 // put adds a firing to a unit.
 func (x *Firings) put(u *commit.Unit, r *Run) {
-	x.o.Records.Put(u, stateKey(r.Factory, r.Trigger),
-		encodeFiring(&stateRecord{Version: firingVersion, Fired: r.Scheduled}))
-	x.o.Records.Put(u, firingKey(r.Factory, r.At, r.ID), encodeFiring(&runRecord{Version: firingVersion,
-		Trigger: r.Trigger, Type: r.Type, Scheduled: r.Scheduled, Status: r.Status, Message: r.Message,
-		Pipelines: r.Pipelines}))
+	x.putFired(u, r.Factory, r.Trigger, r.Scheduled)
+	x.putRun(u, r)
 }
 
-// Forget adds to a unit that a trigger, which is deleted, has not fired. Its trigger runs stay.
+// putFired adds up to when a trigger has fired.
+func (x *Firings) putFired(u *commit.Unit, factory, trigger string, at time.Time) {
+	x.o.Records.Put(u, stateKey(factory, trigger), encodeFiring(&stateRecord{Version: firingVersion, Fired: at}))
+}
+
+// putRun adds the record of a trigger run.
+func (x *Firings) putRun(u *commit.Unit, r *Run) {
+	x.o.Records.Put(u, firingKey(r.Factory, r.At, r.ID), encodeFiring(&runRecord{Version: firingVersion,
+		Trigger: r.Trigger, Type: r.Type, Scheduled: r.Scheduled, Status: r.Status, Message: r.Message,
+		Pipelines: r.Pipelines, Window: r.Window}))
+}
+
+// Forget adds to a unit that a trigger, which is deleted, has not fired. Its trigger runs stay;
+// windows that wait are cancelled.
 func (x *Firings) Forget(u *commit.Unit, factory, trigger string) {
 	x.o.Records.Delete(u, stateKey(factory, trigger))
+	x.forgetWindows(u, factory, trigger)
 }
 
 // A Query asks for trigger runs of one factory, in the order in which they fired. Its times

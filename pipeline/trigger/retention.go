@@ -107,6 +107,11 @@ func (s *sweeper) look() (looked []lookedAt, err error) {
 // told by the clock that nobody sets.
 func (s *sweeper) due(l lookedAt) (bool, error) {
 	r, of := l.run, firingsOf(l.run.Factory)
+	if r.Window != nil {
+		if stays, err := s.windowStays(r); stays || err != nil {
+			return false, err
+		}
+	}
 	age := s.o.Clock.Now().Sub(r.At)
 	if len(r.Pipelines) == 0 {
 		most := cmp.Or(max(s.o.Engine.Retention().Age, 0), keptAlone)

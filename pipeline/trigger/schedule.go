@@ -78,8 +78,8 @@ func NewSchedule(o ScheduleOptions) (*Schedule, error) {
 	if err := ds.Err(); err != nil {
 		return nil, fmt.Errorf("trigger %q: %w", o.Trigger.Name, err)
 	}
-	if len(o.Trigger.Pipelines) == 0 {
-		return nil, fmt.Errorf("trigger %q: it names no pipeline", o.Trigger.Name)
+	if why := recurrence.CheckPipelines(o.Trigger); why != "" {
+		return nil, fmt.Errorf("trigger %q: %s", o.Trigger.Name, why)
 	}
 	t := &Schedule{o: o, rule: rule}
 	t.o.Logger = o.Logger.With("factory", o.Factory.Name, "trigger", o.Trigger.Name)
@@ -265,15 +265,20 @@ func evaluate(x *expr.Context, given *value.Object) (params *value.Object, err e
 // triggerObject is what trigger() returns [ENGINE 6].
 func triggerObject(f *Run, now time.Time) *value.Object {
 	return value.NewObject(
-		member("name", "Trigger_"+uuid.NewString()),
+		member("name", "Trigger_"+idOf(f, "name")),
 		member("startTime", moment(now)),
 		member("endTime", moment(now)),
 		member("scheduledTime", moment(f.Scheduled)),
-		member("trackingId", uuid.NewString()),
+		member("trackingId", idOf(f, "trackingId")),
 		member("clientTrackingId", f.ID),
 		member("originHistoryName", f.ID),
 		member("code", "OK"),
 		member("status", string(Succeeded)))
+}
+
+// idOf returns a GUID that a trigger run has: the same in each attempt.
+func idOf(f *Run, what string) string {
+	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(f.ID+what)).String()
 }
 
 // moment writes a time as triggers do: without the zeros at the end of the fraction

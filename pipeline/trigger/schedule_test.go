@@ -597,7 +597,7 @@ func TestScheduleRefuses(t *testing.T) {
 	}
 	def, _ = pipeline.ParseTrigger("t.json", []byte(`{"name":"T","properties":{"type":"ScheduleTrigger","typeProperties":{"recurrence":`+quarterly+`}}}`))
 	_, err = trigger.NewSchedule(trigger.ScheduleOptions{Factory: &pipeline.Factory{Name: "F"}, Trigger: def})
-	if err == nil || !strings.Contains(err.Error(), `trigger "T": it names no pipeline`) {
+	if err == nil || !strings.Contains(err.Error(), `trigger "T": Missing or invalid pipeline references for trigger T`) {
 		t.Errorf("no pipeline: %v", err)
 	}
 }

@@ -1,5 +1,6 @@
 // Package trigger is what starts runs. [Schedule] starts them at the times of a
-// recurrence, and [Firings] keep what it has done. [ServiceBus], an extension, starts a
+// recurrence, [TumblingWindow] one for each window of time, and [Firings] keep what they have
+// done. [ServiceBus], an extension, starts a
 // run for a batch of messages of a Service Bus queue; the JSON form of its
 // definition is [pipeline.ServiceBusTrigger].
 //

@@ -260,7 +260,7 @@ func newWorld(t *testing.T, r *enginetest.Recorder, q *queue, properties, argume
 		}
 		return activity.Result{}
 	}))
-	w.engine, _ = engine.New(engine.Options{History: r, Log: r, Clock: clock.Wall{}, Registry: registry, Finish: trigger.Finish(q)})
+	w.engine, _ = engine.New(engine.Options{History: r, Log: r, Clock: clock.Wall{}, Registry: registry, Finish: trigger.Finish(q, nil)})
 	o := trigger.Options{Engine: w.engine, Log: r, Clock: clock.Wall{}, Source: q, Namespace: "ns", Factory: w.factory, Trigger: def}
 	for _, o.Rooms = range rooms {
 	}
