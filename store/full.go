@@ -231,10 +231,10 @@ func (s *Store) Trouble() []string {
 	sp.mu.Lock()
 	defer sp.mu.Unlock()
 	sp.look()
-	if err := sp.err(); err != nil {
-		return []string{err.Error()}
+	if sp.found == roomy {
+		return nil
 	}
-	return nil
+	return []string{sp.err().Error()}
 }
 
 // Full fails with [commit.ErrFull] while writes find no room, whether anybody waits for

@@ -150,6 +150,9 @@ func testFullDisk(t *testing.T, tables bool, size int) {
 	o := Options{FS: d, MemTableSize: 64 << 10, Logger: slog.New(slog.NewTextHandler(out, nil))}
 	s := openTest(t, "data", o)
 	s.Sync(put(s, "before", 10))
+	if told := s.Trouble(); told != nil {
+		t.Errorf("Trouble() with room = %q", told)
+	}
 	d.full.Store(true)
 	begun := time.Now()
 	var names []string
