@@ -130,6 +130,40 @@ func TestNamesOfNodes(t *testing.T) {
 			t.Errorf("%s/$Management: %v", address, err)
 		}
 	}
+	r, err := session.NewReceiver(testContext(t), "q/$Transfer/$DeadLetterQueue", &amqp.ReceiverOptions{Credit: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	drained(t, "a transfer dead-letter queue, where nothing was transferred", r)
+
+	// Requests and rules on such names.
+	s.send("My.Orders/EU_West-1/In", "m")
+	m := newRPC(t, session, "my.orders/EU_west-1/in/$Management").call(map[string]any{"operation": "com.microsoft:peek-message"},
+		map[string]any{"from-sequence-number": int64(1), "message-count": int32(5)})
+	if m.ApplicationProperties["statusCode"] != int32(200) || len(m.Value.(map[string]any)["messages"].([]any)) != 1 {
+		t.Errorf("peek: %v, %v", m.ApplicationProperties, m.Value)
+	}
+	rules := newRPC(t, session, "SALES/orders/subscriptions/ALL.of-it_1/$management")
+	rule := func(operation string, body map[string]any, want int32) *amqp.Message {
+		t.Helper()
+		m := rules.call(map[string]any{"operation": "com.microsoft:" + operation}, body)
+		if m.ApplicationProperties["statusCode"] != want {
+			t.Errorf("%s: %v, want %d", operation, m.ApplicationProperties, want)
+		}
+		return m
+	}
+	rule("remove-rule", map[string]any{"rule-name": "$Default"}, 200)
+	rule("add-rule", map[string]any{"rule-name": "Only.Red_1", "rule-description": map[string]any{"sql-filter": map[string]any{"expression": "color = 'red'"}}}, 200)
+	m = rule("enumerate-rules", map[string]any{"top": int32(10), "skip": int32(0)}, 200)
+	if all := m.Value.(map[string]any)["rules"].([]any); len(all) != 1 {
+		t.Errorf("rules %v, want the one that was added", all)
+	}
+	s.send("sales/ORDERS", "not red")
+	sub, err := session.NewReceiver(testContext(t), "Sales/Orders/Subscriptions/All.Of-it_1", &amqp.ReceiverOptions{Credit: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	drained(t, "a subscription to what is red", sub)
 	for _, address := range []string{"Sales/Orders/Subscription/All.Of-it_1", "q/$DeadLetterQueue/$DeadLetterQueue", "Sales/Orders/$DeadLetterQueue",
 		"Sales/Orders/Subscriptions", "q/$Management/$DeadLetterQueue"} {
 		_, err := session.NewReceiver(testContext(t), address, nil)

@@ -99,6 +99,7 @@ func TestDecodeContent(t *testing.T) {
 		{"absolute expiry and creation time", sentMessage{properties: &frames.Properties{AbsoluteExpiryTime: testNow.Add(time.Hour), CreationTime: testNow.Add(-time.Hour)}}, broker.Content{TimeToLive: 2 * time.Hour}},
 		{"longer than the header holds", sentMessage{header: ttl(math.MaxUint32), properties: &frames.Properties{AbsoluteExpiryTime: testNow.Add(100 * 24 * time.Hour), CreationTime: testNow}}, broker.Content{TimeToLive: 100 * 24 * time.Hour}},
 		{"absolute expiry in the past", sentMessage{properties: &frames.Properties{AbsoluteExpiryTime: testNow.Add(-time.Hour)}}, broker.Content{TimeToLive: time.Millisecond}},
+		{"the longest property", sentMessage{application: mapOf("trace", strings.Repeat("x", 32767))}, broker.Content{}},
 		{"scheduled for the past", sentMessage{annotations: mapOf(encoding.Symbol("x-opt-scheduled-enqueue-time"), testNow)}, broker.Content{ScheduledFor: testNow}},
 		{"scheduled for the future", sentMessage{annotations: mapOf(encoding.Symbol("x-opt-scheduled-enqueue-time"), testNow.Add(time.Hour))}, broker.Content{ScheduledFor: testNow.Add(time.Hour)}},
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"github.com/Azure/go-amqp"
 
 	"switchyard/auth"
 	"switchyard/auth/authtest"
@@ -105,6 +107,71 @@ func TestBatch(t *testing.T) {
 		}
 	}
 	s.counts("q", 0, 0)
+}
+
+// TestAnnotatedMessages: what the vendor's client sends as a message of AMQP, one by one, in a
+// batch and for later, comes back with its body, the types of its values and its sections.
+func TestAnnotatedMessages(t *testing.T) {
+	s := newServer(t)
+	s.queue("q", broker.QueueOptions{})
+	c, ctx := s.client(), testContext(t)
+	sender, r := s.sender(c, "q"), s.receiver(c, "q", nil)
+	bodies := map[string]azservicebus.AMQPAnnotatedMessageBody{
+		"data":     {Data: [][]byte{[]byte("one"), []byte("two")}},
+		"value":    {Value: map[string]any{"n": int64(-5), "list": []any{"a", uint32(7), true}, "none": nil}},
+		"sequence": {Sequence: [][]any{{"a", int32(1)}, {2.5}}},
+	}
+	ways := map[string]func(*azservicebus.AMQPAnnotatedMessage) error{
+		"alone": func(m *azservicebus.AMQPAnnotatedMessage) error { return sender.SendAMQPAnnotatedMessage(ctx, m, nil) },
+		"batch": func(m *azservicebus.AMQPAnnotatedMessage) error {
+			batch, err := sender.NewMessageBatch(ctx, nil)
+			if err == nil {
+				err = batch.AddAMQPAnnotatedMessage(m, nil)
+			}
+			if err != nil {
+				return err
+			}
+			return sender.SendMessageBatch(ctx, batch, nil)
+		},
+		"scheduled": func(m *azservicebus.AMQPAnnotatedMessage) error {
+			numbers, err := sender.ScheduleAMQPAnnotatedMessages(ctx, []*azservicebus.AMQPAnnotatedMessage{m}, s.clock.Now().Add(time.Minute), nil)
+			if err == nil && len(numbers) != 1 {
+				err = fmt.Errorf("numbers %v", numbers)
+			}
+			s.clock.advance(time.Minute)
+			return err
+		},
+	}
+	for way, send := range ways {
+		for kind, body := range bodies {
+			sent := &azservicebus.AMQPAnnotatedMessage{
+				Body: body, Header: &azservicebus.AMQPAnnotatedMessageHeader{Priority: 7, Durable: true},
+				Properties: &azservicebus.AMQPAnnotatedMessageProperties{MessageID: uint64(17), CorrelationID: amqp.UUID{1, 2, 3},
+					Subject: ptr("subject"), GroupID: ptr("s"), GroupSequence: ptr(uint32(9)), UserID: []byte("me")},
+				ApplicationProperties: map[string]any{"way": way, "small": int8(3), "id": amqp.UUID{4}},
+				MessageAnnotations:    map[any]any{"x-own": uint16(8)},
+				Footer:                map[any]any{"sum": int64(1)},
+			}
+			if err := send(sent); err != nil {
+				t.Fatalf("%s, %s: %v", kind, way, err)
+			}
+			m := receive(t, r, 1)[0]
+			got := m.RawAMQPMessage
+			if !reflect.DeepEqual(got.Body, body) {
+				t.Errorf("%s, %s: body %#v, want %#v", kind, way, got.Body, body)
+			}
+			if !reflect.DeepEqual(got.Properties, sent.Properties) || !reflect.DeepEqual(got.ApplicationProperties, sent.ApplicationProperties) {
+				t.Errorf("%s, %s: properties %+v and %v, want %+v and %v", kind, way, got.Properties, got.ApplicationProperties,
+					sent.Properties, sent.ApplicationProperties)
+			}
+			if !reflect.DeepEqual(got.Footer, sent.Footer) || got.MessageAnnotations["x-own"] != uint16(8) || got.Header.Priority != 7 || !got.Header.Durable {
+				t.Errorf("%s, %s: footer %v, annotations %v, header %+v", kind, way, got.Footer, got.MessageAnnotations, got.Header)
+			}
+			if err := r.CompleteMessage(ctx, m, nil); err != nil {
+				t.Error(err)
+			}
+		}
+	}
 }
 
 func TestAbandonCountsAndMergesProperties(t *testing.T) {

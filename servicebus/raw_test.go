@@ -10,6 +10,7 @@ import (
 
 	"github.com/Azure/go-amqp"
 
+	"switchyard/amqp/frames"
 	"switchyard/auth"
 	"switchyard/auth/authtest"
 	"switchyard/broker"
@@ -458,6 +459,33 @@ func TestDrain(t *testing.T) {
 	}
 	if m := r.Prefetched(); m != nil {
 		t.Errorf("received %v without credit", m)
+	}
+}
+
+// TestDrainNeedsNoDisk: a drain has nothing to write, so it is answered while the disk syncs
+// nothing, and a message that the credit has taken comes before the answer. It has its turn
+// after what was submitted before it.
+func TestDrainNeedsNoDisk(t *testing.T) {
+	s := newServer(t)
+	s.queue("q", broker.QueueOptions{})
+	s.send("q", "m")
+	w := s.wire(5000)
+	w.attach(frames.RoleReceiver, "q")
+	s.log.holdDisk()
+	defer s.log.open()
+	for _, x := range []struct{ count, credit uint32 }{{0, 10}, {10, 5}} { // with a message, and without
+		w.send(frames.TypeAMQP, &frames.Flow{
+			NextIncomingID: frames.Some(uint32(1)), IncomingWindow: 5000, NextOutgoingID: 1, OutgoingWindow: 100,
+			Handle: frames.Some(uint32(1)), DeliveryCount: frames.Some(x.count), LinkCredit: frames.Some(x.credit), Drain: true,
+		}, nil)
+		if x.count == 0 {
+			wantFrame[*frames.Transfer](w)
+		}
+		w.nc.SetReadDeadline(time.Now().Add(20 * time.Second))
+		body, err := w.next()
+		if f, ok := body.(*frames.Flow); !ok || !f.Drain || f.LinkCredit.Value != 0 || f.DeliveryCount.Value != x.count+x.credit {
+			t.Errorf("the drain is answered with %T %+v, %v, want a flow with count %d and no credit", body, body, err, x.count+x.credit)
+		}
 	}
 }
 

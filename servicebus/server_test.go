@@ -47,6 +47,7 @@ type gate struct {
 
 	mu      sync.Mutex
 	waiting chan struct{} // not nil: syncs signal here and wait for open
+	relaxed bool          // those of units that need no disk do not wait
 	opened  chan struct{}
 	syncs   int       // under way, or waiting for open
 	synced  sync.Cond // of mu: syncs is less
@@ -69,16 +70,27 @@ func (g *gate) hold() (waiting <-chan struct{}) {
 	return g.waiting
 }
 
+// holdDisk is hold for units that need the disk.
+func (g *gate) holdDisk() {
+	g.hold()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.relaxed = true
+}
+
 func (g *gate) open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	close(g.opened)
-	g.waiting = nil
+	g.waiting, g.relaxed = nil, false
 }
 
 func (g *gate) Sync(u *commit.Unit) {
 	g.mu.Lock()
 	waiting, opened := g.waiting, g.opened
+	if g.relaxed && u.Relaxed() {
+		waiting = nil
+	}
 	g.syncs++
 	g.mu.Unlock()
 	defer func() {

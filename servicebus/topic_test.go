@@ -178,6 +178,46 @@ func described(v any) (descriptor, value any) {
 	return s.FieldByName("Descriptor").Interface(), s.FieldByName("Value").Interface()
 }
 
+// TestFilterOnAbsentProperties: a system property that a message does not have is unknown, so
+// nothing of it matches, OR is decided by its other side, and nothing becomes a dead letter.
+func TestFilterOnAbsentProperties(t *testing.T) {
+	s := newServer(t)
+	s.topic("t", broker.TopicOptions{})
+	o := broker.SubscriptionOptions{DeadLetteringOnFilterEvaluationExceptions: ptr(true)}
+	s.subscription("t", "label", o, sql("sys.Label = 'order'"))
+	s.subscription("t", "either", o, sql("sys.To IN ('x') OR color = 'red'"))
+	c := s.client()
+	for id, m := range map[string]*azservicebus.Message{
+		"order": {Subject: ptr("order")}, "Order": {Subject: ptr("Order")}, "none": {}, "x": {To: ptr("x")}, "y": {To: ptr("y")},
+		"red": {ApplicationProperties: map[string]any{"color": "red"}}, "blue": {ApplicationProperties: map[string]any{"color": "blue"}},
+	} {
+		m.MessageID = &id
+		if err := s.sender(c, "t").SendMessage(testContext(t), m, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string][]string{"label": {"order"}, "either": {"red", "x"}} {
+		var ids []string
+		for _, sub := range []azservicebus.SubQueue{0, azservicebus.SubQueueDeadLetter} {
+			r := s.subscriptionReceiver(c, "t", name, &azservicebus.ReceiverOptions{SubQueue: sub})
+			msgs, err := r.PeekMessages(testContext(t), 10, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range msgs {
+				id := m.MessageID
+				if sub != 0 {
+					id = fmt.Sprintf("dead %s: %s", id, *m.DeadLetterErrorDescription)
+				}
+				ids = append(ids, id)
+			}
+		}
+		if slices.Sort(ids); !slices.Equal(ids, want) {
+			t.Errorf("%s has %q, want %q", name, ids, want)
+		}
+	}
+}
+
 // TestRuleOperations: add-rule, enumerate-rules and remove-rule of
 // [SB-AMQP 9.3, 9.4].
 func TestRuleOperations(t *testing.T) {
