@@ -140,7 +140,7 @@ func TestWindowsOverClient(t *testing.T) {
 // TestWindowsKilled: a process that is killed while it makes up windows has run some, has some
 // under way and some not begun. The next one goes on: each window has run once.
 func TestWindowsKilled(t *testing.T) {
-	const hours = 60
+	const hours = 30
 	dir := filepath.Join(t.TempDir(), "data")
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	window := func(name, more, pipeline string) string {
@@ -166,8 +166,8 @@ func TestWindowsKilled(t *testing.T) {
 		}
 		return slices.DeleteFunc(all, func(r *trigger.Run) bool { return r.Status != trigger.Succeeded })
 	}
-	for _, enough := range []int{1, 20, 50, 90} {
-		eventually(t, func() string {
+	for _, enough := range []int{1, 10, 25, 45} {
+		eventuallyWithin(t, time.Minute, func() string {
 			if len(succeeded()) < enough {
 				return ""
 			}
@@ -177,7 +177,7 @@ func TestWindowsKilled(t *testing.T) {
 		s.Stop()
 		s = startSystem(t, o)
 	}
-	eventually(t, func() string {
+	eventuallyWithin(t, time.Minute, func() string {
 		if len(succeeded()) < 2*hours {
 			return ""
 		}
