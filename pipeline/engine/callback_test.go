@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -332,13 +331,7 @@ func TestSecretsOfACallBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.wait(id)
-			for i := range r.Units() {
-				for _, op := range r.Ops(i) {
-					if bytes.Contains(op.Value, []byte("hunter2")) || bytes.Contains(op.Value, []byte(hookToken)) {
-						t.Errorf("unit %d holds a secret in the open under %q", i, op.Key)
-					}
-				}
-			}
+			wantSealed(t, r, "hunter2", hookToken)
 			if shown := w.output(id) + w.message(id); strings.Contains(shown, "hunter2") || strings.Contains(shown, hookToken) || !strings.Contains(shown, activity.Mask) {
 				t.Errorf("shown: %s", shown)
 			}
@@ -370,13 +363,7 @@ func TestPollingAfterAKill(t *testing.T) {
 		if got := w.wait(id); got != run.Succeeded || fmt.Sprint(polls) != "[ http://h/2?sig=hunter2]" {
 			t.Errorf("%s, polled %q", got, polls)
 		}
-		for i := range r.Units() {
-			for _, op := range r.Ops(i) {
-				if bytes.Contains(op.Value, []byte("hunter2")) {
-					t.Errorf("unit %d holds the address in the open under %q", i, op.Key)
-				}
-			}
-		}
+		wantSealed(t, r, "hunter2") // of the address
 		w.engine.Stop(0)
 	})
 }

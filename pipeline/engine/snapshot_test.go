@@ -175,13 +175,7 @@ func TestSnapshotsAreSealed(t *testing.T) {
 		}
 		close(release)
 		w.wait(id)
-		for i := range r.Units() {
-			for _, op := range r.Ops(i) {
-				if bytes.Contains(op.Value, []byte("hunter2")) {
-					t.Errorf("unit %d holds the secret in the open under %q", i, op.Key)
-				}
-			}
-		}
+		wantSealed(t, r, "hunter2")
 		w.engine.Stop(0)
 	})
 }

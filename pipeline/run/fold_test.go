@@ -103,20 +103,25 @@ type entry struct {
 	batch int // number of the Decide call; outcomes belong to none (-1)
 }
 
+// created makes a run of random activities.
+func (g *generator) created() (*run.Created, *run.State) {
+	c := newCreated(g.t, map[string]any{
+		"variables":  map[string]any{"s": map[string]any{"type": "String"}, "a": map[string]any{"type": "Array"}},
+		"activities": g.activities(0),
+	}, nil)
+	s, err := newRun(c)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return c, s
+}
+
 // TestFoldDecidesTheSame is the property a restart rests on: the state read back
 // from any part of a history decides what the live one decided.
 func TestFoldDecidesTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := &generator{t: t}
-		properties := map[string]any{
-			"variables":  map[string]any{"s": map[string]any{"type": "String"}, "a": map[string]any{"type": "Array"}},
-			"activities": g.activities(0),
-		}
-		c := newCreated(t, properties, nil)
-		live, err := newRun(c)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c, live := g.created()
 		history := randomRun(g, live, c)
 		checkPrefixes(t, history)
 		checkRestored(t, g, history)

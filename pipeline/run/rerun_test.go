@@ -106,15 +106,7 @@ func TestFoldOfReruns(t *testing.T) {
 	reused := false
 	rapid.Check(t, func(t *rapid.T) {
 		g := &generator{t: t}
-		properties := map[string]any{
-			"variables":  map[string]any{"s": map[string]any{"type": "String"}, "a": map[string]any{"type": "Array"}},
-			"activities": g.activities(0),
-		}
-		c := newCreated(t, properties, nil)
-		earlier, err := newRun(c)
-		if err != nil {
-			t.Fatal(err)
-		}
+		c, earlier := g.created()
 		randomRun(g, earlier, c)
 		r, err := run.ParseRevision(c.PipelineName, c.Definition)
 		if err != nil {

@@ -108,6 +108,14 @@ func (y *windowYard) pipeline(text string) {
 	y.factory.PutPipeline(p)
 }
 
+// mend gives a trigger a pipeline that does not fail at two o'clock any more.
+func (y *windowYard) mend(name string) {
+	y.t.Helper()
+	y.pipeline(strings.Replace(windowPipelines[0], "Quick", "FailsAtTwo", 1))
+	y.hosts[name].Stop()
+	y.start(name)
+}
+
 func (y *windowYard) start(name string) {
 	y.t.Helper()
 	h, err := trigger.NewTumblingWindow(trigger.WindowOptions{Runs: y.engine, Firings: y.firings, Log: y.book, Clock: clock.Wall{},
@@ -345,9 +353,7 @@ func TestWindowSelfDependency(t *testing.T) {
 		time.Sleep(time.Second)
 		again := y.rerun("W", failed.ID)
 		y.want("rerun in vain", "W", "00 Succeeded, 01 Succeeded, 02 Failed, 02 Failed, 03 WaitingOnDependency, 04 WaitingOnDependency, 05 Waiting")
-		y.pipeline(strings.Replace(windowPipelines[0], "Quick", "FailsAtTwo", 1))
-		y.hosts["W"].Stop()
-		y.start("W")
+		y.mend("W")
 		time.Sleep(time.Second)
 		id := y.rerun("W", again)
 		y.want("rerun", "W", "00 Succeeded, 01 Succeeded, 02 Failed, 02 Failed, 02 Succeeded, 03 Succeeded, 04 Succeeded, 05 Succeeded")
@@ -376,9 +382,7 @@ func TestWindowDependency(t *testing.T) {
 		time.Sleep(3 * hour)
 		y.want("two fails", "Up", "00 Succeeded, 01 Succeeded, 02 Failed, 03 Succeeded, 04 Succeeded")
 		y.want("two fails", "Down", "00 Succeeded, 01 Succeeded, 02 WaitingOnDependency, 03 WaitingOnDependency, 04 Waiting")
-		y.pipeline(strings.Replace(windowPipelines[0], "Quick", "FailsAtTwo", 1))
-		y.hosts["Up"].Stop()
-		y.start("Up")
+		y.mend("Up")
 		y.rerun("Up", y.of("Up", 2).ID)
 		y.want("two is rerun", "Down", "00 Succeeded, 01 Succeeded, 02 Succeeded, 03 Succeeded, 04 Succeeded")
 		y.stop()
@@ -614,9 +618,7 @@ func TestWindowRetention(t *testing.T) {
 		y.want("succeeded ones are gone", "Up", "02 Failed")
 		y.want("nothing waits for it", "Alone", "")
 		y.want("what waits stays", "Down", "01 WaitingOnDependency, 02 WaitingOnDependency")
-		y.pipeline(strings.Replace(windowPipelines[0], "Quick", "FailsAtTwo", 1))
-		y.hosts["Up"].Stop()
-		y.start("Up")
+		y.mend("Up")
 		y.rerun("Up", y.of("Up", 2).ID)
 		y.want("rerun", "Up", "02 Failed, 02 Succeeded")
 		y.want("goes on", "Down", "01 Succeeded, 02 Succeeded")
@@ -692,9 +694,7 @@ func TestWindowDamaged(t *testing.T) {
 		y = openWindows(t, b, x)
 		time.Sleep(hour)
 		y.want("damaged", "W", "00 Succeeded, 01 Succeeded, 02 Failed, 03 WaitingOnDependency, 04 WaitingOnDependency")
-		y.pipeline(strings.Replace(windowPipelines[0], "Quick", "FailsAtTwo", 1))
-		y.hosts["W"].Stop()
-		y.start("W")
+		y.mend("W")
 		y.rerun("W", failed)
 		y.want("rerun", "W", "00 Succeeded, 01 Succeeded, 02 Failed, 02 Succeeded, 03 Succeeded, 04 Succeeded")
 		y.stop()
